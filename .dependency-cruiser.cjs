@@ -1,0 +1,43 @@
+/** The architecture as rules: a service imports `shared/` and itself, nothing else of ours. */
+module.exports = {
+  forbidden: [
+    { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-service-to-service',
+      severity: 'error',
+      from: { path: '^services/([^/]+)/' },
+      to: { path: '^services/', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'services-stand-on-shared-only',
+      severity: 'error',
+      from: { path: '^services/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(stack|bench|test|bin)/' },
+    },
+    {
+      name: 'shared-knows-nobody',
+      severity: 'error',
+      from: { path: '^shared/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(services|stack|bench|test|bin)/' },
+    },
+    {
+      name: 'kafkajs-behind-its-port',
+      severity: 'error',
+      from: { pathNot: '^(shared/kafka/|bench/hops/)' },
+      to: { path: 'node_modules/kafkajs' },
+    },
+    {
+      name: 'no-dev-dependency-in-production',
+      severity: 'error',
+      from: { path: '^(services|shared)/', pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/@types/' },
+    },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'], conditionNames: ['import', 'node'] },
+  },
+};
