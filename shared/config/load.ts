@@ -1,0 +1,38 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { type z } from 'zod';
+import { type Config, configSchema } from './schema.ts';
+
+/** The configuration is wrong. `problems` has one line for each bad variable. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration is not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+/** Checks the environment as a whole. An empty variable counts as not set. Throws one `ConfigError` that names every problem. */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const result = configSchema.safeParse(given);
+  if (!result.success) throw new ConfigError(result.error.issues.map((issue) => describe(issue, given)));
+  return Object.freeze(result.data);
+}
+
+/** The process's environment over a `.env` file in the working folder, if there is one. */
+export function loadConfig(file = '.env'): Config {
+  const fromFile = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
+  return parseConfig({ ...fromFile, ...process.env });
+}
+
+const SECRET = /KEY|SECRET|PASSWORD|_URL$/;
+
+function describe(issue: z.core.$ZodIssue, given: Record<string, unknown>): string {
+  const variable = issue.path.join('.');
+  if (!(variable in given)) return `${variable} is required and not set`;
+  const shown = SECRET.test(variable) ? 'its value' : JSON.stringify(given[variable]);
+  return `${variable}: ${shown} is not valid: ${issue.message}`;
+}

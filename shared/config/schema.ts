@@ -1,0 +1,50 @@
+import { z } from 'zod';
+
+/** Every environment variable that a service reads, with its default. Times are in milliseconds, sizes in bytes. */
+const port = z.coerce.number().int().min(0).max(65_535);
+const milliseconds = z.coerce.number().int().positive();
+const count = z.coerce.number().int().positive();
+const flag = z.stringbool();
+const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' });
+const redisUrl = z.url({ protocol: /^rediss?$/, error: 'must be a redis(s):// URL' });
+const name = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'must be a-z, 0-9 and -, starting with a letter');
+
+export const configSchema = z.object({
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  LOG_FILE: z.string().min(1).optional(),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: port.default(0),
+  SHUTDOWN_TIMEOUT_MS: milliseconds.default(20_000),
+
+  KAFKA_BROKERS: z
+    .string()
+    .regex(/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, 'must be host:port[,host:port]')
+    .default('127.0.0.1:9092')
+    .transform((brokers) => brokers.split(',')),
+  TOPIC_PREFIX: name.default('turnout'),
+  JOB_PARTITIONS: count.max(1000).default(6),
+
+  REDIS_URL: redisUrl.default('redis://127.0.0.1:6379'),
+  CACHE_REDIS_URL: redisUrl.default('redis://127.0.0.1:6380'),
+  REDIS_PREFIX: name.default('turnout'),
+  BLOB_DIR: z.string().min(1).default('.turnout/data/blobs'),
+
+  LITELLM_URL: url.default('http://127.0.0.1:4000'),
+  LITELLM_MASTER_KEY: z.string().min(1),
+  LEGACY_BASE_URL: url.optional(),
+  LEGACY_API_KEY: z.string().min(1).optional(),
+  ENABLE_LITELLM: flag.default(true),
+
+  TURNOUT_SECRET: z.string().min(32, 'must have at least 32 characters'),
+  TURNOUT_ADMIN_KEY: z.string().min(16, 'must have at least 16 characters').optional(),
+  API_KEYS_FILE: z.string().min(1).default('.turnout/api-keys.json'),
+
+  MAX_BODY_BYTES: count.default(32 * 1024 * 1024),
+  DEFAULT_DEADLINE_MS: milliseconds.default(600_000),
+  LOG_RETENTION_MS: milliseconds.default(3_600_000),
+  LLM_CONCURRENCY: count.max(10_000).default(256),
+  CONTEXT_CONCURRENCY: count.max(10_000).default(32),
+  CONTEXT_TOKENS: count.default(6_000),
+});
+
+export type Config = Readonly<z.infer<typeof configSchema>>;

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { chatRequest } from './chat-request.ts';
+import { jobId } from './ids.ts';
+
+/** A body that is too large to travel lies in the blob store; the message carries its name and SHA-256 ("claim check"). */
+const blobRef = z.object({
+  kind: z.literal('blob'),
+  name: z.string().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  bytes: z.int().min(0),
+});
+export type BlobRef = z.infer<typeof blobRef>;
+
+export const requestRef = z.discriminatedUnion('kind', [z.object({ kind: z.literal('inline'), request: chatRequest }), blobRef]);
+export type RequestRef = z.infer<typeof requestRef>;
+
+/** One attached document. Its text is taken out of the messages at the door and travels beside them. */
+export const document = z.object({
+  /** Position among the request's documents, from 0. */
+  index: z.int().min(0),
+  name: z.string(),
+  mediaType: z.string(),
+  content: z.discriminatedUnion('kind', [z.object({ kind: z.literal('inline'), text: z.string() }), blobRef]),
+});
+export type Document = z.infer<typeof document>;
+
+/** `turnout.jobs`, version 1. Key: the user. */
+export const jobMessage = z.object({
+  version: z.literal(1),
+  jobId,
+  user: z.string().min(1),
+  userHash: z.string().min(1),
+  model: z.string().min(1),
+  /** What the passages of the documents are chosen for: the last user message. */
+  question: z.string(),
+  request: requestRef,
+  documents: z.array(document),
+  /** Milliseconds since the epoch. */
+  acceptedAt: z.int(),
+  deadlineAt: z.int(),
+});
+export type JobMessage = z.infer<typeof jobMessage>;
+
+export const JOB_TYPE = 'dev.turnout.job.v1';
+export const OUTCOME_TYPE = 'dev.turnout.outcome.v1';
+export const DEAD_LETTER_TYPE = 'dev.turnout.dead-letter.v1';

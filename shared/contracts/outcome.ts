@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { errorCodes } from '../errors/catalogue.ts';
+import { decision } from './decision.ts';
+import { tokenUsage } from './job-event.ts';
+import { jobId } from './ids.ts';
+
+/**
+ * `turnout.events`, version 1: how one job ended. Written by the script that ends the job, so there is exactly one; it
+ * may be published more than once, always under the same `id`.
+ */
+export const outcome = z.object({
+  version: z.literal(1),
+  id: z.string().min(1),
+  jobId,
+  userHash: z.string().min(1),
+  model: z.string().min(1),
+  decision: decision.optional(),
+  status: z.enum(['completed', 'failed', 'cancelled']),
+  error: z.enum(errorCodes).optional(),
+  /** How often a worker began the job. */
+  attempts: z.int().min(0),
+  at: z.int(),
+  /** Milliseconds. `firstToken` and `total` count from acceptance. */
+  ms: z.object({ total: z.number().min(0), firstToken: z.number().min(0).optional() }),
+  usage: z
+    .object({ source: z.enum(['reported', 'estimated']), tokens: tokenUsage, cost: z.number().min(0).optional() })
+    .optional(),
+});
+export type Outcome = z.infer<typeof outcome>;

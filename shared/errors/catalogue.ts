@@ -1,0 +1,95 @@
+/**
+ * The one catalogue of errors. A code decides the HTTP status, whether a retry can help and what a client may read.
+ * Queues and clients decide by `retryable`, never by message text.
+ */
+interface ErrorSpec {
+  /** HTTP status that the API answers with. */
+  readonly status: number;
+  /** OpenAI's error `type`. */
+  readonly type:
+    | 'invalid_request_error'
+    | 'authentication_error'
+    | 'permission_error'
+    | 'not_found_error'
+    | 'conflict_error'
+    | 'rate_limit_error'
+    | 'server_error';
+  /** True when the same request may succeed later. */
+  readonly retryable: boolean;
+  /** Safe for clients: tells nothing of the inside. */
+  readonly message: string;
+}
+
+export const catalogue = {
+  // The request
+  invalid_json: bad(400, 'The request body is not valid JSON.'),
+  invalid_value: bad(400, 'A parameter has an invalid value.'),
+  unsupported_media_type: bad(415, 'The request body must be application/json.'),
+  body_too_large: bad(413, 'The request body is larger than this server accepts.'),
+  unsupported_document: bad(400, 'A document is of a kind that cannot be read.'),
+  context_length_exceeded: bad(400, 'The messages do not fit into the context window of the model.'),
+  model_not_found: { status: 404, type: 'not_found_error', retryable: false, message: 'The model does not exist.' },
+  not_found: { status: 404, type: 'not_found_error', retryable: false, message: 'There is nothing at this address.' },
+  method_not_allowed: bad(405, 'This address does not answer to this method.'),
+  invalid_api_key: {
+    status: 401,
+    type: 'authentication_error',
+    retryable: false,
+    message: 'The API key is missing or not valid.',
+  },
+  idempotency_conflict: {
+    status: 409,
+    type: 'conflict_error',
+    retryable: false,
+    message: 'This idempotency key was used before with another request body.',
+  },
+
+  // The model provider
+  upstream_rejected: bad(400, 'The model provider rejected the request as invalid.'),
+  upstream_model_not_found: {
+    status: 404,
+    type: 'not_found_error',
+    retryable: false,
+    message: 'The model provider does not know this model.',
+  },
+  upstream_auth: server(502, false, 'The model provider refused our credentials.'),
+  upstream_rate_limited: {
+    status: 429,
+    type: 'rate_limit_error',
+    retryable: true,
+    message: 'The model provider is limiting requests. Try again later.',
+  },
+  upstream_failed: server(502, true, 'The model provider failed to answer.'),
+  upstream_unreachable: server(502, true, 'The model provider could not be reached.'),
+  upstream_cut: server(502, true, 'The answer of the model provider broke off.'),
+  no_legacy_path: server(503, false, 'No legacy path is configured.'),
+
+  // Our own
+  deadline_exceeded: server(504, true, 'The request was not answered before its deadline.'),
+  attempt_lost: server(502, true, 'The answer was interrupted and could not be continued.'),
+  context_failed: server(502, true, 'A required document could not be prepared for the model.'),
+  unreadable_message: server(500, false, 'The job could not be read.'),
+  queue_unavailable: server(503, true, 'The job could not be queued. Nothing was started. Try again.'),
+  store_unavailable: server(503, true, 'The job store is unavailable. Nothing was started. Try again.'),
+  overloaded: server(503, true, 'The server is overloaded. Try again later.'),
+  shutting_down: server(503, true, 'This server is shutting down. Try again.'),
+  log_rewound: server(500, true, 'The record of this answer lost its end and could not be restored.'),
+  cancelled: { status: 499, type: 'invalid_request_error', retryable: false, message: 'The job was cancelled.' },
+  internal_error: server(500, true, 'Something went wrong on our side.'),
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+export const errorCodes = Object.keys(catalogue) as [ErrorCode, ...ErrorCode[]];
+
+export function errorSpec(code: ErrorCode): ErrorSpec {
+  return catalogue[code];
+}
+
+function bad(status: number, message: string) {
+  return { status, type: 'invalid_request_error', retryable: false, message } as const;
+}
+
+function server(status: number, retryable: boolean, message: string) {
+  return { status, type: 'server_error', retryable, message } as const;
+}

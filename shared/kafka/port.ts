@@ -1,0 +1,66 @@
+/** What Turnout needs of Kafka, and no more: the one adapter (`kafkajs.ts`) can be replaced behind it. */
+export interface OutboundMessage {
+  topic: string;
+  key: string;
+  value: string;
+  headers: Record<string, string>;
+}
+
+export interface InboundMessage {
+  topic: string;
+  partition: number;
+  offset: bigint;
+  /** Milliseconds since the epoch. */
+  timestamp: number;
+  key: string | undefined;
+  value: string | undefined;
+  headers: Record<string, string>;
+}
+
+export interface Producer {
+  /** Resolves when all in-sync replicas have the message; rejects when the broker did not acknowledge in time. */
+  send(message: OutboundMessage): Promise<void>;
+  connected(): boolean;
+  close(): Promise<void>;
+}
+
+export interface Batch {
+  topic: string;
+  partition: number;
+  messages: InboundMessage[];
+}
+
+export interface ConsumerOptions {
+  groupId: string;
+  topic: string;
+  /** Partitions worked on at the same time. Within one partition batches come one after another. */
+  partitionsAtOnce?: number;
+  /**
+   * Where to begin, asked at each assignment: the next offset to read, or undefined for the group's committed one. While
+   * it is being asked nothing is handed to `onBatch`.
+   */
+  position?(topic: string, partition: number): Promise<bigint | undefined>;
+  /** When it resolves, the batch is done and its offsets are committed (later, as a hint). When it rejects, it comes again. */
+  onBatch(batch: Batch, signal: AbortSignal): Promise<void>;
+}
+
+export interface Consumer {
+  start(): Promise<void>;
+  /** True while the consumer is a member of its group. */
+  joined(): boolean;
+  /** Finishes the batches in flight, then leaves the group. */
+  close(): Promise<void>;
+}
+
+export interface TopicSpec {
+  topic: string;
+  partitions: number;
+  config?: Record<string, string>;
+}
+
+export interface Kafka {
+  /** Creates the topics that are missing. Retries while a cold cluster has no controller yet. */
+  ensureTopics(topics: readonly TopicSpec[]): Promise<void>;
+  producer(): Promise<Producer>;
+  consumer(options: ConsumerOptions): Consumer;
+}

@@ -1,0 +1,14 @@
+/** BullMQ's queues and the settings that all workers share. */
+export const LLM_QUEUE = 'llm';
+export const CONTEXT_QUEUE = 'context';
+
+/** All of BullMQ's keys share one hash tag. */
+export function bullPrefix(redisPrefix: string): string {
+  return `${redisPrefix}:{bull}`;
+}
+
+/** A killed worker's job is found stalled and runs again about 6 s later; BullMQ's defaults take 60 s. */
+export const workerTimings = { lockDuration: 6_000, stalledInterval: 2_000, maxStalledCount: 10 } as const;
+
+/** Finished nodes are kept for an hour, so that a redelivered message finds them and adds nothing. */
+export const KEEP_FINISHED = { age: 3_600 } as const;

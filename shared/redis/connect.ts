@@ -1,0 +1,30 @@
+import { Redis } from 'ioredis';
+import { type Logger } from '../log/logger.ts';
+
+export type { Redis } from 'ioredis';
+
+/**
+ * A connection that keeps trying for as long as the process lives. Commands wait at most one reconnect and then fail
+ * (`maxRetriesPerRequest`), so that a caller can answer 503 instead of hanging.
+ */
+export function connectRedis(url: string, name: string, log: Logger): Redis {
+  return watched(new Redis(url, { ...common(name), maxRetriesPerRequest: 1, commandTimeout: 5_000 }), name, log);
+}
+
+/** BullMQ and subscriptions need a connection whose commands wait for as long as it takes. */
+export function connectRedisPatiently(url: string, name: string, log: Logger): Redis {
+  return watched(new Redis(url, { ...common(name), maxRetriesPerRequest: null }), name, log);
+}
+
+function common(name: string) {
+  return {
+    connectionName: `turnout-${name}`,
+    enableReadyCheck: true,
+    retryStrategy: (times: number) => Math.min(50 * times, 1_000),
+  };
+}
+
+function watched(redis: Redis, name: string, log: Logger): Redis {
+  redis.on('error', (error: unknown) => log.warn({ err: error, connection: name }, 'Redis connection failed'));
+  return redis;
+}

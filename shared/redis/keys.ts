@@ -1,0 +1,44 @@
+/**
+ * Keys of the job Redis. A job's keys and its outbox row share one of 64 bucket tags, `{b00}` to `{b3f}`, so that every
+ * script stays legal in Redis Cluster.
+ */
+const BUCKETS = 64;
+
+export interface JobKeys {
+  /** Hash: the job's record. */
+  record(jobId: string): string;
+  /** Stream: the job's log. Entry `<sequence>-0`. */
+  log(jobId: string): string;
+  /** Sorted set of the bucket's open jobs by deadline. */
+  open(jobId: string): string;
+  /** Stream of the bucket's outcomes that are not published yet. */
+  outbox(jobId: string): string;
+  /** The outbox streams of all buckets. */
+  outboxes(): string[];
+  /** Hash: partition -> the router's watermark. */
+  watermarks(topic: string): string;
+  /** Channel of the processes' live events: one per process. */
+  channel(instance: string): string;
+}
+
+export function jobKeys(prefix: string): JobKeys {
+  const inBucket = (jobId: string, kind: string) => `${prefix}:{${tag(bucketOf(jobId))}}:${kind}`;
+  return {
+    record: (jobId) => `${inBucket(jobId, 'job')}:${jobId}`,
+    log: (jobId) => `${inBucket(jobId, 'log')}:${jobId}`,
+    open: (jobId) => inBucket(jobId, 'open'),
+    outbox: (jobId) => inBucket(jobId, 'outbox'),
+    outboxes: () => Array.from({ length: BUCKETS }, (_, bucket) => `${prefix}:{${tag(bucket)}}:outbox`),
+    watermarks: (topic) => `${prefix}:watermarks:${topic}`,
+    channel: (instance) => `${prefix}:live:${instance}`,
+  };
+}
+
+/** The last six bits of the id: uniform, since ids are random or an HMAC. */
+function bucketOf(jobId: string): number {
+  return Number.parseInt(jobId.slice(-2), 16) % BUCKETS;
+}
+
+function tag(bucket: number): string {
+  return `b${bucket.toString(16).padStart(2, '0')}`;
+}

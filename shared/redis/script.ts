@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { type Redis } from 'ioredis';
+
+type Argument = string | number;
+export type Script = (keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
+
+/**
+ * A Lua file beside its TypeScript, called by its SHA and loaded on first use (ioredis). `prelude` files go before it:
+ * Redis has no include.
+ */
+export function defineScript(redis: Redis, file: URL, prelude: readonly URL[] = []): Script {
+  const lua = [...prelude, file].map((url) => readFileSync(url, 'utf8')).join('\n');
+  const command = file.pathname.replaceAll(/[^A-Za-z0-9]/g, '_');
+  redis.defineCommand(command, { lua });
+  const commands = redis as unknown as Record<string, ((...args: Argument[]) => Promise<unknown>) | undefined>;
+  return async (keys, args) => {
+    const run = commands[command];
+    if (!run) throw new Error(`${command} was not defined`);
+    return run.call(redis, keys.length, ...keys, ...args);
+  };
+}
