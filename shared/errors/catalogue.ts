@@ -70,7 +70,7 @@ export const catalogue = {
   context_failed: server(502, true, 'A required document could not be prepared for the model.'),
   unreadable_message: server(500, false, 'The job could not be read.'),
   queue_unavailable: server(503, true, 'The job could not be queued. Nothing was started. Try again.'),
-  store_unavailable: server(503, true, 'The job store is unavailable. Nothing was started. Try again.'),
+  store_unavailable: server(503, true, 'The job store is unavailable. Try again; with the same Idempotency-Key nothing runs twice.'),
   overloaded: server(503, true, 'The server is overloaded. Try again later.'),
   shutting_down: server(503, true, 'This server is shutting down. Try again.'),
   log_rewound: server(500, true, 'The record of this answer lost its end and could not be restored.'),

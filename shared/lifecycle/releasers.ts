@@ -7,6 +7,8 @@ import { type Logger } from '../log/logger.ts';
 export interface Releasers {
   defer(name: string, release: () => unknown): void;
   close(): Promise<void>;
+  /** True from the first `close` on: a process that is closing is not ready for more. */
+  closing(): boolean;
 }
 
 export function createReleasers(log: Logger): Releasers {
@@ -29,5 +31,6 @@ export function createReleasers(log: Logger): Releasers {
   return {
     defer: (name, release) => void deferred.push({ name, release }),
     close: () => (closing ??= releaseAll()),
+    closing: () => closing !== undefined,
   };
 }

@@ -8,12 +8,22 @@ export type { Redis } from 'ioredis';
  * (`maxRetriesPerRequest`), so that a caller can answer 503 instead of hanging.
  */
 export function connectRedis(url: string, name: string, log: Logger): Redis {
-  return watched(new Redis(url, { ...common(name), maxRetriesPerRequest: 1, commandTimeout: 5_000 }), name, log);
+  return watched(
+    new Redis(url, { ...common(name), maxRetriesPerRequest: 1, commandTimeout: 5_000 }),
+    name,
+    log,
+  );
 }
 
 /** BullMQ and subscriptions need a connection whose commands wait for as long as it takes. */
 export function connectRedisPatiently(url: string, name: string, log: Logger): Redis {
   return watched(new Redis(url, { ...common(name), maxRetriesPerRequest: null }), name, log);
+}
+
+/** Ends the connection after the commands in flight. A server that is away is not waited for. */
+export async function closeRedis(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') await redis.quit();
+  else redis.disconnect();
 }
 
 function common(name: string) {
@@ -25,6 +35,8 @@ function common(name: string) {
 }
 
 function watched(redis: Redis, name: string, log: Logger): Redis {
-  redis.on('error', (error: unknown) => log.warn({ err: error, connection: name }, 'Redis connection failed'));
+  redis.on('error', (error: unknown) =>
+    log.warn({ err: error, connection: name }, 'Redis connection failed'),
+  );
   return redis;
 }

@@ -18,7 +18,7 @@ interface Waiting<T> {
 }
 
 export function groupCommit<T>(flush: (items: T[]) => Promise<void>, maxItems = 1_000): GroupCommit<T> {
-  let waiting: Waiting<T>[] = [];
+  const waiting: Waiting<T>[] = [];
   let pumping: Promise<void> | undefined;
 
   async function pump(): Promise<void> {

@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
+import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { createJobLog } from '../../shared/joblog/job-log.ts';
+import { createLiveLog } from '../../shared/joblog/live-log.ts';
+import { createKafka } from '../../shared/kafka/kafkajs.ts';
+import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
+import { createReleasers } from '../../shared/lifecycle/releasers.ts';
+import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
+import { connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { jobKeys } from '../../shared/redis/keys.ts';
+import { createProbes } from '../../shared/telemetry/probes.ts';
+import { createAdmissionDesk } from './admission.ts';
+import { type ApiKeys, type Caller, loadApiKeys } from './api-keys.ts';
+import { documentApi } from './api-docs.ts';
+import { chatRoute } from './chat/route.ts';
+import { installErrorHandling } from './errors.ts';
+import { createModels, type Models } from './models.ts';
+import { operationsRoutes } from './operations-routes.ts';
+import { validatorCompiler } from './validation.ts';
+
+/** OpenAI's API over HTTP -> Kafka, and the job log -> the client. */
+export function build({ config, log }: ServiceDeps): Service {
+  const releasers = createReleasers(log);
+  const keys = jobKeys(config.REDIS_PREFIX);
+  const topics = topicNames(config.TOPIC_PREFIX);
+
+  async function start() {
+    const apiKeys = loadApiKeys(config.API_KEYS_FILE);
+    const redis = connectRedis(config.REDIS_URL, 'ingress', log);
+    releasers.defer('redis', () => redis.quit());
+    const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
+    const live = await createLiveLog({
+      log: jobLog,
+      subscriber: connectRedisPatiently(config.REDIS_URL, 'ingress-live', log),
+      channel: keys.channel(randomBytes(6).toString('hex')),
+      logger: log,
+    });
+    releasers.defer('live log', () => live.close());
+
+    const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-ingress', log });
+    await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
+    const producer = await kafka.producer();
+    releasers.defer('producer', () => producer.close());
+
+    const models = createModels({ litellmUrl: config.LITELLM_URL, masterKey: config.LITELLM_MASTER_KEY, log });
+    const probes = createProbes('ingress', {
+      kafka: () => producer.connected(),
+      redis: () => redis.status === 'ready',
+      subscription: () => live.subscribed(),
+    });
+    const desk = createAdmissionDesk({
+      jobLog,
+      blobs: createDiskBlobStore(config.BLOB_DIR),
+      producer,
+      topic: topics.jobs,
+      secret: config.TURNOUT_SECRET,
+      reader: live.channel,
+      log,
+    });
+
+    const app = createHttp(config.MAX_BODY_BYTES);
+    releasers.defer('http', () => app.close());
+    installErrorHandling(app, log);
+    await documentApi(app);
+    operationsRoutes(app, probes);
+    await app.register((api) => {
+      const caller = authenticated(api, apiKeys);
+      modelRoutes(api, models);
+      const served = config.ENABLE_LITELLM ? models : { assertServed: () => Promise.resolve() };
+      chatRoute(api, { desk, live, models: served, defaultDeadlineMs: config.DEFAULT_DEADLINE_MS, caller });
+      return Promise.resolve();
+    });
+    return { url: await app.listen({ host: config.HOST, port: config.PORT }) };
+  }
+
+  return { start, close: () => releasers.close() };
+}
+
+function createHttp(bodyLimit: number): FastifyInstance {
+  const app = fastify({
+    bodyLimit,
+    genReqId: () => `req_${randomBytes(12).toString('hex')}`,
+    forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: true },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  return app;
+}
+
+/** Every route of the scope answers only to a caller with a key. */
+function authenticated(api: FastifyInstance, apiKeys: ApiKeys): (request: FastifyRequest) => Caller {
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  api.addHook('onRequest', (request, _reply, done) => {
+    callers.set(request, apiKeys.authenticate(request.headers.authorization));
+    done();
+  });
+  return (request) => {
+    const caller = callers.get(request);
+    if (!caller) throw new TurnoutError('invalid_api_key');
+    return caller;
+  };
+}
+
+function modelRoutes(api: FastifyInstance, models: Models): void {
+  api.get('/v1/models', { schema: { summary: 'List models', tags: ['Models'] } }, () => models.list());
+  api.get<{ Params: { '*': string } }>(
+    '/v1/models/*',
+    { schema: { summary: 'Retrieve a model', tags: ['Models'] } },
+    async (request) => {
+      const id = request.params['*'];
+      const found = (await models.list()).data.find((model) => model.id === id);
+      if (!found) throw new TurnoutError('model_not_found', { message: `The model '${id}' does not exist.`, param: 'model' });
+      return found;
+    },
+  );
+}

@@ -1,0 +1,70 @@
+import { type JobEvent, type VisibleEvent, isVisible } from '../../../shared/contracts/job-event.ts';
+
+export interface CompletionHead {
+  /** `chatcmpl-...` */
+  id: string;
+  model: string;
+  /** Seconds since the epoch. */
+  created: number;
+}
+
+export type Chunk = Record<string, unknown>;
+
+/**
+ * The job log as OpenAI's `chat.completion.chunk` objects. The first chunk of a choice carries its role. With
+ * `includeUsage` every chunk has `usage: null` and one more follows with the usage and no choices.
+ */
+export function createChunkEncoder(head: CompletionHead, includeUsage: boolean): (event: JobEvent) => Chunk[] {
+  const begun = new Set<number>();
+  const chunk = (choices: unknown[], usage: unknown = null): Chunk => ({
+    id: head.id,
+    object: 'chat.completion.chunk',
+    created: head.created,
+    model: head.model,
+    choices,
+    ...(includeUsage ? { usage } : {}),
+  });
+
+  return (event) => {
+    if (event.type === 'usage') return includeUsage && event.source === 'reported' ? [chunk([], event.usage)] : [];
+    if (!isVisible(event)) return [];
+    const role = begun.has(event.choice) ? {} : { role: 'assistant' };
+    begun.add(event.choice);
+    return [chunk([toChoice(event, role)])];
+  };
+}
+
+function toChoice(event: VisibleEvent, role: object): object {
+  const delta = { ...role, ...toDelta(event) };
+  const logprobs = event.type === 'text' && event.logprobs !== undefined ? { logprobs: event.logprobs } : {};
+  return {
+    index: event.choice,
+    delta,
+    ...logprobs,
+    finish_reason: event.type === 'choice_end' ? event.reason : null,
+  };
+}
+
+function toDelta(event: VisibleEvent): object {
+  switch (event.type) {
+    case 'text':
+      return { content: event.delta };
+    case 'reasoning':
+      return { reasoning_content: event.delta };
+    case 'refusal':
+      return { refusal: event.delta };
+    case 'tool_call':
+      return { tool_calls: [toToolCall(event)] };
+    case 'choice_end':
+      return {};
+  }
+}
+
+function toToolCall(event: Extract<VisibleEvent, { type: 'tool_call' }>): object {
+  const { index, id, name } = event;
+  return {
+    index,
+    ...(id === undefined ? {} : { id, type: 'function' }),
+    function: { ...(name === undefined ? {} : { name }), arguments: event.arguments },
+  };
+}

@@ -1,0 +1,95 @@
+import { type JobEvent, type TokenUsage, type VisibleEvent, isVisible } from '../../../shared/contracts/job-event.ts';
+import { type CompletionHead } from './completion-chunks.ts';
+
+interface ToolCall {
+  id: string;
+  type: 'function';
+  function: { name: string; arguments: string };
+}
+
+interface Choice {
+  content: string | null;
+  reasoning: string;
+  refusal: string | null;
+  toolCalls: ToolCall[];
+  logprobs: unknown[];
+  finishReason: string;
+}
+
+/** The job log folded into OpenAI's `chat.completion` object: what the concatenated chunks say, by construction. */
+export function toCompletion(head: CompletionHead, events: readonly JobEvent[]): object {
+  const choices = new Map<number, Choice>();
+  for (const event of events) {
+    if (isVisible(event)) choices.set(event.choice, extend(choices.get(event.choice) ?? emptyChoice(), event));
+  }
+  const indexed = [...choices].sort(([a], [b]) => a - b);
+  return {
+    id: head.id,
+    object: 'chat.completion',
+    created: head.created,
+    model: head.model,
+    choices: indexed.map(([index, choice]) => toChoice(index, choice)),
+    usage: usageOf(events) ?? null,
+  };
+}
+
+function usageOf(events: readonly JobEvent[]): TokenUsage | undefined {
+  return events.flatMap((event) => (event.type === 'usage' && event.source === 'reported' ? [event.usage] : [])).at(-1);
+}
+
+function emptyChoice(): Choice {
+  return { content: null, reasoning: '', refusal: null, toolCalls: [], logprobs: [], finishReason: 'stop' };
+}
+
+function extend(choice: Choice, event: VisibleEvent): Choice {
+  switch (event.type) {
+    case 'text':
+      if (event.logprobs !== undefined) choice.logprobs.push(event.logprobs);
+      choice.content = (choice.content ?? '') + event.delta;
+      return choice;
+    case 'reasoning':
+      choice.reasoning += event.delta;
+      return choice;
+    case 'refusal':
+      choice.refusal = (choice.refusal ?? '') + event.delta;
+      return choice;
+    case 'tool_call':
+      extendToolCall(choice.toolCalls, event);
+      return choice;
+    case 'choice_end':
+      choice.finishReason = event.reason;
+      return choice;
+  }
+}
+
+function extendToolCall(calls: ToolCall[], event: Extract<VisibleEvent, { type: 'tool_call' }>): void {
+  const call = (calls[event.index] ??= { id: '', type: 'function', function: { name: '', arguments: '' } });
+  call.id ||= event.id ?? '';
+  call.function.name += event.name ?? '';
+  call.function.arguments += event.arguments;
+}
+
+function toChoice(index: number, choice: Choice): object {
+  return {
+    index,
+    message: {
+      role: 'assistant',
+      content: choice.content,
+      refusal: choice.refusal,
+      ...(choice.reasoning === '' ? {} : { reasoning_content: choice.reasoning }),
+      ...(choice.toolCalls.length === 0 ? {} : { tool_calls: choice.toolCalls }),
+    },
+    logprobs: mergeLogprobs(choice.logprobs),
+    finish_reason: choice.finishReason,
+  };
+}
+
+/** Each chunk carries the log probabilities of its own tokens; the whole has them one after another. */
+function mergeLogprobs(parts: readonly unknown[]): object | null {
+  if (parts.length === 0) return null;
+  const lists = parts as { content?: unknown[] | null; refusal?: unknown[] | null }[];
+  return {
+    content: lists.flatMap(({ content }) => content ?? []),
+    refusal: lists.some(({ refusal }) => refusal) ? lists.flatMap(({ refusal }) => refusal ?? []) : null,
+  };
+}

@@ -1,0 +1,69 @@
+import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type LiveLog } from '../../../shared/joblog/live-log.ts';
+import { type AcceptedJob, type AdmissionDesk } from '../admission.ts';
+import { type Caller } from '../api-keys.ts';
+import { type Models } from '../models.ts';
+import { requestControls } from '../request-controls.ts';
+import { answerStream, answerWhole } from './answer.ts';
+
+export interface ChatRouteDeps {
+  desk: AdmissionDesk;
+  live: LiveLog;
+  models: Pick<Models, 'assertServed'>;
+  defaultDeadlineMs: number;
+  caller: (request: FastifyRequest) => Caller;
+}
+
+/** After the deadline the job's own end has this long to arrive. Milliseconds. */
+const END_GRACE_MS = 3_000;
+
+/** `POST /v1/chat/completions`: accept the job, then follow its log. */
+export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
+  app.post<{ Body: ChatRequest }>(
+    '/v1/chat/completions',
+    { schema: { body: chatRequest, summary: 'Create a chat completion', tags: ['Chat'] } },
+    async (request, reply) => {
+      await deps.models.assertServed(request.body.model);
+      const job = await deps.desk.accept({
+        user: deps.caller(request).user,
+        request: request.body,
+        controls: requestControls(request.headers, deps.defaultDeadlineMs),
+        traceparent: request.headers['traceparent'] as string | undefined,
+      });
+      reply.header('x-turnout-job-id', job.jobId);
+      return await answer(deps, request.body, reply, job);
+    },
+  );
+}
+
+async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyReply, job: AcceptedJob) {
+  const patience = watchReader(reply, job.deadlineAt + END_GRACE_MS);
+  const head = { id: `chatcmpl-${job.jobId}`, model: body.model, created: Math.floor(job.acceptedAt / 1_000) };
+  const events = deps.live.follow(job.jobId, { signal: patience.signal });
+  try {
+    if (!body.stream) return await answerWhole({ reply, events, head });
+    const includeUsage = body.stream_options?.include_usage ?? false;
+    await answerStream({ reply, events, head, includeUsage });
+    return reply;
+  } finally {
+    patience.end();
+  }
+}
+
+/** Fires when nobody reads any more: the client hung up, or the job's end is overdue. */
+function watchReader(reply: FastifyReply, until: number): { signal: AbortSignal; end: () => void } {
+  const controller = new AbortController();
+  const hangUp = () => controller.abort(new TurnoutError('cancelled'));
+  const overdue = () => controller.abort(new TurnoutError('deadline_exceeded'));
+  const timer = setTimeout(overdue, Math.min(2 ** 31 - 1, Math.max(0, until - Date.now())));
+  reply.raw.once('close', hangUp);
+  return {
+    signal: controller.signal,
+    end: () => {
+      clearTimeout(timer);
+      reply.raw.off('close', hangUp);
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { type FastifyReply } from 'fastify';
+
+/** A server-sent event stream over a Fastify reply. Opens late: until `open` nothing has been sent, headers included. */
+export interface EventStream {
+  /** Sends the headers. Once. */
+  open(): void;
+  opened(): boolean;
+  /** Queues `data: <json>`; sent by `flush` once the stream is open. */
+  data(value: unknown): void;
+  /** Sends what is queued, if the stream is open, and waits while the client reads slower than we write. */
+  flush(): Promise<void>;
+  /** Queues OpenAI's end mark and opens. */
+  done(): void;
+  /** Sends the rest and ends. Does nothing when the stream was never opened. */
+  close(): Promise<void>;
+}
+
+/** A client that has waited this long gets its headers, and then a comment now and then, so that nothing between times out. */
+const OPEN_AFTER_MS = 5_000;
+const PING_MS = 15_000;
+
+export function openEventStream(reply: FastifyReply): EventStream {
+  const { raw } = reply;
+  let queued = '';
+  let open = false;
+  let ping: NodeJS.Timeout | undefined;
+
+  function openNow(): void {
+    if (open) return;
+    open = true;
+    reply.hijack();
+    raw.writeHead(200, {
+      ...(reply.getHeaders() as Record<string, string>),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+    });
+    ping = setInterval(() => raw.write(': waiting\n\n'), PING_MS);
+  }
+  const impatience = setTimeout(() => {
+    openNow();
+    raw.write(': waiting\n\n');
+  }, OPEN_AFTER_MS);
+
+  async function flush(): Promise<void> {
+    if (!open || queued === '' || raw.destroyed) return;
+    const text = queued;
+    queued = '';
+    if (!raw.write(text)) await Promise.race([once(raw, 'drain'), once(raw, 'close')]);
+  }
+
+  return {
+    open: openNow,
+    opened: () => open,
+    data: (value) => {
+      queued += `data: ${JSON.stringify(value)}\n\n`;
+    },
+    flush,
+    done: () => {
+      queued += 'data: [DONE]\n\n';
+      openNow();
+    },
+    close: async () => {
+      clearTimeout(impatience);
+      clearInterval(ping);
+      if (!open) return;
+      await flush();
+      raw.end();
+    },
+  };
+}

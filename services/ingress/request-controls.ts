@@ -1,0 +1,47 @@
+import { type IncomingHttpHeaders } from 'node:http';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+
+/** What a caller asks of Turnout itself, by headers. */
+export interface RequestControls {
+  /** Milliseconds from now. */
+  deadlineMs: number;
+  idempotencyKey: string | undefined;
+}
+
+const MAX_DEADLINE_MS = 24 * 3_600_000;
+
+/**
+ * `x-turnout-deadline-ms`, else what the SDK will wait for anyway (`x-stainless-timeout`, `x-stainless-read-timeout`, in
+ * seconds), else the default. Throws `invalid_value` with the header as `param`; a foreign SDK's odd value is ignored.
+ */
+export function requestControls(headers: IncomingHttpHeaders, defaultDeadlineMs: number): RequestControls {
+  const own = ownDeadlineMs(headers['x-turnout-deadline-ms']);
+  const sdk = sdkTimeoutMs(headers['x-stainless-timeout']) ?? sdkTimeoutMs(headers['x-stainless-read-timeout']);
+  return { deadlineMs: own ?? sdk ?? defaultDeadlineMs, idempotencyKey: idempotencyKey(headers['idempotency-key']) };
+}
+
+type Header = string | string[] | undefined;
+
+function ownDeadlineMs(header: Header): number | undefined {
+  if (header === undefined) return undefined;
+  const ms = Number(header);
+  if (Number.isSafeInteger(ms) && ms > 0 && ms <= MAX_DEADLINE_MS) return ms;
+  throw new TurnoutError('invalid_value', {
+    message: `x-turnout-deadline-ms must be a whole number from 1 to ${MAX_DEADLINE_MS}.`,
+    param: 'x-turnout-deadline-ms',
+  });
+}
+
+function sdkTimeoutMs(header: Header): number | undefined {
+  const seconds = Number(header ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(Math.ceil(seconds * 1_000), MAX_DEADLINE_MS) : undefined;
+}
+
+function idempotencyKey(header: Header): string | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header === 'string' && header.length >= 1 && header.length <= 255) return header;
+  throw new TurnoutError('invalid_value', {
+    message: 'Idempotency-Key must have 1 to 255 characters.',
+    param: 'Idempotency-Key',
+  });
+}

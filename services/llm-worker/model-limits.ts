@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { type Logger } from '../../shared/log/logger.ts';
+
+/** Tokens. */
+export interface Limits {
+  contextWindow: number;
+  maxOutput?: number;
+}
+
+export interface ModelLimits {
+  of(model: string): Promise<Limits>;
+}
+
+/** For models that LiteLLM knows nothing about. */
+const UNKNOWN: Limits = { contextWindow: 128_000 };
+const REFRESH_MS = 60_000;
+
+const modelInfo = z.object({
+  data: z.array(
+    z.object({
+      model_name: z.string(),
+      model_info: z.object({
+        max_input_tokens: z.number().nullish(),
+        max_tokens: z.number().nullish(),
+        max_output_tokens: z.number().nullish(),
+      }),
+    }),
+  ),
+});
+
+interface ModelLimitsOptions {
+  litellmUrl: string;
+  masterKey: string;
+  log: Logger;
+}
+
+/**
+ * Windows of the models, from LiteLLM's `/model/info`, asked at most once a minute and never on the way of a job that an
+ * older answer can serve. LiteLLM away: what was known last, else a window that today's models have.
+ */
+export function createModelLimits({ litellmUrl, masterKey, log }: ModelLimitsOptions): ModelLimits {
+  let known = new Map<string, Limits>();
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let asking: Promise<void> | undefined;
+
+  async function refresh(): Promise<void> {
+    try {
+      known = await fetchLimits(litellmUrl, masterKey);
+    } catch (error) {
+      log.warn({ err: error }, 'Model windows could not be read from LiteLLM');
+    } finally {
+      asking = undefined;
+    }
+  }
+
+  return {
+    of: async (model) => {
+      if (Date.now() - askedAt > REFRESH_MS) {
+        askedAt = Date.now();
+        asking = refresh();
+      }
+      if (known.size === 0) await asking;
+      return known.get(model) ?? UNKNOWN;
+    },
+  };
+}
+
+async function fetchLimits(url: string, key: string): Promise<Map<string, Limits>> {
+  const response = await fetch(`${url}/model/info`, {
+    headers: { authorization: `Bearer ${key}` },
+    signal: AbortSignal.timeout(3_000),
+  });
+  if (!response.ok) throw new Error(`/model/info answered ${response.status}`);
+  const { data } = modelInfo.parse(await response.json());
+  return new Map(data.map(({ model_name, model_info: info }) => [model_name, toLimits(info)]));
+}
+
+function toLimits(info: z.infer<typeof modelInfo>['data'][number]['model_info']): Limits {
+  const contextWindow = info.max_input_tokens ?? info.max_tokens ?? UNKNOWN.contextWindow;
+  return { contextWindow, ...(info.max_output_tokens ? { maxOutput: info.max_output_tokens } : {}) };
+}

@@ -1,0 +1,51 @@
+import { describe, expect, test } from '@jest/globals';
+import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
+import { upstreamError } from './upstream-error.ts';
+
+function httpError(status: number, body: object = {}, headers: Record<string, string> = {}): APIError {
+  return APIError.generate(status, { error: body }, 'provider text', new Headers(headers));
+}
+
+describe('a failed call becomes one of our errors', () => {
+  test.each([
+    [400, 'upstream_rejected', false],
+    [422, 'upstream_rejected', false],
+    [401, 'upstream_auth', false],
+    [403, 'upstream_auth', false],
+    [404, 'upstream_model_not_found', false],
+    [408, 'upstream_failed', true],
+    [429, 'upstream_rate_limited', true],
+    [500, 'upstream_failed', true],
+    [503, 'upstream_failed', true],
+  ])('HTTP %i is %s', (status, code, retryable) => {
+    expect(upstreamError(httpError(status))).toMatchObject({ code, retryable });
+  });
+
+  test.each([
+    ['no connection', new APIConnectionError({ message: 'x' }), 'upstream_unreachable'],
+    ['a time-out', new APIConnectionTimeoutError(), 'deadline_exceeded'],
+    ['our own abort', new APIUserAbortError(), 'cancelled'],
+    ['an error event inside the stream', new APIError(undefined, { message: 'x' }, 'x', undefined), 'upstream_cut'],
+    ['a socket that broke in the middle', new TypeError('terminated'), 'upstream_cut'],
+  ])('%s', (_what, error, code) => {
+    expect(upstreamError(error)).toMatchObject({ code });
+  });
+
+  test('a context that is too long keeps its own code', () => {
+    expect(upstreamError(httpError(400, { code: 'context_length_exceeded' }))).toMatchObject({ code: 'context_length_exceeded' });
+  });
+
+  test("the provider's words never reach the client", () => {
+    const error = upstreamError(httpError(400, { message: 'key sk-123 of organisation acme' }));
+    expect(error.message).not.toContain('acme');
+  });
+
+  test.each([
+    ['7', 7],
+    ['0.2', 1],
+    ['99999', 600],
+    ['soon', undefined],
+  ])('Retry-After %s is passed on, capped', (header, seconds) => {
+    expect(upstreamError(httpError(429, {}, { 'retry-after': header })).retryAfterS).toBe(seconds);
+  });
+});

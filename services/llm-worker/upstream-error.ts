@@ -1,0 +1,46 @@
+import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
+import { type ErrorCode } from '../../shared/errors/catalogue.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+
+/** The longest Retry-After that is passed on, in seconds. */
+const RETRY_AFTER_CAP_S = 600;
+
+/**
+ * What the openai client threw, as one of our errors. Decides by class and status, never by message text; the provider's
+ * own words stay in `cause`.
+ */
+export function upstreamError(error: unknown): TurnoutError {
+  if (error instanceof TurnoutError) return error;
+  if (error instanceof APIUserAbortError) return new TurnoutError('cancelled', { cause: error });
+  if (error instanceof APIConnectionTimeoutError)
+    return new TurnoutError('deadline_exceeded', { cause: error });
+  if (error instanceof APIConnectionError) return new TurnoutError('upstream_unreachable', { cause: error });
+  if (error instanceof APIError) return fromStatus(error as APIError);
+  return new TurnoutError('upstream_cut', { cause: error });
+}
+
+function fromStatus(error: APIError): TurnoutError {
+  const code = codeFor(error);
+  return new TurnoutError(code, {
+    cause: error,
+    param: code === 'upstream_rejected' ? (error.param ?? undefined) : undefined,
+    retryAfterS: retryAfterS(error),
+  });
+}
+
+function codeFor({ status, code }: APIError): ErrorCode {
+  if (code === 'context_length_exceeded') return 'context_length_exceeded';
+  if (status === undefined) return 'upstream_cut'; // an error event inside a stream that had begun
+  if (status === 401 || status === 403) return 'upstream_auth';
+  if (status === 404) return 'upstream_model_not_found';
+  if (status === 429) return 'upstream_rate_limited';
+  if (status === 408 || status >= 500) return 'upstream_failed';
+  return 'upstream_rejected';
+}
+
+function retryAfterS(error: APIError): number | undefined {
+  const seconds = Number(error.headers?.get('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0
+    ? Math.min(Math.ceil(seconds), RETRY_AFTER_CAP_S)
+    : undefined;
+}

@@ -1,0 +1,67 @@
+import { decide } from '../../shared/flags/decide.ts';
+import { createJobLog } from '../../shared/joblog/job-log.ts';
+import { createOutbox } from '../../shared/joblog/outbox.ts';
+import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
+import { createKafka } from '../../shared/kafka/kafkajs.ts';
+import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
+import { createReleasers } from '../../shared/lifecycle/releasers.ts';
+import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
+import { createFlowDispatch } from '../../shared/queues/dispatch.ts';
+import { connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { jobKeys } from '../../shared/redis/keys.ts';
+import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
+import { routeBatch } from './route-batch.ts';
+import { createWatermarks } from './watermarks.ts';
+
+/** Kafka `turnout.jobs` -> decision -> dispatch. Holds no state of its own: a second router takes half the partitions. */
+export function build({ config, log }: ServiceDeps): Service {
+  const releasers = createReleasers(log);
+  const topics = topicNames(config.TOPIC_PREFIX);
+  const keys = jobKeys(config.REDIS_PREFIX);
+  const redis = connectRedisPatiently(config.REDIS_URL, 'router', log);
+  releasers.defer('redis', () => redis.quit());
+  const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
+  const watermarks = createWatermarks(redis, keys.watermarks(topics.jobs));
+  const dispatch = createFlowDispatch(redis, config.REDIS_PREFIX);
+  releasers.defer('dispatch', () => dispatch.close());
+  const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-router', log });
+
+  async function start() {
+    await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
+    const producer = await kafka.producer();
+    releasers.defer('producer', () => producer.close());
+    const outbox = createOutbox({ redis, keys, producer, topic: topics.events, source: 'router', logger: log });
+    releasers.defer('outbox', () => outbox.close());
+    outbox.start();
+
+    const routing = {
+      jobLog,
+      dispatch,
+      deadLetters: createDeadLetters(producer, topics.deadLetters, 'router'),
+      decide: () => decide({ enableLitellm: config.ENABLE_LITELLM }),
+      contextTokens: config.CONTEXT_TOKENS,
+      log,
+    };
+    const consumer = kafka.consumer({
+      groupId: `${config.TOPIC_PREFIX}-router`,
+      topic: topics.jobs,
+      partitionsAtOnce: 3,
+      position: (_topic, partition) => watermarks.position(partition),
+      onBatch: async (batch) => {
+        const [first, last] = [batch.messages.at(0), batch.messages.at(-1)];
+        if (!first || !last) return;
+        await routeBatch(routing, batch);
+        await watermarks.advance(batch.partition, first.offset, last.offset + 1n);
+      },
+    });
+    const probes = createProbes('router', { kafka: () => consumer.joined(), redis: () => redis.status === 'ready' });
+    const server = createProbeServer(probes);
+    releasers.defer('http', () => server.close());
+    const address = await server.listen(config.HOST, config.PORT);
+    releasers.defer('consumer', () => consumer.close());
+    await consumer.start();
+    return address;
+  }
+
+  return { start, close: () => releasers.close() };
+}

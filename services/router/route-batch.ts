@@ -1,0 +1,118 @@
+import { type ContextJob, type LlmJob } from '../../shared/contracts/flow.ts';
+import { type Decision } from '../../shared/contracts/decision.ts';
+import { jobId } from '../../shared/contracts/ids.ts';
+import { type JobMessage, jobMessage } from '../../shared/contracts/job-message.ts';
+import { type Outcome } from '../../shared/contracts/outcome.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { failedEvent } from '../../shared/joblog/ending.ts';
+import { type JobLog } from '../../shared/joblog/job-log.ts';
+import { type DeadLetters } from '../../shared/kafka/dead-letters.ts';
+import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts';
+
+export interface RouteBatchDeps {
+  jobLog: JobLog;
+  dispatch: Dispatch;
+  deadLetters: DeadLetters;
+  decide: (job: JobMessage) => Decision;
+  /** Tokens that all documents of a job may fill together. */
+  contextTokens: number;
+  log: Logger;
+}
+
+/**
+ * One message's way: unread -> dead letter | decided -> routed in the log -> dispatched.
+ *
+ * Each step may be repeated: a router that dies between two of them leaves the message below no watermark, and its
+ * redelivery finds the job `again` and dispatches it again under the same ids.
+ */
+export async function routeBatch(deps: RouteBatchDeps, batch: Batch): Promise<void> {
+  const decided = await Promise.all(batch.messages.map((message) => routeOne(deps, message)));
+  const jobs = decided.filter((job) => job !== undefined);
+  if (jobs.length > 0) await deps.dispatch.dispatch(jobs);
+}
+
+async function routeOne(deps: RouteBatchDeps, message: InboundMessage): Promise<DecidedJob | undefined> {
+  const job = readJob(message);
+  if (job instanceof Error) return bury(deps, message, job.message);
+
+  const decision = deps.decide(job);
+  const state = await deps.jobLog.route(job.jobId, [
+    { type: 'accepted', at: job.acceptedAt, model: job.model },
+    { type: 'routed', at: Date.now(), ...decision },
+  ]);
+  if (state === 'missing') return bury(deps, message, 'the job has no record: it expired or was never admitted');
+  if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile: nothing to run
+
+  const phrase = decision.path === 'litellm' ? 'Using LiteLLM path' : 'Using legacy path';
+  deps.log.info({ jobId: job.jobId, userHash: job.userHash, reason: decision.reason, epoch: decision.epoch }, phrase);
+  return toDecidedJob(job, decision, message.headers['traceparent'], deps.contextTokens);
+}
+
+function readJob(message: InboundMessage): JobMessage | Error {
+  try {
+    return jobMessage.parse(JSON.parse(message.value ?? ''));
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** The reason goes to the operators; the client gets a typed failure, where it can be told whose message it was. */
+async function bury({ deadLetters, jobLog, log }: RouteBatchDeps, message: InboundMessage, reason: string): Promise<undefined> {
+  await deadLetters.bury(message, reason);
+  log.error({ partition: message.partition, offset: message.offset.toString(), reason }, 'Message sent to dead letters');
+  const id = jobId.safeParse(message.headers['ce_id']);
+  if (!id.success) return;
+  const at = Date.now();
+  const event = failedEvent(new TurnoutError('unreadable_message'), at);
+  await jobLog.finish(id.data, 'unfenced', [event], unreadableOutcome(id.data, message, at));
+}
+
+function unreadableOutcome(id: string, message: InboundMessage, at: number): Outcome {
+  return {
+    version: 1,
+    id: `${id}.end`,
+    jobId: id,
+    userHash: 'unknown',
+    model: 'unknown',
+    status: 'failed',
+    error: 'unreadable_message',
+    attempts: 0,
+    at,
+    ms: { total: Math.max(0, at - message.timestamp) },
+  };
+}
+
+function toDecidedJob(
+  job: JobMessage,
+  decision: Decision,
+  traceparent: string | undefined,
+  contextTokens: number,
+): DecidedJob {
+  const common = {
+    version: 1,
+    jobId: job.jobId,
+    deadlineAt: job.deadlineAt,
+    ...(traceparent === undefined ? {} : { traceparent }),
+  } as const;
+  const budget = Math.max(1, Math.floor(contextTokens / Math.max(1, job.documents.length)));
+  const context: ContextJob[] = job.documents.map((document) => ({
+    ...common,
+    piece: `document-${document.index}`,
+    question: job.question,
+    document,
+    budget,
+  }));
+  const llm: LlmJob = {
+    ...common,
+    user: job.user,
+    userHash: job.userHash,
+    model: job.model,
+    acceptedAt: job.acceptedAt,
+    decision,
+    request: job.request,
+    context: context.map(({ piece }) => piece),
+  };
+  return { llm, context };
+}

@@ -1,0 +1,209 @@
+import { type Logger } from '../log/logger.ts';
+import { type Redis } from '../redis/connect.ts';
+import { TurnoutError } from '../errors/turnout-error.ts';
+import { isTerminal, type JobEvent, jobEvent } from '../contracts/job-event.ts';
+import { type JobLog, type StoredEvent } from './job-log.ts';
+
+/**
+ * Follows the logs of many jobs over one subscription per process.
+ *
+ * Appends are published to the channel of each process that reads the job. Pub/sub may drop: so a follower hands out
+ * only the event that comes next, fills every gap from the stream, and asks the stream when it heard nothing for a while
+ * or when the subscription was renewed.
+ */
+export interface LiveLog {
+  /** The channel that appends reach this process by. */
+  readonly channel: string;
+  /** True while the subscription stands. */
+  subscribed(): boolean;
+  /**
+   * The job's events after the given sequence, in order, each once, in the groups in which they arrive; ends after the
+   * terminal event. What is there already is read first; reading makes this process one that appends are published to.
+   * Throws `log_rewound` when the log lost events that were handed out, and the signal's reason when it fires.
+   */
+  follow(jobId: string, options: FollowOptions): AsyncGenerator<SequencedEvent[], void, undefined>;
+  close(): Promise<void>;
+}
+
+export interface FollowOptions {
+  after?: number;
+  signal: AbortSignal;
+}
+
+export interface SequencedEvent {
+  sequence: number;
+  event: JobEvent;
+}
+
+interface LiveLogOptions {
+  log: JobLog;
+  /** A connection of its own: it is put into subscriber mode. */
+  subscriber: Redis;
+  channel: string;
+  logger: Logger;
+}
+
+/** A follower that heard nothing for this long asks the stream. */
+const SILENCE_MS = 3_000;
+
+export async function createLiveLog({ log, subscriber, channel, logger }: LiveLogOptions): Promise<LiveLog> {
+  const followers = new Map<string, Set<Follower>>();
+  const everyFollower = () => [...followers.values()].flatMap((group) => [...group]);
+
+  subscriber.on('message', (_channel: string, message: string) => deliver(message));
+  subscriber.on('ready', () => {
+    for (const follower of everyFollower()) follower.suspect();
+  });
+  await subscriber.subscribe(channel);
+  const silence = setInterval(() => {
+    for (const follower of everyFollower()) follower.suspectIfSilent();
+  }, SILENCE_MS / 3);
+
+  function deliver(message: string): void {
+    const [jobId = '', first = ''] = message.split(' ', 2);
+    const group = followers.get(jobId);
+    if (!group) return;
+    try {
+      const events = parseEvents(message.slice(jobId.length + first.length + 2));
+      const firstSequence = Number(first);
+      for (const follower of group) follower.push(events.map((event, i) => ({ sequence: firstSequence + i, event })));
+    } catch (error) {
+      logger.error({ err: error, jobId }, 'A published event could not be read');
+      for (const follower of group) follower.suspect();
+    }
+  }
+
+  function register(jobId: string, follower: Follower): () => void {
+    const group = followers.get(jobId) ?? new Set();
+    followers.set(jobId, group.add(follower));
+    return () => {
+      group.delete(follower);
+      if (group.size === 0) followers.delete(jobId);
+    };
+  }
+
+  async function* follow(jobId: string, { after = 0, signal }: FollowOptions) {
+    const follower = createFollower();
+    const unregister = register(jobId, follower);
+    const onAbort = () => follower.wake();
+    signal.addEventListener('abort', onAbort);
+    let last = after;
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const group = await next(jobId, follower, last);
+        if (group.length === 0) {
+          await follower.woken();
+          continue;
+        }
+        last += group.length;
+        yield group;
+        const final = group.at(-1);
+        if (final && isTerminal(final.event)) return;
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      unregister();
+    }
+  }
+
+  /** What comes directly after `last`: from what was published, or from the stream where that is not certain. */
+  async function next(jobId: string, follower: Follower, last: number): Promise<SequencedEvent[]> {
+    const published = follower.take(last);
+    if (published.length > 0 || !follower.mustAsk()) return published;
+    const view = await log.read(jobId, last, channel);
+    if (!view) throw new TurnoutError('not_found', { message: 'The job does not exist or its log has expired.' });
+    if (view.lastSequence < last) follower.rewound();
+    return view.entries.map(parseStored);
+  }
+
+  return {
+    channel,
+    subscribed: () => subscriber.status === 'ready',
+    follow,
+    close: async () => {
+      clearInterval(silence);
+      await subscriber.quit();
+    },
+  };
+}
+
+interface Follower {
+  push(events: readonly SequencedEvent[]): void;
+  /** The published events that follow `last` without a gap. A gap makes the follower ask the stream. */
+  take(last: number): SequencedEvent[];
+  suspect(): void;
+  suspectIfSilent(): void;
+  /** True once after each suspicion. */
+  mustAsk(): boolean;
+  /** The log is shorter than what was handed out. Throws when it stays so. */
+  rewound(): void;
+  woken(): Promise<void>;
+  wake(): void;
+}
+
+/** A live worker sends a lost tail again within its next append; this many quiet checks later nobody will. */
+const REWOUND_CHECKS = 5;
+
+function createFollower(): Follower {
+  let queue: SequencedEvent[] = [];
+  let ask = true;
+  let heardAt = Date.now();
+  let rewinds = 0;
+  let wakeUp: (() => void) | undefined;
+  let awake = false;
+
+  function wake(): void {
+    awake = true;
+    wakeUp?.();
+  }
+
+  function suspect(): void {
+    ask = true;
+    wake();
+  }
+
+  return {
+    wake,
+    suspect,
+    push: (events) => {
+      heardAt = Date.now();
+      queue.push(...events);
+      wake();
+    },
+    take: (last) => {
+      const fresh = queue.filter(({ sequence }) => sequence > last);
+      queue = [];
+      const contiguous = fresh.filter(({ sequence }, i) => sequence === last + 1 + i);
+      if (contiguous.length < fresh.length) ask = true;
+      return contiguous;
+    },
+    suspectIfSilent: () => {
+      if (Date.now() - heardAt < SILENCE_MS) return;
+      heardAt = Date.now();
+      suspect();
+    },
+    mustAsk: () => {
+      const due = ask;
+      ask = false;
+      return due;
+    },
+    rewound: () => {
+      rewinds += 1;
+      if (rewinds >= REWOUND_CHECKS) throw new TurnoutError('log_rewound');
+    },
+    woken: async () => {
+      if (!awake) await new Promise<void>((resolve) => (wakeUp = resolve));
+      awake = false;
+      wakeUp = undefined;
+    },
+  };
+}
+
+function parseEvents(json: string): JobEvent[] {
+  return (JSON.parse(json) as unknown[]).map((event) => jobEvent.parse(event));
+}
+
+function parseStored({ sequence, json }: StoredEvent): SequencedEvent {
+  return { sequence, event: jobEvent.parse(JSON.parse(json)) };
+}

@@ -1,0 +1,26 @@
+-- Ends a job: the last events with the terminal one, the state and the outbox row, all or nothing.
+-- Invariant: exactly one terminal event per job; the first wins.
+-- KEYS record, log, open, outbox. ARGV job, fence ('' for one who holds none), nonce, expected sequence, state,
+-- outcome (JSON; the row adds the attempts), retention (ms), events... (the last one is the terminal).
+-- Returns {'finished', outbox row id, last sequence}; otherwise as append.lua.
+local record, log, open, outbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local job, fence, nonce, expected, ending, outcome, retention = unpack(ARGV, 1, 7)
+
+local found = redis.call('HMGET', record, 'state', 'readers', 'seq', 'fence', 'nonce')
+local state, seq = found[1], tonumber(found[3])
+if not state then return { '' } end
+if ENDED[state] then return { state } end
+local first = 8
+if fence ~= '' then
+  expected = tonumber(expected)
+  if found[4] ~= fence or found[5] ~= nonce then return { 'fenced' } end
+  if seq < expected then return { 'behind', seq } end
+  first = first + (seq - expected)
+end
+local last = append(record, log, job, found[2], seq, ARGV, first)
+redis.call('HSET', record, 'state', ending)
+redis.call('PEXPIRE', record, retention)
+redis.call('PEXPIRE', log, retention)
+redis.call('ZREM', open, job)
+local row = redis.call('XADD', outbox, '*', 'outcome', outcome, 'attempts', found[4])
+return { 'finished', row, last }

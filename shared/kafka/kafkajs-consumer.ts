@@ -1,0 +1,114 @@
+import { type Consumer as ClientConsumer, type EachBatchPayload, type Kafka as KafkaClient } from 'kafkajs';
+import { type Logger } from '../log/logger.ts';
+import { retrying } from '../util/retrying.ts';
+import { type Batch, type Consumer, type ConsumerOptions, type InboundMessage } from './port.ts';
+
+const SESSION_TIMEOUT_MS = 6_000;
+const HEARTBEAT_MS = 1_500;
+/** How long the broker holds an empty fetch; also the longest that `close` waits for an idle consumer. */
+const LONG_POLL_MS = 500;
+
+/**
+ * A member of a consumer group: joining -> positioning (each assignment, each partition) -> consuming -> closed.
+ *
+ * kafkajs has no `assign`: positions are set by `seek` after each join. Until a partition's seek is placed its batches
+ * wait; a batch fetched before the seek is stale afterwards, is dropped, and comes again from the right place.
+ */
+export function createConsumer(client: KafkaClient, options: ConsumerOptions, log: Logger): Consumer {
+  const consumer = client.consumer({
+    groupId: options.groupId,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    rebalanceTimeout: 10_000,
+    heartbeatInterval: HEARTBEAT_MS,
+    maxWaitTimeInMs: LONG_POLL_MS,
+    allowAutoTopicCreation: false,
+    // Cold-start coordinator errors and restarts of the broker: never give up, a process without its consumer is useless.
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 20, restartOnFailure: () => Promise.resolve(true) },
+  });
+  const stopping = new AbortController();
+  const positions = new Map<number, Promise<void>>();
+  let joined = false;
+
+  async function place(partition: number): Promise<void> {
+    if (!options.position) return;
+    const ask = () => options.position?.(options.topic, partition) ?? Promise.resolve(undefined);
+    const offset = await retrying(ask, { attempts: Infinity, baseMs: 100, maxMs: 2_000, signal: stopping.signal });
+    if (offset !== undefined) consumer.seek({ topic: options.topic, partition, offset: offset.toString() });
+  }
+
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    joined = true;
+    positions.clear();
+    for (const partition of payload.memberAssignment[options.topic] ?? []) {
+      const placed = place(partition);
+      placed.catch((error: unknown) => {
+        if (!stopping.signal.aborted) log.error({ err: error, partition }, 'Kafka: a position could not be set');
+      });
+      positions.set(partition, placed);
+    }
+  });
+  const left = () => (joined = false);
+  consumer.on(consumer.events.REBALANCING, left);
+  consumer.on(consumer.events.CRASH, left);
+  consumer.on(consumer.events.STOP, left);
+
+  return {
+    start: () => retrying(() => run(consumer), { attempts: 10, baseMs: 200, maxMs: 2_000 }),
+    joined: () => joined,
+    close: async () => {
+      stopping.abort();
+      await consumer.disconnect();
+    },
+  };
+
+  async function run(member: ClientConsumer): Promise<void> {
+    await member.connect();
+    await member.subscribe({ topic: options.topic, fromBeginning: true });
+    await member.run({
+      autoCommitInterval: 1_000,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: options.partitionsAtOnce ?? 1,
+      eachBatch: async (payload) => {
+        await whileBeating(payload, () => handle(payload));
+      },
+    });
+  }
+
+  async function handle(payload: EachBatchPayload): Promise<void> {
+    await positions.get(payload.batch.partition);
+    if (!payload.isRunning() || payload.isStale()) return;
+    await options.onBatch(toBatch(payload), stopping.signal);
+    if (!payload.isStale()) payload.resolveOffset(payload.batch.lastOffset());
+    await payload.commitOffsetsIfNecessary();
+  }
+}
+
+/** kafkajs sends heartbeats only when asked: without this a batch longer than the session would lose the membership. */
+async function whileBeating(payload: EachBatchPayload, work: () => Promise<void>): Promise<void> {
+  // A heartbeat that fails is followed by a rejoin, which the fetch loop sees by itself.
+  const beat = setInterval(() => void payload.heartbeat().catch(() => clearInterval(beat)), HEARTBEAT_MS);
+  try {
+    await work();
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+function toBatch({ batch }: EachBatchPayload): Batch {
+  const messages: InboundMessage[] = batch.messages.map((message) => ({
+    topic: batch.topic,
+    partition: batch.partition,
+    offset: BigInt(message.offset),
+    timestamp: Number(message.timestamp),
+    key: message.key?.toString('utf8'),
+    value: message.value?.toString('utf8'),
+    headers: textHeaders(message.headers ?? {}),
+  }));
+  return { topic: batch.topic, partition: batch.partition, messages };
+}
+
+function textHeaders(headers: NonNullable<EachBatchPayload['batch']['messages'][number]['headers']>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, [value].flat().join(',')]])),
+  );
+}
