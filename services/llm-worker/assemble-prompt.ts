@@ -13,7 +13,7 @@ export interface ModelLimits {
 }
 
 /** What became of one piece of context: what the job's `context` event tells. */
-export interface PieceShare {
+interface PieceShare {
   source: string;
   /** Passages in the prompt. */
   passages: number;

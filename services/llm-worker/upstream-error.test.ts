@@ -47,5 +47,6 @@ describe('a failed call becomes one of our errors', () => {
     ['soon', undefined],
   ])('Retry-After %s is passed on, capped', (header, seconds) => {
     expect(upstreamError(httpError(429, {}, { 'retry-after': header })).retryAfterS).toBe(seconds);
+    expect(upstreamError(httpError(429, {}, { 'llm_provider-retry-after': header })).retryAfterS).toBe(seconds);
   });
 });

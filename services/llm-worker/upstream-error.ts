@@ -39,7 +39,9 @@ function codeFor({ status, code }: APIError): ErrorCode {
 }
 
 function retryAfterS(error: APIError): number | undefined {
-  const seconds = Number(error.headers?.get('retry-after') ?? Number.NaN);
+  // LiteLLM passes the provider's header on under a name of its own.
+  const header = error.headers?.get('retry-after') ?? error.headers?.get('llm_provider-retry-after');
+  const seconds = Number(header ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0
     ? Math.min(Math.ceil(seconds), RETRY_AFTER_CAP_S)
     : undefined;

@@ -84,6 +84,9 @@ function unreadableOutcome(id: string, message: InboundMessage, at: number): Out
   };
 }
 
+/** Less than this and nothing of a long document could be chosen: a passage has up to 300 tokens. */
+const PASSAGE_TOKENS = 400;
+
 function toDecidedJob(
   job: JobMessage,
   decision: Decision,
@@ -96,7 +99,7 @@ function toDecidedJob(
     deadlineAt: job.deadlineAt,
     ...(traceparent === undefined ? {} : { traceparent }),
   } as const;
-  const budget = Math.max(1, Math.floor(contextTokens / Math.max(1, job.documents.length)));
+  const budget = Math.max(PASSAGE_TOKENS, Math.floor(contextTokens / Math.max(1, job.documents.length)));
   const context: ContextJob[] = job.documents.map((document) => ({
     ...common,
     piece: `document-${document.index}`,

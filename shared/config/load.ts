@@ -16,7 +16,9 @@ export class ConfigError extends Error {
 
 /** Checks the environment as a whole. An empty variable counts as not set. Throws one `ConfigError` that names every problem. */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const result = configSchema.safeParse(given);
   if (!result.success) throw new ConfigError(result.error.issues.map((issue) => describe(issue, given)));
   return Object.freeze(result.data);

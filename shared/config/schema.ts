@@ -1,9 +1,11 @@
 import { z } from 'zod';
 
 /** Every environment variable that a service reads, with its default. Times are in milliseconds, sizes in bytes. */
-const port = z.coerce.number().int().min(0).max(65_535);
-const milliseconds = z.coerce.number().int().positive();
-const count = z.coerce.number().int().positive();
+const whole = z.string().regex(/^\d+$/, 'must be a whole number, in digits').transform(Number);
+const port = whole.pipe(z.int().max(65_535));
+const countUpTo = (max: number) => whole.pipe(z.int().min(1).max(max));
+const count = countUpTo(Number.MAX_SAFE_INTEGER);
+const milliseconds = count;
 const flag = z.stringbool();
 const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' });
 const redisUrl = z.url({ protocol: /^rediss?$/, error: 'must be a redis(s):// URL' });
@@ -22,7 +24,7 @@ export const configSchema = z.object({
     .default('127.0.0.1:9092')
     .transform((brokers) => brokers.split(',')),
   TOPIC_PREFIX: name.default('turnout'),
-  JOB_PARTITIONS: count.max(1000).default(6),
+  JOB_PARTITIONS: countUpTo(1_000).default(6),
 
   REDIS_URL: redisUrl.default('redis://127.0.0.1:6379'),
   CACHE_REDIS_URL: redisUrl.default('redis://127.0.0.1:6380'),
@@ -42,8 +44,8 @@ export const configSchema = z.object({
   MAX_BODY_BYTES: count.default(32 * 1024 * 1024),
   DEFAULT_DEADLINE_MS: milliseconds.default(600_000),
   LOG_RETENTION_MS: milliseconds.default(3_600_000),
-  LLM_CONCURRENCY: count.max(10_000).default(256),
-  CONTEXT_CONCURRENCY: count.max(10_000).default(32),
+  LLM_CONCURRENCY: countUpTo(10_000).default(256),
+  CONTEXT_CONCURRENCY: countUpTo(10_000).default(32),
   CONTEXT_TOKENS: count.default(6_000),
 });
 

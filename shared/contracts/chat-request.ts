@@ -6,7 +6,10 @@ import { z } from 'zod';
  */
 const textPart = z.looseObject({ type: z.literal('text'), text: z.string() });
 const refusalPart = z.looseObject({ type: z.literal('refusal'), refusal: z.string() });
-const imagePart = z.looseObject({ type: z.literal('image_url'), image_url: z.looseObject({ url: z.string() }) });
+const imagePart = z.looseObject({
+  type: z.literal('image_url'),
+  image_url: z.looseObject({ url: z.string() }),
+});
 const audioPart = z.looseObject({ type: z.literal('input_audio'), input_audio: z.looseObject({}) });
 const filePart = z.looseObject({
   type: z.literal('file'),
@@ -18,7 +21,10 @@ const userContent = z.union([
   z.string(),
   z.array(z.discriminatedUnion('type', [textPart, imagePart, audioPart, filePart])).min(1),
 ]);
-const assistantContent = z.union([z.string(), z.array(z.discriminatedUnion('type', [textPart, refusalPart]))]);
+const assistantContent = z.union([
+  z.string(),
+  z.array(z.discriminatedUnion('type', [textPart, refusalPart])),
+]);
 
 const toolCall = z.looseObject({
   id: z.string(),
@@ -41,7 +47,9 @@ export type ChatMessage = z.infer<typeof chatMessage>;
 
 const tool = z.looseObject({
   type: z.literal('function'),
-  function: z.looseObject({ name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -') }),
+  function: z.looseObject({
+    name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -'),
+  }),
 });
 
 const tokenLimit = z.int().min(1);
@@ -83,5 +91,7 @@ export type FilePart = z.infer<typeof filePart>;
 export function textOf(content: ChatMessage['content']): string {
   if (typeof content === 'string') return content;
   if (!content) return '';
-  return content.flatMap((part) => (part.type === 'text' ? [(part as z.infer<typeof textPart>).text] : [])).join('\n');
+  return content
+    .flatMap((part) => (part.type === 'text' ? [(part as z.infer<typeof textPart>).text] : []))
+    .join('\n');
 }

@@ -54,7 +54,13 @@ export const contextPiece = z.discriminatedUnion('status', [
     leftOut: z.int().min(0),
     ms: z.number().min(0),
   }),
-  z.object({ status: z.literal('failed'), piece: z.string(), name: z.string(), code: z.string(), message: z.string() }),
+  z.object({
+    status: z.literal('failed'),
+    piece: z.string(),
+    name: z.string(),
+    code: z.string(),
+    message: z.string(),
+  }),
 ]);
 export type ContextPiece = z.infer<typeof contextPiece>;
 export type ReadyPiece = Extract<ContextPiece, { status: 'ready' }>;

@@ -11,7 +11,10 @@ const blobRef = z.object({
 });
 export type BlobRef = z.infer<typeof blobRef>;
 
-export const requestRef = z.discriminatedUnion('kind', [z.object({ kind: z.literal('inline'), request: chatRequest }), blobRef]);
+export const requestRef = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('inline'), request: chatRequest }),
+  blobRef,
+]);
 export type RequestRef = z.infer<typeof requestRef>;
 
 /** One attached document. Its text is taken out of the messages at the door and travels beside them. */

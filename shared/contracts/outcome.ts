@@ -23,7 +23,11 @@ export const outcome = z.object({
   /** Milliseconds. `firstToken` and `total` count from acceptance. */
   ms: z.object({ total: z.number().min(0), firstToken: z.number().min(0).optional() }),
   usage: z
-    .object({ source: z.enum(['reported', 'estimated']), tokens: tokenUsage, cost: z.number().min(0).optional() })
+    .object({
+      source: z.enum(['reported', 'estimated']),
+      tokens: tokenUsage,
+      cost: z.number().min(0).optional(),
+    })
     .optional(),
 });
 export type Outcome = z.infer<typeof outcome>;

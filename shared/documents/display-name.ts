@@ -1,5 +1,5 @@
-/** Control and format characters (line breaks, bidirectional overrides) and what could end an attribute or a tag. */
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}<>"&]+/gu;
+/** White space, control and format characters (line breaks, bidirectional overrides), and what could end an attribute or a tag. */
+const UNSAFE = /[\p{C}\p{Z}<>"&]+/gu;
 const MAX_CHARACTERS = 120;
 
 /**

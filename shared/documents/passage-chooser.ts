@@ -5,15 +5,13 @@ import { type Shortlist, type ShortlistInput } from './shortlist.ts';
 export interface PassageChooser {
   /**
    * `choosePassages` for a document of any size; `text` is UTF-8 when it is bytes. A large one is worked on in a thread of
-   * its own, so that the event loop never stands still for it. Rejects with the signal's reason when aborted, which ends
+   * its own, so that the event loop never stands still for it, and counts as too large to be taken whole. Rejects with the signal's reason when aborted, which ends
    * the thread too.
    */
   choose(
     input: Omit<ShortlistInput, 'text'> & { text: string | Buffer },
     signal?: AbortSignal,
   ): Promise<Choice>;
-  /** Large documents in work and waiting. */
-  readonly load: number;
 }
 
 /** Characters or bytes. Up to it choosing takes at most ~50 ms; a thread takes ~100 ms to start. */
@@ -32,9 +30,6 @@ export function createPassageChooser({ threads = 2 }: { threads?: number } = {})
       const list = await gate.run(() => shortlistInThread({ utf8, question, budgetTokens }, signal));
       return fillBudget(list, budgetTokens);
     },
-    get load() {
-      return gate.load;
-    },
   };
 }
 
@@ -42,6 +37,7 @@ async function shortlistInThread(
   task: Omit<ShortlistInput, 'text'> & { utf8: Uint8Array },
   signal: AbortSignal | undefined,
 ): Promise<Shortlist> {
+  signal?.throwIfAborted(); // it may have been waiting for its turn
   return new Promise((resolve, reject) => {
     const thread = new Worker(new URL('./shortlist-thread.ts', import.meta.url), {
       workerData: task,
@@ -67,9 +63,6 @@ function createGate(limit: number) {
   const waiting: (() => void)[] = [];
   let running = 0;
   return {
-    get load() {
-      return running + waiting.length;
-    },
     run: async <T>(task: () => Promise<T>): Promise<T> => {
       if (running >= limit) await new Promise<void>((resolve) => void waiting.push(resolve));
       else running += 1;

@@ -14,9 +14,9 @@ const HARD_LIMIT = 1_000;
 
 const NEWLINE = 0x0a;
 const HASH = 0x23;
-const TERMINATORS = codes('.!?…:;');
+const TERMINATORS = codes('.!?…');
 /** These need no white space after them. */
-const WIDE_TERMINATORS = codes('。！？；');
+const WIDE_TERMINATORS = codes('。！？');
 const CLOSERS = codes(`"'’”»)]}」』）`);
 
 /**

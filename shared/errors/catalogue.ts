@@ -28,8 +28,18 @@ export const catalogue = {
   body_too_large: bad(413, 'The request body is larger than this server accepts.'),
   unsupported_document: bad(400, 'A document is of a kind that cannot be read.'),
   context_length_exceeded: bad(400, 'The messages do not fit into the context window of the model.'),
-  model_not_found: { status: 404, type: 'not_found_error', retryable: false, message: 'The model does not exist.' },
-  not_found: { status: 404, type: 'not_found_error', retryable: false, message: 'There is nothing at this address.' },
+  model_not_found: {
+    status: 404,
+    type: 'not_found_error',
+    retryable: false,
+    message: 'The model does not exist.',
+  },
+  not_found: {
+    status: 404,
+    type: 'not_found_error',
+    retryable: false,
+    message: 'There is nothing at this address.',
+  },
   method_not_allowed: bad(405, 'This address does not answer to this method.'),
   invalid_api_key: {
     status: 401,
@@ -70,11 +80,20 @@ export const catalogue = {
   context_failed: server(502, true, 'A required document could not be prepared for the model.'),
   unreadable_message: server(500, false, 'The job could not be read.'),
   queue_unavailable: server(503, true, 'The job could not be queued. Nothing was started. Try again.'),
-  store_unavailable: server(503, true, 'The job store is unavailable. Try again; with the same Idempotency-Key nothing runs twice.'),
+  store_unavailable: server(
+    503,
+    true,
+    'The job store is unavailable. Try again; with the same Idempotency-Key nothing runs twice.',
+  ),
   overloaded: server(503, true, 'The server is overloaded. Try again later.'),
   shutting_down: server(503, true, 'This server is shutting down. Try again.'),
   log_rewound: server(500, true, 'The record of this answer lost its end and could not be restored.'),
-  cancelled: { status: 499, type: 'invalid_request_error', retryable: false, message: 'The job was cancelled.' },
+  cancelled: {
+    status: 499,
+    type: 'invalid_request_error',
+    retryable: false,
+    message: 'The job was cancelled.',
+  },
   internal_error: server(500, true, 'Something went wrong on our side.'),
 } as const satisfies Record<string, ErrorSpec>;
 

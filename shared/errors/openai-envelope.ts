@@ -7,5 +7,7 @@ export interface ErrorEnvelope {
 }
 
 export function toEnvelope(error: TurnoutError): ErrorEnvelope {
-  return { error: { message: error.message, type: error.type, param: error.param ?? null, code: error.code } };
+  return {
+    error: { message: error.message, type: error.type, param: error.param ?? null, code: error.code },
+  };
 }

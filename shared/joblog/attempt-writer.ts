@@ -54,9 +54,15 @@ export function createAttemptWriter({ log, jobId, fence, lastSequence }: Attempt
       }
     } catch (error) {
       lost.abort(error);
-    } finally {
-      pumping = undefined;
     }
+  }
+
+  function startPump(): void {
+    if (pumping || lost.signal.aborted || appended === events.length) return;
+    pumping = pump().finally(() => {
+      pumping = undefined;
+      startPump(); // for what was written between the pump's last look and now
+    });
   }
 
   function apply(result: Appended): void {
@@ -82,7 +88,7 @@ export function createAttemptWriter({ log, jobId, fence, lastSequence }: Attempt
     lost: lost.signal,
     write: (...more) => {
       for (const event of more) enqueue(event);
-      pumping ??= pump();
+      startPump();
     },
     finish: async (terminal, outcome) => {
       for (;;) {

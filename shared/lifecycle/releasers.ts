@@ -13,23 +13,29 @@ export interface Releasers {
 
 export function createReleasers(log: Logger): Releasers {
   const deferred: { name: string; release: () => unknown }[] = [];
+  const failures: unknown[] = [];
   let closing: Promise<void> | undefined;
 
   async function releaseAll(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const { name, release } of deferred.reverse()) {
+    for (let last = deferred.pop(); last; last = deferred.pop()) {
       try {
-        await release();
+        await last.release();
       } catch (error) {
         failures.push(error);
-        log.error({ err: error, releaser: name }, 'A resource could not be released');
+        log.error({ err: error, releaser: last.name }, 'A resource could not be released');
       }
     }
     if (failures.length > 0) throw new AggregateError(failures, 'some resources could not be released');
   }
 
   return {
-    defer: (name, release) => void deferred.push({ name, release }),
+    defer: (name, release) => {
+      deferred.push({ name, release });
+      if (!closing) return;
+      // A start that its own shutdown overtook: what it still acquires goes after the rest. A failure was logged.
+      closing = closing.then(releaseAll, releaseAll);
+      closing.catch(() => undefined);
+    },
     close: () => (closing ??= releaseAll()),
     closing: () => closing !== undefined,
   };

@@ -41,7 +41,9 @@ export async function runService(name: string, build: (deps: ServiceDeps) => Ser
     log.info({ url }, 'Service ready');
   } catch (error) {
     log.fatal({ err: error }, 'Service could not start');
-    await service.close().catch((closing: unknown) => log.error({ err: closing }, 'Clean-up after a failed start failed'));
+    await service
+      .close()
+      .catch((closing: unknown) => log.error({ err: closing }, 'Clean-up after a failed start failed'));
     log.flush(() => process.exit(1));
   }
 }

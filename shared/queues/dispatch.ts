@@ -41,6 +41,7 @@ function toFlow({ llm, context }: DecidedJob): FlowJob {
         removeOnComplete: KEEP_FINISHED,
         removeOnFail: KEEP_FINISHED,
         attempts: 2,
+        backoff: { type: 'fixed', delay: 200 },
         // The parent always runs: it is the one that can end the job, and it sees which piece is missing.
         ignoreDependencyOnFailure: true,
       },

@@ -12,7 +12,10 @@ export function defineScript(redis: Redis, file: URL, prelude: readonly URL[] = 
   const lua = [...prelude, file].map((url) => readFileSync(url, 'utf8')).join('\n');
   const command = file.pathname.replaceAll(/[^A-Za-z0-9]/g, '_');
   redis.defineCommand(command, { lua });
-  const commands = redis as unknown as Record<string, ((...args: Argument[]) => Promise<unknown>) | undefined>;
+  const commands = redis as unknown as Record<
+    string,
+    ((...args: Argument[]) => Promise<unknown>) | undefined
+  >;
   return async (keys, args) => {
     const run = commands[command];
     if (!run) throw new Error(`${command} was not defined`);

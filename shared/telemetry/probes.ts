@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
+import { withTimeout } from '../util/with-timeout.ts';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
 /** What a process says of itself: alive, ready, and its Prometheus figures. */
@@ -19,15 +20,20 @@ export function createProbes(service: string, checks: Readonly<Record<string, Re
   return {
     registry,
     unready: async () => {
-      const results = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await passes(check)] as const));
+      const results = await Promise.all(
+        Object.entries(checks).map(async ([name, check]) => [name, await passes(check)] as const),
+      );
       return results.flatMap(([name, ok]) => (ok ? [] : [name]));
     },
   };
 }
 
+/** Shorter than the patience of whoever asks: Kubernetes waits one second by default. */
+const CHECK_TIMEOUT_MS = 800;
+
 async function passes(check: ReadyCheck): Promise<boolean> {
   try {
-    return await check();
+    return await withTimeout(Promise.resolve(check()), CHECK_TIMEOUT_MS, 'The check did not answer');
   } catch {
     return false; // an unreachable dependency is the answer, not an error of the probe
   }
@@ -45,7 +51,7 @@ export interface HttpServer {
 export function createProbeServer(probes: Probes, routes: Readonly<Record<string, Route>> = {}): HttpServer {
   const table: Record<string, Route> = { ...probeRoutes(probes), ...routes };
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const [pathname = '/'] = (request.url ?? '/').split('?');
     const route = table[pathname];
     if (route) route(request, response);
     else response.writeHead(404).end();

@@ -25,7 +25,8 @@ export function groupCommit<T>(flush: (items: T[]) => Promise<void>, maxItems = 
     while (waiting.length > 0) {
       const group = waiting.splice(0, maxItems);
       try {
-        await flush(group.map(({ item }) => item));
+        // Wrapped: a flush that throws at once must still leave `pumping` set before it is cleared.
+        await (async () => flush(group.map(({ item }) => item)))();
         for (const { resolve } of group) resolve();
       } catch (error) {
         for (const { reject } of group) reject(error);

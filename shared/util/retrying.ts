@@ -23,6 +23,9 @@ export async function retrying<T>(call: () => Promise<T>, options: RetryOptions)
 }
 
 /** Milliseconds to wait after the given failed attempt (from 1). */
-export function backoffMs(attempt: number, { baseMs, maxMs }: Pick<RetryOptions, 'baseMs' | 'maxMs'>): number {
+export function backoffMs(
+  attempt: number,
+  { baseMs, maxMs }: Pick<RetryOptions, 'baseMs' | 'maxMs'>,
+): number {
   return Math.random() * Math.min(maxMs, baseMs * 2 ** (attempt - 1));
 }

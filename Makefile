@@ -1,0 +1,33 @@
+# Everything runs through npm scripts: they put Node 24 from node_modules/.bin first, whatever Node the machine has.
+RUN := npm run --silent
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status logs test check bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: node_modules ## Install, start everything in the background, send one chat request through it
+	@$(RUN) up
+
+down: node_modules ## Stop everything
+	@$(RUN) down
+
+status: node_modules ## What runs: process, pid, port, health, uptime, memory
+	@$(RUN) status
+
+logs: node_modules ## Follow the log of all services
+	@$(RUN) logs
+
+test: node_modules ## Every test, on real Kafka, Redis and LiteLLM
+	@$(RUN) test
+
+check: node_modules ## Format, lint, types, architecture rules, dead code, unit tests
+	@$(RUN) check
+
+bench: node_modules ## Measure latency, throughput and the bare hops
+	@$(RUN) bench
+
+node_modules: package-lock.json
+	npm ci --no-fund --no-audit
+	@touch node_modules

@@ -1,0 +1,67 @@
+import { type Job, Worker } from 'bullmq';
+import { Histogram } from 'prom-client';
+import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
+import { type ContextPiece } from '../../shared/contracts/flow.ts';
+import { createPassageChooser } from '../../shared/documents/passage-chooser.ts';
+import { createReleasers } from '../../shared/lifecycle/releasers.ts';
+import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
+import { bullPrefix, CONTEXT_QUEUE, workerTimings } from '../../shared/queues/names.ts';
+import { connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { createProbes, createProbeServer, type Probes } from '../../shared/telemetry/probes.ts';
+import { preparePiece, type PreparePieceDeps } from './prepare-piece.ts';
+
+/** BullMQ `context` -> one piece of context, which the parent llm job reads as its child's value. */
+export function build({ config, log }: ServiceDeps): Service {
+  const releasers = createReleasers(log);
+  const redis = connectRedisPatiently(config.REDIS_URL, 'context-worker', log);
+  releasers.defer('redis', () => redis.quit());
+  const deps: PreparePieceDeps = {
+    blobs: createDiskBlobStore(config.BLOB_DIR),
+    chooser: createPassageChooser(),
+    log,
+  };
+
+  async function start() {
+    const probes = createProbes('context-worker', {
+      queue: () => worker.isRunning(),
+      redis: () => redis.status === 'ready',
+    });
+    const observe = createObserver(probes);
+    const worker = new Worker(CONTEXT_QUEUE, async (job) => observe(await processJob(deps, job)), {
+      connection: redis,
+      prefix: bullPrefix(config.REDIS_PREFIX),
+      concurrency: config.CONTEXT_CONCURRENCY,
+      autorun: false,
+      ...workerTimings,
+    });
+    worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
+    const server = createProbeServer(probes);
+    releasers.defer('http', () => server.close());
+    const address = await server.listen(config.HOST, config.PORT);
+    releasers.defer('worker', () => worker.close());
+    void worker.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
+    await worker.waitUntilReady();
+    return address;
+  }
+
+  return { start, close: () => releasers.close() };
+}
+
+function processJob(deps: PreparePieceDeps, job: Job): Promise<ContextPiece> {
+  const lastAttempt = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+  return preparePiece(deps, job.data, { lastAttempt });
+}
+
+function createObserver({ registry }: Probes) {
+  const seconds = new Histogram({
+    name: 'turnout_context_piece_seconds',
+    help: 'Time to prepare one piece of context, by status; failed pieces count as 0.',
+    labelNames: ['status'],
+    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
+  return (piece: ContextPiece): ContextPiece => {
+    seconds.observe({ status: piece.status }, piece.status === 'ready' ? piece.ms / 1_000 : 0);
+    return piece;
+  };
+}

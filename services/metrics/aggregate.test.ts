@@ -1,0 +1,172 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { type Outcome } from '../../shared/contracts/outcome.ts';
+import { type InboundMessage } from '../../shared/kafka/port.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { createAggregator, LedgerRewound } from './aggregate.ts';
+import { add, type Delta } from './fold.ts';
+import { type Applied, type Entry, type Ledger, MAX_IDS } from './ledger.ts';
+
+/** The script's rules in memory. That the script keeps them is tested on a real Redis. */
+class MemoryLedger implements Ledger {
+  offsets = new Map<string, bigint>();
+  counts: Delta = new Map();
+  ids = new Set<string>();
+  calls = 0;
+
+  position(partition: string): Promise<bigint | undefined> {
+    return Promise.resolve(this.offsets.get(partition));
+  }
+
+  apply(entry: Entry): Promise<Applied> {
+    this.calls += 1;
+    const stored = this.offsets.get(entry.partition);
+    if (stored !== entry.believed) return Promise.resolve({ result: 'moved', stored });
+    const repeated = entry.ids.filter((id) => this.ids.has(id));
+    if (repeated.length > 0) return Promise.resolve({ result: 'repeated', ids: new Set(repeated) });
+    for (const [name, by] of entry.delta) add(this.counts, name, by);
+    for (const id of entry.ids) this.ids.add(id);
+    this.offsets.set(entry.partition, entry.next);
+    return Promise.resolve({ result: 'applied' });
+  }
+
+  read(): Promise<ReadonlyMap<string, number>> {
+    return Promise.resolve(this.counts);
+  }
+}
+
+const topic = 'turnout.events';
+
+function event(offset: number, id = `e${offset}`): InboundMessage {
+  const outcome: Outcome = {
+    version: 1,
+    id,
+    jobId: `job_${'a'.repeat(32)}`,
+    userHash: 'abc',
+    model: 'gpt',
+    status: 'completed',
+    attempts: 1,
+    at: offset,
+    ms: { total: 1 },
+  };
+  return message(offset, JSON.stringify(outcome));
+}
+
+function message(offset: number, value: string): InboundMessage {
+  return { topic, partition: 0, offset: BigInt(offset), timestamp: 0, key: undefined, value, headers: {} };
+}
+
+let ledger: MemoryLedger;
+let buried: [offset: bigint, reason: string][];
+
+beforeEach(() => {
+  ledger = new MemoryLedger();
+  buried = [];
+});
+
+function aggregator() {
+  const deadLetters = {
+    bury: (message: InboundMessage, reason: string) => {
+      buried.push([message.offset, reason]);
+      return Promise.resolve();
+    },
+  };
+  const made = createAggregator({ ledger, deadLetters, log: silentLogger });
+  return {
+    position: () => made.position(topic, 0),
+    onBatch: (...messages: InboundMessage[]) => made.onBatch({ topic, partition: 0, messages }),
+  };
+}
+
+async function joined() {
+  const member = aggregator();
+  await member.position();
+  return member;
+}
+
+function counts() {
+  return Object.fromEntries([...ledger.counts].filter(([name]) => name.startsWith('events/')));
+}
+
+describe('an event is counted once', () => {
+  test('when its batch comes again', async () => {
+    const member = await joined();
+    await member.onBatch(event(0), event(1));
+    await member.onBatch(event(0), event(1), event(2));
+    expect(counts()).toEqual({ 'events/counted': 3 });
+  });
+
+  test('when it was published twice', async () => {
+    const member = await joined();
+    await member.onBatch(event(0, 'a'), event(1, 'a'));
+    await member.onBatch(event(2, 'a'), event(3, 'b'));
+    expect(counts()).toEqual({ 'events/counted': 2, 'events/repeated': 2 });
+  });
+
+  test('when the service restarts', async () => {
+    await (await joined()).onBatch(event(0), event(1));
+    const again = aggregator();
+    expect(await again.position()).toBe(2n);
+    await again.onBatch(event(1), event(2));
+    expect(counts()).toEqual({ 'events/counted': 3 });
+  });
+
+  test('when a former owner of the partition still counts', async () => {
+    const [zombie, owner] = [await joined(), await joined()];
+    await owner.onBatch(event(0), event(1));
+    await zombie.onBatch(event(0), event(1), event(2));
+    await owner.onBatch(event(2), event(3));
+    expect(counts()).toEqual({ 'events/counted': 4 });
+  });
+
+  test('when the answer to the first try was lost', async () => {
+    const member = await joined();
+    const apply = ledger.apply.bind(ledger);
+    ledger.apply = async (entry) => {
+      await apply(entry);
+      ledger.apply = apply;
+      throw new Error('timeout');
+    };
+    await expect(member.onBatch(event(0))).rejects.toThrow('timeout');
+    await member.onBatch(event(0), event(1));
+    expect(counts()).toEqual({ 'events/counted': 2 });
+  });
+});
+
+test('a batch that is larger than a script takes is cut', async () => {
+  const member = await joined();
+  await member.onBatch(...Array.from({ length: MAX_IDS + 1 }, (_, i) => event(i)));
+  expect([ledger.calls, counts()]).toEqual([2, { 'events/counted': MAX_IDS + 1 }]);
+});
+
+test('an unreadable event goes to the dead letters, and nothing waits for it', async () => {
+  const member = await joined();
+  await member.onBatch(event(0), message(1, '{'), event(2));
+  expect(buried).toEqual([[1n, expect.stringContaining('the message')]]);
+  expect(counts()).toEqual({ 'events/counted': 2, 'events/unreadable': 1 });
+});
+
+test('a batch of unreadable events only moves the position', async () => {
+  await (await joined()).onBatch(message(0, '{'));
+  expect(await aggregator().position()).toBe(1n);
+});
+
+test('offsets that Kafka no longer has are counted as missing', async () => {
+  const member = await joined();
+  await member.onBatch(event(0));
+  await member.onBatch(event(5));
+  expect(counts()).toEqual({ 'events/counted': 2, 'events/missing': 4 });
+});
+
+describe('when Redis lost counts that it had acknowledged', () => {
+  test.each([
+    ['some', 1n],
+    ['all', undefined],
+  ])('%s: the batch is refused until the position is asked again', async (_name, left) => {
+    const member = await joined();
+    await member.onBatch(event(0), event(1));
+    ledger.offsets = new Map(left === undefined ? [] : [[`${topic}/0`, left]]);
+    await expect(member.onBatch(event(2))).rejects.toThrow(LedgerRewound);
+    await expect(member.onBatch(event(2))).rejects.toThrow(LedgerRewound);
+    expect(await member.position()).toBe(left ?? 0n);
+  });
+});

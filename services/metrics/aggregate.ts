@@ -1,0 +1,150 @@
+import { type Outcome } from '../../shared/contracts/outcome.ts';
+import { type DeadLetters } from '../../shared/kafka/dead-letters.ts';
+import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { field } from './fields.ts';
+import { add, fold } from './fold.ts';
+import { type Applied, type Entry, type Ledger, MAX_IDS } from './ledger.ts';
+import { readEvent } from './read-event.ts';
+
+/** Redis lost what it had acknowledged. Only reading again from the offset that it still has makes the counts right. */
+export class LedgerRewound extends Error {
+  override readonly name = 'LedgerRewound';
+}
+
+/**
+ * One message's way: below the position -> dropped; unreadable -> dead letter, then counted as unreadable; known by its id
+ * -> counted as repeated; else counted. The position moves in the same transaction as the counts.
+ */
+export interface Aggregator {
+  /** Where to begin. From the first event when nothing is stored: then nothing is counted either. */
+  position(topic: string, partition: number): Promise<bigint>;
+  /** Counts the batch. Throws `LedgerRewound`, or what Redis or Kafka failed with; the batch may then come again. */
+  onBatch(batch: Batch): Promise<void>;
+}
+
+interface AggregatorDeps {
+  ledger: Ledger;
+  deadLetters: DeadLetters;
+  log: Logger;
+}
+
+/** A message of the batch; without an outcome it was unreadable. */
+interface Event {
+  offset: bigint;
+  outcome: Outcome | undefined;
+}
+
+interface Pending {
+  partition: string;
+  /** The stored offset as this process knows it. */
+  believed: bigint | undefined;
+  events: readonly [Event, ...Event[]];
+  /** Ids that the ledger has counted before. */
+  known: ReadonlySet<string>;
+}
+
+export function createAggregator({ ledger, deadLetters, log }: AggregatorDeps): Aggregator {
+  const positions = new Map<string, bigint | undefined>();
+
+  async function countMessages(partition: string, messages: readonly InboundMessage[]): Promise<void> {
+    const believed = positions.get(partition);
+    const events = await Promise.all(
+      messages.filter(({ offset }) => offset >= (believed ?? 0n)).map(readOrBury),
+    );
+    let pending = toPending(partition, believed, events, new Set());
+    while (pending) {
+      const next = nextOf(pending);
+      pending = remaining(pending, await ledger.apply(toEntry(pending)));
+      positions.set(partition, pending ? pending.believed : next);
+    }
+  }
+
+  async function readOrBury(message: InboundMessage): Promise<Event> {
+    const read = readEvent(message);
+    if ('outcome' in read) return { offset: message.offset, outcome: read.outcome };
+    await deadLetters.bury(message, read.reason);
+    const { partition, offset } = message;
+    log.error({ partition, offset: offset.toString(), reason: read.reason }, 'Event sent to dead letters');
+    return { offset, outcome: undefined };
+  }
+
+  return {
+    position: async (topic, partition) => {
+      const stored = await ledger.position(partitionName(topic, partition));
+      positions.set(partitionName(topic, partition), stored);
+      return stored ?? 0n;
+    },
+    onBatch: async ({ topic, partition, messages }) => {
+      for (let first = 0; first < messages.length; first += MAX_IDS) {
+        await countMessages(partitionName(topic, partition), messages.slice(first, first + MAX_IDS));
+      }
+    },
+  };
+}
+
+function partitionName(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+function toPending(
+  partition: string,
+  believed: bigint | undefined,
+  events: readonly Event[],
+  known: ReadonlySet<string>,
+): Pending | undefined {
+  const [first, ...rest] = events;
+  return first && { partition, believed, events: [first, ...rest], known };
+}
+
+/** What is still to be applied after the ledger's answer. A rewound ledger leaves the position as it was believed. */
+function remaining(pending: Pending, applied: Applied): Pending | undefined {
+  const { partition, believed, events, known } = pending;
+  switch (applied.result) {
+    case 'applied':
+      return undefined;
+    case 'repeated':
+      return { ...pending, known: new Set([...known, ...applied.ids]) };
+    case 'moved': {
+      const { stored } = applied;
+      if (stored === undefined || (believed !== undefined && stored < believed)) {
+        throw new LedgerRewound(
+          `${partition}: counted up to ${believed ?? 0n}, of which Redis has ${stored ?? 0n}`,
+        );
+      }
+      return toPending(
+        partition,
+        stored,
+        events.filter(({ offset }) => offset >= stored),
+        known,
+      );
+    }
+  }
+}
+
+function toEntry({ partition, believed, events, known }: Pending): Entry {
+  const readable = events.flatMap(({ outcome }) => outcome ?? []);
+  const fresh = firstOfEachId(readable, known);
+  const delta = fold(fresh);
+  add(delta, field.events('repeated'), readable.length - fresh.length);
+  add(delta, field.events('unreadable'), events.length - readable.length);
+  add(delta, field.events('missing'), believed === undefined ? 0 : Number(events[0].offset - believed));
+  const next = nextOf({ events });
+  return {
+    partition,
+    believed,
+    next,
+    ids: fresh.map(({ id }) => id),
+    delta,
+    times: fresh.map(({ at }) => at),
+  };
+}
+
+function firstOfEachId(outcomes: readonly Outcome[], known: ReadonlySet<string>): Outcome[] {
+  const seen = new Set(known);
+  return outcomes.filter(({ id }) => !seen.has(id) && seen.add(id));
+}
+
+function nextOf({ events }: Pick<Pending, 'events'>): bigint {
+  return (events.at(-1) ?? events[0]).offset + 1n;
+}

@@ -1,0 +1,67 @@
+import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
+import { createKafka } from '../../shared/kafka/kafkajs.ts';
+import { type Batch } from '../../shared/kafka/port.ts';
+import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
+import { createReleasers } from '../../shared/lifecycle/releasers.ts';
+import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
+import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
+import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
+import { type Aggregator, createAggregator, LedgerRewound } from './aggregate.ts';
+import { createIntake, type Intake } from './intake.ts';
+import { createLedger } from './ledger.ts';
+import { figureRoutes } from './routes.ts';
+
+/** Kafka `turnout.events` -> counts in the job Redis -> `/metrics` and `/summary`. A second instance takes half the partitions. */
+export function build({ config, log }: ServiceDeps): Service {
+  const releasers = createReleasers(log);
+  const topics = topicNames(config.TOPIC_PREFIX);
+  const redis = connectRedis(config.REDIS_URL, 'metrics', log);
+  const ledger = createLedger(redis, config.REDIS_PREFIX);
+  const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-metrics', log });
+  let intake: Intake | undefined;
+
+  const probes = createProbes('metrics', {
+    draining: () => !releasers.closing(),
+    redis: () => redis.status === 'ready',
+    kafka: () => intake?.joined() ?? false,
+  });
+  const server = createProbeServer(probes, figureRoutes({ probes, ledger, log }));
+  // Closed last: it answers "draining" while the others close.
+  releasers.defer('http', () => server.close());
+  releasers.defer('redis', () => closeRedis(redis));
+
+  /** The batch that found the ledger rewound comes again, to the next consumer, from the ledger's own position. */
+  async function count(aggregator: Aggregator, batch: Batch): Promise<void> {
+    try {
+      await aggregator.onBatch(batch);
+    } catch (error) {
+      if (error instanceof LedgerRewound) {
+        log.error({ err: error }, 'The counts went back; reading again from where they stand');
+        intake?.reopen();
+      }
+      throw error;
+    }
+  }
+
+  async function start() {
+    const address = await server.listen(config.HOST, config.PORT);
+    await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
+    const producer = await kafka.producer();
+    releasers.defer('producer', () => producer.close());
+    const deadLetters = createDeadLetters(producer, topics.deadLetters, 'metrics');
+    const aggregator = createAggregator({ ledger, deadLetters, log });
+    const consumer = {
+      groupId: `${config.TOPIC_PREFIX}-metrics`,
+      topic: topics.events,
+      partitionsAtOnce: 3,
+      position: (topic: string, partition: number) => aggregator.position(topic, partition),
+      onBatch: (batch: Batch) => count(aggregator, batch),
+    };
+    intake = createIntake(() => kafka.consumer(consumer), log);
+    releasers.defer('consumer', () => intake?.close());
+    await intake.start();
+    return address;
+  }
+
+  return { start, close: () => releasers.close() };
+}

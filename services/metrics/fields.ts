@@ -1,0 +1,47 @@
+import { type ErrorCode } from '../../shared/errors/catalogue.ts';
+import { type Path } from '../../shared/contracts/decision.ts';
+import { type Outcome } from '../../shared/contracts/outcome.ts';
+
+/**
+ * The names of the counts. What is stored in Redis is one flat hash, name -> integer: additions of integers commute, so the
+ * order in which batches arrive does not matter. A histogram is one field for each bucket (`#<bucket>`) and one for its
+ * sum (`#us`).
+ */
+export const PATHS = ['litellm', 'legacy', 'none'] as const satisfies readonly (Path | 'none')[];
+/** `none`: the job ended before it was routed. */
+export type PathLabel = (typeof PATHS)[number];
+export const STATUSES = ['completed', 'failed', 'cancelled'] as const satisfies readonly Outcome['status'][];
+export type Status = (typeof STATUSES)[number];
+export const SOURCES = ['reported', 'estimated'] as const;
+export type Source = (typeof SOURCES)[number];
+export const TOKEN_KINDS = ['prompt', 'completion'] as const;
+export type TokenKind = (typeof TOKEN_KINDS)[number];
+
+export const field = {
+  jobs: (path: PathLabel, status: Status) => `jobs/${path}/${status}`,
+  errors: (path: PathLabel, code: ErrorCode) => `errors/${path}/${code}`,
+  attempts: (path: PathLabel) => `attempts/${path}`,
+  tokens: (path: PathLabel, source: Source, kind: TokenKind) => `tokens/${path}/${source}/${kind}`,
+  cost: (path: PathLabel, source: Source) => `cost/${path}/${source}`,
+  /** Completed jobs that nobody reported or estimated the usage of. */
+  withoutUsage: (path: PathLabel) => `without-usage/${path}`,
+  latency: (path: PathLabel, status: Status) => `latency/${path}/${status}`,
+  firstToken: (path: PathLabel) => `first-token/${path}`,
+  /** What became of the events themselves. */
+  events: (fate: EventFate) => `events/${fate}`,
+} as const;
+
+export const EVENT_FATES = ['counted', 'repeated', 'unreadable', 'missing'] as const;
+/** `repeated`: seen before under the same id. `missing`: Kafka went on past offsets that it no longer has. */
+export type EventFate = (typeof EVENT_FATES)[number];
+
+/** Costs are whole picodollars: a provider's price for one token (about 1e-8 dollars) stays an integer. */
+export const PICODOLLARS = 1e12;
+
+export function bucketField(histogram: string, bucket: number): string {
+  return `${histogram}#${bucket}`;
+}
+
+export function sumField(histogram: string): string {
+  return `${histogram}#us`;
+}

@@ -1,0 +1,42 @@
+import { type Outcome } from '../../shared/contracts/outcome.ts';
+import { bucketField, field, type PathLabel, PICODOLLARS, sumField } from './fields.ts';
+import { bucketOf } from './histogram.ts';
+
+/** What some outcomes add to the counts: name -> integer. */
+export type Delta = Map<string, number>;
+
+export function fold(outcomes: readonly Outcome[]): Delta {
+  const delta: Delta = new Map();
+  for (const outcome of outcomes) addOutcome(delta, outcome);
+  return delta;
+}
+
+export function add(delta: Delta, name: string, by: number): void {
+  if (by !== 0) delta.set(name, (delta.get(name) ?? 0) + by);
+}
+
+function addOutcome(delta: Delta, outcome: Outcome): void {
+  const path = outcome.decision?.path ?? 'none';
+  add(delta, field.events('counted'), 1);
+  add(delta, field.jobs(path, outcome.status), 1);
+  add(delta, field.attempts(path), outcome.attempts);
+  if (outcome.status === 'failed') add(delta, field.errors(path, outcome.error ?? 'internal_error'), 1);
+  addDuration(delta, field.latency(path, outcome.status), outcome.ms.total);
+  if (outcome.ms.firstToken !== undefined) addDuration(delta, field.firstToken(path), outcome.ms.firstToken);
+  addUsage(delta, path, outcome);
+}
+
+function addDuration(delta: Delta, histogram: string, ms: number): void {
+  add(delta, bucketField(histogram, bucketOf(ms)), 1);
+  add(delta, sumField(histogram), Math.round(ms * 1_000));
+}
+
+function addUsage(delta: Delta, path: PathLabel, { usage, status }: Outcome): void {
+  if (!usage) {
+    if (status === 'completed') add(delta, field.withoutUsage(path), 1);
+    return;
+  }
+  add(delta, field.tokens(path, usage.source, 'prompt'), usage.tokens.prompt_tokens);
+  add(delta, field.tokens(path, usage.source, 'completion'), usage.tokens.completion_tokens);
+  add(delta, field.cost(path, usage.source), Math.round((usage.cost ?? 0) * PICODOLLARS));
+}

@@ -1,0 +1,51 @@
+import { type Consumer } from '../../shared/kafka/port.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { retrying } from '../../shared/util/retrying.ts';
+
+/**
+ * The consumer, and its replacement by a new one that asks for its positions again:
+ * idle -> reading -> (reopening -> reading)* -> closed.
+ */
+export interface Intake {
+  start(): Promise<void>;
+  joined(): boolean;
+  /** Begins the replacement and returns. Does nothing while one is under way or after `close`. */
+  reopen(): void;
+  close(): Promise<void>;
+}
+
+export function createIntake(open: () => Consumer, log: Logger): Intake {
+  let consumer = open();
+  let reopening: Promise<void> | undefined;
+  const stopping = new AbortController();
+
+  async function replace(): Promise<void> {
+    await retrying(
+      async () => {
+        await consumer.close();
+        stopping.signal.throwIfAborted();
+        consumer = open();
+        await consumer.start();
+      },
+      { attempts: Infinity, baseMs: 100, maxMs: 5_000, signal: stopping.signal },
+    );
+  }
+
+  return {
+    start: () => consumer.start(),
+    joined: () => reopening === undefined && consumer.joined(),
+    reopen: () => {
+      if (stopping.signal.aborted) return;
+      reopening ??= replace()
+        .catch((error: unknown) => {
+          if (!stopping.signal.aborted) log.error({ err: error }, 'The consumer could not be opened again');
+        })
+        .finally(() => (reopening = undefined));
+    },
+    close: async () => {
+      stopping.abort();
+      await reopening;
+      await consumer.close();
+    },
+  };
+}

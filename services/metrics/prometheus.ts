@@ -1,0 +1,132 @@
+import { errorCodes } from '../../shared/errors/catalogue.ts';
+import { countNamed, type Counts, histogramsOf } from './counts.ts';
+import { EVENT_FATES, field, PATHS, PICODOLLARS, SOURCES, STATUSES, TOKEN_KINDS } from './fields.ts';
+import { bucketOf, countOf, cumulate, edgeOf, type Histogram } from './histogram.ts';
+
+/** Labels are of our own enumerations: none needs escaping. */
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number];
+
+interface Family {
+  name: string;
+  help: string;
+  /** Labels, and the name of the count or histogram that the ledger keeps for them. */
+  series: readonly (readonly [labels: Labels, stored: string])[];
+  /** How many of what is stored make one of what is shown. */
+  unit?: number;
+}
+
+const paths = PATHS.map((path) => ({ path }));
+const statuses = PATHS.flatMap((path) => STATUSES.map((status) => ({ path, status })));
+const sources = PATHS.flatMap((path) => SOURCES.map((source) => ({ path, source })));
+const tokens = sources.flatMap((labels) => TOKEN_KINDS.map((kind) => ({ ...labels, kind })));
+const codes = PATHS.flatMap((path) => errorCodes.map((code) => ({ path, code })));
+
+const COUNTERS: readonly Family[] = [
+  {
+    name: 'turnout_jobs_total',
+    help: 'Jobs that ended.',
+    series: statuses.map((labels) => [labels, field.jobs(labels.path, labels.status)]),
+  },
+  {
+    name: 'turnout_job_errors_total',
+    help: 'Failed jobs by error code.',
+    series: codes.map((labels) => [labels, field.errors(labels.path, labels.code)]),
+  },
+  {
+    name: 'turnout_job_attempts_total',
+    help: 'Attempts that ended jobs took.',
+    series: paths.map((labels) => [labels, field.attempts(labels.path)]),
+  },
+  {
+    name: 'turnout_tokens_total',
+    help: 'Tokens, reported by providers or estimated for calls that were cut.',
+    series: tokens.map((labels) => [labels, field.tokens(labels.path, labels.source, labels.kind)]),
+  },
+  {
+    name: 'turnout_cost_dollars_total',
+    help: 'Cost in US dollars.',
+    series: sources.map((labels) => [labels, field.cost(labels.path, labels.source)]),
+    unit: PICODOLLARS,
+  },
+  {
+    name: 'turnout_jobs_without_usage_total',
+    help: 'Completed jobs that nobody reported or estimated the usage of.',
+    series: paths.map((labels) => [labels, field.withoutUsage(labels.path)]),
+  },
+  {
+    name: 'turnout_events_total',
+    help: 'Events of ended jobs, by what became of them.',
+    series: EVENT_FATES.map((fate) => [{ fate }, field.events(fate)]),
+  },
+];
+
+const HISTOGRAMS: readonly Family[] = [
+  {
+    name: 'turnout_job_duration_seconds',
+    help: 'From acceptance to the end of the job.',
+    series: statuses.map((labels) => [labels, field.latency(labels.path, labels.status)]),
+  },
+  {
+    name: 'turnout_time_to_first_token_seconds',
+    help: 'From acceptance to the first token.',
+    series: paths.map((labels) => [labels, field.firstToken(labels.path)]),
+  },
+];
+
+/** Two edges for each power of two, 1 ms to 18 min. All are edges of the stored buckets, so the counts are exact. */
+const EDGES = Array.from({ length: 41 }, (_, step) =>
+  bucketOf((2 ** (10 + Math.floor(step / 2)) * (step % 2 === 0 ? 1 : 1.5)) / 1_000),
+);
+
+/**
+ * The counts in Prometheus's text format 0.0.4. Rendered from what is stored, not collected in this process: counters
+ * neither restart with it nor differ between two instances (scrape one).
+ */
+export function renderPrometheus(counts: Counts): string {
+  const histograms = histogramsOf(counts);
+  return [
+    ...COUNTERS.flatMap((family) => [...head(family, 'counter'), ...counterLines(family, counts)]),
+    ...HISTOGRAMS.flatMap((family) => [
+      ...head(family, 'histogram'),
+      ...family.series.flatMap(([labels, stored]) =>
+        histogramLines(family.name, labels, histograms.get(stored)),
+      ),
+    ]),
+  ].join('');
+}
+
+/** Zero is shown too, so that a rate has a beginning; but not for each of the many error codes. */
+function counterLines({ name, series, unit = 1 }: Family, counts: Counts): string[] {
+  const shown = series.filter(([labels, stored]) => !('code' in labels) || counts.has(stored));
+  return lines(
+    name,
+    shown.map(([labels, stored]) => [labels, countNamed(counts, stored) / unit]),
+  );
+}
+
+function histogramLines(name: string, labels: Labels, histogram: Histogram | undefined): string[] {
+  if (!histogram) return [];
+  const count = countOf(histogram);
+  const below = cumulate(histogram, EDGES);
+  const buckets = EDGES.map((edge, i): Sample => [
+    { ...labels, le: String(edgeOf(edge) / 1_000) },
+    below[i] ?? 0,
+  ]);
+  return [
+    ...lines(`${name}_bucket`, [...buckets, [{ ...labels, le: '+Inf' }, count]]),
+    ...lines(`${name}_sum`, [[labels, histogram.sumUs / 1e6]]),
+    ...lines(`${name}_count`, [[labels, count]]),
+  ];
+}
+
+function head({ name, help }: Family, type: 'counter' | 'histogram'): string[] {
+  return [`# HELP ${name} ${help}\n`, `# TYPE ${name} ${type}\n`];
+}
+
+function lines(name: string, samples: readonly Sample[]): string[] {
+  return samples.map(([labels, value]) => {
+    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${text}"`);
+    return `${name}{${pairs.join(',')}} ${value}\n`;
+  });
+}

@@ -1,0 +1,44 @@
+import { expect, test } from '@jest/globals';
+import { type Outcome } from '../../shared/contracts/outcome.ts';
+import { readEvent } from './read-event.ts';
+
+const good: Outcome = {
+  version: 1,
+  id: 'e1',
+  jobId: `job_${'a'.repeat(32)}`,
+  userHash: 'abc',
+  model: 'gpt',
+  status: 'completed',
+  attempts: 1,
+  at: 1_000,
+  ms: { total: 12 },
+};
+
+test('an outcome is read', () =>
+  expect(readEvent({ value: JSON.stringify(good) })).toEqual({ outcome: good }));
+
+test.each([
+  ['no value', undefined, 'the message has no value'],
+  ['no JSON', '{', 'the message: '],
+  ['another version', JSON.stringify({ ...good, version: 2 }), 'version: '],
+  ['two faults, both named', JSON.stringify({ ...good, id: '', status: 'lost' }), 'id: '],
+  [
+    'an endless job',
+    JSON.stringify({ ...good, ms: { total: 1e300 } }),
+    'ms.total: 1e+300 is over 1000000000',
+  ],
+  [
+    'a figure beyond reason',
+    JSON.stringify({
+      ...good,
+      usage: {
+        source: 'reported',
+        tokens: { prompt_tokens: 1, completion_tokens: 2e9, total_tokens: 1 },
+        cost: 2_000,
+      },
+    }),
+    'usage.tokens.completion_tokens: 2000000000 is over 1000000000; usage.cost: 2000 is over 1000',
+  ],
+])('%s is a reason', (_name, value, reason) => {
+  expect(readEvent({ value })).toEqual({ reason: expect.stringContaining(reason) as unknown });
+});

@@ -1,0 +1,45 @@
+import { outcome, type Outcome } from '../../shared/contracts/outcome.ts';
+import { type InboundMessage } from '../../shared/kafka/port.ts';
+
+/** A message of the events topic: one outcome, or the reason why it is none. */
+export type ReadEvent = { outcome: Outcome } | { reason: string };
+
+/**
+ * Figures beyond these are a fault of the sender. They keep the sum of a whole batch a safe integer, so that no message can
+ * make its batch fail for ever.
+ */
+const LIMITS = { ms: 1e9, attempts: 1e6, tokens: 1e9, dollars: 1_000 } as const;
+
+export function readEvent({ value }: Pick<InboundMessage, 'value'>): ReadEvent {
+  if (value === undefined) return { reason: 'the message has no value' };
+  const parsed = outcome.safeParse(parseJson(value));
+  if (!parsed.success) return { reason: parsed.error.issues.map(describe).join('; ') };
+  const beyond = beyondLimits(parsed.data);
+  return beyond.length > 0 ? { reason: beyond.join('; ') } : { outcome: parsed.data };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the schema names it: not an object
+  }
+}
+
+function describe({ path, message }: { path: PropertyKey[]; message: string }): string {
+  return `${path.join('.') || 'the message'}: ${message}`;
+}
+
+function beyondLimits({ ms, attempts, usage }: Outcome): string[] {
+  const figures: [name: string, figure: number, limit: number][] = [
+    ['ms.total', ms.total, LIMITS.ms],
+    ['ms.firstToken', ms.firstToken ?? 0, LIMITS.ms],
+    ['attempts', attempts, LIMITS.attempts],
+    ['usage.tokens.prompt_tokens', usage?.tokens.prompt_tokens ?? 0, LIMITS.tokens],
+    ['usage.tokens.completion_tokens', usage?.tokens.completion_tokens ?? 0, LIMITS.tokens],
+    ['usage.cost', usage?.cost ?? 0, LIMITS.dollars],
+  ];
+  return figures.flatMap(([name, figure, limit]) =>
+    figure > limit ? [`${name}: ${figure} is over ${limit}`] : [],
+  );
+}

@@ -1,0 +1,57 @@
+import { type ServerResponse } from 'node:http';
+import { toEnvelope } from '../../shared/errors/openai-envelope.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { type Probes, type Route } from '../../shared/telemetry/probes.ts';
+import { type Counts } from './counts.ts';
+import { type Ledger } from './ledger.ts';
+import { renderPrometheus } from './prometheus.ts';
+import { summarise } from './summary.ts';
+
+interface FigureRoutesDeps {
+  probes: Probes;
+  ledger: Pick<Ledger, 'read'>;
+  log: Logger;
+}
+
+interface Answer {
+  contentType: string;
+  body: string;
+}
+
+/** `/metrics`: this process's own figures and the jobs' (Prometheus). `/summary`: the jobs' as JSON. 503 without Redis. */
+export function figureRoutes({ probes, ledger, log }: FigureRoutesDeps): Record<string, Route> {
+  const answering =
+    (render: (counts: Counts) => Answer | Promise<Answer>): Route =>
+    (_request, response) => {
+      ledger
+        .read()
+        .then(render)
+        .then(
+          ({ contentType, body }) => response.writeHead(200, { 'content-type': contentType }).end(body),
+          (error: unknown) => {
+            log.warn({ err: error }, 'The counts could not be read');
+            refuse(response, error);
+          },
+        );
+    };
+  return {
+    '/metrics': answering(async (counts) => ({
+      contentType: probes.registry.contentType,
+      body: `${await probes.registry.metrics()}${renderPrometheus(counts)}`,
+    })),
+    '/summary': answering((counts) => ({
+      contentType: 'application/json',
+      body: `${JSON.stringify(summarise(counts), null, 2)}\n`,
+    })),
+  };
+}
+
+function refuse(response: ServerResponse, cause: unknown): void {
+  const error = new TurnoutError('store_unavailable', {
+    message: 'The counts cannot be read now. Try again.',
+    cause,
+  });
+  response.writeHead(error.status, { 'content-type': 'application/json', 'retry-after': '1' });
+  response.end(JSON.stringify(toEnvelope(error)));
+}

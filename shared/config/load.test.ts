@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { ConfigError, loadConfig, parseConfig } from './load.ts';
+
+const required = { LITELLM_MASTER_KEY: 'sk-master', TURNOUT_SECRET: 's'.repeat(32) };
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    parseConfig({ ...required, ...env });
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('a good environment', () => {
+  test('needs only the two secrets', () => {
+    const config = parseConfig(required);
+    expect(config).toMatchObject({
+      HOST: '127.0.0.1',
+      ENABLE_LITELLM: true,
+      TOPIC_PREFIX: 'turnout',
+      LOG_LEVEL: 'info',
+    });
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  test('may leave a variable empty: that is not set', () => {
+    const config = parseConfig({ ...required, PORT: '', LOG_FILE: '', ENABLE_LITELLM: '' });
+    expect([config.PORT, config.LOG_FILE, config.ENABLE_LITELLM]).toEqual([0, undefined, true]);
+  });
+
+  test('may hold variables of others', () => {
+    expect(parseConfig({ ...required, EDITOR: 'vi' })).not.toHaveProperty('EDITOR');
+  });
+
+  test('names brokers by host and port', () => {
+    expect(parseConfig({ ...required, KAFKA_BROKERS: 'a:1,b.c:2' }).KAFKA_BROKERS).toEqual(['a:1', 'b.c:2']);
+  });
+
+  test.each([
+    ['false', false],
+    ['0', false],
+    ['off', false],
+    ['TRUE', true],
+    ['1', true],
+  ])('ENABLE_LITELLM=%s is %s', (text, value) => {
+    expect(parseConfig({ ...required, ENABLE_LITELLM: text }).ENABLE_LITELLM).toBe(value);
+  });
+});
+
+describe('a bad environment', () => {
+  test('is told whole: every bad variable at once', () => {
+    const problems = problemsOf({
+      PORT: '70000',
+      LOG_LEVEL: 'loud',
+      LITELLM_URL: 'nowhere',
+      ENABLE_LITELLM: 'perhaps',
+    });
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'LOG_LEVEL',
+      'PORT',
+      'LITELLM_URL',
+      'ENABLE_LITELLM',
+    ]);
+  });
+
+  test('is told what is missing', () => {
+    expect(problemsOf({ TURNOUT_SECRET: '', LITELLM_MASTER_KEY: '' })).toEqual([
+      'LITELLM_MASTER_KEY is required and not set',
+      'TURNOUT_SECRET is required and not set',
+    ]);
+  });
+
+  test('shows the value that is wrong', () => {
+    expect(problemsOf({ PORT: 'abc' })).toEqual([expect.stringMatching(/^PORT: "abc" is not valid: /)]);
+  });
+
+  test.each([
+    ['PORT', '1.5'],
+    ['PORT', '-1'],
+    ['PORT', '0x10'],
+    ['PORT', ' 80'],
+    ['PORT', '1e3'],
+    ['SHUTDOWN_TIMEOUT_MS', '0'],
+    ['KAFKA_BROKERS', 'localhost'],
+    ['KAFKA_BROKERS', 'a:1,'],
+    ['JOB_PARTITIONS', '1001'],
+    ['LLM_CONCURRENCY', '10001'],
+    ['PORT', ' '],
+    ['REDIS_URL', 'http://x'],
+    ['TOPIC_PREFIX', 'Has Space'],
+    ['LITELLM_URL', 'ftp://x'],
+  ])('%s=%s is refused', (variable, value) => {
+    expect(problemsOf({ [variable]: value })).toEqual([expect.stringContaining(variable)]);
+  });
+
+  test.each([
+    ['TURNOUT_SECRET', 'hush'],
+    ['TURNOUT_ADMIN_KEY', 'hush'],
+    ['REDIS_URL', 'http://:hush@x'],
+    ['LITELLM_URL', 'ftp://user:hush@x'],
+    ['LEGACY_BASE_URL', 'ftp://user:hush@x'],
+  ])('the value of %s is never shown', (variable, value) => {
+    const [problem] = problemsOf({ [variable]: value });
+    expect(problem).toMatch(new RegExp(`^${variable}: its value is not valid`));
+    expect(problem).not.toContain('hush');
+  });
+});
+
+describe('the .env file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'turnout-env-'));
+  const file = join(folder, '.env');
+  const before = { ...process.env };
+
+  afterEach(() => {
+    process.env = { ...before };
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('stands behind the environment of the process', () => {
+    writeFileSync(
+      file,
+      'PORT=81\nHOST=0.0.0.0\nTURNOUT_SECRET=' + 's'.repeat(32) + '\nLITELLM_MASTER_KEY=k\n',
+    );
+    process.env = { PORT: '82' };
+    expect(loadConfig(file)).toMatchObject({ PORT: 82, HOST: '0.0.0.0' });
+  });
+
+  test('may be missing', () => {
+    process.env = { ...required };
+    expect(loadConfig(join(folder, 'nothing'))).toMatchObject(required);
+  });
+});

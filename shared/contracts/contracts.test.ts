@@ -1,0 +1,259 @@
+import { describe, expect, test } from '@jest/globals';
+import { type z } from 'zod';
+import { chatRequest, textOf } from './chat-request.ts';
+import { childTraceparent, toHeaders } from './cloud-event.ts';
+import { contextJob, contextPiece, llmJob } from './flow.ts';
+import { jobId, newJobId, userHash } from './ids.ts';
+import { isTerminal, isVisible, jobEvent } from './job-event.ts';
+import { jobMessage } from './job-message.ts';
+import { outcome } from './outcome.ts';
+
+const id = `job_${'0123456789abcdef'.repeat(2)}`;
+const request = { model: 'gpt', messages: [{ role: 'user', content: 'Hello' }] };
+const blob = { kind: 'blob', name: 'jobs/x/request', sha256: 'a'.repeat(64), bytes: 300_000 };
+const decision = { path: 'litellm', reason: 'default', epoch: 3 };
+const document = {
+  index: 0,
+  name: 'a.md',
+  mediaType: 'text/markdown',
+  content: { kind: 'inline', text: 'x' },
+};
+const tokens = {
+  prompt_tokens: 1,
+  completion_tokens: 2,
+  total_tokens: 3,
+  completion_tokens_details: { reasoning_tokens: 1 },
+};
+
+const message = {
+  version: 1,
+  jobId: id,
+  user: 'user-1',
+  userHash: 'abc',
+  model: 'gpt',
+  question: 'Hello',
+  request: { kind: 'inline', request },
+  documents: [document, { ...document, index: 1, content: blob }],
+  acceptedAt: 1,
+  deadlineAt: 2,
+};
+const llm = {
+  version: 1,
+  jobId: id,
+  deadlineAt: 2,
+  user: 'u',
+  userHash: 'h',
+  model: 'm',
+  acceptedAt: 1,
+  decision,
+  request: blob,
+  context: ['document-0'],
+};
+const context = {
+  version: 1,
+  jobId: id,
+  deadlineAt: 2,
+  piece: 'document-0',
+  question: '',
+  document,
+  budget: 100,
+};
+const piece = {
+  status: 'ready',
+  piece: 'document-0',
+  name: 'a.md',
+  passages: [{ text: 'x', position: 0, score: 1.5 }],
+  leftOut: 0,
+  ms: 1.5,
+};
+const ended = {
+  version: 1,
+  id: `${id}.end`,
+  jobId: id,
+  userHash: 'abc',
+  model: 'gpt',
+  decision,
+  status: 'failed',
+  error: 'upstream_cut',
+  attempts: 2,
+  at: 5,
+  ms: { total: 12.5, firstToken: 3 },
+  usage: { source: 'estimated', tokens, cost: 0.001 },
+};
+
+describe('what was sent is what is read', () => {
+  const contracts: [name: string, schema: z.ZodType, value: unknown][] = [
+    ['a job message', jobMessage, message],
+    ['a job message by claim check', jobMessage, { ...message, request: blob }],
+    ['an llm job', llmJob, llm],
+    ['a context job', contextJob, { ...context, traceparent: childTraceparent(undefined) }],
+    ['a context piece', contextPiece, piece],
+    [
+      'a context piece that could not be made',
+      contextPiece,
+      { status: 'failed', piece: 'p', name: 'n', code: 'c', message: 'm' },
+    ],
+    ['an outcome', outcome, ended],
+    [
+      'a chat request with what only the provider knows',
+      chatRequest,
+      { ...request, top_k: 40, messages: [{ ...request.messages[0], cache_control: {} }] },
+    ],
+  ];
+
+  test.each(contracts)('%s', (_name, schema, value) => {
+    expect(schema.parse(JSON.parse(JSON.stringify(value)))).toEqual(value);
+  });
+});
+
+describe('the events of a log', () => {
+  const at = 1;
+  const choice = 0;
+  const visible = [
+    { type: 'reasoning', choice, delta: 'hm' },
+    { type: 'text', choice, delta: 'hi', logprobs: [{ token: 'hi' }] },
+    { type: 'refusal', choice, delta: 'no' },
+    { type: 'tool_call', choice, index: 0, id: 'call_1', name: 'look', arguments: '{"a":' },
+    { type: 'choice_end', choice, reason: 'stop' },
+  ];
+  const terminal = [
+    { type: 'completed', at },
+    { type: 'failed', at, error: { code: 'upstream_failed', message: 'x' } },
+    { type: 'cancelled', at, by: 'client' },
+  ];
+  const others = [
+    { type: 'accepted', at, model: 'gpt' },
+    { type: 'routed', at, ...decision },
+    { type: 'context', source: 'a.md', passages: 1, leftOut: 0, ms: 1 },
+    { type: 'attempt', at, attempt: 1, path: 'legacy' },
+    { type: 'usage', attempt: 1, source: 'reported', usage: tokens },
+  ];
+  const all = [...visible, ...terminal, ...others];
+
+  test.each(all.map((event) => [event.type, event] as const))('%s is read as sent', (_type, event) => {
+    expect(jobEvent.parse(JSON.parse(JSON.stringify(event)))).toEqual(event);
+  });
+
+  test('are visible, terminal or neither', () => {
+    const events = all.map((event) => jobEvent.parse(event));
+    expect(events.filter(isVisible).map(({ type }) => type)).toEqual(visible.map(({ type }) => type));
+    expect(events.filter(isTerminal).map(({ type }) => type)).toEqual(terminal.map(({ type }) => type));
+  });
+});
+
+describe('refused at the door', () => {
+  const refused: [name: string, schema: z.ZodType, value: unknown, path: string][] = [
+    ['a message of another version', jobMessage, { ...message, version: 2 }, 'version'],
+    ['a job without a user', jobMessage, { ...message, user: '' }, 'user'],
+    [
+      'a blob whose hash is none',
+      jobMessage,
+      { ...message, request: { ...blob, sha256: 'zz' } },
+      'request.sha256',
+    ],
+    ['a job id with a colon', jobMessage, { ...message, jobId: 'job_:' }, 'jobId'],
+    ['an unknown path', llmJob, { ...llm, decision: { ...decision, path: 'scenic' } }, 'decision.path'],
+    ['an unknown reason', llmJob, { ...llm, decision: { ...decision, reason: 'mood' } }, 'decision.reason'],
+    ['a context job without a budget', contextJob, { ...context, budget: 0 }, 'budget'],
+    ['an unknown error code', outcome, { ...ended, error: 'oops' }, 'error'],
+    ['half an attempt', outcome, { ...ended, attempts: 0.5 }, 'attempts'],
+    ['negative time', outcome, { ...ended, ms: { total: -1 } }, 'ms.total'],
+    ['an event that nobody knows', jobEvent, { type: 'sneeze', at: 1 }, 'type'],
+    ['a request without messages', chatRequest, { ...request, messages: [] }, 'messages'],
+    [
+      'a role that nobody has',
+      chatRequest,
+      { ...request, messages: [{ role: 'ghost', content: 'boo' }] },
+      'messages.0.role',
+    ],
+    ['too high a temperature', chatRequest, { ...request, temperature: 3 }, 'temperature'],
+    [
+      'a tool with a bad name',
+      chatRequest,
+      { ...request, tools: [{ type: 'function', function: { name: 'a b' } }] },
+      'tools.0.function.name',
+    ],
+    ['too many choices', chatRequest, { ...request, n: 17 }, 'n'],
+  ];
+
+  test.each(refused)('%s, and what is wrong is named', (_name, schema, value, path) => {
+    const result = schema.safeParse(value);
+    expect(result.error?.issues.map((issue) => issue.path.join('.'))).toEqual([path]);
+  });
+});
+
+describe("a message's text", () => {
+  test.each([
+    ['a string', 'hi', 'hi'],
+    [
+      'the text parts',
+      [
+        { type: 'text', text: 'a' },
+        { type: 'image_url', image_url: { url: 'x' } },
+        { type: 'text', text: 'b' },
+      ],
+      'a\nb',
+    ],
+  ])('is %s', (_name, content, text) => {
+    const { messages } = chatRequest.parse({ ...request, messages: [{ role: 'user', content }] });
+    expect(textOf(messages[0]?.content)).toBe(text);
+  });
+
+  test.each([null, undefined])('is empty for %p', (content) => expect(textOf(content)).toBe(''));
+});
+
+describe('ids', () => {
+  test('are random without an idempotency key', () => {
+    expect(newJobId('s', 'u')).not.toBe(newJobId('s', 'u'));
+    expect(jobId.safeParse(newJobId('s', 'u')).success).toBe(true);
+  });
+
+  test('are the same for the same user and key, and for no other', () => {
+    const made = newJobId('s', 'u', 'k');
+    expect(jobId.safeParse(made).success).toBe(true);
+    expect(newJobId('s', 'u', 'k')).toBe(made);
+    for (const other of [newJobId('s', 'u', 'k2'), newJobId('s', 'u2', 'k'), newJobId('s2', 'u', 'k')]) {
+      expect(other).not.toBe(made);
+    }
+  });
+
+  test("a user's hash tells neither the user nor, by accident, a word that the guide counts", () => {
+    expect(userHash('s', 'user-1')).toMatch(/^[0-9a-f]{16}$/);
+    expect(userHash('s', 'user-1')).toBe(userHash('s', 'user-1'));
+    expect(userHash('s2', 'user-1')).not.toBe(userHash('s', 'user-1'));
+  });
+});
+
+describe('headers', () => {
+  test("are CloudEvents' attributes", () => {
+    const headers = toHeaders({ id: 'e1', type: 'dev.turnout.job.v1', source: 'ingress' });
+    expect(headers).toMatchObject({
+      ce_specversion: '1.0',
+      ce_id: 'e1',
+      ce_type: 'dev.turnout.job.v1',
+      ce_source: 'ingress',
+    });
+    expect(new Date(headers['ce_time'] ?? '').getTime()).toBeGreaterThan(0);
+    expect(headers).not.toHaveProperty('traceparent');
+  });
+
+  test("carry the caller's trace with a span of our own", () => {
+    const incoming = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
+    expect(childTraceparent(incoming)).toMatch(
+      /^00-4bf92f3577b34da6a3ce929d0e0e4736-(?!00f067aa0ba902b7)[0-9a-f]{16}-00$/,
+    );
+  });
+
+  test.each([
+    undefined,
+    '',
+    'nonsense',
+    `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
+    `00-4bf92f3577b34da6a3ce929d0e0e4736-${'0'.repeat(16)}-01`,
+    '00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01',
+  ])('begin a trace where %p is none', (incoming) => {
+    const made = childTraceparent(incoming);
+    expect(made).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(childTraceparent(incoming)).not.toBe(made);
+  });
+});

@@ -1,0 +1,61 @@
+import { expect, test } from '@jest/globals';
+import { silentLogger } from '../log/logger.ts';
+import { createReleasers } from './releasers.ts';
+
+test('what was acquired last is released first, one after another', async () => {
+  const releasers = createReleasers(silentLogger);
+  const released: string[] = [];
+  const slowly = (name: string) => async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    released.push(name);
+  };
+  releasers.defer('first', slowly('first'));
+  releasers.defer('second', () => released.push('second'));
+  releasers.defer('third', slowly('third'));
+  await releasers.close();
+  expect(released).toEqual(['third', 'second', 'first']);
+});
+
+test('closing twice releases once, and both calls wait for it', async () => {
+  const releasers = createReleasers(silentLogger);
+  const gate = Promise.withResolvers<undefined>();
+  let releases = 0;
+  releasers.defer('slow', () => {
+    releases += 1;
+    return gate.promise;
+  });
+  expect(releasers.closing()).toBe(false);
+  const closing = [releasers.close(), releasers.close()];
+  expect(releasers.closing()).toBe(true);
+  gate.resolve(undefined);
+  await Promise.all(closing);
+  expect(releases).toBe(1);
+});
+
+test('one that fails keeps no other from its release, and the failure is told at the end', async () => {
+  const releasers = createReleasers(silentLogger);
+  const released: string[] = [];
+  releasers.defer('first', () => released.push('first'));
+  releasers.defer('rejects', () => Promise.reject(new Error('rejected')));
+  releasers.defer('throws', () => {
+    throw new Error('thrown');
+  });
+  const failure: unknown = await releasers.close().catch((error: unknown) => error);
+  expect(released).toEqual(['first']);
+  expect(failure).toBeInstanceOf(AggregateError);
+  expect((failure as AggregateError).errors.map(String)).toEqual(['Error: thrown', 'Error: rejected']);
+});
+
+test('what a start acquires when it is being closed already is released as well', async () => {
+  const releasers = createReleasers(silentLogger);
+  const released: string[] = [];
+  releasers.defer('early', () => {
+    releasers.defer('meanwhile', () => released.push('meanwhile'));
+    released.push('early');
+  });
+  await releasers.close();
+  expect(released).toEqual(['early', 'meanwhile']);
+  releasers.defer('late', () => released.push('late'));
+  await releasers.close();
+  expect(released).toEqual(['early', 'meanwhile', 'late']);
+});

@@ -1,0 +1,54 @@
+import { describe, expect, test } from '@jest/globals';
+import { newJobId } from '../contracts/ids.ts';
+import { jobKeys } from './keys.ts';
+
+const keys = jobKeys('turnout');
+
+function tagOf(key: string): string {
+  return /\{([^{}]+)\}/.exec(key)?.[1] ?? '';
+}
+
+describe("a job's keys", () => {
+  const jobId = `job_${'0'.repeat(30)}c5`;
+
+  test('share one hash tag, so that a script may touch them all', () => {
+    const all = [keys.record(jobId), keys.log(jobId), keys.open(jobId), keys.outbox(jobId)];
+    expect(all).toEqual([
+      `turnout:{b05}:job:${jobId}`,
+      `turnout:{b05}:log:${jobId}`,
+      'turnout:{b05}:open',
+      'turnout:{b05}:outbox',
+    ]);
+    expect(new Set(all.map(tagOf))).toEqual(new Set(['b05']));
+  });
+
+  test('are those of no other job or prefix', () => {
+    const other = `job_${'1'.repeat(30)}c5`;
+    expect(keys.record(other)).not.toBe(keys.record(jobId));
+    expect(jobKeys('other').record(jobId)).not.toBe(keys.record(jobId));
+  });
+});
+
+describe('the 64 buckets', () => {
+  test('are all swept', () => {
+    const outboxes = keys.outboxes();
+    expect(new Set(outboxes).size).toBe(64);
+    expect([outboxes.at(0), outboxes.at(-1)]).toEqual(['turnout:{b00}:outbox', 'turnout:{b3f}:outbox']);
+  });
+
+  test('hold every job that can be', () => {
+    const outboxes = new Set(keys.outboxes());
+    for (let last = 0; last < 256; last += 1) {
+      const jobId = `job_${'a'.repeat(30)}${last.toString(16).padStart(2, '0')}`;
+      expect(outboxes).toContain(keys.outbox(jobId));
+    }
+  });
+
+  test('are filled evenly, by random ids and by those of idempotency keys', () => {
+    for (const id of [() => newJobId('s', 'u'), (_: unknown, i: number) => newJobId('s', 'u', `key-${i}`)]) {
+      const filled = Map.groupBy(Array.from({ length: 6_400 }, id), (jobId) => keys.open(jobId));
+      expect(filled.size).toBe(64);
+      for (const jobs of filled.values()) expect(jobs.length).toBeLessThan(200);
+    }
+  });
+});

@@ -1,0 +1,51 @@
+/** The commands behind `make up | down | status | logs`. */
+import { ConfigError } from '../shared/config/load.ts';
+import { StackError } from './errors.ts';
+import { developmentLayout } from './layout.ts';
+import { followLogs } from './logs.ts';
+import { stopAll } from './shutdown.ts';
+import { readStatus, statusTable } from './status.ts';
+import { up } from './up.ts';
+
+const say = (line: string): void => console.log(line);
+
+const COMMANDS: Readonly<Record<string, () => Promise<number>>> = {
+  up: async () => {
+    await up(say);
+    return 0;
+  },
+  down: async () => {
+    const stopped = await stopAll(developmentLayout(process.env), { say });
+    say(stopped === 0 ? 'Turnout was not running.' : `Turnout is down: ${stopped} processes stopped.`);
+    return 0;
+  },
+  status: async () => {
+    const statuses = await readStatus(developmentLayout(process.env));
+    say(statuses.length === 0 ? 'Turnout is not running: `make up` starts it.' : statusTable(statuses));
+    return statuses.every(({ health }) => health === 'healthy') ? 0 : 1;
+  },
+  logs: async () => {
+    await followLogs(developmentLayout(process.env));
+    return 0;
+  },
+};
+
+async function main(name = ''): Promise<number> {
+  const command = COMMANDS[name];
+  if (command !== undefined) return command();
+  console.error(`Unknown command ${JSON.stringify(name)}. There are: ${Object.keys(COMMANDS).join(', ')}`);
+  return 2;
+}
+
+/** What a person can act on is shown as it is; anything else is a fault of ours and comes with its trace. */
+function explain(error: unknown): string {
+  if (error instanceof StackError || error instanceof ConfigError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+try {
+  process.exit(await main(process.argv[2]));
+} catch (error) {
+  console.error(`\n${explain(error)}`);
+  process.exit(1);
+}

@@ -1,0 +1,120 @@
+/** Kafka, the two Redis, LiteLLM and the simulator: installed, started together, known by their addresses. */
+import { ensureKafkaJars } from './install/jars.ts';
+import { ensureJava, ensureRedisServer } from './install/programs.ts';
+import { ensureVenv, type InstallContext } from './install/python.ts';
+import { prepareKafka } from './kafka.ts';
+import type { Layout } from './layout.ts';
+import { prepareLiteLlm } from './litellm.ts';
+import { usesSimulator } from './litellm-config.ts';
+import { ensureRunning, type ProcessSpec, type Started } from './process.ts';
+import { prepareRedis, type RedisRole, redisUrl } from './redis.ts';
+import type { Secrets } from './secrets.ts';
+import { prepareUpstream } from './upstream.ts';
+
+export const infrastructureParts = ['kafka', 'redis', 'cache-redis', 'litellm', 'upstream'] as const;
+export type InfrastructurePart = (typeof infrastructureParts)[number];
+export type PortName = InfrastructurePart | 'kafka-controller';
+
+export interface InfrastructureOptions {
+  readonly layout: Layout;
+  readonly secrets: Secrets;
+  readonly ports: Readonly<Record<PortName, number>>;
+  /** The parts to run here; the others are elsewhere, or not needed. */
+  readonly parts: ReadonlySet<InfrastructurePart>;
+  /** Provider credentials and the like, for LiteLLM. */
+  readonly settings: Readonly<Record<string, string>>;
+  say(line: string): void;
+}
+
+export interface PartStarted {
+  readonly name: string;
+  readonly started: Started;
+}
+
+/** The parts that a stack needs whose settings name servers that exist already. */
+export function partsToRun(settings: Readonly<Record<string, string>>): Set<InfrastructurePart> {
+  const parts = new Set<InfrastructurePart>(infrastructureParts);
+  const elsewhere = {
+    KAFKA_BROKERS: 'kafka',
+    REDIS_URL: 'redis',
+    CACHE_REDIS_URL: 'cache-redis',
+    LITELLM_URL: 'litellm',
+  } as const;
+  for (const [variable, part] of Object.entries(elsewhere)) {
+    if ((settings[variable] ?? '') !== '') parts.delete(part);
+  }
+  if (!parts.has('litellm') || !usesSimulator(settings)) parts.delete('upstream');
+  return parts;
+}
+
+/** The addresses of the parts that run here, as the services' variables. */
+export function addresses({
+  ports,
+  secrets,
+  parts,
+}: Pick<InfrastructureOptions, 'ports' | 'secrets' | 'parts'>): Record<string, string> {
+  const password = secrets.redisPassword;
+  const upstream = `http://127.0.0.1:${ports.upstream}`;
+  const of: Record<InfrastructurePart, Record<string, string>> = {
+    kafka: { KAFKA_BROKERS: `127.0.0.1:${ports.kafka}` },
+    redis: { REDIS_URL: redisUrl({ port: ports.redis, password }) },
+    'cache-redis': { CACHE_REDIS_URL: redisUrl({ port: ports['cache-redis'], password }) },
+    litellm: {
+      LITELLM_URL: `http://127.0.0.1:${ports.litellm}`,
+      LITELLM_MASTER_KEY: secrets.litellmMasterKey,
+    },
+    // The simulator also plays the legacy path, which calls a provider without LiteLLM in between.
+    upstream: { UPSTREAM_URL: upstream, LEGACY_BASE_URL: `${upstream}/v1`, LEGACY_API_KEY: 'simulator' },
+  };
+  return Object.assign({}, ...[...parts].map((part) => of[part])) as Record<string, string>;
+}
+
+/**
+ * Installs and starts all parts at the same time; `started` has one promise for each, so that a caller can go on
+ * before LiteLLM, the slowest by far, is there.
+ */
+export function startInfrastructure(
+  options: InfrastructureOptions,
+): Map<InfrastructurePart, Promise<PartStarted>> {
+  const start = async (part: InfrastructurePart): Promise<PartStarted> => {
+    const spec = await prepare[part](options);
+    const started = await ensureRunning(spec, options.layout.run);
+    options.say(`${part}: ${started} on port ${spec.port}`);
+    return { name: part, started };
+  };
+  // LiteLLM first: its import takes longer than everything else together.
+  const slowestFirst = [...options.parts].sort(
+    (one, other) => Number(other === 'litellm') - Number(one === 'litellm'),
+  );
+  return new Map(slowestFirst.map((part) => [part, start(part)]));
+}
+
+type Prepare = (options: InfrastructureOptions) => Promise<ProcessSpec>;
+
+const context = ({ layout, say }: InfrastructureOptions): InstallContext => ({ cache: layout.cache, say });
+
+const redis = async (role: RedisRole, options: InfrastructureOptions): Promise<ProcessSpec> => {
+  const server = await ensureRedisServer(context(options));
+  const password = options.secrets.redisPassword;
+  return prepareRedis({ role, server, port: options.ports[role], password }, options.layout);
+};
+
+const prepare: Readonly<Record<InfrastructurePart, Prepare>> = {
+  kafka: async (options) => {
+    const [java, jars] = await Promise.all([ensureJava(context(options)), ensureKafkaJars(context(options))]);
+    const ports = { port: options.ports.kafka, controllerPort: options.ports['kafka-controller'] };
+    return prepareKafka({ java, jars, ...ports, clusterId: options.secrets.kafkaClusterId }, options.layout);
+  },
+  redis: (options) => redis('redis', options),
+  'cache-redis': (options) => redis('cache-redis', options),
+  litellm: async (options) => {
+    const venv = await ensureVenv('litellm', ['litellm'], context(options));
+    const { ports, secrets, settings } = options;
+    const upstreamUrl = `http://127.0.0.1:${ports.upstream}`;
+    return prepareLiteLlm(
+      { venv, port: ports.litellm, masterKey: secrets.litellmMasterKey, upstreamUrl, settings },
+      options.layout,
+    );
+  },
+  upstream: (options) => Promise.resolve(prepareUpstream({ port: options.ports.upstream }, options.layout)),
+};

@@ -1,0 +1,134 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { StackError } from '../errors.ts';
+import { sha256 } from './jar-lock.ts';
+import { once } from './once.ts';
+import { run } from './run.ts';
+
+export interface InstallContext {
+  /** The folder for downloads and Python environments. */
+  readonly cache: string;
+  say(line: string): void;
+}
+
+interface Python {
+  readonly command: string;
+  readonly version: string;
+}
+
+const SUPPORTED = ['3.10', '3.11', '3.12', '3.13'];
+const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10'];
+const requirementsFolder = join(import.meta.dirname, '..', 'requirements');
+
+/** A file of `stack/requirements`, without its ending. */
+export type Requirements = 'litellm' | 'java' | 'redis' | 'jars' | 'openai';
+
+/**
+ * Installs hash-pinned requirements into an environment of their own, once for each state of the lock files,
+ * and returns the environment's folder. pip refuses whatever does not match the committed hashes.
+ */
+export async function ensureVenv(
+  name: string,
+  requirements: readonly Requirements[],
+  context: InstallContext,
+): Promise<string> {
+  const files = requirements.map((file) => join(requirementsFolder, `${file}.txt`));
+  const texts = files.map((file) => readFileSync(file, 'utf8'));
+  const python = findPython();
+  const folder = join(
+    context.cache,
+    `venv-${name}-${sha256([python.version, ...texts].join('\n')).slice(0, 12)}`,
+  );
+  await once(folder, async () => {
+    context.say(`${name}: creating a Python ${python.version} environment`);
+    await run(python.command, ['-m', 'venv', folder]);
+    await pipInstall(folder, files, { ...context, total: countPackages(texts), name });
+  });
+  return folder;
+}
+
+interface Progress extends InstallContext {
+  readonly name: string;
+  readonly total: number;
+}
+
+const SAID_EVERY = 20;
+
+async function pipInstall(folder: string, files: readonly string[], progress: Progress): Promise<void> {
+  let collected = 0;
+  const onLine = (line: string): void => {
+    if (line.startsWith('Installing collected'))
+      progress.say(`${progress.name}: installing ${collected} packages`);
+    if (!line.startsWith('Collecting ')) return;
+    collected += 1;
+    if (collected % SAID_EVERY === 0)
+      progress.say(`${progress.name}: ${collected} of up to ${progress.total} packages fetched and verified`);
+  };
+  // The lock files are complete, hence --no-deps: nothing is installed that is not pinned.
+  const options = [
+    '--no-deps',
+    '--require-hashes',
+    '--only-binary',
+    ':all:',
+    '--progress-bar',
+    'off',
+    '--no-input',
+  ];
+  const pip = ['-m', 'pip', '--disable-pip-version-check', 'install', ...options];
+  await run(pythonOf(folder), [...pip, ...files.flatMap((file) => ['-r', file])], { onLine });
+}
+
+export function pythonOf(venv: string): string {
+  return join(venv, 'bin', 'python');
+}
+
+/** The packages pinned in requirement files: lines that start with a name. */
+export function countPackages(texts: readonly string[]): number {
+  return texts
+    .join('\n')
+    .split('\n')
+    .filter((line) => /^[a-z0-9]/i.test(line)).length;
+}
+
+function findPython(): Python {
+  const chosen = process.env['TURNOUT_PYTHON'];
+  const found = (chosen === undefined ? CANDIDATES : [chosen]).flatMap((command) => probe(command) ?? []);
+  const usable = found.find(({ version }) => SUPPORTED.includes(version));
+  if (usable === undefined) throw new StackError(noPython(found.map(({ version }) => version)));
+  return usable;
+}
+
+function probe(command: string): Python | undefined {
+  try {
+    const code = 'import sys; print("%d.%d" % sys.version_info[:2])';
+    const version = execFileSync(command, ['-c', code], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    requireVenv(command);
+    return { command, version: version.trim() };
+  } catch (error) {
+    if (error instanceof StackError) throw error;
+    return undefined; // Not installed.
+  }
+}
+
+function requireVenv(command: string): void {
+  try {
+    execFileSync(command, ['-c', 'import venv, ensurepip'], { stdio: 'ignore' });
+  } catch {
+    throw new StackError(
+      `${command} with venv is missing: it is there, but without its venv and pip modules. ` +
+        'On Debian and Ubuntu: apt-get install python3-venv python3-pip',
+    );
+  }
+}
+
+function noPython(versions: readonly string[]): string {
+  const found = versions.length === 0 ? 'none was found' : `found ${versions.join(', ')}`;
+  return (
+    `Python ${SUPPORTED.join(', ')} with venv is needed for LiteLLM; ${found}. ` +
+    'On Debian and Ubuntu: apt-get install python3 python3-venv python3-pip. TURNOUT_PYTHON names another interpreter.'
+  );
+}

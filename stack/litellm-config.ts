@@ -1,0 +1,109 @@
+import { StackError } from './errors.ts';
+
+type Settings = Readonly<Record<string, string>>;
+
+interface Provider {
+  /** Every one of these must be set for the provider to count as configured. */
+  readonly credentials: readonly string[];
+  /** A file of deploy/litellm with the models that everybody with credentials has. */
+  readonly fragment?: string;
+  /** A comma-separated variable with names that only its owner knows: deployments, models of a server of one's own. */
+  readonly named?: { readonly variable: string; entry(name: string): object };
+}
+
+const PROVIDERS: Readonly<Record<string, Provider>> = {
+  openai: { credentials: ['OPENAI_API_KEY'], fragment: 'openai.yaml' },
+  gemini: { credentials: ['GEMINI_API_KEY'], fragment: 'gemini.yaml' },
+  bedrock: {
+    credentials: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION_NAME'],
+    fragment: 'bedrock.yaml',
+  },
+  azure: {
+    credentials: ['AZURE_API_KEY', 'AZURE_API_BASE', 'AZURE_API_VERSION'],
+    named: { variable: 'AZURE_DEPLOYMENTS', entry: azureDeployment },
+  },
+  'openai-compatible': {
+    credentials: ['OPENAI_COMPATIBLE_BASE_URL'],
+    named: { variable: 'OPENAI_COMPATIBLE_MODELS', entry: compatibleModel },
+  },
+};
+
+function azureDeployment(name: string): object {
+  const access = fromEnvironment({
+    api_key: 'AZURE_API_KEY',
+    api_base: 'AZURE_API_BASE',
+    api_version: 'AZURE_API_VERSION',
+  });
+  return { model_name: name, litellm_params: { model: `azure/${name}`, ...access } };
+}
+
+function compatibleModel(name: string): object {
+  const access = fromEnvironment({
+    api_key: 'OPENAI_COMPATIBLE_API_KEY',
+    api_base: 'OPENAI_COMPATIBLE_BASE_URL',
+  });
+  return { model_name: name, litellm_params: { model: `openai/${name}`, ...access } };
+}
+
+/** Parameters by reference: a key never stands in the file. */
+function fromEnvironment(variables: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).map(([parameter, name]) => [parameter, `os.environ/${name}`]),
+  );
+}
+
+/** Every variable that the proxy is given if it is set. */
+export const providerVariables: readonly string[] = [
+  ...Object.values(PROVIDERS).flatMap(({ credentials, named }) => [
+    ...credentials,
+    ...(named ? [named.variable] : []),
+  ]),
+  'OPENAI_COMPATIBLE_API_KEY',
+  'AWS_SESSION_TOKEN',
+];
+
+/**
+ * The proxy's config as YAML: the settings, and the models of every provider whose credentials are set;
+ * without any, or with `TURNOUT_SIMULATOR=true`, the simulated ones. `fragments` is the folder of the included files.
+ * Throws `StackError` when credentials are set and the names of the models are not.
+ */
+export function litellmConfig(settings: Settings, fragments: string): string {
+  const configured = configuredProviders(settings);
+  const simulated = usesSimulator(settings);
+  const files = [
+    'settings.yaml',
+    ...(simulated ? ['simulator.yaml'] : []),
+    ...configured.flatMap((provider) => provider.fragment ?? []),
+  ];
+  const models = configured.flatMap((provider) => namedModels(provider, settings));
+  return toYaml({ include: files.map((file) => `${fragments}/${file}`), model_list: models });
+}
+
+/** Whether the bundled simulator's models are in the config, and a simulator has to run for them. */
+export function usesSimulator(settings: Settings): boolean {
+  return configuredProviders(settings).length === 0 || settings['TURNOUT_SIMULATOR'] === 'true';
+}
+
+function configuredProviders(settings: Settings): Provider[] {
+  return Object.values(PROVIDERS).filter(({ credentials }) =>
+    credentials.every((name) => isSet(settings, name)),
+  );
+}
+
+const isSet = (settings: Settings, name: string): boolean => (settings[name] ?? '') !== '';
+
+function namedModels({ named, credentials }: Provider, settings: Settings): object[] {
+  if (named === undefined) return [];
+  const names = (settings[named.variable] ?? '').split(',').flatMap((name) => name.trim() || []);
+  if (names.length > 0) return names.map((name) => named.entry(name));
+  throw new StackError(
+    `${credentials.join(' and ')} are set, but ${named.variable} is not: name the models, comma-separated.`,
+  );
+}
+
+/** JSON is YAML; one top-level key a line keeps it readable. */
+function toYaml(config: Readonly<Record<string, unknown>>): string {
+  return `${Object.entries(config)
+    .map(([key, value]) => `${key}: ${JSON.stringify(value, null, 2)}`)
+    .join('\n')}\n`;
+}

@@ -1,0 +1,62 @@
+import { infrastructureParts, type InfrastructurePart, type PortName } from './infrastructure.ts';
+import { liveProcess, type PidRecord } from './pid-record.ts';
+import { choosePort, type PortProbe, systemProbe } from './ports.ts';
+import { type ServiceName, serviceNames } from './services.ts';
+
+export type PlannedPort = PortName | ServiceName;
+
+/** Away from the usual ports of Kafka, Redis and LiteLLM, which a developer's machine often has in use. */
+const DEFAULTS: Readonly<Record<PlannedPort, number>> = {
+  ingress: 8080,
+  router: 8081,
+  'context-worker': 8082,
+  'llm-worker': 8083,
+  cache: 8084,
+  metrics: 8090,
+  kafka: 19092,
+  'kafka-controller': 19093,
+  redis: 16379,
+  'cache-redis': 16380,
+  litellm: 14000,
+  upstream: 14010,
+};
+
+export interface PortPlanOptions {
+  readonly records: readonly PidRecord[];
+  /** The infrastructure that runs here. */
+  readonly parts: ReadonlySet<InfrastructurePart>;
+  /** Wishes over the defaults. */
+  readonly wishes?: Partial<Record<PlannedPort, number>>;
+  say(line: string): void;
+}
+
+/**
+ * A port for every part. What runs keeps its own; what ran before gets its own again if it can, since the others
+ * know it by that; the rest gets its default, or a free one when that is taken.
+ */
+export async function planPorts(
+  options: PortPlanOptions,
+  probe: PortProbe = systemProbe,
+): Promise<Record<PlannedPort, number>> {
+  const running = options.records.filter((record) => liveProcess(record) !== undefined);
+  const ports: Record<PlannedPort, number> = { ...DEFAULTS, ...options.wishes, ...portsOf(options.records) };
+  const kept = new Set<PlannedPort>(running.map((record) => record.name as PlannedPort));
+  if (kept.has('kafka')) kept.add('kafka-controller');
+  const reserved = new Set([...kept].map((name) => ports[name]));
+  for (const name of needed(options.parts)) {
+    if (!kept.has(name))
+      ports[name] = await choosePort({ name, preferred: ports[name] }, reserved, options.say, probe);
+  }
+  return ports;
+}
+
+function portsOf(records: readonly PidRecord[]): Partial<Record<PlannedPort, number>> {
+  return Object.fromEntries(
+    records.flatMap(({ name, port, extraPorts }) => [[name, port], ...Object.entries(extraPorts)]),
+  );
+}
+
+function needed(parts: ReadonlySet<InfrastructurePart>): PlannedPort[] {
+  const infrastructure = infrastructureParts.filter((part) => parts.has(part));
+  return [...serviceNames, ...infrastructure, ...(parts.has('kafka') ? (['kafka-controller'] as const) : [])];
+}

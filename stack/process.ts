@@ -1,0 +1,173 @@
+/**
+ * Starts and stops one process of the stack. The states, told by its pid record and the system together:
+ * absent (no record), dead (a record, no such process), starting (alive, not healthy yet), running.
+ * `ensureRunning` moves to running, `stopRecorded` to absent; only a process with a record of ours is ever signalled.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
+import { relative } from 'node:path';
+import { StackError } from './errors.ts';
+import { type HealthCheck, isHealthy } from './health.ts';
+import { findPidRecord, liveProcess, type PidRecord, removePidRecord, writePidRecord } from './pid-record.ts';
+import { processInfo } from './process-info.ts';
+import { until } from './until.ts';
+
+export interface ProcessSpec {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Set beside what this process has inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly workingFolder: string;
+  readonly port: number;
+  /** Ports beside that one, by name. */
+  readonly extraPorts?: Readonly<Record<string, number>>;
+  readonly health: HealthCheck;
+  /** Files that standard output and standard error are appended to. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The files whose end explains a failed start. */
+  readonly explainedBy: readonly string[];
+  readonly startTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+}
+
+export type Started = 'already running' | 'started' | 'restarted';
+
+/**
+ * Leaves the process running and healthy, and says what that took. One that runs with other settings is replaced.
+ * Throws `StackError` with the end of its log when it ends or is not healthy in time.
+ */
+export async function ensureRunning(spec: ProcessSpec, runFolder: string): Promise<Started> {
+  const record = findPidRecord(runFolder, spec.name);
+  const alive = record !== undefined && liveProcess(record) !== undefined;
+  if (alive && record.fingerprint === fingerprint(spec)) {
+    if (await isHealthy(spec.health)) return 'already running';
+  }
+  if (record !== undefined) await stopRecorded(record, runFolder);
+  await start(spec, runFolder);
+  return alive ? 'restarted' : 'started';
+}
+
+export function fingerprint(spec: Pick<ProcessSpec, 'command' | 'args' | 'env'>): string {
+  const env = Object.entries(spec.env).sort(([one], [other]) => (one < other ? -1 : 1));
+  return createHash('sha256')
+    .update(JSON.stringify([spec.command, spec.args, env]))
+    .digest('hex');
+}
+
+async function start(spec: ProcessSpec, runFolder: string): Promise<void> {
+  const marks = spec.explainedBy.map((file) => ({ file, from: sizeOf(file) }));
+  const child = spawnDetached(spec);
+  const ended = endOf(child);
+  const outcome = await Promise.race([ended.promise, becomesHealthy(spec, child, runFolder, ended)]);
+  if (outcome === 'healthy') return;
+  const record = findPidRecord(runFolder, spec.name);
+  if (record !== undefined) await stopRecorded(record, runFolder);
+  throw new StackError(`${spec.name} did not start: ${outcome}.\n${explanation(marks)}`);
+}
+
+function spawnDetached(spec: ProcessSpec): ChildProcess {
+  const [out, err] = [openSync(spec.stdout, 'a', 0o600), openSync(spec.stderr, 'a', 0o600)];
+  const child = spawn(spec.command, spec.args, {
+    cwd: spec.workingFolder,
+    detached: true,
+    env: { ...process.env, ...spec.env },
+    stdio: ['ignore', out, err],
+  });
+  closeSync(out);
+  closeSync(err);
+  child.unref();
+  return child;
+}
+
+interface End {
+  readonly promise: Promise<string>;
+  happened: boolean;
+}
+
+function endOf(child: ChildProcess): End {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const end: End = { promise, happened: false };
+  const settle = (what: string): void => {
+    end.happened = true;
+    resolve(what);
+  };
+  child.once('error', (error) => settle(error.message));
+  child.once('exit', (code, signal) =>
+    settle(`it ended with ${code === null ? String(signal) : `code ${code}`}`),
+  );
+  return end;
+}
+
+async function becomesHealthy(
+  spec: ProcessSpec,
+  child: ChildProcess,
+  runFolder: string,
+  end: End,
+): Promise<string> {
+  const info = child.pid === undefined ? undefined : processInfo(child.pid);
+  if (child.pid === undefined || info === undefined) return end.promise;
+  writePidRecord(runFolder, recordOf(spec, child.pid, info.startTime));
+  const healthy = await until(async () => end.happened || (await isHealthy(spec.health)), {
+    timeoutMs: spec.startTimeoutMs,
+  });
+  return healthy && !end.happened ? 'healthy' : `not healthy after ${spec.startTimeoutMs / 1000} s`;
+}
+
+function recordOf(spec: ProcessSpec, pid: number, startTime: string): PidRecord {
+  return {
+    name: spec.name,
+    pid,
+    startTime,
+    port: spec.port,
+    extraPorts: { ...spec.extraPorts },
+    startedAt: new Date().toISOString(),
+    fingerprint: fingerprint(spec),
+    health: spec.health,
+    stopTimeoutMs: spec.stopTimeoutMs,
+  };
+}
+
+/** Asks the process to end, waits as long as it may take, then ends it by force with all that it started. Removes the record. */
+export async function stopRecorded(
+  record: PidRecord,
+  runFolder: string,
+): Promise<'stopped' | 'killed' | 'was not running'> {
+  const gone = (): boolean => liveProcess(record) === undefined;
+  if (gone()) {
+    removePidRecord(runFolder, record.name);
+    return 'was not running';
+  }
+  signal(record.pid, 'SIGTERM');
+  const graceful = await until(gone, { timeoutMs: patienceMs, everyMs: 25 });
+  signal(-record.pid, 'SIGKILL'); // The group: a leader that went may have left children behind.
+  await until(gone, { timeoutMs: 5000, everyMs: 25 });
+  removePidRecord(runFolder, record.name);
+  return graceful ? 'stopped' : 'killed';
+}
+
+function signal(target: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(target, name);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+function sizeOf(file: string): number {
+  return existsSync(file) ? statSync(file).size : 0;
+}
+
+const TAIL_LINES = 30;
+
+/** The end of what was written to the files since the marks. */
+function explanation(marks: readonly { file: string; from: number }[]): string {
+  const parts = marks.map(({ file, from }) => {
+    const written = existsSync(file) ? readFileSync(file).subarray(from).toString('utf8').trimEnd() : '';
+    const tail = written.split('\n').slice(-TAIL_LINES).join('\n');
+    return tail === '' ? '' : `--- ${relative(process.cwd(), file)}\n${tail}\n`;
+  });
+  return parts.join('') || 'It wrote nothing to its log.';
+}

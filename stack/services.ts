@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { type Layout, repositoryRoot } from './layout.ts';
+import type { ProcessSpec } from './process.ts';
+
+/** In the order in which they start: ingress last, when everything that answers its requests is ready. */
+export const serviceNames = [
+  'metrics',
+  'cache',
+  'context-worker',
+  'llm-worker',
+  'router',
+  'ingress',
+] as const;
+export type ServiceName = (typeof serviceNames)[number];
+
+export interface ServiceOptions {
+  readonly name: ServiceName;
+  readonly port: number;
+  /** The settings that all services share; HOST, PORT and LOG_FILE are added. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where the log lines of all services go, merged. */
+  readonly mergedLog: string;
+  /** Distinguishes further instances of one service in one stack: `router-2`. */
+  readonly instance?: string;
+}
+
+const STOP_MARGIN_MS = 5000;
+const DEFAULT_SHUTDOWN_MS = 20_000;
+
+export function mergedLogOf(layout: Layout): string {
+  return join(layout.logs, 'turnout.log');
+}
+
+/** One of Turnout's own services as a process. */
+export function prepareService(options: ServiceOptions, layout: Layout): ProcessSpec {
+  const name = options.instance ?? options.name;
+  const log = join(layout.logs, `${name}.log`);
+  const stderr = join(layout.logs, `${name}.err.log`);
+  return {
+    name,
+    command: process.execPath,
+    args: [join(repositoryRoot, 'services', options.name, 'main.ts')],
+    env: {
+      ...options.env,
+      HOST: options.env['HOST'] ?? '127.0.0.1',
+      PORT: String(options.port),
+      LOG_FILE: options.env['LOG_FILE'] ?? log,
+    },
+    workingFolder: layout.workingFolder,
+    port: options.port,
+    health: { kind: 'http', url: `http://127.0.0.1:${options.port}/readyz` },
+    stdout: options.mergedLog,
+    stderr,
+    explainedBy: [stderr, log],
+    startTimeoutMs: 60_000,
+    stopTimeoutMs: Number(options.env['SHUTDOWN_TIMEOUT_MS'] ?? DEFAULT_SHUTDOWN_MS) + STOP_MARGIN_MS,
+  };
+}

@@ -1,0 +1,51 @@
+import { infrastructureParts } from './infrastructure.ts';
+import type { Layout } from './layout.ts';
+import { type PidRecord, readPidRecords } from './pid-record.ts';
+import { stopRecorded } from './process.ts';
+import { serviceNames } from './services.ts';
+
+/**
+ * The order of a stop: who takes requests in goes first, what the others stand on goes last.
+ * Parts of one wave stop at the same time. Further instances (`router-2`) go with their service.
+ */
+const WAVES: readonly (readonly string[])[] = [
+  ['ingress'],
+  ['router'],
+  ['llm-worker', 'context-worker'],
+  serviceNames.filter((name) => name === 'metrics' || name === 'cache'),
+  infrastructureParts,
+];
+
+/** Splits records into the waves in which they stop. Whatever no wave names stops first. */
+export function stopOrder<T extends Pick<PidRecord, 'name'>>(records: readonly T[]): T[][] {
+  const waveOf = ({ name }: T): number =>
+    WAVES.findIndex((wave) =>
+      wave.some(
+        (member) => name === member || (/^-\d+$/.test(name.slice(member.length)) && name.startsWith(member)),
+      ),
+    );
+  return [-1, ...WAVES.keys()]
+    .map((wave) => records.filter((record) => waveOf(record) === wave))
+    .filter((wave) => wave.length > 0);
+}
+
+export interface StopOptions {
+  /** How long each may take before it is ended by force; default: what its record says. */
+  readonly patienceMs?: number;
+  say?(line: string): void;
+}
+
+/** Stops every process of the stack that this layout has a record of. Returns how many were running. */
+export async function stopAll(layout: Layout, options: StopOptions = {}): Promise<number> {
+  let running = 0;
+  for (const wave of stopOrder(readPidRecords(layout.run))) {
+    await Promise.all(
+      wave.map(async (record) => {
+        const outcome = await stopRecorded(record, layout.run, options.patienceMs);
+        if (outcome !== 'was not running') running += 1;
+        options.say?.(`${record.name}: ${outcome}`);
+      }),
+    );
+  }
+  return running;
+}

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { isHealthy } from '../../stack/health.ts';
+import type { Layout } from '../../stack/layout.ts';
+import { findPidRecord, liveProcess } from '../../stack/pid-record.ts';
+import { freePort } from '../../stack/ports.ts';
+import { ensureRunning, type ProcessSpec } from '../../stack/process.ts';
+import { mergedLogOf, prepareService, type ServiceName, serviceNames } from '../../stack/services.ts';
+import { stopAll } from '../../stack/shutdown.ts';
+import { until } from '../../stack/until.ts';
+import { testEnv } from './env.ts';
+import { layoutOfServices } from './state.ts';
+
+export interface ServicesOptions {
+  /** Kept apart by it: topics, Redis keys, logs. Default: a new one. */
+  readonly prefix?: string;
+  /** Settings over the defaults, for all of these services. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: all six. */
+  readonly only?: readonly ServiceName[];
+}
+
+export interface RunningServices {
+  readonly prefix: string;
+  /** The ingress, without `/v1`. */
+  readonly url: string;
+  readonly logs: string;
+  urlOf(instance: string): string;
+  pidOf(instance: string): number;
+  /** Sends a signal (default SIGKILL) and waits until the process is gone. */
+  kill(instance: string, signal?: NodeJS.Signals): Promise<void>;
+  /** Starts a service again on its port, or one more of it: `start('router', 'router-2')`. */
+  start(name: ServiceName, instance?: string, env?: Readonly<Record<string, string>>): Promise<void>;
+  /** Stops them all, gracefully. Safe to call again. */
+  stop(): Promise<void>;
+}
+
+/** Starts Turnout's services as real processes against the system of this test run, and waits until they are ready. */
+export async function startServices(options: ServicesOptions = {}): Promise<RunningServices> {
+  const prefix = options.prefix ?? `t-${randomBytes(4).toString('hex')}`;
+  const fleet = new Fleet(prefix, options.env ?? {});
+  const names = serviceNames.filter((name) => options.only?.includes(name) ?? true);
+  try {
+    const results = await Promise.allSettled(names.map((name) => fleet.start(name)));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  } catch (error) {
+    await fleet.stop();
+    throw error;
+  }
+  return fleet;
+}
+
+class Fleet implements RunningServices {
+  readonly prefix: string;
+  readonly #layout: Layout;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #ports = new Map<string, number>();
+
+  constructor(prefix: string, env: Readonly<Record<string, string>>) {
+    const run = testEnv();
+    this.prefix = prefix;
+    this.#layout = layoutOfServices(run.TURNOUT_TEST_STATE, prefix);
+    const own = { TOPIC_PREFIX: prefix, REDIS_PREFIX: prefix, BLOB_DIR: `${this.#layout.data}/blobs` };
+    this.#env = { ...run, ...own, ...env };
+  }
+
+  get url(): string {
+    return this.urlOf('ingress');
+  }
+
+  get logs(): string {
+    return this.#layout.logs;
+  }
+
+  urlOf(instance: string): string {
+    const port = this.#ports.get(instance);
+    if (port === undefined) throw new Error(`No service ${instance} was started`);
+    return `http://127.0.0.1:${port}`;
+  }
+
+  pidOf(instance: string): number {
+    return this.#record(instance).pid;
+  }
+
+  async kill(instance: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const record = this.#record(instance);
+    process.kill(record.pid, signal);
+    const gone = await until(() => liveProcess(record) === undefined, { timeoutMs: 30_000, everyMs: 10 });
+    if (!gone) throw new Error(`${instance} is still there 30 s after ${signal}`);
+  }
+
+  async start(
+    name: ServiceName,
+    instance: string = name,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    const port = this.#ports.get(instance) ?? (await freePort(new Set(this.#ports.values())));
+    this.#ports.set(instance, port);
+    await ensureRunning(this.#spec(name, instance, { ...this.#env, ...env }), this.#layout.run);
+  }
+
+  async stop(): Promise<void> {
+    await stopAll(this.#layout);
+  }
+
+  #spec(name: ServiceName, instance: string, env: Readonly<Record<string, string>>): ProcessSpec {
+    const port = Number(new URL(this.urlOf(instance)).port);
+    return prepareService({ name, instance, port, env, mergedLog: mergedLogOf(this.#layout) }, this.#layout);
+  }
+
+  #record(instance: string): { pid: number; startTime: string } {
+    const record = findPidRecord(this.#layout.run, instance);
+    if (record === undefined) throw new Error(`${instance} does not run`);
+    return record;
+  }
+}
+
+/** Whether a service answers `/readyz` with 2xx now. */
+export function isReady(url: string): Promise<boolean> {
+  return isHealthy({ kind: 'http', url: `${url}/readyz` });
+}

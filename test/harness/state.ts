@@ -1,0 +1,58 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cacheFolder, type Layout, layoutAt, stateFolder } from '../../stack/layout.ts';
+import { liveProcess, type PidRecord } from '../../stack/pid-record.ts';
+import { processInfo } from '../../stack/process-info.ts';
+import { stopAll } from '../../stack/shutdown.ts';
+
+/** Each test run has a folder of its own in here, so that two runs in one checkout do not meet. */
+const runsFolder = (): string => join(stateFolder(), 'test');
+const OWNER = 'owner.json';
+const SERVICES = 'services';
+
+/** A new state folder for this run, owned by this process. */
+export function createRunState(): string {
+  const folder = join(runsFolder(), `${process.pid}-${Date.now().toString(36)}`);
+  mkdirSync(folder, { recursive: true });
+  const startTime = processInfo(process.pid)?.startTime ?? '';
+  writeFileSync(join(folder, OWNER), JSON.stringify({ pid: process.pid, startTime }));
+  return folder;
+}
+
+export function layoutOfRun(state: string): Layout {
+  return layoutAt(state, { cache: cacheFolder(process.env) });
+}
+
+/** The services of one test have their own pids and logs within the run. */
+export function layoutOfServices(state: string, prefix: string): Layout {
+  return layoutAt(join(state, SERVICES, prefix), { cache: cacheFolder(process.env) });
+}
+
+/** Short: services that a test left behind owe nothing any more, and the data of the rest is thrown away. */
+const PATIENCE_MS = 1000;
+
+/** Stops whatever the run started, services first, and removes its folder unless it is to be looked at. */
+export async function destroyRunState(state: string, options: { keepFiles?: boolean } = {}): Promise<void> {
+  const services = join(state, SERVICES);
+  const prefixes = existsSync(services) ? readdirSync(services) : [];
+  await Promise.all(
+    prefixes.map((prefix) => stopAll(layoutOfServices(state, prefix), { patienceMs: PATIENCE_MS })),
+  );
+  await stopAll(layoutOfRun(state), { patienceMs: 0 });
+  if (options.keepFiles !== true) rmSync(state, { recursive: true, force: true });
+}
+
+/** Cleans up after runs whose process died before it could. */
+export async function destroyAbandonedRuns(): Promise<void> {
+  if (!existsSync(runsFolder())) return;
+  const folders = readdirSync(runsFolder()).map((name) => join(runsFolder(), name));
+  await Promise.all(folders.filter(isAbandoned).map((folder) => destroyRunState(folder)));
+}
+
+function isAbandoned(folder: string): boolean {
+  const file = join(folder, OWNER);
+  if (!existsSync(file)) return false; // Being made just now.
+  return (
+    liveProcess(JSON.parse(readFileSync(file, 'utf8')) as Pick<PidRecord, 'pid' | 'startTime'>) === undefined
+  );
+}

@@ -1,0 +1,79 @@
+import {
+  addresses,
+  infrastructureParts,
+  type InfrastructurePart,
+  type PortName,
+  startInfrastructure,
+} from '../../stack/infrastructure.ts';
+import { freePort } from '../../stack/ports.ts';
+import { loadSecrets, writeApiKeys } from '../../stack/secrets.ts';
+import { createRunState, destroyAbandonedRuns, destroyRunState, layoutOfRun } from './state.ts';
+
+export interface SystemOptions {
+  /** Default: Kafka, both Redis, LiteLLM and the upstream simulator. */
+  readonly parts?: readonly InfrastructurePart[];
+  say?(line: string): void;
+}
+
+export interface System {
+  /** Addresses and keys, as the services' variables; UPSTREAM_URL and TURNOUT_TEST_STATE beside them. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Stops every process of this system and removes its files. Safe to call again. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts real Kafka, Redis, LiteLLM and the upstream simulator on free ports, with data of their own.
+ * Cleans up first after systems whose owner died. Throws `StackError` when a part does not start; nothing runs then.
+ */
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  await destroyAbandonedRuns();
+  const state = createRunState();
+  try {
+    return { env: await start(state, options), stop: () => destroyRunState(state) };
+  } catch (error) {
+    await destroyRunState(state, { keepFiles: true });
+    throw error;
+  }
+}
+
+async function start(state: string, options: SystemOptions): Promise<Record<string, string>> {
+  const layout = layoutOfRun(state);
+  const [secrets, ports] = [loadSecrets(layout), await freePorts()];
+  const parts = new Set(options.parts ?? infrastructureParts);
+  const say = options.say ?? (() => undefined);
+  const starting = startInfrastructure({ layout, secrets, ports, parts, settings: {}, say });
+  await allOrThrow([...starting.values()]);
+  return {
+    ...addresses({ ports, secrets, parts }),
+    TURNOUT_TEST_STATE: state,
+    TURNOUT_SECRET: secrets.turnoutSecret,
+    TURNOUT_ADMIN_KEY: secrets.adminKey,
+    TURNOUT_API_KEY: secrets.apiKey,
+    TURNOUT_API_KEY_2: secrets.apiKey2,
+    API_KEYS_FILE: writeApiKeys(secrets, layout),
+  };
+}
+
+/** Waits for all, also when one fails: a clean-up must not race with a start. */
+async function allOrThrow(promises: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(promises)).filter((result) => result.status === 'rejected');
+  if (failed[0] !== undefined) throw failed[0].reason;
+}
+
+async function freePorts(): Promise<Record<PortName, number>> {
+  const reserved = new Set<number>();
+  const next = async (): Promise<number> => {
+    const port = await freePort(reserved);
+    reserved.add(port);
+    return port;
+  };
+  return {
+    kafka: await next(),
+    'kafka-controller': await next(),
+    redis: await next(),
+    'cache-redis': await next(),
+    litellm: await next(),
+    upstream: await next(),
+  };
+}

@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Job, QueueEvents, Queue, Worker } from 'bullmq';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from '../../services/context-worker/app.ts';
+import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
+import { parseConfig } from '../../shared/config/load.ts';
+import { type ContextJob, type ContextPiece, type LlmJob } from '../../shared/contracts/flow.ts';
+import { newJobId } from '../../shared/contracts/ids.ts';
+import { type Document } from '../../shared/contracts/job-message.ts';
+import { type Service } from '../../shared/lifecycle/run-service.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { createFlowDispatch, type Dispatch } from '../../shared/queues/dispatch.ts';
+import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { testEnv } from '../harness/env.ts';
+
+const FACT = 'The night train to Ostheim leaves from platform 11.';
+const REDIS_PREFIX = `t-${randomBytes(4).toString('hex')}`;
+
+let folder: string;
+let redis: Redis;
+let service: Service;
+let url: string;
+let dispatch: Dispatch;
+let parents: Worker;
+let queue: Queue;
+let events: QueueEvents;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'turnout-context-'));
+  const env = testEnv();
+  const config = parseConfig({ ...env, REDIS_PREFIX, BLOB_DIR: folder, PORT: '0', LOG_LEVEL: 'silent' });
+  redis = connectRedisPatiently(config.REDIS_URL, 'test', silentLogger);
+  service = build({ config, log: silentLogger });
+  ({ url } = await service.start());
+  dispatch = createFlowDispatch(redis, REDIS_PREFIX);
+  const options = { connection: redis, prefix: bullPrefix(REDIS_PREFIX) };
+  queue = new Queue(LLM_QUEUE, options);
+  events = new QueueEvents(LLM_QUEUE, options);
+  await events.waitUntilReady();
+  // Stands where the llm worker does: it returns what its children gave it.
+  parents = new Worker(
+    LLM_QUEUE,
+    async (job: Job) => Object.values(await job.getChildrenValues<ContextPiece>()),
+    options,
+  );
+});
+
+afterAll(async () => {
+  await Promise.all([service.close(), parents.close(), dispatch.close(), events.close(), queue.close()]);
+  const keys = await redis.keys(`${REDIS_PREFIX}:*`);
+  if (keys.length > 0) await redis.del(keys);
+  await redis.quit();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Runs a job with these documents through the queues; resolves with the pieces that its parent saw, by name. */
+async function piecesOf(contents: Document['content'][], deadlineMs = 60_000): Promise<ContextPiece[]> {
+  const common = { version: 1, jobId: newJobId('', 'user'), deadlineAt: Date.now() + deadlineMs } as const;
+  const context: ContextJob[] = contents.map((content, index) => ({
+    ...common,
+    piece: `document-${index}`,
+    question: 'From which platform does the night train to Ostheim leave?',
+    document: { index, name: `${index}.txt`, mediaType: 'text/plain', content },
+    budget: 500,
+  }));
+  const llm: LlmJob = {
+    ...common,
+    user: 'user-1',
+    userHash: '0'.repeat(16),
+    model: 'm',
+    acceptedAt: Date.now(),
+    decision: { path: 'litellm', reason: 'default', epoch: 0 },
+    request: { kind: 'inline', request: { model: 'm', messages: [{ role: 'user', content: 'Hi' }] } },
+    context: context.map(({ piece }) => piece),
+  };
+  await dispatch.dispatch([{ llm, context }]);
+  const job = await queue.getJob(common.jobId);
+  const pieces = (await job?.waitUntilFinished(events)) as ContextPiece[];
+  return pieces.toSorted((a, b) => a.piece.localeCompare(b.piece));
+}
+
+describe('the context worker', () => {
+  test('prepares several documents, inline and by claim check, and their parent sees each piece', async () => {
+    const large = `${'The line was quiet on that day. '.repeat(60_000)}\n\n${FACT}\n\n${'Nobody came. '.repeat(10_000)}`;
+    const stored = await createDiskBlobStore(folder).put('jobs/1/document-1', large);
+    const pieces = await piecesOf([{ kind: 'inline', text: FACT }, stored]);
+    expect(pieces).toMatchObject([
+      { status: 'ready', piece: 'document-0', passages: [{ text: FACT }], leftOut: 0 },
+      { status: 'ready', piece: 'document-1' },
+    ]);
+    expect(JSON.stringify(pieces[1])).toContain(FACT);
+  });
+
+  test('a missing document is a failed piece beside the others, not a failed job', async () => {
+    const missing = { kind: 'blob', name: 'jobs/1/gone', sha256: '0'.repeat(64), bytes: 5 } as const;
+    expect(await piecesOf([missing, { kind: 'inline', text: FACT }])).toMatchObject([
+      { status: 'failed', piece: 'document-0', code: 'unreadable_message' },
+      { status: 'ready', piece: 'document-1' },
+    ]);
+  });
+
+  test('a job past its deadline is not worked on', async () => {
+    expect(await piecesOf([{ kind: 'inline', text: FACT }], -1)).toMatchObject([
+      { status: 'failed', code: 'deadline_exceeded' },
+    ]);
+  });
+
+  test('says that it is ready and counts its pieces', async () => {
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toMatch(
+      /turnout_context_piece_seconds_count\{service="context-worker",status="ready"\} [1-9]/,
+    );
+  });
+});

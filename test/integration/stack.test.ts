@@ -1,0 +1,45 @@
+import { describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { isHealthy } from '../../stack/health.ts';
+import { testEnv } from '../harness/env.ts';
+
+describe('the embedded stack', () => {
+  test('the broker answers requests', async () => {
+    const [, port] = testEnv().KAFKA_BROKERS.split(':');
+    expect(await isHealthy({ kind: 'kafka', port: Number(port) })).toBe(true);
+  });
+
+  test('the job Redis never evicts and syncs every write; the cache evicts and writes nothing', async () => {
+    expect(await settings(testEnv().REDIS_URL)).toMatchObject({
+      'maxmemory-policy': 'noeviction',
+      appendonly: 'yes',
+      appendfsync: 'always',
+    });
+    expect(await settings(testEnv().CACHE_REDIS_URL)).toMatchObject({
+      'maxmemory-policy': 'allkeys-lru',
+      appendonly: 'no',
+      save: '',
+    });
+  });
+
+  test('LiteLLM lists the simulated models with their windows and prices', async () => {
+    const { LITELLM_URL, LITELLM_MASTER_KEY } = testEnv();
+    const headers = { authorization: `Bearer ${LITELLM_MASTER_KEY}` };
+    const response = await fetch(`${LITELLM_URL}/model/info`, { headers });
+    const { data } = (await response.json()) as { data: { model_name: string; model_info: Record<string, unknown> }[] };
+    const prefill = data.find((model) => model.model_name === 'turnout-sim-prefill');
+    expect(prefill?.model_info).toMatchObject({ supports_assistant_prefill: true, max_input_tokens: 128_000 });
+    const reasoner = data.find((model) => model.model_name === 'turnout-sim-reasoner');
+    expect(reasoner?.model_info).toMatchObject({ supports_assistant_prefill: false, input_cost_per_token: 0.000001 });
+    const models = await fetch(`${LITELLM_URL}/v1/models`, { headers });
+    expect(await models.text()).toContain('text-embedding-sim');
+  });
+});
+
+async function settings(url: string): Promise<Record<string, string>> {
+  const redis = new Redis(url);
+  const names = ['maxmemory-policy', 'appendonly', 'appendfsync', 'save'];
+  const answers = await Promise.all(names.map((name) => redis.config('GET', name)));
+  await redis.quit();
+  return Object.fromEntries(answers as [string, string][]);
+}

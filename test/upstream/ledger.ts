@@ -1,0 +1,173 @@
+import { BoundedMap } from './core/bounded-map.ts';
+import type { Continuation } from './core/conversation.ts';
+
+/**
+ * The ledger of provider calls. A call is `running` from the moment its request was read until one of: `completed`
+ * (everything was handed to the socket), `failed` (answered with an error status), `cut` (the simulator destroyed the
+ * socket), `aborted` (the caller's socket closed before the end). `settle` makes that one move; the first one wins.
+ */
+export type Outcome = 'running' | 'completed' | 'failed' | 'cut' | 'aborted';
+
+/** Times are milliseconds since the epoch with fractions. */
+export interface Call {
+  id: string;
+  job: string | null;
+  kind: 'chat' | 'embeddings';
+  model: string;
+  stream: boolean;
+  continuation: Continuation;
+  /** 1 for the first call of its job (of the same conversation, when there is no job id). */
+  attempt: number;
+  startedAt: number;
+  firstTokenAt: number | null;
+  endedAt: number | null;
+  outcome: Outcome;
+  status: number | null;
+  /** The fault that struck, whatever the outcome. */
+  fault: 'fail' | 'cut' | 'stall' | 'malformed' | 'hang' | null;
+  promptTokens: number;
+  /** Handed to the socket so far, reasoning included. */
+  completionTokens: number;
+  reasoningTokens: number;
+  /** From the first sign of the caller's going (FIN or reset) to the socket being closed. */
+  abortToCloseMs: number | null;
+}
+
+export type NewCall = Pick<
+  Call,
+  'job' | 'kind' | 'model' | 'stream' | 'continuation' | 'promptTokens' | 'startedAt'
+> & {
+  /** Stands for the job where there is no job id. */
+  conversation: string;
+};
+
+export interface Totals {
+  calls: number;
+  running: number;
+  completed: number;
+  failed: number;
+  cut: number;
+  aborted: number;
+  /** Of settled calls. */
+  promptTokens: number;
+  completionTokens: number;
+  reasoningTokens: number;
+  /** Requests that were refused before they became a call: bad JSON, wrong path, too large. */
+  refused: number;
+}
+
+export interface LedgerView {
+  totals: Totals;
+  /** Calls by job; calls without a job id stand under the empty string. */
+  jobs: Record<string, Call[]>;
+  /** Calls that were forgotten because the ledger was full; the totals still hold them. */
+  dropped: number;
+}
+
+const now = (): number => performance.timeOrigin + performance.now();
+
+function noTotals(): Totals {
+  return {
+    calls: 0,
+    running: 0,
+    completed: 0,
+    failed: 0,
+    cut: 0,
+    aborted: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+    reasoningTokens: 0,
+    refused: 0,
+  };
+}
+
+export class Ledger {
+  readonly #capacity: number;
+  #calls = new Set<Call>();
+  /** Calls that the totals know of; holds on to none. */
+  #counted = new WeakSet<Call>();
+  #attempts: BoundedMap<string, number>;
+  #totals = noTotals();
+  #dropped = 0;
+  #issued = 0;
+  /** Ids stay unique across restarts of the process. */
+  readonly #run = Date.now().toString(36);
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+    this.#attempts = new BoundedMap(capacity);
+  }
+
+  open(fresh: NewCall): Call {
+    const { conversation, ...known } = fresh;
+    const counted = `${fresh.kind} ${fresh.job === null ? `conversation ${conversation}` : `job ${fresh.job}`}`;
+    const attempt = (this.#attempts.get(counted) ?? 0) + 1;
+    this.#attempts.set(counted, attempt);
+    this.#issued += 1;
+    const call: Call = {
+      id: `sim-${this.#run}-${this.#issued.toString(36)}`,
+      ...known,
+      attempt,
+      firstTokenAt: null,
+      endedAt: null,
+      outcome: 'running',
+      status: null,
+      fault: null,
+      completionTokens: 0,
+      reasoningTokens: 0,
+      abortToCloseMs: null,
+    };
+    this.#totals.calls += 1;
+    this.#totals.running += 1;
+    this.#remember(call);
+    return call;
+  }
+
+  /** Ends a call. A call that has ended stays as it is. */
+  settle(
+    call: Call,
+    outcome: Exclude<Outcome, 'running'>,
+    details: Partial<Pick<Call, 'status' | 'abortToCloseMs'>> = {},
+  ): void {
+    if (call.outcome !== 'running') return;
+    Object.assign(call, details, { outcome, endedAt: now() });
+    // A call that began before a reset is not in the totals any more.
+    if (!this.#counted.has(call)) return;
+    this.#totals.running -= 1;
+    this.#totals[outcome] += 1;
+    this.#totals.promptTokens += call.promptTokens;
+    this.#totals.completionTokens += call.completionTokens;
+    this.#totals.reasoningTokens += call.reasoningTokens;
+  }
+
+  refuse(): void {
+    this.#totals.refused += 1;
+  }
+
+  view(job: string | null): LedgerView {
+    const jobs: Record<string, Call[]> = {};
+    for (const call of this.#calls) {
+      const key = call.job ?? '';
+      if (job === null || job === key) (jobs[key] ??= []).push(call);
+    }
+    return { totals: this.#totals, jobs, dropped: this.#dropped };
+  }
+
+  reset(): void {
+    this.#calls = new Set();
+    this.#counted = new WeakSet();
+    this.#attempts.clear();
+    this.#totals = noTotals();
+    this.#dropped = 0;
+  }
+
+  #remember(call: Call): void {
+    this.#calls.add(call);
+    this.#counted.add(call);
+    for (const oldest of this.#calls) {
+      if (this.#calls.size <= this.#capacity) break;
+      this.#calls.delete(oldest);
+      this.#dropped += 1;
+    }
+  }
+}
