@@ -20,7 +20,8 @@ interface StreamAnswerOptions {
 
 interface Progress {
   firstTokenAt: number | undefined;
-  ended: Set<number>;
+  /** Finish reason by choice. */
+  ended: Map<number, string>;
   usage: ReportedUsage | undefined;
   callId: string | undefined;
 }
@@ -36,7 +37,7 @@ export async function streamAnswer(options: StreamAnswerOptions): Promise<JobEnd
   const startedAt = Date.now();
   const progress: Progress = {
     firstTokenAt: undefined,
-    ended: new Set(),
+    ended: new Map(),
     usage: undefined,
     callId: undefined,
   };
@@ -44,6 +45,7 @@ export async function streamAnswer(options: StreamAnswerOptions): Promise<JobEnd
   try {
     if (job.deadlineAt <= startedAt) throw new TurnoutError('deadline_exceeded');
     await consume(options, AbortSignal.any([deadline, writer.lost]), progress);
+    writer.write(...impliedEnds(options.body, progress));
     assertComplete(options.body, progress.ended);
     log.info(callRecord(options, progress, startedAt), 'LITELLM REQUEST COMPLETED');
     return { status: 'completed', ...soFar(progress) };
@@ -82,12 +84,25 @@ async function consume(
   }
 }
 
-function noteEnds(events: readonly JobEvent[], ended: Set<number>): void {
-  for (const event of events) if (event.type === 'choice_end') ended.add(event.choice);
+function noteEnds(events: readonly JobEvent[], ended: Map<number, string>): void {
+  for (const event of events) if (event.type === 'choice_end') ended.set(event.choice, event.reason);
 }
 
-function assertComplete(body: ChatRequest, ended: ReadonlySet<number>): void {
-  if (ended.size < (body.n ?? 1)) throw new TurnoutError('upstream_cut');
+/**
+ * LiteLLM (1.106) streams the finish reason of one choice only, the last that the provider gave, and swallows the others'.
+ * The usage is the last thing in a stream: where it came, no choice was cut, and they ended as that one did.
+ */
+function impliedEnds({ n }: ChatRequest, { ended, usage }: Progress): JobEvent[] {
+  const reason = [...ended.values()].at(-1);
+  if (!usage || reason === undefined) return [];
+  const missing = Array.from({ length: n ?? 1 }, (_, choice) => choice).filter((choice) => !ended.has(choice));
+  const events = missing.map((choice): JobEvent => ({ type: 'choice_end', choice, reason }));
+  noteEnds(events, ended);
+  return events;
+}
+
+function assertComplete({ n }: ChatRequest, ended: ReadonlyMap<number, string>): void {
+  if (ended.size < (n ?? 1)) throw new TurnoutError('upstream_cut');
 }
 
 function soFar({ usage, firstTokenAt }: Progress): { usage?: ReportedUsage; firstTokenAt?: number } {
