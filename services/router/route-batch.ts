@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type ContextJob, type LlmJob } from '../../shared/contracts/flow.ts';
 import { type Decision } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/contracts/ids.ts';
@@ -51,10 +52,18 @@ async function routeOne(deps: RouteBatchDeps, message: InboundMessage): Promise<
 }
 
 function readJob(message: InboundMessage): JobMessage | Error {
+  const json = parseJson(message.value);
+  if (json === undefined) return new Error('the message is not valid JSON');
+  const parsed = jobMessage.safeParse(json);
+  return parsed.success ? parsed.data : new Error(z.prettifyError(parsed.error));
+}
+
+/** Undefined for what is not JSON. V8's own message would quote the text, which may be a user's words. */
+function parseJson(text: string | undefined): unknown {
   try {
-    return jobMessage.parse(JSON.parse(message.value ?? ''));
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
   }
 }
 
