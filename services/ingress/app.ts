@@ -44,7 +44,11 @@ export function build({ config, log }: ServiceDeps): Service {
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
 
-    const models = createModels({ litellmUrl: config.LITELLM_URL, masterKey: config.LITELLM_MASTER_KEY, log });
+    const models = createModels({
+      litellmUrl: config.LITELLM_URL,
+      masterKey: config.LITELLM_MASTER_KEY,
+      log,
+    });
     const probes = createProbes('ingress', {
       kafka: () => producer.connected(),
       redis: () => redis.status === 'ready',
@@ -119,7 +123,11 @@ function modelRoutes(api: FastifyInstance, models: Models): void {
     async (request) => {
       const id = request.params['*'];
       const found = (await models.list()).data.find((model) => model.id === id);
-      if (!found) throw new TurnoutError('model_not_found', { message: `The model '${id}' does not exist.`, param: 'model' });
+      if (!found)
+        throw new TurnoutError('model_not_found', {
+          message: `The model '${id}' does not exist.`,
+          param: 'model',
+        });
       return found;
     },
   );

@@ -95,7 +95,9 @@ function noteEnds(events: readonly JobEvent[], ended: Map<number, string>): void
 function impliedEnds({ n }: ChatRequest, { ended, usage }: Progress): JobEvent[] {
   const reason = [...ended.values()].at(-1);
   if (!usage || reason === undefined) return [];
-  const missing = Array.from({ length: n ?? 1 }, (_, choice) => choice).filter((choice) => !ended.has(choice));
+  const missing = Array.from({ length: n ?? 1 }, (_, choice) => choice).filter(
+    (choice) => !ended.has(choice),
+  );
   const events = missing.map((choice): JobEvent => ({ type: 'choice_end', choice, reason }));
   noteEnds(events, ended);
   return events;

@@ -76,7 +76,8 @@ async function warmUp(env: Readonly<Record<string, string>>): Promise<void> {
   });
   const request = { model: 'turnout-sim', messages: [{ role: 'user' as const, content: 'hello' }] };
   await client.chat.completions.create(request);
-  for await (const chunk of await client.chat.completions.create({ ...request, stream: true })) void chunk;
+  const stream = await client.chat.completions.create({ ...request, stream: true });
+  await new Response(stream.toReadableStream()).text();
   await fetch(`${env['UPSTREAM_URL'] ?? ''}/sim/ledger`, { method: 'DELETE' });
 }
 
