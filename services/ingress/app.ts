@@ -88,7 +88,9 @@ function createHttp(bodyLimit: number): FastifyInstance {
     genReqId: newRequestId,
     clientErrorHandler: answerClientError,
     // An address that cannot be decoded is no address of ours.
-    frameworkErrors: (_error, _request, reply) => sendError(reply, new TurnoutError('not_found')),
+    frameworkErrors: (_error, _request, reply) => {
+      void sendError(reply, new TurnoutError('not_found'));
+    },
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true },
   });

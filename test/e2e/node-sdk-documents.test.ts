@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import OpenAI, { APIError } from 'openai';
+import type OpenAI from 'openai';
+import { APIError } from 'openai';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { failureOf, openaiClient, textFile } from './support.ts';
 

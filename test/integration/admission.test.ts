@@ -115,7 +115,9 @@ describe('when Kafka acknowledges nothing', () => {
     expect(refused.json()).toMatchObject({
       error: { type: 'server_error', code: 'queue_unavailable', param: null },
     });
-    send = async (message) => void (await routeAndAnswer(message));
+    send = async (message) => {
+      await routeAndAnswer(message);
+    };
     const answered = await ask('retry');
     expect(answered.statusCode).toBe(200);
     expect(answered.json()).toMatchObject({ choices: [{ message: { content: ANSWER } }] });
@@ -143,7 +145,7 @@ describe('when Kafka acknowledges nothing', () => {
   });
 
   test('a retry that finds its job still unsettled publishes it again', async () => {
-    const first = Promise.withResolvers<void>();
+    const first = Promise.withResolvers<undefined>();
     const sent: OutboundMessage[] = [];
     send = async (message) => {
       sent.push(message);
