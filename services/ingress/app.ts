@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
@@ -36,6 +37,11 @@ export function build({ config, log }: ServiceDeps): Service {
       subscriber: connectRedisPatiently(config.REDIS_URL, 'ingress-live', log),
       channel: keys.channel(randomBytes(6).toString('hex')),
       logger: log,
+      onAbandoned: (jobId) => {
+        cancelJob(jobLog, jobId, 'disconnect').catch((error: unknown) => {
+          log.warn({ err: error, jobId }, 'An abandoned job was not ended; the sweep will');
+        });
+      },
     });
     releasers.defer('live log', () => live.close());
 

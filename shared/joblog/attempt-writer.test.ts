@@ -19,7 +19,7 @@ function memoryLog(existing: number) {
     if (answer) return answer();
     if (stored.length < expected) return { kind: 'behind', lastSequence: stored.length };
     stored.push(...events.slice(stored.length - expected));
-    return { kind: 'appended', lastSequence: stored.length };
+    return { kind: 'appended', lastSequence: stored.length, cancel: undefined };
   };
   const log: Pick<JobLog, 'append' | 'finish'> = {
     append: async (_job, _fence, expected, events) => {
@@ -28,11 +28,12 @@ function memoryLog(existing: number) {
     },
     finish: async (_job, finisher, events): Promise<Finished> => {
       await Promise.resolve();
-      const result = append(finisher === 'unfenced' ? stored.length : finisher.expected, events);
-      return result.kind === 'appended' ? { ...result, kind: 'finished', outboxRow: 'row' } : result;
+      const result = append(finisher.expected, events);
+      if (result.kind !== 'appended') return result;
+      return { kind: 'finished', outboxRow: 'row', lastSequence: result.lastSequence };
     },
   };
-  const writer = createAttemptWriter({ log: log as JobLog, jobId, fence, lastSequence: existing });
+  const writer = createAttemptWriter({ log: log as JobLog, jobId, fence, lastSequence: existing, onCancel: () => undefined });
   return { stored, answers, writer };
 }
 

@@ -2,7 +2,7 @@ import { type FastifyReply } from 'fastify';
 import { type JobError, type JobEvent, isTerminal, isVisible } from '../../../shared/contracts/job-event.ts';
 import { toEnvelope } from '../../../shared/errors/openai-envelope.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type SequencedEvent } from '../../../shared/joblog/live-log.ts';
+import { type SequencedEvent } from '../../../shared/joblog/job-log.ts';
 import { openEventStream } from '../event-stream.ts';
 import { toCompletion } from './completion.ts';
 import { type CompletionHead, createChunkEncoder } from './completion-chunks.ts';
@@ -66,5 +66,6 @@ function fromJobError({ code, message, param, retryAfterS }: JobError): TurnoutE
 
 function setJobHeaders(reply: FastifyReply, event: JobEvent): void {
   if (event.type === 'routed') reply.header('x-turnout-path', event.path);
-  if (event.type === 'attempt') reply.header('x-turnout-attempts', String(event.attempt));
+  if (event.type === 'attempt' && event.attempt === 1) reply.header('x-turnout-attempts', '1');
+  if (event.type === 'retry') reply.header('x-turnout-attempts', String(Number(reply.getHeader('x-turnout-attempts')) + 1));
 }

@@ -1,5 +1,6 @@
 import { type JobEvent, type TokenUsage, type VisibleEvent, isVisible } from '../../../shared/contracts/job-event.ts';
 import { type CompletionHead } from './completion-chunks.ts';
+import { addUsage } from './usage.ts';
 
 interface ToolCall {
   id: string;
@@ -34,7 +35,8 @@ export function toCompletion(head: CompletionHead, events: readonly JobEvent[]):
 }
 
 function usageOf(events: readonly JobEvent[]): TokenUsage | undefined {
-  return events.flatMap((event) => (event.type === 'usage' && event.source === 'reported' ? [event.usage] : [])).at(-1);
+  const calls = events.flatMap((event) => (event.type === 'usage' ? [event.usage] : []));
+  return calls.length === 0 ? undefined : calls.reduce(addUsage);
 }
 
 function emptyChoice(): Choice {

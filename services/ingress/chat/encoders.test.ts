@@ -31,7 +31,8 @@ describe('chunks', () => {
   test('usage comes once, without choices, and only when asked for', () => {
     const events: JobEvent[] = [
       { type: 'choice_end', choice: 0, reason: 'stop' },
-      { type: 'usage', attempt: 1, source: 'reported', usage },
+      { type: 'usage', attempt: 1, call: 1, source: 'reported', usage },
+      { type: 'completed', at: 1 },
     ];
     expect(chunks(events, true).map((chunk) => chunk.usage)).toEqual([null, usage]);
     expect(chunks(events, true).at(-1)?.choices).toEqual([]);
@@ -56,7 +57,7 @@ describe('the whole answer', () => {
       { type: 'tool_call', choice: 0, index: 1, id: 'y', name: 'g', arguments: '{}' },
       { type: 'tool_call', choice: 0, index: 0, arguments: ':1}' },
       { type: 'choice_end', choice: 0, reason: 'tool_calls' },
-      { type: 'usage', attempt: 1, source: 'reported', usage },
+      { type: 'usage', attempt: 1, call: 1, source: 'reported', usage },
     ]);
     expect(completion).toMatchObject({
       choices: [
