@@ -7,7 +7,7 @@ export interface FirstRequestOptions {
   readonly apiKey: string;
   /** Default: the simulated model if there is one, else the first that is listed. */
   readonly model: string | undefined;
-  write(text: string): void;
+  readonly write: (text: string) => void;
 }
 
 const DOCUMENTS = {

@@ -23,7 +23,7 @@ export interface InfrastructureOptions {
   readonly parts: ReadonlySet<InfrastructurePart>;
   /** Provider credentials and the like, for LiteLLM. */
   readonly settings: Readonly<Record<string, string>>;
-  say(line: string): void;
+  readonly say: (line: string) => void;
 }
 
 export interface PartStarted {
@@ -79,7 +79,7 @@ export function startInfrastructure(
   const start = async (part: InfrastructurePart): Promise<PartStarted> => {
     const spec = await prepare[part](options);
     const started = await ensureRunning(spec, options.layout.run);
-    options.say(`${part}: ${started} on port ${spec.port}`);
+    if (started !== 'already running') options.say(`${part}: ${started} on port ${spec.port}`);
     return { name: part, started };
   };
   // LiteLLM first: its import takes longer than everything else together.

@@ -61,7 +61,7 @@ async function format(options: KafkaOptions, config: string): Promise<void> {
 }
 
 /** The broker's settings that differ from Kafka's defaults, which are made for clusters of three and more. */
-export function kafkaSettings(options: {
+function kafkaSettings(options: {
   port: number;
   controllerPort: number;
   data: string;

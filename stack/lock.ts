@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { StackError } from './errors.ts';
+import { hasCode, StackError } from './errors.ts';
 import { liveProcess } from './pid-record.ts';
 import { processInfo } from './process-info.ts';
 import { until } from './until.ts';
@@ -44,7 +44,7 @@ function tryLock(file: string): boolean {
     closeSync(descriptor);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (hasCode(error, 'EEXIST')) return false;
     throw error;
   }
 }

@@ -27,7 +27,7 @@ export interface PortPlanOptions {
   readonly parts: ReadonlySet<InfrastructurePart>;
   /** Wishes over the defaults. */
   readonly wishes?: Partial<Record<PlannedPort, number>>;
-  say(line: string): void;
+  readonly say: (line: string) => void;
 }
 
 /**

@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { relative } from 'node:path';
-import { StackError } from './errors.ts';
+import { hasCode, StackError } from './errors.ts';
 import { type HealthCheck, isHealthy } from './health.ts';
 import { findPidRecord, liveProcess, type PidRecord, removePidRecord, writePidRecord } from './pid-record.ts';
 import { processInfo } from './process-info.ts';
@@ -50,7 +50,7 @@ export async function ensureRunning(spec: ProcessSpec, runFolder: string): Promi
   return alive ? 'restarted' : 'started';
 }
 
-export function fingerprint(spec: Pick<ProcessSpec, 'command' | 'args' | 'env'>): string {
+function fingerprint(spec: Pick<ProcessSpec, 'command' | 'args' | 'env'>): string {
   const env = Object.entries(spec.env).sort(([one], [other]) => (one < other ? -1 : 1));
   return createHash('sha256')
     .update(JSON.stringify([spec.command, spec.args, env]))
@@ -134,6 +134,7 @@ function recordOf(spec: ProcessSpec, pid: number, startTime: string): PidRecord 
 export async function stopRecorded(
   record: PidRecord,
   runFolder: string,
+  patienceMs = record.stopTimeoutMs,
 ): Promise<'stopped' | 'killed' | 'was not running'> {
   const gone = (): boolean => liveProcess(record) === undefined;
   if (gone()) {
@@ -152,7 +153,7 @@ function signal(target: number, name: NodeJS.Signals): void {
   try {
     process.kill(target, name);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (!hasCode(error, 'ESRCH')) throw error;
   }
 }
 

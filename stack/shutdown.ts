@@ -32,7 +32,7 @@ export function stopOrder<T extends Pick<PidRecord, 'name'>>(records: readonly T
 export interface StopOptions {
   /** How long each may take before it is ended by force; default: what its record says. */
   readonly patienceMs?: number;
-  say?(line: string): void;
+  readonly say?: (line: string) => void;
 }
 
 /** Stops every process of the stack that this layout has a record of. Returns how many were running. */

@@ -95,7 +95,7 @@ async function startService(name: ServiceName, { layout, ports, env, say }: Plan
   mkdirSync(join(layout.data, 'blobs'), { recursive: true });
   const spec = prepareService({ name, port: ports[name], env, mergedLog: mergedLogOf(layout) }, layout);
   const started = await ensureRunning(spec, layout.run);
-  say(`${name}: ${started} on port ${spec.port}`);
+  if (started !== 'already running') say(`${name}: ${started} on port ${spec.port}`);
   return { name, started };
 }
 

@@ -22,7 +22,7 @@ export interface Summary extends Figures {
   events: Record<EventFate, number>;
 }
 
-export interface Figures {
+interface Figures {
   jobs: number;
   completed: number;
   cancelled: number;
@@ -43,7 +43,7 @@ export interface Figures {
 }
 
 /** Percentiles are off by at most 0.8%. */
-export interface Percentiles {
+interface Percentiles {
   count: number;
   mean: number;
   p50: number;

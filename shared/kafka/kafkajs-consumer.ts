@@ -1,6 +1,7 @@
 import { type Consumer as ClientConsumer, type EachBatchPayload, type Kafka as KafkaClient } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger } from '../log/logger.ts';
-import { retrying } from '../util/retrying.ts';
+import { backoffMs, retrying } from '../util/retrying.ts';
 import { type Batch, type Consumer, type ConsumerOptions, type InboundMessage } from './port.ts';
 
 const SESSION_TIMEOUT_MS = 6_000;
@@ -28,6 +29,9 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
   const stopping = new AbortController();
   const positions = new Map<number, Promise<void>>();
   let joined = false;
+  /** Crashes since the last join. */
+  let crashes = 0;
+  let reviving: Promise<void> = Promise.resolve();
 
   async function place(partition: number): Promise<void> {
     if (!options.position) return;
@@ -38,6 +42,7 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
 
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     joined = true;
+    crashes = 0;
     positions.clear();
     for (const partition of payload.memberAssignment[options.topic] ?? []) {
       const placed = place(partition);
@@ -49,8 +54,11 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
   });
   const left = () => (joined = false);
   consumer.on(consumer.events.REBALANCING, left);
-  consumer.on(consumer.events.CRASH, left);
   consumer.on(consumer.events.STOP, left);
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    left();
+    if (!payload.restart) reviving = revive();
+  });
 
   return {
     start: () => retrying(() => run(consumer), { attempts: 10, baseMs: 200, maxMs: 2_000 }),
@@ -58,10 +66,25 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     close: async () => {
       stopping.abort();
       await consumer.disconnect();
+      await reviving;
     },
   };
 
+  /** kafkajs gives up for good on what it takes for permanent: a cold broker without a group coordinator, for one. */
+  async function revive(): Promise<void> {
+    crashes += 1;
+    const patience = { baseMs: 200, maxMs: 2_000, signal: stopping.signal };
+    try {
+      await delay(backoffMs(crashes, patience), undefined, { signal: stopping.signal });
+      await retrying(() => run(consumer), { attempts: Infinity, ...patience });
+      if (stopping.signal.aborted) await consumer.disconnect(); // closed while it was coming back
+    } catch (error) {
+      if (!stopping.signal.aborted) log.error({ err: error }, 'Kafka: a crashed consumer did not come back');
+    }
+  }
+
   async function run(member: ClientConsumer): Promise<void> {
+    stopping.signal.throwIfAborted();
     await member.connect();
     await member.subscribe({ topic: options.topic, fromBeginning: true });
     await member.run({

@@ -1,6 +1,7 @@
 import { type Kafka as KafkaClient, type Message, Partitioners, type Producer as ClientProducer } from 'kafkajs';
 import { type Logger } from '../log/logger.ts';
 import { groupCommit } from '../util/group-commit.ts';
+import { retrying } from '../util/retrying.ts';
 import { withTimeout } from '../util/with-timeout.ts';
 import { type OutboundMessage, type Producer } from './port.ts';
 
@@ -18,7 +19,8 @@ const BROKER_TIMEOUT_MS = 5_000;
 export async function createProducer(client: KafkaClient, log: Logger): Promise<Producer> {
   let current = newClientProducer(client);
   let healthy = true;
-  await current.connect();
+  // A cold broker has no coordinator for producer ids yet.
+  await retrying(() => current.connect(), { attempts: 10, baseMs: 200, maxMs: 2_000 });
 
   async function replace(): Promise<void> {
     const broken = current;

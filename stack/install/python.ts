@@ -9,7 +9,7 @@ import { run } from './run.ts';
 export interface InstallContext {
   /** The folder for downloads and Python environments. */
   readonly cache: string;
-  say(line: string): void;
+  readonly say: (line: string) => void;
 }
 
 interface Python {
@@ -91,38 +91,49 @@ export function countPackages(texts: readonly string[]): number {
     .filter((line) => /^[a-z0-9]/i.test(line)).length;
 }
 
+let chosenPython: Python | undefined;
+
+/** The first interpreter that LiteLLM runs on and that can make environments. */
 function findPython(): Python {
-  const chosen = process.env['TURNOUT_PYTHON'];
-  const found = (chosen === undefined ? CANDIDATES : [chosen]).flatMap((command) => probe(command) ?? []);
-  const usable = found.find(({ version }) => SUPPORTED.includes(version));
-  if (usable === undefined) throw new StackError(noPython(found.map(({ version }) => version)));
-  return usable;
+  chosenPython ??= choosePython(process.env['TURNOUT_PYTHON']);
+  return chosenPython;
 }
 
-function probe(command: string): Python | undefined {
+function choosePython(wish: string | undefined): Python {
+  const tooOldOrNew: string[] = [];
+  for (const command of wish === undefined || wish === '' ? CANDIDATES : [wish]) {
+    const found = probe(command);
+    if (found === undefined) continue;
+    if (!SUPPORTED.includes(found.version)) tooOldOrNew.push(found.version);
+    else if (found.hasVenv) return found;
+    else throw new StackError(noVenv(found));
+  }
+  throw new StackError(noPython(tooOldOrNew));
+}
+
+const PROBE = `
+import sys, importlib.util as u
+print("%d.%d" % sys.version_info[:2], all(map(u.find_spec, ["venv", "ensurepip"])))
+`;
+
+function probe(command: string): (Python & { hasVenv: boolean }) | undefined {
   try {
-    const code = 'import sys; print("%d.%d" % sys.version_info[:2])';
-    const version = execFileSync(command, ['-c', code], {
+    const output = execFileSync(command, ['-c', PROBE], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    requireVenv(command);
-    return { command, version: version.trim() };
-  } catch (error) {
-    if (error instanceof StackError) throw error;
+    const [version = '', hasVenv] = output.trim().split(' ');
+    return { command, version, hasVenv: hasVenv === 'True' };
+  } catch {
     return undefined; // Not installed.
   }
 }
 
-function requireVenv(command: string): void {
-  try {
-    execFileSync(command, ['-c', 'import venv, ensurepip'], { stdio: 'ignore' });
-  } catch {
-    throw new StackError(
-      `${command} with venv is missing: it is there, but without its venv and pip modules. ` +
-        'On Debian and Ubuntu: apt-get install python3-venv python3-pip',
-    );
-  }
+function noVenv({ command, version }: Python): string {
+  return (
+    `${command} with venv is missing: Python ${version} is there, but without its modules venv and ensurepip. ` +
+    'On Debian and Ubuntu: apt-get install python3-venv python3-pip'
+  );
 }
 
 function noPython(versions: readonly string[]): string {

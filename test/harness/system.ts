@@ -12,7 +12,7 @@ import { createRunState, destroyAbandonedRuns, destroyRunState, layoutOfRun } fr
 export interface SystemOptions {
   /** Default: Kafka, both Redis, LiteLLM and the upstream simulator. */
   readonly parts?: readonly InfrastructurePart[];
-  say?(line: string): void;
+  readonly say?: (line: string) => void;
 }
 
 export interface System {

@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { freePort } from '../../stack/ports.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
+
+jest.setTimeout(60_000);
 
 const services = join(import.meta.dirname, '../../services');
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Summary } from '../../services/metrics/summary.ts';
 import { createLedger, type Entry } from '../../services/metrics/ledger.ts';
 import { newJobId } from '../../shared/contracts/ids.ts';
@@ -12,6 +12,9 @@ import { connectRedis, type Redis } from '../../shared/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
+
+/** Services start, die and start again here; on two busy cores each start takes seconds. */
+jest.setTimeout(90_000);
 
 const kafka = createKafka({
   brokers: testEnv().KAFKA_BROKERS.split(','),

@@ -1,0 +1,91 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RunningServices, startServices } from '../test/harness/services.ts';
+import { layoutOfRun } from '../test/harness/state.ts';
+import { startSystem } from '../test/harness/system.ts';
+import { testEnv } from '../test/harness/env.ts';
+import { readPidRecords } from '../stack/pid-record.ts';
+import { serviceNames } from '../stack/services.ts';
+import { startBaseline } from './baseline/start.ts';
+import type { Target } from './load/protocol.ts';
+import type { Pids } from './measure/process-usage.ts';
+
+/** Everything that a run measures, with data, ports, topics and keys of its own. */
+export interface BenchSystem {
+  readonly redisUrl: string;
+  readonly brokers: readonly string[];
+  /** Made up for this run: what it keeps in Kafka and Redis starts with it. */
+  readonly prefix: string;
+  readonly litellm: Target;
+  /** Kafka, the two Redis, LiteLLM and the simulator. */
+  readonly infrastructure: Pids;
+  turnout(upstream: Upstream): Promise<Measured>;
+  baseline(upstream: Upstream): Promise<Measured>;
+  stop(): Promise<void>;
+}
+
+/** What stands behind: LiteLLM (and the simulator behind that), or the simulator at once. */
+export type Upstream = 'litellm' | 'simulator';
+
+export interface Measured {
+  target: Target;
+  pids: Pids;
+  stop(): Promise<void>;
+}
+
+/** Jobs of one user go through one partition one after another; a service has many users. */
+const USERS = 50;
+
+export async function startBenchSystem(say: (line: string) => void): Promise<BenchSystem> {
+  const system = await startSystem({ say });
+  Object.assign(process.env, system.env);
+  const env = testEnv();
+  const layout = layoutOfRun(env.TURNOUT_TEST_STATE);
+  const prefix = `bench-${randomBytes(4).toString('hex')}`;
+  const users = createUsers(join(layout.state, 'bench-keys.json'));
+  const litellm = { name: 'litellm', baseUrl: `${env.LITELLM_URL}/v1`, apiKeys: [env.LITELLM_MASTER_KEY] };
+
+  return {
+    redisUrl: env.REDIS_URL,
+    brokers: env.KAFKA_BROKERS.split(','),
+    prefix,
+    litellm,
+    infrastructure: Object.fromEntries(readPidRecords(layout.run).map(({ name, pid }) => [name, pid])),
+    turnout: async (upstream) => {
+      const services = await startServices({
+        prefix: `${prefix}-${upstream}`,
+        env: { API_KEYS_FILE: users.file, ENABLE_LITELLM: String(upstream === 'litellm') },
+      });
+      return toMeasured(services, users.keys);
+    },
+    baseline: async (upstream) => {
+      const { baseUrl, pids } = await startBaseline(layout, {
+        REDIS_URL: env.REDIS_URL,
+        REDIS_PREFIX: `${prefix}-baseline-${upstream}`,
+        UPSTREAM_BASE_URL: upstream === 'litellm' ? litellm.baseUrl : env.LEGACY_BASE_URL,
+        UPSTREAM_API_KEY: upstream === 'litellm' ? env.LITELLM_MASTER_KEY : env.LEGACY_API_KEY,
+      });
+      const target = { name: 'baseline', baseUrl, apiKeys: ['none'] };
+      return { target, pids, stop: () => Promise.resolve() };
+    },
+    stop: () => system.stop(),
+  };
+}
+
+function toMeasured(services: RunningServices, apiKeys: readonly string[]): Measured {
+  const target = { name: 'turnout', baseUrl: `${services.url}/v1`, apiKeys };
+  const pids = Object.fromEntries(serviceNames.map((name) => [name, services.pidOf(name)]));
+  return { target, pids, stop: () => services.stop() };
+}
+
+function createUsers(file: string): { file: string; keys: string[] } {
+  const keys = Array.from({ length: USERS }, () => `sk-turnout-${randomBytes(32).toString('base64url')}`);
+  const known = keys.map((key, at) => ({
+    id: `bench_${at}`,
+    user: `bench-user-${at}`,
+    sha256: createHash('sha256').update(key).digest('hex'),
+  }));
+  writeFileSync(file, JSON.stringify({ keys: known }), { mode: 0o600 });
+  return { file, keys };
+}

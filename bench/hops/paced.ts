@@ -1,0 +1,57 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface Pace {
+  /** Messages in all. */
+  count: number;
+  perSecond: number;
+}
+
+/** One way from here to there: `send` starts message `number`, and `arrived` is called with the number on the other side. */
+export interface Hop {
+  send(number: number): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** Messages at the beginning that do not count: connections, scripts and compilers are cold. */
+const WARM_UP = 10;
+const LOST_AFTER_MS = 10_000;
+
+/**
+ * Milliseconds from sending to arriving, in the order of arrival, of messages sent at an even pace.
+ * Throws when one has not arrived after ten seconds.
+ */
+export async function timeHop(
+  open: (arrived: (number: number) => void) => Promise<Hop>,
+  { count, perSecond }: Pace,
+): Promise<number[]> {
+  const sentAt: number[] = [];
+  const durations: number[] = [];
+  const { promise: all, resolve } = Promise.withResolvers<undefined>();
+  let arrivals = 0;
+  const hop = await open((number) => {
+    const duration = performance.now() - (sentAt[number] ?? Number.NaN);
+    if (number >= WARM_UP) durations.push(duration);
+    arrivals += 1;
+    if (arrivals === count + WARM_UP) resolve(undefined);
+  });
+  try {
+    for (let number = 0; number < count + WARM_UP; number += 1) {
+      const next = delay(1_000 / perSecond);
+      sentAt[number] = performance.now();
+      await hop.send(number);
+      await next;
+    }
+    await withinTime(all);
+    return durations;
+  } finally {
+    await hop.close();
+  }
+}
+
+async function withinTime(all: Promise<unknown>): Promise<void> {
+  const patience = new AbortController();
+  const late = delay(LOST_AFTER_MS, undefined, { signal: patience.signal }).then(() => {
+    throw new Error(`A message did not arrive in ${LOST_AFTER_MS / 1_000} s`);
+  });
+  await Promise.race([all, late]).finally(() => patience.abort());
+}

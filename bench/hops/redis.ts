@@ -1,0 +1,63 @@
+import { silentLogger } from '../../shared/log/logger.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import type { Hop } from './paced.ts';
+
+interface RedisHopOptions {
+  redisUrl: string;
+  prefix: string;
+}
+
+const connect = (url: string): Redis => connectRedisPatiently(url, 'bench', silentLogger);
+
+/** Appending to a stream (and to disk: the job Redis has `appendfsync always`) to a blocked reader having the entry. */
+export async function openAppendHop(
+  { redisUrl, prefix }: RedisHopOptions,
+  arrived: (number: number) => void,
+): Promise<Hop> {
+  const [writer, reader] = [connect(redisUrl), connect(redisUrl)];
+  const key = `${prefix}:hop`;
+  let last = '0';
+  let closing = false;
+
+  async function read(): Promise<void> {
+    while (!closing) {
+      const reply = await reader.xread('BLOCK', BLOCK_MS, 'STREAMS', key, last);
+      for (const [id, fields] of reply?.[0]?.[1] ?? []) {
+        last = id;
+        arrived(Number(fields[1]));
+      }
+    }
+  }
+
+  await writer.ping();
+  const reading = read();
+  return {
+    send: (number) => writer.xadd(key, '*', 'n', number),
+    close: async () => {
+      closing = true;
+      await reading;
+      await writer.del(key);
+      await Promise.all([writer.quit(), reader.quit()]);
+    },
+  };
+}
+
+/** How long a reader waits in the server before it looks whether it is to stop. */
+const BLOCK_MS = 200;
+
+/** Publishing to a subscriber being called. */
+export async function openPubSubHop(
+  { redisUrl, prefix }: RedisHopOptions,
+  arrived: (number: number) => void,
+): Promise<Hop> {
+  const [publisher, subscriber] = [connect(redisUrl), connect(redisUrl)];
+  const channel = `${prefix}:hop`;
+  subscriber.on('message', (_channel: string, message: string) => arrived(Number(message)));
+  await subscriber.subscribe(channel);
+  return {
+    send: (number) => publisher.publish(channel, String(number)),
+    close: async () => {
+      await Promise.all([publisher.quit(), subscriber.quit()]);
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Shape, Target } from './protocol.ts';
+
+export interface CallTimes {
+  ttft: number;
+  total: number;
+}
+
+/** Longer than any answer here may take: a request that hangs is an error, not the end of the benchmark. */
+const TIMEOUT_MS = 30_000;
+
+export interface ChatCaller {
+  /** One request, read to its end. Rejects with what is wrong with the answer, in a few words. */
+  call(target: Target, shape: Shape): Promise<CallTimes>;
+  close(): void;
+}
+
+/**
+ * The barest client that still knows a good answer from a bad one: kept connections, and no JSON parsed. What it costs is
+ * taken from the servers that it measures, because they share its processors.
+ */
+export function createChatCaller(): ChatCaller {
+  const agent = new Agent({ keepAlive: true, maxSockets: Infinity, scheduling: 'fifo' });
+  let sent = 0;
+  return {
+    call: (target, shape) => send(agent, target, shape, sent++),
+    close: () => agent.destroy(),
+  };
+}
+
+function send(agent: Agent, target: Target, shape: Shape, number: number): Promise<CallTimes> {
+  const body = bodyOf(shape, number);
+  const apiKey = target.apiKeys[number % target.apiKeys.length] ?? '';
+  return new Promise((resolve, reject) => {
+    const startedAt = performance.now();
+    const request = httpRequest(`${target.baseUrl}/chat/completions`, {
+      agent,
+      method: 'POST',
+      timeout: TIMEOUT_MS,
+      headers: {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        authorization: `Bearer ${apiKey}`,
+      },
+    });
+    request.once('response', (response) => void read(response, shape, startedAt).then(resolve, reject));
+    request.once('timeout', () => request.destroy(new Error(`no answer in ${TIMEOUT_MS / 1_000} s`)));
+    request.once('error', reject);
+    request.end(body);
+  });
+}
+
+/** Every question is another one, so that nobody on the way can answer from memory. */
+export function bodyOf({ stream, tokens, ttft, tokensPerSecond }: Shape, number: number): string {
+  const knobs = `[[sim: tokens=${tokens}; ttft=${ttft}; tps=${tokensPerSecond}]]`;
+  const content = `How does train ${number} change its track? ${knobs}`;
+  return JSON.stringify({ model: MODEL, stream, messages: [{ role: 'user', content }] });
+}
+
+const MODEL = 'turnout-sim';
+const FIRST_TEXT = /"content":\s?"[^"]/;
+const END_OF_STREAM = /data: \[DONE\]\s*$/;
+
+function read(response: IncomingMessage, { stream }: Shape, startedAt: number): Promise<CallTimes> {
+  let text = '';
+  let ttft: number | undefined;
+  response.setEncoding('utf8');
+  response.on('data', (chunk: string) => {
+    text += chunk;
+    if (ttft === undefined && FIRST_TEXT.test(text)) ttft = performance.now() - startedAt;
+  });
+  return new Promise((resolve, reject) => {
+    response.once('error', reject);
+    response.once('end', () => {
+      const total = performance.now() - startedAt;
+      if (response.statusCode !== 200) reject(new Error(`status ${String(response.statusCode)}`));
+      else if (ttft === undefined) reject(new Error('an answer without text'));
+      else if (!isComplete(text, stream)) reject(new Error('an answer without its end'));
+      else resolve({ ttft, total });
+    });
+  });
+}
+
+function isComplete(text: string, stream: boolean): boolean {
+  if (!stream) return text.includes('"finish_reason":');
+  return END_OF_STREAM.test(text) && !text.includes('"error":');
+}

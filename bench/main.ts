@@ -1,0 +1,89 @@
+/** `make bench`: starts what it needs, measures, prints one table, writes the report, stops everything. Ends with 1 when a request failed. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { stateFolder } from '../stack/layout.ts';
+import { type BenchSystem, startBenchSystem } from './bench-system.ts';
+import { type LoadProcess, startLoadProcess } from './load/load-process.ts';
+import { measureHops } from './phases/hops.ts';
+import { measureAlone, measureCrowd } from './phases/latency.ts';
+import { measureThroughput } from './phases/throughput.ts';
+import { type Plan, planFrom, STREAM, WHOLE } from './plan.ts';
+import { type Findings, type Report, toReport } from './report.ts';
+import { toTable } from './table.ts';
+
+const startedAt = performance.now();
+const say = (line: string): void =>
+  console.error(`[bench ${((performance.now() - startedAt) / 1_000).toFixed(0).padStart(3)} s] ${line}`);
+
+const plan = planFrom(process.argv.slice(2));
+const system = await startBenchSystem(say);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void system.stop().finally(() => process.exit(1)));
+}
+try {
+  const report = toReport(await measureAll(system), new Date());
+  console.log(toTable(report));
+  writeReport(report);
+  process.exitCode = tellErrors(report);
+} finally {
+  say('stopping');
+  await system.stop();
+}
+
+async function measureAll(bench: BenchSystem): Promise<Findings> {
+  say('bare hops');
+  const hops = await measureHops(bench, plan);
+  const load = await startLoadProcess();
+  try {
+    const { alone, crowd } = await measureLatency(bench, load);
+    const { jobs, streams } = await measureRates(bench, load);
+    return { quick: plan.quick, hops, alone, crowd, jobs, streams };
+  } finally {
+    await load.close();
+  }
+}
+
+async function measureLatency(
+  bench: BenchSystem,
+  load: LoadProcess,
+): Promise<Pick<Findings, 'alone' | 'crowd'>> {
+  say('starting the services in front of LiteLLM');
+  const measured = await startAll(bench, 'litellm', plan);
+  const targets = [bench.litellm, ...measured.map(({ target }) => target)];
+  say('added time, 1 user');
+  const alone = await measureAlone(load, targets, plan);
+  say('added time, 20 users');
+  const crowd = await measureCrowd(load, targets, plan);
+  await Promise.all(measured.map((one) => one.stop()));
+  return { alone, crowd };
+}
+
+async function measureRates(
+  bench: BenchSystem,
+  load: LoadProcess,
+): Promise<Pick<Findings, 'jobs' | 'streams'>> {
+  say('starting the services in front of the simulator');
+  const measured = [...(await startAll(bench, 'simulator', plan)), { target: bench.litellm, pids: {} }];
+  say('jobs per second');
+  const jobs = await measureThroughput({ load, system: bench, plan }, measured, WHOLE);
+  say('streams per second');
+  const streams = await measureThroughput({ load, system: bench, plan }, measured, STREAM);
+  return { jobs, streams };
+}
+
+function startAll(bench: BenchSystem, upstream: 'litellm' | 'simulator', { baseline }: Plan) {
+  return Promise.all([bench.turnout(upstream), ...(baseline ? [bench.baseline(upstream)] : [])]);
+}
+
+function writeReport(report: Report): void {
+  const folder = join(stateFolder(), 'reports');
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'bench.json');
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+  say(`written to ${relative(process.cwd(), file)}`);
+}
+
+function tellErrors({ errors }: Report): number {
+  for (const [what, count] of Object.entries(errors)) console.error(`${count} failed: ${what}`);
+  return Object.keys(errors).length === 0 ? 0 : 1;
+}

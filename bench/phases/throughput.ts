@@ -1,0 +1,82 @@
+import type { BenchSystem, Measured } from '../bench-system.ts';
+import type { LoadProcess } from '../load/load-process.ts';
+import type { Errors, Shape, TargetResult } from '../load/protocol.ts';
+import { type Percentiles, percentilesOf } from '../measure/percentiles.ts';
+import { cpuPerJob, type Pids, rssOf, type Usages, usageOf } from '../measure/process-usage.ts';
+import type { Plan } from '../plan.ts';
+import { allErrors } from './latency.ts';
+
+export interface Saturation {
+  perSecond: number;
+  /** Of each round, in order: how much the figure wavers. */
+  rounds: number[];
+  total: Percentiles;
+  /** Processor milliseconds for each job, by process: those of the target, of what it stands on, and the client's. */
+  cpuMsPerJob: Record<string, number>;
+  /** At the end of the last round. */
+  rssMb: Record<string, number>;
+}
+
+export interface ThroughputFigures {
+  byTarget: Record<string, Saturation>;
+  errors: Errors;
+}
+
+interface Round {
+  result: TargetResult;
+  before: Usages;
+  after: Usages;
+}
+
+/** A closed loop against each target in turn, again and again, so that a drift of the machine meets all alike. */
+export async function measureThroughput(
+  { load, system, plan }: { load: LoadProcess; system: BenchSystem; plan: Plan },
+  measured: readonly Pick<Measured, 'target' | 'pids'>[],
+  shape: Shape,
+): Promise<ThroughputFigures> {
+  const rounds = new Map<string, Round[]>(measured.map(({ target }) => [target.name, []]));
+  for (let round = 0; round < plan.saturation.rounds; round += 1) {
+    for (const { target, pids } of measured) {
+      const all = { ...pids, ...system.infrastructure, client: load.pid };
+      rounds.get(target.name)?.push(await saturateOnce(load, { target, shape, plan }, all));
+    }
+  }
+  return {
+    byTarget: Object.fromEntries([...rounds].map(([name, list]) => [name, toSaturation(list)])),
+    errors: allErrors([...rounds.values()].flat().map(({ result }) => result)),
+  };
+}
+
+async function saturateOnce(
+  load: LoadProcess,
+  { target, shape, plan }: { target: Measured['target']; shape: Shape; plan: Plan },
+  pids: Pids,
+): Promise<Round> {
+  const looks: Record<'counting' | 'counted', Usages> = { counting: {}, counted: {} };
+  const task = { kind: 'saturation', target, shape, ...plan.saturation } as const;
+  const [result] = await load.run(task, (phase) => (looks[phase] = usageOf(pids)));
+  if (!result) throw new Error('The load client measured nothing');
+  return { result, before: looks.counting, after: looks.counted };
+}
+
+function toSaturation(rounds: readonly Round[]): Saturation {
+  const jobs = rounds.reduce((sum, { result }) => sum + result.completed, 0);
+  const seconds = rounds.reduce((sum, { result }) => sum + result.elapsedMs, 0) / 1_000;
+  const rate = (count: number, time: number): number => Math.round((count / time) * 10) / 10;
+  return {
+    perSecond: rate(jobs, seconds),
+    rounds: rounds.map(({ result }) => rate(result.completed, result.elapsedMs / 1_000)),
+    total: percentilesOf(rounds.flatMap(({ result }) => result.samples.map(({ total }) => total))),
+    cpuMsPerJob: meanOver(
+      rounds.map((round) => cpuPerJob(round.before, round.after, round.result.completed)),
+    ),
+    rssMb: rssOf(rounds.at(-1)?.after ?? {}),
+  };
+}
+
+function meanOver(records: readonly Record<string, number>[]): Record<string, number> {
+  const names = Object.keys(records[0] ?? {});
+  const mean = (name: string): number =>
+    records.reduce((sum, record) => sum + (record[name] ?? 0), 0) / records.length;
+  return Object.fromEntries(names.map((name) => [name, Math.round(mean(name) * 100) / 100]));
+}

@@ -1,0 +1,61 @@
+import type { Shape } from './load/protocol.ts';
+
+/** How much is measured. Every number of a run stands here. */
+export interface Plan {
+  hops: { count: number; perSecond: number };
+  /** Added time at one user: rounds of one request to each target. */
+  alone: { rounds: number };
+  /** Added time at 20 users: rounds of so many requests of each user to each target. */
+  crowd: { rounds: number; requestsPerTurn: number };
+  saturation: { rounds: number; warmUpMs: number; measureMs: number; concurrency: number };
+  quick: boolean;
+  /** Whether the yardstick is measured as well. */
+  baseline: boolean;
+  seed: number;
+}
+
+const common = { saturationConcurrency: 64, hopsPerSecond: 20, seed: 20_260_824 };
+
+/** At most five minutes. */
+const FULL: Plan = {
+  hops: { count: 160, perSecond: common.hopsPerSecond },
+  alone: { rounds: 300 },
+  crowd: { rounds: 5, requestsPerTurn: 4 },
+  saturation: { rounds: 2, warmUpMs: 1_500, measureMs: 5_000, concurrency: common.saturationConcurrency },
+  quick: false,
+  baseline: true,
+  seed: common.seed,
+};
+
+/** Under a minute, for a look while working: its p99 says little. */
+const QUICK: Plan = {
+  hops: { count: 30, perSecond: common.hopsPerSecond },
+  alone: { rounds: 40 },
+  crowd: { rounds: 1, requestsPerTurn: 3 },
+  saturation: { rounds: 1, warmUpMs: 1_000, measureMs: 2_000, concurrency: common.saturationConcurrency },
+  quick: true,
+  baseline: false,
+  seed: common.seed,
+};
+
+/** Throws for an argument that nobody knows. */
+export function planFrom(args: readonly string[]): Plan {
+  const unknown = args.filter((arg) => arg !== '--quick');
+  if (unknown.length > 0) throw new Error(`Unknown: ${unknown.join(' ')}. Known: --quick`);
+  return args.includes('--quick') ? QUICK : FULL;
+}
+
+/** A quick answer: what is added shows best where little else is. */
+export const ALONE: Shape = { stream: true, tokens: 8, ttft: 10, tokensPerSecond: 200 };
+
+/**
+ * About 0.9 s of answer, so that 20 users ask about 20 times a second: as many for every target, and well below what one
+ * LiteLLM process can take. Otherwise its queue would be measured.
+ */
+export const CROWD: Shape = { stream: true, tokens: 12, ttft: 600, tokensPerSecond: 40 };
+export const CROWD_USERS = 20;
+export const THINK_MS = { alone: 5, crowd: 200 };
+
+/** An instant upstream. */
+export const WHOLE: Shape = { stream: false, tokens: 20, ttft: 0, tokensPerSecond: 0 };
+export const STREAM: Shape = { stream: true, tokens: 50, ttft: 0, tokensPerSecond: 0 };

@@ -1,0 +1,91 @@
+import type { Errors } from './load/protocol.ts';
+import type { Percentiles } from './measure/percentiles.ts';
+import type { HopFigures } from './phases/hops.ts';
+import type { AddedTimes, LatencyFigures } from './phases/latency.ts';
+import type { Saturation, ThroughputFigures } from './phases/throughput.ts';
+
+export interface Findings {
+  quick: boolean;
+  hops: HopFigures;
+  alone: LatencyFigures;
+  crowd: LatencyFigures;
+  jobs: ThroughputFigures;
+  streams: ThroughputFigures;
+}
+
+type ByConcurrency = Record<'c1' | 'c20', Percentiles>;
+
+/** `.turnout/reports/bench.json`. Milliseconds, MiB, jobs per second; `p50` and `p99` of "added" are differences of percentiles. */
+export interface Report {
+  at: string;
+  quick: boolean;
+  /** p50 of each hop. */
+  hopsMs: Record<'kafka' | 'bullmq' | 'redis', number>;
+  addedTtftMs: ByConcurrency;
+  addedTotalMs: ByConcurrency;
+  jobsPerSecond: Record<string, number>;
+  streamsPerSecond: Record<string, number>;
+  /** Of Turnout's jobs that are no streams. */
+  cpuMsPerJob: Record<string, number>;
+  rssMb: Record<string, number>;
+  /** The p50 of added time to first token over the sum of the hops, and Turnout's jobs per second over LiteLLM's. */
+  ratios: { ttftToHops: number; jobsToLiteLlm: number };
+  details: Findings;
+  errors: Errors;
+}
+
+export function toReport(findings: Findings, at: Date): Report {
+  const { hops, alone, crowd, jobs, streams } = findings;
+  const [c1, c20] = [addedOf(alone, 'turnout'), addedOf(crowd, 'turnout')];
+  const turnout = saturationOf(jobs, 'turnout');
+  const jobsPerSecond = ratesOf(jobs);
+  return {
+    at: at.toISOString(),
+    quick: findings.quick,
+    hopsMs: { kafka: hops.kafka.p50, bullmq: hops.bullmq.p50, redis: hops.redis.p50 },
+    addedTtftMs: { c1: c1.ttft, c20: c20.ttft },
+    addedTotalMs: { c1: c1.total, c20: c20.total },
+    jobsPerSecond,
+    streamsPerSecond: ratesOf(streams),
+    cpuMsPerJob: turnout.cpuMsPerJob,
+    rssMb: turnout.rssMb,
+    ratios: {
+      ttftToHops: hundredths(c1.ttft.p50 / sumOfHops(hops)),
+      jobsToLiteLlm: hundredths(turnout.perSecond / saturationOf(jobs, 'litellm').perSecond),
+    },
+    details: findings,
+    errors: sumOfErrors([alone.errors, crowd.errors, jobs.errors, streams.errors]),
+  };
+}
+
+/** A job crosses each of them at least once before its first token. */
+function sumOfHops({ kafka, bullmq, redis }: HopFigures): number {
+  return kafka.p50 + bullmq.p50 + redis.p50;
+}
+
+function addedOf({ added }: LatencyFigures, target: string): AddedTimes {
+  const found = added[target];
+  if (!found) throw new Error(`${target} was not measured`);
+  return found;
+}
+
+function saturationOf({ byTarget }: ThroughputFigures, target: string): Saturation {
+  const found = byTarget[target];
+  if (!found) throw new Error(`${target} was not measured`);
+  return found;
+}
+
+function ratesOf({ byTarget }: ThroughputFigures): Record<string, number> {
+  return Object.fromEntries(Object.entries(byTarget).map(([name, { perSecond }]) => [name, perSecond]));
+}
+
+function hundredths(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+function sumOfErrors(all: readonly Errors[]): Errors {
+  const sum: Errors = {};
+  for (const [what, count] of all.flatMap((errors) => Object.entries(errors)))
+    sum[what] = (sum[what] ?? 0) + count;
+  return sum;
+}

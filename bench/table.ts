@@ -1,0 +1,97 @@
+import type { Percentiles } from './measure/percentiles.ts';
+import type { LatencyFigures } from './phases/latency.ts';
+import type { Saturation, ThroughputFigures } from './phases/throughput.ts';
+import type { Report } from './report.ts';
+
+type Row = readonly string[];
+
+/** The report as one table for people. */
+export function toTable(report: Report): string {
+  const { details } = report;
+  return [
+    ...aligned([
+      ['bare hops at 20/s', 'p50 ms', 'p99 ms'],
+      ...Object.entries(details.hops).map(([name, hop]: [string, Percentiles]) => [
+        name,
+        ms(hop.p50),
+        ms(hop.p99),
+      ]),
+    ]),
+    '',
+    ...latency('1 user, one request at a time', details.alone),
+    '',
+    ...latency('20 users at a time', details.crowd),
+    '',
+    ...aligned([
+      ['instant upstream, closed loop', 'per s', 'p50 ms', 'p99 ms', 'each round'],
+      ...throughput('jobs', details.jobs),
+      ...throughput('50-token streams', details.streams),
+    ]),
+    '',
+    ...processes(report, details.jobs),
+    '',
+    `Added time to first token, p50: ${report.ratios.ttftToHops} times the sum of the hops.`,
+    `Turnout without LiteLLM in between: ${report.ratios.jobsToLiteLlm} times LiteLLM's own jobs per second.`,
+  ].join('\n');
+}
+
+function latency(title: string, { times, added }: LatencyFigures): string[] {
+  const measured = Object.entries(times).map(([name, { ttft, total, requests }]) => [
+    `${name} (${requests})`,
+    ...[ttft, total].flatMap(({ p50, p99 }) => [ms(p50), ms(p99)]),
+    '',
+  ]);
+  const more = Object.entries(added).map(([name, { ttft, total, pairedTtftP50 }]) => [
+    `added by ${name}`,
+    ...[ttft, total].flatMap(({ p50, p99 }) => [signed(p50), signed(p99)]),
+    pairedTtftP50 === undefined ? '' : signed(pairedTtftP50),
+  ]);
+  const head = [title, 'ttft p50', 'p99', 'total p50', 'p99', 'ttft in pairs'];
+  return aligned([head, ...measured, ...more]);
+}
+
+function throughput(what: string, { byTarget }: ThroughputFigures): Row[] {
+  return Object.entries(byTarget).map(([name, { perSecond, total, rounds }]: [string, Saturation]) => [
+    `${what}, ${name}`,
+    String(perSecond),
+    ms(total.p50),
+    ms(total.p99),
+    rounds.join(' '),
+  ]);
+}
+
+/** Processor time by process, of every target side by side; memory beside it. */
+function processes(report: Report, { byTarget }: ThroughputFigures): string[] {
+  const targets = Object.entries(byTarget);
+  const names = [...new Set(targets.flatMap(([, { cpuMsPerJob }]) => Object.keys(cpuMsPerJob)))];
+  const cell = (value: number | undefined): string => (value === undefined ? '' : value.toFixed(2));
+  const rows = names.map((name) => [
+    name,
+    ...targets.map(([, { cpuMsPerJob }]) => cell(cpuMsPerJob[name])),
+    String(targets.map(([, { rssMb }]) => rssMb[name]).find((size) => size !== undefined) ?? ''),
+  ]);
+  const sums = targets.map(([, { cpuMsPerJob }]) =>
+    cell(Object.values(cpuMsPerJob).reduce((sum, one) => sum + one, 0)),
+  );
+  const head = ['CPU ms per job', ...targets.map(([name]) => name), 'MiB'];
+  return names.length === 0
+    ? ['No /proc here: no CPU and memory figures.']
+    : aligned([head, ...rows, ['all', ...sums, '']]);
+}
+
+const ms = (value: number): string => value.toFixed(value < 10 ? 2 : 1);
+const signed = (value: number): string => `${value < 0 ? '-' : '+'}${ms(Math.abs(value))}`;
+
+/** The first column to the left, the others to the right. */
+function aligned(rows: readonly Row[]): string[] {
+  const columns = Math.max(...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, at) =>
+    Math.max(...rows.map((row) => (row[at] ?? '').length)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,50 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type LockedJar, parseJarLock, sha256, verifyJar } from './jar-lock.ts';
+import { isThere } from './jars.ts';
+
+const content = Buffer.from('a jar');
+const jar: LockedJar = { path: 'org/example/example/1.0/example-1.0.jar', bytes: 5, sha256: sha256(content) };
+
+describe('the lock of the jars', () => {
+  test('what was locked is accepted; one other byte is refused, naming the file and both hashes', () => {
+    expect(() => verifyJar(jar, content)).not.toThrow();
+    const other = Buffer.from('b jar');
+    expect(() => verifyJar(jar, other)).toThrow(
+      new RegExp(`example-1.0.jar.*${sha256(other)}.*${jar.sha256}`),
+    );
+  });
+
+  test('the committed lock is a lock, with Kafka 4.1 in it', () => {
+    const lock = parseJarLock(readFileSync(join(import.meta.dirname, 'kafka.lock.json'), 'utf8'));
+    expect(
+      lock.jars.filter(({ path }) => /^org\/apache\/kafka\/kafka_2\.13\/4\.1\./.test(path)),
+    ).toHaveLength(1);
+  });
+
+  test.each([
+    ['a short hash', { ...jar, sha256: 'abc' }, '64 hex digits'],
+    ['a path that leaves the repository', { ...jar, path: '../../etc/passwd' }, 'path in a Maven repository'],
+    ['an address', { ...jar, path: 'https://example.org/a.jar' }, 'path in a Maven repository'],
+  ])('%s is refused', (_case, bad, message) => {
+    expect(() => parseJarLock(JSON.stringify({ jars: [bad] }))).toThrow(message);
+  });
+});
+
+describe('a jar in the cache', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'turnout-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  test('is verified each time: changed on disk, it is refused', () => {
+    expect(isThere(jar, folder)).toBe(false);
+    writeFileSync(join(folder, 'example-1.0.jar'), content);
+    expect(isThere(jar, folder)).toBe(true);
+    writeFileSync(join(folder, 'example-1.0.jar'), 'something else');
+    expect(() => isThere(jar, folder)).toThrow('not the file that was locked');
+  });
+});

@@ -1,0 +1,43 @@
+import { describe, expect, test } from '@jest/globals';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { repositoryRoot } from './layout.ts';
+import { litellmConfig, usesSimulator } from './litellm-config.ts';
+
+const azure = { AZURE_API_KEY: 'secret-key', AZURE_API_BASE: 'https://example.test', AZURE_API_VERSION: '1' };
+
+describe("LiteLLM's config", () => {
+  test.each([
+    ['no credentials', {}, ['settings', 'simulator']],
+    ['a key of OpenAI', { OPENAI_API_KEY: 'x' }, ['settings', 'openai']],
+    ['two providers', { OPENAI_API_KEY: 'x', GEMINI_API_KEY: 'y' }, ['settings', 'openai', 'gemini']],
+    ['half of the credentials', { AWS_ACCESS_KEY_ID: 'x' }, ['settings', 'simulator']],
+    [
+      'a provider and a wish',
+      { OPENAI_API_KEY: 'x', TURNOUT_SIMULATOR: 'true' },
+      ['settings', 'simulator', 'openai'],
+    ],
+  ])('with %s', (_case, settings: Record<string, string>, fragments) => {
+    const config = litellmConfig(settings, 'folder');
+    const included = [...config.matchAll(/"folder\/(\w+)\.yaml"/g)].map((match) => match[1]);
+    expect(included).toEqual(fragments);
+    expect(usesSimulator(settings)).toBe(fragments.includes('simulator'));
+    for (const name of fragments) {
+      expect(existsSync(join(repositoryRoot, 'deploy', 'litellm', `${name}.yaml`))).toBe(true);
+    }
+  });
+
+  test('names deployments by their variable, and keys only by reference', () => {
+    const config = litellmConfig({ ...azure, AZURE_DEPLOYMENTS: 'chat, small' }, 'folder');
+    expect(config).toContain('"azure/chat"');
+    expect(config).toContain('"azure/small"');
+    expect(config).toContain('os.environ/AZURE_API_KEY');
+    expect(config).not.toContain('secret-key');
+  });
+
+  test('credentials without the names of the models are an error that says which variable is missing', () => {
+    expect(() => litellmConfig(azure, 'folder')).toThrow('AZURE_DEPLOYMENTS is not');
+    const server = { OPENAI_COMPATIBLE_BASE_URL: 'http://127.0.0.1:11434/v1' };
+    expect(() => litellmConfig(server, 'folder')).toThrow('OPENAI_COMPATIBLE_MODELS is not');
+  });
+});

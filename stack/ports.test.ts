@@ -1,0 +1,52 @@
+import { describe, expect, test } from '@jest/globals';
+import { createServer } from 'node:net';
+import { choosePort, freePort, isFree, type PortProbe } from './ports.ts';
+
+const probe = (taken: readonly number[]): PortProbe => ({
+  isFree: (port) => Promise.resolve(!taken.includes(port)),
+  owner: (port) => (port === 8080 ? 'node (pid 123)' : undefined),
+  random: () => 0.5,
+});
+
+describe('choosing a port', () => {
+  test('a free port is taken as wished, and nothing is said', async () => {
+    const said: string[] = [];
+    const reserved = new Set<number>();
+    const port = await choosePort(
+      { name: 'ingress', preferred: 8080 },
+      reserved,
+      (line) => said.push(line),
+      probe([]),
+    );
+    expect([port, said, [...reserved]]).toEqual([8080, [], [8080]]);
+  });
+
+  test('a taken port is replaced by a free one, and the line says by whom it is taken', async () => {
+    const said: string[] = [];
+    const wish = { name: 'ingress', preferred: 8080 };
+    const port = await choosePort(wish, new Set(), (line) => said.push(line), probe([8080]));
+    expect(port).toBe(26_000);
+    expect(said).toEqual(['port 8080 is taken by node (pid 123); using 26000 for ingress']);
+  });
+
+  test('two parts never get the same port', async () => {
+    const reserved = new Set<number>();
+    const ask = (name: string): Promise<number> =>
+      choosePort({ name, preferred: 9999 }, reserved, () => undefined);
+    expect(new Set([await ask('one'), await ask('other'), await ask('third')]).size).toBe(3);
+  });
+
+  test('when nothing is free it says so instead of trying for ever', async () => {
+    await expect(freePort(new Set([26_000]), probe([]))).rejects.toThrow('No free port');
+  });
+
+  test('a port that a server listens on is not free', async () => {
+    const server = createServer();
+    await new Promise<void>((settle) => server.listen(0, '127.0.0.1', settle));
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    expect(await isFree(address.port)).toBe(false);
+    await new Promise((settle) => server.close(settle));
+    expect(await isFree(address.port)).toBe(true);
+  });
+});

@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findPidRecord, liveProcess, type PidRecord, writePidRecord } from './pid-record.ts';
+import { processInfo } from './process-info.ts';
+import { freePort } from './ports.ts';
+import { ensureRunning, type ProcessSpec, stopRecorded } from './process.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'turnout-'));
+});
+afterEach(async () => {
+  const record = findPidRecord(folder, 'server');
+  if (record !== undefined) await stopRecorded(record, folder, 0);
+  rmSync(folder, { recursive: true });
+});
+
+const SERVER = 'require("http").createServer((_, r) => r.end("ok")).listen(process.env.PORT, "127.0.0.1")';
+
+async function specOf(script: string, changes: Partial<ProcessSpec> = {}): Promise<ProcessSpec> {
+  const port = await freePort(new Set());
+  const log = join(folder, 'log');
+  return {
+    name: 'server',
+    command: process.execPath,
+    args: ['-e', script],
+    env: { PORT: String(port) },
+    workingFolder: folder,
+    port,
+    health: { kind: 'http', url: `http://127.0.0.1:${port}` },
+    stdout: log,
+    stderr: log,
+    explainedBy: [log],
+    startTimeoutMs: 20_000,
+    stopTimeoutMs: 5000,
+    ...changes,
+  };
+}
+
+function recordIn(name = 'server'): PidRecord {
+  const record = findPidRecord(folder, name);
+  if (record === undefined) throw new Error(`no record of ${name}`);
+  return record;
+}
+
+describe('a process of the stack', () => {
+  test('is started once, left alone while it is well, and started again when it died', async () => {
+    const spec = await specOf(SERVER);
+    expect(await ensureRunning(spec, folder)).toBe('started');
+    const first = recordIn();
+    expect(await ensureRunning(spec, folder)).toBe('already running');
+    expect(recordIn()).toEqual(first);
+    process.kill(first.pid, 'SIGKILL');
+    while (liveProcess(first) !== undefined) await new Promise(setImmediate);
+    expect(await ensureRunning(spec, folder)).toBe('started');
+    expect(recordIn().pid).not.toBe(first.pid);
+  });
+
+  test('is replaced when its settings changed', async () => {
+    const spec = await specOf(SERVER);
+    await ensureRunning(spec, folder);
+    const before = recordIn();
+    expect(await ensureRunning({ ...spec, env: { ...spec.env, FLAG: 'on' } }, folder)).toBe('restarted');
+    expect(liveProcess(before)).toBeUndefined();
+  });
+
+  test('that ends at once fails the start with what it printed', async () => {
+    const spec = await specOf('console.error("PORT: \\"abc\\" is not valid"); process.exit(78)');
+    await expect(ensureRunning(spec, folder)).rejects.toThrow(
+      /ended with code 78[^]*PORT: "abc" is not valid/,
+    );
+    expect(findPidRecord(folder, 'server')).toBeUndefined();
+  });
+
+  test('that never gets well is stopped, and the start fails', async () => {
+    const spec = await specOf('setInterval(() => {}, 1000)', { startTimeoutMs: 300 });
+    await expect(ensureRunning(spec, folder)).rejects.toThrow('not healthy after 0.3 s');
+    expect(findPidRecord(folder, 'server')).toBeUndefined();
+  });
+
+  test('that does not exist fails the start', async () => {
+    const spec = await specOf('', { command: join(folder, 'nothing') });
+    await expect(ensureRunning(spec, folder)).rejects.toThrow('ENOENT');
+  });
+
+  test('stops when asked; one that will not is ended by force', async () => {
+    await ensureRunning(await specOf(SERVER), folder);
+    expect(await stopRecorded(recordIn(), folder)).toBe('stopped');
+    await ensureRunning(await specOf(`process.on("SIGTERM", () => {}); ${SERVER}`), folder);
+    const stubborn = recordIn();
+    expect(await stopRecorded(stubborn, folder, 100)).toBe('killed');
+    expect(liveProcess(stubborn)).toBeUndefined();
+  });
+});
+
+describe('a pid that the system gave to somebody else', () => {
+  let stranger: ChildProcess;
+  beforeEach(() => {
+    stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], {
+      detached: true,
+      stdio: 'ignore',
+    });
+  });
+  afterEach(async () => {
+    stranger.kill('SIGKILL');
+    if (stranger.exitCode === null && stranger.signalCode === null) await once(stranger, 'exit');
+  });
+
+  test('is not touched', async () => {
+    const pid = stranger.pid ?? 0;
+    const spec = await specOf(SERVER);
+    writePidRecord(folder, {
+      name: 'server',
+      pid,
+      startTime: 'another time',
+      port: spec.port,
+      extraPorts: {},
+      startedAt: new Date().toISOString(),
+      fingerprint: '',
+      health: spec.health,
+      stopTimeoutMs: 100,
+    });
+    expect(await stopRecorded(recordIn(), folder)).toBe('was not running');
+    expect(processInfo(pid)).toBeDefined();
+  });
+});
