@@ -79,7 +79,11 @@ function describe({ user, controls }: Submission, secret: string): DescribedJob 
   };
 }
 
-async function admit(deps: AdmissionDeps, job: DescribedJob, { user, request, controls }: Submission): Promise<Admission> {
+async function admit(
+  deps: AdmissionDeps,
+  job: DescribedJob,
+  { user, request, controls }: Submission,
+): Promise<Admission> {
   // Without a key the id is random: nothing can be found under it, and there is no body to compare.
   const bodyHash = controls.idempotencyKey === undefined ? '' : sha256(JSON.stringify(request));
   const record = {
@@ -95,12 +99,17 @@ async function admit(deps: AdmissionDeps, job: DescribedJob, { user, request, co
   const admission = await deps.jobLog.admit(record).catch((error: unknown) => {
     throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
   });
-  const conflict = admission.kind === 'exists' && (admission.bodyHash !== bodyHash || admission.owner !== user);
+  const conflict =
+    admission.kind === 'exists' && (admission.bodyHash !== bodyHash || admission.owner !== user);
   if (conflict) throw new TurnoutError('idempotency_conflict', { param: 'Idempotency-Key' });
   return admission;
 }
 
-async function toMessage(blobs: BlobStore, job: DescribedJob, { user, request }: Submission): Promise<JobMessage> {
+async function toMessage(
+  blobs: BlobStore,
+  job: DescribedJob,
+  { user, request }: Submission,
+): Promise<JobMessage> {
   const taken = takeDocuments(request);
   const folder = `jobs/${job.jobId}`;
   const documentBytes = taken.documents.reduce((sum, { text }) => sum + text.length, 0);
@@ -132,11 +141,17 @@ async function toDocument(
   { index, name, mediaType, text }: TakenDocument,
   large: boolean,
 ): Promise<Document> {
-  const content = large ? await blobs.put(`${folder}/document-${index}`, text) : ({ kind: 'inline', text } as const);
+  const content = large
+    ? await blobs.put(`${folder}/document-${index}`, text)
+    : ({ kind: 'inline', text } as const);
   return { index, name, mediaType, content };
 }
 
-async function publish(deps: AdmissionDeps, message: JobMessage, traceparent: string | undefined): Promise<void> {
+async function publish(
+  deps: AdmissionDeps,
+  message: JobMessage,
+  traceparent: string | undefined,
+): Promise<void> {
   const { jobId, user } = message;
   const headers = toHeaders({
     id: jobId,

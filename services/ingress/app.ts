@@ -5,11 +5,12 @@ import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
+import { keepReaderLease } from '../../shared/joblog/reader-leases.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
-import { connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { closeRedis, connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { createProbes } from '../../shared/telemetry/probes.ts';
 import { createAdmissionDesk } from './admission.ts';
@@ -30,7 +31,7 @@ export function build({ config, log }: ServiceDeps): Service {
   async function start() {
     const apiKeys = loadApiKeys(config.API_KEYS_FILE);
     const redis = connectRedis(config.REDIS_URL, 'ingress', log);
-    releasers.defer('redis', () => redis.quit());
+    releasers.defer('redis', () => closeRedis(redis));
     const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
     const live = await createLiveLog({
       log: jobLog,
@@ -44,14 +45,20 @@ export function build({ config, log }: ServiceDeps): Service {
       },
     });
     releasers.defer('live log', () => live.close());
+    releasers.defer('reader lease', keepReaderLease(redis, keys, live.channel, log));
 
     const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-ingress', log });
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
 
-    const models = createModels({ litellmUrl: config.LITELLM_URL, masterKey: config.LITELLM_MASTER_KEY, log });
+    const models = createModels({
+      litellmUrl: config.LITELLM_URL,
+      masterKey: config.LITELLM_MASTER_KEY,
+      log,
+    });
     const probes = createProbes('ingress', {
+      draining: () => !releasers.closing(),
       kafka: () => producer.connected(),
       redis: () => redis.status === 'ready',
       subscription: () => live.subscribed(),
@@ -122,7 +129,11 @@ function modelRoutes(api: FastifyInstance, models: Models): void {
     async (request) => {
       const id = request.params['*'];
       const found = (await models.list()).data.find((model) => model.id === id);
-      if (!found) throw new TurnoutError('model_not_found', { message: `The model '${id}' does not exist.`, param: 'model' });
+      if (!found)
+        throw new TurnoutError('model_not_found', {
+          message: `The model '${id}' does not exist.`,
+          param: 'model',
+        });
       return found;
     },
   );

@@ -7,7 +7,8 @@ import { type Logger } from '../../shared/log/logger.ts';
 export function installErrorHandling(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error, request, reply) => {
     const known = toTurnoutError(error);
-    if (known.status >= 500) log.error({ err: known.cause ?? known, code: known.code, requestId: request.id }, 'Request failed');
+    if (known.status >= 500)
+      log.error({ err: known.cause ?? known, code: known.code, requestId: request.id }, 'Request failed');
     return sendError(reply, known);
   });
   app.setNotFoundHandler((_request, reply) => sendError(reply, new TurnoutError('not_found')));
@@ -26,7 +27,10 @@ const FROM_FASTIFY: Readonly<Record<string, ConstructorParameters<typeof Turnout
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['invalid_json', { message: 'The request body is empty.' }],
   FST_ERR_CTP_INVALID_JSON_BODY: ['invalid_json'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['invalid_json', { message: 'The request body is shorter or longer than it says.' }],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'invalid_json',
+    { message: 'The request body is shorter or longer than it says.' },
+  ],
 };
 
 function toTurnoutError(error: unknown): TurnoutError {

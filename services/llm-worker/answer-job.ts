@@ -50,7 +50,10 @@ export interface AnswerJobOptions {
 export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
   const { job, writer, rules, signal, attempt } = options;
   const chain = [job.model, ...(rules.fallbacks[job.model] ?? [])];
-  let [callsOfModel, failure]: [number, TurnoutError | undefined] = [0, attempt > 1 ? new TurnoutError('attempt_lost') : undefined];
+  let [callsOfModel, failure]: [number, TurnoutError | undefined] = [
+    0,
+    attempt > 1 ? new TurnoutError('attempt_lost') : undefined,
+  ];
 
   for (let call = 1; ; call += 1) {
     const model = chain[0] ?? job.model;
@@ -59,7 +62,8 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
       onLostAttempt: rules.onLostAttempt,
     });
     if (plan.kind === 'complete') return { status: 'completed' };
-    if (plan.kind === 'impossible') return { status: 'failed', error: failure ?? new TurnoutError('attempt_lost') };
+    if (plan.kind === 'impossible')
+      return { status: 'failed', error: failure ?? new TurnoutError('attempt_lost') };
     if (failure) writer.write(retryEvent(attempt, call, model, plan, failure));
 
     const report = await callOnce(options, model, plan);
@@ -103,7 +107,13 @@ async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): P
     });
   } catch (error) {
     // An open circuit: nothing was called.
-    report ??= { failure: TurnoutError.from(error), usage: undefined, ms: 0, firstTokenMs: undefined, callId: undefined };
+    report ??= {
+      failure: TurnoutError.from(error),
+      usage: undefined,
+      ms: 0,
+      firstTokenMs: undefined,
+      callId: undefined,
+    };
   }
   if (!report) throw new Error('a call of the model ended without a report');
   logCall(options, model, report);
@@ -118,7 +128,13 @@ function stamped({ history, writer }: AnswerJobOptions, events: JobEvent[]): Job
   return seenBefore ? events : [{ ...first, at: Date.now() }, ...rest];
 }
 
-function retryEvent(attempt: number, call: number, model: string, plan: Plan, failure: TurnoutError): JobEvent {
+function retryEvent(
+  attempt: number,
+  call: number,
+  model: string,
+  plan: Plan,
+  failure: TurnoutError,
+): JobEvent {
   const kind = plan.kind === 'prefill' || plan.kind === 'ask' ? plan.kind : 'start';
   return { type: 'retry', at: Date.now(), attempt, call, model, plan: kind, after: failure.code };
 }
@@ -131,7 +147,10 @@ function logCall({ job, log }: AnswerJobOptions, model: string, report: CallRepo
     log.warn({ ...call, code, retryable, source: usage?.source }, 'LiteLLM Error');
     return;
   }
-  const tokens = { promptTokens: usage?.usage.prompt_tokens, completionTokens: usage?.usage.completion_tokens };
+  const tokens = {
+    promptTokens: usage?.usage.prompt_tokens,
+    completionTokens: usage?.usage.completion_tokens,
+  };
   const phrase = job.decision.path === 'litellm' ? 'LITELLM REQUEST COMPLETED' : 'Legacy request completed';
   log.info({ ...call, ...tokens, cost: usage?.cost }, phrase);
 }

@@ -1,4 +1,10 @@
-import { BrokenCircuitError, circuitBreaker, type CircuitBreakerPolicy, handleWhen, SamplingBreaker } from 'cockatiel';
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  type CircuitBreakerPolicy,
+  handleWhen,
+  SamplingBreaker,
+} from 'cockatiel';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 
@@ -40,7 +46,12 @@ export function createBreakers(log: Logger): Breakers {
   };
 }
 
-const PROVIDERS_FAULT = new Set(['upstream_failed', 'upstream_unreachable', 'upstream_stalled', 'upstream_cut']);
+const PROVIDERS_FAULT = new Set([
+  'upstream_failed',
+  'upstream_unreachable',
+  'upstream_stalled',
+  'upstream_cut',
+]);
 
 function isProvidersFault(error: unknown): boolean {
   return error instanceof TurnoutError && PROVIDERS_FAULT.has(error.code);

@@ -1,5 +1,10 @@
 import { type ChatRequest, textOf } from '../../shared/contracts/chat-request.ts';
-import { isVisible, type JobEvent, type TokenUsage, type UsageEvent } from '../../shared/contracts/job-event.ts';
+import {
+  isVisible,
+  type JobEvent,
+  type TokenUsage,
+  type UsageEvent,
+} from '../../shared/contracts/job-event.ts';
 import { countTokens } from '../../shared/documents/tokens.ts';
 
 /** Tokens that chat formats add to each message (OpenAI cookbook, "How to count tokens with tiktoken"). */
@@ -10,7 +15,10 @@ const PER_MESSAGE = 4;
  * providers' own counts were seen up to about 20% away. Kept apart from what providers report.
  */
 export function estimateUsage(request: ChatRequest, sent: readonly JobEvent[]): TokenUsage {
-  const prompt = request.messages.reduce((sum, { content }) => sum + PER_MESSAGE + countTokens(textOf(content)), 0);
+  const prompt = request.messages.reduce(
+    (sum, { content }) => sum + PER_MESSAGE + countTokens(textOf(content)),
+    0,
+  );
   const completion = countTokens(sent.filter(isVisible).map(sentText).join(''));
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
 }
@@ -25,7 +33,13 @@ export function lostCallUsage(history: readonly JobEvent[], request: ChatRequest
   const known = own.some((event) => event.type === 'usage' && event.call === call);
   if (known) return undefined;
   const sinceCall = own.slice(own.findLastIndex(({ type }) => type === 'retry') + 1);
-  return { type: 'usage', attempt: begun.attempt, call, source: 'estimated', usage: estimateUsage(request, sinceCall) };
+  return {
+    type: 'usage',
+    attempt: begun.attempt,
+    call,
+    source: 'estimated',
+    usage: estimateUsage(request, sinceCall),
+  };
 }
 
 function sentText(event: JobEvent): string {

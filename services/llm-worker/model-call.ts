@@ -45,7 +45,14 @@ export interface ModelCallOptions {
  */
 export async function callModel(options: ModelCallOptions): Promise<CallReport> {
   const startedAt = Date.now();
-  const progress: Progress = { opened: false, ended: new Set(), sent: [], usage: undefined, firstTokenMs: undefined, callId: undefined };
+  const progress: Progress = {
+    opened: false,
+    ended: new Map(),
+    sent: [],
+    usage: undefined,
+    firstTokenMs: undefined,
+    callId: undefined,
+  };
   const watchdog = createWatchdog(options.patience, options.signal);
   const report = (failure: TurnoutError | undefined): CallReport => ({
     failure,
@@ -56,10 +63,13 @@ export async function callModel(options: ModelCallOptions): Promise<CallReport> 
   });
   try {
     await stream(options, watchdog, progress, startedAt);
+    options.write(impliedEnds(options.body, progress));
     if (progress.ended.size < (options.body.n ?? 1)) throw new TurnoutError('upstream_cut');
     return report(undefined);
   } catch (error) {
-    return report(watchdog.failure() ?? (error instanceof DivergedError ? diverged(error) : upstreamError(error)));
+    return report(
+      watchdog.failure() ?? (error instanceof DivergedError ? diverged(error) : upstreamError(error)),
+    );
   } finally {
     watchdog.end();
   }
@@ -67,7 +77,8 @@ export async function callModel(options: ModelCallOptions): Promise<CallReport> 
 
 interface Progress {
   opened: boolean;
-  ended: Set<number>;
+  /** Choice -> finish reason. */
+  ended: Map<number, string>;
   /** Everything that the model sent, shown or not. */
   sent: JobEvent[];
   usage: CallUsage | undefined;
@@ -77,7 +88,12 @@ interface Progress {
 
 type Watchdog = ReturnType<typeof createWatchdog>;
 
-async function stream(options: ModelCallOptions, watchdog: Watchdog, progress: Progress, startedAt: number): Promise<void> {
+async function stream(
+  options: ModelCallOptions,
+  watchdog: Watchdog,
+  progress: Progress,
+  startedAt: number,
+): Promise<void> {
   const { path, jobId, traceparent, body, plan, write } = options;
   const show = createShow(plan);
   const { chunks, callId } = await path.open(body, { jobId, traceparent, signal: watchdog.signal });
@@ -87,7 +103,8 @@ async function stream(options: ModelCallOptions, watchdog: Watchdog, progress: P
     watchdog.alive();
     const events = chunkEvents(chunk);
     if (events.some(isVisible)) progress.firstTokenMs ??= Date.now() - startedAt;
-    for (const event of events) if (event.type === 'choice_end') progress.ended.add(event.choice);
+    for (const event of events)
+      if (event.type === 'choice_end') progress.ended.set(event.choice, event.reason);
     progress.sent.push(...events);
     write(events.flatMap(show));
     const usage = chunkUsage(chunk);
@@ -95,9 +112,24 @@ async function stream(options: ModelCallOptions, watchdog: Watchdog, progress: P
   }
 }
 
+/**
+ * LiteLLM (1.106) streams the finish reason of one choice only, the last that the provider gave, and swallows the others'.
+ * The usage is the last thing in a stream: where it came, no choice was cut, and they ended as that one did.
+ */
+function impliedEnds({ n }: ChatRequest, { ended, usage }: Progress): JobEvent[] {
+  const reason = [...ended.values()].at(-1);
+  if (!usage || reason === undefined) return [];
+  const missing = Array.from({ length: n ?? 1 }, (_, choice) => choice).filter(
+    (choice) => !ended.has(choice),
+  );
+  for (const choice of missing) ended.set(choice, reason);
+  return missing.map((choice): JobEvent => ({ type: 'choice_end', choice, reason }));
+}
+
 /** What of the model's events goes on into the log: a continuation without what is there already. */
 function createShow(plan: Plan): (event: JobEvent) => JobEvent[] {
-  if (plan.kind === 'start') return (event) => (plan.muteReasoning && event.type === 'reasoning' ? [] : [event]);
+  if (plan.kind === 'start')
+    return (event) => (plan.muteReasoning && event.type === 'reasoning' ? [] : [event]);
   if (plan.kind !== 'prefill' && plan.kind !== 'ask') return (event) => [event];
   const overlap = createOverlapFilter(plan.partial);
   return (event) => {

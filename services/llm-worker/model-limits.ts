@@ -24,7 +24,8 @@ const modelInfo = z.object({
       model_info: z.object({
         max_input_tokens: z.number().nullish(),
         max_tokens: z.number().nullish(),
-        max_output_tokens: z.number().nullish(), supports_assistant_prefill: z.boolean().nullish(),
+        max_output_tokens: z.number().nullish(),
+        supports_assistant_prefill: z.boolean().nullish(),
       }),
     }),
   ),
@@ -79,5 +80,9 @@ async function fetchLimits(url: string, key: string): Promise<Map<string, Limits
 
 function toLimits(info: z.infer<typeof modelInfo>['data'][number]['model_info']): Limits {
   const contextWindow = info.max_input_tokens ?? info.max_tokens ?? UNKNOWN.contextWindow;
-  return { contextWindow, prefill: info.supports_assistant_prefill ?? false, ...(info.max_output_tokens ? { maxOutput: info.max_output_tokens } : {}) };
+  return {
+    contextWindow,
+    prefill: info.supports_assistant_prefill ?? false,
+    ...(info.max_output_tokens ? { maxOutput: info.max_output_tokens } : {}),
+  };
 }

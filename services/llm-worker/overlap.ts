@@ -31,7 +31,8 @@ export function createOverlapFilter(partial: string): OverlapFilter {
   function decide(final: boolean): string {
     if (held.startsWith(partial)) return pass(held.slice(partial.length));
     if (!final && (partial.startsWith(held) || repeatsEnd(partial, held))) return '';
-    if (commonBeginning(partial, held) >= SAME_BEGINNING) throw new DivergedError('the answer began again and differs');
+    if (commonBeginning(partial, held) >= SAME_BEGINNING)
+      throw new DivergedError('the answer began again and differs');
     return pass(held.slice(overlap(partial, tail, held)));
   }
 

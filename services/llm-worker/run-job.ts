@@ -70,7 +70,13 @@ async function runAttempt(
 ): Promise<void> {
   const { jobLog, ender } = deps;
   const { fence, lastSequence } = begun;
-  const writer = createAttemptWriter({ log: jobLog, jobId: job.jobId, fence, lastSequence, onCancel: held.cancel });
+  const writer = createAttemptWriter({
+    log: jobLog,
+    jobId: job.jobId,
+    fence,
+    lastSequence,
+    onCancel: (by) => held.cancel(by),
+  });
   if (begun.cancel) held.cancel(begun.cancel);
   const history = fence.counter === 1 ? [] : await readHistory(jobLog, job.jobId);
   const ending = await attempt(deps, { job, pieces, fence: fence.counter, history, writer, held });
@@ -118,7 +124,19 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
   writer.write(...prompt.included.map((share): JobEvent => ({ type: 'context', ...share })));
   const { limits, breakers, rules, log } = deps;
   const { body } = prompt;
-  return answerJob({ job, attempt: attemptNumber, body, path, history, writer, signal, rules, limits, breakers, log });
+  return answerJob({
+    job,
+    attempt: attemptNumber,
+    body,
+    path,
+    history,
+    writer,
+    signal,
+    rules,
+    limits,
+    breakers,
+    log,
+  });
 }
 
 async function readHistory(jobLog: JobLog, jobId: string): Promise<JobEvent[]> {

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type ContextJob, type LlmJob } from '../../shared/contracts/flow.ts';
 import { type Decision } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/contracts/ids.ts';
@@ -41,11 +42,15 @@ async function routeOne(deps: RouteBatchDeps, message: InboundMessage): Promise<
     { type: 'accepted', at: job.acceptedAt, model: job.model },
     { type: 'routed', at: Date.now(), ...decision },
   ]);
-  if (state === 'missing') return bury(deps, message, 'the job has no record: it expired or was never admitted');
+  if (state === 'missing')
+    return bury(deps, message, 'the job has no record: it expired or was never admitted');
   if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile: nothing to run
 
   const phrase = decision.path === 'litellm' ? 'Using LiteLLM path' : 'Using legacy path';
-  deps.log.info({ jobId: job.jobId, userHash: job.userHash, reason: decision.reason, epoch: decision.epoch }, phrase);
+  deps.log.info(
+    { jobId: job.jobId, userHash: job.userHash, reason: decision.reason, epoch: decision.epoch },
+    phrase,
+  );
   return toDecidedJob(job, decision, message.headers['traceparent'], deps.contextTokens);
 }
 
@@ -53,14 +58,22 @@ function readJob(message: InboundMessage): JobMessage | Error {
   try {
     return jobMessage.parse(JSON.parse(message.value ?? ''));
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    // A parser's own words quote the message, and a reason goes into logs and headers.
+    return new Error(error instanceof z.ZodError ? z.prettifyError(error) : 'the message is not JSON');
   }
 }
 
 /** The reason goes to the operators; the client gets a typed failure, where it can be told whose message it was. */
-async function bury({ deadLetters, jobLog, log }: RouteBatchDeps, message: InboundMessage, reason: string): Promise<undefined> {
+async function bury(
+  { deadLetters, jobLog, log }: RouteBatchDeps,
+  message: InboundMessage,
+  reason: string,
+): Promise<undefined> {
   await deadLetters.bury(message, reason);
-  log.error({ partition: message.partition, offset: message.offset.toString(), reason }, 'Message sent to dead letters');
+  log.error(
+    { partition: message.partition, offset: message.offset.toString(), reason },
+    'Message sent to dead letters',
+  );
   const id = jobId.safeParse(message.headers['ce_id']);
   if (!id.success) return;
   await endUnfenced(jobLog, id.data, { status: 'failed', error: new TurnoutError('unreadable_message') });

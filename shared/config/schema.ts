@@ -52,9 +52,9 @@ export const configSchema = z.object({
     .default('{}')
     .transform((text, context) => parseJson(text, context))
     .pipe(z.record(z.string(), z.array(z.string()))),
-  MAX_CALLS_PER_MODEL: count.max(20).default(3),
+  MAX_CALLS_PER_MODEL: countUpTo(20).default(3),
   /** A job that was begun more often than this makes its workers fail, and is given up. */
-  MAX_ATTEMPTS: count.max(100).default(6),
+  MAX_ATTEMPTS: countUpTo(100).default(6),
   FIRST_TOKEN_TIMEOUT_MS: milliseconds.default(120_000),
   TOKEN_TIMEOUT_MS: milliseconds.default(30_000),
   ON_LOST_ATTEMPT: z.enum(['continue', 'fail']).default('continue'),

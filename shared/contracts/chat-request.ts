@@ -92,6 +92,6 @@ export function textOf(content: ChatMessage['content']): string {
   if (typeof content === 'string') return content;
   if (!content) return '';
   return content
-    .flatMap((part) => (part.type === 'text' ? [(part as z.infer<typeof textPart>).text] : []))
+    .flatMap((part) => (part.type === 'text' ? [(part).text] : []))
     .join('\n');
 }

@@ -35,7 +35,13 @@ const firstAt = at.optional();
 
 const visible = [
   z.object({ type: z.literal('reasoning'), at: firstAt, choice, delta: z.string() }),
-  z.object({ type: z.literal('text'), at: firstAt, choice, delta: z.string(), logprobs: z.unknown().optional() }),
+  z.object({
+    type: z.literal('text'),
+    at: firstAt,
+    choice,
+    delta: z.string(),
+    logprobs: z.unknown().optional(),
+  }),
   z.object({ type: z.literal('refusal'), at: firstAt, choice, delta: z.string() }),
   z.object({
     type: z.literal('tool_call'),

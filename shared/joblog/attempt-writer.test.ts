@@ -12,7 +12,11 @@ const outcome = { status: 'completed' } as Outcome;
 
 /** The append script's rules, in memory; `answer` may stand in for one reply. */
 function memoryLog(existing: number) {
-  const stored: JobEvent[] = Array.from({ length: existing }, () => ({ type: 'accepted', at: 0, model: 'm' }));
+  const stored: JobEvent[] = Array.from({ length: existing }, () => ({
+    type: 'accepted',
+    at: 0,
+    model: 'm',
+  }));
   const answers: (() => Appended)[] = [];
   const append = (expected: number, events: readonly JobEvent[]): Appended => {
     const answer = answers.shift();
@@ -33,7 +37,13 @@ function memoryLog(existing: number) {
       return { kind: 'finished', outboxRow: 'row', lastSequence: result.lastSequence };
     },
   };
-  const writer = createAttemptWriter({ log: log as JobLog, jobId, fence, lastSequence: existing, onCancel: () => undefined });
+  const writer = createAttemptWriter({
+    log: log as JobLog,
+    jobId,
+    fence,
+    lastSequence: existing,
+    onCancel: () => undefined,
+  });
   return { stored, answers, writer };
 }
 
@@ -79,7 +89,10 @@ describe('an attempt writes', () => {
     const { writer, answers } = memoryLog(0);
     answers.push(() => ({ kind: 'fenced' }));
     writer.write(text('a'));
-    await expect(writer.finish([completed], outcome)).rejects.toMatchObject({ name: 'AttemptOver', why: 'fenced' });
+    await expect(writer.finish([completed], outcome)).rejects.toMatchObject({
+      name: 'AttemptOver',
+      why: 'fenced',
+    });
     expect(writer.lost.aborted).toBe(true);
   });
 

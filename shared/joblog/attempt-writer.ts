@@ -41,7 +41,13 @@ interface AttemptWriterOptions {
  * The writer keeps every event of its attempt until the job ends: when Redis comes back without the log's end, the
  * append script says so (`behind`), and the writer sends that tail again.
  */
-export function createAttemptWriter({ log, jobId, fence, lastSequence, onCancel }: AttemptWriterOptions): AttemptWriter {
+export function createAttemptWriter({
+  log,
+  jobId,
+  fence,
+  lastSequence,
+  onCancel,
+}: AttemptWriterOptions): AttemptWriter {
   const base = lastSequence;
   const events: JobEvent[] = [];
   const lost = new AbortController();

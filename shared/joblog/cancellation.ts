@@ -12,9 +12,14 @@ const HOLDER_GRACE_MS = 1_000;
  * Ends a job on request: flagged -> ended by its holder | ended by us after a second. Resolves when it has ended, or when
  * there is nothing to end. A job that nobody has begun ends at once.
  */
-export async function cancelJob(jobLog: JobLog, jobId: string, by: CancelledBy): Promise<JobState | 'missing'> {
+export async function cancelJob(
+  jobLog: JobLog,
+  jobId: string,
+  by: CancelledBy,
+): Promise<JobState | 'missing'> {
   const state = await jobLog.cancel(jobId, by);
-  if (state === 'missing' || (state !== 'admitting' && state !== 'queued' && state !== 'running')) return state;
+  if (state === 'missing' || (state !== 'admitting' && state !== 'queued' && state !== 'running'))
+    return state;
   if (state === 'running') await delay(HOLDER_GRACE_MS);
   const finished = await endUnfenced(jobLog, jobId, { status: 'cancelled', by });
   return finished.kind === 'over' ? finished.state : 'cancelled';
@@ -36,7 +41,11 @@ interface CancellationsOptions {
   log: Logger;
 }
 
-export async function listenForCancellations({ subscriber, channel, log }: CancellationsOptions): Promise<Cancellations> {
+export async function listenForCancellations({
+  subscriber,
+  channel,
+  log,
+}: CancellationsOptions): Promise<Cancellations> {
   const watchers = new Map<string, (by: CancelledBy) => void>();
   subscriber.on('message', (_channel: string, message: string) => {
     const [jobId = '', by] = message.split(' ', 2);

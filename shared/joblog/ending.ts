@@ -64,7 +64,10 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
   };
 }
 
-function usageRecord(jobId: string, { attempt, call, source, usage, cost }: UsageEvent): Outcome['usage'][number] {
+function usageRecord(
+  jobId: string,
+  { attempt, call, source, usage, cost }: UsageEvent,
+): Outcome['usage'][number] {
   const id = `${jobId}.${attempt}.${call}`;
   return { id, source, tokens: usage, ...(cost === undefined ? {} : { cost }) };
 }
@@ -87,11 +90,22 @@ export async function endUnfenced(
   }
 }
 
-function finishAsRead(jobLog: JobLog, jobId: string, view: JobView, ending: Ending, extra: JobEvent[]): Promise<Finished> {
+function finishAsRead(
+  jobLog: JobLog,
+  jobId: string,
+  view: JobView,
+  ending: Ending,
+  extra: JobEvent[],
+): Promise<Finished> {
   const at = Date.now();
   const events = [...view.entries.map(({ event }) => event), ...extra];
   const finisher = { fence: undefined, expected: view.lastSequence };
-  return jobLog.finish(jobId, finisher, [...extra, terminalEvent(ending, at)], toOutcome(factsOf(jobId, view), events, ending, at));
+  return jobLog.finish(
+    jobId,
+    finisher,
+    [...extra, terminalEvent(ending, at)],
+    toOutcome(factsOf(jobId, view), events, ending, at),
+  );
 }
 
 function factsOf(jobId: string, { userHash, model, createdAt, entries }: JobView): JobFacts {

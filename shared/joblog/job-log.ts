@@ -15,7 +15,15 @@ import { defineScript } from '../redis/script.ts';
  * its fence, and whoever is first finishes. A request to cancel is a flag beside the state: the holder of the fence sees
  * it, and he or the canceller finishes.
  */
-export const jobState = z.enum(['admitting', 'refused', 'queued', 'running', 'completed', 'failed', 'cancelled']);
+export const jobState = z.enum([
+  'admitting',
+  'refused',
+  'queued',
+  'running',
+  'completed',
+  'failed',
+  'cancelled',
+]);
 export type JobState = z.infer<typeof jobState>;
 
 /** An attempt's right to append: a counter and a random nonce, since a counter alone can come again after a lost tail. */
@@ -119,7 +127,10 @@ const admitReply = z.union([
 ]);
 const routeReply = z.union([z.enum(['routed', 'again']), stateOrMissing]);
 const cancelFlag = z.union([cancelledBy, z.literal('').transform(() => undefined)]);
-const beginReply = z.union([z.tuple([z.literal('begun'), z.int(), z.int(), cancelFlag]), z.tuple([stateOrMissing])]);
+const beginReply = z.union([
+  z.tuple([z.literal('begun'), z.int(), z.int(), cancelFlag]),
+  z.tuple([stateOrMissing]),
+]);
 const refusals = z.union([
   z.tuple([z.literal('behind'), z.int()]),
   z.tuple([z.literal('fenced')]),
@@ -185,8 +196,17 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
     async finish(jobId, finisher, events, outcome) {
       const { fence, expected } = finisher;
       const holder = [fence?.counter ?? '', fence?.nonce ?? '', expected];
-      const args = [jobId, ...holder, outcome.status, JSON.stringify(outcome), retentionMs, ...toJson(events)];
-      const reply = finishReply.parse(await finish([...log(jobId), keys.open(jobId), keys.outbox(jobId)], args));
+      const args = [
+        jobId,
+        ...holder,
+        outcome.status,
+        JSON.stringify(outcome),
+        retentionMs,
+        ...toJson(events),
+      ];
+      const reply = finishReply.parse(
+        await finish([...log(jobId), keys.open(jobId), keys.outbox(jobId)], args),
+      );
       if (reply[0] === 'finished') return { kind: 'finished', outboxRow: reply[1], lastSequence: reply[2] };
       return reply[0] === 'moved' ? { kind: 'moved' } : refusal(reply);
     },
@@ -195,7 +215,16 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
       const reply = readReply.parse(await read(log(jobId), [after, reader]));
       if (reply.length === 0) return undefined;
       const [state, owner, lastSequence, deadlineAt, createdAt, user, model, entries] = reply;
-      return { state, owner, lastSequence, deadlineAt, createdAt, userHash: user, model, entries: entries.map(toEvent) };
+      return {
+        state,
+        owner,
+        lastSequence,
+        deadlineAt,
+        createdAt,
+        userHash: user,
+        model,
+        entries: entries.map(toEvent),
+      };
     },
 
     async cancel(jobId, by) {

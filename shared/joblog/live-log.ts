@@ -64,7 +64,8 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     try {
       const events = parseEvents(message.slice(jobId.length + first.length + 2));
       const firstSequence = Number(first);
-      for (const follower of group) follower.push(events.map((event, i) => ({ sequence: firstSequence + i, event })));
+      for (const follower of group)
+        follower.push(events.map((event, i) => ({ sequence: firstSequence + i, event })));
     } catch (error) {
       logger.error({ err: error, jobId }, 'A published event could not be read');
       for (const follower of group) follower.suspect();
@@ -124,7 +125,8 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     const published = follower.take(last);
     if (published.length > 0 || !follower.mustAsk()) return published;
     const view = await log.read(jobId, last, channel);
-    if (!view) throw new TurnoutError('not_found', { message: 'The job does not exist or its log has expired.' });
+    if (!view)
+      throw new TurnoutError('not_found', { message: 'The job does not exist or its log has expired.' });
     if (view.lastSequence < last) follower.rewound();
     return view.entries;
   }

@@ -51,7 +51,9 @@ export function createOutbox({ redis, keys, producer, topic, source, logger }: O
   }
 
   async function sweepAndLog(): Promise<void> {
-    await sweep().catch((error: unknown) => logger.warn({ err: error }, 'Outbox sweep failed; it will run again'));
+    await sweep().catch((error: unknown) =>
+      logger.warn({ err: error }, 'Outbox sweep failed; it will run again'),
+    );
   }
 
   return {

@@ -28,8 +28,6 @@ export interface SweepOptions {
 const EVERY_MS = 1_000;
 /** The holder of the fence ends an overdue job himself; the sweep comes after him. */
 const OVERDUE_GRACE_MS = 2_000;
-/** How long a job whose reader's process died waits for another reader, at least. */
-const ORPHAN_GRACE_MS = 10_000;
 const JOBS_AT_ONCE = 200;
 
 export function createSweep(options: SweepOptions): Sweep {
@@ -64,7 +62,10 @@ async function endOverdue({ redis, keys, jobLog, log }: SweepOptions): Promise<v
   for (const open of keys.openSets()) {
     const overdue = await redis.zrangebyscore(open, '-inf', until, 'LIMIT', 0, JOBS_AT_ONCE);
     for (const jobId of overdue) {
-      const ended = await endUnfenced(jobLog, jobId, { status: 'failed', error: new TurnoutError('deadline_exceeded') });
+      const ended = await endUnfenced(jobLog, jobId, {
+        status: 'failed',
+        error: new TurnoutError('deadline_exceeded'),
+      });
       if (ended.kind === 'over') await redis.zrem(open, jobId); // it had ended, or its record is gone
       log.warn({ jobId, result: ended.kind }, 'Overdue job ended by the sweep');
     }
@@ -72,24 +73,29 @@ async function endOverdue({ redis, keys, jobLog, log }: SweepOptions): Promise<v
 }
 
 /** Walks the open foreground jobs: readers of dead processes leave; who has had no reader for too long is cancelled. */
-async function endUnread({ redis, keys, jobLog, leases, log }: SweepOptions): Promise<void> {
-  for (const open of keys.openSets()) {
-    for (let from = 0; ; from += JOBS_AT_ONCE) {
-      const jobs = await redis.zrange(open, from, from + JOBS_AT_ONCE - 1);
-      const records = await Promise.all(
-        jobs.map((jobId) => redis.hmget(keys.record(jobId), 'foreground', 'readers', 'left', 'patience')),
-      );
-      for (const [i, [foreground, readers, left, patience]] of records.entries()) {
-        const jobId = jobs[i];
-        if (jobId === undefined || foreground !== '1') continue;
-        for (const reader of await leases.deadAmong(readers?.split(' ').filter(Boolean) ?? [])) {
-          log.warn({ jobId }, 'A reader of the job died');
-          await jobLog.orphan(jobId, reader);
-        }
-        const waited = left ? Date.now() - Number(left) : 0;
-        if (waited > Math.max(ORPHAN_GRACE_MS, Number(patience))) await cancelJob(jobLog, jobId, 'disconnect');
-      }
-      if (jobs.length < JOBS_AT_ONCE) break;
+async function endUnread(options: SweepOptions): Promise<void> {
+  for (const open of options.keys.openSets()) {
+    const jobs = await options.redis.zrange(open, '0', '-1');
+    for (let from = 0; from < jobs.length; from += JOBS_AT_ONCE) {
+      await Promise.all(jobs.slice(from, from + JOBS_AT_ONCE).map((jobId) => endIfUnread(options, jobId)));
     }
   }
+}
+
+async function endIfUnread({ redis, keys, jobLog, leases, log }: SweepOptions, jobId: string): Promise<void> {
+  const record = keys.record(jobId);
+  const [foreground, readers, left, patience] = await redis.hmget(
+    record,
+    'foreground',
+    'readers',
+    'left',
+    'patience',
+  );
+  if (foreground !== '1') return;
+  const dead = await leases.deadAmong((readers ?? '').split(' ').filter((channel) => channel !== ''));
+  const departures = await Promise.all(dead.map((reader) => jobLog.leave(jobId, reader)));
+  const impatient = left ? Date.now() - Number(left) > Number(patience) : false;
+  if (!impatient && !departures.includes('cancelling')) return;
+  log.warn({ jobId }, 'Nobody reads this job any more; it is cancelled');
+  await cancelJob(jobLog, jobId, 'disconnect');
 }

@@ -24,7 +24,12 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     maxWaitTimeInMs: LONG_POLL_MS,
     allowAutoTopicCreation: false,
     // Cold-start coordinator errors and restarts of the broker: never give up, a process without its consumer is useless.
-    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 20, restartOnFailure: () => Promise.resolve(true) },
+    retry: {
+      initialRetryTime: 100,
+      maxRetryTime: 2_000,
+      retries: 20,
+      restartOnFailure: () => Promise.resolve(true),
+    },
   });
   const stopping = new AbortController();
   const positions = new Map<number, Promise<void>>();
@@ -36,7 +41,12 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
   async function place(partition: number): Promise<void> {
     if (!options.position) return;
     const ask = () => options.position?.(options.topic, partition) ?? Promise.resolve(undefined);
-    const offset = await retrying(ask, { attempts: Infinity, baseMs: 100, maxMs: 2_000, signal: stopping.signal });
+    const offset = await retrying(ask, {
+      attempts: Infinity,
+      baseMs: 100,
+      maxMs: 2_000,
+      signal: stopping.signal,
+    });
     if (offset !== undefined) consumer.seek({ topic: options.topic, partition, offset: offset.toString() });
   }
 
@@ -47,7 +57,8 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     for (const partition of payload.memberAssignment[options.topic] ?? []) {
       const placed = place(partition);
       placed.catch((error: unknown) => {
-        if (!stopping.signal.aborted) log.error({ err: error, partition }, 'Kafka: a position could not be set');
+        if (!stopping.signal.aborted)
+          log.error({ err: error, partition }, 'Kafka: a position could not be set');
       });
       positions.set(partition, placed);
     }
@@ -130,8 +141,12 @@ function toBatch({ batch }: EachBatchPayload): Batch {
   return { topic: batch.topic, partition: batch.partition, messages };
 }
 
-function textHeaders(headers: NonNullable<EachBatchPayload['batch']['messages'][number]['headers']>): Record<string, string> {
+function textHeaders(
+  headers: NonNullable<EachBatchPayload['batch']['messages'][number]['headers']>,
+): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, [value].flat().join(',')]])),
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, [value].flat().join(',')]],
+    ),
   );
 }

@@ -1,4 +1,9 @@
-import { type Kafka as KafkaClient, type Message, Partitioners, type Producer as ClientProducer } from 'kafkajs';
+import {
+  type Kafka as KafkaClient,
+  type Message,
+  Partitioners,
+  type Producer as ClientProducer,
+} from 'kafkajs';
 import { type Logger } from '../log/logger.ts';
 import { groupCommit } from '../util/group-commit.ts';
 import { retrying } from '../util/retrying.ts';
@@ -25,7 +30,9 @@ export async function createProducer(client: KafkaClient, log: Logger): Promise<
   async function replace(): Promise<void> {
     const broken = current;
     current = newClientProducer(client);
-    broken.disconnect().catch((error: unknown) => log.debug({ err: error }, 'Kafka: a broken producer did not disconnect'));
+    broken
+      .disconnect()
+      .catch((error: unknown) => log.debug({ err: error }, 'Kafka: a broken producer did not disconnect'));
     await current.connect();
   }
 
@@ -44,9 +51,11 @@ export async function createProducer(client: KafkaClient, log: Logger): Promise<
     send: (message) => withTimeout(commit.add(message), SEND_TIMEOUT_MS, 'Kafka did not acknowledge in time'),
     connected: () => healthy,
     close: async () => {
-      await withTimeout(commit.idle(), SEND_TIMEOUT_MS, 'Kafka did not acknowledge what was in flight').finally(() =>
-        current.disconnect(),
-      );
+      await withTimeout(
+        commit.idle(),
+        SEND_TIMEOUT_MS,
+        'Kafka did not acknowledge what was in flight',
+      ).finally(() => current.disconnect());
     },
   };
 }

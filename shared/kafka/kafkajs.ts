@@ -23,7 +23,8 @@ export function createKafka({ brokers, clientId, log }: KafkaOptions): Kafka {
     logCreator: () => (entry) => forward(log, entry),
   });
   return {
-    ensureTopics: (specs) => retrying(() => createMissing(client, specs), { attempts: 10, baseMs: 200, maxMs: 2_000 }),
+    ensureTopics: (specs) =>
+      retrying(() => createMissing(client, specs), { attempts: 10, baseMs: 200, maxMs: 2_000 }),
     producer: () => createProducer(client, log),
     consumer: (options) => createConsumer(client, options, log),
   };

@@ -32,7 +32,12 @@ export async function answerWhole({ reply, events, head }: AnswerOptions): Promi
  * Nothing is sent before the first visible event, so that an early failure keeps its HTTP status and the SDKs raise
  * their typed errors; when that takes long, the stream opens with a comment and later failures travel inside it.
  */
-export async function answerStream({ reply, events, head, includeUsage }: AnswerOptions & { includeUsage: boolean }) {
+export async function answerStream({
+  reply,
+  events,
+  head,
+  includeUsage,
+}: AnswerOptions & { includeUsage: boolean }) {
   const encode = createChunkEncoder(head, includeUsage);
   const stream = openEventStream(reply);
   try {
@@ -67,5 +72,6 @@ function fromJobError({ code, message, param, retryAfterS }: JobError): TurnoutE
 function setJobHeaders(reply: FastifyReply, event: JobEvent): void {
   if (event.type === 'routed') reply.header('x-turnout-path', event.path);
   if (event.type === 'attempt' && event.attempt === 1) reply.header('x-turnout-attempts', '1');
-  if (event.type === 'retry') reply.header('x-turnout-attempts', String(Number(reply.getHeader('x-turnout-attempts')) + 1));
+  if (event.type === 'retry')
+    reply.header('x-turnout-attempts', String(Number(reply.getHeader('x-turnout-attempts')) + 1));
 }

@@ -1,4 +1,9 @@
-import { type JobEvent, type TokenUsage, type VisibleEvent, isVisible } from '../../../shared/contracts/job-event.ts';
+import {
+  type JobEvent,
+  type TokenUsage,
+  type VisibleEvent,
+  isVisible,
+} from '../../../shared/contracts/job-event.ts';
 import { addUsage } from './usage.ts';
 
 export interface CompletionHead {
@@ -15,7 +20,10 @@ export type Chunk = Record<string, unknown>;
  * The job log as OpenAI's `chat.completion.chunk` objects. The first chunk of a choice carries its role. With
  * `includeUsage` every chunk has `usage: null` and one more follows with the usage of all calls and no choices.
  */
-export function createChunkEncoder(head: CompletionHead, includeUsage: boolean): (event: JobEvent) => Chunk[] {
+export function createChunkEncoder(
+  head: CompletionHead,
+  includeUsage: boolean,
+): (event: JobEvent) => Chunk[] {
   const begun = new Set<number>();
   let usage: TokenUsage | undefined;
   const chunk = (choices: unknown[], total: TokenUsage | null = null): Chunk => ({

@@ -1,4 +1,9 @@
-import { type JobEvent, type TokenUsage, type VisibleEvent, isVisible } from '../../../shared/contracts/job-event.ts';
+import {
+  type JobEvent,
+  type TokenUsage,
+  type VisibleEvent,
+  isVisible,
+} from '../../../shared/contracts/job-event.ts';
 import { type CompletionHead } from './completion-chunks.ts';
 import { addUsage } from './usage.ts';
 
@@ -21,7 +26,8 @@ interface Choice {
 export function toCompletion(head: CompletionHead, events: readonly JobEvent[]): object {
   const choices = new Map<number, Choice>();
   for (const event of events) {
-    if (isVisible(event)) choices.set(event.choice, extend(choices.get(event.choice) ?? emptyChoice(), event));
+    if (isVisible(event))
+      choices.set(event.choice, extend(choices.get(event.choice) ?? emptyChoice(), event));
   }
   const indexed = [...choices].sort(([a], [b]) => a - b);
   return {

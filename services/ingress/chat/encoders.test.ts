@@ -77,15 +77,23 @@ describe('the whole answer', () => {
   });
 
   test('is what the concatenated stream says, for any events', () => {
-    const delta = fc.record({ type: fc.constantFrom('text' as const, 'reasoning' as const), choice: fc.nat(2), delta: fc.string({ minLength: 1 }) });
+    const delta = fc.record({
+      type: fc.constantFrom('text' as const, 'reasoning' as const),
+      choice: fc.nat(2),
+      delta: fc.string({ minLength: 1 }),
+    });
     fc.assert(
       fc.property(fc.array(delta), (events) => {
         const streamed = chunks(events).flatMap(({ choices }) => choices);
-        const { choices } = toCompletion(head, events) as { choices: { index: number; message: { content: string | null; reasoning_content?: string } }[] };
+        const { choices } = toCompletion(head, events) as {
+          choices: { index: number; message: { content: string | null; reasoning_content?: string } }[];
+        };
         for (const { index, message } of choices) {
           const own = streamed.filter((choice) => choice.index === index);
           expect(own.map((choice) => choice.delta.content ?? '').join('')).toBe(message.content ?? '');
-          expect(own.map((choice) => choice.delta.reasoning_content ?? '').join('')).toBe(message.reasoning_content ?? '');
+          expect(own.map((choice) => choice.delta.reasoning_content ?? '').join('')).toBe(
+            message.reasoning_content ?? '',
+          );
         }
       }),
     );

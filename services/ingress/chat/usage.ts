@@ -5,7 +5,10 @@ export function addUsage(first: TokenUsage, second: TokenUsage): TokenUsage {
   return addNumbers(first, second) as TokenUsage;
 }
 
-function addNumbers(first: Record<string, unknown>, second: Record<string, unknown>): Record<string, unknown> {
+function addNumbers(
+  first: Record<string, unknown>,
+  second: Record<string, unknown>,
+): Record<string, unknown> {
   const names = new Set([...Object.keys(first), ...Object.keys(second)]);
   return Object.fromEntries([...names].map((name) => [name, addValues(first[name], second[name])]));
 }
