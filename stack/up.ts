@@ -81,14 +81,17 @@ function ingressPort(settings: Settings): { ingress?: number } {
 
 async function startAll(plan: Plan): Promise<PartStarted[]> {
   const infrastructure = startInfrastructure(plan);
-  const without = (slow: string): Promise<PartStarted>[] =>
-    [...infrastructure].flatMap(([part, promise]) => (part === slow ? [] : [promise]));
-  const behindIngress = Promise.all(without('litellm')).then(() =>
-    Promise.all(serviceNames.filter((name) => name !== 'ingress').map((name) => startService(name, plan))),
-  );
-  // All at once, so that the first failure is told at once, whichever it is.
-  const [parts, services] = await Promise.all([Promise.all(infrastructure.values()), behindIngress]);
-  return [...parts, ...services, await startService('ingress', plan)];
+  const stores = [...infrastructure].flatMap(([part, promise]) => (part === 'litellm' ? [] : [promise]));
+  // The services start while LiteLLM is still importing: they need it for a request, not to be ready.
+  const services = Promise.all(stores).then(() => startServices(plan));
+  // Together, so that the first failure is told at once, whichever it is.
+  return (await Promise.all([Promise.all(infrastructure.values()), services])).flat();
+}
+
+async function startServices(plan: Plan): Promise<PartStarted[]> {
+  const behindIngress = serviceNames.filter((name) => name !== 'ingress');
+  const started = await Promise.all(behindIngress.map((name) => startService(name, plan)));
+  return [...started, await startService('ingress', plan)];
 }
 
 async function startService(name: ServiceName, { layout, ports, env, say }: Plan): Promise<PartStarted> {

@@ -54,7 +54,9 @@ function send(agent: Agent, target: Target, shape: Shape, number: number): Promi
 export function bodyOf({ stream, tokens, ttft, tokensPerSecond }: Shape, number: number): string {
   const knobs = `[[sim: tokens=${tokens}; ttft=${ttft}; tps=${tokensPerSecond}]]`;
   const content = `How does train ${number} change its track? ${knobs}`;
-  return JSON.stringify({ model: MODEL, stream, messages: [{ role: 'user', content }] });
+  // Turnout always asks for the usage, whose sum LiteLLM makes at the end: whoever calls directly must wait for it as well.
+  const options = stream ? { stream_options: { include_usage: true } } : {};
+  return JSON.stringify({ model: MODEL, stream, ...options, messages: [{ role: 'user', content }] });
 }
 
 const MODEL = 'turnout-sim';

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../../stack/until.ts';
 import type { ChatCaller } from './chat-call.ts';
 import type { SaturationTask, TargetResult } from './protocol.ts';
 import { noteError } from './tally.ts';
@@ -41,6 +42,8 @@ export async function saturate(
   onPhase('counting');
   const startedAt = performance.now();
   await delay(task.measureMs);
+  // A slow server has not answered one round of the loop by then: half-counted rounds would say anything.
+  await until(() => result.completed >= task.concurrency, { timeoutMs: LONGEST_MS });
   phase = 'draining';
   result.elapsedMs = performance.now() - startedAt;
   onPhase('counted');
@@ -48,5 +51,6 @@ export async function saturate(
   return result;
 }
 
+const LONGEST_MS = 20_000;
 /** A server that refuses at once would otherwise be asked as fast as the client can. */
 const AFTER_ERROR_MS = 100;

@@ -58,6 +58,8 @@ async function measure(load: LoadProcess, task: UsersTask): Promise<LatencyFigur
     requestsPerTurn: 1,
   });
   const results = await load.run(task);
+  const silent = results.find(({ completed }) => completed === 0);
+  if (silent) throw new Error(`${silent.target} completed nothing: ${JSON.stringify(silent.errors)}`);
   return toFigures(results, allErrors([...warmUp, ...results]), task.users === 1);
 }
 

@@ -55,7 +55,8 @@ async function saturateOnce(
   const looks: Record<'counting' | 'counted', Usages> = { counting: {}, counted: {} };
   const task = { kind: 'saturation', target, shape, ...plan.saturation } as const;
   const [result] = await load.run(task, (phase) => (looks[phase] = usageOf(pids)));
-  if (!result) throw new Error('The load client measured nothing');
+  if (!result?.completed)
+    throw new Error(`${target.name} completed nothing: ${JSON.stringify(result?.errors)}`);
   return { result, before: looks.counting, after: looks.counted };
 }
 

@@ -112,12 +112,12 @@ async function toMessage(
 ): Promise<JobMessage> {
   const taken = takeDocuments(request);
   const folder = `jobs/${job.jobId}`;
-  const documentBytes = taken.documents.reduce((sum, { text }) => sum + text.length, 0);
+  const documentBytes = taken.documents.reduce((sum, { text }) => sum + bytesInMessage(text), 0);
   const documents = await Promise.all(
     taken.documents.map((document) => toDocument(blobs, folder, document, documentBytes > INLINE_BYTES)),
   );
   const body = JSON.stringify(taken.request);
-  const inline = body.length <= INLINE_BYTES;
+  const inline = Buffer.byteLength(body) <= INLINE_BYTES;
   return {
     version: 1,
     jobId: job.jobId,
@@ -130,6 +130,11 @@ async function toMessage(
     acceptedAt: job.acceptedAt,
     deadlineAt: job.deadlineAt,
   };
+}
+
+/** What a text adds to a message: escapes and UTF-8 make up to six bytes of a character. What is too long anyway is not measured. */
+function bytesInMessage(text: string): number {
+  return text.length > INLINE_BYTES ? text.length : Buffer.byteLength(JSON.stringify(text));
 }
 
 /** Characters of the last user message that passages are chosen by. */

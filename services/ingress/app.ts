@@ -17,7 +17,7 @@ import { createAdmissionDesk } from './admission.ts';
 import { type ApiKeys, type Caller, loadApiKeys } from './api-keys.ts';
 import { documentApi } from './api-docs.ts';
 import { chatRoute } from './chat/route.ts';
-import { installErrorHandling } from './errors.ts';
+import { answerClientError, installErrorHandling, newRequestId, sendError } from './errors.ts';
 import { createModels, type Models } from './models.ts';
 import { operationsRoutes } from './operations-routes.ts';
 import { validatorCompiler } from './validation.ts';
@@ -94,7 +94,10 @@ export function build({ config, log }: ServiceDeps): Service {
 function createHttp(bodyLimit: number): FastifyInstance {
   const app = fastify({
     bodyLimit,
-    genReqId: () => `req_${randomBytes(12).toString('hex')}`,
+    genReqId: newRequestId,
+    clientErrorHandler: answerClientError,
+    // An address that cannot be decoded is no address of ours.
+    frameworkErrors: (_error, _request, reply) => sendError(reply, new TurnoutError('not_found')),
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true },
   });

@@ -1,4 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import { type Socket } from 'node:net';
 import { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import { type ErrorCode } from '../../shared/errors/catalogue.ts';
 import { toEnvelope } from '../../shared/errors/openai-envelope.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type Logger } from '../../shared/log/logger.ts';
@@ -11,15 +15,59 @@ export function installErrorHandling(app: FastifyInstance, log: Logger): void {
       log.error({ err: known.cause ?? known, code: known.code, requestId: request.id }, 'Request failed');
     return sendError(reply, known);
   });
-  app.setNotFoundHandler((_request, reply) => sendError(reply, new TurnoutError('not_found')));
+  app.setNotFoundHandler((request, reply) => {
+    const [url = '/'] = request.url.split('?');
+    const allowed = METHODS.filter((method) => app.hasRoute({ method, url }));
+    if (allowed.length === 0) return sendError(reply, new TurnoutError('not_found'));
+    return sendError(reply.header('allow', allowed.join(', ')), new TurnoutError('method_not_allowed'));
+  });
+}
+
+const METHODS = ['GET', 'POST', 'DELETE'] as const;
+
+export function newRequestId(): string {
+  return `req_${randomBytes(12).toString('hex')}`;
 }
 
 export function sendError(reply: FastifyReply, error: TurnoutError): FastifyReply {
+  if (!reply.request.raw.complete) drain(reply);
+  reply.header('x-request-id', reply.request.id);
   if (error.retryAfterS !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfterS)));
   // The SDKs repeat a 409 by themselves, which cannot help here.
   if (error.status === 409) reply.header('x-should-retry', 'false');
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   return reply.code(error.status).type('application/json').send(toEnvelope(error));
+}
+
+/** How long the rest of a refused body is read and thrown away. Milliseconds. */
+const DRAIN_MS = 10_000;
+
+/** Closing at once would reset the connection under a client that still sends, and it would never see the answer. */
+function drain(reply: FastifyReply): void {
+  const { raw } = reply.request;
+  reply.removeHeader('connection');
+  const timer = setTimeout(() => raw.destroy(), DRAIN_MS);
+  raw.once('close', () => clearTimeout(timer));
+}
+
+const FROM_NODE: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};
+
+/** What never became a request, since it is no HTTP or its headers are too large, is answered on the bare socket. */
+export function answerClientError({ code }: { code?: string }, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) return;
+  const error = new TurnoutError(FROM_NODE[code ?? ''] ?? 'malformed_request');
+  const body = JSON.stringify(toEnvelope(error));
+  const head = [
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${newRequestId()}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 const FROM_FASTIFY: Readonly<Record<string, ConstructorParameters<typeof TurnoutError>>> = {

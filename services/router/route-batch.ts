@@ -55,11 +55,18 @@ async function routeOne(deps: RouteBatchDeps, message: InboundMessage): Promise<
 }
 
 function readJob(message: InboundMessage): JobMessage | Error {
+  const json = parseJson(message.value);
+  if (json === undefined) return new Error('the message is not valid JSON');
+  const parsed = jobMessage.safeParse(json);
+  return parsed.success ? parsed.data : new Error(z.prettifyError(parsed.error));
+}
+
+/** Undefined for what is not JSON. V8's own message would quote the text, which may be a user's words. */
+function parseJson(text: string | undefined): unknown {
   try {
-    return jobMessage.parse(JSON.parse(message.value ?? ''));
-  } catch (error) {
-    // A parser's own words quote the message, and a reason goes into logs and headers.
-    return new Error(error instanceof z.ZodError ? z.prettifyError(error) : 'the message is not JSON');
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
   }
 }
 

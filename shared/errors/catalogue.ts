@@ -40,6 +40,9 @@ export const catalogue = {
     retryable: false,
     message: 'There is nothing at this address.',
   },
+  malformed_request: bad(400, 'The request is not valid HTTP.'),
+  headers_too_large: bad(431, 'The headers of the request are larger than this server accepts.'),
+  request_timeout: bad(408, 'The request did not arrive in time.'),
   method_not_allowed: bad(405, 'This address does not answer to this method.'),
   invalid_api_key: {
     status: 401,

@@ -1,3 +1,4 @@
+import OpenAI from 'openai';
 import {
   addresses,
   infrastructureParts,
@@ -44,8 +45,10 @@ async function start(state: string, options: SystemOptions): Promise<Record<stri
   const say = options.say ?? (() => undefined);
   const starting = startInfrastructure({ layout, secrets, ports, parts, settings: {}, say });
   await allOrThrow([...starting.values()]);
+  const found = addresses({ ports, secrets, parts });
+  if (parts.has('litellm') && parts.has('upstream')) await warmUp(found);
   return {
-    ...addresses({ ports, secrets, parts }),
+    ...found,
     TURNOUT_TEST_STATE: state,
     TURNOUT_SECRET: secrets.turnoutSecret,
     TURNOUT_ADMIN_KEY: secrets.adminKey,
@@ -59,6 +62,22 @@ async function start(state: string, options: SystemOptions): Promise<Record<stri
 async function allOrThrow(promises: readonly Promise<unknown>[]): Promise<void> {
   const failed = (await Promise.allSettled(promises)).filter((result) => result.status === 'rejected');
   if (failed[0] !== undefined) throw failed[0].reason;
+}
+
+const WARM_UP_TIMEOUT_MS = 60_000;
+
+/** LiteLLM imports more at its first request, for seconds on a busy machine; no test is to pay for that, or to find it in the ledger. */
+async function warmUp(env: Readonly<Record<string, string>>): Promise<void> {
+  const client = new OpenAI({
+    baseURL: `${env['LITELLM_URL'] ?? ''}/v1`,
+    apiKey: env['LITELLM_MASTER_KEY'] ?? '',
+    timeout: WARM_UP_TIMEOUT_MS,
+    maxRetries: 0,
+  });
+  const request = { model: 'turnout-sim', messages: [{ role: 'user' as const, content: 'hello' }] };
+  await client.chat.completions.create(request);
+  for await (const chunk of await client.chat.completions.create({ ...request, stream: true })) void chunk;
+  await fetch(`${env['UPSTREAM_URL'] ?? ''}/sim/ledger`, { method: 'DELETE' });
 }
 
 async function freePorts(): Promise<Record<PortName, number>> {

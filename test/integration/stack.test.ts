@@ -56,8 +56,9 @@ describe('the embedded stack', () => {
       { model: 'turnout-sim', stream: true, stream_options, messages },
       { headers },
     );
-    const chunks = await Array.fromAsync(stream);
-    expect(chunks.at(-1)?.usage).toMatchObject({ completion_tokens: 5, cost: expect.any(Number) });
+    let last: OpenAI.ChatCompletionChunk | undefined;
+    for await (const chunk of stream) last = chunk;
+    expect(last?.usage).toMatchObject({ completion_tokens: 5, cost: expect.any(Number) });
     const ledger = (await (await fetch(`${UPSTREAM_URL}/sim/ledger?job=${jobId}`)).json()) as {
       jobs: object;
     };

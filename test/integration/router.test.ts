@@ -1,0 +1,252 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Queue } from 'bullmq';
+import { randomBytes } from 'node:crypto';
+import { createWatermarks, type Watermarks } from '../../services/router/watermarks.ts';
+import { toHeaders } from '../../shared/contracts/cloud-event.ts';
+import { newJobId } from '../../shared/contracts/ids.ts';
+import { JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
+import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
+import { createKafka } from '../../shared/kafka/kafkajs.ts';
+import { type InboundMessage, type Producer } from '../../shared/kafka/port.ts';
+import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { jobKeys } from '../../shared/redis/keys.ts';
+import { until } from '../../stack/until.ts';
+import { upstreamCalls } from '../e2e/support.ts';
+import { testEnv } from '../harness/env.ts';
+import { type RunningServices, startServices } from '../harness/services.ts';
+
+const kafka = createKafka({
+  brokers: testEnv().KAFKA_BROKERS.split(','),
+  clientId: 'router-test',
+  log: silentLogger,
+});
+const prefix = `t-router-${randomBytes(4).toString('hex')}`;
+const topics = topicNames(prefix);
+const keys = jobKeys(prefix);
+
+let redis: Redis;
+let producer: Producer;
+let jobLog: JobLog;
+let watermarks: Watermarks;
+let queue: Queue;
+let services: RunningServices | undefined;
+
+beforeAll(async () => {
+  redis = connectRedisPatiently(testEnv().REDIS_URL, 'router-test', silentLogger);
+  jobLog = createJobLog({ redis, keys, retentionMs: 60_000 });
+  watermarks = createWatermarks(redis, keys.watermarks(topics.jobs));
+  queue = new Queue(LLM_QUEUE, { connection: redis, prefix: bullPrefix(prefix) });
+  // One partition: what follows a bad message is behind it.
+  await kafka.ensureTopics(topicSpecs(topics, 1));
+  producer = await kafka.producer();
+  services = await startServices({ prefix, only: ['router', 'llm-worker'], env: { JOB_PARTITIONS: '1' } });
+}, 90_000);
+
+afterAll(async () => {
+  await services?.stop();
+  await Promise.all([producer.close(), queue.close()]);
+  const left = await redis.keys(`${prefix}:*`);
+  if (left.length > 0) await redis.del(left);
+  await redis.quit();
+}, 60_000);
+
+function message(more: Partial<JobMessage> = {}): JobMessage {
+  const request = { model: 'turnout-sim', messages: [{ role: 'user' as const, content: 'Hello' }] };
+  return {
+    version: 1,
+    jobId: newJobId('', 'user-1'),
+    user: 'user-1',
+    userHash: '0'.repeat(16),
+    model: 'turnout-sim',
+    question: 'Hello',
+    request: { kind: 'inline', request },
+    documents: [],
+    acceptedAt: Date.now(),
+    deadlineAt: Date.now() + 60_000,
+    ...more,
+  };
+}
+
+async function admit({ jobId, user, deadlineAt }: JobMessage): Promise<void> {
+  await jobLog.admit({ jobId, owner: user, bodyHash: '', deadlineAt, reader: 'nobody' });
+}
+
+function produce(value: string, jobId: string): Promise<void> {
+  const headers = toHeaders({ id: jobId, type: JOB_TYPE, source: 'test' });
+  return producer.send({ topic: topics.jobs, key: 'user-1', value, headers });
+}
+
+const produceJob = (job: JobMessage) => produce(JSON.stringify(job), job.jobId);
+const stateOf = async (jobId: string) => (await jobLog.read(jobId, 0))?.state;
+
+async function eventually(question: () => Promise<boolean>): Promise<void> {
+  if (!(await until(question, { timeoutMs: 30_000, everyMs: 20 }))) throw new Error(`not so: ${question.toString()}`);
+}
+
+/** Runs a job after all that was produced before: when it is completed, the router has been past them. */
+async function runOneMore(): Promise<JobMessage> {
+  const job = message();
+  await admit(job);
+  await produceJob(job);
+  await eventually(async () => (await stateOf(job.jobId)) === 'completed');
+  return job;
+}
+
+async function eventTypes(jobId: string): Promise<string[]> {
+  const view = await jobLog.read(jobId, 0);
+  return (view?.entries ?? []).map(({ json }) => (JSON.parse(json) as { type: string }).type);
+}
+
+describe('a message that nobody can read', () => {
+  const letters: InboundMessage[] = [];
+  const reader = kafka.consumer({
+    groupId: `${prefix}-test`,
+    topic: topics.deadLetters,
+    onBatch: ({ messages }) => Promise.resolve(void letters.push(...messages)),
+  });
+  const letterOf = async (jobId: string): Promise<InboundMessage> => {
+    const found = () => letters.find(({ headers }) => headers['x-turnout-original-id'] === jobId);
+    await eventually(() => Promise.resolve(found() !== undefined));
+    return found() as InboundMessage;
+  };
+
+  beforeAll(() => reader.start());
+  afterAll(() => reader.close());
+
+  test.each([
+    ['no JSON', 'Zanzibar {', /not valid JSON/],
+    ['nothing', '', /not valid JSON/],
+    ['another version', JSON.stringify(message({ version: 2 as 1 })), /version/],
+    ['a job without a user', JSON.stringify({ ...message(), user: undefined }), /user/],
+  ])('goes to the dead letters with its reason and origin, and blocks nothing: %s', async (_name, value, reason) => {
+    const job = message();
+    await admit(job);
+    await produce(value, job.jobId);
+    await runOneMore();
+    const letter = await letterOf(job.jobId);
+    expect(letter).toMatchObject({ key: 'user-1', value });
+    expect(letter.headers['x-turnout-reason']).toMatch(reason);
+    expect(letter.headers['x-turnout-reason']).not.toContain('Zanzibar');
+    expect(letter.headers['x-turnout-origin']).toMatch(new RegExp(`^${topics.jobs}/0/\\d+$`));
+    // Whoever waits for the job is told.
+    const view = await jobLog.read(job.jobId, 0);
+    expect(view?.state).toBe('failed');
+    expect(JSON.parse(view?.entries.at(-1)?.json ?? '')).toMatchObject({
+      type: 'failed',
+      error: { code: 'unreadable_message' },
+    });
+  });
+
+  test('of a job that was never admitted is a dead letter as well', async () => {
+    const job = message();
+    await produceJob(job);
+    await runOneMore();
+    expect((await letterOf(job.jobId)).headers['x-turnout-reason']).toMatch(/no record/);
+    expect(await upstreamCalls(job.jobId)).toEqual([]);
+  });
+});
+
+describe('a message that comes again', () => {
+  test('from a producer that sent it twice, is run once', async () => {
+    const job = message();
+    await admit(job);
+    await Promise.all([produceJob(job), produceJob(job)]);
+    await runOneMore();
+    await produceJob(job);
+    await runOneMore();
+    expect(await upstreamCalls(job.jobId)).toHaveLength(1);
+    const types = await eventTypes(job.jobId);
+    expect(types.slice(0, 3)).toEqual(['accepted', 'routed', 'attempt']);
+    for (const once of ['accepted', 'routed', 'attempt', 'usage', 'completed']) {
+      expect(types.filter((type) => type === once)).toHaveLength(1);
+    }
+  });
+
+  test('to a router that begins at an older position, runs nothing twice', async () => {
+    const jobs = await Promise.all([runOneMore(), runOneMore(), runOneMore()]);
+    const reached = await watermarks.position(0);
+    await services?.kill('router', 'SIGTERM');
+    await redis.hset(keys.watermarks(topics.jobs), '0', '0');
+    await services?.start('router');
+    await eventually(async () => (await watermarks.position(0)) === reached);
+    jobs.push(await runOneMore());
+    const calls = await Promise.all(jobs.map(({ jobId }) => upstreamCalls(jobId)));
+    expect(calls.map((list) => list.length)).toEqual([1, 1, 1, 1]);
+  }, 60_000);
+
+  test('while its job still waits, is dispatched under the same ids', async () => {
+    await services?.kill('llm-worker', 'SIGTERM');
+    const [job, behind] = [message(), message()];
+    await Promise.all([admit(job), admit(behind)]);
+    await produceJob(job);
+    await produceJob(job);
+    await produceJob(behind);
+    await eventually(async () => (await queue.getJob(behind.jobId)) !== undefined);
+    expect(await queue.getWaitingCount()).toBe(2);
+    expect(await eventTypes(job.jobId)).toEqual(['accepted', 'routed']);
+    await services?.start('llm-worker');
+    await eventually(async () => (await stateOf(job.jobId)) === 'completed');
+    await eventually(async () => (await stateOf(behind.jobId)) === 'completed');
+    expect(await upstreamCalls(job.jobId)).toHaveLength(1);
+  }, 60_000);
+});
+
+test('a job that was refused meanwhile is dropped: its 503 was true', async () => {
+  const job = message();
+  await admit(job);
+  expect(await jobLog.refuse(job.jobId)).toBe('refused');
+  await produceJob(job);
+  await runOneMore();
+  expect(await stateOf(job.jobId)).toBe('refused');
+  expect(await eventTypes(job.jobId)).toEqual([]);
+  expect(await queue.getJob(job.jobId)).toBeUndefined();
+  expect(await upstreamCalls(job.jobId)).toEqual([]);
+});
+
+describe("the router's watermark", () => {
+  let key: string;
+  let marks: Watermarks;
+
+  beforeEach(() => {
+    key = `${prefix}:watermarks:${randomBytes(4).toString('hex')}`;
+    marks = createWatermarks(redis, key);
+  });
+  afterEach(() => redis.del(key));
+
+  /** Applies the batches `[first, next)` and returns where the watermark stands. */
+  async function after(...batches: [bigint, bigint][]): Promise<bigint | undefined> {
+    for (const [first, next] of batches) await marks.advance(3, first, next);
+    return marks.position(3);
+  }
+
+  test('is unknown for a partition that was never routed', async () => {
+    expect(await after()).toBeUndefined();
+  });
+  test('begins with the first batch, wherever that is', async () => {
+    expect(await after([40n, 50n])).toBe(50n);
+  });
+  test('moves over batches that follow each other', async () => {
+    expect(await after([0n, 10n], [10n, 11n], [11n, 500n])).toBe(500n);
+  });
+  test('does not jump a gap', async () => {
+    expect(await after([0n, 10n], [12n, 20n])).toBe(10n);
+    expect(await after([10n, 12n])).toBe(12n);
+  });
+  test('never goes back', async () => {
+    expect(await after([0n, 10n], [2n, 5n], [0n, 10n])).toBe(10n);
+  });
+  test('moves over a batch that begins below it and ends above', async () => {
+    expect(await after([0n, 10n], [5n, 15n])).toBe(15n);
+  });
+  test('of each partition is its own', async () => {
+    await marks.advance(1, 0n, 7n);
+    expect(await after([0n, 3n])).toBe(3n);
+    expect(await marks.position(1)).toBe(7n);
+  });
+  test('counts exactly far beyond 32 bits', async () => {
+    expect(await after([9_007_199_254_740_000n, 9_007_199_254_740_990n])).toBe(9_007_199_254_740_990n);
+  });
+});
