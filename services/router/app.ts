@@ -58,7 +58,10 @@ export function build({ config, log }: ServiceDeps): Service {
         const [first, last] = [batch.messages.at(0), batch.messages.at(-1)];
         if (!first || !last) return;
         await routeBatch(routing, batch);
-        await watermarks.advance(batch.partition, first.offset, last.offset + 1n);
+        // Not awaited: a watermark that lags only means that more is looked at again after a restart.
+        watermarks.advance(batch.partition, first.offset, last.offset + 1n).catch((error: unknown) => {
+          log.warn({ err: error, partition: batch.partition }, 'Watermark not moved; the next batch will move it');
+        });
       },
     });
     const probes = createProbes('router', {

@@ -44,7 +44,7 @@ async function refusal(path: string, init: RequestInit = {}): Promise<Refusal> {
 }
 
 const CHAT = '/v1/chat/completions';
-const post = (body: BodyInit | null, more: Record<string, string> = {}) => ({
+const post = (body: NonNullable<RequestInit['body']> | null, more: Record<string, string> = {}) => ({
   method: 'POST',
   headers: { ...headers, ...more },
   body,

@@ -41,6 +41,7 @@ beforeAll(async () => {
     subscriber: connectRedisPatiently(REDIS_URL, 'admission-test-live', silentLogger),
     channel: keys.channel('test'),
     logger: silentLogger,
+    onAbandoned: () => undefined,
   });
   const producer: Producer = {
     send: (message) => send(message),
@@ -91,7 +92,8 @@ async function routeAndAnswer({ value }: OutboundMessage): Promise<string> {
     { type: 'completed', at },
   ] as const;
   const outcome = { version: 1, id: `${jobId}.end`, jobId, userHash, model, status: 'completed' } as const;
-  await jobLog.finish(jobId, 'unfenced', events, { ...outcome, attempts: 1, at, ms: { total: 0 } });
+  const finisher = { fence: undefined, expected: 2 };
+  await jobLog.finish(jobId, finisher, events, { ...outcome, attempts: 1, at, ms: { total: 0 }, usage: [] });
   return state;
 }
 

@@ -70,8 +70,9 @@ function message(more: Partial<JobMessage> = {}): JobMessage {
   };
 }
 
-async function admit({ jobId, user, deadlineAt }: JobMessage): Promise<void> {
-  await jobLog.admit({ jobId, owner: user, bodyHash: '', deadlineAt, reader: 'nobody' });
+async function admit({ jobId, user, userHash, model, deadlineAt }: JobMessage): Promise<void> {
+  const record = { jobId, owner: user, userHash, model, deadlineAt };
+  await jobLog.admit({ ...record, bodyHash: '', reader: 'nobody', patienceMs: undefined });
 }
 
 function produce(value: string, jobId: string): Promise<void> {
@@ -97,7 +98,7 @@ async function runOneMore(): Promise<JobMessage> {
 
 async function eventTypes(jobId: string): Promise<string[]> {
   const view = await jobLog.read(jobId, 0);
-  return (view?.entries ?? []).map(({ json }) => (JSON.parse(json) as { type: string }).type);
+  return (view?.entries ?? []).map(({ event }) => event.type);
 }
 
 describe('a message that nobody can read', () => {
@@ -134,7 +135,7 @@ describe('a message that nobody can read', () => {
     // Whoever waits for the job is told.
     const view = await jobLog.read(job.jobId, 0);
     expect(view?.state).toBe('failed');
-    expect(JSON.parse(view?.entries.at(-1)?.json ?? '')).toMatchObject({
+    expect(view?.entries.at(-1)?.event).toMatchObject({
       type: 'failed',
       error: { code: 'unreadable_message' },
     });
