@@ -46,7 +46,7 @@ const DRAIN_MS = 10_000;
 function drain(reply: FastifyReply): void {
   const { raw } = reply.request;
   reply.removeHeader('connection');
-  const timer = setTimeout(() => raw.destroy(), DRAIN_MS);
+  const timer = setTimeout(() => raw.destroy(), DRAIN_MS).unref();
   raw.once('close', () => clearTimeout(timer));
 }
 

@@ -14,9 +14,21 @@ const attempt: JobEvent = { type: 'attempt', at: 1, attempt: 1, path: 'litellm' 
 describe('the next call', () => {
   test.each<[string, JobEvent[], Partial<ChatRequest>, Partial<ContinuationRules>, object]>([
     ['nothing seen: start', [attempt], {}, {}, { kind: 'start', muteReasoning: false }],
-    ['only thinking seen: start, not thinking aloud again', [thought], {}, {}, { kind: 'start', muteReasoning: true }],
+    [
+      'only thinking seen: start, not thinking aloud again',
+      [thought],
+      {},
+      {},
+      { kind: 'start', muteReasoning: true },
+    ],
     ['text seen: ask', [text('a'), text('b')], {}, {}, { kind: 'ask', partial: 'ab' }],
-    ['text seen, model takes prefixes: prefill', [text('a')], {}, { prefill: true }, { kind: 'prefill', partial: 'a' }],
+    [
+      'text seen, model takes prefixes: prefill',
+      [text('a')],
+      {},
+      { prefill: true },
+      { kind: 'prefill', partial: 'a' },
+    ],
     ['thinking is no part of the answer', [thought, text('a')], {}, {}, { kind: 'ask', partial: 'a' }],
     ['all ended: only the end is missing', [text('a'), end], {}, {}, { kind: 'complete' }],
     ['one of two choices ended', [text('a'), end], { n: 2 }, {}, { kind: 'impossible' }],

@@ -10,14 +10,21 @@ function move(code: ErrorCode, more: Partial<RetryState> & { retryAfterS?: numbe
 }
 
 describe('after a failed call', () => {
-  test.each<ErrorCode>(['upstream_failed', 'upstream_unreachable', 'upstream_stalled', 'upstream_cut', 'upstream_rate_limited'])(
-    '%s is tried again',
-    (code) => expect(move(code)).toMatchObject({ kind: 'retry' }),
-  );
+  test.each<ErrorCode>([
+    'upstream_failed',
+    'upstream_unreachable',
+    'upstream_stalled',
+    'upstream_cut',
+    'upstream_rate_limited',
+  ])('%s is tried again', (code) => expect(move(code)).toMatchObject({ kind: 'retry' }));
 
-  test.each<ErrorCode>(['upstream_rejected', 'upstream_auth', 'upstream_model_not_found', 'context_length_exceeded'])(
-    '%s is not, not even on another model',
-    (code) => expect(move(code, { hasFallback: true })).toEqual({ kind: 'give-up' }),
+  test.each<ErrorCode>([
+    'upstream_rejected',
+    'upstream_auth',
+    'upstream_model_not_found',
+    'context_length_exceeded',
+  ])('%s is not, not even on another model', (code) =>
+    expect(move(code, { hasFallback: true })).toEqual({ kind: 'give-up' }),
   );
 
   test('Retry-After is honoured', () => {
@@ -25,8 +32,12 @@ describe('after a failed call', () => {
   });
 
   test('a Retry-After beyond patience or deadline means another model, or the end', () => {
-    expect(move('upstream_rate_limited', { retryAfterS: 21, hasFallback: true })).toEqual({ kind: 'fallback' });
-    expect(move('upstream_rate_limited', { retryAfterS: 5, remainingMs: 4_000 })).toEqual({ kind: 'give-up' });
+    expect(move('upstream_rate_limited', { retryAfterS: 21, hasFallback: true })).toEqual({
+      kind: 'fallback',
+    });
+    expect(move('upstream_rate_limited', { retryAfterS: 5, remainingMs: 4_000 })).toEqual({
+      kind: 'give-up',
+    });
   });
 
   test('a model that failed often enough is left', () => {

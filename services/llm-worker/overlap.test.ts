@@ -31,7 +31,9 @@ describe('a continuation loses what is already there', () => {
   });
 
   test('a beginning that is the same and then differs is refused', () => {
-    expect(() => through(words('The harbour bridge opened in 1932. It was painted green.'))).toThrow(DivergedError);
+    expect(() => through(words('The harbour bridge opened in 1932. It was painted green.'))).toThrow(
+      DivergedError,
+    );
   });
 
   test('whatever the pieces, a repetition of the whole yields the rest', () => {

@@ -60,7 +60,10 @@ export function build({ config, log }: ServiceDeps): Service {
         await routeBatch(routing, batch);
         // Not awaited: a watermark that lags only means that more is looked at again after a restart.
         watermarks.advance(batch.partition, first.offset, last.offset + 1n).catch((error: unknown) => {
-          log.warn({ err: error, partition: batch.partition }, 'Watermark not moved; the next batch will move it');
+          log.warn(
+            { err: error, partition: batch.partition },
+            'Watermark not moved; the next batch will move it',
+          );
         });
       },
     });

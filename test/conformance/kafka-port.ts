@@ -1,6 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { type Batch, type Consumer, type ConsumerOptions, type InboundMessage, type Kafka, type Producer } from '../../shared/kafka/port.ts';
+import {
+  type Batch,
+  type Consumer,
+  type ConsumerOptions,
+  type InboundMessage,
+  type Kafka,
+  type Producer,
+} from '../../shared/kafka/port.ts';
 import { until } from '../../stack/until.ts';
 
 const PARTITIONS = 4;
@@ -32,8 +39,15 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
     const sendAll = (count: number, keys = 50) =>
       Promise.all(Array.from({ length: count }, (_, i) => send(`key-${i % keys}`, String(i))));
 
-    async function join(more: Partial<ConsumerOptions> & Pick<ConsumerOptions, 'onBatch'>): Promise<Consumer> {
-      const consumer = kafka.consumer({ groupId: `${topic}-group`, topic, partitionsAtOnce: PARTITIONS, ...more });
+    async function join(
+      more: Partial<ConsumerOptions> & Pick<ConsumerOptions, 'onBatch'>,
+    ): Promise<Consumer> {
+      const consumer = kafka.consumer({
+        groupId: `${topic}-group`,
+        topic,
+        partitionsAtOnce: PARTITIONS,
+        ...more,
+      });
       consumers.push(consumer);
       await consumer.start();
       await eventually(() => consumer.joined());
@@ -47,7 +61,10 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
 
     describe('topics', () => {
       test('are made once, however often and by however many they are asked for', async () => {
-        const specs = [{ topic: `${topic}.a`, partitions: 2 }, { topic: `${topic}.b`, partitions: 1 }];
+        const specs = [
+          { topic: `${topic}.a`, partitions: 2 },
+          { topic: `${topic}.b`, partitions: 1 },
+        ];
         await Promise.all([kafka.ensureTopics(specs), kafka.ensureTopics(specs), kafka.ensureTopics(specs)]);
         await kafka.ensureTopics(specs);
         await producer.send({ topic: `${topic}.b`, key: 'k', value: 'v', headers: {} });
@@ -58,13 +75,27 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
       test('arrives as it was: key, value, headers, a growing offset, a time', async () => {
         const seen = collector();
         const startedAt = Date.now();
-        await producer.send({ topic, key: 'Jürgen', value: '{"ä":"€ 😀"}', headers: { ce_id: 'x', leer: '' } });
+        await producer.send({
+          topic,
+          key: 'Jürgen',
+          value: '{"ä":"€ 😀"}',
+          headers: { ce_id: 'x', leer: '' },
+        });
         await producer.send({ topic, key: 'Jürgen', value: '', headers: {} });
         await join({ onBatch: seen.onBatch });
         await eventually(() => seen.messages.length === 2);
         const [first, second] = seen.messages;
-        expect(first).toMatchObject({ topic, key: 'Jürgen', value: '{"ä":"€ 😀"}', headers: { ce_id: 'x', leer: '' } });
-        expect(second).toMatchObject({ value: '', partition: first?.partition, offset: (first?.offset ?? 0n) + 1n });
+        expect(first).toMatchObject({
+          topic,
+          key: 'Jürgen',
+          value: '{"ä":"€ 😀"}',
+          headers: { ce_id: 'x', leer: '' },
+        });
+        expect(second).toMatchObject({
+          value: '',
+          partition: first?.partition,
+          offset: (first?.offset ?? 0n) + 1n,
+        });
         expect(first?.timestamp).toBeGreaterThanOrEqual(startedAt - 1_000);
       });
 
@@ -84,7 +115,9 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
 
       test('to a topic that nobody made is refused, and the producer lives on', async () => {
         const other = await kafka.producer();
-        await expect(other.send({ topic: `${topic}.none`, key: 'k', value: 'v', headers: {} })).rejects.toThrow();
+        await expect(
+          other.send({ topic: `${topic}.none`, key: 'k', value: 'v', headers: {} }),
+        ).rejects.toThrow();
         await other.send({ topic, key: 'k', value: 'v', headers: {} });
         expect(other.connected()).toBe(true);
         await other.close();
@@ -100,10 +133,12 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
           asked.push(partition);
           return Promise.resolve(7n);
         };
-        await leave(await join({ position, onBatch: seen.onBatch }).then(async (consumer) => {
-          await eventually(() => seen.messages.length === 3);
-          return consumer;
-        }));
+        await leave(
+          await join({ position, onBatch: seen.onBatch }).then(async (consumer) => {
+            await eventually(() => seen.messages.length === 3);
+            return consumer;
+          }),
+        );
         expect(asked.toSorted()).toEqual([0, 1, 2, 3]);
         expect(seen.offsets()).toEqual([7n, 8n, 9n]);
         // The group has committed 10 by now; the position wins.
@@ -147,7 +182,8 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
         await sendToOnePartition(3);
         const seen = collector();
         let asked = 0;
-        const position = () => ((asked += 1) <= PARTITIONS ? Promise.reject(new Error('away')) : Promise.resolve(2n));
+        const position = () =>
+          (asked += 1) <= PARTITIONS ? Promise.reject(new Error('away')) : Promise.resolve(2n);
         await join({ position, onBatch: seen.onBatch });
         await eventually(() => seen.messages.length >= 1);
         expect(seen.offsets()).toEqual([2n]);
@@ -179,7 +215,10 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
           onBatch: async (batch) => {
             running.set(batch.partition, (running.get(batch.partition) ?? 0) + 1);
             expect(running.get(batch.partition)).toBe(1);
-            together = Math.max(together, [...running.values()].reduce((sum, n) => sum + n, 0));
+            together = Math.max(
+              together,
+              [...running.values()].reduce((sum, n) => sum + n, 0),
+            );
             if (together === PARTITIONS) gate.resolve(undefined);
             await gate.promise;
             await seen.onBatch(batch);
@@ -259,5 +298,6 @@ function collector() {
 }
 
 async function eventually(question: () => boolean | Promise<boolean>): Promise<void> {
-  if (!(await until(question, { timeoutMs: WAIT_MS, everyMs: 10 }))) throw new Error(`not so after ${WAIT_MS} ms: ${question.toString()}`);
+  if (!(await until(question, { timeoutMs: WAIT_MS, everyMs: 10 })))
+    throw new Error(`not so after ${WAIT_MS} ms: ${question.toString()}`);
 }

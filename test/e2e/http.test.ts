@@ -65,14 +65,32 @@ describe('a request that cannot be understood is refused with its reason', () =>
     ['an empty object', CHAT, () => post('{}'), 400, 'invalid_value'],
     ['no messages', CHAT, () => post(request({ messages: [] })), 400, 'invalid_value'],
     ['a prototype in the JSON', CHAT, () => post('{"__proto__":{"a":1}}'), 400, 'invalid_json'],
-    ['a form', CHAT, () => post('model=x', { 'content-type': 'application/x-www-form-urlencoded' }), 415, 'unsupported_media_type'],
+    [
+      'a form',
+      CHAT,
+      () => post('model=x', { 'content-type': 'application/x-www-form-urlencoded' }),
+      415,
+      'unsupported_media_type',
+    ],
     ['XML', CHAT, () => post('<a/>', { 'content-type': 'application/xml' }), 415, 'unsupported_media_type'],
     ['the wrong method', CHAT, () => ({ method: 'GET', headers }), 405, 'method_not_allowed'],
     ['an unknown address', '/v1/nothing', () => ({ headers }), 404, 'not_found'],
     ['an address that cannot be decoded', '/v1/%zz', () => ({ headers }), 404, 'not_found'],
     ['no key', '/v1/models', () => ({ headers: {} }), 401, 'invalid_api_key'],
-    ['a key of another kind', '/v1/models', () => ({ headers: { authorization: 'Basic YTpi' } }), 401, 'invalid_api_key'],
-    ['an idempotency key that is too long', CHAT, () => post(request(), { 'idempotency-key': 'x'.repeat(256) }), 400, 'invalid_value'],
+    [
+      'a key of another kind',
+      '/v1/models',
+      () => ({ headers: { authorization: 'Basic YTpi' } }),
+      401,
+      'invalid_api_key',
+    ],
+    [
+      'an idempotency key that is too long',
+      CHAT,
+      () => post(request(), { 'idempotency-key': 'x'.repeat(256) }),
+      400,
+      'invalid_value',
+    ],
   ] as const)('%s', async (_name, path, init, status, code) => {
     expect(await refusal(path, init())).toMatchObject({ status, code });
   });
@@ -87,7 +105,10 @@ describe('a request that cannot be understood is refused with its reason', () =>
 
   test('headers larger than 16 KB', async () => {
     const large = { ...headers, 'x-large': 'x'.repeat(20_000) };
-    expect(await refusal('/v1/models', { headers: large })).toMatchObject({ status: 431, code: 'headers_too_large' });
+    expect(await refusal('/v1/models', { headers: large })).toMatchObject({
+      status: 431,
+      code: 'headers_too_large',
+    });
   });
 
   test('what is no HTTP at all', async () => {
@@ -106,22 +127,32 @@ describe('a request that cannot be understood is refused with its reason', () =>
 
 describe('a stream on the wire', () => {
   test('is server-sent events: data, blank line, [DONE]', async () => {
-    const response = await fetch(`${url}${CHAT}`, post(request({ stream: true, stream_options: { include_usage: true } })));
+    const response = await fetch(
+      `${url}${CHAT}`,
+      post(request({ stream: true, stream_options: { include_usage: true } })),
+    );
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
     expect(response.headers.get('cache-control')).toContain('no-cache');
     expect(response.headers.get('x-accel-buffering')).toBe('no');
     const text = await response.text();
     expect(text).toMatch(/^(?:data: [^\n]+\n\n)+$/);
-    const events = text.trimEnd().split('\n\n').map((event) => event.slice('data: '.length));
+    const events = text
+      .trimEnd()
+      .split('\n\n')
+      .map((event) => event.slice('data: '.length));
     expect(events.at(-1)).toBe('[DONE]');
     const chunks = events.slice(0, -1).map((event) => JSON.parse(event) as Record<string, unknown>);
     expect(chunks.length).toBeGreaterThan(2);
-    for (const chunk of chunks) expect(chunk).toMatchObject({ object: 'chat.completion.chunk', model: 'turnout-sim' });
+    for (const chunk of chunks)
+      expect(chunk).toMatchObject({ object: 'chat.completion.chunk', model: 'turnout-sim' });
   });
 
   test('opens with a comment when the model is slow, and tells a late failure inside', async () => {
-    const slow = request({ stream: true, messages: [{ role: 'user', content: 'Hi [[sim: ttft=5600; fail=500]]' }] });
+    const slow = request({
+      stream: true,
+      messages: [{ role: 'user', content: 'Hi [[sim: ttft=5600; fail=500]]' }],
+    });
     const response = await fetch(`${url}${CHAT}`, post(slow));
     expect(response.status).toBe(200);
     const text = await response.text();
@@ -139,7 +170,10 @@ describe('beside the API', () => {
       .looseObject({
         openapi: z.string().regex(/^3\.1\./),
         info: z.looseObject({ title: z.string(), version: z.string() }),
-        paths: z.record(z.string().startsWith('/'), z.record(z.string(), z.looseObject({ responses: z.looseObject({}) }))),
+        paths: z.record(
+          z.string().startsWith('/'),
+          z.record(z.string(), z.looseObject({ responses: z.looseObject({}) })),
+        ),
       })
       .parse(await response.json());
     expect(Object.keys(api.paths)).toEqual(expect.arrayContaining([CHAT, '/v1/models']));
@@ -168,7 +202,9 @@ describe('beside the API', () => {
 function danglingReferences(api: object): string[] {
   const references = [...JSON.stringify(api).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path = '']) => path);
   return references.filter((path) => {
-    const target = path.split('/').reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], api);
+    const target = path
+      .split('/')
+      .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], api);
     return target === undefined;
   });
 }

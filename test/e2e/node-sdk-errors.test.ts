@@ -72,13 +72,18 @@ describe("a mistake of the caller is the SDK's own typed error", () => {
       client.chat.completions.create({ model: MODEL, messages: [{ role: 'user', content }] }),
     );
     expect(error).toBeInstanceOf(BadRequestError);
-    expect(error).toMatchObject({ code: 'unsupported_document', param: 'messages[0].content[1].file.file_data' });
+    expect(error).toMatchObject({
+      code: 'unsupported_document',
+      param: 'messages[0].content[1].file.file_data',
+    });
   });
 
   test.each([['whole', false] as const, ['streamed', true] as const])(
     'an unknown model is a NotFoundError (%s)',
     async (_name, stream) => {
-      const error = await failureOf(client.chat.completions.create({ ...say('Hi'), model: 'gpt-none', stream }));
+      const error = await failureOf(
+        client.chat.completions.create({ ...say('Hi'), model: 'gpt-none', stream }),
+      );
       expect(error).toBeInstanceOf(NotFoundError);
       expect(error).toMatchObject({ code: 'model_not_found', param: 'model' });
     },
@@ -105,7 +110,9 @@ describe('a failure of the provider', () => {
   test.each([['whole', false] as const, ['streamed', true] as const])(
     'that breaks before the first token is an InternalServerError with a status of its own (%s)',
     async (_name, stream) => {
-      const error = await failureOf(client.chat.completions.create({ ...say('Hi [[sim: fail=500]]'), stream }));
+      const error = await failureOf(
+        client.chat.completions.create({ ...say('Hi [[sim: fail=500]]'), stream }),
+      );
       expect(error).toBeInstanceOf(InternalServerError);
       expect(error).toMatchObject({ status: 502, code: 'upstream_failed', type: 'server_error' });
     },
@@ -113,7 +120,9 @@ describe('a failure of the provider', () => {
 
   test('in the middle of a stream reaches the reader as a typed error, after all that came before it', async () => {
     const request = say('My seat is 12. What is my seat? [[sim: tps=100; tokens=40; cut=20]]');
-    const { data, response } = await client.chat.completions.create({ ...request, stream: true }).withResponse();
+    const { data, response } = await client.chat.completions
+      .create({ ...request, stream: true })
+      .withResponse();
     const { error, text } = await readUntilFailure(data);
     expect(error).toBeInstanceOf(APIError);
     expect(['upstream_cut', 'upstream_failed']).toContain((error as APIError).code);
@@ -123,7 +132,9 @@ describe('a failure of the provider', () => {
   });
 
   test('in the middle of an answer that was to come whole is no half answer', async () => {
-    const error = await failureOf(client.chat.completions.create(say('Hi [[sim: tps=100; tokens=40; cut=20]]')));
+    const error = await failureOf(
+      client.chat.completions.create(say('Hi [[sim: tps=100; tokens=40; cut=20]]')),
+    );
     expect(error).toBeInstanceOf(InternalServerError);
     expect((error as APIError).status).toBe(502);
   });
@@ -193,7 +204,11 @@ describe('an idempotency key', () => {
   test('used by two at the same instant is one upstream call', async () => {
     const headers = freshKey();
     const question = 'My seat is 32. What is my seat? [[sim: ttft=300]]';
-    const answers = await Promise.all([ask(question, headers), ask(question, headers), ask(question, headers)]);
+    const answers = await Promise.all([
+      ask(question, headers),
+      ask(question, headers),
+      ask(question, headers),
+    ]);
     expect(new Set(answers.map(({ jobId }) => jobId)).size).toBe(1);
     expect(answers.map(({ text }) => text)).toEqual(Array(3).fill(expect.stringContaining('seat is 32.')));
     expect(await upstreamCalls(answers[0].jobId)).toHaveLength(1);

@@ -70,7 +70,9 @@ describe('an answer', () => {
   });
 
   test('keeps the conversation over several turns', async () => {
-    const messages: ChatCompletionMessageParam[] = [{ role: 'user', content: 'My dog is Bello. Remember it.' }];
+    const messages: ChatCompletionMessageParam[] = [
+      { role: 'user', content: 'My dog is Bello. Remember it.' },
+    ];
     const first = await client.chat.completions.create({ model: MODEL, messages });
     messages.push({ role: 'assistant', content: first.choices[0]?.message.content ?? '' });
     messages.push({ role: 'user', content: 'What is my dog?' });
@@ -146,7 +148,10 @@ describe('tools', () => {
       },
     },
   ];
-  const question: ChatCompletionMessageParam = { role: 'user', content: 'Please call get_weather for city: Oslo' };
+  const question: ChatCompletionMessageParam = {
+    role: 'user',
+    content: 'Please call get_weather for city: Oslo',
+  };
 
   test('a call streams in pieces that make the whole call', async () => {
     const body = { model: MODEL, messages: [question], tools };
@@ -167,7 +172,11 @@ describe('tools', () => {
     const first = await client.chat.completions.create({ model: MODEL, messages: [question], tools });
     const message = first.choices[0]?.message;
     if (!message) throw new Error('no message came back');
-    const result = { role: 'tool', tool_call_id: message.tool_calls?.[0]?.id ?? '', content: '-3 degrees, snow' } as const;
+    const result = {
+      role: 'tool',
+      tool_call_id: message.tool_calls?.[0]?.id ?? '',
+      content: '-3 degrees, snow',
+    } as const;
     const second = await client.chat.completions.create({
       model: MODEL,
       messages: [question, message, result],
@@ -204,7 +213,9 @@ describe('what comes beside the answer', () => {
   });
 
   test('they are there for a stream, too', async () => {
-    const call = client.chat.completions.create({ model: MODEL, messages: asked, stream: true }).withResponse();
+    const call = client.chat.completions
+      .create({ model: MODEL, messages: asked, stream: true })
+      .withResponse();
     const { data, response, request_id } = await call;
     expect(request_id).toMatch(/^req_/);
     expect(response.headers.get('content-type')).toContain('text/event-stream');

@@ -46,16 +46,19 @@ async function expectWhole(
 }
 
 describe('an answer whose worker is killed in the middle', () => {
-  test.each(['turnout-sim', 'turnout-sim-prefill'])('goes on exactly where it stopped (%s)', async (model) => {
-    const body = { model, messages: ask('What is a turnout?', 'tokens=60; tps=15') };
-    const asked = fleet.ask(body);
-    await asked.reading.pieces(5);
-    await startSecond();
-    await killMidAnswer(FIRST, asked);
-    await expectWhole(asked, body, 2);
-    const continuation = model === 'turnout-sim' ? 'request' : 'prefill';
-    expect(await callsOf(asked.jobId)).toMatchObject([{ outcome: 'aborted' }, { continuation }]);
-  });
+  test.each(['turnout-sim', 'turnout-sim-prefill'])(
+    'goes on exactly where it stopped (%s)',
+    async (model) => {
+      const body = { model, messages: ask('What is a turnout?', 'tokens=60; tps=15') };
+      const asked = fleet.ask(body);
+      await asked.reading.pieces(5);
+      await startSecond();
+      await killMidAnswer(FIRST, asked);
+      await expectWhole(asked, body, 2);
+      const continuation = model === 'turnout-sim' ? 'request' : 'prefill';
+      expect(await callsOf(asked.jobId)).toMatchObject([{ outcome: 'aborted' }, { continuation }]);
+    },
+  );
 
   test('goes on after a second kill, too', async () => {
     const body = { model: 'turnout-sim', messages: ask('What is a signal?', 'tokens=120; tps=8') };
@@ -69,7 +72,10 @@ describe('an answer whose worker is killed in the middle', () => {
   });
 
   test('goes on when the model sends the whole answer again: the repetition is dropped', async () => {
-    const body = { model: 'turnout-sim', messages: ask('What is a switch?', 'tokens=60; tps=15; continue=same') };
+    const body = {
+      model: 'turnout-sim',
+      messages: ask('What is a switch?', 'tokens=60; tps=15; continue=same'),
+    };
     const asked = fleet.ask(body);
     await asked.reading.pieces(5);
     await startSecond();
@@ -87,7 +93,8 @@ describe('an answer whose worker is killed in the middle', () => {
     await asked.reading.over;
     expect(asked.reading.error()).toBe(mode === 'refuse' ? 'upstream_rejected' : 'upstream_cut');
     expect(asked.reading.done()).toBe(false);
-    expect(await undisturbed(body)).toMatch(startingWith(asked.reading.text()));
+    const seen = asked.reading.text();
+    expect((await undisturbed(body)).slice(0, seen.length)).toBe(seen);
     expect(await fleet.store.ending(asked.jobId)).toHaveLength(1);
   });
 
@@ -95,7 +102,10 @@ describe('an answer whose worker is killed in the middle', () => {
     const body = {
       model: 'turnout-sim',
       response_format: { type: 'json_object' },
-      messages: ask('Answer as JSON: what is a turnout, and who built the first one in this country?', 'tps=3'),
+      messages: ask(
+        'Answer as JSON: what is a turnout, and who built the first one in this country?',
+        'tps=3',
+      ),
     };
     const asked = fleet.ask(body);
     await asked.reading.pieces(2);
@@ -132,7 +142,3 @@ test('an answer of which nothing was visible yet begins again', async () => {
   await expectWhole(asked, body, 2);
   expect(await callsOf(asked.jobId)).toMatchObject([{ outcome: 'aborted' }, { continuation: 'none' }]);
 });
-
-function startingWith(text: string): RegExp {
-  return new RegExp(`^${RegExp.escape(text)}`);
-}

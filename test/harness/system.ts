@@ -49,9 +49,7 @@ async function start(state: string, options: SystemOptions): Promise<Omit<System
   const parts = new Set(options.parts ?? infrastructureParts);
   const say = options.say ?? (() => undefined);
   const startParts = (some: ReadonlySet<InfrastructurePart>) =>
-    allOrThrow([
-      ...startInfrastructure({ layout, secrets, ports, parts: some, settings: {}, say }).values(),
-    ]);
+    allOrThrow([...startInfrastructure({ layout, secrets, ports, parts: some, settings: {}, say }).values()]);
   await startParts(parts);
   const found = addresses({ ports, secrets, parts });
   if (parts.has('litellm') && parts.has('upstream')) await warmUp(found);
@@ -89,7 +87,8 @@ async function warmUp(env: Readonly<Record<string, string>>): Promise<void> {
   });
   const request = { model: 'turnout-sim', messages: [{ role: 'user' as const, content: 'hello' }] };
   await client.chat.completions.create(request);
-  for await (const chunk of await client.chat.completions.create({ ...request, stream: true })) void chunk;
+  const stream = await client.chat.completions.create({ ...request, stream: true });
+  await new Response(stream.toReadableStream()).text();
   await fetch(`${env['UPSTREAM_URL'] ?? ''}/sim/ledger`, { method: 'DELETE' });
 }
 

@@ -114,7 +114,9 @@ describe('when Kafka acknowledges nothing', () => {
     const refused = await ask('retry');
     expect(refused.statusCode).toBe(503);
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
-    expect(refused.json()).toMatchObject({ error: { type: 'server_error', code: 'queue_unavailable', param: null } });
+    expect(refused.json()).toMatchObject({
+      error: { type: 'server_error', code: 'queue_unavailable', param: null },
+    });
     send = async (message) => void (await routeAndAnswer(message));
     const answered = await ask('retry');
     expect(answered.statusCode).toBe(200);

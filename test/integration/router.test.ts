@@ -84,7 +84,8 @@ const produceJob = (job: JobMessage) => produce(JSON.stringify(job), job.jobId);
 const stateOf = async (jobId: string) => (await jobLog.read(jobId, 0))?.state;
 
 async function eventually(question: () => Promise<boolean>): Promise<void> {
-  if (!(await until(question, { timeoutMs: 30_000, everyMs: 20 }))) throw new Error(`not so: ${question.toString()}`);
+  if (!(await until(question, { timeoutMs: 30_000, everyMs: 20 })))
+    throw new Error(`not so: ${question.toString()}`);
 }
 
 /** Runs a job after all that was produced before: when it is completed, the router has been past them. */
@@ -122,24 +123,27 @@ describe('a message that nobody can read', () => {
     ['nothing', '', /not valid JSON/],
     ['another version', JSON.stringify(message({ version: 2 as 1 })), /version/],
     ['a job without a user', JSON.stringify({ ...message(), user: undefined }), /user/],
-  ])('goes to the dead letters with its reason and origin, and blocks nothing: %s', async (_name, value, reason) => {
-    const job = message();
-    await admit(job);
-    await produce(value, job.jobId);
-    await runOneMore();
-    const letter = await letterOf(job.jobId);
-    expect(letter).toMatchObject({ key: 'user-1', value });
-    expect(letter.headers['x-turnout-reason']).toMatch(reason);
-    expect(letter.headers['x-turnout-reason']).not.toContain('Zanzibar');
-    expect(letter.headers['x-turnout-origin']).toMatch(new RegExp(`^${topics.jobs}/0/\\d+$`));
-    // Whoever waits for the job is told.
-    const view = await jobLog.read(job.jobId, 0);
-    expect(view?.state).toBe('failed');
-    expect(view?.entries.at(-1)?.event).toMatchObject({
-      type: 'failed',
-      error: { code: 'unreadable_message' },
-    });
-  });
+  ])(
+    'goes to the dead letters with its reason and origin, and blocks nothing: %s',
+    async (_name, value, reason) => {
+      const job = message();
+      await admit(job);
+      await produce(value, job.jobId);
+      await runOneMore();
+      const letter = await letterOf(job.jobId);
+      expect(letter).toMatchObject({ key: 'user-1', value });
+      expect(letter.headers['x-turnout-reason']).toMatch(reason);
+      expect(letter.headers['x-turnout-reason']).not.toContain('Zanzibar');
+      expect(letter.headers['x-turnout-origin']).toMatch(new RegExp(`^${topics.jobs}/0/\\d+$`));
+      // Whoever waits for the job is told.
+      const view = await jobLog.read(job.jobId, 0);
+      expect(view?.state).toBe('failed');
+      expect(view?.entries.at(-1)?.event).toMatchObject({
+        type: 'failed',
+        error: { code: 'unreadable_message' },
+      });
+    },
+  );
 
   test('of a job that was never admitted is a dead letter as well', async () => {
     const job = message();

@@ -81,7 +81,8 @@ export function readStream({ url, apiKey, body, headers = {} }: Question): Readi
     pieces: async (count) => {
       const enough = () => seen.arrivals.length >= count;
       await until(() => enough() || seen.over, { timeoutMs: WAIT_MS, everyMs: 5 });
-      if (!enough()) throw new Error(`${seen.arrivals.length} of ${count} pieces came: ${seen.text} ${error}`);
+      if (!enough())
+        throw new Error(`${seen.arrivals.length} of ${count} pieces came: ${seen.text} ${error}`);
     },
     hangUp: () => connection.abort(),
   };

@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
+import { type RunningServices, startServices } from '../harness/services.ts';
+import { failureOf, openaiClient, textFile } from './support.ts';
+
+/** The rollout guide's commands over the logs as the services write them. */
+const MODEL = 'turnout-sim';
+/** Words that no log may ever show. Each stands in another place of a request. */
+const CANARIES = {
+  prompt: 'Quokkaprompt',
+  system: 'Quokkasystem',
+  document: 'Quokkadocument',
+  filename: 'Quokkafile',
+  argument: 'Quokkaargument',
+  failed: 'Quokkafailed',
+  cut: 'Quokkacut',
+  malformed: 'Quokkamalformed',
+  parameter: 'Quokkaparameter',
+  wrongKey: 'sk-turnout-quokkakey',
+  idempotencyKey: 'Quokkaidempotency',
+  metadata: 'Quokkametadata',
+  endUser: 'Quokkaenduser',
+};
+
+const completedLine = z.looseObject({
+  jobId: z.string(),
+  userHash: z.string(),
+  status: z.string(),
+  msg: z.string().regex(/^Request completed in \d+$/),
+});
+
+interface Job {
+  jobId: string;
+  /** Milliseconds that the client waited. */
+  waited: number;
+}
+
+let services: RunningServices | undefined;
+let logs: string;
+const jobs: Job[] = [];
+
+beforeAll(async () => {
+  services = await startServices();
+  logs = services.logs;
+  await haveEverythingSaid(services);
+  const written = () => Promise.resolve(completed('turnout.log').length >= jobs.length);
+  if (!(await until(written, { timeoutMs: 10_000 }))) throw new Error('not every job has its line');
+  // Stopped, so that everything is written, the lines of the stop included.
+  await services.stop();
+}, 120_000);
+
+afterAll(() => services?.stop(), 60_000);
+
+async function haveEverythingSaid(running: RunningServices): Promise<void> {
+  const client = openaiClient(running, { maxRetries: 0 });
+  const fetchedJob = async (
+    messages: Parameters<typeof client.chat.completions.create>[0]['messages'],
+    more = {},
+  ) => {
+    const startedAt = performance.now();
+    const response = await client.chat.completions
+      .create(
+        { model: MODEL, messages, ...more },
+        { headers: { 'Idempotency-Key': `${CANARIES.idempotencyKey}-${jobs.length}` } },
+      )
+      .asResponse();
+    await response.text();
+    jobs.push({
+      jobId: response.headers.get('x-turnout-job-id') ?? '',
+      waited: performance.now() - startedAt,
+    });
+  };
+  const user = (content: string) => [{ role: 'user' as const, content }];
+  for (let i = 0; i < 5; i += 1) {
+    await fetchedJob(user(`What is a ${CANARIES.prompt} number ${i}? [[sim: ttft=${i * 50}]]`), {
+      stream: i % 2 === 0,
+    });
+  }
+  await fetchedJob([{ role: 'system', content: `You are ${CANARIES.system}.` }, ...user('Hi')], {
+    user: CANARIES.endUser,
+    metadata: { note: CANARIES.metadata },
+  });
+  const file = textFile(
+    `${CANARIES.filename}.txt`,
+    `The ${CANARIES.document} leaves at ten. `.repeat(20_000),
+  );
+  await fetchedJob([{ role: 'user', content: [{ type: 'text', text: 'When?' }, file] }]);
+  const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
+  await fetchedJob(user(`call get_weather for city: ${CANARIES.argument}`), {
+    tools: [{ type: 'function', function: { name: 'get_weather', parameters } }],
+  });
+  // A job that fails has its line as well; its id comes with the line, since the error response names the request only.
+  for (const knobs of ['fail=500', 'fail=429', 'tps=200; tokens=20; cut=10']) {
+    const startedAt = performance.now();
+    const error = await failureOf(
+      client.chat.completions.create({
+        model: MODEL,
+        messages: user(`${CANARIES.failed} ${CANARIES.cut} [[sim: ${knobs}]]`),
+      }),
+    );
+    const { headers } = error as { headers: Headers };
+    jobs.push({ jobId: headers.get('x-turnout-job-id') ?? '', waited: performance.now() - startedAt });
+  }
+  await refusals(running);
+}
+
+/** Requests that never become jobs. */
+async function refusals({ url }: RunningServices): Promise<void> {
+  const post = async (body: string, key = testEnv().TURNOUT_API_KEY) => {
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    const response = await fetch(`${url}/v1/chat/completions?${CANARIES.parameter}`, {
+      method: 'POST',
+      headers,
+      body,
+    });
+    await response.text();
+    expect(response.ok).toBe(false);
+  };
+  await post(`{"model": ${CANARIES.malformed}`);
+  await post(
+    JSON.stringify({ model: CANARIES.parameter, messages: [{ role: CANARIES.parameter, content: 1 }] }),
+  );
+  await post(JSON.stringify({ model: CANARIES.parameter, messages: [{ role: 'user', content: 'x' }] }));
+  await post('{}', CANARIES.wrongKey);
+}
+
+function shell(command: string): string {
+  return execFileSync('sh', ['-c', command], { cwd: logs, encoding: 'utf8' }).trim();
+}
+
+function completed(file: string): z.infer<typeof completedLine>[] {
+  const lines = readFileSync(join(logs, file), 'utf8').split('\n');
+  return lines
+    .filter((text) => text.includes('Request completed'))
+    .map((text) => completedLine.parse(JSON.parse(text)));
+}
+
+describe.each(['turnout.log', 'llm-worker.log'])("the guide's commands over %s", (file) => {
+  test('find one line for each job, whether it was answered or failed', () => {
+    const ids = completed(file).map(({ jobId }) => jobId);
+    expect(ids.toSorted()).toEqual(jobs.map(({ jobId }) => jobId).toSorted());
+    expect(Number(shell(`grep -c "Request completed" ${file}`))).toBe(jobs.length);
+  });
+
+  test('average the right milliseconds', () => {
+    const each = completed(file).map(({ msg }) => Number(msg.split(' ').at(-1)));
+    const average = each.reduce((sum, ms) => sum + ms, 0) / each.length;
+    const command = `grep "Request completed" ${file} | awk '{print $NF}' | awk '{sum+=$1; n++} END {print sum/n}'`;
+    expect(Number(shell(command))).toBeCloseTo(average, 1);
+    expect(average).toBeGreaterThan(0);
+    for (const { jobId, msg } of completed(file)) {
+      const waited = jobs.find((job) => job.jobId === jobId)?.waited ?? 0;
+      expect(Number(msg.split(' ').at(-1))).toBeLessThanOrEqual(waited + 5);
+    }
+  });
+
+  test('count no cache hit or miss where there was none', () => {
+    expect(shell(`awk '/HIT/{h++}/MISS/{m++} END {print h+0, m+0}' ${file}`)).toBe('0 0');
+  });
+});
+
+test('each job says which path it took, and each call that it was completed or what failed', () => {
+  const count = (phrase: string) => Number(shell(`grep -c "${phrase}" turnout.log || true`));
+  expect(count('Using LiteLLM path')).toBe(jobs.length);
+  expect(count('LITELLM REQUEST COMPLETED')).toBe(jobs.length - 3);
+  expect(count('LiteLLM Error')).toBe(3);
+});
+
+test('every line is JSON with its message last', () => {
+  const lines = readFileSync(join(logs, 'turnout.log'), 'utf8').split('\n').filter(Boolean);
+  expect(lines.length).toBeGreaterThan(jobs.length);
+  for (const text of lines) {
+    expect(Object.keys(JSON.parse(text) as object).at(-1)).toBe('msg');
+  }
+});
+
+describe('no log shows', () => {
+  const folders = () => [logs, join(testEnv().TURNOUT_TEST_STATE, 'logs')];
+  const everything = () =>
+    folders().flatMap((folder) =>
+      readdirSync(folder).map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') })),
+    );
+
+  test.each(Object.entries(CANARIES))('the %s', (_name, canary) => {
+    const encoded = Buffer.from(canary).toString('base64').slice(0, -4);
+    const showing = everything().filter(({ text }) => text.includes(canary) || text.includes(encoded));
+    expect(showing.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('a key, a secret or a raw user id', () => {
+    const { TURNOUT_API_KEY, TURNOUT_API_KEY_2, TURNOUT_SECRET, TURNOUT_ADMIN_KEY, LITELLM_MASTER_KEY } =
+      testEnv();
+    const secrets = [
+      TURNOUT_API_KEY,
+      TURNOUT_API_KEY_2,
+      TURNOUT_SECRET,
+      TURNOUT_ADMIN_KEY,
+      LITELLM_MASTER_KEY,
+    ];
+    const showing = everything().filter(({ text }) => secrets.some((secret) => text.includes(secret)));
+    expect(showing.map(({ name }) => name)).toEqual([]);
+    const ours = everything().filter(({ text }) => /"user-[12]"/.test(text));
+    expect(ours.map(({ name }) => name)).toEqual([]);
+  });
+});
