@@ -43,6 +43,8 @@ export interface AdmissionDeps {
 /** A message over this size goes by claim check. */
 const INLINE_BYTES = 256 * 1024;
 const RETRY_AFTER_S = 2;
+/** Who sent an idempotency key can come back to his job; anyone else's dies with his connection. */
+const RECONNECT_PATIENCE_MS = 30_000;
 
 /**
  * unknown -> admitting (record) -> published (Kafka acknowledged) = accepted
@@ -79,12 +81,21 @@ function describe({ user, controls }: Submission, secret: string): DescribedJob 
 
 async function admit(
   deps: AdmissionDeps,
-  job: AcceptedJob,
+  job: DescribedJob,
   { user, request, controls }: Submission,
 ): Promise<Admission> {
   // Without a key the id is random: nothing can be found under it, and there is no body to compare.
   const bodyHash = controls.idempotencyKey === undefined ? '' : sha256(JSON.stringify(request));
-  const record = { jobId: job.jobId, owner: user, bodyHash, deadlineAt: job.deadlineAt, reader: deps.reader };
+  const record = {
+    jobId: job.jobId,
+    owner: user,
+    userHash: job.userHash,
+    model: request.model,
+    bodyHash,
+    deadlineAt: job.deadlineAt,
+    reader: deps.reader,
+    patienceMs: controls.idempotencyKey === undefined ? 0 : RECONNECT_PATIENCE_MS,
+  };
   const admission = await deps.jobLog.admit(record).catch((error: unknown) => {
     throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
   });

@@ -12,7 +12,11 @@ export interface Caller {
 /** Keys are 256 random bits, so their plain SHA-256 is enough: there is nothing to guess by a dictionary. */
 const keyFile = z.object({
   keys: z.array(
-    z.object({ id: z.string().min(1), user: z.string().min(1).max(200), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+    z.object({
+      id: z.string().min(1),
+      user: z.string().min(1).max(200),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    }),
   ),
 });
 
@@ -27,7 +31,8 @@ export function loadApiKeys(file: string): ApiKeys {
     authenticate: (authorization) => {
       const [, key] = /^Bearer (\S+)$/i.exec(authorization ?? '') ?? [];
       // The map is asked for the key's hash: how long that takes says nothing about the key.
-      const caller = key === undefined ? undefined : callers.get(createHash('sha256').update(key).digest('hex'));
+      const caller =
+        key === undefined ? undefined : callers.get(createHash('sha256').update(key).digest('hex'));
       if (!caller) throw new TurnoutError('invalid_api_key');
       return caller;
     },

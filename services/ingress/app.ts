@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
+import { keepReaderLease } from '../../shared/joblog/reader-leases.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
-import { connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { closeRedis, connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { createProbes } from '../../shared/telemetry/probes.ts';
 import { createAdmissionDesk } from './admission.ts';
@@ -29,15 +31,21 @@ export function build({ config, log }: ServiceDeps): Service {
   async function start() {
     const apiKeys = loadApiKeys(config.API_KEYS_FILE);
     const redis = connectRedis(config.REDIS_URL, 'ingress', log);
-    releasers.defer('redis', () => redis.quit());
+    releasers.defer('redis', () => closeRedis(redis));
     const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
     const live = await createLiveLog({
       log: jobLog,
       subscriber: connectRedisPatiently(config.REDIS_URL, 'ingress-live', log),
       channel: keys.channel(randomBytes(6).toString('hex')),
       logger: log,
+      onAbandoned: (jobId) => {
+        cancelJob(jobLog, jobId, 'disconnect').catch((error: unknown) => {
+          log.warn({ err: error, jobId }, 'An abandoned job was not ended; the sweep will');
+        });
+      },
     });
     releasers.defer('live log', () => live.close());
+    releasers.defer('reader lease', keepReaderLease(redis, keys, live.channel, log));
 
     const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-ingress', log });
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
@@ -50,6 +58,7 @@ export function build({ config, log }: ServiceDeps): Service {
       log,
     });
     const probes = createProbes('ingress', {
+      draining: () => !releasers.closing(),
       kafka: () => producer.connected(),
       redis: () => redis.status === 'ready',
       subscription: () => live.subscribed(),

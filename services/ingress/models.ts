@@ -48,14 +48,18 @@ export function createModels({ litellmUrl, masterKey, log }: ModelsOptions): Mod
   return {
     list: async () => {
       await notOlderThan(FRESH_MS);
-      if (!known) throw new TurnoutError('upstream_unreachable', { message: 'The list of models is not available.' });
+      if (!known)
+        throw new TurnoutError('upstream_unreachable', { message: 'The list of models is not available.' });
       return known;
     },
     assertServed: async (name) => {
       if (known && serves(known, name)) return;
       await notOlderThan(RECHECK_MS);
       if (known && !serves(known, name)) {
-        throw new TurnoutError('model_not_found', { message: `The model '${name}' does not exist.`, param: 'model' });
+        throw new TurnoutError('model_not_found', {
+          message: `The model '${name}' does not exist.`,
+          param: 'model',
+        });
       }
     },
   };

@@ -16,8 +16,12 @@ const MAX_DEADLINE_MS = 24 * 3_600_000;
  */
 export function requestControls(headers: IncomingHttpHeaders, defaultDeadlineMs: number): RequestControls {
   const own = ownDeadlineMs(headers['x-turnout-deadline-ms']);
-  const sdk = sdkTimeoutMs(headers['x-stainless-timeout']) ?? sdkTimeoutMs(headers['x-stainless-read-timeout']);
-  return { deadlineMs: own ?? sdk ?? defaultDeadlineMs, idempotencyKey: idempotencyKey(headers['idempotency-key']) };
+  const sdk =
+    sdkTimeoutMs(headers['x-stainless-timeout']) ?? sdkTimeoutMs(headers['x-stainless-read-timeout']);
+  return {
+    deadlineMs: own ?? sdk ?? defaultDeadlineMs,
+    idempotencyKey: idempotencyKey(headers['idempotency-key']),
+  };
 }
 
 type Header = string | string[] | undefined;
@@ -34,7 +38,9 @@ function ownDeadlineMs(header: Header): number | undefined {
 
 function sdkTimeoutMs(header: Header): number | undefined {
   const seconds = Number(header ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(Math.ceil(seconds * 1_000), MAX_DEADLINE_MS) : undefined;
+  return Number.isFinite(seconds) && seconds > 0
+    ? Math.min(Math.ceil(seconds * 1_000), MAX_DEADLINE_MS)
+    : undefined;
 }
 
 function idempotencyKey(header: Header): string | undefined {

@@ -68,6 +68,13 @@ describe('takeDocuments', () => {
     expect(question.length).toBeLessThan(4_100);
   });
 
+  test('more files than a request may have are refused', () => {
+    const file = { type: 'file' as const, file: { filename: 'a.txt', file_data: 'eA==' } };
+    const content = Array.from({ length: 257 }, () => file);
+    const ask = () => takeDocuments({ model: 'm', messages: [{ role: 'user', content }] });
+    expect(ask).toThrow(expect.objectContaining({ code: 'invalid_value', param: 'messages' }));
+  });
+
   test('an error names the exact part', () => {
     const bad = {
       type: 'file',

@@ -5,6 +5,7 @@ import {
   textOf,
 } from '../../shared/contracts/chat-request.ts';
 import { decodeDocument } from '../../shared/documents/decode.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { displayName } from '../../shared/documents/display-name.ts';
 
 export interface TakenDocument {
@@ -40,7 +41,18 @@ export function takeDocuments(request: ChatRequest): TakenDocuments {
   const messages = request.messages.map((message, at) =>
     hasFile(message) ? withoutFiles(message, `messages[${at}]`, documents) : message,
   );
+  if (documents.length > MAX_DOCUMENTS) throw tooManyDocuments();
   return { request: { ...request, messages }, documents, question };
+}
+
+/** Each is a queue job of its own. */
+const MAX_DOCUMENTS = 256;
+
+function tooManyDocuments(): TurnoutError {
+  return new TurnoutError('invalid_value', {
+    message: `A request may have at most ${MAX_DOCUMENTS} files.`,
+    param: 'messages',
+  });
 }
 
 function hasFile(message: ChatMessage): message is UserMessage & { content: ContentPart[] } {

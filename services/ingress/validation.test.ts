@@ -19,7 +19,10 @@ describe('a bad parameter is named', () => {
     ['messages', { ...good, messages: [] }],
     ['messages[0].role', { ...good, messages: [{ role: 'robot', content: 'hi' }] }],
     ['messages[1].content', { ...good, messages: [...good.messages, { role: 'user', content: 7 }] }],
-    ['messages[0].content[0].text', { ...good, messages: [{ role: 'user', content: [{ type: 'text', text: 1 }] }] }],
+    [
+      'messages[0].content[0].text',
+      { ...good, messages: [{ role: 'user', content: [{ type: 'text', text: 1 }] }] },
+    ],
     ['messages[0].tool_call_id', { ...good, messages: [{ role: 'tool', content: 'x' }] }],
     ['temperature', { ...good, temperature: 3 }],
     ['n', { ...good, n: 0 }],

@@ -17,7 +17,10 @@ export function invalidValue(issues: readonly Issue[]): TurnoutError {
   if (!first) return new TurnoutError('invalid_value');
   const param = paramPath(first.path);
   const where = param === '' ? 'The request body' : `'${param}'`;
-  return new TurnoutError('invalid_value', { message: `${where} is not valid: ${first.message}.`, param: param || undefined });
+  return new TurnoutError('invalid_value', {
+    message: `${where} is not valid: ${first.message}.`,
+    param: param || undefined,
+  });
 }
 
 /** `messages[0].content` */

@@ -1,52 +1,57 @@
-import { type Job, Worker } from 'bullmq';
+import { randomBytes } from 'node:crypto';
 import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
-import { contextPiece, llmJob } from '../../shared/contracts/flow.ts';
+import { listenForCancellations } from '../../shared/joblog/cancellation.ts';
+import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
-import { createOutbox } from '../../shared/joblog/outbox.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
-import { bullPrefix, LLM_QUEUE, workerTimings } from '../../shared/queues/names.ts';
-import { connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
-import { createJobEnder } from './job-end.ts';
+import { type AnswerRules } from './answer-job.ts';
+import { createBreakers } from './breakers.ts';
+import { createHeldJobs } from './held-jobs.ts';
+import { createJobEnder } from './job-ender.ts';
 import { createModelLimits } from './model-limits.ts';
 import { createModelPath, type ModelPath } from './model-path.ts';
-import { runJob, type RunJobDeps } from './run-job.ts';
+import { createQueueWorker } from './queue-worker.ts';
+import { type RunJobDeps } from './run-job.ts';
 
 /** BullMQ `llm` -> the model -> the job log. */
 export function build({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const keys = jobKeys(config.REDIS_PREFIX);
   const topics = topicNames(config.TOPIC_PREFIX);
-  const redis = connectRedisPatiently(config.REDIS_URL, 'llm-worker', log);
-  releasers.defer('redis', () => redis.quit());
-  const queueRedis = connectRedisPatiently(config.REDIS_URL, 'llm-queue', log);
-  releasers.defer('queue redis', () => queueRedis.quit());
-  const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-llm-worker', log });
+
+  function connect(name: string) {
+    const redis = connectRedisPatiently(config.REDIS_URL, name, log);
+    releasers.defer(name, () => closeRedis(redis));
+    return redis;
+  }
 
   async function start() {
+    const redis = connect('llm-worker');
+    const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
+    const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-llm-worker', log });
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
-    const outbox = createOutbox({
-      redis,
-      keys,
-      producer,
-      topic: topics.events,
-      source: 'llm-worker',
-      logger: log,
-    });
-    releasers.defer('outbox', () => outbox.close());
-    outbox.start();
-    const ender = createJobEnder(outbox, log);
+    const common = { redis, keys, jobLog, producer, topic: topics.events, source: 'llm-worker', log };
+    const caretaker = startCaretaker(common);
+    releasers.defer('caretaker', () => caretaker.close());
+    const ender = createJobEnder(caretaker.outbox, log);
     releasers.defer('outcomes in flight', () => ender.idle());
+    const cancellations = await listenForCancellations({
+      subscriber: connect('llm-cancellations'),
+      channel: keys.channel(randomBytes(6).toString('hex')),
+      log,
+    });
 
     const deps: RunJobDeps = {
-      jobLog: createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS }),
+      jobLog,
       blobs: createDiskBlobStore(config.BLOB_DIR),
       paths: { litellm: litellmPath(config), legacy: legacyPath(config) },
       limits: createModelLimits({
@@ -54,18 +59,21 @@ export function build({ config, log }: ServiceDeps): Service {
         masterKey: config.LITELLM_MASTER_KEY,
         log,
       }),
+      breakers: createBreakers(log),
+      held: createHeldJobs(cancellations),
+      channel: cancellations.channel,
       ender,
+      rules: answerRules(config),
+      maxAttempts: config.MAX_ATTEMPTS,
       log,
     };
-    const worker = new Worker(LLM_QUEUE, (job) => processJob(deps, job), {
-      connection: queueRedis,
-      prefix: bullPrefix(config.REDIS_PREFIX),
+    const worker = createQueueWorker(deps, {
+      connection: connect('llm-queue'),
+      redisPrefix: config.REDIS_PREFIX,
       concurrency: config.LLM_CONCURRENCY,
-      autorun: false,
-      ...workerTimings,
     });
-    worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
     const probes = createProbes('llm-worker', {
+      draining: () => !releasers.closing(),
       queue: () => worker.isRunning(),
       redis: () => redis.status === 'ready',
     });
@@ -81,11 +89,13 @@ export function build({ config, log }: ServiceDeps): Service {
   return { start, close: () => releasers.close() };
 }
 
-async function processJob(deps: RunJobDeps, job: Job): Promise<void> {
-  const data = llmJob.parse(job.data);
-  const values = data.context.length === 0 ? {} : await job.getChildrenValues();
-  const pieces = Object.values(values).map((value) => contextPiece.parse(value));
-  await runJob(deps, data, pieces);
+function answerRules(config: Config): AnswerRules {
+  return {
+    maxCallsPerModel: config.MAX_CALLS_PER_MODEL,
+    onLostAttempt: config.ON_LOST_ATTEMPT,
+    fallbacks: config.MODEL_FALLBACKS,
+    patience: { firstTokenMs: config.FIRST_TOKEN_TIMEOUT_MS, betweenTokensMs: config.TOKEN_TIMEOUT_MS },
+  };
 }
 
 function litellmPath(config: Config): ModelPath {

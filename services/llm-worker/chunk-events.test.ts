@@ -5,7 +5,10 @@ import { chunkEvents, chunkUsage } from './chunk-events.ts';
 
 function chunk(choice: object, rest: object = {}): ChatCompletionChunk {
   const base = { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', ...rest };
-  return { ...base, choices: [{ index: 0, delta: {}, finish_reason: null, ...choice }] } as unknown as ChatCompletionChunk;
+  return {
+    ...base,
+    choices: [{ index: 0, delta: {}, finish_reason: null, ...choice }],
+  } as unknown as ChatCompletionChunk;
 }
 
 describe('a chunk becomes events', () => {
@@ -29,7 +32,14 @@ describe('a chunk becomes events', () => {
     ],
     [
       'a tool call in pieces',
-      { delta: { tool_calls: [{ index: 0, id: 'x', function: { name: 'f', arguments: '' } }, { index: 0, function: { arguments: '{}' } }] } },
+      {
+        delta: {
+          tool_calls: [
+            { index: 0, id: 'x', function: { name: 'f', arguments: '' } },
+            { index: 0, function: { arguments: '{}' } },
+          ],
+        },
+      },
       [
         { type: 'tool_call', choice: 0, index: 0, id: 'x', name: 'f', arguments: '' },
         { type: 'tool_call', choice: 0, index: 0, arguments: '{}' },
@@ -48,7 +58,12 @@ describe('a chunk becomes events', () => {
   });
 
   test('usage keeps the details that a provider adds, and the cost apart', () => {
-    const usage = { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3, completion_tokens_details: { reasoning_tokens: 1 } };
+    const usage = {
+      prompt_tokens: 1,
+      completion_tokens: 2,
+      total_tokens: 3,
+      completion_tokens_details: { reasoning_tokens: 1 },
+    };
     expect(chunkUsage(chunk({}, { usage: { ...usage, cost: 0.5 } }))).toEqual({ usage, cost: 0.5 });
     expect(chunkUsage(chunk({}, { usage }))).toEqual({ usage });
     expect(chunkUsage(chunk({}))).toBeUndefined();

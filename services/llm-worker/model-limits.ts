@@ -5,6 +5,8 @@ import { type Logger } from '../../shared/log/logger.ts';
 export interface Limits {
   contextWindow: number;
   maxOutput?: number;
+  /** The model continues an assistant message that ends the conversation. */
+  prefill: boolean;
 }
 
 export interface ModelLimits {
@@ -12,7 +14,7 @@ export interface ModelLimits {
 }
 
 /** For models that LiteLLM knows nothing about. */
-const UNKNOWN: Limits = { contextWindow: 128_000 };
+const UNKNOWN: Limits = { contextWindow: 128_000, prefill: false };
 const REFRESH_MS = 60_000;
 
 const modelInfo = z.object({
@@ -23,6 +25,7 @@ const modelInfo = z.object({
         max_input_tokens: z.number().nullish(),
         max_tokens: z.number().nullish(),
         max_output_tokens: z.number().nullish(),
+        supports_assistant_prefill: z.boolean().nullish(),
       }),
     }),
   ),
@@ -77,5 +80,9 @@ async function fetchLimits(url: string, key: string): Promise<Map<string, Limits
 
 function toLimits(info: z.infer<typeof modelInfo>['data'][number]['model_info']): Limits {
   const contextWindow = info.max_input_tokens ?? info.max_tokens ?? UNKNOWN.contextWindow;
-  return { contextWindow, ...(info.max_output_tokens ? { maxOutput: info.max_output_tokens } : {}) };
+  return {
+    contextWindow,
+    prefill: info.supports_assistant_prefill ?? false,
+    ...(info.max_output_tokens ? { maxOutput: info.max_output_tokens } : {}),
+  };
 }

@@ -1,83 +1,161 @@
 import { randomBytes } from 'node:crypto';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type ChatRequest, chatRequest } from '../../shared/contracts/chat-request.ts';
+import { type Path } from '../../shared/contracts/decision.ts';
 import { type ContextPiece, type LlmJob, type ReadyPiece } from '../../shared/contracts/flow.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type RequestRef } from '../../shared/contracts/job-message.ts';
-import { type Path } from '../../shared/contracts/decision.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { AttemptOver, type AttemptWriter, createAttemptWriter } from '../../shared/joblog/attempt-writer.ts';
+import { type Ending } from '../../shared/joblog/ending.ts';
 import { type Begun, type JobLog } from '../../shared/joblog/job-log.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { answerJob, type AnswerRules } from './answer-job.ts';
 import { assemblePrompt } from './assemble-prompt.ts';
-import { type JobEnd, type JobEnder } from './job-end.ts';
+import { type Breakers } from './breakers.ts';
+import { lostCallUsage } from './call-usage.ts';
+import { CancelRequested, type HeldJob, type HeldJobs } from './held-jobs.ts';
+import { type JobEnder } from './job-ender.ts';
 import { type ModelLimits } from './model-limits.ts';
 import { type ModelPath } from './model-path.ts';
-import { streamAnswer } from './stream-answer.ts';
 
 export interface RunJobDeps {
   jobLog: JobLog;
   blobs: BlobStore;
   paths: Readonly<Record<Path, ModelPath | undefined>>;
   limits: ModelLimits;
+  breakers: Breakers;
+  held: HeldJobs;
+  /** The channel by which this process hears of cancellations. */
+  channel: string;
   ender: JobEnder;
+  rules: AnswerRules;
+  /** A job that was begun more often than this makes its workers fail. */
+  maxAttempts: number;
   log: Logger;
 }
 
 /**
- * One attempt at one job: begun -> (context, prompt, stream) -> finished | over.
+ * One attempt at one job: begun -> (context, prompt, calls) -> ended | over.
  *
- * `over` means that this attempt may not write: another one holds the fence, or the job has ended. Every other failure
- * ends the job with a typed error. Nothing is spent before the fence is held and the deadline checked.
+ * `over`: this attempt may not write any more, because another one holds the fence or the job has ended; it stops spending
+ * and leaves no trace. Every other failure ends the job with a typed error. Nothing is spent before the fence is held.
  */
 export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly ContextPiece[]): Promise<void> {
-  const begun = await deps.jobLog.begin(job.jobId, randomBytes(8).toString('hex'), job.decision.path);
-  if (begun.kind === 'over') {
-    deps.log.info({ jobId: job.jobId, state: begun.state }, 'Job had ended before this attempt');
-    return;
-  }
-  const writer = createAttemptWriter({ log: deps.jobLog, jobId: job.jobId, ...begun });
+  const held = deps.held.hold(job.jobId);
   try {
-    const end = await attempt(deps, job, pieces, begun, writer);
-    await deps.ender.end(job, writer, end, begun.fence.counter);
+    const nonce = randomBytes(8).toString('hex');
+    const begun = await deps.jobLog.begin(job.jobId, nonce, job.decision.path, deps.channel);
+    if (begun.kind === 'over') {
+      deps.log.info({ jobId: job.jobId, state: begun.state }, 'Job had ended before this attempt');
+      return;
+    }
+    await runAttempt(deps, job, pieces, begun, held);
   } catch (error) {
     if (!(error instanceof AttemptOver)) throw error;
     deps.log.warn({ jobId: job.jobId, why: error.why }, 'Attempt lost its right to write');
+  } finally {
+    held.release();
   }
 }
 
 type Open = Extract<Begun, { kind: 'begun' }>;
 
-async function attempt(
+async function runAttempt(
   deps: RunJobDeps,
   job: LlmJob,
   pieces: readonly ContextPiece[],
   begun: Open,
-  writer: AttemptWriter,
-): Promise<JobEnd> {
+  held: HeldJob,
+): Promise<void> {
+  const { jobLog, ender } = deps;
+  const { fence, lastSequence } = begun;
+  const writer = createAttemptWriter({
+    log: jobLog,
+    jobId: job.jobId,
+    fence,
+    lastSequence,
+    onCancel: (by) => held.cancel(by),
+  });
+  if (begun.cancel) held.cancel(begun.cancel);
+  const history = fence.counter === 1 ? [] : await readHistory(jobLog, job.jobId);
+  const ending = await attempt(deps, { job, pieces, fence: fence.counter, history, writer, held });
+  await ender.end(job, { writer, history, ending, attempts: fence.counter });
+}
+
+interface AttemptState {
+  job: LlmJob;
+  pieces: readonly ContextPiece[];
+  fence: number;
+  history: readonly JobEvent[];
+  writer: AttemptWriter;
+  held: HeldJob;
+}
+
+async function attempt(deps: RunJobDeps, state: AttemptState): Promise<Ending> {
+  const { job, writer, held } = state;
+  const deadline = deadlineSignal(job.deadlineAt);
+  const signal = AbortSignal.any([deadline.signal, writer.lost, held.signal]);
   try {
-    await refuseTornAnswer(deps.jobLog, job.jobId, begun);
-    const path = deps.paths[job.decision.path];
-    if (!path) throw new TurnoutError('no_legacy_path');
-    const request = await loadRequest(deps.blobs, job.request);
-    const prompt = assemblePrompt(request, readyPieces(job, pieces), await deps.limits.of(job.model));
-    writer.write(...prompt.included.map((share): JobEvent => ({ type: 'context', ...share })));
-    return await streamAnswer({ path, job, body: prompt.body, writer, attempt: begun.fence.counter, log: deps.log });
+    signal.throwIfAborted();
+    return await answer(deps, state, signal);
   } catch (error) {
-    if (error instanceof AttemptOver) throw error;
-    return { status: 'failed', error: TurnoutError.from(error) };
+    return endingOf(signal.aborted ? signal.reason : error);
+  } finally {
+    deadline.clear();
   }
 }
 
-/** An answer of which a client may have seen a part cannot simply start again: the log only grows. */
-async function refuseTornAnswer(jobLog: JobLog, jobId: string, begun: Open): Promise<void> {
-  if (begun.fence.counter === 1) return;
-  const view = await jobLog.read(jobId, 0);
-  const visible = view?.entries.some(({ json }) => VISIBLE_TYPE.test(json));
-  if (visible) throw new TurnoutError('attempt_lost');
+function endingOf(reason: unknown): Ending {
+  if (reason instanceof AttemptOver) throw reason;
+  if (reason instanceof CancelRequested) return { status: 'cancelled', by: reason.by };
+  return { status: 'failed', error: TurnoutError.from(reason) };
 }
 
-const VISIBLE_TYPE = /^\{"type":"(?:reasoning|text|refusal|tool_call|choice_end)"/;
+async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal): Promise<Ending> {
+  const { job, pieces, fence: attemptNumber, history, writer } = state;
+  if (attemptNumber > deps.maxAttempts) throw new TurnoutError('poison_job');
+  const path = deps.paths[job.decision.path];
+  if (!path) throw new TurnoutError('no_legacy_path');
+  const request = await loadRequest(deps.blobs, job.request, signal);
+  const prompt = assemblePrompt(request, readyPieces(job, pieces), await deps.limits.of(job.model));
+  const lost = lostCallUsage(history, prompt.body);
+  if (lost) writer.write(lost);
+  writer.write(...prompt.included.map((share): JobEvent => ({ type: 'context', ...share })));
+  const { limits, breakers, rules, log } = deps;
+  const { body } = prompt;
+  return answerJob({
+    job,
+    attempt: attemptNumber,
+    body,
+    path,
+    history,
+    writer,
+    signal,
+    rules,
+    limits,
+    breakers,
+    log,
+  });
+}
+
+async function readHistory(jobLog: JobLog, jobId: string): Promise<JobEvent[]> {
+  const view = await jobLog.read(jobId, 0);
+  // The last event is this attempt's own beginning.
+  return view?.entries.slice(0, -1).map(({ event }) => event) ?? [];
+}
+
+/** The longest that a timer can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function deadlineSignal(deadlineAt: number): { signal: AbortSignal; clear: () => void } {
+  const controller = new AbortController();
+  const expire = () => controller.abort(new TurnoutError('deadline_exceeded'));
+  const remaining = deadlineAt - Date.now();
+  if (remaining <= 0) expire();
+  const timer = setTimeout(expire, Math.min(MAX_TIMER_MS, Math.max(0, remaining)));
+  return { signal: controller.signal, clear: () => clearTimeout(timer) };
+}
 
 function readyPieces(job: LlmJob, pieces: readonly ContextPiece[]): ReadyPiece[] {
   return job.context.map((name) => {
@@ -92,8 +170,8 @@ function documentError({ code, message }: Extract<ContextPiece, { status: 'faile
   return new TurnoutError(known, known === 'context_failed' ? { cause: message } : { message });
 }
 
-async function loadRequest(blobs: BlobStore, ref: RequestRef): Promise<ChatRequest> {
+async function loadRequest(blobs: BlobStore, ref: RequestRef, signal: AbortSignal): Promise<ChatRequest> {
   if (ref.kind === 'inline') return ref.request;
-  const bytes = await blobs.get(ref);
+  const bytes = await blobs.get(ref, signal);
   return chatRequest.parse(JSON.parse(bytes.toString('utf8')));
 }

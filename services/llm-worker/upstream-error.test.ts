@@ -25,14 +25,20 @@ describe('a failed call becomes one of our errors', () => {
     ['no connection', new APIConnectionError({ message: 'x' }), 'upstream_unreachable'],
     ['a time-out', new APIConnectionTimeoutError(), 'deadline_exceeded'],
     ['our own abort', new APIUserAbortError(), 'cancelled'],
-    ['an error event inside the stream', new APIError(undefined, { message: 'x' }, 'x', undefined), 'upstream_cut'],
+    [
+      'an error event inside the stream',
+      new APIError(undefined, { message: 'x' }, 'x', undefined),
+      'upstream_cut',
+    ],
     ['a socket that broke in the middle', new TypeError('terminated'), 'upstream_cut'],
   ])('%s', (_what, error, code) => {
     expect(upstreamError(error)).toMatchObject({ code });
   });
 
   test('a context that is too long keeps its own code', () => {
-    expect(upstreamError(httpError(400, { code: 'context_length_exceeded' }))).toMatchObject({ code: 'context_length_exceeded' });
+    expect(upstreamError(httpError(400, { code: 'context_length_exceeded' }))).toMatchObject({
+      code: 'context_length_exceeded',
+    });
   });
 
   test("the provider's words never reach the client", () => {
@@ -47,6 +53,8 @@ describe('a failed call becomes one of our errors', () => {
     ['soon', undefined],
   ])('Retry-After %s is passed on, capped', (header, seconds) => {
     expect(upstreamError(httpError(429, {}, { 'retry-after': header })).retryAfterS).toBe(seconds);
-    expect(upstreamError(httpError(429, {}, { 'llm_provider-retry-after': header })).retryAfterS).toBe(seconds);
+    expect(upstreamError(httpError(429, {}, { 'llm_provider-retry-after': header })).retryAfterS).toBe(
+      seconds,
+    );
   });
 });

@@ -47,6 +47,7 @@ function event(offset: number, id = `e${offset}`): InboundMessage {
     attempts: 1,
     at: offset,
     ms: { total: 1 },
+    usage: [],
   };
   return message(offset, JSON.stringify(outcome));
 }

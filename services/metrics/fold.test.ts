@@ -13,16 +13,20 @@ const bare: Outcome = {
   attempts: 1,
   at: 1_000,
   ms: { total: 0.1, firstToken: 0.05 },
+  usage: [],
 };
 
 const completed: Outcome = {
   ...bare,
   decision: { path: 'litellm', reason: 'default', epoch: 0 },
-  usage: {
-    source: 'reported',
-    tokens: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
-    cost: 1.5e-7,
-  },
+  usage: [
+    {
+      id: 'job_1.1.1',
+      source: 'reported',
+      tokens: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+      cost: 1.5e-7,
+    },
+  ],
 };
 
 describe('an outcome adds', () => {
@@ -56,10 +60,11 @@ describe('an outcome adds', () => {
 
   test('estimated usage apart from reported', () => {
     const estimated = {
+      id: 'job_1.2.1',
       source: 'estimated',
       tokens: { prompt_tokens: 7, completion_tokens: 1, total_tokens: 8 },
     } as const;
-    const delta = fold([completed, { ...completed, status: 'cancelled', usage: estimated }]);
+    const delta = fold([completed, { ...completed, status: 'cancelled', usage: [estimated] }]);
     expect(delta.get('tokens/litellm/reported/prompt')).toBe(10);
     expect(delta.get('tokens/litellm/estimated/prompt')).toBe(7);
     expect(delta.get('jobs/litellm/cancelled')).toBe(1);

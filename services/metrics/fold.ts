@@ -32,11 +32,10 @@ function addDuration(delta: Delta, histogram: string, ms: number): void {
 }
 
 function addUsage(delta: Delta, path: PathLabel, { usage, status }: Outcome): void {
-  if (!usage) {
-    if (status === 'completed') add(delta, field.withoutUsage(path), 1);
-    return;
+  if (usage.length === 0 && status === 'completed') add(delta, field.withoutUsage(path), 1);
+  for (const { source, tokens, cost } of usage) {
+    add(delta, field.tokens(path, source, 'prompt'), tokens.prompt_tokens);
+    add(delta, field.tokens(path, source, 'completion'), tokens.completion_tokens);
+    add(delta, field.cost(path, source), Math.round((cost ?? 0) * PICODOLLARS));
   }
-  add(delta, field.tokens(path, usage.source, 'prompt'), usage.tokens.prompt_tokens);
-  add(delta, field.tokens(path, usage.source, 'completion'), usage.tokens.completion_tokens);
-  add(delta, field.cost(path, usage.source), Math.round((usage.cost ?? 0) * PICODOLLARS));
 }

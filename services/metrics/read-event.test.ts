@@ -12,6 +12,7 @@ const good: Outcome = {
   attempts: 1,
   at: 1_000,
   ms: { total: 12 },
+  usage: [],
 };
 
 test('an outcome is read', () =>
@@ -31,13 +32,16 @@ test.each([
     'a figure beyond reason',
     JSON.stringify({
       ...good,
-      usage: {
-        source: 'reported',
-        tokens: { prompt_tokens: 1, completion_tokens: 2e9, total_tokens: 1 },
-        cost: 2_000,
-      },
+      usage: [
+        {
+          id: 'call',
+          source: 'reported',
+          tokens: { prompt_tokens: 1, completion_tokens: 2e9, total_tokens: 1 },
+          cost: 2_000,
+        },
+      ],
     }),
-    'usage.tokens.completion_tokens: 2000000000 is over 1000000000; usage.cost: 2000 is over 1000',
+    'usage.0.tokens.completion_tokens: 2000000000 is over 1000000000; usage.0.cost: 2000 is over 1000',
   ],
 ])('%s is a reason', (_name, value, reason) => {
   expect(readEvent({ value })).toEqual({ reason: expect.stringContaining(reason) as unknown });

@@ -30,14 +30,18 @@ function describe({ path, message }: { path: PropertyKey[]; message: string }): 
   return `${path.join('.') || 'the message'}: ${message}`;
 }
 
+type Figure = [name: string, figure: number, limit: number];
+
 function beyondLimits({ ms, attempts, usage }: Outcome): string[] {
-  const figures: [name: string, figure: number, limit: number][] = [
+  const figures: Figure[] = [
     ['ms.total', ms.total, LIMITS.ms],
     ['ms.firstToken', ms.firstToken ?? 0, LIMITS.ms],
     ['attempts', attempts, LIMITS.attempts],
-    ['usage.tokens.prompt_tokens', usage?.tokens.prompt_tokens ?? 0, LIMITS.tokens],
-    ['usage.tokens.completion_tokens', usage?.tokens.completion_tokens ?? 0, LIMITS.tokens],
-    ['usage.cost', usage?.cost ?? 0, LIMITS.dollars],
+    ...usage.flatMap(({ tokens, cost }, call): Figure[] => [
+      [`usage.${call}.tokens.prompt_tokens`, tokens.prompt_tokens, LIMITS.tokens],
+      [`usage.${call}.tokens.completion_tokens`, tokens.completion_tokens, LIMITS.tokens],
+      [`usage.${call}.cost`, cost ?? 0, LIMITS.dollars],
+    ]),
   ];
   return figures.flatMap(([name, figure, limit]) =>
     figure > limit ? [`${name}: ${figure} is over ${limit}`] : [],

@@ -17,16 +17,18 @@ function outcome(i: number, more: Partial<Outcome>): Outcome {
     attempts: 1,
     at: 1_000 * i,
     ms: { total: i, firstToken: i / 2 },
+    usage: [],
     ...more,
   };
 }
 
 const usage = {
+  id: 'call',
   source: 'reported',
   tokens: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 },
   cost: 0.25,
 } as const;
-const hundred = Array.from({ length: 100 }, (_, i) => outcome(i + 1, { usage }));
+const hundred = Array.from({ length: 100 }, (_, i) => outcome(i + 1, { usage: [usage] }));
 const failed = outcome(200, {
   status: 'failed',
   error: 'upstream_failed',

@@ -1,13 +1,13 @@
 import { decide } from '../../shared/flags/decide.ts';
+import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
-import { createOutbox } from '../../shared/joblog/outbox.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { createFlowDispatch } from '../../shared/queues/dispatch.ts';
-import { connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { routeBatch } from './route-batch.ts';
@@ -19,7 +19,7 @@ export function build({ config, log }: ServiceDeps): Service {
   const topics = topicNames(config.TOPIC_PREFIX);
   const keys = jobKeys(config.REDIS_PREFIX);
   const redis = connectRedisPatiently(config.REDIS_URL, 'router', log);
-  releasers.defer('redis', () => redis.quit());
+  releasers.defer('redis', () => closeRedis(redis));
   const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
   const watermarks = createWatermarks(redis, keys.watermarks(topics.jobs));
   const dispatch = createFlowDispatch(redis, config.REDIS_PREFIX);
@@ -30,9 +30,16 @@ export function build({ config, log }: ServiceDeps): Service {
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
-    const outbox = createOutbox({ redis, keys, producer, topic: topics.events, source: 'router', logger: log });
-    releasers.defer('outbox', () => outbox.close());
-    outbox.start();
+    const caretaker = startCaretaker({
+      redis,
+      keys,
+      jobLog,
+      producer,
+      topic: topics.events,
+      source: 'router',
+      log,
+    });
+    releasers.defer('caretaker', () => caretaker.close());
 
     const routing = {
       jobLog,
@@ -51,10 +58,20 @@ export function build({ config, log }: ServiceDeps): Service {
         const [first, last] = [batch.messages.at(0), batch.messages.at(-1)];
         if (!first || !last) return;
         await routeBatch(routing, batch);
-        await watermarks.advance(batch.partition, first.offset, last.offset + 1n);
+        // Not awaited: a watermark that lags only means that more is looked at again after a restart.
+        watermarks.advance(batch.partition, first.offset, last.offset + 1n).catch((error: unknown) => {
+          log.warn(
+            { err: error, partition: batch.partition },
+            'Watermark not moved; the next batch will move it',
+          );
+        });
       },
     });
-    const probes = createProbes('router', { kafka: () => consumer.joined(), redis: () => redis.status === 'ready' });
+    const probes = createProbes('router', {
+      draining: () => !releasers.closing(),
+      kafka: () => consumer.joined(),
+      redis: () => redis.status === 'ready',
+    });
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());
     const address = await server.listen(config.HOST, config.PORT);

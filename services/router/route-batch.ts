@@ -3,9 +3,8 @@ import { type ContextJob, type LlmJob } from '../../shared/contracts/flow.ts';
 import { type Decision } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/contracts/ids.ts';
 import { type JobMessage, jobMessage } from '../../shared/contracts/job-message.ts';
-import { type Outcome } from '../../shared/contracts/outcome.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { failedEvent } from '../../shared/joblog/ending.ts';
+import { endUnfenced } from '../../shared/joblog/ending.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { type DeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
@@ -84,24 +83,7 @@ async function bury(
   );
   const id = jobId.safeParse(message.headers['ce_id']);
   if (!id.success) return;
-  const at = Date.now();
-  const event = failedEvent(new TurnoutError('unreadable_message'), at);
-  await jobLog.finish(id.data, 'unfenced', [event], unreadableOutcome(id.data, message, at));
-}
-
-function unreadableOutcome(id: string, message: InboundMessage, at: number): Outcome {
-  return {
-    version: 1,
-    id: `${id}.end`,
-    jobId: id,
-    userHash: 'unknown',
-    model: 'unknown',
-    status: 'failed',
-    error: 'unreadable_message',
-    attempts: 0,
-    at,
-    ms: { total: Math.max(0, at - message.timestamp) },
-  };
+  await endUnfenced(jobLog, id.data, { status: 'failed', error: new TurnoutError('unreadable_message') });
 }
 
 /** Less than this and nothing of a long document could be chosen: a passage has up to 300 tokens. */

@@ -46,7 +46,28 @@ export const configSchema = z.object({
   LOG_RETENTION_MS: milliseconds.default(3_600_000),
   LLM_CONCURRENCY: countUpTo(10_000).default(256),
   CONTEXT_CONCURRENCY: countUpTo(10_000).default(32),
+  /** Model -> models to fall back to, in order: `{"gpt-5":["gpt-5-mini"]}`. */
+  MODEL_FALLBACKS: z
+    .string()
+    .default('{}')
+    .transform((text, context) => parseJson(text, context))
+    .pipe(z.record(z.string(), z.array(z.string()))),
+  MAX_CALLS_PER_MODEL: countUpTo(20).default(3),
+  /** A job that was begun more often than this makes its workers fail, and is given up. */
+  MAX_ATTEMPTS: countUpTo(100).default(6),
+  FIRST_TOKEN_TIMEOUT_MS: milliseconds.default(120_000),
+  TOKEN_TIMEOUT_MS: milliseconds.default(30_000),
+  ON_LOST_ATTEMPT: z.enum(['continue', 'fail']).default('continue'),
   CONTEXT_TOKENS: count.default(6_000),
 });
+
+function parseJson(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be JSON' });
+    return z.NEVER;
+  }
+}
 
 export type Config = Readonly<z.infer<typeof configSchema>>;

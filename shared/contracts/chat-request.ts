@@ -91,7 +91,5 @@ export type FilePart = z.infer<typeof filePart>;
 export function textOf(content: ChatMessage['content']): string {
   if (typeof content === 'string') return content;
   if (!content) return '';
-  return content
-    .flatMap((part) => (part.type === 'text' ? [(part as z.infer<typeof textPart>).text] : []))
-    .join('\n');
+  return content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
 }

@@ -78,7 +78,7 @@ const ended = {
   attempts: 2,
   at: 5,
   ms: { total: 12.5, firstToken: 3 },
-  usage: { source: 'estimated', tokens, cost: 0.001 },
+  usage: [{ id: 'call', source: 'estimated', tokens, cost: 0.001 }],
 };
 
 describe('what was sent is what is read', () => {
@@ -126,7 +126,7 @@ describe('the events of a log', () => {
     { type: 'routed', at, ...decision },
     { type: 'context', source: 'a.md', passages: 1, leftOut: 0, ms: 1 },
     { type: 'attempt', at, attempt: 1, path: 'legacy' },
-    { type: 'usage', attempt: 1, source: 'reported', usage: tokens },
+    { type: 'usage', attempt: 1, call: 1, source: 'reported', usage: tokens },
   ];
   const all = [...visible, ...terminal, ...others];
 

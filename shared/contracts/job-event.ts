@@ -5,10 +5,11 @@ import { decision, path } from './decision.ts';
 /**
  * The events of a job's log, version 1. Everything that a client sees is a projection of them.
  *
- * accepted routed context* (attempt (reasoning | text | refusal | tool_call | choice_end)* usage?)* terminal
+ * accepted routed (attempt context* (retry? (reasoning | text | refusal | tool_call | choice_end)* usage?)*)* terminal
  *
- * where terminal is exactly one of completed, failed, cancelled. `at` is in milliseconds since the epoch; `choice` is
- * OpenAI's choice index.
+ * where terminal is exactly one of completed, failed, cancelled. An `attempt` is a worker that took the fence; each of its
+ * calls of the model but the job's very first begins with a `retry`. `at` is in milliseconds since the epoch; the job's
+ * first visible event carries it. `choice` is OpenAI's choice index.
  */
 const at = z.int();
 const choice = z.int().min(0);
@@ -30,24 +31,45 @@ export const jobError = z.object({
 });
 export type JobError = z.infer<typeof jobError>;
 
+const firstAt = at.optional();
+
 const visible = [
-  z.object({ type: z.literal('reasoning'), choice, delta: z.string() }),
-  z.object({ type: z.literal('text'), choice, delta: z.string(), logprobs: z.unknown().optional() }),
-  z.object({ type: z.literal('refusal'), choice, delta: z.string() }),
+  z.object({ type: z.literal('reasoning'), at: firstAt, choice, delta: z.string() }),
+  z.object({
+    type: z.literal('text'),
+    at: firstAt,
+    choice,
+    delta: z.string(),
+    logprobs: z.unknown().optional(),
+  }),
+  z.object({ type: z.literal('refusal'), at: firstAt, choice, delta: z.string() }),
   z.object({
     type: z.literal('tool_call'),
+    at: firstAt,
     choice,
     index: z.int().min(0),
     id: z.string().optional(),
     name: z.string().optional(),
     arguments: z.string(),
   }),
-  z.object({ type: z.literal('choice_end'), choice, reason: z.string() }),
+  z.object({ type: z.literal('choice_end'), at: firstAt, choice, reason: z.string() }),
 ] as const;
+
+/**
+ * How a call takes up what a client may have seen: from the start (nothing seen), from a prefix of the assistant's own
+ * message, or asked to go on.
+ */
+export const continuationPlan = z.enum(['start', 'prefill', 'ask']);
+export type ContinuationPlan = z.infer<typeof continuationPlan>;
+
+export const cancelledBy = z.enum(['client', 'disconnect', 'operator']);
+export type CancelledBy = z.infer<typeof cancelledBy>;
 
 const usageEvent = z.object({
   type: z.literal('usage'),
   attempt: z.int().min(1),
+  /** Which of the attempt's calls, from 1. */
+  call: z.int().min(1),
   /** `reported` by the provider, or `estimated` by us for a call that was cut. */
   source: z.enum(['reported', 'estimated']),
   usage: tokenUsage,
@@ -58,7 +80,7 @@ const usageEvent = z.object({
 const terminal = [
   z.object({ type: z.literal('completed'), at }),
   z.object({ type: z.literal('failed'), at, error: jobError }),
-  z.object({ type: z.literal('cancelled'), at, by: z.enum(['client', 'disconnect', 'operator']) }),
+  z.object({ type: z.literal('cancelled'), at, by: cancelledBy }),
 ] as const;
 
 export const jobEvent = z.discriminatedUnion('type', [
@@ -72,6 +94,16 @@ export const jobEvent = z.discriminatedUnion('type', [
     ms: z.number().min(0),
   }),
   z.object({ type: z.literal('attempt'), at, attempt: z.int().min(1), path }),
+  z.object({
+    type: z.literal('retry'),
+    at,
+    attempt: z.int().min(1),
+    call: z.int().min(1),
+    model: z.string(),
+    plan: continuationPlan,
+    /** What ended the call before this one. */
+    after: z.enum(errorCodes),
+  }),
   ...visible,
   usageEvent,
   ...terminal,

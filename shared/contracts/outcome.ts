@@ -22,12 +22,15 @@ export const outcome = z.object({
   at: z.int(),
   /** Milliseconds. `firstToken` and `total` count from acceptance. */
   ms: z.object({ total: z.number().min(0), firstToken: z.number().min(0).optional() }),
-  usage: z
-    .object({
+  /** One record for each call of the model. */
+  usage: z.array(
+    z.object({
+      /** `<job id>.<attempt>.<call>`: the same record has the same id, however often it is told. */
+      id: z.string().min(1),
       source: z.enum(['reported', 'estimated']),
       tokens: tokenUsage,
       cost: z.number().min(0).optional(),
-    })
-    .optional(),
+    }),
+  ),
 });
 export type Outcome = z.infer<typeof outcome>;

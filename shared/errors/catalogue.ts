@@ -74,12 +74,14 @@ export const catalogue = {
   },
   upstream_failed: server(502, true, 'The model provider failed to answer.'),
   upstream_unreachable: server(502, true, 'The model provider could not be reached.'),
+  upstream_stalled: server(504, true, 'The model provider stopped answering.'),
   upstream_cut: server(502, true, 'The answer of the model provider broke off.'),
   no_legacy_path: server(503, false, 'No legacy path is configured.'),
 
   // Our own
   deadline_exceeded: server(504, true, 'The request was not answered before its deadline.'),
   attempt_lost: server(502, true, 'The answer was interrupted and could not be continued.'),
+  poison_job: server(500, false, 'The job made its workers fail and was given up.'),
   context_failed: server(502, true, 'A required document could not be prepared for the model.'),
   unreadable_message: server(500, false, 'The job could not be read.'),
   queue_unavailable: server(503, true, 'The job could not be queued. Nothing was started. Try again.'),

@@ -12,14 +12,18 @@ const outcome = { status: 'completed' } as Outcome;
 
 /** The append script's rules, in memory; `answer` may stand in for one reply. */
 function memoryLog(existing: number) {
-  const stored: JobEvent[] = Array.from({ length: existing }, () => ({ type: 'accepted', at: 0, model: 'm' }));
+  const stored: JobEvent[] = Array.from({ length: existing }, () => ({
+    type: 'accepted',
+    at: 0,
+    model: 'm',
+  }));
   const answers: (() => Appended)[] = [];
   const append = (expected: number, events: readonly JobEvent[]): Appended => {
     const answer = answers.shift();
     if (answer) return answer();
     if (stored.length < expected) return { kind: 'behind', lastSequence: stored.length };
     stored.push(...events.slice(stored.length - expected));
-    return { kind: 'appended', lastSequence: stored.length };
+    return { kind: 'appended', lastSequence: stored.length, cancel: undefined };
   };
   const log: Pick<JobLog, 'append' | 'finish'> = {
     append: async (_job, _fence, expected, events) => {
@@ -28,11 +32,18 @@ function memoryLog(existing: number) {
     },
     finish: async (_job, finisher, events): Promise<Finished> => {
       await Promise.resolve();
-      const result = append(finisher === 'unfenced' ? stored.length : finisher.expected, events);
-      return result.kind === 'appended' ? { ...result, kind: 'finished', outboxRow: 'row' } : result;
+      const result = append(finisher.expected, events);
+      if (result.kind !== 'appended') return result;
+      return { kind: 'finished', outboxRow: 'row', lastSequence: result.lastSequence };
     },
   };
-  const writer = createAttemptWriter({ log: log as JobLog, jobId, fence, lastSequence: existing });
+  const writer = createAttemptWriter({
+    log: log as JobLog,
+    jobId,
+    fence,
+    lastSequence: existing,
+    onCancel: () => undefined,
+  });
   return { stored, answers, writer };
 }
 
@@ -78,7 +89,10 @@ describe('an attempt writes', () => {
     const { writer, answers } = memoryLog(0);
     answers.push(() => ({ kind: 'fenced' }));
     writer.write(text('a'));
-    await expect(writer.finish([completed], outcome)).rejects.toMatchObject({ name: 'AttemptOver', why: 'fenced' });
+    await expect(writer.finish([completed], outcome)).rejects.toMatchObject({
+      name: 'AttemptOver',
+      why: 'fenced',
+    });
     expect(writer.lost.aborted).toBe(true);
   });
 

@@ -1,4 +1,4 @@
-import { type JobEvent } from '../contracts/job-event.ts';
+import { type CancelledBy, type JobEvent } from '../contracts/job-event.ts';
 import { type Outcome } from '../contracts/outcome.ts';
 import { mergeDeltas } from './merge-deltas.ts';
 import { type Appended, type Fence, type JobLog, type JobState } from './job-log.ts';
@@ -19,6 +19,8 @@ export interface AttemptWriter {
   write(...events: JobEvent[]): void;
   /** Waits for what was written, then ends the job. Resolves with the outbox row. Throws `AttemptOver`. */
   finish(terminal: readonly JobEvent[], outcome: Outcome): Promise<{ outboxRow: string }>;
+  /** All that this attempt has written, in order. */
+  events(): readonly JobEvent[];
   /** Fires when an append was refused; `reason` is the `AttemptOver` or the error. */
   readonly lost: AbortSignal;
 }
@@ -29,6 +31,8 @@ interface AttemptWriterOptions {
   fence: Fence;
   /** Sequence of the log's last event when the attempt began. */
   lastSequence: number;
+  /** An append saw that somebody wants the job to end. Called each time that it does. */
+  onCancel: (by: CancelledBy) => void;
 }
 
 /**
@@ -37,7 +41,13 @@ interface AttemptWriterOptions {
  * The writer keeps every event of its attempt until the job ends: when Redis comes back without the log's end, the
  * append script says so (`behind`), and the writer sends that tail again.
  */
-export function createAttemptWriter({ log, jobId, fence, lastSequence }: AttemptWriterOptions): AttemptWriter {
+export function createAttemptWriter({
+  log,
+  jobId,
+  fence,
+  lastSequence,
+  onCancel,
+}: AttemptWriterOptions): AttemptWriter {
   const base = lastSequence;
   const events: JobEvent[] = [];
   const lost = new AbortController();
@@ -66,9 +76,11 @@ export function createAttemptWriter({ log, jobId, fence, lastSequence }: Attempt
   }
 
   function apply(result: Appended): void {
-    if (result.kind === 'appended') appended = result.lastSequence - base;
-    else if (result.kind === 'behind') rewindTo(result.lastSequence);
-    else throw new AttemptOver(result.kind === 'fenced' ? 'fenced' : result.state);
+    if (result.kind === 'appended') {
+      appended = result.lastSequence - base;
+      if (result.cancel) onCancel(result.cancel);
+    } else if (result.kind === 'behind') rewindTo(result.lastSequence);
+    else throw new AttemptOver(result.kind === 'over' ? result.state : 'fenced');
   }
 
   function rewindTo(sequence: number): void {
@@ -85,6 +97,7 @@ export function createAttemptWriter({ log, jobId, fence, lastSequence }: Attempt
   }
 
   return {
+    events: () => events,
     lost: lost.signal,
     write: (...more) => {
       for (const event of more) enqueue(event);
@@ -97,8 +110,8 @@ export function createAttemptWriter({ log, jobId, fence, lastSequence }: Attempt
         const rest = [...events.slice(appended), ...terminal];
         const result = await log.finish(jobId, { fence, expected: base + appended }, rest, outcome);
         if (result.kind === 'finished') return { outboxRow: result.outboxRow };
-        if (result.kind !== 'behind') throw new AttemptOver(result.kind === 'fenced' ? 'fenced' : result.state);
-        rewindTo(result.lastSequence);
+        if (result.kind === 'behind') rewindTo(result.lastSequence);
+        else throw new AttemptOver(result.kind === 'over' ? result.state : 'fenced');
       }
     },
   };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type JobEvent } from '../contracts/job-event.ts';
+import { type CancelledBy, cancelledBy, type JobEvent, jobEvent } from '../contracts/job-event.ts';
 import { type Outcome } from '../contracts/outcome.ts';
 import { type Path } from '../contracts/decision.ts';
 import { type JobKeys } from '../redis/keys.ts';
@@ -12,9 +12,18 @@ import { defineScript } from '../redis/script.ts';
  *   admitting -> refused | queued -> running -> completed | failed | cancelled
  *
  * The ingress admits (and refuses when Kafka did not acknowledge), the router routes, an attempt begins and appends under
- * its fence, and whoever is first finishes.
+ * its fence, and whoever is first finishes. A request to cancel is a flag beside the state: the holder of the fence sees
+ * it, and he or the canceller finishes.
  */
-export const jobState = z.enum(['admitting', 'refused', 'queued', 'running', 'completed', 'failed', 'cancelled']);
+export const jobState = z.enum([
+  'admitting',
+  'refused',
+  'queued',
+  'running',
+  'completed',
+  'failed',
+  'cancelled',
+]);
 export type JobState = z.infer<typeof jobState>;
 
 /** An attempt's right to append: a counter and a random nonce, since a counter alone can come again after a lost tail. */
@@ -27,46 +36,78 @@ export type Admission =
   | { kind: 'new' }
   | { kind: 'exists'; state: JobState; owner: string; bodyHash: string; lastSequence: number };
 
+export interface NewJob {
+  jobId: string;
+  owner: string;
+  userHash: string;
+  model: string;
+  bodyHash: string;
+  /** Milliseconds since the epoch. */
+  deadlineAt: number;
+  /** The channel of the process that will follow the log. */
+  reader: string;
+  /** How long a foreground job outlives its last reader, in milliseconds; undefined: a background job, which does not care. */
+  patienceMs: number | undefined;
+}
+
 export type Begun =
-  | { kind: 'begun'; fence: Fence; lastSequence: number; createdAt: number }
+  | { kind: 'begun'; fence: Fence; lastSequence: number; cancel: CancelledBy | undefined }
   | { kind: 'over'; state: JobState | 'missing' };
 
 export type Appended =
-  | { kind: 'appended'; lastSequence: number }
+  | { kind: 'appended'; lastSequence: number; cancel: CancelledBy | undefined }
   /** The log ends before what the holder believes to be there. */
   | { kind: 'behind'; lastSequence: number }
   | { kind: 'fenced' }
   | { kind: 'over'; state: JobState | 'missing' };
 
-export type Finished = { kind: 'finished'; outboxRow: string; lastSequence: number } | Exclude<Appended, { kind: 'appended' }>;
+export type Finished =
+  | { kind: 'finished'; outboxRow: string; lastSequence: number }
+  /** The log has grown since one without a fence read it. */
+  | { kind: 'moved' }
+  | Exclude<Appended, { kind: 'appended' }>;
 
 export interface JobView {
   state: JobState;
   owner: string;
   lastSequence: number;
+  /** Milliseconds since the epoch. */
   deadlineAt: number;
-  entries: StoredEvent[];
+  createdAt: number;
+  userHash: string;
+  model: string;
+  entries: SequencedEvent[];
 }
 
-/** An event as JSON text, with its sequence. */
-export interface StoredEvent {
+export interface SequencedEvent {
   sequence: number;
-  json: string;
+  event: JobEvent;
 }
 
-/** Who ends a job: the holder of its fence, or one who holds none (a canceller, a sweep, the router). */
-export type Finisher = { fence: Fence; expected: number } | 'unfenced';
+/**
+ * Who ends a job: the holder of its fence, or one who holds none (a canceller, a sweep, the router). `expected`: the
+ * sequence of the last event that he knows of.
+ */
+export interface Finisher {
+  fence: Fence | undefined;
+  expected: number;
+}
 
 export interface JobLog {
-  admit(job: { jobId: string; owner: string; bodyHash: string; deadlineAt: number; reader: string }): Promise<Admission>;
+  admit(job: NewJob): Promise<Admission>;
   /** The state that holds after the settlement, or `missing`. */
   refuse(jobId: string): Promise<JobState | 'missing'>;
   /** `routed` for the first delivery, `again` for a later one of an open job, else the state that it ended in. */
   route(jobId: string, events: readonly JobEvent[]): Promise<'routed' | 'again' | 'missing' | JobState>;
-  begin(jobId: string, nonce: string, path: Path): Promise<Begun>;
+  /** `holder`: the channel by which the process that begins hears of a cancellation. */
+  begin(jobId: string, nonce: string, path: Path, holder: string): Promise<Begun>;
   append(jobId: string, fence: Fence, expected: number, events: readonly JobEvent[]): Promise<Appended>;
   finish(jobId: string, finisher: Finisher, events: readonly JobEvent[], outcome: Outcome): Promise<Finished>;
   read(jobId: string, after: number, reader?: string): Promise<JobView | undefined>;
+  /** Asks for the job's end. The state that holds now, or `missing`. */
+  cancel(jobId: string, by: CancelledBy): Promise<JobState | 'missing'>;
+  /** A process has no reader of the job any more. `cancelling`: it was the last one, and the job has to end now. */
+  leave(jobId: string, reader: string): Promise<'cancelling' | 'left'>;
 }
 
 export interface JobLogOptions {
@@ -85,34 +126,48 @@ const admitReply = z.union([
   z.tuple([z.literal('exists'), jobState, z.string(), z.string(), z.int()]),
 ]);
 const routeReply = z.union([z.enum(['routed', 'again']), stateOrMissing]);
-const beginReply = z.union([z.tuple([z.literal('begun'), z.int(), z.int(), z.int()]), z.tuple([stateOrMissing])]);
+const cancelFlag = z.union([cancelledBy, z.literal('').transform(() => undefined)]);
+const beginReply = z.union([
+  z.tuple([z.literal('begun'), z.int(), z.int(), cancelFlag]),
+  z.tuple([stateOrMissing]),
+]);
 const refusals = z.union([
   z.tuple([z.literal('behind'), z.int()]),
   z.tuple([z.literal('fenced')]),
   z.tuple([stateOrMissing]),
 ]);
-const appendReply = z.union([z.tuple([z.literal('appended'), z.int()]), refusals]);
-const finishReply = z.union([z.tuple([z.literal('finished'), z.string(), z.int()]), refusals]);
+const appendReply = z.union([z.tuple([z.literal('appended'), z.int(), cancelFlag]), refusals]);
+const finishReply = z.union([
+  z.tuple([z.literal('finished'), z.string(), z.int()]),
+  z.tuple([z.literal('moved')]),
+  refusals,
+]);
 const entry = z.tuple([z.string(), z.tuple([z.literal('e'), z.string()])]);
-const readReply = z.tuple([z.union([jobState, z.literal('')]), z.string(), z.int(), z.int(), z.array(entry)]);
+const leaveReply = z.enum(['cancelling', 'left']);
+const readReply = z.union([
+  z.tuple([jobState, z.string(), z.int(), z.int(), z.int(), z.string(), z.string(), z.array(entry)]),
+  z.tuple([]),
+]);
 
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 const PRELUDE = [script('prelude')];
 
 export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLog {
-  const admit = defineScript(redis, script('admit'));
+  const admit = defineScript(redis, script('admit'), PRELUDE);
   const refuse = defineScript(redis, script('refuse'));
   const route = defineScript(redis, script('route'), PRELUDE);
   const begin = defineScript(redis, script('begin'), PRELUDE);
   const append = defineScript(redis, script('append'), PRELUDE);
   const finish = defineScript(redis, script('finish'), PRELUDE);
   const read = defineScript(redis, script('read'), PRELUDE);
+  const cancel = defineScript(redis, script('cancel'), PRELUDE);
+  const leave = defineScript(redis, script('leave'), PRELUDE);
   const log = (jobId: string) => [keys.record(jobId), keys.log(jobId)];
 
   return {
-    async admit({ jobId, owner, bodyHash, deadlineAt, reader }) {
-      const args = [jobId, owner, bodyHash, deadlineAt, Date.now(), reader, OPEN_LIFETIME_MS];
-      const reply = admitReply.parse(await admit([keys.record(jobId), keys.open(jobId)], args));
+    async admit(job) {
+      const keysOf = [keys.record(job.jobId), keys.open(job.jobId)];
+      const reply = admitReply.parse(await admit(keysOf, admitArguments(job)));
       if (reply[0] === 'new') return { kind: 'new' };
       return { kind: 'exists', state: reply[1], owner: reply[2], bodyHash: reply[3], lastSequence: reply[4] };
     },
@@ -125,41 +180,75 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
       return routeReply.parse(await route(log(jobId), [jobId, OPEN_LIFETIME_MS, ...toJson(events)]));
     },
 
-    async begin(jobId, nonce, path) {
-      const reply = beginReply.parse(await begin(log(jobId), [jobId, nonce, Date.now(), path]));
+    async begin(jobId, nonce, path, holder) {
+      const reply = beginReply.parse(await begin(log(jobId), [jobId, nonce, Date.now(), path, holder]));
       if (reply[0] !== 'begun') return { kind: 'over', state: reply[0] };
-      return { kind: 'begun', fence: { counter: reply[1], nonce }, lastSequence: reply[2], createdAt: reply[3] };
+      return { kind: 'begun', fence: { counter: reply[1], nonce }, lastSequence: reply[2], cancel: reply[3] };
     },
 
     async append(jobId, fence, expected, events) {
       const args = [jobId, fence.counter, fence.nonce, expected, ...toJson(events)];
       const reply = appendReply.parse(await append(log(jobId), args));
-      return reply[0] === 'appended' ? { kind: 'appended', lastSequence: reply[1] } : refusal(reply);
+      if (reply[0] !== 'appended') return refusal(reply);
+      return { kind: 'appended', lastSequence: reply[1], cancel: reply[2] };
     },
 
     async finish(jobId, finisher, events, outcome) {
-      const { fence, expected } = finisher === 'unfenced' ? { fence: undefined, expected: 0 } : finisher;
+      const { fence, expected } = finisher;
       const holder = [fence?.counter ?? '', fence?.nonce ?? '', expected];
-      const args = [jobId, ...holder, outcome.status, JSON.stringify(outcome), retentionMs, ...toJson(events)];
-      const reply = finishReply.parse(await finish([...log(jobId), keys.open(jobId), keys.outbox(jobId)], args));
+      const args = [
+        jobId,
+        ...holder,
+        outcome.status,
+        JSON.stringify(outcome),
+        retentionMs,
+        ...toJson(events),
+      ];
+      const reply = finishReply.parse(
+        await finish([...log(jobId), keys.open(jobId), keys.outbox(jobId)], args),
+      );
       if (reply[0] === 'finished') return { kind: 'finished', outboxRow: reply[1], lastSequence: reply[2] };
-      return refusal(reply);
+      return reply[0] === 'moved' ? { kind: 'moved' } : refusal(reply);
     },
 
     async read(jobId, after, reader = '') {
-      const [state, owner, lastSequence, deadlineAt, entries] = readReply.parse(await read(log(jobId), [after, reader]));
-      if (state === '') return undefined;
-      return { state, owner, lastSequence, deadlineAt, entries: entries.map(toStored) };
+      const reply = readReply.parse(await read(log(jobId), [after, reader]));
+      if (reply.length === 0) return undefined;
+      const [state, owner, lastSequence, deadlineAt, createdAt, user, model, entries] = reply;
+      return {
+        state,
+        owner,
+        lastSequence,
+        deadlineAt,
+        createdAt,
+        userHash: user,
+        model,
+        entries: entries.map(toEvent),
+      };
+    },
+
+    async cancel(jobId, by) {
+      return stateOrMissing.parse(await cancel([keys.record(jobId)], [jobId, by]));
+    },
+
+    async leave(jobId, reader) {
+      return leaveReply.parse(await leave([keys.record(jobId)], [jobId, reader, Date.now()]));
     },
   };
+}
+
+function admitArguments(job: NewJob): (string | number)[] {
+  const { jobId, owner, bodyHash, deadlineAt, reader, userHash, model, patienceMs } = job;
+  const life = patienceMs === undefined ? ['0', 0] : ['1', patienceMs];
+  return [jobId, owner, bodyHash, deadlineAt, Date.now(), reader, OPEN_LIFETIME_MS, userHash, model, ...life];
 }
 
 function toJson(events: readonly JobEvent[]): string[] {
   return events.map((event) => JSON.stringify(event));
 }
 
-function toStored([id, [, json]]: z.infer<typeof entry>): StoredEvent {
-  return { sequence: Number.parseInt(id, 10), json };
+function toEvent([id, [, json]]: z.infer<typeof entry>): SequencedEvent {
+  return { sequence: Number.parseInt(id, 10), event: jobEvent.parse(JSON.parse(json)) };
 }
 
 function refusal(reply: z.infer<typeof refusals>): Exclude<Appended, { kind: 'appended' }> {

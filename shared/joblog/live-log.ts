@@ -2,7 +2,7 @@ import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { isTerminal, type JobEvent, jobEvent } from '../contracts/job-event.ts';
-import { type JobLog, type StoredEvent } from './job-log.ts';
+import { type JobLog, type SequencedEvent } from './job-log.ts';
 
 /**
  * Follows the logs of many jobs over one subscription per process.
@@ -19,6 +19,7 @@ export interface LiveLog {
   /**
    * The job's events after the given sequence, in order, each once, in the groups in which they arrive; ends after the
    * terminal event. What is there already is read first; reading makes this process one that appends are published to.
+   * A follower that goes before the end leaves the job; `onAbandoned` hears of a job that must end since nobody reads it.
    * Throws `log_rewound` when the log lost events that were handed out, and the signal's reason when it fires.
    */
   follow(jobId: string, options: FollowOptions): AsyncGenerator<SequencedEvent[], void, undefined>;
@@ -30,23 +31,20 @@ export interface FollowOptions {
   signal: AbortSignal;
 }
 
-export interface SequencedEvent {
-  sequence: number;
-  event: JobEvent;
-}
-
 interface LiveLogOptions {
   log: JobLog;
   /** A connection of its own: it is put into subscriber mode. */
   subscriber: Redis;
   channel: string;
   logger: Logger;
+  onAbandoned: (jobId: string) => void;
 }
 
 /** A follower that heard nothing for this long asks the stream. */
 const SILENCE_MS = 3_000;
 
-export async function createLiveLog({ log, subscriber, channel, logger }: LiveLogOptions): Promise<LiveLog> {
+export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
+  const { log, subscriber, channel, logger } = options;
   const followers = new Map<string, Set<Follower>>();
   const everyFollower = () => [...followers.values()].flatMap((group) => [...group]);
 
@@ -66,19 +64,22 @@ export async function createLiveLog({ log, subscriber, channel, logger }: LiveLo
     try {
       const events = parseEvents(message.slice(jobId.length + first.length + 2));
       const firstSequence = Number(first);
-      for (const follower of group) follower.push(events.map((event, i) => ({ sequence: firstSequence + i, event })));
+      for (const follower of group)
+        follower.push(events.map((event, i) => ({ sequence: firstSequence + i, event })));
     } catch (error) {
       logger.error({ err: error, jobId }, 'A published event could not be read');
       for (const follower of group) follower.suspect();
     }
   }
 
-  function register(jobId: string, follower: Follower): () => void {
+  function register(jobId: string, follower: Follower): () => boolean {
     const group = followers.get(jobId) ?? new Set();
     followers.set(jobId, group.add(follower));
     return () => {
       group.delete(follower);
-      if (group.size === 0) followers.delete(jobId);
+      if (group.size > 0) return false;
+      followers.delete(jobId);
+      return true;
     };
   }
 
@@ -88,6 +89,7 @@ export async function createLiveLog({ log, subscriber, channel, logger }: LiveLo
     const onAbort = () => follower.wake();
     signal.addEventListener('abort', onAbort);
     let last = after;
+    let ended = false;
     try {
       for (;;) {
         signal.throwIfAborted();
@@ -97,14 +99,25 @@ export async function createLiveLog({ log, subscriber, channel, logger }: LiveLo
           continue;
         }
         last += group.length;
+        ended = group.some(({ event }) => isTerminal(event));
         yield group;
-        const final = group.at(-1);
-        if (final && isTerminal(final.event)) return;
+        if (ended) return;
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
-      unregister();
+      const wasLast = unregister();
+      if (wasLast && !ended) leave(jobId);
     }
+  }
+
+  function leave(jobId: string): void {
+    log.leave(jobId, channel).then(
+      (result) => {
+        if (result === 'cancelling') options.onAbandoned(jobId);
+      },
+      // The sweep sees a job whose readers are gone as well, only later.
+      (error: unknown) => logger.warn({ err: error, jobId }, 'A reader could not leave a job'),
+    );
   }
 
   /** What comes directly after `last`: from what was published, or from the stream where that is not certain. */
@@ -112,9 +125,10 @@ export async function createLiveLog({ log, subscriber, channel, logger }: LiveLo
     const published = follower.take(last);
     if (published.length > 0 || !follower.mustAsk()) return published;
     const view = await log.read(jobId, last, channel);
-    if (!view) throw new TurnoutError('not_found', { message: 'The job does not exist or its log has expired.' });
+    if (!view)
+      throw new TurnoutError('not_found', { message: 'The job does not exist or its log has expired.' });
     if (view.lastSequence < last) follower.rewound();
-    return view.entries.map(parseStored);
+    return view.entries;
   }
 
   return {
@@ -202,8 +216,4 @@ function createFollower(): Follower {
 
 function parseEvents(json: string): JobEvent[] {
   return (JSON.parse(json) as unknown[]).map((event) => jobEvent.parse(event));
-}
-
-function parseStored({ sequence, json }: StoredEvent): SequencedEvent {
-  return { sequence, event: jobEvent.parse(JSON.parse(json)) };
 }

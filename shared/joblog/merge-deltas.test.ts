@@ -3,7 +3,12 @@ import { type JobEvent } from '../contracts/job-event.ts';
 import { mergeDeltas } from './merge-deltas.ts';
 
 const text = (delta: string, choice = 0): JobEvent => ({ type: 'text', choice, delta });
-const call = (args: string, index = 0): JobEvent => ({ type: 'tool_call', choice: 0, index, arguments: args });
+const call = (args: string, index = 0): JobEvent => ({
+  type: 'tool_call',
+  choice: 0,
+  index,
+  arguments: args,
+});
 
 describe('mergeDeltas', () => {
   test.each<[string, JobEvent, JobEvent, JobEvent]>([
@@ -29,7 +34,11 @@ describe('mergeDeltas', () => {
     ['text and reasoning', text('a'), { type: 'reasoning', choice: 0, delta: 'b' }],
     ['text with log probabilities', { type: 'text', choice: 0, delta: 'a', logprobs: {} }, text('b')],
     ['two tool calls', call('a', 0), call('b', 1)],
-    ['the start of a tool call', call('a'), { type: 'tool_call', choice: 0, index: 0, id: 'x', arguments: '' }],
+    [
+      'the start of a tool call',
+      call('a'),
+      { type: 'tool_call', choice: 0, index: 0, id: 'x', arguments: '' },
+    ],
     ['an end', text('a'), { type: 'choice_end', choice: 0, reason: 'stop' }],
   ])('keeps apart %s', (_what, first, second) => {
     expect(mergeDeltas(first, second)).toBeUndefined();

@@ -7,7 +7,9 @@ import { type JobEvent } from '../contracts/job-event.ts';
 export function mergeDeltas(first: JobEvent, second: JobEvent): JobEvent | undefined {
   if (first.type === 'text' && second.type === 'text') {
     const plain = first.logprobs === undefined && second.logprobs === undefined;
-    return plain && first.choice === second.choice ? { ...first, delta: first.delta + second.delta } : undefined;
+    return plain && first.choice === second.choice
+      ? { ...first, delta: first.delta + second.delta }
+      : undefined;
   }
   if (first.type === 'reasoning' && second.type === 'reasoning') {
     return first.choice === second.choice ? { ...first, delta: first.delta + second.delta } : undefined;

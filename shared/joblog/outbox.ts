@@ -1,4 +1,4 @@
-import { outcome } from '../contracts/outcome.ts';
+import { type Outcome, outcome } from '../contracts/outcome.ts';
 import { OUTCOME_TYPE } from '../contracts/job-message.ts';
 import { toHeaders } from '../contracts/cloud-event.ts';
 import { type Producer } from '../kafka/port.ts';
@@ -14,7 +14,7 @@ import { type JobKeys } from '../redis/keys.ts';
  */
 export interface Outbox {
   /** Relays the row that this process has just written. Never rejects: the sweep comes after it. */
-  relay(jobId: string, row: string): Promise<void>;
+  relay(row: string, outcome: Outcome): Promise<void>;
   start(): void;
   close(): Promise<void>;
 }
@@ -36,8 +36,7 @@ export function createOutbox({ redis, keys, producer, topic, source, logger }: O
   let sweeping: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
 
-  async function publish(stream: string, row: string, fields: readonly string[]): Promise<void> {
-    const event = toOutcome(fields);
+  async function publish(stream: string, row: string, event: Outcome): Promise<void> {
     const headers = toHeaders({ id: event.id, type: OUTCOME_TYPE, source });
     await producer.send({ topic, key: event.jobId, value: JSON.stringify(event), headers });
     await redis.xdel(stream, row);
@@ -47,22 +46,22 @@ export function createOutbox({ redis, keys, producer, topic, source, logger }: O
     const until = `${Date.now() - ABANDONED_MS}`;
     for (const stream of keys.outboxes()) {
       const rows = await redis.xrange(stream, '-', until, 'COUNT', ROWS_AT_ONCE);
-      await Promise.all(rows.map(([row, fields]) => publish(stream, row, fields)));
+      await Promise.all(rows.map(([row, fields]) => publish(stream, row, readRow(fields))));
     }
   }
 
   async function sweepAndLog(): Promise<void> {
-    await sweep().catch((error: unknown) => logger.warn({ err: error }, 'Outbox sweep failed; it will run again'));
+    await sweep().catch((error: unknown) =>
+      logger.warn({ err: error }, 'Outbox sweep failed; it will run again'),
+    );
   }
 
   return {
-    relay: async (jobId, row) => {
-      const stream = keys.outbox(jobId);
+    relay: async (row, event) => {
       try {
-        const [found] = await redis.xrange(stream, row, row);
-        if (found) await publish(stream, row, found[1]);
+        await publish(keys.outbox(event.jobId), row, event);
       } catch (error) {
-        logger.warn({ err: error, jobId }, 'Outcome not published yet; the sweep will');
+        logger.warn({ err: error, jobId: event.jobId }, 'Outcome not published yet; the sweep will');
       }
     },
     start: () => {
@@ -77,7 +76,6 @@ export function createOutbox({ redis, keys, producer, topic, source, logger }: O
   };
 }
 
-function toOutcome(fields: readonly string[]) {
-  const row = Object.fromEntries(fields.flatMap((field, i) => (i % 2 === 0 ? [[field, fields[i + 1]]] : [])));
-  return outcome.parse({ ...(JSON.parse(row['outcome'] ?? '{}') as object), attempts: Number(row['attempts']) });
+function readRow([, json = '']: readonly string[]): Outcome {
+  return outcome.parse(JSON.parse(json));
 }

@@ -15,6 +15,12 @@ export interface JobKeys {
   outbox(jobId: string): string;
   /** The outbox streams of all buckets. */
   outboxes(): string[];
+  /** The sets of open jobs of all buckets. */
+  openSets(): string[];
+  /** String with an expiry: one process sweeps at a time. */
+  sweepLease(): string;
+  /** String with an expiry: the process behind this channel lives. */
+  readerLease(channel: string): string;
   /** Hash: partition -> the router's watermark. */
   watermarks(topic: string): string;
   /** Channel of the processes' live events: one per process. */
@@ -23,12 +29,17 @@ export interface JobKeys {
 
 export function jobKeys(prefix: string): JobKeys {
   const inBucket = (jobId: string, kind: string) => `${prefix}:{${tag(bucketOf(jobId))}}:${kind}`;
+  const everyBucket = (kind: string) =>
+    Array.from({ length: BUCKETS }, (_, bucket) => `${prefix}:{${tag(bucket)}}:${kind}`);
   return {
     record: (jobId) => `${inBucket(jobId, 'job')}:${jobId}`,
     log: (jobId) => `${inBucket(jobId, 'log')}:${jobId}`,
     open: (jobId) => inBucket(jobId, 'open'),
     outbox: (jobId) => inBucket(jobId, 'outbox'),
-    outboxes: () => Array.from({ length: BUCKETS }, (_, bucket) => `${prefix}:{${tag(bucket)}}:outbox`),
+    outboxes: () => everyBucket('outbox'),
+    openSets: () => everyBucket('open'),
+    sweepLease: () => `${prefix}:sweep`,
+    readerLease: (channel) => `${channel}:alive`,
     watermarks: (topic) => `${prefix}:watermarks:${topic}`,
     channel: (instance) => `${prefix}:live:${instance}`,
   };

@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { z } from 'zod';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
+
+jest.setTimeout(30_000);
 
 /** What the SDKs hide: the wire. */
 let services: RunningServices | undefined;

@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type OpenAI from 'openai';
 import { APIError } from 'openai';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { failureOf, openaiClient, textFile } from './support.ts';
+
+jest.setTimeout(30_000);
 
 const FACT = 'The night train to Ostheim leaves from platform 11.';
 const QUESTION = 'From which platform does the night train to Ostheim leave?';

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type OpenAI from 'openai';
 import {
   APIError,
@@ -12,6 +12,8 @@ import {
 import { type ChatCompletionChunk } from 'openai/resources/chat/completions';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { failureOf, openaiClient, textFile, textOf, upstreamCalls } from './support.ts';
+
+jest.setTimeout(30_000);
 
 const MODEL = 'turnout-sim';
 const say = (content: string) => ({ model: MODEL, messages: [{ role: 'user' as const, content }] });

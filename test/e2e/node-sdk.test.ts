@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type OpenAI from 'openai';
 import { type ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { choicesOf, collect, openaiClient, reasoningOf, textOf } from './support.ts';
+
+jest.setTimeout(30_000);
 
 const MODEL = 'turnout-sim';
 const FACTS = 'The night train to Ostheim leaves from platform 11. The bistro car serves soup until ten.';

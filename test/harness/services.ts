@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { isHealthy } from '../../stack/health.ts';
 import type { Layout } from '../../stack/layout.ts';
-import { findPidRecord, liveProcess } from '../../stack/pid-record.ts';
+import { findPidRecord } from '../../stack/pid-record.ts';
 import { freePort } from '../../stack/ports.ts';
 import { ensureRunning, type ProcessSpec } from '../../stack/process.ts';
 import { mergedLogOf, prepareService, type ServiceName, serviceNames } from '../../stack/services.ts';
 import { stopAll } from '../../stack/shutdown.ts';
-import { until } from '../../stack/until.ts';
 import { testEnv } from './env.ts';
+import { killRecorded } from './kill.ts';
 import { layoutOfServices } from './state.ts';
 
 export interface ServicesOptions {
@@ -83,10 +83,7 @@ class Fleet implements RunningServices {
   }
 
   async kill(instance: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const record = this.#record(instance);
-    process.kill(record.pid, signal);
-    const gone = await until(() => liveProcess(record) === undefined, { timeoutMs: 30_000, everyMs: 10 });
-    if (!gone) throw new Error(`${instance} is still there 30 s after ${signal}`);
+    await killRecorded(this.#layout.run, instance, signal);
   }
 
   async start(

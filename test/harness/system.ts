@@ -8,6 +8,7 @@ import {
 } from '../../stack/infrastructure.ts';
 import { freePort } from '../../stack/ports.ts';
 import { loadSecrets, writeApiKeys } from '../../stack/secrets.ts';
+import { killRecorded } from './kill.ts';
 import { createRunState, destroyAbandonedRuns, destroyRunState, layoutOfRun } from './state.ts';
 
 export interface SystemOptions {
@@ -19,6 +20,10 @@ export interface SystemOptions {
 export interface System {
   /** Addresses and keys, as the services' variables; UPSTREAM_URL and TURNOUT_TEST_STATE beside them. */
   readonly env: Readonly<Record<string, string>>;
+  /** SIGKILL, and waits until the process is gone. Its data stay. */
+  kill(part: InfrastructurePart): Promise<void>;
+  /** Starts a part that was killed, again on its port and with its data, and waits until it is healthy. */
+  start(part: InfrastructurePart): Promise<void>;
   /** Stops every process of this system and removes its files. Safe to call again. */
   stop(): Promise<void>;
 }
@@ -31,23 +36,24 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   await destroyAbandonedRuns();
   const state = createRunState();
   try {
-    return { env: await start(state, options), stop: () => destroyRunState(state) };
+    return { ...(await start(state, options)), stop: () => destroyRunState(state) };
   } catch (error) {
     await destroyRunState(state, { keepFiles: true });
     throw error;
   }
 }
 
-async function start(state: string, options: SystemOptions): Promise<Record<string, string>> {
+async function start(state: string, options: SystemOptions): Promise<Omit<System, 'stop'>> {
   const layout = layoutOfRun(state);
   const [secrets, ports] = [loadSecrets(layout), await freePorts()];
   const parts = new Set(options.parts ?? infrastructureParts);
   const say = options.say ?? (() => undefined);
-  const starting = startInfrastructure({ layout, secrets, ports, parts, settings: {}, say });
-  await allOrThrow([...starting.values()]);
+  const startParts = (some: ReadonlySet<InfrastructurePart>) =>
+    allOrThrow([...startInfrastructure({ layout, secrets, ports, parts: some, settings: {}, say }).values()]);
+  await startParts(parts);
   const found = addresses({ ports, secrets, parts });
   if (parts.has('litellm') && parts.has('upstream')) await warmUp(found);
-  return {
+  const env = {
     ...found,
     TURNOUT_TEST_STATE: state,
     TURNOUT_SECRET: secrets.turnoutSecret,
@@ -55,6 +61,11 @@ async function start(state: string, options: SystemOptions): Promise<Record<stri
     TURNOUT_API_KEY: secrets.apiKey,
     TURNOUT_API_KEY_2: secrets.apiKey2,
     API_KEYS_FILE: writeApiKeys(secrets, layout),
+  };
+  return {
+    env,
+    kill: (part) => killRecorded(layout.run, part),
+    start: (part) => startParts(new Set([part])),
   };
 }
 

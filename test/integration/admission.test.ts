@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { fastify, type FastifyInstance } from 'fastify';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -17,6 +17,8 @@ import { silentLogger } from '../../shared/log/logger.ts';
 import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
+
+jest.setTimeout(30_000);
 
 /** The ingress's HTTP on the real Redis, with a producer that the test plays. */
 const prefix = `t-admission-${randomBytes(4).toString('hex')}`;
@@ -41,6 +43,7 @@ beforeAll(async () => {
     subscriber: connectRedisPatiently(REDIS_URL, 'admission-test-live', silentLogger),
     channel: keys.channel('test'),
     logger: silentLogger,
+    onAbandoned: () => undefined,
   });
   const producer: Producer = {
     send: (message) => send(message),
@@ -91,7 +94,8 @@ async function routeAndAnswer({ value }: OutboundMessage): Promise<string> {
     { type: 'completed', at },
   ] as const;
   const outcome = { version: 1, id: `${jobId}.end`, jobId, userHash, model, status: 'completed' } as const;
-  await jobLog.finish(jobId, 'unfenced', events, { ...outcome, attempts: 1, at, ms: { total: 0 } });
+  const finisher = { fence: undefined, expected: 2 };
+  await jobLog.finish(jobId, finisher, events, { ...outcome, attempts: 1, at, ms: { total: 0 }, usage: [] });
   return state;
 }
 

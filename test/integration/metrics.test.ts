@@ -65,11 +65,14 @@ function outcome(more: Partial<Outcome> = {}): Outcome {
     attempts: 1,
     at: Date.now(),
     ms: { total: 120, firstToken: 20 },
-    usage: {
-      source: 'reported',
-      tokens: { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 },
-      cost: 0.001,
-    },
+    usage: [
+      {
+        id: `${jobId}.1.1`,
+        source: 'reported',
+        tokens: { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 },
+        cost: 0.001,
+      },
+    ],
     ...more,
   };
 }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Queue } from 'bullmq';
 import { randomBytes } from 'node:crypto';
 import { createWatermarks, type Watermarks } from '../../services/router/watermarks.ts';
@@ -17,6 +17,8 @@ import { until } from '../../stack/until.ts';
 import { upstreamCalls } from '../e2e/support.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
+
+jest.setTimeout(30_000);
 
 const kafka = createKafka({
   brokers: testEnv().KAFKA_BROKERS.split(','),
@@ -70,8 +72,9 @@ function message(more: Partial<JobMessage> = {}): JobMessage {
   };
 }
 
-async function admit({ jobId, user, deadlineAt }: JobMessage): Promise<void> {
-  await jobLog.admit({ jobId, owner: user, bodyHash: '', deadlineAt, reader: 'nobody' });
+async function admit({ jobId, user, userHash, model, deadlineAt }: JobMessage): Promise<void> {
+  const record = { jobId, owner: user, userHash, model, deadlineAt };
+  await jobLog.admit({ ...record, bodyHash: '', reader: 'nobody', patienceMs: undefined });
 }
 
 function produce(value: string, jobId: string): Promise<void> {
@@ -98,7 +101,7 @@ async function runOneMore(): Promise<JobMessage> {
 
 async function eventTypes(jobId: string): Promise<string[]> {
   const view = await jobLog.read(jobId, 0);
-  return (view?.entries ?? []).map(({ json }) => (JSON.parse(json) as { type: string }).type);
+  return (view?.entries ?? []).map(({ event }) => event.type);
 }
 
 describe('a message that nobody can read', () => {
@@ -137,7 +140,7 @@ describe('a message that nobody can read', () => {
       // Whoever waits for the job is told.
       const view = await jobLog.read(job.jobId, 0);
       expect(view?.state).toBe('failed');
-      expect(JSON.parse(view?.entries.at(-1)?.json ?? '')).toMatchObject({
+      expect(view?.entries.at(-1)?.event).toMatchObject({
         type: 'failed',
         error: { code: 'unreadable_message' },
       });

@@ -2,7 +2,7 @@ import { type FastifyReply } from 'fastify';
 import { type JobError, type JobEvent, isTerminal, isVisible } from '../../../shared/contracts/job-event.ts';
 import { toEnvelope } from '../../../shared/errors/openai-envelope.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type SequencedEvent } from '../../../shared/joblog/live-log.ts';
+import { type SequencedEvent } from '../../../shared/joblog/job-log.ts';
 import { openEventStream } from '../event-stream.ts';
 import { toCompletion } from './completion.ts';
 import { type CompletionHead, createChunkEncoder } from './completion-chunks.ts';
@@ -32,7 +32,12 @@ export async function answerWhole({ reply, events, head }: AnswerOptions): Promi
  * Nothing is sent before the first visible event, so that an early failure keeps its HTTP status and the SDKs raise
  * their typed errors; when that takes long, the stream opens with a comment and later failures travel inside it.
  */
-export async function answerStream({ reply, events, head, includeUsage }: AnswerOptions & { includeUsage: boolean }) {
+export async function answerStream({
+  reply,
+  events,
+  head,
+  includeUsage,
+}: AnswerOptions & { includeUsage: boolean }) {
   const encode = createChunkEncoder(head, includeUsage);
   const stream = openEventStream(reply);
   try {
@@ -66,5 +71,7 @@ function fromJobError({ code, message, param, retryAfterS }: JobError): TurnoutE
 
 function setJobHeaders(reply: FastifyReply, event: JobEvent): void {
   if (event.type === 'routed') reply.header('x-turnout-path', event.path);
-  if (event.type === 'attempt') reply.header('x-turnout-attempts', String(event.attempt));
+  if (event.type === 'attempt' && event.attempt === 1) reply.header('x-turnout-attempts', '1');
+  if (event.type === 'retry')
+    reply.header('x-turnout-attempts', String(Number(reply.getHeader('x-turnout-attempts')) + 1));
 }

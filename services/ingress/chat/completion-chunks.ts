@@ -1,4 +1,10 @@
-import { type JobEvent, type VisibleEvent, isVisible } from '../../../shared/contracts/job-event.ts';
+import {
+  type JobEvent,
+  type TokenUsage,
+  type VisibleEvent,
+  isVisible,
+} from '../../../shared/contracts/job-event.ts';
+import { addUsage } from './usage.ts';
 
 export interface CompletionHead {
   /** `chatcmpl-...` */
@@ -12,21 +18,26 @@ export type Chunk = Record<string, unknown>;
 
 /**
  * The job log as OpenAI's `chat.completion.chunk` objects. The first chunk of a choice carries its role. With
- * `includeUsage` every chunk has `usage: null` and one more follows with the usage and no choices.
+ * `includeUsage` every chunk has `usage: null` and one more follows with the usage of all calls and no choices.
  */
-export function createChunkEncoder(head: CompletionHead, includeUsage: boolean): (event: JobEvent) => Chunk[] {
+export function createChunkEncoder(
+  head: CompletionHead,
+  includeUsage: boolean,
+): (event: JobEvent) => Chunk[] {
   const begun = new Set<number>();
-  const chunk = (choices: unknown[], usage: unknown = null): Chunk => ({
+  let usage: TokenUsage | undefined;
+  const chunk = (choices: unknown[], total: TokenUsage | null = null): Chunk => ({
     id: head.id,
     object: 'chat.completion.chunk',
     created: head.created,
     model: head.model,
     choices,
-    ...(includeUsage ? { usage } : {}),
+    ...(includeUsage ? { usage: total } : {}),
   });
 
   return (event) => {
-    if (event.type === 'usage') return includeUsage && event.source === 'reported' ? [chunk([], event.usage)] : [];
+    if (event.type === 'usage') usage = usage ? addUsage(usage, event.usage) : event.usage;
+    if (event.type === 'completed') return includeUsage && usage ? [chunk([], usage)] : [];
     if (!isVisible(event)) return [];
     const role = begun.has(event.choice) ? {} : { role: 'assistant' };
     begun.add(event.choice);

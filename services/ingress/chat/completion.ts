@@ -1,5 +1,11 @@
-import { type JobEvent, type TokenUsage, type VisibleEvent, isVisible } from '../../../shared/contracts/job-event.ts';
+import {
+  type JobEvent,
+  type TokenUsage,
+  type VisibleEvent,
+  isVisible,
+} from '../../../shared/contracts/job-event.ts';
 import { type CompletionHead } from './completion-chunks.ts';
+import { addUsage } from './usage.ts';
 
 interface ToolCall {
   id: string;
@@ -20,7 +26,8 @@ interface Choice {
 export function toCompletion(head: CompletionHead, events: readonly JobEvent[]): object {
   const choices = new Map<number, Choice>();
   for (const event of events) {
-    if (isVisible(event)) choices.set(event.choice, extend(choices.get(event.choice) ?? emptyChoice(), event));
+    if (isVisible(event))
+      choices.set(event.choice, extend(choices.get(event.choice) ?? emptyChoice(), event));
   }
   const indexed = [...choices].sort(([a], [b]) => a - b);
   return {
@@ -34,7 +41,8 @@ export function toCompletion(head: CompletionHead, events: readonly JobEvent[]):
 }
 
 function usageOf(events: readonly JobEvent[]): TokenUsage | undefined {
-  return events.flatMap((event) => (event.type === 'usage' && event.source === 'reported' ? [event.usage] : [])).at(-1);
+  const calls = events.flatMap((event) => (event.type === 'usage' ? [event.usage] : []));
+  return calls.length === 0 ? undefined : calls.reduce(addUsage);
 }
 
 function emptyChoice(): Choice {

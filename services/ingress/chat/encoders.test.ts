@@ -31,7 +31,8 @@ describe('chunks', () => {
   test('usage comes once, without choices, and only when asked for', () => {
     const events: JobEvent[] = [
       { type: 'choice_end', choice: 0, reason: 'stop' },
-      { type: 'usage', attempt: 1, source: 'reported', usage },
+      { type: 'usage', attempt: 1, call: 1, source: 'reported', usage },
+      { type: 'completed', at: 1 },
     ];
     expect(chunks(events, true).map((chunk) => chunk.usage)).toEqual([null, usage]);
     expect(chunks(events, true).at(-1)?.choices).toEqual([]);
@@ -56,7 +57,7 @@ describe('the whole answer', () => {
       { type: 'tool_call', choice: 0, index: 1, id: 'y', name: 'g', arguments: '{}' },
       { type: 'tool_call', choice: 0, index: 0, arguments: ':1}' },
       { type: 'choice_end', choice: 0, reason: 'tool_calls' },
-      { type: 'usage', attempt: 1, source: 'reported', usage },
+      { type: 'usage', attempt: 1, call: 1, source: 'reported', usage },
     ]);
     expect(completion).toMatchObject({
       choices: [
@@ -76,15 +77,23 @@ describe('the whole answer', () => {
   });
 
   test('is what the concatenated stream says, for any events', () => {
-    const delta = fc.record({ type: fc.constantFrom('text' as const, 'reasoning' as const), choice: fc.nat(2), delta: fc.string({ minLength: 1 }) });
+    const delta = fc.record({
+      type: fc.constantFrom('text' as const, 'reasoning' as const),
+      choice: fc.nat(2),
+      delta: fc.string({ minLength: 1 }),
+    });
     fc.assert(
       fc.property(fc.array(delta), (events) => {
         const streamed = chunks(events).flatMap(({ choices }) => choices);
-        const { choices } = toCompletion(head, events) as { choices: { index: number; message: { content: string | null; reasoning_content?: string } }[] };
+        const { choices } = toCompletion(head, events) as {
+          choices: { index: number; message: { content: string | null; reasoning_content?: string } }[];
+        };
         for (const { index, message } of choices) {
           const own = streamed.filter((choice) => choice.index === index);
           expect(own.map((choice) => choice.delta.content ?? '').join('')).toBe(message.content ?? '');
-          expect(own.map((choice) => choice.delta.reasoning_content ?? '').join('')).toBe(message.reasoning_content ?? '');
+          expect(own.map((choice) => choice.delta.reasoning_content ?? '').join('')).toBe(
+            message.reasoning_content ?? '',
+          );
         }
       }),
     );

@@ -33,20 +33,25 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
         traceparent: request.headers['traceparent'] as string | undefined,
       });
       reply.header('x-turnout-job-id', job.jobId);
-      return await answer(deps, request.body, reply, job);
+      const completion = await answer(deps, request.body, reply, job);
+      return completion ?? reply; // a stream has taken the reply over
     },
   );
 }
 
 async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyReply, job: AcceptedJob) {
   const patience = watchReader(reply, job.deadlineAt + END_GRACE_MS);
-  const head = { id: `chatcmpl-${job.jobId}`, model: body.model, created: Math.floor(job.acceptedAt / 1_000) };
+  const head = {
+    id: `chatcmpl-${job.jobId}`,
+    model: body.model,
+    created: Math.floor(job.acceptedAt / 1_000),
+  };
   const events = deps.live.follow(job.jobId, { signal: patience.signal });
   try {
     if (!body.stream) return await answerWhole({ reply, events, head });
     const includeUsage = body.stream_options?.include_usage ?? false;
     await answerStream({ reply, events, head, includeUsage });
-    return reply;
+    return undefined;
   } finally {
     patience.end();
   }

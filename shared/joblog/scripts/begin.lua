@@ -1,17 +1,18 @@
 -- An attempt takes the fence: queued | running -> running. Whoever held it before is refused from here on.
 -- Invariant: at most one attempt can append; its fence is higher than any before.
--- KEYS record, log. ARGV job, nonce, now (ms), path.
--- Returns {'begun', fence, last sequence, created (ms)}, or {state} when the job has ended or was never routed.
+-- KEYS record, log. ARGV job, nonce, now (ms), path, channel of the process that will hold the fence.
+-- Returns {'begun', fence, last sequence, cancel ('' or who asked for it)}, or {state} when the job has ended or was
+-- never routed.
 local record, log = KEYS[1], KEYS[2]
-local job, nonce, now, path = unpack(ARGV)
+local job, nonce, now, path, holder = unpack(ARGV)
 
-local found = redis.call('HMGET', record, 'state', 'readers', 'seq', 'fence', 'created')
+local found = redis.call('HMGET', record, 'state', 'readers', 'seq', 'fence', 'cancel')
 local state = found[1]
 if not state then return { '' } end
 if state ~= 'queued' and state ~= 'running' then return { state } end
 
 local fence = tonumber(found[4]) + 1
-redis.call('HSET', record, 'state', 'running', 'fence', fence, 'nonce', nonce)
+redis.call('HSET', record, 'state', 'running', 'fence', fence, 'nonce', nonce, 'holder', holder)
 local event = string.format('{"type":"attempt","at":%s,"attempt":%d,"path":"%s"}', now, fence, path)
 local seq = append(record, log, job, found[2], tonumber(found[3]), { event }, 1)
-return { 'begun', fence, seq, tonumber(found[5]) }
+return { 'begun', fence, seq, found[5] }

@@ -1,8 +1,9 @@
 -- Ends a job: the last events with the terminal one, the state and the outbox row, all or nothing.
 -- Invariant: exactly one terminal event per job; the first wins.
 -- KEYS record, log, open, outbox. ARGV job, fence ('' for one who holds none), nonce, expected sequence, state,
--- outcome (JSON; the row adds the attempts), retention (ms), events... (the last one is the terminal).
--- Returns {'finished', outbox row id, last sequence}; otherwise as append.lua.
+-- outcome (JSON), retention (ms), events... (the last one is the terminal).
+-- Returns {'finished', outbox row id, last sequence}; {'moved'} when the log is not as one without a fence expects it;
+-- otherwise as append.lua.
 local record, log, open, outbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local job, fence, nonce, expected, ending, outcome, retention = unpack(ARGV, 1, 7)
 
@@ -11,8 +12,11 @@ local state, seq = found[1], tonumber(found[3])
 if not state then return { '' } end
 if ENDED[state] then return { state } end
 local first = 8
-if fence ~= '' then
-  expected = tonumber(expected)
+expected = tonumber(expected)
+if fence == '' then
+  -- The outcome was made from the log as it was read: it must not have grown since.
+  if seq ~= expected then return { 'moved' } end
+else
   if found[4] ~= fence or found[5] ~= nonce then return { 'fenced' } end
   if seq < expected then return { 'behind', seq } end
   first = first + (seq - expected)
@@ -22,5 +26,5 @@ redis.call('HSET', record, 'state', ending)
 redis.call('PEXPIRE', record, retention)
 redis.call('PEXPIRE', log, retention)
 redis.call('ZREM', open, job)
-local row = redis.call('XADD', outbox, '*', 'outcome', outcome, 'attempts', found[4])
+local row = redis.call('XADD', outbox, '*', 'outcome', outcome)
 return { 'finished', row, last }

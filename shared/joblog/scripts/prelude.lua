@@ -23,3 +23,16 @@ local function append(record, log, job, readers, seq, events, first)
   end
   return last
 end
+
+-- Makes a process one of the job's readers. `left` says since when a foreground job has none.
+local function join(record, readers, channel)
+  if channel == '' or string.find(' ' .. readers .. ' ', ' ' .. channel .. ' ', 1, true) then return end
+  redis.call('HSET', record, 'readers', readers == '' and channel or (readers .. ' ' .. channel), 'left', '')
+end
+
+-- Asks for a job's end. The holder of the fence hears of it at once, and sees the flag at its next append anyway.
+local function request_cancel(record, job, by)
+  redis.call('HSET', record, 'cancel', by)
+  local holder = redis.call('HGET', record, 'holder')
+  if holder and holder ~= '' then redis.call('PUBLISH', holder, job .. ' ' .. by) end
+end

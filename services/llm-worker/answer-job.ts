@@ -1,0 +1,156 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
+import { type LlmJob } from '../../shared/contracts/flow.ts';
+import { isVisible, type JobEvent } from '../../shared/contracts/job-event.ts';
+import { countTokens } from '../../shared/documents/tokens.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { type AttemptWriter } from '../../shared/joblog/attempt-writer.ts';
+import { type Ending } from '../../shared/joblog/ending.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { type Breakers } from './breakers.ts';
+import { continuedRequest, type Plan, planNext } from './continuation.ts';
+import { type CallReport, callModel } from './model-call.ts';
+import { type ModelLimits } from './model-limits.ts';
+import { type ModelPath } from './model-path.ts';
+import { nextMove } from './next-move.ts';
+import { type Patience } from './watchdog.ts';
+
+export interface AnswerRules {
+  maxCallsPerModel: number;
+  onLostAttempt: 'continue' | 'fail';
+  /** Model -> models to fall back to, in order. */
+  fallbacks: Readonly<Record<string, readonly string[]>>;
+  patience: Patience;
+}
+
+export interface AnswerJobOptions {
+  job: LlmJob;
+  /** Which attempt at the job this is, from 1. */
+  attempt: number;
+  /** The assembled prompt. */
+  body: ChatRequest;
+  path: ModelPath;
+  /** The log before this attempt. */
+  history: readonly JobEvent[];
+  writer: AttemptWriter;
+  /** Fires when the attempt must stop, with a `TurnoutError` as the reason, or an `AttemptOver`. */
+  signal: AbortSignal;
+  rules: AnswerRules;
+  limits: ModelLimits;
+  breakers: Breakers;
+  log: Logger;
+}
+
+/**
+ * Calls the model until the answer is whole: planning -> calling -> ended | (waiting -> planning) | failed.
+ *
+ * The one layer that retries. Each call is planned from what the log shows by then, so a retry in the middle of an answer
+ * and the takeover from a dead worker are the same thing.
+ */
+export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
+  const { job, writer, rules, signal, attempt } = options;
+  const chain = [job.model, ...(rules.fallbacks[job.model] ?? [])];
+  let [callsOfModel, failure]: [number, TurnoutError | undefined] = [
+    0,
+    attempt > 1 ? new TurnoutError('attempt_lost') : undefined,
+  ];
+
+  for (let call = 1; ; call += 1) {
+    const model = chain[0] ?? job.model;
+    const plan = planNext([...options.history, ...writer.events()], options.body, {
+      prefill: (await options.limits.of(model)).prefill,
+      onLostAttempt: rules.onLostAttempt,
+    });
+    if (plan.kind === 'complete') return { status: 'completed' };
+    if (plan.kind === 'impossible')
+      return { status: 'failed', error: failure ?? new TurnoutError('attempt_lost') };
+    if (failure) writer.write(retryEvent(attempt, call, model, plan, failure));
+
+    const report = await callOnce(options, model, plan);
+    signal.throwIfAborted();
+    callsOfModel += 1;
+    if (report.usage) writer.write({ type: 'usage', attempt, call, ...report.usage });
+    if (!report.failure) return { status: 'completed' };
+    failure = report.failure;
+
+    const move = nextMove({
+      failure,
+      calls: callsOfModel,
+      maxCalls: rules.maxCallsPerModel,
+      hasFallback: chain.length > 1,
+      remainingMs: job.deadlineAt - Date.now(),
+    });
+    if (move.kind === 'give-up') return { status: 'failed', error: failure };
+    if (move.kind === 'retry') await delay(move.delayMs, undefined, { signal });
+    else [, callsOfModel] = [chain.shift(), 0];
+  }
+}
+
+/** Runs under the model's breaker, which hears of failures only as errors. */
+async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): Promise<CallReport> {
+  const { job, body, path, writer, signal, rules, breakers } = options;
+  const spent = plan.kind === 'prefill' || plan.kind === 'ask' ? countTokens(plan.partial) : 0;
+  let report: CallReport | undefined;
+  try {
+    await breakers.run(model, async () => {
+      report = await callModel({
+        path,
+        jobId: job.jobId,
+        traceparent: job.traceparent,
+        body: continuedRequest({ ...body, model }, plan, spent),
+        plan,
+        patience: rules.patience,
+        signal,
+        write: (events) => writer.write(...stamped(options, events)),
+      });
+      if (report.failure) throw report.failure;
+    });
+  } catch (error) {
+    // An open circuit: nothing was called.
+    report ??= {
+      failure: TurnoutError.from(error),
+      usage: undefined,
+      ms: 0,
+      firstTokenMs: undefined,
+      callId: undefined,
+    };
+  }
+  if (!report) throw new Error('a call of the model ended without a report');
+  logCall(options, model, report);
+  return report;
+}
+
+/** The job's first visible event carries its time: it is the time to first token. */
+function stamped({ history, writer }: AnswerJobOptions, events: JobEvent[]): JobEvent[] {
+  const [first, ...rest] = events;
+  if (!first || !isVisible(first)) return events;
+  const seenBefore = writer.events().some(isVisible) || history.some(isVisible);
+  return seenBefore ? events : [{ ...first, at: Date.now() }, ...rest];
+}
+
+function retryEvent(
+  attempt: number,
+  call: number,
+  model: string,
+  plan: Plan,
+  failure: TurnoutError,
+): JobEvent {
+  const kind = plan.kind === 'prefill' || plan.kind === 'ask' ? plan.kind : 'start';
+  return { type: 'retry', at: Date.now(), attempt, call, model, plan: kind, after: failure.code };
+}
+
+function logCall({ job, log }: AnswerJobOptions, model: string, report: CallReport): void {
+  const { failure, usage, ms, firstTokenMs, callId } = report;
+  const call = { jobId: job.jobId, model, path: job.decision.path, ms, ttft: firstTokenMs, callId };
+  if (failure) {
+    const { code, retryable } = failure;
+    log.warn({ ...call, code, retryable, source: usage?.source }, 'LiteLLM Error');
+    return;
+  }
+  const tokens = {
+    promptTokens: usage?.usage.prompt_tokens,
+    completionTokens: usage?.usage.completion_tokens,
+  };
+  const phrase = job.decision.path === 'litellm' ? 'LITELLM REQUEST COMPLETED' : 'Legacy request completed';
+  log.info({ ...call, ...tokens, cost: usage?.cost }, phrase);
+}

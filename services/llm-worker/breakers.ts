@@ -1,0 +1,58 @@
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  type CircuitBreakerPolicy,
+  handleWhen,
+  SamplingBreaker,
+} from 'cockatiel';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+
+/** One circuit breaker for each model: while most calls of a model fail, its calls fail at once and cost nothing. */
+export interface Breakers {
+  /** Throws what the call throws; `upstream_failed` while the model's circuit is open. */
+  run<T>(model: string, call: () => Promise<T>): Promise<T>;
+}
+
+const HALF_OPEN_AFTER_MS = 5_000;
+/** More than half of at least one call a second over ten seconds. */
+const SAMPLING = { threshold: 0.5, duration: 10_000, minimumRps: 1 };
+
+export function createBreakers(log: Logger): Breakers {
+  const policies = new Map<string, CircuitBreakerPolicy>();
+
+  function policyOf(model: string): CircuitBreakerPolicy {
+    const known = policies.get(model);
+    if (known) return known;
+    const policy = circuitBreaker(handleWhen(isProvidersFault), {
+      halfOpenAfter: HALF_OPEN_AFTER_MS,
+      breaker: new SamplingBreaker(SAMPLING),
+    });
+    policy.onBreak(() => log.warn({ model }, 'Circuit opened: most calls of this model fail'));
+    policy.onReset(() => log.info({ model }, 'Circuit closed'));
+    policies.set(model, policy);
+    return policy;
+  }
+
+  return {
+    run: async (model, call) => {
+      try {
+        return await policyOf(model).execute(call);
+      } catch (error) {
+        if (error instanceof BrokenCircuitError) throw new TurnoutError('upstream_failed', { cause: error });
+        throw error;
+      }
+    },
+  };
+}
+
+const PROVIDERS_FAULT = new Set([
+  'upstream_failed',
+  'upstream_unreachable',
+  'upstream_stalled',
+  'upstream_cut',
+]);
+
+function isProvidersFault(error: unknown): boolean {
+  return error instanceof TurnoutError && PROVIDERS_FAULT.has(error.code);
+}

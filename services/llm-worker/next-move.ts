@@ -1,0 +1,32 @@
+import { type TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { backoffMs } from '../../shared/util/retrying.ts';
+
+/** What follows a failed call. */
+export type Move = { kind: 'retry'; delayMs: number } | { kind: 'fallback' } | { kind: 'give-up' };
+
+export interface RetryState {
+  failure: TurnoutError;
+  /** Calls of this model so far, at least 1. */
+  calls: number;
+  maxCalls: number;
+  hasFallback: boolean;
+  /** Until the job's deadline. */
+  remainingMs: number;
+}
+
+const BACKOFF = { baseMs: 250, maxMs: 8_000 };
+/** A provider that wants more patience than this is as good as down. Milliseconds. */
+const RETRY_AFTER_CAP_MS = 20_000;
+
+/**
+ * Only failures that the catalogue calls retryable are tried again: on the same model with full jitter, never before the
+ * provider's Retry-After, and never past the deadline; then on the next model of the chain.
+ */
+export function nextMove({ failure, calls, maxCalls, hasFallback, remainingMs }: RetryState): Move {
+  if (!failure.retryable) return { kind: 'give-up' };
+  const askedMs = (failure.retryAfterS ?? 0) * 1_000;
+  const delayMs = Math.max(askedMs, backoffMs(calls, BACKOFF));
+  const worthwhile = calls < maxCalls && askedMs <= RETRY_AFTER_CAP_MS && delayMs < remainingMs;
+  if (worthwhile) return { kind: 'retry', delayMs };
+  return hasFallback && remainingMs > 0 ? { kind: 'fallback' } : { kind: 'give-up' };
+}

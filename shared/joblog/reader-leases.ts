@@ -1,0 +1,41 @@
+import { type Logger } from '../log/logger.ts';
+import { type Redis } from '../redis/connect.ts';
+import { type JobKeys } from '../redis/keys.ts';
+
+/** How long a process counts as alive after its last sign. Milliseconds: the grace period of the jobs that it reads. */
+const LEASE_MS = 10_000;
+const RENEW_MS = 2_500;
+
+/** Renews this process's lease until it is told to stop; the lease then ends at once. */
+export function keepReaderLease(
+  redis: Redis,
+  keys: JobKeys,
+  channel: string,
+  log: Logger,
+): () => Promise<void> {
+  const renew = () => {
+    redis.set(keys.readerLease(channel), '1', 'PX', LEASE_MS).catch((error: unknown) => {
+      log.warn({ err: error }, 'The reader lease could not be renewed');
+    });
+  };
+  renew();
+  const timer = setInterval(renew, RENEW_MS);
+  return async () => {
+    clearInterval(timer);
+    await redis.del(keys.readerLease(channel));
+  };
+}
+
+export interface ReaderLeases {
+  /** The channels whose processes have not renewed their lease. */
+  deadAmong(channels: readonly string[]): Promise<string[]>;
+}
+
+export function createReaderLeases(redis: Redis, keys: JobKeys): ReaderLeases {
+  return {
+    deadAmong: async (channels) => {
+      const alive = await Promise.all(channels.map((channel) => redis.exists(keys.readerLease(channel))));
+      return channels.filter((_, i) => alive[i] === 0);
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { TurnoutError } from '../errors/turnout-error.ts';
+import { type Logger } from '../log/logger.ts';
+import { type Redis } from '../redis/connect.ts';
+import { type JobKeys } from '../redis/keys.ts';
+import { cancelJob } from './cancellation.ts';
+import { endUnfenced } from './ending.ts';
+import { type JobLog } from './job-log.ts';
+import { type ReaderLeases } from './reader-leases.ts';
+
+/**
+ * Somebody ends every job: the overdue ones, and the foreground ones that nobody reads any more.
+ *
+ * Every router and worker runs it; a lease lets one of them sweep at a time. All that it does is safe to do twice.
+ */
+export interface Sweep {
+  start(): void;
+  close(): Promise<void>;
+}
+
+export interface SweepOptions {
+  redis: Redis;
+  keys: JobKeys;
+  jobLog: JobLog;
+  leases: ReaderLeases;
+  log: Logger;
+}
+
+const EVERY_MS = 1_000;
+/** The holder of the fence ends an overdue job himself; the sweep comes after him. */
+const OVERDUE_GRACE_MS = 2_000;
+const JOBS_AT_ONCE = 200;
+
+export function createSweep(options: SweepOptions): Sweep {
+  const { redis, keys, log } = options;
+  let running: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+
+  async function sweep(): Promise<void> {
+    const mine = await redis.set(keys.sweepLease(), '1', 'PX', EVERY_MS - 100, 'NX');
+    if (mine === null) return;
+    await endOverdue(options);
+    await endUnread(options);
+  }
+
+  return {
+    start: () => {
+      timer = setInterval(() => {
+        running = running.then(sweep).catch((error: unknown) => {
+          log.warn({ err: error }, 'Sweep failed; it will run again');
+        });
+      }, EVERY_MS);
+    },
+    close: async () => {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+async function endOverdue({ redis, keys, jobLog, log }: SweepOptions): Promise<void> {
+  const until = Date.now() - OVERDUE_GRACE_MS;
+  for (const open of keys.openSets()) {
+    const overdue = await redis.zrangebyscore(open, '-inf', until, 'LIMIT', 0, JOBS_AT_ONCE);
+    for (const jobId of overdue) {
+      const ended = await endUnfenced(jobLog, jobId, {
+        status: 'failed',
+        error: new TurnoutError('deadline_exceeded'),
+      });
+      if (ended.kind === 'over') await redis.zrem(open, jobId); // it had ended, or its record is gone
+      log.warn({ jobId, result: ended.kind }, 'Overdue job ended by the sweep');
+    }
+  }
+}
+
+/** Walks the open foreground jobs: readers of dead processes leave; who has had no reader for too long is cancelled. */
+async function endUnread(options: SweepOptions): Promise<void> {
+  for (const open of options.keys.openSets()) {
+    const jobs = await options.redis.zrange(open, '0', '-1');
+    for (let from = 0; from < jobs.length; from += JOBS_AT_ONCE) {
+      await Promise.all(jobs.slice(from, from + JOBS_AT_ONCE).map((jobId) => endIfUnread(options, jobId)));
+    }
+  }
+}
+
+async function endIfUnread({ redis, keys, jobLog, leases, log }: SweepOptions, jobId: string): Promise<void> {
+  const record = keys.record(jobId);
+  const [foreground, readers, left, patience] = await redis.hmget(
+    record,
+    'foreground',
+    'readers',
+    'left',
+    'patience',
+  );
+  if (foreground !== '1') return;
+  const dead = await leases.deadAmong((readers ?? '').split(' ').filter((channel) => channel !== ''));
+  const departures = await Promise.all(dead.map((reader) => jobLog.leave(jobId, reader)));
+  const impatient = left ? Date.now() - Number(left) > Number(patience) : false;
+  if (!impatient && !departures.includes('cancelling')) return;
+  log.warn({ jobId }, 'Nobody reads this job any more; it is cancelled');
+  await cancelJob(jobLog, jobId, 'disconnect');
+}

@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto';
+import { type ServiceName } from '../../../stack/services.ts';
+import { testEnv } from '../../harness/env.ts';
+import { type RunningServices, startServices } from '../../harness/services.ts';
+import { jobIdOf, type JobStore, openJobStore } from './job-store.ts';
+import { type Reading, readStream } from './reading.ts';
+
+/** The services that a chat request without documents needs. */
+const NEEDED: readonly ServiceName[] = ['ingress', 'router', 'llm-worker'];
+
+export interface Fleet {
+  services: RunningServices;
+  store: JobStore;
+  /** A streamed answer under an idempotency key of its own, so that its job's id is known from the start. */
+  ask(body: Record<string, unknown>, headers?: Readonly<Record<string, string>>): Asked;
+  stop(): Promise<void>;
+}
+
+export interface Asked {
+  reading: Reading;
+  jobId: string;
+  key: string;
+}
+
+export async function startFleet(env: Readonly<Record<string, string>> = {}): Promise<Fleet> {
+  const services = await startServices({ only: NEEDED, env });
+  const store = openJobStore(services.prefix, env['REDIS_URL']);
+  return {
+    services,
+    store,
+    ask: (body, headers = {}) => {
+      const key = headers['idempotency-key'] ?? randomUUID();
+      const question = { url: services.url, apiKey: testEnv().TURNOUT_API_KEY, body };
+      const reading = readStream({ ...question, headers: { 'idempotency-key': key, ...headers } });
+      return { reading, key, jobId: jobIdOf(key) };
+    },
+    stop: async () => {
+      await services.stop();
+      await store.close();
+    },
+  };
+}
+
+/** Prints a measured figure under the test that took it. */
+export function say(line: string): void {
+  process.stderr.write(`    ${line}\n`);
+}

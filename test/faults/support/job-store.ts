@@ -1,0 +1,44 @@
+import { type JobEvent } from '../../../shared/contracts/job-event.ts';
+import { isTerminal } from '../../../shared/contracts/job-event.ts';
+import { newJobId } from '../../../shared/contracts/ids.ts';
+import { createJobLog, type JobView } from '../../../shared/joblog/job-log.ts';
+import { silentLogger } from '../../../shared/log/logger.ts';
+import { closeRedis, connectRedisPatiently } from '../../../shared/redis/connect.ts';
+import { jobKeys } from '../../../shared/redis/keys.ts';
+import { until } from '../../../stack/until.ts';
+import { testEnv } from '../../harness/env.ts';
+
+/** The job Redis as a witness: what it holds of each job, read without joining in. */
+export interface JobStore {
+  view(jobId: string): Promise<JobView | undefined>;
+  events(jobId: string): Promise<JobEvent[]>;
+  /** Waits for the job's end and returns its terminal events: exactly one, if the promise holds. */
+  ending(jobId: string, timeoutMs?: number): Promise<JobEvent[]>;
+  close(): Promise<void>;
+}
+
+export function openJobStore(prefix: string, redisUrl: string = testEnv().REDIS_URL): JobStore {
+  const redis = connectRedisPatiently(redisUrl, 'witness', silentLogger);
+  const log = createJobLog({ redis, keys: jobKeys(prefix), retentionMs: 1 });
+  const view = (jobId: string) => log.read(jobId, 0);
+  const events = async (jobId: string) => (await view(jobId))?.entries.map(({ event }) => event) ?? [];
+  return {
+    view,
+    events,
+    ending: async (jobId, timeoutMs = 20_000) => {
+      let all: JobEvent[] = [];
+      const ended = await until(async () => (all = await events(jobId)).some(isTerminal), {
+        timeoutMs,
+        everyMs: 20,
+      });
+      if (!ended) throw new Error(`${jobId} has not ended: ${JSON.stringify(all.slice(-3))}`);
+      return all.filter(isTerminal);
+    },
+    close: () => closeRedis(redis),
+  };
+}
+
+/** The id of the job that the first user's idempotency key names: known before the job is. */
+export function jobIdOf(idempotencyKey: string, user = 'user-1'): string {
+  return newJobId(testEnv().TURNOUT_SECRET, user, idempotencyKey);
+}

@@ -1,0 +1,108 @@
+import { createParser } from 'eventsource-parser';
+import { until } from '../../../stack/until.ts';
+
+/** What one client sees of one answer, chunk by chunk, whatever happens to it. Times are ms since the epoch. */
+export interface Reading {
+  /** The response's status and headers; rejects when the connection broke first. */
+  readonly opened: Promise<Response>;
+  /** Resolves when nothing more will come, however that came about. Never rejects. */
+  readonly over: Promise<void>;
+  text(): string;
+  reasoning(): string;
+  /** Arrival of each piece of text. */
+  arrivals(): readonly number[];
+  /** The code of the error that the answer ended with. */
+  error(): string | undefined;
+  /** Whether the end mark was seen. */
+  done(): boolean;
+  /** Whether the connection broke, or we hung up. */
+  broken(): boolean;
+  /** Waits for that many pieces of text; throws when the answer ends before, or nothing comes for 20 s. */
+  pieces(count: number): Promise<void>;
+  hangUp(): void;
+}
+
+export interface Question {
+  /** Of the ingress, without `/v1`. */
+  url: string;
+  apiKey: string;
+  body: Record<string, unknown>;
+  headers?: Readonly<Record<string, string>>;
+}
+
+const WAIT_MS = 20_000;
+
+/** Asks for a streamed answer. No retry of any kind: what happens is what is seen. */
+export function readStream({ url, apiKey, body, headers = {} }: Question): Reading {
+  const seen = { text: '', reasoning: '', arrivals: [] as number[], done: false, broken: false, over: false };
+  let error: string | undefined;
+  const connection = new AbortController();
+  const parser = createParser({
+    onEvent: ({ data }) => {
+      if (data === '[DONE]') seen.done = true;
+      else take(JSON.parse(data) as Chunk);
+    },
+  });
+
+  function take(chunk: Chunk): void {
+    error ??= chunk.error?.code;
+    for (const { delta } of chunk.choices ?? []) {
+      seen.reasoning += delta.reasoning_content ?? '';
+      if (!delta.content) continue;
+      seen.text += delta.content;
+      seen.arrivals.push(Date.now());
+    }
+  }
+
+  const opened = fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}`, ...headers },
+    body: JSON.stringify({ ...body, stream: true }),
+    signal: connection.signal,
+  });
+  const over = opened
+    .then((response) => readBody(response, parser.feed, take))
+    .catch(() => {
+      seen.broken = true;
+    })
+    .then(() => {
+      seen.over = true;
+    });
+
+  return {
+    opened,
+    over,
+    text: () => seen.text,
+    reasoning: () => seen.reasoning,
+    arrivals: () => seen.arrivals,
+    error: () => error,
+    done: () => seen.done,
+    broken: () => seen.broken,
+    pieces: async (count) => {
+      const enough = () => seen.arrivals.length >= count;
+      await until(() => enough() || seen.over, { timeoutMs: WAIT_MS, everyMs: 5 });
+      if (!enough())
+        throw new Error(`${seen.arrivals.length} of ${count} pieces came: ${seen.text} ${error}`);
+    },
+    hangUp: () => connection.abort(),
+  };
+}
+
+interface Chunk {
+  error?: { code: string };
+  choices?: { delta: { content?: string | null; reasoning_content?: string | null } }[];
+}
+
+/** An early failure is a JSON body with its own status; everything else is an event stream. */
+async function readBody(
+  response: Response,
+  feed: (text: string) => void,
+  take: (chunk: Chunk) => void,
+): Promise<void> {
+  if (!response.ok) {
+    take((await response.json()) as Chunk);
+    return;
+  }
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body ?? []) feed(decoder.decode(bytes as Uint8Array, { stream: true }));
+}
