@@ -80,7 +80,7 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
       hasFallback: chain.length > 1,
       remainingMs: job.deadlineAt - Date.now(),
     });
-    if (move.kind === 'give-up') return { status: 'failed', error: failure };
+    if (move.kind === 'give-up') return { status: 'failed', error: finalError(failure, plan) };
     if (move.kind === 'retry') await delay(move.delayMs, undefined, { signal });
     else [, callsOfModel] = [chain.shift(), 0];
   }
@@ -118,6 +118,12 @@ async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): P
   if (!report) throw new Error('a call of the model ended without a report');
   logCall(options, model, report);
   return report;
+}
+
+/** A provider that refuses our continuation has found no fault with the client's own request. */
+function finalError(failure: TurnoutError, { kind }: Plan): TurnoutError {
+  const refused = failure.code === 'upstream_rejected' && (kind === 'prefill' || kind === 'ask');
+  return refused ? new TurnoutError('attempt_lost', { cause: failure }) : failure;
 }
 
 /** The job's first visible event carries its time: it is the time to first token. */

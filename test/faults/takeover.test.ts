@@ -1,144 +1,166 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type Asked, type Fleet, say, startFleet } from './support/fleet.ts';
 import { ask, callsOf, callsWhen, undisturbed } from './support/simulator.ts';
 
-/** A dead worker's lock lives for up to 6 s, and each test starts processes of its own on a busy machine. */
+/** Processes start here, and a dead worker's lock lives for up to 6 s. */
 jest.setTimeout(60_000);
 
-let fleet: Fleet;
-/** Which of the two instances holds the job: it alone was running when the job came. */
-const [FIRST, SECOND] = ['llm-worker', 'llm-worker-2'] as const;
+/** Slow enough that the second worker is there before an answer ends. */
+const PACE = 'tps=6';
+const QUESTION = 'Where does the line from the harbour end?';
+const sim = 'turnout-sim';
 
-beforeEach(async () => {
-  fleet = await startFleet();
+const bodies = {
+  plain: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}`) },
+  prefill: { model: 'turnout-sim-prefill', messages: ask(QUESTION, `tokens=90; ${PACE}`) },
+  same: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=same`) },
+  different: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=different`) },
+  refuse: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=refuse`) },
+  json: {
+    model: sim,
+    response_format: { type: 'json_object' },
+    messages: ask(`${QUESTION} `.repeat(20), 'tps=1'),
+  },
+  reasoning: {
+    model: 'turnout-sim-reasoner',
+    messages: ask(QUESTION, `reasoning=10; tokens=90; ${PACE}`),
+  },
+  invisible: { model: sim, messages: ask(QUESTION, 'ttft=15000; tokens=20') },
+} as const;
+type Kind = keyof typeof bodies;
+
+describe('when a worker is killed in the middle of its answers', () => {
+  let fleet: Fleet;
+  let asked: Record<Kind, Asked>;
+  /** What each client had seen when the worker was gone. */
+  let seen: Record<Kind, { text: string; reasoning: string }>;
+
+  beforeAll(async () => {
+    fleet = await startFleet();
+    asked = mapValues(bodies, (body) => fleet.ask(body));
+    await fleet.services.start('llm-worker', 'llm-worker-2');
+    const visible = Object.entries(asked).filter(([kind]) => kind !== 'invisible');
+    await Promise.all(visible.map(([kind, { reading }]) => reading.pieces(kind === 'json' ? 2 : 8)));
+    await killWorker(fleet, 'llm-worker', Object.values(asked));
+    seen = mapValues(asked, ({ reading }) => ({ text: reading.text(), reasoning: reading.reasoning() }));
+  });
+
+  afterAll(() => fleet.stop());
+
+  const terminalOf = (kind: Kind) => fleet.store.ending(asked[kind].jobId);
+
+  async function expectWhole(kind: Kind): Promise<void> {
+    const { reading, jobId } = asked[kind];
+    await reading.over;
+    expect(reading.error()).toBeUndefined();
+    expect(reading.text()).toBe(await undisturbed(bodies[kind]));
+    expect(reading.done()).toBe(true);
+    expect(await terminalOf(kind)).toMatchObject([{ type: 'completed' }]);
+    const attempts = (await fleet.store.events(jobId)).filter(({ type }) => type === 'attempt');
+    expect(attempts).toHaveLength(2);
+  }
+
+  async function expectTypedFailure(kind: Kind, code: string): Promise<void> {
+    const { reading } = asked[kind];
+    await reading.over;
+    expect(reading.error()).toBe(code);
+    expect(reading.done()).toBe(false);
+    expect(reading.text()).toBe(seen[kind].text);
+    expect(await terminalOf(kind)).toMatchObject([{ type: 'failed', error: { code } }]);
+  }
+
+  test('an answer goes on exactly where it stopped: the model was asked to go on', async () => {
+    await expectWhole('plain');
+    expect(await callsOf(asked.plain.jobId)).toMatchObject([
+      { outcome: 'aborted' },
+      { continuation: 'request' },
+    ]);
+  });
+
+  test('an answer goes on by prefill where the model can', async () => {
+    await expectWhole('prefill');
+    expect(await callsOf(asked.prefill.jobId)).toMatchObject([
+      { outcome: 'aborted' },
+      { continuation: 'prefill' },
+    ]);
+  });
+
+  test('a model that sends the whole answer again is not shown twice', () => expectWhole('same'));
+
+  test('a model that goes on otherwise never changes what is out, and the record is what the client saw', async () => {
+    const { reading, jobId } = asked.different;
+    await reading.over;
+    expect(reading.text().slice(0, seen.different.text.length)).toBe(seen.different.text);
+    expect(await terminalOf('different')).toHaveLength(1);
+    const stored = (await fleet.store.events(jobId)).map((event) =>
+      event.type === 'text' ? event.delta : '',
+    );
+    expect(reading.text()).toBe(stored.join(''));
+  });
+
+  test('a model that refuses to go on ends the answer with a typed error, never as complete', () =>
+    expectTypedFailure('refuse', 'attempt_lost'));
+
+  test('half a JSON answer fails as attempt_lost, and the model is not called again', async () => {
+    await expectTypedFailure('json', 'attempt_lost');
+    expect(await callsOf(asked.json.jobId)).toHaveLength(1);
+  });
+
+  test('a model that thought aloud does not do so a second time', async () => {
+    await expectWhole('reasoning');
+    expect(asked.reasoning.reading.reasoning()).toBe(seen.reasoning.reasoning);
+  });
+
+  test('an answer of which nothing was visible yet begins again', async () => {
+    await expectWhole('invisible');
+    expect(await callsOf(asked.invisible.jobId)).toMatchObject([
+      { outcome: 'aborted' },
+      { continuation: 'none' },
+    ]);
+  });
 });
 
-afterEach(async () => {
-  await fleet.stop();
+test('an answer survives two kills in a row', async () => {
+  const fleet = await startFleet();
+  try {
+    const body = { model: sim, messages: ask(QUESTION, `tokens=120; ${PACE}`) };
+    const asked = fleet.ask(body);
+    await fleet.services.start('llm-worker', 'llm-worker-2');
+    await asked.reading.pieces(8);
+    await killWorker(fleet, 'llm-worker', [asked]);
+    await callsWhen(asked.jobId, (calls) => (calls[1]?.completionTokens ?? 0) > 3);
+    await killWorker(fleet, 'llm-worker-2', [asked]);
+    await fleet.services.start('llm-worker');
+    await asked.reading.over;
+    expect(asked.reading.text()).toBe(await undisturbed(body));
+    expect(asked.reading.done()).toBe(true);
+    expect(await callsOf(asked.jobId)).toHaveLength(3);
+  } finally {
+    await fleet.stop();
+  }
 });
 
-const startSecond = () => fleet.services.start('llm-worker', SECOND);
-
-/** Kills the worker in the middle of an answer; resolves when the next one has gone on with it. */
-async function killMidAnswer(worker: string, { reading }: Asked): Promise<void> {
-  const before = reading.arrivals().length;
+/** Kills, and prints how long each stream was silent once it goes on. Resolves when the process is gone. */
+async function killWorker(fleet: Fleet, worker: string, asked: readonly Asked[]): Promise<void> {
   const killedAt = Date.now();
   await fleet.services.kill(worker);
-  // A piece that was on its way when the worker died is not the next worker's.
-  const inFlight = reading.arrivals().length;
-  await reading.pieces(inFlight + 1);
-  const next = reading.arrivals()[inFlight] ?? 0;
-  say(`${worker} killed after ${before} pieces; the stream went on ${next - killedAt} ms later`);
+  for (const { reading } of asked) {
+    reading.pieceAfter(killedAt + IN_FLIGHT_MS).then(
+      (at) => say(`went on ${at - killedAt} ms after the kill`),
+      () => undefined, // an answer that ends without going on is another test's concern
+    );
+  }
 }
 
-async function expectWhole(
-  { reading, jobId }: Asked,
-  body: Record<string, unknown>,
-  attempts: number,
-): Promise<void> {
-  await reading.over;
-  expect(reading.error()).toBeUndefined();
-  expect(reading.text()).toBe(await undisturbed(body));
-  expect(reading.done()).toBe(true);
-  expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'completed' }]);
-  const begun = (await fleet.store.events(jobId)).filter(({ type }) => type === 'attempt');
-  expect(begun).toHaveLength(attempts);
+/** A piece that comes this soon after a kill was on its way already. */
+const IN_FLIGHT_MS = 1_500;
+
+function mapValues<K extends string, A, B>(
+  record: Readonly<Record<K, A>>,
+  map: (value: A) => B,
+): Record<K, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value as A)])) as Record<
+    K,
+    B
+  >;
 }
-
-describe('an answer whose worker is killed in the middle', () => {
-  test.each(['turnout-sim', 'turnout-sim-prefill'])(
-    'goes on exactly where it stopped (%s)',
-    async (model) => {
-      const body = { model, messages: ask('What is a turnout?', 'tokens=60; tps=15') };
-      const asked = fleet.ask(body);
-      await asked.reading.pieces(5);
-      await startSecond();
-      await killMidAnswer(FIRST, asked);
-      await expectWhole(asked, body, 2);
-      const continuation = model === 'turnout-sim' ? 'request' : 'prefill';
-      expect(await callsOf(asked.jobId)).toMatchObject([{ outcome: 'aborted' }, { continuation }]);
-    },
-  );
-
-  test('goes on after a second kill, too', async () => {
-    const body = { model: 'turnout-sim', messages: ask('What is a signal?', 'tokens=120; tps=8') };
-    const asked = fleet.ask(body);
-    await asked.reading.pieces(5);
-    await startSecond();
-    await killMidAnswer(FIRST, asked);
-    await fleet.services.start('llm-worker', FIRST);
-    await killMidAnswer(SECOND, asked);
-    await expectWhole(asked, body, 3);
-  });
-
-  test('goes on when the model sends the whole answer again: the repetition is dropped', async () => {
-    const body = {
-      model: 'turnout-sim',
-      messages: ask('What is a switch?', 'tokens=60; tps=15; continue=same'),
-    };
-    const asked = fleet.ask(body);
-    await asked.reading.pieces(5);
-    await startSecond();
-    await killMidAnswer(FIRST, asked);
-    await expectWhole(asked, body, 2);
-  });
-
-  test.each(['different', 'refuse'])('fails typed when the model does not continue it (%s)', async (mode) => {
-    const knobs = `tokens=80; tps=15; continue=${mode}`;
-    const body = { model: 'turnout-sim', messages: ask('Where does the line from the harbour end?', knobs) };
-    const asked = fleet.ask(body);
-    await asked.reading.pieces(20);
-    await startSecond();
-    await fleet.services.kill(FIRST);
-    await asked.reading.over;
-    expect(asked.reading.error()).toBe(mode === 'refuse' ? 'upstream_rejected' : 'upstream_cut');
-    expect(asked.reading.done()).toBe(false);
-    const seen = asked.reading.text();
-    expect((await undisturbed(body)).slice(0, seen.length)).toBe(seen);
-    expect(await fleet.store.ending(asked.jobId)).toHaveLength(1);
-  });
-
-  test('fails as attempt_lost when it is JSON: half of it cannot be continued', async () => {
-    const body = {
-      model: 'turnout-sim',
-      response_format: { type: 'json_object' },
-      messages: ask(
-        'Answer as JSON: what is a turnout, and who built the first one in this country?',
-        'tps=3',
-      ),
-    };
-    const asked = fleet.ask(body);
-    await asked.reading.pieces(2);
-    await startSecond();
-    await fleet.services.kill(FIRST);
-    await asked.reading.over;
-    expect(asked.reading.error()).toBe('attempt_lost');
-    expect(asked.reading.done()).toBe(false);
-    expect(await fleet.store.ending(asked.jobId)).toMatchObject([{ type: 'failed' }]);
-    expect(await callsOf(asked.jobId)).toHaveLength(1);
-  });
-
-  test('does not think aloud a second time', async () => {
-    const body = {
-      model: 'turnout-sim-reasoner',
-      messages: ask('What is a block?', 'reasoning=20; tokens=40; tps=20'),
-    };
-    const asked = fleet.ask(body);
-    await asked.reading.pieces(3);
-    const thoughts = asked.reading.reasoning();
-    await startSecond();
-    await killMidAnswer(FIRST, asked);
-    await expectWhole(asked, body, 2);
-    expect(asked.reading.reasoning()).toBe(thoughts);
-  });
-});
-
-test('an answer of which nothing was visible yet begins again', async () => {
-  const body = { model: 'turnout-sim', messages: ask('What is a siding?', 'ttft=3000; tokens=20') };
-  const asked = fleet.ask(body);
-  await callsWhen(asked.jobId, (calls) => calls.length === 1);
-  await startSecond();
-  await fleet.services.kill(FIRST);
-  await expectWhole(asked, body, 2);
-  expect(await callsOf(asked.jobId)).toMatchObject([{ outcome: 'aborted' }, { continuation: 'none' }]);
-});

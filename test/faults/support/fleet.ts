@@ -13,6 +13,10 @@ export interface Fleet {
   store: JobStore;
   /** A streamed answer under an idempotency key of its own, so that its job's id is known from the start. */
   ask(body: Record<string, unknown>, headers?: Readonly<Record<string, string>>): Asked;
+  /** A streamed answer that nobody can come back to. */
+  askOnce(body: Record<string, unknown>, headers?: Readonly<Record<string, string>>): Reading;
+  /** The same call without streaming. */
+  post(body: Record<string, unknown>, options?: RequestInit): Promise<Response>;
   stop(): Promise<void>;
 }
 
@@ -25,15 +29,28 @@ export interface Asked {
 export async function startFleet(env: Readonly<Record<string, string>> = {}): Promise<Fleet> {
   const services = await startServices({ only: NEEDED, env });
   const store = openJobStore(services.prefix, env['REDIS_URL']);
+  const apiKey = testEnv().TURNOUT_API_KEY;
+  const askOnce: Fleet['askOnce'] = (body, headers = {}) =>
+    readStream({ url: services.url, apiKey, body, headers });
   return {
     services,
     store,
+    askOnce,
     ask: (body, headers = {}) => {
       const key = headers['idempotency-key'] ?? randomUUID();
-      const question = { url: services.url, apiKey: testEnv().TURNOUT_API_KEY, body };
-      const reading = readStream({ ...question, headers: { 'idempotency-key': key, ...headers } });
-      return { reading, key, jobId: jobIdOf(key) };
+      return { reading: askOnce(body, { ...headers, 'idempotency-key': key }), key, jobId: jobIdOf(key) };
     },
+    post: (body, options = {}) =>
+      fetch(`${services.url}/v1/chat/completions`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        ...options,
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Bearer ${apiKey}`,
+          ...options.headers,
+        },
+      }),
     stop: async () => {
       await services.stop();
       await store.close();

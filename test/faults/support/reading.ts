@@ -19,6 +19,8 @@ export interface Reading {
   broken(): boolean;
   /** Waits for that many pieces of text; throws when the answer ends before, or nothing comes for 20 s. */
   pieces(count: number): Promise<void>;
+  /** Waits for a piece that came later than that time, and resolves with when it came; throws as `pieces` does. */
+  pieceAfter(time: number): Promise<number>;
   hangUp(): void;
 }
 
@@ -69,6 +71,11 @@ export function readStream({ url, apiKey, body, headers = {} }: Question): Readi
       seen.over = true;
     });
 
+  async function wait(condition: () => boolean, what: string): Promise<void> {
+    await until(() => condition() || seen.over, { timeoutMs: WAIT_MS, everyMs: 5 });
+    if (!condition()) throw new Error(`waited for ${what}: ${JSON.stringify({ ...seen, error })}`);
+  }
+
   return {
     opened,
     over,
@@ -78,11 +85,11 @@ export function readStream({ url, apiKey, body, headers = {} }: Question): Readi
     error: () => error,
     done: () => seen.done,
     broken: () => seen.broken,
-    pieces: async (count) => {
-      const enough = () => seen.arrivals.length >= count;
-      await until(() => enough() || seen.over, { timeoutMs: WAIT_MS, everyMs: 5 });
-      if (!enough())
-        throw new Error(`${seen.arrivals.length} of ${count} pieces came: ${seen.text} ${error}`);
+    pieces: (count) => wait(() => seen.arrivals.length >= count, `${count} pieces`),
+    pieceAfter: async (time) => {
+      const found = () => seen.arrivals.find((at) => at > time);
+      await wait(() => found() !== undefined, 'another piece');
+      return found() ?? Number.NaN;
     },
     hangUp: () => connection.abort(),
   };

@@ -1,0 +1,28 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { type Fleet, startFleet } from './support/fleet.ts';
+import { ask, callsOf, callsWhen } from './support/simulator.ts';
+
+/** Each start of the job costs a worker and the 6 to 8 s until its lock has run out. */
+jest.setTimeout(120_000);
+
+const MAX_ATTEMPTS = 3;
+let fleet: Fleet;
+
+beforeEach(async () => {
+  fleet = await startFleet({ MAX_ATTEMPTS: String(MAX_ATTEMPTS) });
+});
+
+afterEach(() => fleet.stop());
+
+test('a job that kills every worker that begins it is given up after a bounded number of starts', async () => {
+  const { reading, jobId } = fleet.ask({ model: 'turnout-sim', messages: ask('Why?', 'ttft=100000') });
+  for (let start = 1; start <= MAX_ATTEMPTS; start += 1) {
+    await callsWhen(jobId, (calls) => calls.length === start);
+    await fleet.services.kill('llm-worker');
+    await fleet.services.start('llm-worker');
+  }
+  await reading.over;
+  expect(reading.error()).toBe('poison_job');
+  expect(await callsOf(jobId)).toHaveLength(MAX_ATTEMPTS);
+  expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'failed', error: { code: 'poison_job' } }]);
+});

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { type Fleet, startFleet } from './support/fleet.ts';
+import { ask, callsOf, undisturbed } from './support/simulator.ts';
+
+jest.setTimeout(60_000);
+
+const QUESTION = 'Which platform does the night train leave from?';
+
+let fleet: Fleet;
+
+beforeAll(async () => {
+  fleet = await startFleet({
+    FIRST_TOKEN_TIMEOUT_MS: '4000',
+    TOKEN_TIMEOUT_MS: '2500',
+    MODEL_FALLBACKS: JSON.stringify({ 'turnout-sim-reasoner': ['turnout-sim'] }),
+  });
+});
+
+afterAll(() => fleet.stop());
+
+const request = (knobs: string, model = 'turnout-sim') => ({ model, messages: ask(QUESTION, knobs) });
+
+describe('a provider that fails once is asked again, and the client sees one clean answer', () => {
+  test.each([
+    ['with a 500', 'fail=500'],
+    ['with a 429', 'fail=429; retryAfter=1'],
+    ['without ever answering', 'hang'],
+    ['by cutting the stream', 'cut=10; tps=50'],
+    ['by falling silent in the middle', 'stall=10; tps=50'],
+    ['with a chunk that cannot be read', 'malformed=10; tps=50'],
+  ])('%s', async (_what, fault) => {
+    const body = request(`tokens=30; ${fault}; failTimes=1`);
+    const { reading, jobId } = fleet.ask(body);
+    await reading.over;
+    expect(reading.error()).toBeUndefined();
+    expect(reading.text()).toBe(await undisturbed(body));
+    expect(reading.done()).toBe(true);
+    expect(await callsOf(jobId)).toHaveLength(2);
+    expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'completed' }]);
+  });
+
+  test('also where the answer is not streamed, and the response says how often it was tried', async () => {
+    const body = request('tokens=30; cut=10; tps=50; failTimes=1');
+    const response = await fleet.post(body);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('x-turnout-attempts')).toBe('2');
+    const { choices } = (await response.json()) as { choices: [{ message: { content: string } }] };
+    expect(choices[0].message.content).toBe(await undisturbed(body));
+  });
+
+  test('and never before its Retry-After', async () => {
+    const { reading, jobId } = fleet.ask(request('tokens=5; fail=429; retryAfter=2; failTimes=1'));
+    await reading.over;
+    const [first, second] = await callsOf(jobId);
+    expect((second?.startedAt ?? 0) - (first?.endedAt ?? 0)).toBeGreaterThanOrEqual(2_000);
+  });
+});
+
+describe('a provider that fails for good ends the job with one typed error', () => {
+  test('before the first token: as an HTTP status, after three calls', async () => {
+    const { reading, jobId } = fleet.ask(request('fail=503', 'turnout-sim-prefill'));
+    expect((await reading.opened).status).toBe(502);
+    await reading.over;
+    expect(reading.error()).toBe('upstream_failed');
+    expect(await callsOf(jobId)).toHaveLength(3);
+    expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'failed' }]);
+  });
+
+  test('in the middle: inside the stream, which is a prefix of the answer and is never called done', async () => {
+    const body = request('tokens=60; cut=10; tps=50', 'turnout-sim-prefill');
+    const { reading, jobId } = fleet.ask(body);
+    await reading.over;
+    expect(reading.error()).toBe('upstream_cut');
+    expect(reading.done()).toBe(false);
+    expect((await undisturbed(body)).slice(0, reading.text().length)).toBe(reading.text());
+    expect(await callsOf(jobId)).toHaveLength(3);
+    expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'failed' }]);
+  });
+
+  test('unless another model stands behind it', async () => {
+    const body = request('tokens=20; reasoning=0; fail=500; failTimes=3', 'turnout-sim-reasoner');
+    const { reading, jobId } = fleet.ask(body);
+    await reading.over;
+    expect(reading.text()).toBe(await undisturbed(body));
+    const models = (await callsOf(jobId)).map(({ model }) => model);
+    expect(models).toEqual([...Array.from({ length: 3 }, () => 'turnout-sim-reasoner'), 'turnout-sim']);
+  });
+});
+
+test.each([
+  [400, 400, 'upstream_rejected'],
+  [401, 502, 'upstream_auth'],
+])('a provider that answers %i is not asked again', async (upstream, status, code) => {
+  const { reading, jobId } = fleet.ask(request(`fail=${upstream}`));
+  expect((await reading.opened).status).toBe(status);
+  await reading.over;
+  expect(reading.error()).toBe(code);
+  expect(await callsOf(jobId)).toHaveLength(1);
+});
