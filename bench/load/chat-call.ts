@@ -51,7 +51,7 @@ function send(agent: Agent, target: Target, shape: Shape, number: number): Promi
 }
 
 /** Every question is another one, so that nobody on the way can answer from memory. */
-export function bodyOf({ stream, tokens, ttft, tokensPerSecond }: Shape, number: number): string {
+function bodyOf({ stream, tokens, ttft, tokensPerSecond }: Shape, number: number): string {
   const knobs = `[[sim: tokens=${tokens}; ttft=${ttft}; tps=${tokensPerSecond}]]`;
   const content = `How does train ${number} change its track? ${knobs}`;
   // Turnout always asks for the usage, whose sum LiteLLM makes at the end: whoever calls directly must wait for it as well.

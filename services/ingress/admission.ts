@@ -3,13 +3,14 @@ import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { childTraceparent, toHeaders } from '../../shared/contracts/cloud-event.ts';
 import { newJobId, userHash } from '../../shared/contracts/ids.ts';
-import { type Document, JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
+import { JOB_TYPE } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type Admission, type JobLog } from '../../shared/joblog/job-log.ts';
 import { type Producer } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { composeMessage, type DescribedJob } from './compose-message.ts';
 import { type RequestControls } from './request-controls.ts';
-import { takeDocuments, type TakenDocument } from './take-documents.ts';
+import { takeDocuments, type TakenDocuments } from './take-documents.ts';
 
 export interface Submission {
   user: string;
@@ -18,15 +19,20 @@ export interface Submission {
   traceparent: string | undefined;
 }
 
-export interface AcceptedJob {
-  jobId: string;
-  acceptedAt: number;
-  deadlineAt: number;
+/** A job that has its record. Nothing runs before it is published. */
+export interface AdmittedJob extends DescribedJob {
+  /** No one has seen this job before: nothing stands in its log. */
+  fresh: boolean;
+  /**
+   * When it resolves, the job is accepted: it runs to an end, whatever dies. Throws `queue_unavailable` when it certainly
+   * does not run.
+   */
+  publish(): Promise<void>;
 }
 
-/** Takes a request in: when `accept` resolves, the job runs to an end, whatever dies. */
 export interface AdmissionDesk {
-  accept(submission: Submission): Promise<AcceptedJob>;
+  /** Throws `invalid_value` and the like before anything is recorded, `idempotency_conflict`, `store_unavailable`. */
+  admit(submission: Submission): Promise<AdmittedJob>;
 }
 
 export interface AdmissionDeps {
@@ -40,8 +46,6 @@ export interface AdmissionDeps {
   log: Logger;
 }
 
-/** A message over this size goes by claim check. */
-const INLINE_BYTES = 256 * 1024;
 const RETRY_AFTER_S = 2;
 /** Who sent an idempotency key can come back to his job; anyone else's dies with his connection. */
 const RECONNECT_PATIENCE_MS = 30_000;
@@ -55,25 +59,30 @@ const RECONNECT_PATIENCE_MS = 30_000;
  */
 export function createAdmissionDesk(deps: AdmissionDeps): AdmissionDesk {
   return {
-    accept: async (submission) => {
+    admit: async (submission) => {
+      const taken = takeDocuments(submission.request);
       const job = describe(submission, deps.secret);
       const admission = await admit(deps, job, submission);
-      const open = admission.kind === 'new' || admission.state === 'admitting';
-      if (open) await publish(deps, await toMessage(deps.blobs, job, submission), submission.traceparent);
-      return job;
+      const fresh = admission.kind === 'new';
+      const open = fresh || admission.state === 'admitting';
+      return {
+        ...job,
+        fresh,
+        publish: async () => {
+          if (open) await publish(deps, job, taken, submission.traceparent);
+        },
+      };
     },
   };
 }
 
-interface DescribedJob extends AcceptedJob {
-  userHash: string;
-}
-
-function describe({ user, controls }: Submission, secret: string): DescribedJob {
+function describe({ user, request, controls }: Submission, secret: string): DescribedJob {
   const acceptedAt = Date.now();
   return {
     jobId: newJobId(secret, user, controls.idempotencyKey),
+    user,
     userHash: userHash(secret, user),
+    model: request.model,
     acceptedAt,
     deadlineAt: acceptedAt + controls.deadlineMs,
   };
@@ -105,69 +114,20 @@ async function admit(
   return admission;
 }
 
-async function toMessage(
-  blobs: BlobStore,
-  job: DescribedJob,
-  { user, request }: Submission,
-): Promise<JobMessage> {
-  const taken = takeDocuments(request);
-  const folder = `jobs/${job.jobId}`;
-  const documentBytes = taken.documents.reduce((sum, { text }) => sum + bytesInMessage(text), 0);
-  const documents = await Promise.all(
-    taken.documents.map((document) => toDocument(blobs, folder, document, documentBytes > INLINE_BYTES)),
-  );
-  const body = JSON.stringify(taken.request);
-  const inline = Buffer.byteLength(body) <= INLINE_BYTES;
-  return {
-    version: 1,
-    jobId: job.jobId,
-    user,
-    userHash: job.userHash,
-    model: request.model,
-    question: taken.question.slice(0, MAX_QUESTION),
-    request: inline ? { kind: 'inline', request: taken.request } : await blobs.put(`${folder}/request`, body),
-    documents,
-    acceptedAt: job.acceptedAt,
-    deadlineAt: job.deadlineAt,
-  };
-}
-
-/** What a text adds to a message: escapes and UTF-8 make up to six bytes of a character. What is too long anyway is not measured. */
-function bytesInMessage(text: string): number {
-  return text.length > INLINE_BYTES ? text.length : Buffer.byteLength(JSON.stringify(text));
-}
-
-/** Characters of the last user message that passages are chosen by. */
-const MAX_QUESTION = 8_000;
-
-async function toDocument(
-  blobs: BlobStore,
-  folder: string,
-  { index, name, mediaType, text }: TakenDocument,
-  large: boolean,
-): Promise<Document> {
-  const content = large
-    ? await blobs.put(`${folder}/document-${index}`, text)
-    : ({ kind: 'inline', text } as const);
-  return { index, name, mediaType, content };
-}
-
 async function publish(
   deps: AdmissionDeps,
-  message: JobMessage,
+  job: DescribedJob,
+  taken: TakenDocuments,
   traceparent: string | undefined,
 ): Promise<void> {
-  const { jobId, user } = message;
-  const headers = toHeaders({
-    id: jobId,
-    type: JOB_TYPE,
-    source: 'ingress',
-    traceparent: childTraceparent(traceparent),
-  });
+  const { jobId } = job;
+  const context = childTraceparent(traceparent);
+  const headers = toHeaders({ id: jobId, type: JOB_TYPE, source: 'ingress', traceparent: context });
   try {
-    await deps.producer.send({ topic: deps.topic, key: user, value: JSON.stringify(message), headers });
+    const value = JSON.stringify(await composeMessage(deps.blobs, job, taken));
+    await deps.producer.send({ topic: deps.topic, key: job.user, value, headers });
   } catch (error) {
-    deps.log.warn({ err: error, jobId }, 'Kafka did not acknowledge a job');
+    deps.log.warn({ err: error, jobId }, 'A job could not be published');
     await settle(deps, jobId, error);
   }
 }

@@ -88,8 +88,9 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
 
 /** Runs under the model's breaker, which hears of failures only as errors. */
 async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): Promise<CallReport> {
-  const { job, body, path, writer, signal, rules, breakers } = options;
+  const { job, body, path, history, writer, signal, rules, breakers } = options;
   const spent = plan.kind === 'prefill' || plan.kind === 'ask' ? countTokens(plan.partial) : 0;
+  const stamp = stampFirst(history.some(isVisible) || writer.events().some(isVisible));
   let report: CallReport | undefined;
   try {
     await breakers.run(model, async () => {
@@ -101,7 +102,7 @@ async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): P
         plan,
         patience: rules.patience,
         signal,
-        write: (events) => writer.write(...stamped(options, events)),
+        write: (events) => writer.write(...stamp(events)),
       });
       if (report.failure) throw report.failure;
     });
@@ -127,11 +128,14 @@ function finalError(failure: TurnoutError, { kind }: Plan): TurnoutError {
 }
 
 /** The job's first visible event carries its time: it is the time to first token. */
-function stamped({ history, writer }: AnswerJobOptions, events: JobEvent[]): JobEvent[] {
-  const [first, ...rest] = events;
-  if (!first || !isVisible(first)) return events;
-  const seenBefore = writer.events().some(isVisible) || history.some(isVisible);
-  return seenBefore ? events : [{ ...first, at: Date.now() }, ...rest];
+function stampFirst(seenBefore: boolean): (events: JobEvent[]) => JobEvent[] {
+  let seen = seenBefore;
+  return (events) => {
+    const at = seen ? -1 : events.findIndex(isVisible);
+    if (at < 0) return events;
+    seen = true;
+    return events.map((event, i) => (i === at && isVisible(event) ? { ...event, at: Date.now() } : event));
+  };
 }
 
 function retryEvent(

@@ -13,6 +13,7 @@ export function chunkEvents(chunk: ChatCompletionChunk): JobEvent[] {
 
 /** The usage of the final chunk, which carries no choices. `cost` is LiteLLM's, in US dollars. */
 export function chunkUsage(chunk: ChatCompletionChunk): { usage: TokenUsage; cost?: number } | undefined {
+  if (!chunk.usage) return undefined; // all chunks but one
   const parsed = tokenUsage.safeParse(chunk.usage);
   if (!parsed.success) return undefined;
   const { cost, ...usage } = parsed.data as TokenUsage & { cost?: unknown };

@@ -16,6 +16,7 @@ export function createWatchdog({ firstTokenMs, betweenTokensMs }: Patience, oute
   };
   const follow = () => controller.abort(outer.reason);
   let timer = setTimeout(bark, firstTokenMs);
+  let awake = false;
   if (outer.aborted) follow();
   else outer.addEventListener('abort', follow, { once: true });
 
@@ -24,6 +25,11 @@ export function createWatchdog({ firstTokenMs, betweenTokensMs }: Patience, oute
     /** The silence that ended the call, if one did. */
     failure: () => failure,
     alive: () => {
+      if (awake) {
+        timer.refresh();
+        return;
+      }
+      awake = true;
       clearTimeout(timer);
       timer = setTimeout(bark, betweenTokensMs);
     },

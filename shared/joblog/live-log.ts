@@ -16,19 +16,30 @@ export interface LiveLog {
   readonly channel: string;
   /** True while the subscription stands. */
   subscribed(): boolean;
-  /**
-   * The job's events after the given sequence, in order, each once, in the groups in which they arrive; ends after the
-   * terminal event. What is there already is read first; reading makes this process one that appends are published to.
-   * A follower that goes before the end leaves the job; `onAbandoned` hears of a job that must end since nobody reads it.
-   * Throws `log_rewound` when the log lost events that were handed out, and the signal's reason when it fires.
-   */
-  follow(jobId: string, options: FollowOptions): AsyncGenerator<SequencedEvent[], void, undefined>;
+  /** Listens from this moment on; `end` must be called, whether or not the events were read. */
+  follow(jobId: string, options: FollowOptions): Following;
   close(): Promise<void>;
 }
 
 export interface FollowOptions {
+  /** The sequence after which to begin. Default 0: from the start. */
   after?: number;
+  /**
+   * The job was admitted by this process a moment ago and nothing stands in its log. Else what is there is read first,
+   * which makes this process one that appends are published to.
+   */
+  fresh?: boolean;
   signal: AbortSignal;
+}
+
+export interface Following {
+  /**
+   * The job's events in order, each once, in the groups in which they arrive; ends after the terminal event. To be read
+   * once. Throws `log_rewound` when the log lost events that were handed out, and the signal's reason when it fires.
+   */
+  events: AsyncIterable<SequencedEvent[]>;
+  /** Before the job's end: this follower leaves it, and `onAbandoned` hears of a job that must end since nobody reads it. */
+  end(): void;
 }
 
 interface LiveLogOptions {
@@ -83,31 +94,32 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     };
   }
 
-  async function* follow(jobId: string, { after = 0, signal }: FollowOptions) {
-    const follower = createFollower();
+  function follow(jobId: string, { after = 0, fresh = false, signal }: FollowOptions): Following {
+    const follower = createFollower(fresh);
     const unregister = register(jobId, follower);
     const onAbort = () => follower.wake();
     signal.addEventListener('abort', onAbort);
-    let last = after;
     let ended = false;
-    try {
-      for (;;) {
+
+    async function* events(): AsyncGenerator<SequencedEvent[], void, undefined> {
+      for (let last = after; !ended;) {
         signal.throwIfAborted();
         const group = await next(jobId, follower, last);
-        if (group.length === 0) {
-          await follower.woken();
-          continue;
-        }
         last += group.length;
         ended = group.some(({ event }) => isTerminal(event));
-        yield group;
-        if (ended) return;
+        if (group.length > 0) yield group;
+        else await follower.woken();
       }
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-      const wasLast = unregister();
-      if (wasLast && !ended) leave(jobId);
     }
+
+    return {
+      events: events(),
+      end: () => {
+        signal.removeEventListener('abort', onAbort);
+        const wasLast = unregister();
+        if (wasLast && !ended) leave(jobId);
+      },
+    };
   }
 
   function leave(jobId: string): void {
@@ -159,9 +171,9 @@ interface Follower {
 /** A live worker sends a lost tail again within its next append; this many quiet checks later nobody will. */
 const REWOUND_CHECKS = 5;
 
-function createFollower(): Follower {
+function createFollower(fresh: boolean): Follower {
   let queue: SequencedEvent[] = [];
-  let ask = true;
+  let ask = !fresh;
   let heardAt = Date.now();
   let rewinds = 0;
   let wakeUp: (() => void) | undefined;

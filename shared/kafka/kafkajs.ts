@@ -1,6 +1,7 @@
 import { Kafka as KafkaClient, logLevel, type LogEntry } from 'kafkajs';
 import { type Logger } from '../log/logger.ts';
 import { createConsumer } from './kafkajs-consumer.ts';
+import { stopIdleTimers } from './kafkajs-idle-timer.ts';
 import { createProducer } from './kafkajs-producer.ts';
 import { type Kafka, type TopicSpec } from './port.ts';
 import { retrying } from '../util/retrying.ts';
@@ -13,6 +14,7 @@ export interface KafkaOptions {
 
 /** The Kafka port on kafkajs 2.2. */
 export function createKafka({ brokers, clientId, log }: KafkaOptions): Kafka {
+  stopIdleTimers();
   const client = new KafkaClient({
     brokers: [...brokers],
     clientId,

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
-import { failureOf, openaiClient, textFile } from './support.ts';
+import { failureOf, noSecondChance, openaiClient, textFile } from './support.ts';
 
 jest.setTimeout(30_000);
 
@@ -47,7 +47,7 @@ let logs: string;
 const jobs: Job[] = [];
 
 beforeAll(async () => {
-  services = await startServices();
+  services = await startServices({ env: noSecondChance });
   logs = services.logs;
   await haveEverythingSaid(services);
   const written = () => Promise.resolve(completed('turnout.log').length >= jobs.length);

@@ -6,6 +6,7 @@ import { ensureVenv, pythonOf } from '../../stack/install/python.ts';
 import { cacheFolder } from '../../stack/layout.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
+import { noSecondChance } from './support.ts';
 
 /** `python/sdk_checks.py` does the work, as a process that knows an address and a key; here each check is a line. */
 const SCRIPT = join(import.meta.dirname, 'python', 'sdk_checks.py');
@@ -16,7 +17,10 @@ let python: string;
 
 beforeAll(async () => {
   const context = { cache: cacheFolder(process.env), say: () => undefined };
-  const [venv, started] = await Promise.all([ensureVenv('openai', ['openai'], context), startServices()]);
+  const [venv, started] = await Promise.all([
+    ensureVenv('openai', ['openai'], context),
+    startServices({ env: noSecondChance }),
+  ]);
   python = pythonOf(venv);
   services = started;
 }, 240_000);

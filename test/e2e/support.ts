@@ -3,6 +3,9 @@ import { type ChatCompletionChunk } from 'openai/resources/chat/completions';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices } from '../harness/services.ts';
 
+/** Each failure of the provider is seen once: nothing is tried again, no broken answer is continued. */
+export const noSecondChance = { MAX_CALLS_PER_MODEL: '1', ON_LOST_ATTEMPT: 'fail' } as const;
+
 /** The official client as any user has it: an address and a key. */
 export function openaiClient(services: RunningServices, options: ClientOptions = {}): OpenAI {
   return new OpenAI({ baseURL: `${services.url}/v1`, apiKey: testEnv().TURNOUT_API_KEY, ...options });

@@ -2,7 +2,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fa
 import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type LiveLog } from '../../../shared/joblog/live-log.ts';
-import { type AcceptedJob, type AdmissionDesk } from '../admission.ts';
+import { type AdmissionDesk, type AdmittedJob } from '../admission.ts';
 import { type Caller } from '../api-keys.ts';
 import { type Models } from '../models.ts';
 import { requestControls } from '../request-controls.ts';
@@ -25,34 +25,35 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
     '/v1/chat/completions',
     { schema: { body: chatRequest, summary: 'Create a chat completion', tags: ['Chat'] } },
     async (request, reply) => {
-      await deps.models.assertServed(request.body.model);
-      const job = await deps.desk.accept({
+      const { body, headers } = request;
+      await deps.models.assertServed(body.model);
+      const job = await deps.desk.admit({
         user: deps.caller(request).user,
-        request: request.body,
-        controls: requestControls(request.headers, deps.defaultDeadlineMs),
-        traceparent: request.headers['traceparent'] as string | undefined,
+        request: body,
+        controls: requestControls(headers, deps.defaultDeadlineMs),
+        traceparent: headers['traceparent'] as string | undefined,
       });
       reply.header('x-turnout-job-id', job.jobId);
-      const completion = await answer(deps, request.body, reply, job);
+      const completion = await answer(deps, body, reply, job);
       return completion ?? reply; // a stream has taken the reply over
     },
   );
 }
 
-async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyReply, job: AcceptedJob) {
-  const patience = watchReader(reply, job.deadlineAt + END_GRACE_MS);
-  const head = {
-    id: `chatcmpl-${job.jobId}`,
-    model: body.model,
-    created: Math.floor(job.acceptedAt / 1_000),
-  };
-  const events = deps.live.follow(job.jobId, { signal: patience.signal });
+/** Follows the log before the job is published: whatever then happens in it is heard. */
+async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyReply, job: AdmittedJob) {
+  const { jobId, fresh, acceptedAt, deadlineAt } = job;
+  const patience = watchReader(reply, deadlineAt + END_GRACE_MS);
+  const following = deps.live.follow(jobId, { fresh, signal: patience.signal });
   try {
-    if (!body.stream) return await answerWhole({ reply, events, head });
+    await job.publish();
+    const head = { id: `chatcmpl-${jobId}`, model: body.model, created: Math.floor(acceptedAt / 1_000) };
+    if (!body.stream) return await answerWhole({ reply, events: following.events, head });
     const includeUsage = body.stream_options?.include_usage ?? false;
-    await answerStream({ reply, events, head, includeUsage });
+    await answerStream({ reply, events: following.events, head, includeUsage });
     return undefined;
   } finally {
+    following.end();
     patience.end();
   }
 }
@@ -63,6 +64,7 @@ function watchReader(reply: FastifyReply, until: number): { signal: AbortSignal;
   const hangUp = () => controller.abort(new TurnoutError('cancelled'));
   const overdue = () => controller.abort(new TurnoutError('deadline_exceeded'));
   const timer = setTimeout(overdue, Math.min(2 ** 31 - 1, Math.max(0, until - Date.now())));
+  if (reply.raw.destroyed) hangUp(); // while the job was being admitted
   reply.raw.once('close', hangUp);
   return {
     signal: controller.signal,

@@ -1,0 +1,55 @@
+import { type BlobStore } from '../../shared/blobs/blob-store.ts';
+import { type Document, type JobMessage } from '../../shared/contracts/job-message.ts';
+import { type TakenDocument, type TakenDocuments } from './take-documents.ts';
+
+/** A job as the ingress knows it before anybody else does. Times in milliseconds since the epoch. */
+export interface DescribedJob {
+  jobId: string;
+  user: string;
+  userHash: string;
+  model: string;
+  acceptedAt: number;
+  deadlineAt: number;
+}
+
+/** More than this goes by claim check. */
+const INLINE_BYTES = 256 * 1024;
+
+/** The message of a job on `turnout.jobs`. What is too large for Kafka goes into the blob store first. */
+export async function composeMessage(
+  blobs: BlobStore,
+  job: DescribedJob,
+  taken: TakenDocuments,
+): Promise<JobMessage> {
+  const folder = `jobs/${job.jobId}`;
+  const documentBytes = taken.documents.reduce((sum, { text }) => sum + bytesInMessage(text), 0);
+  const documents = await Promise.all(
+    taken.documents.map((document) => toDocument(blobs, folder, document, documentBytes > INLINE_BYTES)),
+  );
+  const body = JSON.stringify(taken.request);
+  const inline = Buffer.byteLength(body) <= INLINE_BYTES;
+  return {
+    version: 1,
+    ...job,
+    question: taken.question,
+    request: inline ? { kind: 'inline', request: taken.request } : await blobs.put(`${folder}/request`, body),
+    documents,
+  };
+}
+
+/** What a text adds to a message: escapes and UTF-8 make up to six bytes of a character. What is too long anyway is not measured. */
+function bytesInMessage(text: string): number {
+  return text.length > INLINE_BYTES ? text.length : Buffer.byteLength(JSON.stringify(text));
+}
+
+async function toDocument(
+  blobs: BlobStore,
+  folder: string,
+  { index, name, mediaType, text }: TakenDocument,
+  large: boolean,
+): Promise<Document> {
+  const content = large
+    ? await blobs.put(`${folder}/document-${index}`, text)
+    : ({ kind: 'inline', text } as const);
+  return { index, name, mediaType, content };
+}
