@@ -67,9 +67,9 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
     if (failure) writer.write(retryEvent(attempt, call, model, plan, failure));
 
     const report = await callOnce(options, model, plan);
+    if (report.usage) writer.write({ type: 'usage', attempt, call, ...report.usage });
     signal.throwIfAborted();
     callsOfModel += 1;
-    if (report.usage) writer.write({ type: 'usage', attempt, call, ...report.usage });
     if (!report.failure) return { status: 'completed' };
     failure = report.failure;
 
@@ -154,6 +154,10 @@ function logCall({ job, log }: AnswerJobOptions, model: string, report: CallRepo
   const call = { jobId: job.jobId, model, path: job.decision.path, ms, ttft: firstTokenMs, callId };
   if (failure) {
     const { code, retryable } = failure;
+    if (code === 'cancelled') {
+      log.info({ ...call, source: usage?.source }, 'Model call closed before its end');
+      return;
+    }
     log.warn({ ...call, code, retryable, source: usage?.source }, 'LiteLLM Error');
     return;
   }

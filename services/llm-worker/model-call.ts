@@ -56,7 +56,10 @@ export async function callModel(options: ModelCallOptions): Promise<CallReport> 
   const watchdog = createWatchdog(options.patience, options.signal);
   const report = (failure: TurnoutError | undefined): CallReport => ({
     failure,
-    usage: progress.usage ?? (progress.opened ? estimated(options.body, progress.sent) : undefined),
+    // A provider that was left before its headers came may have begun to work.
+    usage:
+      progress.usage ??
+      (progress.opened || watchdog.signal.aborted ? estimated(options.body, progress.sent) : undefined),
     ms: Date.now() - startedAt,
     firstTokenMs: progress.firstTokenMs,
     callId: progress.callId,
@@ -67,9 +70,7 @@ export async function callModel(options: ModelCallOptions): Promise<CallReport> 
     if (progress.ended.size < (options.body.n ?? 1)) throw new TurnoutError('upstream_cut');
     return report(undefined);
   } catch (error) {
-    return report(
-      watchdog.failure() ?? (error instanceof DivergedError ? diverged(error) : upstreamError(error)),
-    );
+    return report(watchdog.failure() ?? failureOf(error, options.signal));
   } finally {
     watchdog.end();
   }
@@ -147,7 +148,10 @@ function estimated(body: ChatRequest, sent: readonly JobEvent[]): CallUsage {
   return { source: 'estimated', usage: estimateUsage(body, sent) };
 }
 
-/** The model began the answer again, differently: another try may go on rightly. */
-function diverged(cause: DivergedError): TurnoutError {
-  return new TurnoutError('upstream_cut', { cause });
+function failureOf(error: unknown, ours: AbortSignal): TurnoutError {
+  // The openai client ends an aborted stream as if it were over: that must not pass for the provider's cut.
+  if (ours.aborted) return new TurnoutError('cancelled', { cause: ours.reason });
+  // The model began the answer again, differently: another try may go on rightly.
+  if (error instanceof DivergedError) return new TurnoutError('upstream_cut', { cause: error });
+  return upstreamError(error);
 }
