@@ -1,5 +1,4 @@
-import { type JobEvent } from '../../../shared/contracts/job-event.ts';
-import { isTerminal } from '../../../shared/contracts/job-event.ts';
+import { isTerminal, type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { newJobId } from '../../../shared/contracts/ids.ts';
 import { createJobLog, type JobView } from '../../../shared/joblog/job-log.ts';
 import { silentLogger } from '../../../shared/log/logger.ts';
@@ -14,12 +13,15 @@ export interface JobStore {
   events(jobId: string): Promise<JobEvent[]>;
   /** Waits for the job's end and returns its terminal events: exactly one, if the promise holds. */
   ending(jobId: string, timeoutMs?: number): Promise<JobEvent[]>;
+  /** The jobs that have not ended. */
+  open(): Promise<string[]>;
   close(): Promise<void>;
 }
 
 export function openJobStore(prefix: string, redisUrl: string = testEnv().REDIS_URL): JobStore {
   const redis = connectRedisPatiently(redisUrl, 'witness', silentLogger);
-  const log = createJobLog({ redis, keys: jobKeys(prefix), retentionMs: 1 });
+  const keys = jobKeys(prefix);
+  const log = createJobLog({ redis, keys, retentionMs: 1 });
   const view = (jobId: string) => log.read(jobId, 0);
   const events = async (jobId: string) => (await view(jobId))?.entries.map(({ event }) => event) ?? [];
   return {
@@ -33,6 +35,10 @@ export function openJobStore(prefix: string, redisUrl: string = testEnv().REDIS_
       });
       if (!ended) throw new Error(`${jobId} has not ended: ${JSON.stringify(all.slice(-3))}`);
       return all.filter(isTerminal);
+    },
+    open: async () => {
+      const sets = await Promise.all(keys.openSets().map((open) => redis.zrange(open, '0', '-1')));
+      return sets.flat();
     },
     close: () => closeRedis(redis),
   };

@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { until } from '../../stack/until.ts';
+import { type Fleet, say, startFleet } from './support/fleet.ts';
+import { ask, callsOf, callsWhen, undisturbed } from './support/simulator.ts';
+import { describeTimes } from './support/timings.ts';
+
+jest.setTimeout(90_000);
+
+const QUESTION = 'Where does the line end?';
+const endless = { model: 'turnout-sim', messages: ask(QUESTION, 'tokens=2000; tps=20') };
+const now = () => performance.timeOrigin + performance.now();
+
+let fleet: Fleet;
+
+describe.each([
+  ['LiteLLM', 'true'],
+  ['the provider itself', 'false'],
+])('a client that hangs up on an answer from %s', (_through, viaLitellm) => {
+  beforeAll(async () => {
+    fleet = await startFleet({ ENABLE_LITELLM: viaLitellm });
+  });
+
+  afterAll(() => fleet.stop());
+
+  test('ends its job once, as cancelled, and the provider is not kept working: 50 streams', async () => {
+    const times: number[] = [];
+    while (times.length < 50) times.push(...(await Promise.all(Array.from({ length: 5 }, hangUpOnStream))));
+    say(`stream: hang-up to the provider's closed socket: ${describeTimes(times)}`);
+    expect(Math.max(...times)).toBeLessThan(5_000);
+  });
+
+  test('likewise where the answer is not streamed', async () => {
+    const times: number[] = [];
+    while (times.length < 10) times.push(await hangUpOnWhole());
+    say(`not streamed: hang-up to the provider's closed socket: ${describeTimes(times)}`);
+    expect(Math.max(...times)).toBeLessThan(5_000);
+  });
+
+  /** Milliseconds from the hang-up to the close of the provider's socket. */
+  async function hangUpOnStream(): Promise<number> {
+    const reading = fleet.askOnce(endless);
+    const jobId = (await reading.opened).headers.get('x-turnout-job-id') ?? '';
+    await reading.pieces(2);
+    const hungUpAt = now();
+    reading.hangUp();
+    return closedAfter(jobId, hungUpAt);
+  }
+
+  async function hangUpOnWhole(): Promise<number> {
+    const client = new AbortController();
+    const posted = fleet.post(endless, { signal: client.signal }).catch(() => undefined);
+    const jobId = await onlyOpenJob();
+    await callsWhen(jobId, ([call]) => (call?.completionTokens ?? 0) > 2);
+    const hungUpAt = now();
+    client.abort();
+    await posted;
+    return closedAfter(jobId, hungUpAt);
+  }
+
+  async function closedAfter(jobId: string, hungUpAt: number): Promise<number> {
+    const calls = await callsWhen(jobId, ([call]) => call?.outcome === 'aborted');
+    expect(calls).toHaveLength(1);
+    expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'cancelled', by: 'disconnect' }]);
+    return (calls[0]?.endedAt ?? Number.NaN) - hungUpAt;
+  }
+});
+
+describe('a job whose client goes before the model is called', () => {
+  beforeAll(async () => {
+    fleet = await startFleet({ LLM_CONCURRENCY: '1' });
+  });
+
+  afterAll(() => fleet.stop());
+
+  test('is cancelled while it waits for a worker, and costs nothing', async () => {
+    const busy = fleet.askOnce(endless);
+    await busy.pieces(1);
+    const [first] = await fleet.store.open();
+    const waiting = fleet.askOnce(endless);
+    await until(async () => (await fleet.store.open()).length === 2, { timeoutMs: 5_000, everyMs: 10 });
+    const jobId = (await fleet.store.open()).find((open) => open !== first) ?? '';
+    waiting.hangUp();
+    expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'cancelled', by: 'disconnect' }]);
+    busy.hangUp();
+    await fleet.store.ending(first ?? '');
+    expect(await callsOf(jobId)).toEqual([]);
+  });
+
+  test('is cancelled while its message waits in Kafka, and is dropped when it is read', async () => {
+    await fleet.services.kill('router');
+    const early = fleet.askOnce(endless);
+    const jobId = await onlyOpenJob();
+    early.hangUp();
+    expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'cancelled', by: 'disconnect' }]);
+    await fleet.services.start('router');
+    // Jobs of one user stay in order: when a later one is answered, this one has been read.
+    const later = fleet.askOnce({ model: 'turnout-sim', messages: ask(QUESTION, 'tokens=3') });
+    await later.over;
+    expect(later.done()).toBe(true);
+    expect(await callsOf(jobId)).toEqual([]);
+    expect(await fleet.store.ending(jobId)).toHaveLength(1);
+  });
+});
+
+describe('the deadline', () => {
+  beforeAll(async () => {
+    fleet = await startFleet();
+  });
+
+  afterAll(() => fleet.stop());
+
+  test('passes in the middle of a stream: a typed error inside it, and the provider is left', async () => {
+    const { reading, jobId } = fleet.ask(endless, { 'x-turnout-deadline-ms': '3000' });
+    await reading.pieces(1);
+    await reading.over;
+    expect(reading.error()).toBe('deadline_exceeded');
+    expect(reading.done()).toBe(false);
+    expect((await undisturbed(endless)).slice(0, reading.text().length)).toBe(reading.text());
+    const [call] = await callsWhen(jobId, ([first]) => first?.outcome === 'aborted');
+    const [ending] = await fleet.store.ending(jobId);
+    const late = (call?.endedAt ?? 0) - ((await fleet.store.view(jobId))?.deadlineAt ?? 0);
+    say(`deadline to the provider's closed socket: ${late.toFixed(0)} ms`);
+    expect(ending).toMatchObject({ type: 'failed', error: { code: 'deadline_exceeded' } });
+  });
+
+  test('passes before the first token: 504', async () => {
+    const silent = { model: 'turnout-sim', messages: ask(QUESTION, 'ttft=60000') };
+    const { reading, jobId } = fleet.ask(silent, { 'x-turnout-deadline-ms': '1500' });
+    expect((await reading.opened).status).toBe(504);
+    await callsWhen(jobId, ([call]) => call?.outcome === 'aborted');
+  });
+});
+
+/** The job that was just asked for, where no other is open. */
+async function onlyOpenJob(): Promise<string> {
+  let open: string[] = [];
+  await until(async () => (open = await fleet.store.open()).length > 0, { timeoutMs: 10_000, everyMs: 10 });
+  const [jobId, ...others] = open;
+  if (jobId === undefined || others.length > 0) throw new Error(`open jobs: ${open.join(' ')}`);
+  return jobId;
+}

@@ -1,0 +1,80 @@
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { until } from '../../stack/until.ts';
+import { isReady } from '../harness/services.ts';
+import { startSystem, type System } from '../harness/system.ts';
+import { type Fleet, say, startFleet } from './support/fleet.ts';
+import { ask, undisturbed } from './support/simulator.ts';
+import { describeTimes } from './support/timings.ts';
+
+jest.setTimeout(120_000);
+
+const QUESTION = 'Where does the line end?';
+const cleanUps: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+/** A fleet on a store of its own, which may be killed without harm to other tests. */
+async function fleetOn(part: 'redis' | 'kafka', variable: string): Promise<{ system: System; fleet: Fleet }> {
+  const system = await startSystem({ parts: [part] });
+  cleanUps.push(() => system.stop());
+  const fleet = await startFleet({ [variable]: system.env[variable] ?? '' });
+  cleanUps.push(() => fleet.stop());
+  return { system, fleet };
+}
+
+const body = (number: number) => ({
+  model: 'turnout-sim',
+  messages: ask(`${QUESTION} (${number})`, 'tokens=80; tps=10'),
+});
+
+describe('Redis that is killed and comes back', () => {
+  test('costs no answer: every stream goes on and ends as if nothing had been', async () => {
+    const { system, fleet } = await fleetOn('redis', 'REDIS_URL');
+    const bodies = Array.from({ length: 6 }, (_, number) => body(number));
+    const asked = bodies.map((each) => fleet.ask(each));
+    await Promise.all(asked.map(({ reading }) => reading.pieces(5)));
+
+    await system.kill('redis');
+    expect(await until(async () => !(await isReady(fleet.services.url)), { timeoutMs: 10_000 })).toBe(true);
+    const refused = await fleet.post(body(99));
+    expect(refused.status).toBe(503);
+    expect(await refused.json()).toMatchObject({ error: { code: 'store_unavailable' } });
+    await system.start('redis');
+
+    const back = Date.now();
+    const next = await Promise.all(asked.map(({ reading }) => reading.pieceAfter(back)));
+    say(`Redis back to the next token: ${describeTimes(next.map((at) => at - back))}`);
+    await Promise.all(asked.map(({ reading }) => reading.over));
+    for (const [number, { reading, jobId }] of asked.entries()) {
+      expect(reading.error()).toBeUndefined();
+      expect(reading.text()).toBe(await undisturbed(body(number)));
+      expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'completed' }]);
+    }
+  });
+});
+
+describe('Kafka that is killed and comes back', () => {
+  test('means 503 for new jobs meanwhile, never a hang, and nothing for those that run', async () => {
+    const { system, fleet } = await fleetOn('kafka', 'KAFKA_BROKERS');
+    const running = fleet.ask(body(0));
+    await running.reading.pieces(5);
+
+    await system.kill('kafka');
+    const askedAt = Date.now();
+    const refused = await fleet.post(body(1));
+    say(`a job without Kafka is refused after ${Date.now() - askedAt} ms`);
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).not.toBeNull();
+    expect(await refused.json()).toMatchObject({ error: { code: 'queue_unavailable' } });
+    await running.reading.over;
+    expect(running.reading.text()).toBe(await undisturbed(body(0)));
+
+    await system.start('kafka');
+    const back = Date.now();
+    const works = async () => (await fleet.post({ ...body(2), max_tokens: 3 })).status === 200;
+    expect(await until(works, { timeoutMs: 30_000 })).toBe(true);
+    say(`Kafka back to the first answered job: ${Date.now() - back} ms`);
+  });
+});

@@ -1,0 +1,11 @@
+/** `p50 12 ms, p99 31 ms, max 40 ms (50)` */
+export function describeTimes(milliseconds: readonly number[]): string {
+  const sorted = milliseconds.toSorted((one, other) => one - other);
+  const at = (quantile: number) => `${quantileOf(sorted, quantile).toFixed(0)} ms`;
+  return `p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)} (${sorted.length})`;
+}
+
+/** The smallest of the sorted values that at least that share (0 to 1) of them do not exceed; NaN of nothing. */
+export function quantileOf(sorted: readonly number[], quantile: number): number {
+  return sorted[Math.max(0, Math.ceil(quantile * sorted.length) - 1)] ?? Number.NaN;
+}
