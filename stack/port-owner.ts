@@ -29,7 +29,7 @@ function ownerFromProc(port: number): string | undefined {
 
 /** From the command line: the short name in /proc is that of a thread (`MainThread` for Node). */
 function programOf(pid: string): string {
-  const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split(/[\0 ]/); // Some add an address to their name.
   return basename(program) || 'a process';
 }
 

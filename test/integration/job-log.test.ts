@@ -64,7 +64,10 @@ async function begun(jobId: string): Promise<{ fence: Fence; lastSequence: numbe
 }
 
 const fail = (jobId: string) =>
-  endUnfenced(log, jobId, { status: 'failed', error: new TurnoutError('deadline_exceeded') });
+  endUnfenced({ jobLog: log, log: silentLogger }, jobId, {
+    status: 'failed',
+    error: new TurnoutError('deadline_exceeded'),
+  });
 
 async function typesOf(jobId: string): Promise<string[]> {
   const view = await log.read(jobId, 0);
