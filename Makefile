@@ -31,5 +31,6 @@ bench: node_modules ## Measure latency, throughput and the bare hops
 # Not `npm ci`: it refuses a lock file that was made where a registry lacks the binaries of other platforms.
 # This installs what the lock file names, checks the same hashes, and leaves the lock file as it is.
 node_modules: package-lock.json
-	npm install --no-save --no-fund --no-audit
+	@echo "installing npm packages"
+	@npm install --no-save --no-fund --no-audit --loglevel=error
 	@touch node_modules

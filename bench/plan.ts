@@ -3,11 +3,18 @@ import type { Shape } from './load/protocol.ts';
 /** How much is measured. Every number of a run stands here. */
 export interface Plan {
   hops: { count: number; perSecond: number };
-  /** Added time at one user: rounds of one request to each target. */
-  alone: { rounds: number };
+  /** Added time at one user: rounds of one request to each target. No round begins after `atMostMs`. */
+  alone: { rounds: number; atMostMs: number };
   /** Added time at 20 users: rounds of so many requests of each user to each target. */
-  crowd: { rounds: number; requestsPerTurn: number };
-  saturation: { rounds: number; warmUpMs: number; measureMs: number; concurrency: number };
+  crowd: { rounds: number; requestsPerTurn: number; atMostMs: number };
+  /** `firstWarmUpMs` is for the first round: processes that have just started run uncompiled code. */
+  saturation: {
+    rounds: number;
+    firstWarmUpMs: number;
+    warmUpMs: number;
+    measureMs: number;
+    concurrency: number;
+  };
   quick: boolean;
   /** Whether the yardstick is measured as well. */
   baseline: boolean;
@@ -18,10 +25,16 @@ const common = { saturationConcurrency: 64, hopsPerSecond: 20, seed: 20_260_824 
 
 /** At most five minutes. */
 const FULL: Plan = {
-  hops: { count: 160, perSecond: common.hopsPerSecond },
-  alone: { rounds: 300 },
-  crowd: { rounds: 5, requestsPerTurn: 4 },
-  saturation: { rounds: 2, warmUpMs: 1_500, measureMs: 5_000, concurrency: common.saturationConcurrency },
+  hops: { count: 120, perSecond: common.hopsPerSecond },
+  alone: { rounds: 240, atMostMs: 60_000 },
+  crowd: { rounds: 4, requestsPerTurn: 5, atMostMs: 45_000 },
+  saturation: {
+    rounds: 2,
+    firstWarmUpMs: 6_000,
+    warmUpMs: 1_500,
+    measureMs: 5_000,
+    concurrency: common.saturationConcurrency,
+  },
   quick: false,
   baseline: true,
   seed: common.seed,
@@ -29,10 +42,16 @@ const FULL: Plan = {
 
 /** Under a minute, for a look while working: its p99 says little. */
 const QUICK: Plan = {
-  hops: { count: 30, perSecond: common.hopsPerSecond },
-  alone: { rounds: 40 },
-  crowd: { rounds: 1, requestsPerTurn: 3 },
-  saturation: { rounds: 1, warmUpMs: 1_000, measureMs: 2_000, concurrency: common.saturationConcurrency },
+  hops: { count: 20, perSecond: common.hopsPerSecond },
+  alone: { rounds: 50, atMostMs: 8_000 },
+  crowd: { rounds: 1, requestsPerTurn: 2, atMostMs: 5_000 },
+  saturation: {
+    rounds: 1,
+    firstWarmUpMs: 1_500,
+    warmUpMs: 1_500,
+    measureMs: 1_500,
+    concurrency: common.saturationConcurrency,
+  },
   quick: true,
   baseline: false,
   seed: common.seed,

@@ -3,6 +3,7 @@ import type { Percentiles } from './measure/percentiles.ts';
 import type { HopFigures } from './phases/hops.ts';
 import type { AddedTimes, LatencyFigures } from './phases/latency.ts';
 import type { Saturation, ThroughputFigures } from './phases/throughput.ts';
+import { CROWD } from './plan.ts';
 
 export interface Findings {
   quick: boolean;
@@ -30,6 +31,8 @@ export interface Report {
   rssMb: Record<string, number>;
   /** The p50 of added time to first token over the sum of the hops, and Turnout's jobs per second over LiteLLM's. */
   ratios: { ttftToHops: number; jobsToLiteLlm: number };
+  /** What makes a figure say less than it seems to. */
+  notes: string[];
   details: Findings;
   errors: Errors;
 }
@@ -53,9 +56,26 @@ export function toReport(findings: Findings, at: Date): Report {
       ttftToHops: hundredths(c1.ttft.p50 / sumOfHops(hops)),
       jobsToLiteLlm: hundredths(turnout.perSecond / saturationOf(jobs, 'litellm').perSecond),
     },
+    notes: notesOn(findings),
     details: findings,
     errors: sumOfErrors([alone.errors, crowd.errors, jobs.errors, streams.errors]),
   };
+}
+
+/** Time to first token that calling LiteLLM directly may add to the simulator's own before its queue is what is measured. */
+const QUEUEING_MS = 200;
+
+function notesOn({ quick, crowd }: Findings): string[] {
+  const direct = crowd.times['litellm']?.ttft.p50 ?? 0;
+  const queued = direct - CROWD.ttft > QUEUEING_MS;
+  return [
+    ...(queued
+      ? [
+          `At 20 users LiteLLM itself was saturated (${Math.round(direct)} ms to first token, ${CROWD.ttft} of it the model's): c20 compares queues.`,
+        ]
+      : []),
+    ...(quick ? ['A quick run: too few requests for a p99.'] : []),
+  ];
 }
 
 /** A job crosses each of them at least once before its first token. */

@@ -32,6 +32,7 @@ export function toTable(report: Report): string {
     '',
     `Added time to first token, p50: ${report.ratios.ttftToHops} times the sum of the hops.`,
     `Turnout without LiteLLM in between: ${report.ratios.jobsToLiteLlm} times LiteLLM's own jobs per second.`,
+    ...report.notes,
   ].join('\n');
 }
 

@@ -46,6 +46,7 @@ const JVM_OPTIONS = [
   '-Xms128m',
   '-Xmx512m',
   '-XX:+UseSerialGC', // On a small machine G1's helper threads cost more than they save.
+  '-XX:TieredStopAtLevel=1', // Ready for half the CPU time (4 s, not 10): the optimising compiler pays off only after minutes of load.
   '-Djava.awt.headless=true',
   '-Dorg.slf4j.simpleLogger.showDateTime=true',
   '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS',

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /** Who listens on a TCP port, as `name (pid N)`; undefined when the system does not tell (another user's process, say). */
 export function portOwner(port: number): string | undefined {
@@ -23,7 +24,13 @@ function ownerFromProc(port: number): string | undefined {
   const inodes = tables.flatMap((file) => listeningInodes(readFileSync(file, 'utf8'), port));
   const links = new Set(inodes.map((inode) => `socket:[${inode}]`));
   const pid = readdirSync('/proc').find((name) => /^\d+$/.test(name) && holdsOneOf(name, links));
-  return pid === undefined ? undefined : `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
+  return pid === undefined ? undefined : `${programOf(pid)} (pid ${pid})`;
+}
+
+/** From the command line: the short name in /proc is that of a thread (`MainThread` for Node). */
+function programOf(pid: string): string {
+  const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split(/[\0 ]/); // Some add an address to their name.
+  return basename(program) || 'a process';
 }
 
 function holdsOneOf(pid: string, links: ReadonlySet<string>): boolean {

@@ -6,7 +6,7 @@ import { type ServiceName, serviceNames } from './services.ts';
 export type PlannedPort = PortName | ServiceName;
 
 /** Away from the usual ports of Kafka, Redis and LiteLLM, which a developer's machine often has in use. */
-const DEFAULTS: Readonly<Record<PlannedPort, number>> = {
+export const defaultPorts: Readonly<Record<PlannedPort, number>> = {
   ingress: 8080,
   router: 8081,
   'context-worker': 8082,
@@ -39,7 +39,11 @@ export async function planPorts(
   probe: PortProbe = systemProbe,
 ): Promise<Record<PlannedPort, number>> {
   const running = options.records.filter((record) => liveProcess(record) !== undefined);
-  const ports: Record<PlannedPort, number> = { ...DEFAULTS, ...options.wishes, ...portsOf(options.records) };
+  const ports: Record<PlannedPort, number> = {
+    ...defaultPorts,
+    ...options.wishes,
+    ...portsOf(options.records),
+  };
   const kept = new Set<PlannedPort>(running.map((record) => record.name as PlannedPort));
   if (kept.has('kafka')) kept.add('kafka-controller');
   const reserved = new Set([...kept].map((name) => ports[name]));

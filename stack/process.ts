@@ -33,6 +33,8 @@ export interface ProcessSpec {
   readonly stopTimeoutMs: number;
 }
 
+const RECOVERY_MS = 15_000;
+
 export type Started = 'already running' | 'started' | 'restarted';
 
 /**
@@ -43,7 +45,8 @@ export async function ensureRunning(spec: ProcessSpec, runFolder: string): Promi
   const record = findPidRecord(runFolder, spec.name);
   const alive = record !== undefined && liveProcess(record) !== undefined;
   if (alive && record.fingerprint === fingerprint(spec)) {
-    if (await isHealthy(spec.health)) return 'already running';
+    // Time to recover, as a service does when its Redis came back a moment ago, or to answer on a busy machine.
+    if (await until(() => isHealthy(spec.health), { timeoutMs: RECOVERY_MS })) return 'already running';
   }
   if (record !== undefined) await stopRecorded(record, runFolder);
   await start(spec, runFolder);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Layout, repositoryRoot } from './layout.ts';
+import { type Layout, nodeCompileCache, repositoryRoot } from './layout.ts';
 import type { ProcessSpec } from './process.ts';
 
 /** In the order in which they start: ingress last, when everything that answers its requests is ready. */
@@ -44,6 +44,7 @@ export function prepareService(options: ServiceOptions, layout: Layout): Process
     command: process.execPath,
     args: [...NODE_OPTIONS, join(repositoryRoot, 'services', options.name, 'main.ts')],
     env: {
+      ...nodeCompileCache(layout),
       ...options.env,
       HOST: options.env['HOST'] ?? '127.0.0.1',
       PORT: String(options.port),

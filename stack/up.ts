@@ -15,7 +15,7 @@ import { developmentLayout, type Layout } from './layout.ts';
 import { providerVariables } from './litellm-config.ts';
 import { withLock } from './lock.ts';
 import { readPidRecords } from './pid-record.ts';
-import { type PlannedPort, planPorts } from './port-plan.ts';
+import { defaultPorts, type PlannedPort, planPorts } from './port-plan.ts';
 import { ensureRunning } from './process.ts';
 import { loadSecrets, writeApiKeys } from './secrets.ts';
 import { serviceEnv } from './service-env.ts';
@@ -51,18 +51,19 @@ async function makePlan(layout: Layout, say: Say): Promise<Plan> {
   const settings = readSettings(process.env);
   const secrets = withMasterKey(loadSecrets(layout), settings);
   const parts = partsToRun(settings);
+  const apiKeysFile = writeApiKeys(secrets, layout);
+  const envWith = (ports: Plan['ports']): Record<string, string> =>
+    serviceEnv({ layout, ports, parts, secrets, apiKeysFile, settings });
+  // The services check it too; here it takes no minute to learn of a typing error.
+  parseConfig({ ...envWith(defaultPorts), PORT: settings['PORT'] });
   const wishes = ingressPort(settings);
   const ports = await planPorts({ records: readPidRecords(layout.run), parts, wishes, say });
-  const apiKeysFile = writeApiKeys(secrets, layout);
-  const env = serviceEnv({ layout, ports, parts, secrets, apiKeysFile, settings });
-  // The services check it too; here it takes no minute to learn of a typing error.
-  parseConfig({ ...env, PORT: settings['PORT'] });
   return {
     layout,
     secrets,
     parts,
     ports,
-    env,
+    env: envWith(ports),
     settings: pick(settings, ['TURNOUT_MODEL', 'TURNOUT_SIMULATOR', ...providerVariables]),
     say,
   };

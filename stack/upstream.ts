@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Layout, repositoryRoot } from './layout.ts';
+import { type Layout, nodeCompileCache, repositoryRoot } from './layout.ts';
 import type { ProcessSpec } from './process.ts';
 
 /** The upstream simulator: it stands behind LiteLLM where a model provider would. */
@@ -9,7 +9,7 @@ export function prepareUpstream(options: { port: number }, layout: Layout): Proc
     name: 'upstream',
     command: process.execPath,
     args: [join(repositoryRoot, 'test', 'upstream', 'main.ts')],
-    env: { HOST: '127.0.0.1', PORT: String(options.port) },
+    env: { ...nodeCompileCache(layout), HOST: '127.0.0.1', PORT: String(options.port) },
     workingFolder: layout.state,
     port: options.port,
     health: { kind: 'http', url: `http://127.0.0.1:${options.port}/livez` },

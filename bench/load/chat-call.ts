@@ -7,7 +7,7 @@ export interface CallTimes {
 }
 
 /** Longer than any answer here may take: a request that hangs is an error, not the end of the benchmark. */
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 60_000;
 
 export interface ChatCaller {
   /** One request, read to its end. Rejects with what is wrong with the answer, in a few words. */

@@ -12,11 +12,13 @@ export interface LoadProcess {
 /** Starts the client that sends all requests of a run, as a process of its own. */
 export async function startLoadProcess(): Promise<LoadProcess> {
   const child = fork(new URL('client.ts', import.meta.url));
-  const [hello] = (await Promise.race([once(child, 'message'), death(child)])) as [ClientMessage];
+  const dead = death(child);
+  dead.catch(() => undefined); // It also ends when it is asked to.
+  const [hello] = (await Promise.race([once(child, 'message'), dead])) as [ClientMessage];
   if (hello.kind !== 'ready' || child.pid === undefined) throw new Error('The load client did not start');
   return {
     pid: child.pid,
-    run: (task, onPhase) => Promise.race([runTask(child, task, onPhase), death(child)]),
+    run: (task, onPhase) => Promise.race([runTask(child, task, onPhase), dead]),
     close: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.disconnect();

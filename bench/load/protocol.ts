@@ -29,6 +29,8 @@ export interface UsersTask {
   users: number;
   /** Times that every target has its turn. */
   rounds: number;
+  /** No round begins after this time, so that a slow machine measures less, not longer. The first one always does. */
+  atMostMs: number;
   requestsPerTurn: number;
   /** Each user waits a random time up to this one before each request. */
   thinkMs: number;

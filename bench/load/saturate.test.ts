@@ -62,7 +62,15 @@ describe('the closed loop', () => {
 });
 
 describe('users', () => {
-  const task = { kind: 'users', users: 3, rounds: 2, requestsPerTurn: 2, thinkMs: 0, seed: 1 } as const;
+  const task = {
+    kind: 'users',
+    users: 3,
+    rounds: 2,
+    atMostMs: 10_000,
+    requestsPerTurn: 2,
+    thinkMs: 0,
+    seed: 1,
+  } as const;
 
   test('send the same number of requests to each target, turn by turn', async () => {
     const results = await playUsers(caller, { ...task, shape: WHOLE, targets: [target('a'), target('b')] });
@@ -71,6 +79,11 @@ describe('users', () => {
       ['b', 12],
     ]);
     expect(results[0]?.samples.map(({ round }) => round)).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+  });
+
+  test('begin no round after the time is up, but the first', async () => {
+    const late = { ...task, shape: WHOLE, targets: [target()], rounds: 100, atMostMs: 0 };
+    expect(await playUsers(caller, late)).toMatchObject([{ completed: 6 }]);
   });
 
   test.each([

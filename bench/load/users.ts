@@ -8,7 +8,8 @@ import { noteError } from './tally.ts';
 export async function playUsers(caller: ChatCaller, task: UsersTask): Promise<TargetResult[]> {
   const results = task.targets.map(({ name }) => emptyResult(name));
   const random = generator(task.seed);
-  for (let round = 0; round < task.rounds; round += 1) {
+  const lastStart = performance.now() + task.atMostMs;
+  for (let round = 0; round < task.rounds && (round === 0 || performance.now() < lastStart); round += 1) {
     for (const [at, target] of task.targets.entries()) {
       const result = results[at];
       if (result) await playTurn(caller, task, { target, round, result, random });

@@ -1,6 +1,6 @@
 import type { BenchSystem, Measured } from '../bench-system.ts';
 import type { LoadProcess } from '../load/load-process.ts';
-import type { Errors, Shape, TargetResult } from '../load/protocol.ts';
+import type { Errors, SaturationTask, Shape, TargetResult } from '../load/protocol.ts';
 import { type Percentiles, percentilesOf } from '../measure/percentiles.ts';
 import { cpuPerJob, type Pids, rssOf, type Usages, usageOf } from '../measure/process-usage.ts';
 import type { Plan } from '../plan.ts';
@@ -38,7 +38,14 @@ export async function measureThroughput(
   for (let round = 0; round < plan.saturation.rounds; round += 1) {
     for (const { target, pids } of measured) {
       const all = { ...pids, ...system.infrastructure, client: load.pid };
-      rounds.get(target.name)?.push(await saturateOnce(load, { target, shape, plan }, all));
+      const task = {
+        kind: 'saturation',
+        target,
+        shape,
+        ...plan.saturation,
+        warmUpMs: warmUpOf(plan, round),
+      } as const;
+      rounds.get(target.name)?.push(await saturateOnce(load, task, all));
     }
   }
   return {
@@ -47,16 +54,15 @@ export async function measureThroughput(
   };
 }
 
-async function saturateOnce(
-  load: LoadProcess,
-  { target, shape, plan }: { target: Measured['target']; shape: Shape; plan: Plan },
-  pids: Pids,
-): Promise<Round> {
+function warmUpOf({ saturation }: Plan, round: number): number {
+  return round === 0 ? saturation.firstWarmUpMs : saturation.warmUpMs;
+}
+
+async function saturateOnce(load: LoadProcess, task: SaturationTask, pids: Pids): Promise<Round> {
   const looks: Record<'counting' | 'counted', Usages> = { counting: {}, counted: {} };
-  const task = { kind: 'saturation', target, shape, ...plan.saturation } as const;
   const [result] = await load.run(task, (phase) => (looks[phase] = usageOf(pids)));
   if (!result?.completed)
-    throw new Error(`${target.name} completed nothing: ${JSON.stringify(result?.errors)}`);
+    throw new Error(`${task.target.name} completed nothing: ${JSON.stringify(result?.errors)}`);
   return { result, before: looks.counting, after: looks.counted };
 }
 

@@ -39,7 +39,7 @@ export function build({ config, log }: ServiceDeps): Service {
       channel: keys.channel(randomBytes(6).toString('hex')),
       logger: log,
       onAbandoned: (jobId) => {
-        cancelJob(jobLog, jobId, 'disconnect').catch((error: unknown) => {
+        cancelJob({ jobLog, log }, jobId, 'disconnect').catch((error: unknown) => {
           log.warn({ err: error, jobId }, 'An abandoned job was not ended; the sweep will');
         });
       },

@@ -5,7 +5,6 @@ import { type Logger } from '../../shared/log/logger.ts';
 const model = z.looseObject({ id: z.string(), object: z.literal('model').catch('model') });
 const modelList = z.object({ object: z.literal('list').catch('list'), data: z.array(model) });
 export type ModelList = z.infer<typeof modelList>;
-export type Model = z.infer<typeof model>;
 
 export interface Models {
   list(): Promise<ModelList>;

@@ -24,7 +24,7 @@ export function invalidValue(issues: readonly Issue[]): TurnoutError {
 }
 
 /** `messages[0].content` */
-export function paramPath(path: readonly PropertyKey[]): string {
+function paramPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
     return text === '' ? String(key) : `${text}.${String(key)}`;

@@ -10,7 +10,7 @@ import { type Logger } from '../../shared/log/logger.ts';
 
 /** One circuit breaker for each model: while most calls of a model fail, its calls fail at once and cost nothing. */
 export interface Breakers {
-  /** Throws what the call throws; `upstream_failed` while the model's circuit is open. */
+  /** Throws what the call throws; `upstream_failed`, to be tried when it half-opens, while the model's circuit is open. */
   run<T>(model: string, call: () => Promise<T>): Promise<T>;
 }
 
@@ -39,7 +39,11 @@ export function createBreakers(log: Logger): Breakers {
       try {
         return await policyOf(model).execute(call);
       } catch (error) {
-        if (error instanceof BrokenCircuitError) throw new TurnoutError('upstream_failed', { cause: error });
+        if (error instanceof BrokenCircuitError)
+          throw new TurnoutError('upstream_failed', {
+            cause: error,
+            retryAfterS: HALF_OPEN_AFTER_MS / 1_000,
+          });
         throw error;
       }
     },

@@ -1,7 +1,7 @@
 import { type LlmJob } from '../../shared/contracts/flow.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type AttemptWriter } from '../../shared/joblog/attempt-writer.ts';
-import { type Ending, terminalEvent, toOutcome } from '../../shared/joblog/ending.ts';
+import { type Ending, logEnding, terminalEvent, toOutcome } from '../../shared/joblog/ending.ts';
 import { type Outbox } from '../../shared/joblog/outbox.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 
@@ -26,9 +26,10 @@ export function createJobEnder(outbox: Outbox, log: Logger): JobEnder {
   return {
     end: async (job, { writer, history, ending, attempts }) => {
       const at = Date.now();
-      const outcome = toOutcome({ ...job, attempts }, [...history, ...writer.events()], ending, at);
+      const facts = { ...job, attempts };
+      const outcome = toOutcome(facts, [...history, ...writer.events()], ending, at);
       const { outboxRow } = await writer.finish([terminalEvent(ending, at)], outcome);
-      logEnd(log, job, ending, at);
+      logEnding(log, facts, ending, at);
       const relayed = outbox.relay(outboxRow, outcome).finally(() => relaying.delete(relayed));
       relaying.add(relayed);
     },
@@ -36,13 +37,4 @@ export function createJobEnder(outbox: Outbox, log: Logger): JobEnder {
       await Promise.all(relaying);
     },
   };
-}
-
-/** The guide's awk line reads the milliseconds as the line's last field: `msg` is the last key and ends with the number. */
-function logEnd(log: Logger, job: LlmJob, ending: Ending, at: number): void {
-  const { jobId, userHash, model, decision } = job;
-  const error = ending.status === 'failed' ? ending.error : undefined;
-  if (error?.code === 'internal_error') log.error({ err: error.cause, jobId }, 'Job failed unexpectedly');
-  const fields = { jobId, userHash, model, path: decision.path, status: ending.status, code: error?.code };
-  log.info(fields, `Request completed in ${Math.max(0, at - job.acceptedAt)}`);
 }

@@ -44,7 +44,10 @@ async function processJob(deps: RunJobDeps, job: Job): Promise<void> {
 /** Stalled too often, or its processor threw: whatever it was, the client gets an end. */
 async function endGivenUp(jobLog: JobLog, jobId: string, cause: Error, log: Logger): Promise<void> {
   try {
-    await endUnfenced(jobLog, jobId, { status: 'failed', error: new TurnoutError('poison_job', { cause }) });
+    await endUnfenced({ jobLog, log }, jobId, {
+      status: 'failed',
+      error: new TurnoutError('poison_job', { cause }),
+    });
   } catch (error) {
     log.error(
       { err: error, jobId },

@@ -71,19 +71,15 @@ function parseJson(text: string | undefined): unknown {
 }
 
 /** The reason goes to the operators; the client gets a typed failure, where it can be told whose message it was. */
-async function bury(
-  { deadLetters, jobLog, log }: RouteBatchDeps,
-  message: InboundMessage,
-  reason: string,
-): Promise<undefined> {
-  await deadLetters.bury(message, reason);
-  log.error(
+async function bury(deps: RouteBatchDeps, message: InboundMessage, reason: string): Promise<undefined> {
+  await deps.deadLetters.bury(message, reason);
+  deps.log.error(
     { partition: message.partition, offset: message.offset.toString(), reason },
     'Message sent to dead letters',
   );
   const id = jobId.safeParse(message.headers['ce_id']);
   if (!id.success) return;
-  await endUnfenced(jobLog, id.data, { status: 'failed', error: new TurnoutError('unreadable_message') });
+  await endUnfenced(deps, id.data, { status: 'failed', error: new TurnoutError('unreadable_message') });
 }
 
 /** Less than this and nothing of a long document could be chosen: a passage has up to 300 tokens. */

@@ -59,8 +59,7 @@ const visible = [
  * How a call takes up what a client may have seen: from the start (nothing seen), from a prefix of the assistant's own
  * message, or asked to go on.
  */
-export const continuationPlan = z.enum(['start', 'prefill', 'ask']);
-export type ContinuationPlan = z.infer<typeof continuationPlan>;
+const continuationPlan = z.enum(['start', 'prefill', 'ask']);
 
 export const cancelledBy = z.enum(['client', 'disconnect', 'operator']);
 export type CancelledBy = z.infer<typeof cancelledBy>;

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type CancelledBy, cancelledBy } from '../contracts/job-event.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
-import { endUnfenced } from './ending.ts';
-import { type JobLog, type JobState } from './job-log.ts';
+import { type EndingDeps, endUnfenced } from './ending.ts';
+import { type JobState } from './job-log.ts';
 
 /** How long the holder of the fence has to end a job himself, before the canceller does. Milliseconds. */
 const HOLDER_GRACE_MS = 1_000;
@@ -13,15 +13,14 @@ const HOLDER_GRACE_MS = 1_000;
  * there is nothing to end. A job that nobody has begun ends at once.
  */
 export async function cancelJob(
-  jobLog: JobLog,
+  deps: EndingDeps,
   jobId: string,
   by: CancelledBy,
 ): Promise<JobState | 'missing'> {
-  const state = await jobLog.cancel(jobId, by);
-  if (state === 'missing' || (state !== 'admitting' && state !== 'queued' && state !== 'running'))
-    return state;
+  const state = await deps.jobLog.cancel(jobId, by);
+  if (state !== 'admitting' && state !== 'queued' && state !== 'running') return state;
   if (state === 'running') await delay(HOLDER_GRACE_MS);
-  const finished = await endUnfenced(jobLog, jobId, { status: 'cancelled', by });
+  const finished = await endUnfenced(deps, jobId, { status: 'cancelled', by });
   return finished.kind === 'over' ? finished.state : 'cancelled';
 }
 

@@ -2,6 +2,7 @@ import { type Decision } from '../contracts/decision.ts';
 import { type CancelledBy, isVisible, type JobEvent, type UsageEvent } from '../contracts/job-event.ts';
 import { type Outcome } from '../contracts/outcome.ts';
 import { type TurnoutError } from '../errors/turnout-error.ts';
+import { type Logger } from '../log/logger.ts';
 import { type Finished, type JobLog, type JobView } from './job-log.ts';
 
 /** How a job ends. */
@@ -72,40 +73,41 @@ function usageRecord(
   return { id, source, tokens: usage, ...(cost === undefined ? {} : { cost }) };
 }
 
+export interface EndingDeps {
+  jobLog: JobLog;
+  log: Logger;
+}
+
 /**
  * Ends a job for one who does not hold its fence: a canceller, a sweep, the router. The first terminal wins: whoever holds
- * the fence is refused from here on. `extra` events go before the terminal.
+ * the fence is refused from here on. The outcome waits in the outbox for the sweep.
  */
 export async function endUnfenced(
-  jobLog: JobLog,
+  { jobLog, log }: EndingDeps,
   jobId: string,
   ending: Ending,
-  extra: (view: JobView) => JobEvent[] = () => [],
 ): Promise<Finished> {
   for (;;) {
     const view = await jobLog.read(jobId, 0);
     if (!view) return { kind: 'over', state: 'missing' };
-    const result = await finishAsRead(jobLog, jobId, view, ending, extra(view));
+    const at = Date.now();
+    const facts = factsOf(jobId, view);
+    const events = view.entries.map(({ event }) => event);
+    const finisher = { fence: undefined, expected: view.lastSequence };
+    const outcome = toOutcome(facts, events, ending, at);
+    const result = await jobLog.finish(jobId, finisher, [terminalEvent(ending, at)], outcome);
+    if (result.kind === 'finished') logEnding(log, facts, ending, at);
     if (result.kind !== 'moved') return result;
   }
 }
 
-function finishAsRead(
-  jobLog: JobLog,
-  jobId: string,
-  view: JobView,
-  ending: Ending,
-  extra: JobEvent[],
-): Promise<Finished> {
-  const at = Date.now();
-  const events = [...view.entries.map(({ event }) => event), ...extra];
-  const finisher = { fence: undefined, expected: view.lastSequence };
-  return jobLog.finish(
-    jobId,
-    finisher,
-    [...extra, terminalEvent(ending, at)],
-    toOutcome(factsOf(jobId, view), events, ending, at),
-  );
+/** Each job has one such line. The guide's awk reads the milliseconds as its last field: `msg` is the last key and ends with the number. */
+export function logEnding(log: Logger, job: JobFacts, ending: Ending, at: number): void {
+  const { jobId, userHash, model, decision } = job;
+  const error = ending.status === 'failed' ? ending.error : undefined;
+  if (error?.code === 'internal_error') log.error({ err: error.cause, jobId }, 'Job failed unexpectedly');
+  const fields = { jobId, userHash, model, path: decision?.path, status: ending.status, code: error?.code };
+  log.info(fields, `Request completed in ${Math.max(0, at - job.acceptedAt)}`);
 }
 
 function factsOf(jobId: string, { userHash, model, createdAt, entries }: JobView): JobFacts {

@@ -57,12 +57,13 @@ export function createSweep(options: SweepOptions): Sweep {
   };
 }
 
-async function endOverdue({ redis, keys, jobLog, log }: SweepOptions): Promise<void> {
+async function endOverdue(options: SweepOptions): Promise<void> {
+  const { redis, keys, log } = options;
   const until = Date.now() - OVERDUE_GRACE_MS;
   for (const open of keys.openSets()) {
     const overdue = await redis.zrangebyscore(open, '-inf', until, 'LIMIT', 0, JOBS_AT_ONCE);
     for (const jobId of overdue) {
-      const ended = await endUnfenced(jobLog, jobId, {
+      const ended = await endUnfenced(options, jobId, {
         status: 'failed',
         error: new TurnoutError('deadline_exceeded'),
       });
@@ -82,7 +83,8 @@ async function endUnread(options: SweepOptions): Promise<void> {
   }
 }
 
-async function endIfUnread({ redis, keys, jobLog, leases, log }: SweepOptions, jobId: string): Promise<void> {
+async function endIfUnread(options: SweepOptions, jobId: string): Promise<void> {
+  const { redis, keys, jobLog, leases, log } = options;
   const record = keys.record(jobId);
   const [foreground, readers, left, patience] = await redis.hmget(
     record,
@@ -97,5 +99,5 @@ async function endIfUnread({ redis, keys, jobLog, leases, log }: SweepOptions, j
   const impatient = left ? Date.now() - Number(left) > Number(patience) : false;
   if (!impatient && !departures.includes('cancelling')) return;
   log.warn({ jobId }, 'Nobody reads this job any more; it is cancelled');
-  await cancelJob(jobLog, jobId, 'disconnect');
+  await cancelJob(options, jobId, 'disconnect');
 }

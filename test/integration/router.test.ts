@@ -242,6 +242,10 @@ describe("the router's watermark", () => {
     expect(await after([0n, 10n], [12n, 20n])).toBe(10n);
     expect(await after([10n, 12n])).toBe(12n);
   });
+  test('jumps what has left the topic, in the first batch after an assignment and not later', async () => {
+    await after([0n, 10n]);
+    expect(await after([30n, 40n], [50n, 60n])).toBe(40n);
+  });
   test('never goes back', async () => {
     expect(await after([0n, 10n], [2n, 5n], [0n, 10n])).toBe(10n);
   });

@@ -6,10 +6,13 @@
 local record, log = KEYS[1], KEYS[2]
 local job, nonce, now, path, holder = unpack(ARGV)
 
-local found = redis.call('HMGET', record, 'state', 'readers', 'seq', 'fence', 'cancel')
+local found = redis.call('HMGET', record, 'state', 'readers', 'seq', 'fence', 'cancel', 'nonce')
 local state = found[1]
 if not state then return { '' } end
 if state ~= 'queued' and state ~= 'running' then return { state } end
+
+-- The reply to this very begin was lost, and it came again: it has its fence.
+if found[6] == nonce then return { 'begun', tonumber(found[4]), tonumber(found[3]), found[5] } end
 
 local fence = tonumber(found[4]) + 1
 redis.call('HSET', record, 'state', 'running', 'fence', fence, 'nonce', nonce, 'holder', holder)

@@ -1,0 +1,83 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Findings, toReport } from './report.ts';
+import { toTable } from './table.ts';
+
+const at = (p50: number, p99 = p50): { p50: number; p99: number } => ({ p50, p99 });
+const times = (
+  ttft: number,
+): { ttft: ReturnType<typeof at>; total: ReturnType<typeof at>; requests: number } => ({
+  ttft: at(ttft),
+  total: at(ttft + 50),
+  requests: 3,
+});
+const latency = (direct: number): Findings['alone'] => ({
+  times: { litellm: times(direct), turnout: times(direct + 8) },
+  added: { turnout: { ttft: at(8, 20), total: at(9, 30) } },
+  errors: {},
+});
+const saturation = (
+  perSecond: number,
+  cpuMsPerJob: Record<string, number>,
+): Findings['jobs']['byTarget'][string] => ({
+  perSecond,
+  rounds: [perSecond],
+  total: at(10),
+  cpuMsPerJob,
+  rssMb: { router: 90 },
+});
+const rates = (): Findings['jobs'] => ({
+  byTarget: { turnout: saturation(600, { router: 0.5 }), litellm: saturation(120, { litellm: 8 }) },
+  errors: {},
+});
+const findings = (over: Partial<Findings> = {}): Findings => ({
+  quick: false,
+  hops: { kafka: at(3), bullmq: at(1.5), redis: at(0.5), pubsub: at(0.5) },
+  alone: latency(30),
+  crowd: latency(640),
+  jobs: rates(),
+  streams: rates(),
+  ...over,
+});
+const now = new Date(0);
+
+describe('the report', () => {
+  test('has the fields that are compared from release to release', () => {
+    expect(toReport(findings(), now)).toMatchObject({
+      hopsMs: { kafka: 3, bullmq: 1.5, redis: 0.5 },
+      addedTtftMs: { c1: at(8, 20), c20: at(8, 20) },
+      addedTotalMs: { c1: at(9, 30), c20: at(9, 30) },
+      jobsPerSecond: { turnout: 600, litellm: 120 },
+      cpuMsPerJob: { router: 0.5 },
+      rssMb: { router: 90 },
+      ratios: { ttftToHops: 1.6, jobsToLiteLlm: 5 },
+      notes: [],
+      errors: {},
+    });
+  });
+
+  test('says when LiteLLM was saturated at 20 users', () => {
+    expect(toReport(findings({ crowd: latency(2_700) }), now).notes).toEqual([
+      expect.stringContaining('saturated'),
+    ]);
+  });
+
+  test('adds up the errors of all phases', () => {
+    const failed = { ...latency(30), errors: { 'turnout: status 503': 2 } };
+    expect(toReport(findings({ alone: failed, crowd: failed }), now).errors).toEqual({
+      'turnout: status 503': 4,
+    });
+  });
+
+  test('as a table shows every target of every phase', () => {
+    const table = toTable(toReport(findings(), now));
+    for (const line of [
+      'kafka',
+      'added by turnout',
+      'jobs, turnout',
+      '50-token streams, litellm',
+      'router',
+    ]) {
+      expect(table).toContain(line);
+    }
+  });
+});

@@ -1,0 +1,288 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { isTerminal, type JobEvent } from '../../shared/contracts/job-event.ts';
+import { newJobId } from '../../shared/contracts/ids.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { endUnfenced } from '../../shared/joblog/ending.ts';
+import { createJobLog, type Fence, type JobLog, type NewJob } from '../../shared/joblog/job-log.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { connectRedis, type Redis } from '../../shared/redis/connect.ts';
+import { type JobKeys, jobKeys } from '../../shared/redis/keys.ts';
+import { testEnv } from '../harness/env.ts';
+
+const prefix = `t-log-${randomBytes(4).toString('hex')}`;
+const keys: JobKeys = jobKeys(prefix);
+let redis: Redis;
+let log: JobLog;
+
+beforeAll(() => {
+  redis = connectRedis(testEnv().REDIS_URL, 'job-log-test', silentLogger);
+  log = createJobLog({ redis, keys, retentionMs: 60_000 });
+});
+
+afterAll(async () => {
+  const left = await redis.keys(`${prefix}:*`);
+  if (left.length > 0) await redis.del(left);
+  await redis.quit();
+});
+
+const HOLDER = `${prefix}:live:worker`;
+const text = (delta: string): JobEvent => ({ type: 'text', choice: 0, delta });
+const accepted: JobEvent = { type: 'accepted', at: 1, model: 'm' };
+const routed: JobEvent = { type: 'routed', at: 1, path: 'litellm', reason: 'default', epoch: 0 };
+
+function newJob(more: Partial<NewJob> = {}): NewJob {
+  const jobId = newJobId('', 'user-1');
+  const deadlineAt = Date.now() + 60_000;
+  const who = {
+    owner: 'user-1',
+    userHash: 'abc',
+    model: 'm',
+    bodyHash: 'h',
+    reader: `${prefix}:live:reader`,
+  };
+  return { jobId, deadlineAt, patienceMs: 0, ...who, ...more };
+}
+
+async function admitted(more: Partial<NewJob> = {}): Promise<string> {
+  const job = newJob(more);
+  await log.admit(job);
+  return job.jobId;
+}
+
+async function routedJob(): Promise<string> {
+  const jobId = await admitted();
+  await log.route(jobId, [accepted, routed]);
+  return jobId;
+}
+
+async function begun(jobId: string): Promise<{ fence: Fence; lastSequence: number }> {
+  const result = await log.begin(jobId, randomBytes(4).toString('hex'), 'litellm', HOLDER);
+  if (result.kind !== 'begun') throw new Error(`not begun: ${result.state}`);
+  return result;
+}
+
+const fail = (jobId: string) =>
+  endUnfenced({ jobLog: log, log: silentLogger }, jobId, {
+    status: 'failed',
+    error: new TurnoutError('deadline_exceeded'),
+  });
+
+async function typesOf(jobId: string): Promise<string[]> {
+  const view = await log.read(jobId, 0);
+  return view?.entries.map(({ event }) => event.type) ?? [];
+}
+
+describe('admission', () => {
+  test('the same request under the same key finds the job; another body or owner is told apart', async () => {
+    const job = newJob();
+    await expect(log.admit(job)).resolves.toEqual({ kind: 'new' });
+    const found = await log.admit({ ...job, bodyHash: 'other' });
+    expect(found).toEqual({
+      kind: 'exists',
+      state: 'admitting',
+      owner: 'user-1',
+      bodyHash: 'h',
+      lastSequence: 0,
+    });
+  });
+
+  test('either it is refused or it is routed, never both', async () => {
+    const refused = await admitted();
+    await expect(log.refuse(refused)).resolves.toBe('refused');
+    await expect(log.route(refused, [accepted, routed])).resolves.toBe('refused');
+    const taken = await routedJob();
+    await expect(log.refuse(taken)).resolves.toBe('queued');
+  });
+
+  test('a refused job can be asked for again', async () => {
+    const job = newJob();
+    await log.admit(job);
+    await log.refuse(job.jobId);
+    await expect(log.admit(job)).resolves.toEqual({ kind: 'new' });
+  });
+
+  test('a redelivered message begins no second log', async () => {
+    const jobId = await routedJob();
+    await expect(log.route(jobId, [accepted, routed])).resolves.toBe('again');
+    await expect(typesOf(jobId)).resolves.toEqual(['accepted', 'routed']);
+  });
+});
+
+describe('a fence', () => {
+  test('is taken from whoever held it before', async () => {
+    const jobId = await routedJob();
+    const first = await begun(jobId);
+    const second = await begun(jobId);
+    const late = await log.append(jobId, first.fence, first.lastSequence, [text('late')]);
+    expect(late).toEqual({ kind: 'fenced' });
+    const own = await log.append(jobId, second.fence, second.lastSequence, [text('a')]);
+    expect(own).toMatchObject({ kind: 'appended' });
+  });
+
+  test('is the same one when the reply was lost and the command came again', async () => {
+    const jobId = await routedJob();
+    const first = await log.begin(jobId, 'nonce', 'litellm', HOLDER);
+    await expect(log.begin(jobId, 'nonce', 'litellm', HOLDER)).resolves.toEqual(first);
+  });
+
+  test('lets the same append come twice and adds it once', async () => {
+    const jobId = await routedJob();
+    const { fence, lastSequence } = await begun(jobId);
+    await log.append(jobId, fence, lastSequence, [text('a'), text('b')]);
+    await log.append(jobId, fence, lastSequence, [text('a'), text('b'), text('c')]);
+    await expect(typesOf(jobId)).resolves.toEqual(['accepted', 'routed', 'attempt', 'text', 'text', 'text']);
+  });
+
+  test('whose log lost its end is told from where to send it again', async () => {
+    const jobId = await routedJob();
+    const { fence, lastSequence } = await begun(jobId);
+    const result = await log.append(jobId, fence, lastSequence + 2, [text('c')]);
+    expect(result).toEqual({ kind: 'behind', lastSequence });
+  });
+});
+
+describe('a request to cancel', () => {
+  test('is seen by the attempt that begins after it, and at the next append', async () => {
+    const jobId = await routedJob();
+    const { fence, lastSequence } = await begun(jobId);
+    await log.cancel(jobId, 'client');
+    const appended = await log.append(jobId, fence, lastSequence, [text('a')]);
+    expect(appended).toMatchObject({ kind: 'appended', cancel: 'client' });
+    await expect(log.begin(jobId, 'other', 'litellm', HOLDER)).resolves.toMatchObject({ cancel: 'client' });
+  });
+
+  test('comes from the last reader that leaves a job to which nobody can come back', async () => {
+    const [first, second] = [`${prefix}:live:1`, `${prefix}:live:2`];
+    const jobId = await admitted({ reader: first });
+    await log.read(jobId, 0, second);
+    await expect(log.leave(jobId, first)).resolves.toBe('left');
+    await expect(log.leave(jobId, second)).resolves.toBe('cancelling');
+  });
+
+  test('does not come from leaving a background job, or one that its client may come back to', async () => {
+    const reader = `${prefix}:live:1`;
+    const background = await admitted({ reader, patienceMs: undefined });
+    await expect(log.leave(background, reader)).resolves.toBe('left');
+    const patient = await admitted({ reader, patienceMs: 30_000 });
+    await expect(log.leave(patient, reader)).resolves.toBe('left');
+  });
+});
+
+describe('an end', () => {
+  test('leaves the set of open jobs, and one outbox row', async () => {
+    const jobId = await routedJob();
+    await expect(redis.zscore(keys.open(jobId), jobId)).resolves.not.toBeNull();
+    await fail(jobId);
+    await expect(redis.zscore(keys.open(jobId), jobId)).resolves.toBeNull();
+    const rows = await redis.xrange(keys.outbox(jobId), '-', '+');
+    expect(rows.filter(([, fields]) => fields[1]?.includes(jobId))).toHaveLength(1);
+  });
+
+  test('made from an outdated reading of the log is not taken', async () => {
+    const jobId = await routedJob();
+    const view = await log.read(jobId, 0);
+    const { fence, lastSequence } = await begun(jobId);
+    await log.append(jobId, fence, lastSequence, [text('a')]);
+    const outcome = { version: 1, id: 'x', jobId, userHash: 'abc', model: 'm', status: 'cancelled' } as const;
+    const stale = { fence: undefined, expected: view?.lastSequence ?? 0 };
+    const rest = { attempts: 0, at: 1, ms: { total: 1 }, usage: [] };
+    const result = await log.finish(jobId, stale, [{ type: 'cancelled', at: 1, by: 'client' }], {
+      ...outcome,
+      ...rest,
+    });
+    expect(result).toEqual({ kind: 'moved' });
+  });
+});
+
+type Write = { do: 'append' | 'finish'; by: number };
+type Step = { do: 'begin' | 'cancel' | 'end' | 'route' } | Write;
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constantFrom('begin' as const, 'cancel' as const, 'end' as const, 'route' as const) }),
+  fc.record({ do: fc.constantFrom('append' as const, 'finish' as const), by: fc.nat(3) }),
+);
+
+/** What an attempt believes of itself. */
+interface Attempt {
+  fence: Fence;
+  expected: number;
+  wrote: string[];
+}
+
+async function take(jobId: string, attempts: Attempt[], next: Step, count: number): Promise<void> {
+  switch (next.do) {
+    case 'begin': {
+      const result = await log.begin(jobId, `nonce-${count}`, 'litellm', HOLDER);
+      if (result.kind === 'begun') attempts.push({ ...result, expected: result.lastSequence, wrote: [] });
+      return;
+    }
+    case 'route':
+      await log.route(jobId, [accepted, routed]);
+      return;
+    case 'cancel':
+      await log.cancel(jobId, 'client');
+      return;
+    case 'end':
+      await fail(jobId);
+      return;
+    case 'append':
+    case 'finish':
+      await act(jobId, attempts, next, count);
+  }
+}
+
+async function act(
+  jobId: string,
+  attempts: Attempt[],
+  { do: what, by }: Write,
+  count: number,
+): Promise<void> {
+  const attempt = attempts[by % Math.max(1, attempts.length)];
+  if (!attempt) return;
+  const holds = attempt === attempts.at(-1);
+  const event = text(`${count};`);
+  if (what === 'append') {
+    const result = await log.append(jobId, attempt.fence, attempt.expected, [event]);
+    if (result.kind === 'appended') {
+      expect(holds).toBe(true);
+      attempt.expected = result.lastSequence;
+      attempt.wrote.push(event.type === 'text' ? event.delta : '');
+    }
+    return;
+  }
+  const ended = {
+    version: 1,
+    id: `${jobId}.end`,
+    jobId,
+    userHash: 'abc',
+    model: 'm',
+    status: 'completed',
+  } as const;
+  const outcome = { ...ended, attempts: 1, at: 1, ms: { total: 1 }, usage: [] };
+  const finisher = { fence: attempt.fence, expected: attempt.expected };
+  const result = await log.finish(jobId, finisher, [{ type: 'completed', at: 1 }], outcome);
+  if (result.kind === 'finished') expect(holds).toBe(true);
+}
+
+test('whatever the order of appenders, fences, cancellations and ends: no gap, one terminal, nothing of the refused', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
+      const jobId = await routedJob();
+      const attempts: Attempt[] = [];
+      for (const [count, next] of steps.entries()) await take(jobId, attempts, next, count);
+
+      const view = await log.read(jobId, 0);
+      const events = view?.entries.map(({ event }) => event) ?? [];
+      expect(view?.entries.map(({ sequence }) => sequence)).toEqual(events.map((_, i) => i + 1));
+      expect(view?.lastSequence).toBe(events.length);
+      const terminals = events.filter(isTerminal);
+      expect(terminals.length).toBe(view && ['completed', 'failed'].includes(view.state) ? 1 : 0);
+      if (terminals.length === 1) expect(events.at(-1)).toBe(terminals[0]);
+      const written = events.map((event) => (event.type === 'text' ? event.delta : '')).join('');
+      expect(written).toBe(attempts.flatMap(({ wrote }) => wrote).join(''));
+    }),
+    { numRuns: 60, seed: 20_261_123 },
+  );
+});
