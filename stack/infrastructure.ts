@@ -24,6 +24,8 @@ export interface InfrastructureOptions {
   /** Provider credentials and the like, for LiteLLM. */
   readonly settings: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
+  /** Where Kafka's clients are told to go, when a proxy stands before it. */
+  readonly kafkaAdvertisedPort?: number | undefined;
 }
 
 export interface PartStarted {
@@ -102,7 +104,11 @@ const redis = async (role: RedisRole, options: InfrastructureOptions): Promise<P
 const prepare: Readonly<Record<InfrastructurePart, Prepare>> = {
   kafka: async (options) => {
     const [java, jars] = await Promise.all([ensureJava(context(options)), ensureKafkaJars(context(options))]);
-    const ports = { port: options.ports.kafka, controllerPort: options.ports['kafka-controller'] };
+    const ports = {
+      port: options.ports.kafka,
+      controllerPort: options.ports['kafka-controller'],
+      advertisedPort: options.kafkaAdvertisedPort,
+    };
     return prepareKafka({ java, jars, ...ports, clusterId: options.secrets.kafkaClusterId }, options.layout);
   },
   redis: (options) => redis('redis', options),

@@ -10,6 +10,8 @@ export interface KafkaOptions {
   readonly jars: string;
   readonly port: number;
   readonly controllerPort: number;
+  /** The port that clients are told to use, where something stands before the broker; default: its own. */
+  readonly advertisedPort?: number | undefined;
   /** Names the data: a broker refuses data of another cluster. */
   readonly clusterId: string;
 }
@@ -65,6 +67,7 @@ async function format(options: KafkaOptions, config: string): Promise<void> {
 function kafkaSettings(options: {
   port: number;
   controllerPort: number;
+  advertisedPort?: number | undefined;
   data: string;
 }): Record<string, string | number | boolean> {
   const [client, controller] = [`127.0.0.1:${options.port}`, `127.0.0.1:${options.controllerPort}`];
@@ -73,7 +76,7 @@ function kafkaSettings(options: {
     'node.id': 1,
     'controller.quorum.voters': `1@${controller}`,
     listeners: `PLAINTEXT://${client},CONTROLLER://${controller}`,
-    'advertised.listeners': `PLAINTEXT://${client}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${options.advertisedPort ?? options.port}`,
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': options.data,
     'auto.create.topics.enable': false,

@@ -15,6 +15,8 @@ export interface SystemOptions {
   /** Default: Kafka, both Redis, LiteLLM and the upstream simulator. */
   readonly parts?: readonly InfrastructurePart[];
   readonly say?: (line: string) => void;
+  /** Kafka tells its clients to use this port: that of a proxy before it. */
+  readonly kafkaAdvertisedPort?: number;
 }
 
 export interface System {
@@ -49,7 +51,17 @@ async function start(state: string, options: SystemOptions): Promise<Omit<System
   const parts = new Set(options.parts ?? infrastructureParts);
   const say = options.say ?? (() => undefined);
   const startParts = (some: ReadonlySet<InfrastructurePart>) =>
-    allOrThrow([...startInfrastructure({ layout, secrets, ports, parts: some, settings: {}, say }).values()]);
+    allOrThrow([
+      ...startInfrastructure({
+        layout,
+        secrets,
+        ports,
+        parts: some,
+        settings: {},
+        say,
+        kafkaAdvertisedPort: options.kafkaAdvertisedPort,
+      }).values(),
+    ]);
   await startParts(parts);
   const found = addresses({ ports, secrets, parts });
   if (parts.has('litellm') && parts.has('upstream')) await warmUp(found);

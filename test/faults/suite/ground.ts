@@ -1,0 +1,102 @@
+import { silentLogger } from '../../../shared/log/logger.ts';
+import { createKafka } from '../../../shared/kafka/kafkajs.ts';
+import { type Producer } from '../../../shared/kafka/port.ts';
+import { topicNames, type Topics } from '../../../shared/kafka/topics.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../../shared/redis/connect.ts';
+import { testEnv } from '../../harness/env.ts';
+import { type RunningServices, startServices } from '../../harness/services.ts';
+import { startSystem, type System } from '../../harness/system.ts';
+import { type JobStore, openJobStore } from '../support/job-store.ts';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+
+/** The system under fire: all six services, those that matter twice, with a bad network before Redis and Kafka. */
+export interface Ground {
+  services: RunningServices;
+  system: System;
+  redisProxy: TcpProxy;
+  kafkaProxy: TcpProxy;
+  /** The witnesses do not go through the bad network. */
+  store: JobStore;
+  redis: Redis;
+  producer: Producer;
+  topics: Topics;
+  /** Addresses of the two ingresses. */
+  ingresses: readonly [string, string];
+  stop(): Promise<void>;
+}
+
+/** A job that is not answered by then has failed, typed. Milliseconds. */
+export const DEADLINE_MS = 60_000;
+
+export async function startGround(say: (line: string) => void): Promise<Ground> {
+  const cleanUps: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  };
+  try {
+    const [redisProxy, kafkaProxy] = await Promise.all([startTcpProxy(), startTcpProxy()]);
+    cleanUps.push(
+      () => redisProxy.close(),
+      () => kafkaProxy.close(),
+    );
+    const system = await startSystem({ say, kafkaAdvertisedPort: kafkaProxy.port });
+    cleanUps.push(() => system.stop());
+    const env = enter(system);
+    redisProxy.aimAt(portOf(env.REDIS_URL));
+    kafkaProxy.aimAt(portOf(`kafka://${env.KAFKA_BROKERS}`));
+
+    const brokers = `127.0.0.1:${kafkaProxy.port}`;
+    const services = await startTwice({
+      REDIS_URL: through(env.REDIS_URL, redisProxy.port),
+      KAFKA_BROKERS: brokers,
+      LOG_RETENTION_MS: '7200000',
+    });
+    cleanUps.push(() => services.stop());
+    const store = openJobStore(services.prefix);
+    const redis = connectRedisPatiently(env.REDIS_URL, 'witness', silentLogger);
+    cleanUps.push(
+      () => store.close(),
+      () => closeRedis(redis),
+    );
+    const kafka = createKafka({ brokers: [brokers], clientId: 'fault-suite', log: silentLogger });
+    const producer = await kafka.producer();
+    cleanUps.push(() => producer.close());
+    return {
+      services,
+      system,
+      redisProxy,
+      kafkaProxy,
+      store,
+      redis,
+      producer,
+      topics: topicNames(services.prefix),
+      ingresses: [services.url, services.urlOf('ingress-2')],
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Whoever asks for the test environment gets this system's from here on. */
+function enter(system: System) {
+  Object.assign(process.env, system.env);
+  return testEnv();
+}
+
+async function startTwice(env: Readonly<Record<string, string>>): Promise<RunningServices> {
+  const services = await startServices({ env });
+  await Promise.all((['ingress', 'router', 'llm-worker'] as const).map((name) => services.start(name, `${name}-2`)));
+  return services;
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}
+
+function through(url: string, port: number): string {
+  const changed = new URL(url);
+  changed.port = String(port);
+  return changed.href;
+}
