@@ -9,6 +9,9 @@ export interface CallTimes {
 /** Longer than any answer here may take: a request that hangs is an error, not the end of the benchmark. */
 const TIMEOUT_MS = 60_000;
 
+/** An idle connection is given up after this. LiteLLM's server drops it after 5 s, and a request on its way then is lost. */
+const IDLE_MS = 3_000;
+
 export interface ChatCaller {
   /** One request, read to its end. Rejects with what is wrong with the answer, in a few words. */
   call(target: Target, shape: Shape): Promise<CallTimes>;
@@ -20,7 +23,7 @@ export interface ChatCaller {
  * taken from the servers that it measures, because they share its processors.
  */
 export function createChatCaller(): ChatCaller {
-  const agent = new Agent({ keepAlive: true, maxSockets: Infinity, scheduling: 'fifo' });
+  const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
   let sent = 0;
   return {
     call: (target, shape) => send(agent, target, shape, sent++),

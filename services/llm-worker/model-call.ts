@@ -100,17 +100,20 @@ async function stream(
   const { chunks, callId } = await path.open(body, { jobId, traceparent, signal: watchdog.signal });
   progress.opened = true;
   progress.callId = callId;
-  for await (const chunk of chunks) {
+  for await (const group of chunks) {
     watchdog.alive();
-    const events = chunkEvents(chunk);
+    const events = group.flatMap(chunkEvents);
     if (events.some(isVisible)) progress.firstTokenMs ??= Date.now() - startedAt;
-    for (const event of events)
-      if (event.type === 'choice_end') progress.ended.set(event.choice, event.reason);
+    noteEnds(events, progress.ended);
     progress.sent.push(...events);
     write(events.flatMap(show));
-    const usage = chunkUsage(chunk);
+    const usage = group.map(chunkUsage).findLast((reported) => reported !== undefined);
     if (usage) progress.usage = { source: 'reported', ...usage };
   }
+}
+
+function noteEnds(events: readonly JobEvent[], ended: Map<number, string>): void {
+  for (const event of events) if (event.type === 'choice_end') ended.set(event.choice, event.reason);
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   type ChatCompletionCreateParamsStreaming,
 } from 'openai/resources/chat/completions';
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
+import { readChunks } from './chunk-stream.ts';
 
 /** One way to a model: LiteLLM, or the legacy provider called directly. */
 export interface ModelPath {
@@ -18,7 +19,8 @@ export interface ModelCall {
 }
 
 export interface OpenStream {
-  chunks: AsyncIterable<ChatCompletionChunk>;
+  /** In the groups in which they arrive. */
+  chunks: AsyncIterable<ChatCompletionChunk[]>;
   /** LiteLLM's id of the call, where there is one. */
   callId: string | undefined;
 }
@@ -32,10 +34,10 @@ export function createModelPath({ baseURL, apiKey }: { baseURL: string; apiKey: 
   return {
     open: async (body, { jobId, traceparent, signal }) => {
       const headers = { 'x-turnout-job-id': jobId, ...(traceparent === undefined ? {} : { traceparent }) };
-      const { data, response } = await client.chat.completions
+      const response = await client.chat.completions
         .create(streaming(body), { signal, headers, timeout: NO_CLIENT_TIMEOUT_MS })
-        .withResponse();
-      return { chunks: data, callId: response.headers.get('x-litellm-call-id') ?? undefined };
+        .asResponse();
+      return { chunks: readChunks(response), callId: response.headers.get('x-litellm-call-id') ?? undefined };
     },
   };
 }
