@@ -30,12 +30,6 @@ export async function callsOf(jobId: string): Promise<Call[]> {
   return jobs[jobId] ?? [];
 }
 
-/** Every call and socket that the provider has seen since its start. */
-export async function wholeLedger(): Promise<LedgerView & { sockets: SocketCounts }> {
-  const response = await fetch(`${testEnv().UPSTREAM_URL}/sim/ledger`);
-  return (await response.json()) as LedgerView & { sockets: SocketCounts };
-}
-
 /** Waits until the calls of a job are as asked for, and returns them. */
 export async function callsWhen(jobId: string, wanted: (calls: Call[]) => boolean): Promise<Call[]> {
   let calls: Call[] = [];
