@@ -48,7 +48,7 @@ export async function startFleet(env: Readonly<Record<string, string>> = {}): Pr
         headers: {
           'content-type': 'application/json',
           authorization: `Bearer ${apiKey}`,
-          ...options.headers,
+          ...(options.headers as Record<string, string> | undefined),
         },
       }),
     stop: async () => {

@@ -63,7 +63,7 @@ export function readStream({ url, apiKey, body, headers = {} }: Question): Readi
     signal: connection.signal,
   });
   const over = opened
-    .then((response) => readBody(response, parser.feed, take))
+    .then((response) => readBody(response, (text) => parser.feed(text), take))
     .catch(() => {
       seen.broken = true;
     })

@@ -1,7 +1,6 @@
 import { testEnv } from '../../harness/env.ts';
 import { until } from '../../../stack/until.ts';
 import { type Call, type LedgerView } from '../../upstream/ledger.ts';
-import { type SocketCounts } from '../../upstream/http/sockets.ts';
 
 /** A question with the simulator's knobs in it: `ask('Why?', 'tokens=40; tps=20')`. */
 export function ask(question: string, knobs: string): { role: 'user'; content: string }[] {
