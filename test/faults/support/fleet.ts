@@ -16,8 +16,13 @@ export interface Fleet {
   /** A streamed answer that nobody can come back to. */
   askOnce(body: Record<string, unknown>, headers?: Readonly<Record<string, string>>): Reading;
   /** The same call without streaming. */
-  post(body: Record<string, unknown>, options?: RequestInit): Promise<Response>;
+  post(body: Record<string, unknown>, options?: PostOptions): Promise<Response>;
   stop(): Promise<void>;
+}
+
+interface PostOptions {
+  headers?: Readonly<Record<string, string>>;
+  signal?: AbortSignal;
 }
 
 export interface Asked {
@@ -48,7 +53,7 @@ export async function startFleet(env: Readonly<Record<string, string>> = {}): Pr
         headers: {
           'content-type': 'application/json',
           authorization: `Bearer ${apiKey}`,
-          ...(options.headers as Record<string, string> | undefined),
+          ...options.headers,
         },
       }),
     stop: async () => {

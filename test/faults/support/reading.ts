@@ -34,7 +34,7 @@ export interface Question {
 
 const WAIT_MS = 20_000;
 
-/** Asks for a streamed answer. No retry of any kind: what happens is what is seen. */
+/** Asks for an answer, streamed unless the body says otherwise. No retry of any kind: what happens is what is seen. */
 export function readStream({ url, apiKey, body, headers = {} }: Question): Reading {
   const seen = { text: '', reasoning: '', arrivals: [] as number[], done: false, broken: false, over: false };
   let error: string | undefined;
@@ -48,10 +48,11 @@ export function readStream({ url, apiKey, body, headers = {} }: Question): Readi
 
   function take(chunk: Chunk): void {
     error ??= chunk.error?.code;
-    for (const { delta } of chunk.choices ?? []) {
-      seen.reasoning += delta.reasoning_content ?? '';
-      if (!delta.content) continue;
-      seen.text += delta.content;
+    for (const { delta, message } of chunk.choices ?? []) {
+      const part = delta ?? message;
+      seen.reasoning += part?.reasoning_content ?? '';
+      if (!part?.content) continue;
+      seen.text += part.content;
       seen.arrivals.push(Date.now());
     }
   }
@@ -59,11 +60,13 @@ export function readStream({ url, apiKey, body, headers = {} }: Question): Readi
   const opened = fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}`, ...headers },
-    body: JSON.stringify({ ...body, stream: true }),
+    body: JSON.stringify({ stream: true, ...body }),
     signal: connection.signal,
   });
   const over = opened
-    .then((response) => readBody(response, (text) => parser.feed(text), take))
+    .then((response) =>
+      readBody(response, { feed: (text) => parser.feed(text), take, whole: () => (seen.done = true) }),
+    )
     .catch(() => {
       seen.broken = true;
     })
@@ -95,19 +98,27 @@ export function readStream({ url, apiKey, body, headers = {} }: Question): Readi
   };
 }
 
-interface Chunk {
-  error?: { code: string };
-  choices?: { delta: { content?: string | null; reasoning_content?: string | null } }[];
+interface Part {
+  content?: string | null;
+  reasoning_content?: string | null;
 }
 
-/** An early failure is a JSON body with its own status; everything else is an event stream. */
-async function readBody(
-  response: Response,
-  feed: (text: string) => void,
-  take: (chunk: Chunk) => void,
-): Promise<void> {
-  if (!response.ok) {
+interface Chunk {
+  error?: { code: string };
+  choices?: { delta?: Part; message?: Part }[];
+}
+
+interface Sink {
+  feed: (text: string) => void;
+  take: (chunk: Chunk) => void;
+  whole: () => void;
+}
+
+/** An early failure is a JSON body with its own status, a whole answer one with 200; the rest is an event stream. */
+async function readBody(response: Response, { feed, take, whole }: Sink): Promise<void> {
+  if (response.headers.get('content-type')?.startsWith('application/json')) {
     take((await response.json()) as Chunk);
+    if (response.ok) whole();
     return;
   }
   const decoder = new TextDecoder();

@@ -1,6 +1,7 @@
 import { testEnv } from '../../harness/env.ts';
 import { until } from '../../../stack/until.ts';
 import { type Call, type LedgerView } from '../../upstream/ledger.ts';
+import { type SocketCounts } from '../../upstream/http/sockets.ts';
 
 /** A question with the simulator's knobs in it: `ask('Why?', 'tokens=40; tps=20')`. */
 export function ask(question: string, knobs: string): { role: 'user'; content: string }[] {
@@ -9,17 +10,17 @@ export function ask(question: string, knobs: string): { role: 'user'; content: s
 
 /** What an undisturbed model answers: the simulator's answer is a function of the messages. */
 export async function undisturbed(body: Record<string, unknown>): Promise<string> {
-  const plain = JSON.stringify({ ...body, stream: false }).replace(/\b(tps|ttft)=[\d.]+;? ?/g, '');
   const response = await fetch(`${testEnv().UPSTREAM_URL}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-sim': NO_FAULTS },
-    body: plain,
+    body: JSON.stringify({ ...body, stream: false }),
   });
   if (!response.ok) throw new Error(`the simulator refused: ${await response.text()}`);
   const { choices } = (await response.json()) as { choices: [{ message: { content: string } }] };
   return choices[0].message.content;
 }
 
+/** A header wins over what the messages ask for. */
 const NO_FAULTS = 'fail=off; cut=off; stall=off; malformed=off; hang=false; ttft=0; tps=0';
 
 /** The calls that the provider got for a job, in their order. */
@@ -27,6 +28,12 @@ export async function callsOf(jobId: string): Promise<Call[]> {
   const response = await fetch(`${testEnv().UPSTREAM_URL}/sim/ledger?job=${jobId}`);
   const { jobs } = (await response.json()) as LedgerView;
   return jobs[jobId] ?? [];
+}
+
+/** Every call and socket that the provider has seen since its start. */
+export async function wholeLedger(): Promise<LedgerView & { sockets: SocketCounts }> {
+  const response = await fetch(`${testEnv().UPSTREAM_URL}/sim/ledger`);
+  return (await response.json()) as LedgerView & { sockets: SocketCounts };
 }
 
 /** Waits until the calls of a job are as asked for, and returns them. */

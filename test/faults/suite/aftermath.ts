@@ -1,0 +1,179 @@
+import { Queue } from 'bullmq';
+import { type Summary } from '../../../services/metrics/summary.ts';
+import { isTerminal, type JobEvent } from '../../../shared/contracts/job-event.ts';
+import { createKafka } from '../../../shared/kafka/kafkajs.ts';
+import { silentLogger } from '../../../shared/log/logger.ts';
+import { bullPrefix, CONTEXT_QUEUE, LLM_QUEUE } from '../../../shared/queues/names.ts';
+import { jobKeys } from '../../../shared/redis/keys.ts';
+import { until } from '../../../stack/until.ts';
+import { wholeLedger } from '../support/simulator.ts';
+import { type Ground } from './ground.ts';
+import { usageDifference } from './judge.ts';
+
+const PATIENCE = { timeoutMs: 30_000, everyMs: 200 } as const;
+
+/** What is wrong with the system once every client has gone, in words. Nothing is, if the promises hold. */
+export async function inspectAftermath(ground: Ground, poisonSent: number): Promise<string[]> {
+  const checks = [
+    openJobs,
+    outboxRows,
+    bullmqJobs,
+    expiries,
+    runningCalls,
+    everyRecord,
+    metrics,
+    deadLetters,
+  ];
+  const found: string[] = [];
+  for (const check of checks) found.push(...(await check(ground, poisonSent)));
+  return found;
+}
+
+/** Waits until the answer is what it should be; says what it was if that did not come. */
+async function expectSoon<T>(what: string, wanted: T, ask: () => Promise<T>): Promise<string[]> {
+  let last: T | undefined;
+  const same = async () => JSON.stringify((last = await ask())) === JSON.stringify(wanted);
+  return (await until(same, PATIENCE))
+    ? []
+    : [`${what}: ${JSON.stringify(last)} instead of ${JSON.stringify(wanted)}`];
+}
+
+const openJobs = ({ store }: Ground) => expectSoon('open jobs', [], () => store.open());
+
+const outboxRows = ({ redis, services }: Ground) =>
+  expectSoon('rows in the outbox', 0, async () => {
+    const lengths = await Promise.all(
+      jobKeys(services.prefix)
+        .outboxes()
+        .map((outbox) => redis.xlen(outbox)),
+    );
+    return sum(lengths);
+  });
+
+async function bullmqJobs({ redis, services }: Ground): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of [LLM_QUEUE, CONTEXT_QUEUE]) {
+    const queue = new Queue(name, { connection: redis, prefix: bullPrefix(services.prefix) });
+    const unfinished = async () => {
+      const counts = await queue.getJobCounts('wait', 'active', 'delayed', 'waiting-children', 'prioritized');
+      return sum(Object.values(counts));
+    };
+    found.push(...(await expectSoon(`unfinished nodes in BullMQ's ${name}`, 0, unfinished)));
+    await queue.close();
+  }
+  return found;
+}
+
+async function recordsOf({ redis, services }: Ground): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const page of redis.scanStream({ match: `${services.prefix}:{b*}:job:*`, count: 1_000 }))
+    keys.push(...(page as string[]));
+  return [...new Set(keys)].map((key) => key.slice(key.lastIndexOf(':') + 1));
+}
+
+/** What belongs to one job goes away by itself. */
+async function expiries(ground: Ground): Promise<string[]> {
+  const keys = jobKeys(ground.services.prefix);
+  const jobs = await recordsOf(ground);
+  const lives = await Promise.all(
+    jobs.flatMap((job) => [ground.redis.pttl(keys.record(job)), ground.redis.pttl(keys.log(job))]),
+  );
+  const immortal = lives.filter((life) => life === -1).length;
+  return immortal === 0 ? [] : [`${immortal} keys of jobs never expire`];
+}
+
+const runningCalls = () =>
+  expectSoon('calls that the provider still works on', 0, async () => (await wholeLedger()).totals.running);
+
+/** Also the jobs that no client can speak for: one end each, no gap, and the usage that the provider counted. */
+async function everyRecord({ store, ...ground }: Ground): Promise<string[]> {
+  const { jobs: calls } = await wholeLedger();
+  const found: string[] = [];
+  for (const jobId of await recordsOf({ store, ...ground })) {
+    const view = await store.view(jobId);
+    if (!view || view.state === 'refused') continue;
+    const events = view.entries.map(({ event }) => event);
+    const ends = events.filter(isTerminal).length;
+    if (ends !== 1) found.push(`${jobId} (${view.state}) has ${ends} ends`);
+    if (view.entries.some(({ sequence }, at) => sequence !== at + 1))
+      found.push(`${jobId}: the log has a gap`);
+    const difference = usageDifference(calls[jobId] ?? [], events);
+    if (difference > 0) {
+      const told = events.filter(({ type }) => type === 'usage' || type === 'retry' || type === 'attempt');
+      found.push(
+        `${jobId}: ${difference} tokens of difference: ${JSON.stringify(told)} ${JSON.stringify(calls[jobId])}`,
+      );
+    }
+  }
+  return found;
+}
+
+/** The metrics' counts are the records', to the job and to the token. */
+async function metrics(ground: Ground): Promise<string[]> {
+  const logs = await Promise.all((await recordsOf(ground)).map((job) => ground.store.events(job)));
+  return expectSoon('what the metrics count', countLogs(logs), async () => {
+    const response = await fetch(`${ground.services.urlOf('metrics')}/summary`);
+    return countSummary((await response.json()) as Summary);
+  });
+}
+
+interface Counts {
+  completed: number;
+  failed: number;
+  cancelled: number;
+  reportedTokens: number;
+  estimatedTokens: number;
+}
+
+function countLogs(logs: readonly JobEvent[][]): Counts {
+  const events = logs.flat();
+  const ends = (type: string) => events.filter((event) => isTerminal(event) && event.type === type).length;
+  const tokens = (source: string) =>
+    sum(
+      events.map((event) =>
+        event.type === 'usage' && event.source === source
+          ? event.usage.prompt_tokens + event.usage.completion_tokens
+          : 0,
+      ),
+    );
+  return {
+    completed: ends('completed'),
+    failed: ends('failed'),
+    cancelled: ends('cancelled'),
+    reportedTokens: tokens('reported'),
+    estimatedTokens: tokens('estimated'),
+  };
+}
+
+function countSummary({ completed, errors, cancelled, tokens }: Summary): Counts {
+  return {
+    completed,
+    failed: errors,
+    cancelled,
+    reportedTokens: tokens.reported.prompt + tokens.reported.completion,
+    estimatedTokens: tokens.estimated.prompt + tokens.estimated.completion,
+  };
+}
+
+/** Every message that nobody can read lies in the dead letters; twice under one origin, if it was delivered twice. */
+async function deadLetters({ kafkaProxy, topics, services }: Ground, sent: number): Promise<string[]> {
+  const brokers = [`127.0.0.1:${kafkaProxy.port}`];
+  const kafka = createKafka({ brokers, clientId: 'fault-suite', log: silentLogger });
+  const origins = new Set<string>();
+  const consumer = kafka.consumer({
+    groupId: `${services.prefix}-dead-letters`,
+    topic: topics.deadLetters,
+    onBatch: ({ messages }) => {
+      for (const { headers } of messages) origins.add(headers['x-turnout-origin'] ?? '');
+      return Promise.resolve();
+    },
+  });
+  await consumer.start();
+  const found = await expectSoon('messages in the dead letters', sent, () => Promise.resolve(origins.size));
+  await consumer.close();
+  return found;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,139 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { silentLogger } from '../../../shared/log/logger.ts';
+import { createKafka } from '../../../shared/kafka/kafkajs.ts';
+import { type Producer } from '../../../shared/kafka/port.ts';
+import { topicNames, type Topics } from '../../../shared/kafka/topics.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../../shared/redis/connect.ts';
+import { testEnv } from '../../harness/env.ts';
+import { type RunningServices, startServices } from '../../harness/services.ts';
+import { startSystem, type System } from '../../harness/system.ts';
+import { type JobStore, openJobStore } from '../support/job-store.ts';
+import { USERS } from './plan.ts';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+
+/** The system under fire: all six services, those that matter twice, with a bad network before Redis and Kafka. */
+export interface Ground {
+  services: RunningServices;
+  system: System;
+  redisProxy: TcpProxy;
+  kafkaProxy: TcpProxy;
+  /** The witnesses do not go through the bad network. */
+  store: JobStore;
+  redis: Redis;
+  producer: Producer;
+  topics: Topics;
+  /** Addresses of the two ingresses. */
+  ingresses: readonly [string, string];
+  /** One for each user. */
+  apiKeys: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** A job that is not answered by then has failed, typed. Milliseconds. */
+export const DEADLINE_MS = 60_000;
+
+/** `env`: settings of the services over the defaults. */
+export async function startGround(
+  say: (line: string) => void,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ground> {
+  const cleanUps: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  };
+  try {
+    const [redisProxy, kafkaProxy] = await Promise.all([startTcpProxy(), startTcpProxy()]);
+    cleanUps.push(
+      () => redisProxy.close(),
+      () => kafkaProxy.close(),
+    );
+    const system = await startSystem({ say, kafkaAdvertisedPort: kafkaProxy.port });
+    cleanUps.push(() => system.stop());
+    const run = enter(system);
+    redisProxy.aimAt(portOf(run.REDIS_URL));
+    kafkaProxy.aimAt(portOf(`kafka://${run.KAFKA_BROKERS}`));
+
+    const users = createUsers(join(run.TURNOUT_TEST_STATE, 'fault-suite-keys.json'));
+    const brokers = `127.0.0.1:${kafkaProxy.port}`;
+    const services = await startTwice({
+      REDIS_URL: through(run.REDIS_URL, redisProxy.port),
+      KAFKA_BROKERS: brokers,
+      API_KEYS_FILE: users.file,
+      LOG_RETENTION_MS: '7200000',
+      ...env,
+    });
+    cleanUps.push(() => services.stop());
+    const store = openJobStore(services.prefix);
+    const redis = connectRedisPatiently(run.REDIS_URL, 'witness', silentLogger);
+    cleanUps.push(
+      () => store.close(),
+      () => closeRedis(redis),
+    );
+    const kafka = createKafka({ brokers: [brokers], clientId: 'fault-suite', log: silentLogger });
+    const producer = await kafka.producer();
+    cleanUps.push(() => producer.close());
+    return {
+      services,
+      system,
+      redisProxy,
+      kafkaProxy,
+      store,
+      redis,
+      producer,
+      topics: topicNames(services.prefix),
+      apiKeys: users.keys,
+      ingresses: [services.url, services.urlOf('ingress-2')],
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Whoever asks for the test environment gets this system's from here on. */
+function enter(system: System) {
+  Object.assign(process.env, system.env);
+  return testEnv();
+}
+
+/** The second router sends its users to the provider itself: LiteLLM alone could not carry the load. */
+async function startTwice(env: Readonly<Record<string, string>>): Promise<RunningServices> {
+  const services = await startServices({ env });
+  await Promise.all([
+    services.start('ingress', 'ingress-2'),
+    services.start('llm-worker', 'llm-worker-2'),
+    services.start('router', 'router-2', DIRECT),
+  ]);
+  return services;
+}
+
+/** The settings that an instance is started with. */
+export function settingsOf(instance: string): Readonly<Record<string, string>> {
+  return instance === 'router-2' ? DIRECT : {};
+}
+
+const DIRECT = { ENABLE_LITELLM: 'false' } as const;
+
+function createUsers(file: string): { file: string; keys: string[] } {
+  const keys = Array.from({ length: USERS }, () => `sk-turnout-${randomBytes(32).toString('base64url')}`);
+  const known = keys.map((key, at) => ({
+    id: `key_${at + 1}`,
+    user: `user-${at + 1}`,
+    sha256: createHash('sha256').update(key).digest('hex'),
+  }));
+  writeFileSync(file, JSON.stringify({ keys: known }), { mode: 0o600 });
+  return { file, keys };
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}
+
+function through(url: string, port: number): string {
+  const changed = new URL(url);
+  changed.port = String(port);
+  return changed.href;
+}

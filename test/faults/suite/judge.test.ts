@@ -1,0 +1,90 @@
+import { describe, expect, test } from '@jest/globals';
+import { type JobEvent } from '../../../shared/contracts/job-event.ts';
+import { type JobView } from '../../../shared/joblog/job-log.ts';
+import { type Call } from '../../upstream/ledger.ts';
+import { type Sight, type Testimony } from './client.ts';
+import { judge, type Verdict } from './judge.ts';
+
+const EXPECTED = 'The line from the harbour ends at platform four, behind the old shed.';
+const HALF = EXPECTED.slice(0, 30);
+
+const text = (delta: string): JobEvent => ({ type: 'text', choice: 0, delta });
+const attempt = (number: number): JobEvent => ({ type: 'attempt', at: 1, attempt: number, path: 'litellm' });
+const usage = (tokens: number, source: 'reported' | 'estimated' = 'reported'): JobEvent => ({
+  type: 'usage',
+  attempt: 1,
+  call: 1,
+  source,
+  usage: { prompt_tokens: 3, completion_tokens: tokens, total_tokens: 3 + tokens },
+});
+const completed: JobEvent = { type: 'completed', at: 2 };
+const call = { outcome: 'completed', promptTokens: 3, completionTokens: 9 } as Call;
+const aborted = { ...call, outcome: 'aborted', completionTokens: 4 } as Call;
+const whole: Sight = { askedAt: 0, arrivals: [], text: EXPECTED, done: true, error: undefined };
+const cut: Sight = { ...whole, text: HALF, done: false };
+
+interface Case {
+  events?: JobEvent[];
+  state?: JobView['state'];
+  sights?: Sight[];
+  calls?: Call[];
+}
+
+function verdict({ events = GOOD, state = 'completed', sights = [whole], calls = [call] }: Case): Verdict {
+  const entries = events.map((event, at) => ({ sequence: at + 1, event }));
+  const view = { state, entries } as unknown as JobView;
+  const testimony = { sights } as unknown as Testimony;
+  return judge({ testimony, view, calls, expected: EXPECTED });
+}
+
+const GOOD = [attempt(1), text(HALF), text(EXPECTED.slice(30)), usage(9), completed];
+
+describe('the judge', () => {
+  test('finds nothing wrong with an answer that three witnesses agree on', () => {
+    expect(verdict({ sights: [cut, whole] })).toEqual({
+      status: 'completed',
+      lost: false,
+      doubled: false,
+      torn: false,
+      duplicateCalls: 0,
+      usageDifference: 0,
+      complaints: [],
+    });
+  });
+
+  test.each<[string, Case, Partial<Verdict>]>([
+    ['a job without an end', { events: GOOD.slice(0, -1), state: 'running', sights: [cut] }, { lost: true }],
+    ['two ends', { events: [...GOOD, completed] }, { doubled: true }],
+    [
+      'an answer that is there twice',
+      { events: [text(EXPECTED + EXPECTED), completed], sights: [], calls: [] },
+      { doubled: true, torn: true },
+    ],
+    ['an answer that lacks its end', { events: [text(HALF), completed], sights: [] }, { torn: true }],
+    ['a client that read something else', { sights: [{ ...cut, text: 'The train' }] }, { torn: true }],
+    ['half an answer that was called whole', { sights: [{ ...whole, text: HALF }] }, { torn: true }],
+    [
+      'a failed job that was called whole',
+      { events: [text(EXPECTED), { type: 'cancelled', at: 1, by: 'client' }], state: 'cancelled' },
+      { torn: true },
+    ],
+    ['a usage that the provider does not know', { calls: [aborted] }, { usageDifference: 12 }],
+    ['a call that nobody told of', { calls: [call, call], events: GOOD }, { usageDifference: 12 }],
+  ])('sees %s', (_what, evidence, wrong) => {
+    expect(verdict(evidence)).toMatchObject(wrong);
+  });
+
+  test('counts the calls of lost attempts, and not the retries of failures that were seen', () => {
+    const retry = (after: 'attempt_lost' | 'upstream_cut'): JobEvent => ({
+      type: 'retry',
+      at: 1,
+      attempt: 1,
+      call: 2,
+      model: 'm',
+      plan: 'ask',
+      after,
+    });
+    const events = [attempt(1), retry('upstream_cut'), attempt(2), retry('attempt_lost'), ...GOOD.slice(1)];
+    expect(verdict({ events, calls: [aborted, aborted, call] }).duplicateCalls).toBe(1);
+  });
+});

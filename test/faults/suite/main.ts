@@ -1,0 +1,55 @@
+/** `make faults`: everything is killed, cut and frozen under load; ends with 1 when a promise did not hold. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { stateFolder } from '../../../stack/layout.ts';
+import { startGround } from './ground.ts';
+import { planSuite } from './plan.ts';
+import { suiteQuestions } from './questions.ts';
+import { runSuite } from './run-suite.ts';
+import { suiteSize } from './settings.ts';
+import { type FaultReport, isClean, toTable } from './tally.ts';
+
+const startedAt = performance.now();
+const say = (line: string): void =>
+  console.error(`[faults ${((performance.now() - startedAt) / 1_000).toFixed(0).padStart(4)} s] ${line}`);
+
+const questions = suiteQuestions();
+const size = suiteSize(process.env, questions.length);
+say(`seed ${size.seed}, ${size.jobs} jobs through LiteLLM, ${size.faultsOfEachKind} of each fault`);
+const ground = await startGround(say);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    say(`${signal}: stopping`);
+    void ground.stop().finally(() => process.exit(1));
+  });
+}
+try {
+  const report = await runSuite({ ground, plan: planSuite(size), questions, say });
+  console.log(toTable(report));
+  for (const leftover of report.leftovers) console.log(`WRONG ${leftover}`);
+  console.log(summary(report));
+  write(report);
+  process.exitCode = isClean(report) ? 0 : 1;
+} finally {
+  await ground.stop();
+}
+
+function summary({
+  jobs,
+  faults,
+  lost,
+  doubled,
+  torn,
+  duplicateUpstreamCalls,
+  usageDifference,
+}: FaultReport) {
+  return `${jobs} jobs, ${faults} faults: ${lost} lost, ${doubled} doubled, ${torn} torn, ${duplicateUpstreamCalls} duplicate calls, ${usageDifference} tokens of difference`;
+}
+
+function write(report: FaultReport): void {
+  const folder = join(stateFolder(), 'reports');
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'faults.json');
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+  say(`written to ${relative(process.cwd(), file)}`);
+}

@@ -1,0 +1,126 @@
+import { generator } from '../../upstream/core/random.ts';
+
+/** Everything that is done to the system, in the order of the table. */
+export const kinds = [
+  'kill ingress',
+  'kill router',
+  'kill context-worker',
+  'kill llm-worker',
+  'kill llm-worker twice',
+  'freeze llm-worker',
+  'kill metrics',
+  'kill cache',
+  'kill Redis',
+  'kill Kafka',
+  'stop LiteLLM',
+  'delay Redis',
+  'cut Redis',
+  'delay Kafka',
+  'cut Kafka',
+  'redeliver',
+  'poison messages',
+] as const;
+export type Kind = (typeof kinds)[number];
+
+export interface SuitePlan {
+  seed: number;
+  rounds: readonly Round[];
+}
+
+/** One fault, and the jobs that are under way when it strikes. */
+export interface Round {
+  number: number;
+  kind: Kind;
+  /** Milliseconds after the first job. */
+  strikeAfterMs: number;
+  /** Chooses among equals: which instance dies. */
+  seed: number;
+  jobs: readonly JobPlan[];
+}
+
+export type Manner =
+  /** Retries what failed, with its idempotency key. */
+  | 'patient'
+  /** Has no idempotency key, and so never asks again. */
+  | 'once'
+  /** Hangs up, and comes back with its key. */
+  | 'returning'
+  /** Hangs up for good; without a key, so that its job dies with it. */
+  | 'vanishing';
+
+export interface JobPlan {
+  /** Position among the questions. */
+  question: number;
+  stream: boolean;
+  manner: Manner;
+  /** Milliseconds after the round's beginning. */
+  startAfterMs: number;
+  /** Of those who hang up: milliseconds after asking. */
+  hangUpAfterMs: number;
+  /** From 0; the users' jobs are spread over Kafka's partitions. */
+  user: number;
+  /** Which of two ingresses is asked first. */
+  ingress: 0 | 1;
+}
+
+export interface SuiteSize {
+  seed: number;
+  jobs: number;
+  faultsOfEachKind: number;
+  kinds: readonly Kind[];
+  questions: number;
+}
+
+export const USERS = 12;
+/** Below what everything together can do on two cores: else the silences that are measured are those of a queue. */
+const JOBS_PER_SECOND = 14;
+
+/** The same size and seed give the same plan. */
+export function planSuite({ seed, jobs, faultsOfEachKind, kinds: chosen, questions }: SuiteSize): SuitePlan {
+  const random = generator(seed);
+  const faults = shuffled(
+    chosen.flatMap((kind) => Array.from({ length: faultsOfEachKind }, () => kind)),
+    random,
+  );
+  const perRound = Math.ceil(jobs / Math.max(1, faults.length));
+  const roundMs = (perRound / JOBS_PER_SECOND) * 1_000;
+  const rounds = faults.map((kind, number): Round => ({
+    number,
+    kind,
+    strikeAfterMs: Math.round(roundMs * (0.3 + 0.4 * random())),
+    seed: Math.floor(random() * 2 ** 32),
+    jobs: Array.from({ length: Math.min(perRound, jobs - number * perRound) }, () =>
+      planJob({ questions, roundMs, random }),
+    ),
+  }));
+  return { seed, rounds };
+}
+
+function mannerOf(draw: number): Manner {
+  if (draw < 0.55) return 'patient';
+  if (draw < 0.8) return 'once';
+  return draw < 0.9 ? 'returning' : 'vanishing';
+}
+
+interface Draw {
+  questions: number;
+  roundMs: number;
+  random: () => number;
+}
+
+function planJob({ questions, roundMs, random }: Draw): JobPlan {
+  return {
+    question: Math.floor(random() * questions),
+    stream: random() < 0.65,
+    manner: mannerOf(random()),
+    startAfterMs: Math.round(random() * roundMs),
+    hangUpAfterMs: 100 + Math.round(random() * 2_000),
+    user: Math.floor(random() * USERS),
+    ingress: random() < 0.5 ? 0 : 1,
+  };
+}
+
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  const keyed = items.map((item) => ({ item, key: random() }));
+  return keyed.sort((one, other) => one.key - other.key).map(({ item }) => item);
+}

@@ -1,0 +1,83 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../../../stack/until.ts';
+import { generator } from '../../upstream/core/random.ts';
+import { readStream } from '../support/reading.ts';
+import { callsOf, undisturbed } from '../support/simulator.ts';
+import { inspectAftermath } from './aftermath.ts';
+import { playClient, type Testimony } from './client.ts';
+import { DEADLINE_MS, type Ground } from './ground.ts';
+import { judge, type Verdict } from './judge.ts';
+import { type Round, type SuitePlan } from './plan.ts';
+import { type SuiteQuestion } from './questions.ts';
+import { longestSilence } from './silence.ts';
+import { POISON_PER_FAULT, strikes } from './strikes.ts';
+import { type FaultReport, type RoundResult, toReport } from './tally.ts';
+
+export interface Suite {
+  ground: Ground;
+  plan: SuitePlan;
+  questions: readonly SuiteQuestion[];
+  say: (line: string) => void;
+}
+
+/** One fault after another, each under its own load and judged before the next; then the system as a whole. */
+export async function runSuite(suite: Suite): Promise<FaultReport> {
+  const startedAt = performance.now();
+  const expected = await Promise.all(
+    suite.questions.map((question) => expectedAnswer(suite.ground, question)),
+  );
+  const rounds: RoundResult[] = [];
+  for (const round of suite.plan.rounds) rounds.push(await playRound(suite, round, expected));
+  const poison = rounds.filter(({ kind }) => kind === 'poison messages').length * POISON_PER_FAULT;
+  return toReport(rounds, {
+    seed: suite.plan.seed,
+    leftovers: await inspectAftermath(suite.ground, poison),
+    at: new Date().toISOString(),
+    seconds: Math.round((performance.now() - startedAt) / 1_000),
+  });
+}
+
+/** Where documents are sent, the prompt is ours and not the client's: the answer is taken from a quiet system. */
+async function expectedAnswer(ground: Ground, { body, direct }: SuiteQuestion): Promise<string> {
+  if (direct) return undisturbed(body);
+  const reading = readStream({ url: ground.ingresses[0], apiKey: ground.apiKeys[0] ?? '', body });
+  await reading.over;
+  if (!reading.done()) throw new Error(`a quiet system did not answer: ${reading.error() ?? 'cut'}`);
+  return reading.text();
+}
+
+async function playRound(
+  { ground, plan, questions, say }: Suite,
+  round: Round,
+  expected: readonly string[],
+): Promise<RoundResult> {
+  const clients = round.jobs.map((job) => {
+    const question = questions[job.question];
+    if (!question) throw new Error(`there is no question ${job.question}`);
+    return playClient({ plan: job, question, ingresses: ground.ingresses, apiKeys: ground.apiKeys });
+  });
+  await delay(round.strikeAfterMs);
+  const { since } = await strikes[round.kind](ground, generator(round.seed));
+  const testimonies = await Promise.all(clients);
+  await until(async () => (await ground.store.open()).length === 0, {
+    timeoutMs: DEADLINE_MS + 10_000,
+    everyMs: 50,
+  });
+  const verdicts = await Promise.all(
+    testimonies.map((testimony) => judgeOne(ground, testimony, expected[testimony.plan.question] ?? '')),
+  );
+  const silence = longestSilence(testimonies, since);
+  const ended = verdicts.filter(({ status }) => status === 'completed').length;
+  say(
+    `${round.number + 1}/${plan.rounds.length} ${round.kind}: ${ended}/${verdicts.length} completed, longest silence ${silence ?? '-'} ms`,
+  );
+  for (const complaint of verdicts.flatMap(({ complaints }) => complaints)) say(`  ${complaint}`);
+  return { kind: round.kind, verdicts, recoveryMs: silence === undefined ? [] : [silence] };
+}
+
+async function judgeOne(ground: Ground, testimony: Testimony, expected: string): Promise<Verdict> {
+  const { jobId } = testimony;
+  const [view, calls] =
+    jobId === undefined ? [undefined, []] : await Promise.all([ground.store.view(jobId), callsOf(jobId)]);
+  return judge({ testimony, view, calls, expected });
+}

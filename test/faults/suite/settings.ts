@@ -1,0 +1,31 @@
+import { type Kind, kinds, type SuiteSize } from './plan.ts';
+
+/**
+ * SEED, JOBS, FAULTS (of each kind), KINDS (comma-separated) from the environment; FULL=1 for the long run.
+ * Throws naming what is wrong.
+ */
+export function suiteSize(env: NodeJS.ProcessEnv, questions: number): SuiteSize {
+  const full = env['FULL'] === '1';
+  return {
+    seed: whole(env, 'SEED', 1),
+    jobs: whole(env, 'JOBS', full ? 20_000 : 5_000),
+    faultsOfEachKind: whole(env, 'FAULTS', full ? 50 : 5),
+    kinds: chosenKinds(env['KINDS']),
+    questions,
+  };
+}
+
+function whole(env: NodeJS.ProcessEnv, name: string, otherwise: number): number {
+  const text = env[name];
+  if (text === undefined || text === '') return otherwise;
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`${name} must be a whole number from 1, not ${text}`);
+  return Number(text);
+}
+
+function chosenKinds(text: string | undefined): readonly Kind[] {
+  if (text === undefined || text === '') return kinds;
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.filter((name) => !kinds.some((kind) => kind === name));
+  if (unknown.length > 0) throw new Error(`KINDS has ${unknown.join(', ')}; known are ${kinds.join(', ')}`);
+  return kinds.filter((kind) => names.includes(kind));
+}

@@ -1,0 +1,154 @@
+import { quantileOf } from '../support/timings.ts';
+import { type Verdict } from './judge.ts';
+import { type Kind } from './plan.ts';
+
+/** What one kind of fault did. Times are milliseconds. */
+export interface KindTally {
+  kind: Kind;
+  faults: number;
+  jobs: number;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  refused: number;
+  unseen: number;
+  lost: number;
+  doubled: number;
+  torn: number;
+  duplicateUpstreamCalls: number;
+  usageDifference: number;
+  recoveryMs: Percentiles | null;
+}
+
+interface Percentiles {
+  p50: number;
+  p99: number;
+}
+
+/** `.turnout/reports/faults.json`. */
+export interface FaultReport {
+  seed: number;
+  jobs: number;
+  faults: number;
+  lost: number;
+  doubled: number;
+  torn: number;
+  duplicateUpstreamCalls: number;
+  /** Tokens. */
+  usageDifference: number;
+  recoveryMs: Percentiles | null;
+  byKind: KindTally[];
+  /** What is wrong after everything has ended, in words. */
+  leftovers: string[];
+  at: string;
+  seconds: number;
+}
+
+export interface RoundResult {
+  kind: Kind;
+  verdicts: readonly Verdict[];
+  /** The silences that clients sat through. */
+  recoveryMs: readonly number[];
+}
+
+function tallyKinds(rounds: readonly RoundResult[]): KindTally[] {
+  const groups = Map.groupBy(rounds, ({ kind }) => kind);
+  return [...groups].map(([kind, group]) => tallyKind(kind, group));
+}
+
+function tallyKind(kind: Kind, rounds: readonly RoundResult[]): KindTally {
+  const verdicts = rounds.flatMap((round) => round.verdicts);
+  const having = (status: Verdict['status']) =>
+    verdicts.filter((verdict) => verdict.status === status).length;
+  return {
+    kind,
+    faults: rounds.length,
+    jobs: verdicts.length,
+    completed: having('completed'),
+    failed: having('failed'),
+    cancelled: having('cancelled'),
+    refused: having('refused'),
+    unseen: having('unseen'),
+    lost: verdicts.filter(({ lost }) => lost).length,
+    doubled: verdicts.filter(({ doubled }) => doubled).length,
+    torn: verdicts.filter(({ torn }) => torn).length,
+    duplicateUpstreamCalls: sum(verdicts.map(({ duplicateCalls }) => duplicateCalls)),
+    usageDifference: sum(verdicts.map((verdict) => verdict.usageDifference)),
+    recoveryMs: percentiles(rounds.flatMap(({ recoveryMs }) => recoveryMs)),
+  };
+}
+
+export function toReport(
+  rounds: readonly RoundResult[],
+  rest: Pick<FaultReport, 'seed' | 'leftovers' | 'at' | 'seconds'>,
+): FaultReport {
+  const byKind = tallyKinds(rounds);
+  const total = (
+    field: 'jobs' | 'faults' | 'lost' | 'doubled' | 'torn' | 'duplicateUpstreamCalls' | 'usageDifference',
+  ) => sum(byKind.map((tally) => tally[field]));
+  return {
+    seed: rest.seed,
+    jobs: total('jobs'),
+    faults: total('faults'),
+    lost: total('lost'),
+    doubled: total('doubled'),
+    torn: total('torn'),
+    duplicateUpstreamCalls: total('duplicateUpstreamCalls'),
+    usageDifference: total('usageDifference'),
+    recoveryMs: percentiles(rounds.flatMap(({ recoveryMs }) => recoveryMs)),
+    byKind,
+    leftovers: rest.leftovers,
+    at: rest.at,
+    seconds: rest.seconds,
+  };
+}
+
+export function isClean({ lost, doubled, torn, usageDifference, leftovers }: FaultReport): boolean {
+  return lost + doubled + torn + usageDifference === 0 && leftovers.length === 0;
+}
+
+const COLUMNS = [
+  'faults',
+  'jobs',
+  'completed',
+  'failed',
+  'cancelled',
+  'refused',
+  'unseen',
+  'lost',
+  'doubled',
+  'torn',
+] as const satisfies readonly (keyof KindTally)[];
+
+export function toTable({ byKind }: FaultReport): string {
+  const head = ['fault', ...COLUMNS, 'duplicate calls', 'recovery p50', 'p99'];
+  const rows = byKind.map((tally) => [
+    tally.kind,
+    ...COLUMNS.map((column) => String(tally[column])),
+    String(tally.duplicateUpstreamCalls),
+    milliseconds(tally.recoveryMs?.p50),
+    milliseconds(tally.recoveryMs?.p99),
+  ]);
+  const widths = head.map((title, at) =>
+    Math.max(...[head, ...rows].map((row) => (row[at] ?? title).length)),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
+      .join('  ');
+  return [head, ...rows].map(line).join('\n');
+}
+
+function milliseconds(value: number | undefined): string {
+  return value === undefined ? '-' : `${value.toFixed(0)} ms`;
+}
+
+function percentiles(durations: readonly number[]): Percentiles | null {
+  if (durations.length === 0) return null;
+  const sorted = durations.toSorted((one, other) => one - other);
+  return { p50: quantileOf(sorted, 0.5), p99: quantileOf(sorted, 0.99) };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
