@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { type LlmJob } from '../../shared/contracts/flow.ts';
 import { isVisible, type JobEvent } from '../../shared/contracts/job-event.ts';
-import { countTokens } from '../../shared/documents/tokens.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type AttemptWriter } from '../../shared/joblog/attempt-writer.ts';
 import { type Ending } from '../../shared/joblog/ending.ts';
@@ -89,7 +88,6 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
 /** Runs under the model's breaker, which hears of failures only as errors. */
 async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): Promise<CallReport> {
   const { job, body, path, history, writer, signal, rules, breakers } = options;
-  const spent = plan.kind === 'prefill' || plan.kind === 'ask' ? countTokens(plan.partial) : 0;
   const stamp = stampFirst(history.some(isVisible) || writer.events().some(isVisible));
   let report: CallReport | undefined;
   try {
@@ -98,7 +96,7 @@ async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): P
         path,
         jobId: job.jobId,
         traceparent: job.traceparent,
-        body: continuedRequest({ ...body, model }, plan, spent),
+        body: continuedRequest({ ...body, model }, plan),
         plan,
         patience: rules.patience,
         signal,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
-import { CONTINUE_INSTRUCTION, continuedRequest, type ContinuationRules, planNext } from './continuation.ts';
+import { continuedRequest, type ContinuationRules, planNext } from './continuation.ts';
 
 const request: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'hi' }] };
 const rules: ContinuationRules = { prefill: false, onLostAttempt: 'continue' };
@@ -21,7 +21,7 @@ describe('the next call', () => {
       {},
       { kind: 'start', muteReasoning: true },
     ],
-    ['text seen: ask', [text('a'), text('b')], {}, {}, { kind: 'ask', partial: 'ab' }],
+    ['text seen: ask', [text('a'), text('b')], {}, {}, { kind: 'ask', partial: 'ab', anchor: 'ab' }],
     [
       'text seen, model takes prefixes: prefill',
       [text('a')],
@@ -45,29 +45,50 @@ describe('the next call', () => {
   });
 });
 
+describe('the words that a continuation is to begin with', () => {
+  const anchorOf = (partial: string) => planNext([text(partial)], request, rules);
+  const sentence = 'The line from the harbour ends at the third platform of the old station, behind the mill';
+
+  test.each([
+    ['a short answer, whole', ' So far ', 'So far'],
+    [
+      'the end of a long one, from the beginning of a word',
+      `${sentence} `,
+      'ends at the third platform of the old station, behind the mill'.slice(5),
+    ],
+    ['the last characters of a script without spaces', '港'.repeat(100), '港'.repeat(60)],
+    ['no half of a character', '𝔘'.repeat(50).concat('x'), '𝔘'.repeat(29).concat('x')],
+  ])('%s', (_what, partial, anchor) => {
+    expect(anchorOf(partial)).toMatchObject({ anchor });
+    expect(partial.trimEnd().endsWith(anchor)).toBe(true);
+  });
+});
+
 describe('the request of a continuation', () => {
   test('from the start is the request itself', () => {
-    expect(continuedRequest(request, { kind: 'start', muteReasoning: false }, 0)).toBe(request);
+    expect(continuedRequest(request, { kind: 'start', muteReasoning: false })).toBe(request);
   });
 
   test('by prefix ends with the answer so far, without trailing space', () => {
-    const { messages } = continuedRequest(request, { kind: 'prefill', partial: 'so far ' }, 2);
+    const { messages } = continuedRequest(request, { kind: 'prefill', partial: 'so far ' });
     expect(messages.at(-1)).toEqual({ role: 'assistant', content: 'so far', prefix: true });
   });
 
-  test('by asking shows the answer so far and asks to go on', () => {
-    const { messages } = continuedRequest(request, { kind: 'ask', partial: 'so far' }, 2);
-    expect(messages.slice(-2)).toEqual([
-      { role: 'assistant', content: 'so far' },
-      { role: 'user', content: CONTINUE_INSTRUCTION },
-    ]);
+  test('by asking shows the answer so far and says where to begin', () => {
+    const { messages } = continuedRequest(request, { kind: 'ask', partial: 'so far ', anchor: 'far' });
+    expect(messages.at(-2)).toEqual({ role: 'assistant', content: 'so far' });
+    expect(messages.at(-1)).toMatchObject({
+      role: 'user',
+      content: expect.stringMatching(/^Your answer was interrupted[^<>]*<last_words>far<\/last_words>$/s),
+    });
   });
 
   test.each([
-    [{ max_tokens: 10 }, { max_tokens: 7 }],
-    [{ max_completion_tokens: 10 }, { max_completion_tokens: 7 }],
+    [{ max_tokens: 10 }, { max_tokens: 6 }],
+    [{ max_completion_tokens: 10 }, { max_completion_tokens: 6 }],
     [{ max_tokens: 2 }, { max_tokens: 1 }],
   ])('has only the tokens left that the client allowed: %j', (limit, rest) => {
-    expect(continuedRequest({ ...request, ...limit }, { kind: 'ask', partial: 'x' }, 3)).toMatchObject(rest);
+    const plan = { kind: 'ask', partial: 'one two three four', anchor: 'four' } as const;
+    expect(continuedRequest({ ...request, ...limit }, plan)).toMatchObject(rest);
   });
 });

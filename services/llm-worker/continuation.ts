@@ -1,4 +1,5 @@
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
+import { countTokens } from '../../shared/documents/tokens.ts';
 import { isVisible, type JobEvent } from '../../shared/contracts/job-event.ts';
 
 /**
@@ -11,8 +12,8 @@ export type Plan =
   | { kind: 'start'; muteReasoning: boolean }
   /** The model goes on behind a prefix of its own message. */
   | { kind: 'prefill'; partial: string }
-  /** The model is asked to go on. */
-  | { kind: 'ask'; partial: string }
+  /** The model is asked to go on, and to begin with the `anchor`, the last words of what there is. */
+  | { kind: 'ask'; partial: string; anchor: string }
   /** Every choice has ended; only the job's end is missing. */
   | { kind: 'complete' }
   /** No continuation can be right: a JSON format, a tool call half written, several choices, log probabilities. */
@@ -34,32 +35,51 @@ export function planNext(history: readonly JobEvent[], request: ChatRequest, rul
   if (rules.onLostAttempt === 'fail' || !continuable(request)) return { kind: 'impossible' };
   if (seen.some(({ type }) => type !== 'text' && type !== 'reasoning')) return { kind: 'impossible' };
   const partial = seen.map((event) => (event.type === 'text' ? event.delta : '')).join('');
-  return { kind: rules.prefill ? 'prefill' : 'ask', partial };
+  return rules.prefill ? { kind: 'prefill', partial } : { kind: 'ask', partial, anchor: lastWords(partial) };
+}
+
+const ANCHOR_CHARACTERS = 60;
+
+/** The end of the text, from the beginning of a word where the script has words. */
+function lastWords(text: string): string {
+  const whole = text.trim();
+  if (whole.length <= ANCHOR_CHARACTERS) return whole;
+  const end = whole.slice(-ANCHOR_CHARACTERS);
+  const space = end.slice(0, ANCHOR_CHARACTERS / 2).search(/\s\S/);
+  return space >= 0 ? end.slice(space + 1) : end.replace(/^[\uDC00-\uDFFF]/, '');
 }
 
 function continuable({ n, logprobs, response_format: format }: ChatRequest): boolean {
   return (n ?? 1) === 1 && !logprobs && (format === undefined || format.type === 'text');
 }
 
-/** The simulator and the models know this wording; the answer so far goes before it as the assistant's message. */
-export const CONTINUE_INSTRUCTION =
-  'Your answer was interrupted. Continue the partial answer exactly where it stopped. Do not repeat any of it, do not ' +
-  'begin again and do not comment on the interruption.';
+/**
+ * The answer so far goes before it as the assistant's message. A model that begins with words we know shows where its text
+ * belongs: one that goes on without a word of ours could be repeating itself, or have lost a space.
+ */
+function continueInstruction(anchor: string): string {
+  return `Your answer was interrupted. Continue the partial answer exactly where it stopped. Begin with its last words, which stand below between the tags, letter for letter, and go straight on from there. Repeat nothing else of it, do not begin again and do not comment on the interruption.
+<last_words>${anchor}</last_words>`;
+}
 
-/** The request that carries the plan out. `spent`: tokens of the answer that are out already. */
-export function continuedRequest(request: ChatRequest, plan: Plan, spent: number): ChatRequest {
+/** The request that carries the plan out. */
+export function continuedRequest(request: ChatRequest, plan: Plan): ChatRequest {
   if (plan.kind !== 'prefill' && plan.kind !== 'ask') return request;
   // Some providers refuse a prefix that ends in white space; the overlap filter drops it when the model sends it again.
   const partial = { role: 'assistant' as const, content: plan.partial.trimEnd() };
-  const tail =
-    plan.kind === 'prefill'
-      ? [{ ...partial, prefix: true }]
-      : [partial, { role: 'user' as const, content: CONTINUE_INSTRUCTION }];
-  return { ...request, ...lessSpent(request, spent), messages: [...request.messages, ...tail] };
+  if (plan.kind === 'prefill') {
+    const tail = { ...partial, prefix: true };
+    return { ...request, ...lessSpent(request, plan.partial), messages: [...request.messages, tail] };
+  }
+  const ask = { role: 'user' as const, content: continueInstruction(plan.anchor) };
+  const spent = partial.content.slice(0, partial.content.length - plan.anchor.length);
+  return { ...request, ...lessSpent(request, spent), messages: [...request.messages, partial, ask] };
 }
 
-function lessSpent(request: ChatRequest, spent: number): Partial<ChatRequest> {
-  const rest = (limit: number | null | undefined) => (limit ? Math.max(1, limit - spent) : limit);
+/** `spent`: the part of the answer that will not be said again. */
+function lessSpent(request: ChatRequest, spent: string): Partial<ChatRequest> {
+  const rest = (limit: number | null | undefined) =>
+    limit ? Math.max(1, limit - countTokens(spent)) : limit;
   return {
     ...(request.max_tokens ? { max_tokens: rest(request.max_tokens) } : {}),
     ...(request.max_completion_tokens ? { max_completion_tokens: rest(request.max_completion_tokens) } : {}),

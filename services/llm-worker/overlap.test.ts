@@ -3,31 +3,71 @@ import fc from 'fast-check';
 import { createOverlapFilter, DivergedError } from './overlap.ts';
 
 const partial = 'The harbour bridge opened in 1932. It is made of steel and';
+const anchor = 'made of steel and';
 
-function through(parts: readonly string[], before = partial): string {
-  const filter = createOverlapFilter(before);
+interface Continuation {
+  before?: string;
+  anchor?: string | undefined;
+}
+
+function through(parts: readonly string[], { before = partial, ...more }: Continuation = {}): string {
+  const filter = createOverlapFilter(before, 'anchor' in more ? more.anchor : anchor);
   return parts.map((part) => filter.push(part)).join('') + filter.flush();
 }
 
 const words = (text: string) => text.match(/\S+\s*|\s+/g) ?? [];
+const cutSomehow = (text: string) => [words(text), [text], text.split(/(?=.)/s)];
 
 describe('a continuation loses what is already there', () => {
   test.each([
-    ['goes on exactly', ' carries trains.', ' carries trains.'],
+    ['begins with the anchor, as asked', `${anchor} carries trains.`, ' carries trains.'],
+    ['goes on without it', ' carries trains.', ' carries trains.'],
     ['begins the same answer again', `${partial} carries trains.`, ' carries trains.'],
-    ['repeats the end', 'made of steel and carries trains.', ' carries trains.'],
+    ['repeats more than the anchor', 'It is made of steel and carries trains.', ' carries trains.'],
+    ['repeats less than the anchor', 'of steel and carries trains.', ' carries trains.'],
     ['repeats a short word by chance', 'and and so on.', 'and and so on.'],
     ['is a different answer from the first word', 'Bridges are old.', 'Bridges are old.'],
     ['ends while it still repeats', partial, ''],
+    ['ends with the anchor', anchor, ''],
     ['is empty', '', ''],
   ])('that %s', (_what, text, fresh) => {
-    expect(through(words(text))).toBe(fresh);
-    expect(through([text])).toBe(fresh);
-    expect(through(text.split(/(?=.)/s))).toBe(fresh);
+    for (const parts of cutSomehow(text)) expect(through(parts)).toBe(fresh);
   });
 
+  test.each([
+    ['goes on exactly', ' carries trains.', ' carries trains.'],
+    ['sends the prefix again', `${partial} carries trains.`, ' carries trains.'],
+    ['says the same again, and means it', ' made of steel and iron', ' made of steel and iron'],
+  ])('by prefix that %s', (_what, text, fresh) => {
+    for (const parts of cutSomehow(text)) expect(through(parts, { anchor: undefined })).toBe(fresh);
+  });
+});
+
+describe('an answer that says the same thing twice keeps both', () => {
+  const signal = 'The signal stays green while the points are locked.';
+  const before = `You asked. ${signal} `;
+  const rest = `${signal} The dispatcher moves.`;
+
+  test.each([
+    ['the model was asked to begin with the anchor', signal, `${signal} ${rest}`],
+    ['the model goes on behind its prefix', undefined, rest],
+    ['the model goes on behind its prefix, with the space', undefined, ` ${rest}`],
+  ])('when %s', (_what, lead, text) => {
+    for (const parts of cutSomehow(text)) expect(through(parts, { before, anchor: lead })).toBe(rest);
+  });
+
+  test('when the model disregards the anchor and the end is itself a repetition', () => {
+    const row = '| 0 | 0 | 0 |\n';
+    const before = `A table of zeros:\n${row.repeat(4)}`;
+    const goesOn = `${row}| 1 | 1 | 1 |\n`;
+    expect(through(words(goesOn), { before, anchor: 'zeros:' })).toBe(goesOn);
+  });
+});
+
+describe('at the seam', () => {
   test('the white space that the prefix was sent without is not doubled', () => {
-    expect(through([' 1932', ' in May'], 'It opened in ')).toBe('1932 in May');
+    expect(through([' 1932', ' in May'], { before: 'It opened in ', anchor: undefined })).toBe('1932 in May');
+    expect(through(['opened in 1932'], { before: 'It opened in ', anchor: 'opened in' })).toBe('1932');
   });
 
   test('a beginning that is the same and then differs is refused', () => {
@@ -42,7 +82,7 @@ describe('a continuation loses what is already there', () => {
         const text = before + rest;
         const at = [...new Set(cuts.map((cut) => cut % (text.length + 1)))].sort((a, b) => a - b);
         const parts = [0, ...at].map((from, i) => text.slice(from, at[i] ?? text.length));
-        expect(through(parts, before)).toBe(rest);
+        expect(through(parts, { before, anchor: undefined })).toBe(rest);
       }),
     );
   });

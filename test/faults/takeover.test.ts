@@ -13,6 +13,7 @@ const sim = 'turnout-sim';
 const bodies = {
   plain: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}`) },
   prefill: { model: 'turnout-sim-prefill', messages: ask(QUESTION, `tokens=90; ${PACE}`) },
+  bare: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=bare`) },
   same: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=same`) },
   different: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=different`) },
   refuse: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=refuse`) },
@@ -84,6 +85,8 @@ describe('when a worker is killed in the middle of its answers', () => {
       { continuation: 'prefill' },
     ]);
   });
+
+  test('a model that goes on without the words that it was asked to begin with', () => expectWhole('bare'));
 
   test('a model that sends the whole answer again is not shown twice', () => expectWhole('same'));
 

@@ -11,6 +11,12 @@ const turn = (role: Turn['role'], text: string): Turn => ({
 const question = turn('user', 'What is a turnout?');
 
 describe('a partial answer is recognised', () => {
+  test('with the words that its continuation is to begin with', () => {
+    const request = 'It was interrupted. Continue.\n<last_words>a turn</last_words>';
+    const turns = [question, turn('assistant', 'It is a turn'), turn('user', request)];
+    expect(splitContinuation(turns)).toMatchObject({ partial: 'It is a turn', lead: 'a turn' });
+  });
+
   test.each<[string, Turn[], string, string]>([
     ['none', [question], 'none', ''],
     ['a trailing assistant message', [question, turn('assistant', 'A turnout')], 'prefill', 'A turnout'],
@@ -55,7 +61,7 @@ describe('a partial answer is recognised', () => {
     '%j is a new question',
     (text) => {
       const turns = [question, turn('assistant', 'A turnout.'), turn('user', text)];
-      expect(splitContinuation(turns)).toEqual({ turns, partial: '', continuation: 'none' });
+      expect(splitContinuation(turns)).toEqual({ turns, partial: '', continuation: 'none', lead: '' });
     },
   );
 });

@@ -182,6 +182,14 @@ describe('a partial answer', () => {
     expect(textOf(plan(asked, { continue: 'continue', tokens: 40 })).length).toBeGreaterThan(0);
   });
 
+  test('requested to begin with the last words, does so, or disregards that', () => {
+    const [partial, lead] = [whole.slice(0, 20), whole.slice(12, 20)];
+    const text = `Continue the partial answer exactly.\n<last_words>${lead}</last_words>`;
+    const asked = request([...said, turn('assistant', partial), turn('user', text)]);
+    expect(textOf(plan(asked, { continue: 'continue' }))).toBe(whole.slice(12));
+    expect(textOf(plan(asked, { continue: 'bare' }))).toBe(whole.slice(20));
+  });
+
   test('prefilled is not thought about again, requested is', () => {
     const [prefilled, requested] = forms.map(([, turns]) => plan(request(turns('A'), { model: 'reasoner' })));
     expect(prefilled && usageOf(prefilled).reasoning).toBe(0);

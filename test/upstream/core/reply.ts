@@ -150,7 +150,10 @@ interface Plan extends Conversation {
 function continued(request: ChatRequest, plan: Plan, knobs: Knobs, choice: number): string {
   const mode = plan.continuation === 'none' ? 'same' : knobs.continue;
   const text = answerText(request, plan.turns, mode === 'different' ? choice + 1 : choice, knobs);
-  return mode === 'continue' ? remainder(text, plan.partial) : text;
+  if (mode !== 'continue' && mode !== 'bare') return text;
+  const rest = remainder(text, plan.partial);
+  // A model that has lost the thread begins again, whatever it was asked to begin with.
+  return mode === 'continue' && rest !== text ? plan.lead + rest : rest;
 }
 
 function untilStop(text: string, stop: readonly string[]): string {
