@@ -19,6 +19,7 @@ function recorded(failures: { start?: number } = {}) {
         return Promise.resolve();
       },
       joined: () => joined.get(id) ?? false,
+      reposition: () => undefined,
       close: () => {
         calls.push(`close ${id}`);
         joined.set(id, false);

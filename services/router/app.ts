@@ -3,13 +3,16 @@ import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
+import { type Batch } from '../../shared/kafka/port.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { createFlowDispatch } from '../../shared/queues/dispatch.ts';
 import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
+import { onReplaced } from '../../shared/redis/on-replaced.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
+import { createPosition } from './position.ts';
 import { routeBatch } from './route-batch.ts';
 import { createWatermarks } from './watermarks.ts';
 
@@ -49,27 +52,45 @@ export function build({ config, log }: ServiceDeps): Service {
       contextTokens: config.CONTEXT_TOKENS,
       log,
     };
+    const position = createPosition({ watermarks, onLost: config.ON_LOST_POSITION, log });
     const consumer = kafka.consumer({
       groupId: `${config.TOPIC_PREFIX}-router`,
       topic: topics.jobs,
       partitionsAtOnce: 3,
-      position: (_topic, partition) => watermarks.position(partition),
+      position: (_topic, partition, offsets) => position.of(partition, offsets),
       onBatch: async (batch) => {
-        const [first, last] = [batch.messages.at(0), batch.messages.at(-1)];
-        if (!first || !last) return;
         await routeBatch(routing, batch);
-        // Not awaited: a watermark that lags only means that more is looked at again after a restart.
-        watermarks.advance(batch.partition, first.offset, last.offset + 1n).catch((error: unknown) => {
-          log.warn(
-            { err: error, partition: batch.partition },
-            'Watermark not moved; the next batch will move it',
-          );
-        });
+        advance(batch);
       },
     });
+    onReplaced(redis, log, () => {
+      log.warn('The job Redis is another process now; what it may have lost is routed again');
+      consumer.reposition();
+    });
+
+    /** Not awaited: a watermark that lags only means that more is looked at again after a restart. */
+    function advance({ partition, messages }: Batch): void {
+      const [first, last] = [messages.at(0), messages.at(-1)];
+      if (!first || !last) return;
+      const routed = { first: first.offset, next: last.offset + 1n, at: last.timestamp };
+      watermarks.advance(partition, routed).then(
+        (result) => {
+          if (result === 'ok') return;
+          log.error(
+            { partition },
+            'The watermark went back: the job Redis has lost what it had; routing again',
+          );
+          consumer.reposition();
+        },
+        (error: unknown) =>
+          log.warn({ err: error, partition }, 'Watermark not moved; the next batch will move it'),
+      );
+    }
+
     const probes = createProbes('router', {
       draining: () => !releasers.closing(),
       kafka: () => consumer.joined(),
+      position: () => position.known(),
       redis: () => redis.status === 'ready',
     });
     const server = createProbeServer(probes);

@@ -46,12 +46,14 @@ async function routeOne(deps: RouteBatchDeps, message: InboundMessage): Promise<
     return bury(deps, message, 'the job has no record: it expired or was never admitted');
   if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile: nothing to run
 
-  const phrase = decision.path === 'litellm' ? 'Using LiteLLM path' : 'Using legacy path';
-  deps.log.info(
-    { jobId: job.jobId, userHash: job.userHash, reason: decision.reason, epoch: decision.epoch },
-    phrase,
-  );
+  if (state === 'routed') logDecision(deps.log, job, decision);
   return toDecidedJob(job, decision, message.headers['traceparent'], deps.contextTokens);
+}
+
+/** Once for each job, however often its message comes. */
+function logDecision(log: Logger, { jobId, userHash }: JobMessage, { path, reason, epoch }: Decision): void {
+  const phrase = path === 'litellm' ? 'Using LiteLLM path' : 'Using legacy path';
+  log.info({ jobId, userHash, reason, epoch }, phrase);
 }
 
 function readJob(message: InboundMessage): JobMessage | Error {

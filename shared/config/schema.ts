@@ -25,6 +25,8 @@ export const configSchema = z.object({
     .transform((brokers) => brokers.split(',')),
   TOPIC_PREFIX: name.default('turnout'),
   JOB_PARTITIONS: countUpTo(1_000).default(6),
+  /** What a router does with a partition that was routed before and of whose position the job Redis knows nothing. */
+  ON_LOST_POSITION: z.enum(['stop', 'replay', 'skip']).default('stop'),
 
   REDIS_URL: redisUrl.default('redis://127.0.0.1:6379'),
   CACHE_REDIS_URL: redisUrl.default('redis://127.0.0.1:6380'),

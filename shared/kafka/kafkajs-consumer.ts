@@ -2,6 +2,7 @@ import { type Consumer as ClientConsumer, type EachBatchPayload, type Kafka as K
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger } from '../log/logger.ts';
 import { backoffMs, retrying } from '../util/retrying.ts';
+import { partitionOffsets } from './kafkajs-offsets.ts';
 import { type Batch, type Consumer, type ConsumerOptions, type InboundMessage } from './port.ts';
 
 const SESSION_TIMEOUT_MS = 6_000;
@@ -40,7 +41,8 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
 
   async function place(partition: number): Promise<void> {
     if (!options.position) return;
-    const ask = () => options.position?.(options.topic, partition) ?? Promise.resolve(undefined);
+    const offsets = partitionOffsets(client, options, partition);
+    const ask = () => options.position?.(options.topic, partition, offsets) ?? Promise.resolve(undefined);
     const offset = await retrying(ask, {
       attempts: Infinity,
       baseMs: 100,
@@ -50,11 +52,8 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     if (offset !== undefined) consumer.seek({ topic: options.topic, partition, offset: offset.toString() });
   }
 
-  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-    joined = true;
-    crashes = 0;
-    positions.clear();
-    for (const partition of payload.memberAssignment[options.topic] ?? []) {
+  function placeAll(partitions: Iterable<number>): void {
+    for (const partition of [...partitions]) {
       const placed = place(partition);
       placed.catch((error: unknown) => {
         if (!stopping.signal.aborted)
@@ -62,6 +61,13 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
       });
       positions.set(partition, placed);
     }
+  }
+
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    joined = true;
+    crashes = 0;
+    positions.clear();
+    placeAll(payload.memberAssignment[options.topic] ?? []);
   });
   const left = () => (joined = false);
   consumer.on(consumer.events.REBALANCING, left);
@@ -74,6 +80,7 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
   return {
     start: () => retrying(() => run(consumer), { attempts: 10, baseMs: 200, maxMs: 2_000 }),
     joined: () => joined,
+    reposition: () => placeAll(positions.keys()),
     close: async () => {
       stopping.abort();
       await consumer.disconnect();

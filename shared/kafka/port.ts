@@ -30,16 +30,24 @@ export interface Batch {
   messages: InboundMessage[];
 }
 
+/** What Kafka knows of one partition of the consumer's topic. */
+export interface PartitionOffsets {
+  /** The group's committed offset; undefined when it never committed one. */
+  committed(): Promise<bigint | undefined>;
+  /** The first offset whose message came at that time or later (ms since the epoch); the partition's end when none did. */
+  at(timestamp: number): Promise<bigint>;
+}
+
 export interface ConsumerOptions {
   groupId: string;
   topic: string;
   /** Partitions worked on at the same time. Within one partition batches come one after another. */
   partitionsAtOnce?: number;
   /**
-   * Where to begin, asked at each assignment: the next offset to read, or undefined for the group's committed one. While
-   * it is being asked nothing is handed to `onBatch`.
+   * Where to begin, asked at each assignment: the next offset to read, or undefined for the group's committed one. Until
+   * it resolves nothing of the partition is handed to `onBatch`; when it rejects, it is asked again.
    */
-  position?(topic: string, partition: number): Promise<bigint | undefined>;
+  position?(topic: string, partition: number, offsets: PartitionOffsets): Promise<bigint | undefined>;
   /** When it resolves, the batch is done and its offsets are committed (later, as a hint). When it rejects, it comes again. */
   onBatch(batch: Batch, signal: AbortSignal): Promise<void>;
 }
@@ -48,6 +56,8 @@ export interface Consumer {
   start(): Promise<void>;
   /** True while the consumer is a member of its group. */
   joined(): boolean;
+  /** Asks for the position of every assigned partition again, and goes on from there. A batch in flight may come again. */
+  reposition(): void;
   /** Finishes the batches in flight, then leaves the group. */
   close(): Promise<void>;
 }

@@ -7,8 +7,16 @@ export function bullPrefix(redisPrefix: string): string {
   return `${redisPrefix}:{bull}`;
 }
 
-/** A killed worker's job is found stalled and runs again 5 to 7 s later; BullMQ's defaults take 60 s. */
-export const workerTimings = { lockDuration: 5_000, stalledInterval: 1_500, maxStalledCount: 10 } as const;
+/**
+ * A killed worker's job is found stalled and runs again 3 to 5 s later (BullMQ's defaults: 60 s). Locks are renewed so
+ * often that a process may stand still for 3 s before it loses them. Milliseconds.
+ */
+export const workerTimings = {
+  lockDuration: 4_000,
+  lockRenewTime: 1_000,
+  stalledInterval: 1_000,
+  maxStalledCount: 10,
+} as const;
 
 /** Finished nodes are kept for an hour, so that a redelivered message finds them and adds nothing. */
 export const KEEP_FINISHED = { age: 3_600 } as const;

@@ -190,6 +190,61 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
       });
     });
 
+    describe('whoever is asked for a position', () => {
+      test('can ask what the group has committed, and which offset came at what time', async () => {
+        await sendToOnePartition(3);
+        const seen = collector();
+        await leave(await joinAndRead(seen, 3));
+        const [first, , third] = seen.messages;
+        if (!first || !third) throw new Error('three messages were sent');
+        const found: (bigint | undefined)[] = [];
+        const answered: Promise<void>[] = [];
+        await join({
+          onBatch: () => Promise.resolve(),
+          position: async (_topic, partition, offsets) => {
+            if (partition !== first.partition) return undefined;
+            const answers = Promise.all([
+              offsets.committed(),
+              offsets.at(0),
+              offsets.at(first.timestamp),
+              offsets.at(third.timestamp + 1),
+            ]);
+            answered.push(answers.then((all) => void found.push(...all)));
+            await answers;
+            return undefined;
+          },
+        });
+        await eventually(() => answered.length > 0);
+        await Promise.all(answered);
+        expect(found).toEqual([3n, 0n, 0n, 3n]);
+      });
+
+      test('learns that a group has committed nothing', async () => {
+        const committed: (bigint | undefined)[] = [];
+        await join({
+          onBatch: () => Promise.resolve(),
+          position: async (_topic, _partition, offsets) => {
+            committed.push(await offsets.committed());
+            return undefined;
+          },
+        });
+        await eventually(() => committed.length === PARTITIONS);
+        expect(new Set(committed)).toEqual(new Set([undefined]));
+      });
+
+      test('is asked again on request, and reading goes on from there', async () => {
+        await sendToOnePartition(6);
+        const seen = collector();
+        let position = 0n;
+        const consumer = await join({ position: () => Promise.resolve(position), onBatch: seen.onBatch });
+        await eventually(() => seen.messages.length === 6);
+        position = 4n;
+        consumer.reposition();
+        await eventually(() => seen.messages.length === 8);
+        expect(seen.offsets()).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 4n, 5n]);
+      });
+    });
+
     describe('a batch', () => {
       test('that throws comes again, in order, and nothing overtakes it', async () => {
         const seen = collector();
@@ -278,6 +333,12 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
         await eventually(() => new Set(one.messages.slice(before).map(({ value }) => value)).size >= 100);
       }, 60_000);
     });
+
+    async function joinAndRead(seen: ReturnType<typeof collector>, count: number): Promise<Consumer> {
+      const consumer = await join({ onBatch: seen.onBatch });
+      await eventually(() => seen.messages.length === count);
+      return consumer;
+    }
 
     async function sendToOnePartition(count: number): Promise<void> {
       for (let i = 0; i < count; i += 1) await send('one', String(i));

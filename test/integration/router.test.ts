@@ -1,13 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Queue } from 'bullmq';
 import { randomBytes } from 'node:crypto';
-import { createWatermarks, type Watermarks } from '../../services/router/watermarks.ts';
+import { createPosition, PositionLost } from '../../services/router/position.ts';
+import { createWatermarks, type Watermark, type Watermarks } from '../../services/router/watermarks.ts';
 import { toHeaders } from '../../shared/contracts/cloud-event.ts';
 import { newJobId } from '../../shared/contracts/ids.ts';
 import { JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
 import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { type InboundMessage, type Producer } from '../../shared/kafka/port.ts';
+import { type InboundMessage, type PartitionOffsets, type Producer } from '../../shared/kafka/port.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
@@ -99,6 +100,10 @@ async function runOneMore(): Promise<JobMessage> {
   return job;
 }
 
+async function positionOf(marks: Watermarks, partition: number): Promise<bigint | undefined> {
+  return (await marks.read(partition))?.next;
+}
+
 async function eventTypes(jobId: string): Promise<string[]> {
   const view = await jobLog.read(jobId, 0);
   return (view?.entries ?? []).map(({ event }) => event.type);
@@ -174,15 +179,25 @@ describe('a message that comes again', () => {
 
   test('to a router that begins at an older position, runs nothing twice', async () => {
     const jobs = await Promise.all([runOneMore(), runOneMore(), runOneMore()]);
-    const reached = await watermarks.position(0);
+    const reached = await positionOf(watermarks, 0);
     await services?.kill('router', 'SIGTERM');
     await redis.hset(keys.watermarks(topics.jobs), '0', '0');
     await services?.start('router');
-    await eventually(async () => (await watermarks.position(0)) === reached);
+    await eventually(async () => (await positionOf(watermarks, 0)) === reached);
     jobs.push(await runOneMore());
     const calls = await Promise.all(jobs.map(({ jobId }) => upstreamCalls(jobId)));
     expect(calls.map((list) => list.length)).toEqual([1, 1, 1, 1]);
   }, 60_000);
+
+  test('because Redis lost the end of what it had, runs nothing twice', async () => {
+    const jobs = [await runOneMore(), await runOneMore()];
+    await redis.hset(keys.watermarks(topics.jobs), '0', '1');
+    jobs.push(await runOneMore());
+    await eventually(async () => ((await positionOf(watermarks, 0)) ?? 0n) > 3n);
+    jobs.push(await runOneMore());
+    const calls = await Promise.all(jobs.map(({ jobId }) => upstreamCalls(jobId)));
+    expect(calls.map((list) => list.length)).toEqual([1, 1, 1, 1]);
+  });
 
   test('while its job still waits, is dispatched under the same ids', async () => {
     await services?.kill('llm-worker', 'SIGTERM');
@@ -213,6 +228,62 @@ test('a job that was refused meanwhile is dropped: its 503 was true', async () =
   expect(await upstreamCalls(job.jobId)).toEqual([]);
 });
 
+describe('where a router begins', () => {
+  const offsets = (found: Partial<Record<'committed' | 'at', bigint>>): PartitionOffsets => ({
+    committed: () => Promise.resolve(found.committed),
+    at: (timestamp) => Promise.resolve(timestamp === 0 ? 2n : (found.at ?? 0n)),
+  });
+  const begin = async (
+    mark: Watermark | undefined,
+    onLost: 'stop' | 'replay' | 'skip',
+    found = offsets({}),
+  ) => {
+    const read = { read: () => Promise.resolve(mark), advance: () => Promise.reject(new Error('unused')) };
+    const position = createPosition({ watermarks: read, onLost, log: silentLogger });
+    try {
+      return await position.of(0, found);
+    } catch (error) {
+      expect(position.known()).toBe(false);
+      return error;
+    }
+  };
+
+  test.each<[string, Watermark | undefined, Parameters<typeof begin>[1], PartitionOffsets, unknown]>([
+    ['a minute before the watermark', { next: 90n, at: 100_000 }, 'stop', offsets({ at: 40n }), 40n],
+    ['never past the watermark', { next: 30n, at: 100_000 }, 'stop', offsets({ at: 40n }), 30n],
+    ['at a watermark without a time', { next: 30n, at: undefined }, 'stop', offsets({ at: 4n }), 30n],
+    [
+      'where the group begins, of a partition that was never routed',
+      undefined,
+      'stop',
+      offsets({}),
+      undefined,
+    ],
+    [
+      'nowhere, when Redis lost the position',
+      undefined,
+      'stop',
+      offsets({ committed: 9n }),
+      expect.any(PositionLost),
+    ],
+    ['at the oldest message, when told to replay', undefined, 'replay', offsets({ committed: 9n }), 2n],
+    ['at the committed offset, when told to skip', undefined, 'skip', offsets({ committed: 9n }), 9n],
+  ])('%s', async (_name, mark, onLost, found, expected) => {
+    expect(await begin(mark, onLost, found)).toEqual(expected);
+  });
+
+  test('asks for the offset of a minute before the last message', async () => {
+    const asked: number[] = [];
+    const found = {
+      ...offsets({}),
+      at: (timestamp: number) => Promise.resolve(BigInt(asked.push(timestamp))),
+    };
+    await begin({ next: 90n, at: 100_000 }, 'stop', found);
+    await begin({ next: 90n, at: 5_000 }, 'stop', found);
+    expect(asked).toEqual([40_000, 0]);
+  });
+});
+
 describe("the router's watermark", () => {
   let key: string;
   let marks: Watermarks;
@@ -225,8 +296,8 @@ describe("the router's watermark", () => {
 
   /** Applies the batches `[first, next)` and returns where the watermark stands. */
   async function after(...batches: [bigint, bigint][]): Promise<bigint | undefined> {
-    for (const [first, next] of batches) await marks.advance(3, first, next);
-    return marks.position(3);
+    for (const [first, next] of batches) await marks.advance(3, { first, next, at: 1_000 });
+    return positionOf(marks, 3);
   }
 
   test('is unknown for a partition that was never routed', async () => {
@@ -249,15 +320,47 @@ describe("the router's watermark", () => {
   test('never goes back', async () => {
     expect(await after([0n, 10n], [2n, 5n], [0n, 10n])).toBe(10n);
   });
+  test('keeps the time of the last message that it was moved over', async () => {
+    await marks.advance(3, { first: 0n, next: 2n, at: 1_000 });
+    await marks.advance(3, { first: 0n, next: 1n, at: 5_000 });
+    expect(await marks.read(3)).toEqual({ next: 2n, at: 1_000 });
+  });
+  test('that went back under a router, or went away, is told of and not moved', async () => {
+    await after([0n, 10n], [10n, 20n]);
+    await redis.hset(key, '3', '12');
+    expect(await marks.advance(3, { first: 20n, next: 30n, at: 1_000 })).toBe('rewound');
+    await redis.del(key);
+    expect(await marks.advance(3, { first: 20n, next: 30n, at: 1_000 })).toBe('rewound');
+    expect(await redis.exists(key)).toBe(0);
+  });
   test('moves over a batch that begins below it and ends above', async () => {
     expect(await after([0n, 10n], [5n, 15n])).toBe(15n);
   });
   test('of each partition is its own', async () => {
-    await marks.advance(1, 0n, 7n);
+    await marks.advance(1, { first: 0n, next: 7n, at: 1_000 });
     expect(await after([0n, 3n])).toBe(3n);
-    expect(await marks.position(1)).toBe(7n);
+    expect(await positionOf(marks, 1)).toBe(7n);
   });
   test('counts exactly far beyond 32 bits', async () => {
     expect(await after([9_007_199_254_740_000n, 9_007_199_254_740_990n])).toBe(9_007_199_254_740_990n);
   });
+});
+
+describe('a router whose position the job Redis has lost', () => {
+  test('routes nothing, is not ready, and goes on when it is back', async () => {
+    await runOneMore();
+    const key = keys.watermarks(topics.jobs);
+    const stored = await redis.hgetall(key);
+    await redis.del(key);
+    await runOneMore(); // the one with which it finds out
+    const ready = async () => (await fetch(`${services?.urlOf('router')}/readyz`)).ok;
+    await eventually(async () => !(await ready()));
+    const job = message();
+    await admit(job);
+    await produceJob(job);
+    expect(await stateOf(job.jobId)).toBe('admitting');
+    await redis.hset(key, stored);
+    await eventually(async () => (await stateOf(job.jobId)) === 'completed');
+    expect(await ready()).toBe(true);
+  }, 60_000);
 });

@@ -1,0 +1,78 @@
+import { type PartitionOffsets } from '../../shared/kafka/port.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { type Watermarks } from './watermarks.ts';
+
+/**
+ * So much is routed again after each assignment, and after Redis came back as another one: the jobs of these messages may
+ * be what it lost, if it is a replica that lagged behind. Milliseconds. What was done is found done.
+ */
+const REPLAY_MS = 60_000;
+
+/** The job Redis does not know how far the partition was routed, and Kafka knows that it was. */
+export class PositionLost extends Error {
+  override readonly name = 'PositionLost';
+}
+
+export interface PositionOptions {
+  watermarks: Watermarks;
+  /**
+   * What to do where the position is lost: wait for an operator (or for the right Redis); replay all that the topic still
+   * holds, of which expired jobs are dropped; or skip to Kafka's committed offset.
+   */
+  onLost: 'stop' | 'replay' | 'skip';
+  log: Logger;
+}
+
+export interface RouterPosition {
+  /** Where to begin. Throws `PositionLost`. */
+  of(partition: number, offsets: PartitionOffsets): Promise<bigint | undefined>;
+  /** True while no position is lost. */
+  known(): boolean;
+}
+
+/** known -> lost -> known: a partition whose position is lost waits, and is asked for again until it is there. */
+export function createPosition({ watermarks, onLost, log }: PositionOptions): RouterPosition {
+  const lost = new Set<number>();
+
+  async function of(partition: number, offsets: PartitionOffsets): Promise<bigint | undefined> {
+    const mark = await watermarks.read(partition);
+    if (!mark) return begin(partition, offsets);
+    if (mark.at === undefined) return mark.next;
+    const replay = await offsets.at(Math.max(0, mark.at - REPLAY_MS));
+    return replay < mark.next ? replay : mark.next;
+  }
+
+  async function begin(partition: number, offsets: PartitionOffsets): Promise<bigint | undefined> {
+    const committed = await offsets.committed();
+    if (committed === undefined) return undefined;
+    const found = { partition, committed: committed.toString() };
+    if (onLost === 'stop') throw tell(partition, found);
+    log.error(
+      { ...found, onLost },
+      'The position in the job Redis is lost; going on as ON_LOST_POSITION says',
+    );
+    return onLost === 'replay' ? offsets.at(0) : committed;
+  }
+
+  function tell(partition: number, found: object): PositionLost {
+    const message =
+      'The job Redis has no watermark of a partition that was routed before: it was emptied, or it is another one. ' +
+      'Nothing of the partition is routed until it is back, or ON_LOST_POSITION is set to replay or skip';
+    if (!lost.has(partition)) log.fatal(found, message);
+    return new PositionLost(message);
+  }
+
+  return {
+    of: async (partition, offsets) => {
+      try {
+        const position = await of(partition, offsets);
+        lost.delete(partition);
+        return position;
+      } catch (error) {
+        if (error instanceof PositionLost) lost.add(partition);
+        throw error;
+      }
+    },
+    known: () => lost.size === 0,
+  };
+}
