@@ -6,6 +6,7 @@ import {
   type UsageEvent,
 } from '../../shared/contracts/job-event.ts';
 import { countTokens } from '../../shared/documents/tokens.ts';
+import { lostCall, sentText } from '../../shared/joblog/lost-call.ts';
 
 /** Tokens that chat formats add to each message (OpenAI cookbook, "How to count tokens with tiktoken"). */
 const PER_MESSAGE = 4;
@@ -25,24 +26,8 @@ export function estimateUsage(request: ChatRequest, sent: readonly JobEvent[]): 
 
 /** The usage event of the call with which an attempt was lost; undefined where its usage is known or nothing was begun. */
 export function lostCallUsage(history: readonly JobEvent[], request: ChatRequest): UsageEvent | undefined {
-  const from = history.findLastIndex(({ type }) => type === 'attempt');
-  const begun = history[from];
-  if (begun?.type !== 'attempt') return undefined;
-  const own = history.slice(from + 1);
-  const call = Math.max(1, ...own.map((event) => (event.type === 'retry' ? event.call : 1)));
-  const known = own.some((event) => event.type === 'usage' && event.call === call);
-  if (known) return undefined;
-  const sinceCall = own.slice(own.findLastIndex(({ type }) => type === 'retry') + 1);
-  return {
-    type: 'usage',
-    attempt: begun.attempt,
-    call,
-    source: 'estimated',
-    usage: estimateUsage(request, sinceCall),
-  };
-}
-
-function sentText(event: JobEvent): string {
-  if (event.type === 'text' || event.type === 'reasoning' || event.type === 'refusal') return event.delta;
-  return event.type === 'tool_call' ? `${event.name ?? ''}${event.arguments}` : '';
+  const lost = lostCall(history);
+  if (!lost) return undefined;
+  const { attempt, call, sent } = lost;
+  return { type: 'usage', attempt, call, source: 'estimated', usage: estimateUsage(request, sent) };
 }

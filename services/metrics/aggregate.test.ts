@@ -57,11 +57,17 @@ function message(offset: number, value: string): InboundMessage {
 }
 
 let ledger: MemoryLedger;
+let alarms: unknown[];
 let buried: [offset: bigint, reason: string][];
 
 beforeEach(() => {
   ledger = new MemoryLedger();
   buried = [];
+  alarms = [];
+});
+
+const log = Object.assign(Object.create(silentLogger) as typeof silentLogger, {
+  error: (fields: unknown, message: string) => alarms.push([fields, message]),
 });
 
 function aggregator() {
@@ -71,7 +77,7 @@ function aggregator() {
       return Promise.resolve();
     },
   };
-  const made = createAggregator({ ledger, deadLetters, log: silentLogger });
+  const made = createAggregator({ ledger, deadLetters, log });
   return {
     position: () => made.position(topic, 0),
     onBatch: (...messages: InboundMessage[]) => made.onBatch({ topic, partition: 0, messages }),
@@ -170,4 +176,12 @@ describe('when Redis lost counts that it had acknowledged', () => {
     await expect(member.onBatch(event(2))).rejects.toThrow(LedgerRewound);
     expect(await member.position()).toBe(left ?? 0n);
   });
+});
+
+test('an answer that is on no bill raises an alarm, once it is counted', async () => {
+  const member = await joined();
+  const [unpaid, failed] = [event(0), event(1)];
+  await member.onBatch(unpaid, { ...failed, value: failed.value?.replace('completed', 'failed') });
+  const jobId = `job_${'a'.repeat(32)}`;
+  expect(alarms).toEqual([[expect.objectContaining({ jobId }), expect.stringContaining('without usage')]]);
 });

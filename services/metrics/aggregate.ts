@@ -3,7 +3,7 @@ import { type DeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { field } from './fields.ts';
-import { add, fold } from './fold.ts';
+import { add, fold, isUnpaid } from './fold.ts';
 import { type Applied, type Entry, type Ledger, MAX_IDS } from './ledger.ts';
 import { readEvent } from './read-event.ts';
 
@@ -58,6 +58,11 @@ export function createAggregator({ ledger, deadLetters, log }: AggregatorDeps): 
       pending = remaining(pending, await ledger.apply(toEntry(pending)));
       positions.set(partition, pending ? pending.believed : next);
     }
+    for (const { outcome } of events) if (outcome && isUnpaid(outcome)) alarm(outcome);
+  }
+
+  function alarm({ jobId, model, decision }: Outcome): void {
+    log.error({ jobId, model, path: decision?.path }, 'Completed without usage: this answer is on no bill');
   }
 
   async function readOrBury(message: InboundMessage): Promise<Event> {

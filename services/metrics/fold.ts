@@ -31,8 +31,14 @@ function addDuration(delta: Delta, histogram: string, ms: number): void {
   add(delta, sumField(histogram), Math.round(ms * 1_000));
 }
 
-function addUsage(delta: Delta, path: PathLabel, { usage, status }: Outcome): void {
-  if (usage.length === 0 && status === 'completed') add(delta, field.withoutUsage(path), 1);
+/** An answer that nobody reported or estimated the usage of. */
+export function isUnpaid({ usage, status }: Outcome): boolean {
+  return status === 'completed' && usage.length === 0;
+}
+
+function addUsage(delta: Delta, path: PathLabel, outcome: Outcome): void {
+  const { usage } = outcome;
+  if (isUnpaid(outcome)) add(delta, field.withoutUsage(path), 1);
   for (const { source, tokens, cost } of usage) {
     add(delta, field.tokens(path, source, 'prompt'), tokens.prompt_tokens);
     add(delta, field.tokens(path, source, 'completion'), tokens.completion_tokens);

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { type ContextJob, type LlmJob } from '../../shared/contracts/flow.ts';
 import { type Decision } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/contracts/ids.ts';
-import { type JobMessage, jobMessage } from '../../shared/contracts/job-message.ts';
+import { type Document, type JobMessage, jobMessage } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { endUnfenced } from '../../shared/joblog/ending.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
+import { roughTokens } from '../../shared/joblog/lost-call.ts';
 import { type DeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
@@ -40,7 +41,7 @@ async function routeOne(deps: RouteBatchDeps, message: InboundMessage): Promise<
   const decision = deps.decide(job);
   const state = await deps.jobLog.route(job.jobId, [
     { type: 'accepted', at: job.acceptedAt, model: job.model },
-    { type: 'routed', at: Date.now(), ...decision },
+    { type: 'routed', at: Date.now(), ...decision, promptTokens: promptTokens(job, deps.contextTokens) },
   ]);
   if (state === 'missing')
     return bury(deps, message, 'the job has no record: it expired or was never admitted');
@@ -48,6 +49,17 @@ async function routeOne(deps: RouteBatchDeps, message: InboundMessage): Promise<
 
   if (state === 'routed') logDecision(deps.log, job, decision);
   return toDecidedJob(job, decision, message.headers['traceparent'], deps.contextTokens);
+}
+
+/** About: the documents give at most what they may fill together. */
+function promptTokens({ request, documents }: JobMessage, contextTokens: number): number {
+  const bytes = request.kind === 'blob' ? request.bytes : Buffer.byteLength(JSON.stringify(request.request));
+  const documentBytes = documents.reduce((sum, { content }) => sum + sizeOf(content), 0);
+  return roughTokens(bytes) + Math.min(contextTokens, roughTokens(documentBytes));
+}
+
+function sizeOf(content: Document['content']): number {
+  return content.kind === 'blob' ? content.bytes : Buffer.byteLength(content.text);
 }
 
 /** Once for each job, however often its message comes. */

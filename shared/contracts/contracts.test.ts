@@ -11,7 +11,7 @@ import { outcome } from './outcome.ts';
 const id = `job_${'0123456789abcdef'.repeat(2)}`;
 const request = { model: 'gpt', messages: [{ role: 'user', content: 'Hello' }] };
 const blob = { kind: 'blob', name: 'jobs/x/request', sha256: 'a'.repeat(64), bytes: 300_000 };
-const decision = { path: 'litellm', reason: 'default', epoch: 3 };
+const decision = { path: 'litellm', reason: 'default', epoch: 3, promptTokens: 12 };
 const document = {
   index: 0,
   name: 'a.md',

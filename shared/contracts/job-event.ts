@@ -84,7 +84,13 @@ const terminal = [
 
 export const jobEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('accepted'), at, model: z.string() }),
-  z.object({ type: z.literal('routed'), at, ...decision.shape }),
+  z.object({
+    type: z.literal('routed'),
+    at,
+    ...decision.shape,
+    /** About as many as the prompt will have, by its size. */
+    promptTokens: z.int().min(0).default(0),
+  }),
   z.object({
     type: z.literal('context'),
     source: z.string(),

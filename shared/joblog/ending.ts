@@ -4,6 +4,7 @@ import { type Outcome } from '../contracts/outcome.ts';
 import { type TurnoutError } from '../errors/turnout-error.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Finished, type JobLog, type JobView } from './job-log.ts';
+import { roughUsage } from './lost-call.ts';
 
 /** How a job ends. */
 export type Ending =
@@ -80,7 +81,8 @@ export interface EndingDeps {
 
 /**
  * Ends a job for one who does not hold its fence: a canceller, a sweep, the router. The first terminal wins: whoever holds
- * the fence is refused from here on. The outcome waits in the outbox for the sweep.
+ * the fence is refused from here on, so what his call may have cost is settled here. The outcome waits in the outbox for
+ * the sweep.
  */
 export async function endUnfenced(
   { jobLog, log }: EndingDeps,
@@ -94,8 +96,10 @@ export async function endUnfenced(
     const facts = factsOf(jobId, view);
     const events = view.entries.map(({ event }) => event);
     const finisher = { fence: undefined, expected: view.lastSequence };
-    const outcome = toOutcome(facts, events, ending, at);
-    const result = await jobLog.finish(jobId, finisher, [terminalEvent(ending, at)], outcome);
+    const usage = roughUsage(events);
+    const last = [...(usage ? [usage] : []), terminalEvent(ending, at)];
+    const outcome = toOutcome(facts, [...events, ...last], ending, at);
+    const result = await jobLog.finish(jobId, finisher, last, outcome);
     if (result.kind === 'finished') logEnding(log, facts, ending, at);
     if (result.kind !== 'moved') return result;
   }

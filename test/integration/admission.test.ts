@@ -85,7 +85,7 @@ async function routeAndAnswer({ value }: OutboundMessage): Promise<string> {
   const decision = { path: 'litellm', reason: 'default', epoch: 0 } as const;
   const state = await jobLog.route(jobId, [
     { type: 'accepted', at, model },
-    { type: 'routed', at, ...decision },
+    { type: 'routed', at, ...decision, promptTokens: 1 },
   ]);
   if (state !== 'routed') return state;
   const events = [

@@ -30,7 +30,14 @@ afterAll(async () => {
 const HOLDER = `${prefix}:live:worker`;
 const text = (delta: string): JobEvent => ({ type: 'text', choice: 0, delta });
 const accepted: JobEvent = { type: 'accepted', at: 1, model: 'm' };
-const routed: JobEvent = { type: 'routed', at: 1, path: 'litellm', reason: 'default', epoch: 0 };
+const routed: JobEvent = {
+  type: 'routed',
+  at: 1,
+  path: 'litellm',
+  reason: 'default',
+  epoch: 0,
+  promptTokens: 10,
+};
 
 function newJob(more: Partial<NewJob> = {}): NewJob {
   const jobId = newJobId('', 'user-1');
@@ -180,6 +187,22 @@ describe('an end', () => {
     expect(rows.filter(([, fields]) => fields[1]?.includes(jobId))).toHaveLength(1);
   });
 
+  test('by one who does not hold the fence settles the call that was under way, once', async () => {
+    const jobId = await routedJob();
+    const { fence, lastSequence } = await begun(jobId);
+    await log.append(jobId, fence, lastSequence, [text('a b c d e f')]);
+    await fail(jobId);
+    const events = (await log.read(jobId, 0))?.entries.map(({ event }) => event) ?? [];
+    const tokens = { prompt_tokens: 10, completion_tokens: 3, total_tokens: 13 };
+    const usage = { type: 'usage', attempt: 1, call: 1, source: 'estimated', usage: tokens };
+    expect(events.slice(-2)).toMatchObject([usage, { type: 'failed' }]);
+    const rows = await redis.xrange(keys.outbox(jobId), '-', '+');
+    const outcome = rows.map(([, fields]) => fields[1] ?? '').find((json) => json.includes(jobId)) ?? '{}';
+    expect(JSON.parse(outcome)).toMatchObject({
+      usage: [{ id: `${jobId}.1.1`, source: 'estimated', tokens }],
+    });
+  });
+
   test('made from an outdated reading of the log is not taken', async () => {
     const jobId = await routedJob();
     const view = await log.read(jobId, 0);
@@ -197,10 +220,18 @@ describe('an end', () => {
 });
 
 type Write = { do: 'append' | 'finish'; by: number };
-type Step = { do: 'begin' | 'cancel' | 'end' | 'route' } | Write;
+type Step = { do: 'begin' | 'cancel' | 'end' | 'route' | 'read' } | Write;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ do: fc.constantFrom('begin' as const, 'cancel' as const, 'end' as const, 'route' as const) }),
+  fc.record({
+    do: fc.constantFrom(
+      'begin' as const,
+      'cancel' as const,
+      'end' as const,
+      'route' as const,
+      'read' as const,
+    ),
+  }),
   fc.record({ do: fc.constantFrom('append' as const, 'finish' as const), by: fc.nat(3) }),
 );
 
@@ -211,8 +242,21 @@ interface Attempt {
   wrote: string[];
 }
 
-async function take(jobId: string, attempts: Attempt[], next: Step, count: number): Promise<void> {
+/** All that one job's attempts and its reader know. */
+interface Play {
+  jobId: string;
+  attempts: Attempt[];
+  /** What a reader who always asks for what comes next was given. */
+  seen: JobEvent[];
+}
+
+async function take({ jobId, attempts, seen }: Play, next: Step, count: number): Promise<void> {
   switch (next.do) {
+    case 'read': {
+      const view = await log.read(jobId, seen.length);
+      seen.push(...(view?.entries.map(({ event }) => event) ?? []));
+      return;
+    }
     case 'begin': {
       const result = await log.begin(jobId, `nonce-${count}`, 'litellm', HOLDER);
       if (result.kind === 'begun') attempts.push({ ...result, expected: result.lastSequence, wrote: [] });
@@ -266,23 +310,25 @@ async function act(
   if (result.kind === 'finished') expect(holds).toBe(true);
 }
 
-test('whatever the order of appenders, fences, cancellations and ends: no gap, one terminal, nothing of the refused', async () => {
+test('whatever the order of appenders, fences, readers, cancellations and ends: no gap, one terminal, nothing of the refused', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
       const jobId = await routedJob();
-      const attempts: Attempt[] = [];
-      for (const [count, next] of steps.entries()) await take(jobId, attempts, next, count);
+      const play: Play = { jobId, attempts: [], seen: [] };
+      for (const [count, next] of steps.entries()) await take(play, next, count);
+      const { attempts, seen } = play;
 
       const view = await log.read(jobId, 0);
       const events = view?.entries.map(({ event }) => event) ?? [];
       expect(view?.entries.map(({ sequence }) => sequence)).toEqual(events.map((_, i) => i + 1));
       expect(view?.lastSequence).toBe(events.length);
+      expect(seen).toEqual(events.slice(0, seen.length));
       const terminals = events.filter(isTerminal);
       expect(terminals.length).toBe(view && ['completed', 'failed'].includes(view.state) ? 1 : 0);
       if (terminals.length === 1) expect(events.at(-1)).toBe(terminals[0]);
       const written = events.map((event) => (event.type === 'text' ? event.delta : '')).join('');
       expect(written).toBe(attempts.flatMap(({ wrote }) => wrote).join(''));
     }),
-    { numRuns: 60, seed: 20_261_123 },
+    { numRuns: 100, seed: 20_261_123 },
   );
 });
