@@ -11,7 +11,7 @@ import { outcome } from './outcome.ts';
 const id = `job_${'0123456789abcdef'.repeat(2)}`;
 const request = { model: 'gpt', messages: [{ role: 'user', content: 'Hello' }] };
 const blob = { kind: 'blob', name: 'jobs/x/request', sha256: 'a'.repeat(64), bytes: 300_000 };
-const decision = { path: 'litellm', reason: 'default', epoch: 3, promptTokens: 12 };
+const decision = { path: 'litellm', reason: 'default', epoch: 3 };
 const document = {
   index: 0,
   name: 'a.md',
@@ -123,7 +123,7 @@ describe('the events of a log', () => {
   ];
   const others = [
     { type: 'accepted', at, model: 'gpt' },
-    { type: 'routed', at, ...decision },
+    { type: 'routed', at, ...decision, promptTokens: 12 },
     { type: 'context', source: 'a.md', passages: 1, leftOut: 0, ms: 1 },
     { type: 'attempt', at, attempt: 1, path: 'legacy' },
     { type: 'usage', attempt: 1, call: 1, source: 'reported', usage: tokens },

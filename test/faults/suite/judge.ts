@@ -26,7 +26,7 @@ export interface Verdict {
   duplicateCalls: number;
   /** Tokens that were reported and that the provider does not know of. */
   usageDifference: number;
-  /** Why, in words, where something is wrong. */
+  /** Why, in words and with the job's id, where something is wrong. */
   complaints: string[];
 }
 
@@ -48,7 +48,7 @@ export function judge(evidence: Evidence): Verdict {
     torn: tears(evidence, stored, terminals).length > 0,
     duplicateCalls: duplicateCalls(evidence.calls, events),
     usageDifference: usageDifference(evidence.calls, events),
-    complaints,
+    complaints: complaints.map((words) => `${testimony.jobId ?? 'a job without an id'}: ${words}`),
   };
 }
 

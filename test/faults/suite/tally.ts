@@ -38,6 +38,8 @@ export interface FaultReport {
   usageDifference: number;
   recoveryMs: Percentiles | null;
   byKind: KindTally[];
+  /** What is wrong with single jobs, in words. */
+  complaints: string[];
   /** What is wrong after everything has ended, in words. */
   leftovers: string[];
   at: string;
@@ -97,6 +99,7 @@ export function toReport(
     usageDifference: total('usageDifference'),
     recoveryMs: percentiles(rounds.flatMap(({ recoveryMs }) => recoveryMs)),
     byKind,
+    complaints: rounds.flatMap(({ verdicts }) => verdicts.flatMap(({ complaints }) => complaints)),
     leftovers: rest.leftovers,
     at: rest.at,
     seconds: rest.seconds,
