@@ -23,12 +23,16 @@ export function estimateUsage(request: ChatRequest, sent: readonly JobEvent[]): 
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
 }
 
-/** The usage event of the call with which an attempt was lost; undefined where its usage is known or nothing was begun. */
+/**
+ * The usage event of the call with which an attempt was lost; undefined where its usage is known or nothing was begun. An
+ * attempt that was released has told of its calls itself.
+ */
 export function lostCallUsage(history: readonly JobEvent[], request: ChatRequest): UsageEvent | undefined {
   const from = history.findLastIndex(({ type }) => type === 'attempt');
   const begun = history[from];
   if (begun?.type !== 'attempt') return undefined;
   const own = history.slice(from + 1);
+  if (own.some(({ type }) => type === 'released')) return undefined;
   const call = Math.max(1, ...own.map((event) => (event.type === 'retry' ? event.call : 1)));
   const known = own.some((event) => event.type === 'usage' && event.call === call);
   if (known) return undefined;

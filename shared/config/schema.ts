@@ -17,6 +17,8 @@ export const configSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port.default(0),
   SHUTDOWN_TIMEOUT_MS: milliseconds.default(20_000),
+  /** How long an ingress that is asked to stop still accepts connections, unready. */
+  LAME_DUCK_MS: whole.default(250),
 
   KAFKA_BROKERS: z
     .string()
