@@ -70,15 +70,17 @@ async function askBalanced(
 async function askOne(question: Question, expected: string): Promise<Answer | 'refused'> {
   const reading = readStream(question);
   await reading.over;
-  const opened = await reading.opened.catch((error: unknown) => error as Error);
-  if (opened instanceof Error) {
-    const code = (opened.cause as { code?: string } | undefined)?.code;
-    return code === 'ECONNREFUSED'
-      ? 'refused'
-      : { jobId: undefined, complaint: `${opened.message} (${String(code)})` };
-  }
-  const jobId = opened.headers.get('x-turnout-job-id') ?? undefined;
-  const whole = reading.done() && reading.error() === undefined && reading.text() === expected;
-  const saw = { status: opened.status, done: reading.done(), error: reading.error(), text: reading.text() };
-  return { jobId, complaint: whole ? undefined : JSON.stringify({ jobId, ...saw, expected }) };
+  return reading.opened.then(
+    ({ status, headers }) => {
+      const jobId = headers.get('x-turnout-job-id') ?? undefined;
+      const saw = { done: reading.done(), error: reading.error(), text: reading.text() };
+      const whole = saw.done && saw.error === undefined && saw.text === expected;
+      return { jobId, complaint: whole ? undefined : JSON.stringify({ jobId, status, ...saw, expected }) };
+    },
+    (error: unknown) => {
+      const { message, cause } = error as { message: string; cause?: { code?: string } };
+      if (cause?.code === 'ECONNREFUSED') return 'refused';
+      return { jobId: undefined, complaint: `${message} (${cause?.code ?? '?'})` };
+    },
+  );
 }
