@@ -46,6 +46,8 @@ export const configSchema = z.object({
   MAX_BODY_BYTES: count.default(32 * 1024 * 1024),
   DEFAULT_DEADLINE_MS: milliseconds.default(600_000),
   LOG_RETENTION_MS: milliseconds.default(3_600_000),
+  /** How long BullMQ's finished nodes are kept: a message that Kafka delivers again within it adds nothing. */
+  KEEP_FINISHED_MS: milliseconds.default(3_600_000),
   LLM_CONCURRENCY: countUpTo(10_000).default(256),
   CONTEXT_CONCURRENCY: countUpTo(10_000).default(32),
   /** Model -> models to fall back to, in order: `{"gpt-5":["gpt-5-mini"]}`. */

@@ -9,6 +9,3 @@ export function bullPrefix(redisPrefix: string): string {
 
 /** A killed worker's job is found stalled and runs again 5 to 7 s later; BullMQ's defaults take 60 s. */
 export const workerTimings = { lockDuration: 5_000, stalledInterval: 1_500, maxStalledCount: 10 } as const;
-
-/** Finished nodes are kept for an hour, so that a redelivered message finds them and adds nothing. */
-export const KEEP_FINISHED = { age: 3_600 } as const;
