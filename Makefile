@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test check bench faults
+.PHONY: help up down status logs test check bench faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ bench: node_modules ## Measure latency, throughput and the bare hops
 
 faults: node_modules ## Kill, freeze and cut everything under load; 1 when a promise did not hold (FULL=1: the long run)
 	@$(RUN) faults
+
+soak: node_modules ## Ten minutes of half load with restarts and kills; 1 when something leaks or fails (FULL=1: an hour; MINUTES=n)
+	@$(RUN) soak
 
 # Not `npm ci`: it refuses a lock file that was made where a registry lacks the binaries of other platforms.
 # This installs what the lock file names, checks the same hashes, and leaves the lock file as it is.

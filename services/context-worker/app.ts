@@ -23,6 +23,7 @@ export function build({ config, log }: ServiceDeps): Service {
 
   async function start() {
     const probes = createProbes('context-worker', {
+      draining: () => !releasers.closing(),
       queue: () => worker.isRunning(),
       redis: () => redis.status === 'ready',
     });

@@ -17,6 +17,7 @@ import { createAdmissionDesk } from './admission.ts';
 import { type ApiKeys, type Caller, loadApiKeys } from './api-keys.ts';
 import { documentApi } from './api-docs.ts';
 import { chatRoute } from './chat/route.ts';
+import { createDrain } from './drain.ts';
 import { answerClientError, installErrorHandling, newRequestId, sendError } from './errors.ts';
 import { createModels, type Models } from './models.ts';
 import { operationsRoutes } from './operations-routes.ts';
@@ -74,7 +75,11 @@ export function build({ config, log }: ServiceDeps): Service {
     });
 
     const app = createHttp(config.MAX_BODY_BYTES);
-    releasers.defer('http', () => app.close());
+    const drain = createDrain(app, {
+      shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
+      lameDuckMs: config.LAME_DUCK_MS,
+    });
+    releasers.defer('http', () => drain.close());
     installErrorHandling(app, log);
     await documentApi(app);
     operationsRoutes(app, probes);
@@ -82,7 +87,8 @@ export function build({ config, log }: ServiceDeps): Service {
       const caller = authenticated(api, apiKeys);
       modelRoutes(api, models);
       const served = config.ENABLE_LITELLM ? models : { assertServed: () => Promise.resolve() };
-      chatRoute(api, { desk, live, models: served, defaultDeadlineMs: config.DEFAULT_DEADLINE_MS, caller });
+      const { DEFAULT_DEADLINE_MS: defaultDeadlineMs } = config;
+      chatRoute(api, { desk, live, models: served, defaultDeadlineMs, caller, cut: drain.signal });
       return Promise.resolve();
     });
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };
@@ -101,6 +107,8 @@ function createHttp(bodyLimit: number): FastifyInstance {
       void sendError(reply, new TurnoutError('not_found'));
     },
     forceCloseConnections: 'idle',
+    // A request that arrives on a connection that is still open is served, and closes it.
+    return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
   });
   app.setValidatorCompiler(validatorCompiler);

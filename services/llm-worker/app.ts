@@ -6,6 +6,7 @@ import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
+import { planDrain } from '../../shared/lifecycle/drain.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
@@ -17,7 +18,7 @@ import { createHeldJobs } from './held-jobs.ts';
 import { createJobEnder } from './job-ender.ts';
 import { createModelLimits } from './model-limits.ts';
 import { createModelPath, type ModelPath } from './model-path.ts';
-import { createQueueWorker } from './queue-worker.ts';
+import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import { type RunJobDeps } from './run-job.ts';
 
 /** BullMQ `llm` -> the model -> the job log. */
@@ -80,7 +81,8 @@ export function build({ config, log }: ServiceDeps): Service {
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());
     const address = await server.listen(config.HOST, config.PORT);
-    releasers.defer('worker', () => worker.close());
+    const { drainMs } = planDrain(config.SHUTDOWN_TIMEOUT_MS);
+    releasers.defer('worker', () => closeQueueWorker(worker, deps.held, drainMs));
     void worker.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
     await worker.waitUntilReady();
     return address;

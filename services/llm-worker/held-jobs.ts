@@ -13,15 +13,26 @@ export class CancelRequested extends Error {
   }
 }
 
+/** The process is being stopped: the attempt ends here, and another worker goes on with the job. */
+export class HandedOver extends Error {
+  override readonly name = 'HandedOver';
+
+  constructor() {
+    super('handed over to another worker');
+  }
+}
+
 /** The jobs whose fences this process holds, and what can take them away from it. */
 export interface HeldJobs {
   hold(jobId: string): HeldJob;
   /** BullMQ could not renew these locks: another worker may have the jobs. */
   lockLost(jobIds: readonly string[]): void;
+  /** Ends every attempt of this process, and each that still begins. */
+  handOver(): void;
 }
 
 export interface HeldJob {
-  /** Fires with a `CancelRequested` or an `AttemptOver` as the reason. */
+  /** Fires with a `CancelRequested`, an `AttemptOver` or a `HandedOver` as the reason. */
   readonly signal: AbortSignal;
   cancel(by: CancelledBy): void;
   release(): void;
@@ -29,12 +40,14 @@ export interface HeldJob {
 
 export function createHeldJobs(cancellations: Cancellations): HeldJobs {
   const held = new Map<string, AbortController>();
+  let leaving = false;
   return {
     hold: (jobId) => {
       const controller = new AbortController();
       const cancel = (by: CancelledBy) => controller.abort(new CancelRequested(by));
       const unwatch = cancellations.watch(jobId, cancel);
       held.set(jobId, controller);
+      if (leaving) controller.abort(new HandedOver());
       return {
         signal: controller.signal,
         cancel,
@@ -46,6 +59,10 @@ export function createHeldJobs(cancellations: Cancellations): HeldJobs {
     },
     lockLost: (jobIds) => {
       for (const jobId of jobIds) held.get(jobId)?.abort(new AttemptOver('fenced'));
+    },
+    handOver: () => {
+      leaving = true;
+      for (const controller of held.values()) controller.abort(new HandedOver());
     },
   };
 }

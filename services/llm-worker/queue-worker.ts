@@ -1,4 +1,4 @@
-import { type Job, Worker } from 'bullmq';
+import { type Job, WaitingError, Worker } from 'bullmq';
 import { contextPiece, llmJob } from '../../shared/contracts/flow.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { endUnfenced } from '../../shared/joblog/ending.ts';
@@ -6,6 +6,7 @@ import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { bullPrefix, LLM_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
+import { HandedOver, type HeldJobs } from './held-jobs.ts';
 import { runJob, type RunJobDeps } from './run-job.ts';
 
 interface QueueWorkerOptions {
@@ -17,7 +18,7 @@ interface QueueWorkerOptions {
 /** BullMQ's side of the worker: takes jobs from the queue, tells of lost locks, and ends what BullMQ gave up. */
 export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions): Worker {
   const { log, jobLog } = deps;
-  const worker = new Worker(LLM_QUEUE, (job) => processJob(deps, job), {
+  const worker = new Worker(LLM_QUEUE, (job, token) => processJob(deps, job, token), {
     connection: options.connection,
     prefix: bullPrefix(options.redisPrefix),
     concurrency: options.concurrency,
@@ -34,7 +35,40 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
   return worker;
 }
 
-async function processJob(deps: RunJobDeps, job: Job): Promise<void> {
+/**
+ * Takes no more jobs and lets the running ones end. What has not ended after that many milliseconds goes back to the queue,
+ * where another worker finds it at once.
+ */
+export async function closeQueueWorker(worker: Worker, held: HeldJobs, patienceMs: number): Promise<void> {
+  const timer = setTimeout(() => held.handOver(), patienceMs);
+  try {
+    await worker.close();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function processJob(deps: RunJobDeps, job: Job, token: string | undefined): Promise<void> {
+  try {
+    await run(deps, job);
+  } catch (error) {
+    if (!(error instanceof HandedOver)) throw error;
+    await giveBack(job, token, deps.log);
+    throw new WaitingError();
+  }
+}
+
+/** Never rejects: BullMQ would take that for the job's own failure. A job that could not be given back is found stalled. */
+async function giveBack(job: Job, token: string | undefined, log: Logger): Promise<void> {
+  try {
+    await job.moveToWait(token);
+    log.info({ jobId: job.id }, 'Job given back to the queue');
+  } catch (error) {
+    log.warn({ err: error, jobId: job.id }, 'A job could not be given back; its lock will run out');
+  }
+}
+
+async function run(deps: RunJobDeps, job: Job): Promise<void> {
   const data = llmJob.parse(job.data);
   const values = data.context.length === 0 ? {} : await job.getChildrenValues();
   const pieces = Object.values(values).map((value) => contextPiece.parse(value));

@@ -14,7 +14,7 @@ import { answerJob, type AnswerRules } from './answer-job.ts';
 import { assemblePrompt } from './assemble-prompt.ts';
 import { type Breakers } from './breakers.ts';
 import { lostCallUsage } from './call-usage.ts';
-import { CancelRequested, type HeldJob, type HeldJobs } from './held-jobs.ts';
+import { CancelRequested, HandedOver, type HeldJob, type HeldJobs } from './held-jobs.ts';
 import { type JobEnder } from './job-ender.ts';
 import { type ModelLimits } from './model-limits.ts';
 import { type ModelPath } from './model-path.ts';
@@ -30,20 +30,22 @@ export interface RunJobDeps {
   channel: string;
   ender: JobEnder;
   rules: AnswerRules;
-  /** A job that was begun more often than this makes its workers fail. */
+  /** A job that was begun more often than this, and not given back, makes its workers fail. */
   maxAttempts: number;
   log: Logger;
 }
 
 /**
- * One attempt at one job: begun -> (context, prompt, calls) -> ended | over.
+ * One attempt at one job: begun -> (context, prompt, calls) -> ended | over | released.
  *
  * `over`: this attempt may not write any more, because another one holds the fence or the job has ended; it stops spending
- * and leaves no trace. Every other failure ends the job with a typed error. Nothing is spent before the fence is held.
+ * and leaves no trace. `released`: this process is being stopped; what the attempt has done stands in the log, and
+ * `HandedOver` is thrown. Every other failure ends the job with a typed error. Nothing is spent before the fence is held.
  */
 export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly ContextPiece[]): Promise<void> {
   const held = deps.held.hold(job.jobId);
   try {
+    held.signal.throwIfAborted();
     const nonce = randomBytes(8).toString('hex');
     const begun = await deps.jobLog.begin(job.jobId, nonce, job.decision.path, deps.channel);
     if (begun.kind === 'over') {
@@ -80,7 +82,17 @@ async function runAttempt(
   if (begun.cancel) held.cancel(begun.cancel);
   const history = fence.counter === 1 ? [] : await readHistory(jobLog, job.jobId);
   const ending = await attempt(deps, { job, pieces, fence: fence.counter, history, writer, held });
+  if (ending instanceof HandedOver) {
+    await release(writer, fence.counter);
+    throw ending;
+  }
   await ender.end(job, { writer, history, ending, attempts: fence.counter });
+}
+
+/** Another worker may begin as soon as this is done: from then on this attempt can append nothing. */
+async function release(writer: AttemptWriter, attempt: number): Promise<void> {
+  writer.write({ type: 'released', at: Date.now(), attempt });
+  await writer.flush();
 }
 
 interface AttemptState {
@@ -92,7 +104,7 @@ interface AttemptState {
   held: HeldJob;
 }
 
-async function attempt(deps: RunJobDeps, state: AttemptState): Promise<Ending> {
+async function attempt(deps: RunJobDeps, state: AttemptState): Promise<Ending | HandedOver> {
   const { job, writer, held } = state;
   const deadline = deadlineSignal(job.deadlineAt);
   const signal = AbortSignal.any([deadline.signal, writer.lost, held.signal]);
@@ -106,15 +118,17 @@ async function attempt(deps: RunJobDeps, state: AttemptState): Promise<Ending> {
   }
 }
 
-function endingOf(reason: unknown): Ending {
+function endingOf(reason: unknown): Ending | HandedOver {
   if (reason instanceof AttemptOver) throw reason;
+  if (reason instanceof HandedOver) return reason;
   if (reason instanceof CancelRequested) return { status: 'cancelled', by: reason.by };
   return { status: 'failed', error: TurnoutError.from(reason) };
 }
 
 async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal): Promise<Ending> {
   const { job, pieces, fence: attemptNumber, history, writer } = state;
-  if (attemptNumber > deps.maxAttempts) throw new TurnoutError('poison_job');
+  const released = history.filter(({ type }) => type === 'released').length;
+  if (attemptNumber - released > deps.maxAttempts) throw new TurnoutError('poison_job');
   const path = deps.paths[job.decision.path];
   if (!path) throw new TurnoutError('no_legacy_path');
   const request = await loadRequest(deps.blobs, job.request, signal);

@@ -8,6 +8,7 @@ import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { createFlowDispatch } from '../../shared/queues/dispatch.ts';
+import { createHousekeeping } from '../../shared/queues/housekeeping.ts';
 import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { onReplaced } from '../../shared/redis/on-replaced.ts';
@@ -25,7 +26,8 @@ export function build({ config, log }: ServiceDeps): Service {
   releasers.defer('redis', () => closeRedis(redis));
   const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
   const watermarks = createWatermarks(redis, keys.watermarks(topics.jobs));
-  const dispatch = createFlowDispatch(redis, config.REDIS_PREFIX);
+  const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
+  const dispatch = createFlowDispatch(redis, redisPrefix, keepFinishedMs);
   releasers.defer('dispatch', () => dispatch.close());
   const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-router', log });
 
@@ -43,6 +45,10 @@ export function build({ config, log }: ServiceDeps): Service {
       log,
     });
     releasers.defer('caretaker', () => caretaker.close());
+
+    const housekeeping = createHousekeeping({ connection: redis, redisPrefix, keepFinishedMs, log });
+    releasers.defer('housekeeping', () => housekeeping.close());
+    housekeeping.start();
 
     const routing = {
       jobLog,

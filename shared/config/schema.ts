@@ -17,6 +17,8 @@ export const configSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port.default(0),
   SHUTDOWN_TIMEOUT_MS: milliseconds.default(20_000),
+  /** How long an ingress that is asked to stop still accepts connections, unready. */
+  LAME_DUCK_MS: whole.default(250),
 
   KAFKA_BROKERS: z
     .string()
@@ -46,6 +48,8 @@ export const configSchema = z.object({
   MAX_BODY_BYTES: count.default(32 * 1024 * 1024),
   DEFAULT_DEADLINE_MS: milliseconds.default(600_000),
   LOG_RETENTION_MS: milliseconds.default(3_600_000),
+  /** How long BullMQ's finished nodes are kept: a message that Kafka delivers again within it adds nothing. */
+  KEEP_FINISHED_MS: milliseconds.default(3_600_000),
   LLM_CONCURRENCY: countUpTo(10_000).default(256),
   CONTEXT_CONCURRENCY: countUpTo(10_000).default(32),
   /** Model -> models to fall back to, in order: `{"gpt-5":["gpt-5-mini"]}`. */

@@ -5,10 +5,11 @@ import { decision, path } from './decision.ts';
 /**
  * The events of a job's log, version 1. Everything that a client sees is a projection of them.
  *
- * accepted routed (attempt context* (retry? (reasoning | text | refusal | tool_call | choice_end)* usage?)*)* terminal
+ * accepted routed (attempt context* (retry? (reasoning | text | refusal | tool_call | choice_end)* usage?)* released?)* terminal
  *
  * where terminal is exactly one of completed, failed, cancelled. An `attempt` is a worker that took the fence; each of its
- * calls of the model but the job's very first begins with a `retry`. `at` is in milliseconds since the epoch; the job's
+ * calls of the model but the job's very first begins with a `retry`. `released`: the worker was stopped and gave the job
+ * back; an attempt without it that another one follows was lost. `at` is in milliseconds since the epoch; the job's
  * first visible event carries it. `choice` is OpenAI's choice index.
  */
 const at = z.int();
@@ -109,6 +110,7 @@ export const jobEvent = z.discriminatedUnion('type', [
     /** What ended the call before this one. */
     after: z.enum(errorCodes),
   }),
+  z.object({ type: z.literal('released'), at, attempt: z.int().min(1) }),
   ...visible,
   usageEvent,
   ...terminal,

@@ -17,6 +17,8 @@ export class AttemptOver extends Error {
 export interface AttemptWriter {
   /** Takes events without waiting. They are appended in order; what arrives during an append goes with the next one. */
   write(...events: JobEvent[]): void;
+  /** Waits until all that was written stands in the log. Throws `AttemptOver`. */
+  flush(): Promise<void>;
   /** Waits for what was written, then ends the job. Resolves with the outbox row. Throws `AttemptOver`. */
   finish(terminal: readonly JobEvent[], outcome: Outcome): Promise<{ outboxRow: string }>;
   /** All that this attempt has written, in order. */
@@ -89,6 +91,11 @@ export function createAttemptWriter({
     appended = sequence - base;
   }
 
+  async function flush(): Promise<void> {
+    while (pumping) await pumping;
+    lost.signal.throwIfAborted();
+  }
+
   function enqueue(event: JobEvent): void {
     const last = events.length > sent ? events.at(-1) : undefined;
     const merged = last && mergeDeltas(last, event);
@@ -103,10 +110,10 @@ export function createAttemptWriter({
       for (const event of more) enqueue(event);
       startPump();
     },
+    flush,
     finish: async (terminal, outcome) => {
       for (;;) {
-        while (pumping) await pumping;
-        lost.signal.throwIfAborted();
+        await flush();
         const rest = [...events.slice(appended), ...terminal];
         const result = await log.finish(jobId, { fence, expected: base + appended }, rest, outcome);
         if (result.kind === 'finished') return { outboxRow: result.outboxRow };

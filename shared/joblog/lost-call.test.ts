@@ -33,6 +33,11 @@ describe('the call that was lost', () => {
       [attempt(1), text('a')],
       { attempt: 1, call: 1, sent: [text('a')] },
     ],
+    [
+      'none, when the attempt was given back',
+      [attempt(1), { type: 'released', at: 1, attempt: 1 }],
+      undefined,
+    ],
     ['none, when its usage is known', [attempt(1), text('a'), usage(1)], undefined],
     [
       'a later one, with what was seen of that alone',

@@ -8,12 +8,16 @@ export interface LostCall {
   sent: readonly JobEvent[];
 }
 
-/** Undefined where nothing was begun, or the usage of the last call is known. */
+/**
+ * Undefined where nothing was begun, or the usage of the last call is known. An attempt that was released has told of its
+ * calls itself.
+ */
 export function lostCall(history: readonly JobEvent[]): LostCall | undefined {
   const from = history.findLastIndex(({ type }) => type === 'attempt');
   const begun = history[from];
   if (begun?.type !== 'attempt') return undefined;
   const own = history.slice(from + 1);
+  if (own.some(({ type }) => type === 'released')) return undefined;
   const call = Math.max(1, ...own.map((event) => (event.type === 'retry' ? event.call : 1)));
   if (own.some((event) => event.type === 'usage' && event.call === call)) return undefined;
   return {

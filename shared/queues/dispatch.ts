@@ -1,7 +1,7 @@
-import { FlowProducer, type FlowJob } from 'bullmq';
+import { FlowProducer, type FlowJob, type JobsOptions } from 'bullmq';
 import { type ContextJob, type LlmJob } from '../contracts/flow.ts';
 import { type Redis } from '../redis/connect.ts';
-import { bullPrefix, CONTEXT_QUEUE, KEEP_FINISHED, LLM_QUEUE } from './names.ts';
+import { bullPrefix, CONTEXT_QUEUE, LLM_QUEUE } from './names.ts';
 
 /** A job that the router has decided, with the pieces of context that it waits for. */
 export interface DecidedJob {
@@ -15,31 +15,37 @@ export interface Dispatch {
   close(): Promise<void>;
 }
 
-/** Today's engine: BullMQ flows, the children first, then the model call. */
-export function createFlowDispatch(connection: Redis, redisPrefix: string): Dispatch {
+/**
+ * Today's engine: BullMQ flows, the children first, then the model call. Finished nodes are kept for that many
+ * milliseconds, so that a redelivered message finds them and adds nothing.
+ */
+export function createFlowDispatch(connection: Redis, redisPrefix: string, keepFinishedMs: number): Dispatch {
+  const age = Math.ceil(keepFinishedMs / 1_000);
+  const keep = { removeOnComplete: { age }, removeOnFail: { age } };
   const producer = new FlowProducer({ connection, prefix: bullPrefix(redisPrefix) });
   return {
     dispatch: async (jobs) => {
-      await producer.addBulk(jobs.map(toFlow));
+      await producer.addBulk(jobs.map((job) => toFlow(job, keep)));
     },
     close: () => producer.close(),
   };
 }
 
-function toFlow({ llm, context }: DecidedJob): FlowJob {
+type Keep = Required<Pick<JobsOptions, 'removeOnComplete' | 'removeOnFail'>>;
+
+function toFlow({ llm, context }: DecidedJob, keep: Keep): FlowJob {
   return {
     name: 'llm',
     queueName: LLM_QUEUE,
     data: llm,
-    opts: { jobId: llm.jobId, removeOnComplete: KEEP_FINISHED, removeOnFail: KEEP_FINISHED },
+    opts: { jobId: llm.jobId, ...keep },
     children: context.map((piece) => ({
       name: 'context',
       queueName: CONTEXT_QUEUE,
       data: piece,
       opts: {
         jobId: `${piece.jobId}-${piece.piece}`,
-        removeOnComplete: KEEP_FINISHED,
-        removeOnFail: KEEP_FINISHED,
+        ...keep,
         attempts: 2,
         backoff: { type: 'fixed', delay: 200 },
         // The parent always runs: it is the one that can end the job, and it sees which piece is missing.

@@ -17,6 +17,3 @@ export const workerTimings = {
   stalledInterval: 1_000,
   maxStalledCount: 10,
 } as const;
-
-/** Finished nodes are kept for an hour, so that a redelivered message finds them and adds nothing. */
-export const KEEP_FINISHED = { age: 3_600 } as const;

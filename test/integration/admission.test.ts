@@ -65,7 +65,8 @@ beforeAll(async () => {
   installErrorHandling(app, silentLogger);
   const models = { assertServed: () => Promise.resolve() };
   const caller = () => ({ keyId: 'key_1', user: 'user-1' });
-  chatRoute(app, { desk, live, models, defaultDeadlineMs: 10_000, caller });
+  const cut = new AbortController().signal;
+  chatRoute(app, { desk, live, models, defaultDeadlineMs: 10_000, caller, cut });
   await app.ready();
 });
 

@@ -14,6 +14,8 @@ export interface ChatRouteDeps {
   models: Pick<Models, 'assertServed'>;
   defaultDeadlineMs: number;
   caller: (request: FastifyRequest) => Caller;
+  /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
+  cut: AbortSignal;
 }
 
 /** After the deadline the job's own end has this long to arrive. Milliseconds. */
@@ -43,7 +45,7 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
 /** Follows the log before the job is published: whatever then happens in it is heard. */
 async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyReply, job: AdmittedJob) {
   const { jobId, fresh, acceptedAt, deadlineAt } = job;
-  const patience = watchReader(reply, deadlineAt + END_GRACE_MS);
+  const patience = watchReader(reply, deadlineAt + END_GRACE_MS, deps.cut);
   const following = deps.live.follow(jobId, { fresh, signal: patience.signal });
   try {
     await job.publish();
@@ -58,19 +60,27 @@ async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyRepl
   }
 }
 
-/** Fires when nobody reads any more: the client hung up, or the job's end is overdue. */
-function watchReader(reply: FastifyReply, until: number): { signal: AbortSignal; end: () => void } {
+/** Fires when nobody reads any more: the client hung up, the job's end is overdue, or this process goes. */
+function watchReader(
+  reply: FastifyReply,
+  until: number,
+  cut: AbortSignal,
+): { signal: AbortSignal; end: () => void } {
   const controller = new AbortController();
   const hangUp = () => controller.abort(new TurnoutError('cancelled'));
   const overdue = () => controller.abort(new TurnoutError('deadline_exceeded'));
+  const cutOff = () => controller.abort(cut.reason);
   const timer = setTimeout(overdue, Math.min(2 ** 31 - 1, Math.max(0, until - Date.now())));
   if (reply.raw.destroyed) hangUp(); // while the job was being admitted
   reply.raw.once('close', hangUp);
+  if (cut.aborted) cutOff();
+  cut.addEventListener('abort', cutOff);
   return {
     signal: controller.signal,
     end: () => {
       clearTimeout(timer);
       reply.raw.off('close', hangUp);
+      cut.removeEventListener('abort', cutOff);
     },
   };
 }

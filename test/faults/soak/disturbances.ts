@@ -1,0 +1,34 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Ground, settingsOf } from '../suite/ground.ts';
+
+/** The twins that are restarted (SIGTERM) and killed (SIGKILL) in turn. */
+const TWINS = ['ingress', 'router', 'llm-worker'] as const;
+
+export interface Disturbances {
+  restarts: number;
+  kills: number;
+}
+
+/** One twin after another goes and comes back until the signal fires. Two of three go by SIGTERM. */
+export async function disturb(ground: Ground, everyMs: number, signal: AbortSignal): Promise<Disturbances> {
+  const done = { restarts: 0, kills: 0 };
+  for (let turn = 0; await rest(everyMs, signal); turn += 1) {
+    const name = TWINS[turn % TWINS.length] ?? TWINS[0];
+    const kill = Math.floor(turn / TWINS.length) % 3 === 2;
+    const twin = `${name}-2`;
+    await ground.services.kill(twin, kill ? 'SIGKILL' : 'SIGTERM');
+    await ground.services.start(name, twin, settingsOf(twin));
+    done[kill ? 'kills' : 'restarts'] += 1;
+  }
+  return done;
+}
+
+/** False when the signal has fired. */
+async function rest(milliseconds: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await delay(milliseconds, undefined, { signal });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,36 @@
+import { expect, test } from '@jest/globals';
+import { jobKeys } from '../../../shared/redis/keys.ts';
+import { countByKind, KEY_KINDS, leftovers } from './keys.ts';
+
+const keys = jobKeys('p');
+const job = `job_${'0'.repeat(32)}`;
+
+test.each([
+  ['job record', keys.record(job)],
+  ['job log', keys.log(job)],
+  ['open jobs', keys.open(job)],
+  ['outbox', keys.outbox(job)],
+  ['BullMQ node', `p:{bull}:llm:${job}`],
+  ['BullMQ node', `p:{bull}:context:${job}-document-0`],
+  ['BullMQ queue', 'p:{bull}:llm:events'],
+  ['metrics', 'p:{metrics}:counts'],
+  ['reader lease', keys.readerLease(keys.channel('abc'))],
+  ['watermarks', keys.watermarks('p.jobs')],
+  ['sweep lease', keys.sweepLease()],
+  ['other', 'p:something'],
+])('%s: %s', (kind, key) => {
+  expect(countByKind([key.slice('p:'.length)])).toEqual({ [kind]: 1 });
+});
+
+test('what belongs to one job may not be left, what belongs to the system may', () => {
+  const counts = { 'job record': 1, 'BullMQ node': 2, outbox: 64, 'reader lease': 2, other: 1 };
+  expect(leftovers(counts)).toEqual([
+    '1 keys of kind "job record", not 0',
+    '2 keys of kind "BullMQ node", not 0',
+    '1 keys of kind "other", not 0',
+  ]);
+});
+
+test('each kind says when its keys go', () => {
+  for (const { goes } of KEY_KINDS) expect(goes).not.toBe('');
+});

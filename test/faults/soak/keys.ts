@@ -1,0 +1,75 @@
+import { type Ground } from '../suite/ground.ts';
+
+/** A kind of keys in the job Redis. */
+interface KeyKind {
+  kind: string;
+  /** Of the key without its prefix. The first kind that fits has the key. */
+  pattern: RegExp;
+  /** The most that may be left when nobody has asked anything for as long as ended jobs are kept. */
+  most: number;
+  /** When a key of this kind goes away. */
+  goes: string;
+}
+
+export const KEY_KINDS: readonly KeyKind[] = [
+  {
+    kind: 'job record',
+    pattern: /^\{b\w\w\}:job:/,
+    most: 0,
+    goes: 'LOG_RETENTION_MS after the job has ended',
+  },
+  { kind: 'job log', pattern: /^\{b\w\w\}:log:/, most: 0, goes: 'with its record' },
+  { kind: 'open jobs', pattern: /^\{b\w\w\}:open$/, most: 0, goes: 'with the last open job of its bucket' },
+  {
+    kind: 'outbox',
+    pattern: /^\{b\w\w\}:outbox$/,
+    most: 64,
+    goes: 'never: one for each bucket, empty at rest',
+  },
+  {
+    kind: 'BullMQ node',
+    pattern: /^\{bull\}:\w+:job_/,
+    most: 0,
+    goes: 'KEEP_FINISHED_MS after it has ended, within a minute',
+  },
+  { kind: 'BullMQ queue', pattern: /^\{bull\}:/, most: 24, goes: 'never: lists and meta data of two queues' },
+  {
+    kind: 'metrics',
+    pattern: /^\{metrics\}:/,
+    most: 4,
+    goes: 'never: counts, offsets, two sets of event ids',
+  },
+  { kind: 'reader lease', pattern: /^live:/, most: 2, goes: '10 s after its ingress has died' },
+  { kind: 'watermarks', pattern: /^watermarks:/, most: 1, goes: 'never' },
+  { kind: 'sweep lease', pattern: /^sweep$/, most: 1, goes: 'after a second' },
+];
+
+const OTHER: KeyKind = { kind: 'other', pattern: /^/, most: 0, goes: 'nobody knows' };
+
+export type KeyCounts = Record<string, number>;
+
+/** How many keys of each kind there are; `keys` without their prefix. Kinds of which there is none are not named. */
+export function countByKind(keys: Iterable<string>): KeyCounts {
+  const counts: KeyCounts = {};
+  for (const key of keys) {
+    const { kind } = KEY_KINDS.find(({ pattern }) => pattern.test(key)) ?? OTHER;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** The kinds of which more is left than may be, in words. */
+export function leftovers(counts: KeyCounts): string[] {
+  return Object.entries(counts).flatMap(([kind, count]) => {
+    const { most } = KEY_KINDS.find((known) => known.kind === kind) ?? OTHER;
+    return count > most ? [`${count} keys of kind "${kind}", not ${most}`] : [];
+  });
+}
+
+export async function countKeys({ redis, services }: Ground): Promise<KeyCounts> {
+  const prefix = `${services.prefix}:`;
+  const keys = new Set<string>();
+  for await (const page of redis.scanStream({ match: `${prefix}*`, count: 1_000 }))
+    for (const key of page as string[]) keys.add(key.slice(prefix.length));
+  return countByKind(keys);
+}

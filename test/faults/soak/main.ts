@@ -1,0 +1,46 @@
+/** `make soak`: half load for ten minutes (FULL=1: an hour; MINUTES=n), with restarts and kills; ends with 1 when unhealthy. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { stateFolder } from '../../../stack/layout.ts';
+import { startGround } from '../suite/ground.ts';
+import { suiteQuestions } from '../suite/questions.ts';
+import { complaints, describeSoak, type SoakReport } from './report.ts';
+import { runSoak } from './run-soak.ts';
+import { soakMinutes } from './settings.ts';
+
+const startedAt = performance.now();
+const say = (line: string): void =>
+  console.error(`[soak ${((performance.now() - startedAt) / 1_000).toFixed(0).padStart(4)} s] ${line}`);
+
+/** So that what belongs to ended jobs comes and goes many times within the soak, instead of piling up for an hour. */
+const RETENTION_MS = 20_000;
+
+const minutes = soakMinutes(process.env);
+const retention = { LOG_RETENTION_MS: String(RETENTION_MS), KEEP_FINISHED_MS: String(RETENTION_MS) };
+const ground = await startGround(say, retention);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    say(`${signal}: stopping`);
+    void ground.stop().finally(() => process.exit(1));
+  });
+}
+try {
+  // A provider's own faults are another test's.
+  const questions = suiteQuestions().filter(({ body }) => !JSON.stringify(body).includes('failTimes'));
+  const report = await runSoak({ ground, questions, minutes, retentionMs: RETENTION_MS, say });
+  for (const line of describeSoak(report)) console.log(line);
+  const wrong = complaints(report);
+  for (const complaint of wrong) console.log(`WRONG ${complaint}`);
+  write(report);
+  process.exitCode = wrong.length === 0 ? 0 : 1;
+} finally {
+  await ground.stop();
+}
+
+function write(report: SoakReport): void {
+  const folder = join(stateFolder(), 'reports');
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'soak.json');
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+  say(`written to ${relative(process.cwd(), file)}`);
+}

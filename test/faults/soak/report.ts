@@ -1,0 +1,91 @@
+import { type Testimony } from '../suite/client.ts';
+import { type Disturbances } from './disturbances.ts';
+import { KEY_KINDS, type KeyCounts, leftovers } from './keys.ts';
+import { type Growth, TOLERATED_MB, TOLERATED_MB_PER_MINUTE } from './slope.ts';
+
+/** `.turnout/reports/soak.json`. */
+export interface SoakReport extends Disturbances, Availability {
+  minutes: number;
+  keys: { before: KeyCounts; after: KeyCounts };
+  /** Open files and sockets. */
+  handles: { before: Record<string, number>; after: Record<string, number> };
+  memory: Record<string, Growth>;
+  at: string;
+}
+
+interface Availability {
+  jobs: number;
+  /** The share of the jobs whose client stayed that ended as asked for. The client retries with its idempotency key. */
+  availability: number;
+  /** The share that ended well at the first try. */
+  firstTry: number;
+  /** Those that did not end well, by the code of their error. */
+  failures: Record<string, number>;
+}
+
+const TARGET_AVAILABILITY = 0.999;
+/** Sockets come and go with who is connected at the moment; a leak is more than these. */
+const HANDLE_TOLERANCE = 8;
+
+export function summarise(testimonies: readonly Testimony[]): Availability {
+  const stayed = testimonies.filter(({ plan }) => plan.manner === 'patient').map(({ sights }) => sights);
+  const failed = stayed.filter((sights) => sights.at(-1)?.done !== true);
+  const failures = Map.groupBy(failed, (sights) => sights.at(-1)?.error ?? 'connection');
+  const share = (count: number) => count / Math.max(1, stayed.length);
+  return {
+    jobs: testimonies.length,
+    availability: 1 - share(failed.length),
+    firstTry: share(stayed.filter((sights) => sights[0]?.done === true).length),
+    failures: Object.fromEntries([...failures].map(([code, some]) => [code, some.length])),
+  };
+}
+
+/** What is wrong, in words. Nothing is with a healthy system. */
+export function complaints({ availability, keys, handles, memory }: SoakReport): string[] {
+  const unavailable =
+    availability < TARGET_AVAILABILITY
+      ? [`availability is ${percent(availability)}, not ${percent(TARGET_AVAILABILITY)}`]
+      : [];
+  const grown = Object.entries(memory).flatMap(([name, { flat, mbPerMinute }]) =>
+    flat ? [] : [`the memory of ${name} grows by ${mbPerMinute.toFixed(2)} MiB a minute`],
+  );
+  const open = Object.entries(handles.after).flatMap(([name, count]) => {
+    const before = handles.before[name] ?? 0;
+    return count > before + HANDLE_TOLERANCE ? [`${name} had ${before} handles and has ${count}`] : [];
+  });
+  return [...unavailable, ...leftovers(keys.after), ...open, ...grown];
+}
+
+export function describeSoak(report: SoakReport): string[] {
+  const { jobs, restarts, kills, availability, firstTry, failures } = report;
+  return [
+    `${jobs} jobs, ${restarts} restarts, ${kills} kills`,
+    `availability ${percent(availability)}, at the first try ${percent(firstTry)} (of those who did not hang up)`,
+    ...Object.entries(failures).map(([code, count]) => `  ${count} failed: ${code}`),
+    '',
+    ...describeMemory(report),
+    `(tolerated: ${TOLERATED_MB_PER_MINUTE} MiB/min, or ${TOLERATED_MB} MiB in all)`,
+    '',
+    ...describeKeys(report),
+  ];
+}
+
+function describeMemory({ memory, handles }: SoakReport): string[] {
+  return Object.entries(memory).map(([name, { fromMb, toMb, mbPerMinute }]) => {
+    const slope = `${mbPerMinute < 0 ? '' : '+'}${mbPerMinute.toFixed(2)}`;
+    const after = handles.after[name];
+    const open = after === undefined ? '' : `, handles ${handles.before[name] ?? '-'} -> ${after}`;
+    return `${name.padEnd(15)} ${fromMb.toFixed(0).padStart(4)} -> ${toMb.toFixed(0).padStart(4)} MiB, slope ${slope.padStart(6)} MiB/min${open}`;
+  });
+}
+
+function describeKeys({ keys }: SoakReport): string[] {
+  return KEY_KINDS.map(({ kind, goes }) => {
+    const [before, after] = [keys.before[kind] ?? 0, keys.after[kind] ?? 0];
+    return `${kind.padEnd(15)} ${String(before).padStart(4)} -> ${String(after).padStart(4)} keys; goes ${goes}`;
+  });
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(3)}%`;
+}

@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../../../stack/until.ts';
+import { type Ground } from '../suite/ground.ts';
+import { type SuiteQuestion } from '../suite/questions.ts';
+import { disturb } from './disturbances.ts';
+import { countKeys, leftovers } from './keys.ts';
+import { type SoakReport, summarise } from './report.ts';
+import { createSamples, handlesOf, type Samples } from './samples.ts';
+import { judgeGrowth } from './slope.ts';
+import { startSteadyLoad } from './steady-load.ts';
+
+export interface SoakOptions {
+  ground: Ground;
+  questions: readonly SuiteQuestion[];
+  minutes: number;
+  /** Milliseconds that what belongs to ended jobs is kept. */
+  retentionMs: number;
+  say: (line: string) => void;
+}
+
+/** Half of what the embedded system carries on two cores. */
+const JOBS_PER_SECOND = 6;
+const DISTURB_EVERY_MS = 15_000;
+const SAMPLE_EVERY_MS = 5_000;
+/** Code is compiled and pools are filled before anything is compared. */
+const WARM_UP_MS = 30_000;
+
+export async function runSoak(options: SoakOptions): Promise<SoakReport> {
+  const { ground, questions, minutes, say } = options;
+  await warmUp(options);
+  const before = { keys: await countKeys(ground), handles: handlesOf(ground) };
+  say(`${minutes} minutes at ${JOBS_PER_SECOND} jobs a second`);
+
+  const [samples, ending] = [createSamples(ground), new AbortController()];
+  const load = startSteadyLoad({ ground, questions, perSecond: JOBS_PER_SECOND, seed: 1 });
+  const disturbing = disturb(ground, DISTURB_EVERY_MS, ending.signal);
+  await sampleFor(samples, minutes * 60_000, say);
+  ending.abort();
+  const disturbances = await disturbing;
+  const testimonies = await load.stop();
+  await settle(options);
+  return {
+    minutes,
+    ...summarise(testimonies),
+    ...disturbances,
+    keys: { before: before.keys, after: await countKeys(ground) },
+    handles: { before: before.handles, after: handlesOf(ground) },
+    memory: Object.fromEntries(
+      Object.entries(samples.memory).map(([name, readings]) => [name, judgeGrowth(readings)]),
+    ),
+    at: new Date().toISOString(),
+  };
+}
+
+async function warmUp(options: SoakOptions): Promise<void> {
+  const { ground, questions, say } = options;
+  say('warming up');
+  const load = startSteadyLoad({ ground, questions, perSecond: JOBS_PER_SECOND, seed: 0 });
+  await delay(WARM_UP_MS);
+  await load.stop();
+  await settle(options);
+}
+
+/** Waits until every job has ended and what belonged to them is gone; what is not is for the report to tell. */
+async function settle({ ground, retentionMs }: SoakOptions): Promise<void> {
+  const ended = async () => (await ground.store.open()).length === 0;
+  await until(ended, { timeoutMs: 90_000, everyMs: 500 });
+  const gone = async () => leftovers(await countKeys(ground)).length === 0;
+  await until(gone, { timeoutMs: 2 * retentionMs + 20_000, everyMs: 1_000 });
+}
+
+async function sampleFor(samples: Samples, milliseconds: number, say: (line: string) => void): Promise<void> {
+  const endAt = Date.now() + milliseconds;
+  for (let taken = 1; Date.now() < endAt; taken += 1) {
+    await samples.take();
+    if (taken % 12 === 0) say(`${Math.round((endAt - Date.now()) / 1_000)} s to go`);
+    await delay(SAMPLE_EVERY_MS);
+  }
+}

@@ -1,0 +1,42 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { processInfo } from '../../../stack/process-info.ts';
+import { serviceNames } from '../../../stack/services.ts';
+import { type Ground } from '../suite/ground.ts';
+import { type Reading } from './slope.ts';
+
+const MIB = 1024 * 1024;
+
+export interface Samples {
+  /**
+   * MiB, by process; `Redis` is what it says of itself. One instance of each service lives through the whole soak and is
+   * watched; its twin is restarted and killed.
+   */
+  memory: Record<string, Reading[]>;
+  take(): Promise<void>;
+}
+
+export function createSamples(ground: Ground): Samples {
+  const memory: Record<string, Reading[]> = {};
+  const note = (name: string, value: number) => (memory[name] ??= []).push({ at: Date.now(), value });
+  return {
+    memory,
+    take: async () => {
+      for (const name of serviceNames)
+        note(name, (processInfo(ground.services.pidOf(name))?.memory ?? Number.NaN) / MIB);
+      note('Redis', (await redisMemory(ground)) / MIB);
+    },
+  };
+}
+
+async function redisMemory({ redis }: Ground): Promise<number> {
+  const used = /used_memory:(\d+)/.exec(await redis.info('memory'))?.[1];
+  if (used === undefined) throw new Error('Redis does not say how much memory it uses');
+  return Number(used);
+}
+
+/** Open files and sockets of each survivor. Empty where there is no /proc. */
+export function handlesOf({ services }: Ground): Record<string, number> {
+  if (!existsSync('/proc/self/fd')) return {};
+  const count = (name: string) => readdirSync(`/proc/${services.pidOf(name)}/fd`).length;
+  return Object.fromEntries(serviceNames.map((name) => [name, count(name)]));
+}

@@ -1,0 +1,7 @@
+/** How many minutes: MINUTES, else ten, or sixty with FULL=1. Throws naming what is wrong. */
+export function soakMinutes(env: NodeJS.ProcessEnv): number {
+  const text = env['MINUTES'];
+  if (text === undefined || text === '') return env['FULL'] === '1' ? 60 : 10;
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new Error(`MINUTES must be a whole number from 1, not ${text}`);
+  return Number(text);
+}

@@ -1,0 +1,41 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { judgeGrowth, type Reading, slopePerMinute } from './slope.ts';
+
+const line = (minutes: number, valueAt: (minute: number) => number): Reading[] =>
+  Array.from({ length: minutes * 12 }, (_, i) => ({ at: i * 5_000, value: valueAt(i / 12) }));
+
+describe('a slope', () => {
+  test("of a line is the line's own, wherever it begins", () => {
+    const whole = fc.integer({ min: -1_000, max: 1_000 });
+    fc.assert(
+      fc.property(whole, whole, (slope, start) => {
+        expect(slopePerMinute(line(10, (minute) => start + slope * minute))).toBeCloseTo(slope, 6);
+      }),
+    );
+  });
+
+  test('of what goes up and down is none', () => {
+    const values = [1, 3, 1, 3, 3, 1, 3, 1].map((value, at) => ({ at: at * 1_000, value }));
+    expect(slopePerMinute(values)).toBeCloseTo(0, 9);
+  });
+});
+
+describe('memory', () => {
+  test.each([
+    ['stays', 10, () => 100, true],
+    ['grows only while it warms up', 10, (minute: number) => 100 + 30 * Math.min(minute, 2), true],
+    ['grows slowly for an hour', 60, (minute: number) => 100 + 0.9 * minute, true],
+    ['leaks 2 MiB a minute for an hour', 60, (minute: number) => 100 + 2 * minute, false],
+    ['leaks 4 MiB a minute for ten minutes', 10, (minute: number) => 100 + 4 * minute, false],
+    ['swings by its young generation', 10, (minute: number) => 100 + 20 * (minute % 1), true],
+    ['shrinks', 10, (minute: number) => 200 - 5 * minute, true],
+  ])('that %s for %d minutes', (_what, minutes, valueAt, flat) => {
+    expect(judgeGrowth(line(minutes, valueAt)).flat).toBe(flat);
+  });
+
+  test('that nobody could read is not flat', () => {
+    expect(judgeGrowth([]).flat).toBe(false);
+    expect(judgeGrowth(line(5, () => Number.NaN)).flat).toBe(false);
+  });
+});

@@ -1,0 +1,52 @@
+/** A reading at a time; ms since the epoch. */
+export interface Reading {
+  at: number;
+  value: number;
+}
+
+/** How fast the values grow, per minute: ordinary least squares. NaN with fewer than two readings. */
+export function slopePerMinute(readings: readonly Reading[]): number {
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [meanAt, meanValue] = [mean(readings.map(({ at }) => at)), mean(readings.map(({ value }) => value))];
+  const covariance = mean(readings.map(({ at, value }) => (at - meanAt) * (value - meanValue)));
+  const variance = mean(readings.map(({ at }) => (at - meanAt) ** 2));
+  return (covariance / variance) * 60_000;
+}
+
+/** What became of one process's memory. */
+export interface Growth {
+  fromMb: number;
+  toMb: number;
+  /** Over what was read after the warm-up. */
+  mbPerMinute: number;
+  flat: boolean;
+}
+
+/**
+ * At 6 jobs a second a MiB a minute is 2.8 KiB a job: less than the smallest thing that a job could leave behind in a
+ * process, its request, its events or a socket's buffers.
+ */
+export const TOLERATED_MB_PER_MINUTE = 1;
+/**
+ * Growth within a run that is not told from noise: the garbage collector lets a small heap swing by its young generation
+ * (up to three semi-spaces of 16 MiB) before it cares. It decides in runs of few minutes; in an hour the slope does.
+ */
+export const TOLERATED_MB = 24;
+/** V8 sizes its heap, compiles and fills its pools under the first minutes of a load. */
+const WARM_UP = { share: 1 / 3, mostMs: 180_000 };
+
+/** Memory is flat when it grows neither fast nor by much. `readings` in MiB, in the order of time. */
+export function judgeGrowth(readings: readonly Reading[]): Growth {
+  const first = readings[0]?.at ?? Number.NaN;
+  const last = readings.at(-1)?.at ?? Number.NaN;
+  const warmAt = first + Math.min(WARM_UP.mostMs, (last - first) * WARM_UP.share);
+  const warm = readings.filter(({ at }) => at >= warmAt);
+  const mbPerMinute = slopePerMinute(warm);
+  const grownMb = mbPerMinute * ((last - warmAt) / 60_000);
+  return {
+    fromMb: warm[0]?.value ?? Number.NaN,
+    toMb: warm.at(-1)?.value ?? Number.NaN,
+    mbPerMinute,
+    flat: mbPerMinute <= TOLERATED_MB_PER_MINUTE || grownMb <= TOLERATED_MB,
+  };
+}

@@ -1,0 +1,47 @@
+import { generator } from '../../upstream/core/random.ts';
+import { playClient, type Testimony } from '../suite/client.ts';
+import { type Ground } from '../suite/ground.ts';
+import { type JobPlan, USERS } from '../suite/plan.ts';
+import { type SuiteQuestion } from '../suite/questions.ts';
+
+export interface SteadyLoad {
+  /** No more jobs; resolves with what every client saw. */
+  stop(): Promise<Testimony[]>;
+}
+
+interface LoadOptions {
+  ground: Ground;
+  questions: readonly SuiteQuestion[];
+  perSecond: number;
+  seed: number;
+}
+
+/** Asks at a fixed rate, whatever becomes of the answers: a slow system gets no rest. */
+export function startSteadyLoad({ ground, questions, perSecond, seed }: LoadOptions): SteadyLoad {
+  const random = generator(seed);
+  const clients: Promise<Testimony>[] = [];
+  const timer = setInterval(() => {
+    const plan = planOne(questions.length, random);
+    const question = questions[plan.question];
+    if (question)
+      clients.push(playClient({ plan, question, ingresses: ground.ingresses, apiKeys: ground.apiKeys }));
+  }, 1_000 / perSecond);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      return Promise.all(clients);
+    },
+  };
+}
+
+function planOne(questions: number, random: () => number): JobPlan {
+  return {
+    question: Math.floor(random() * questions),
+    stream: random() < 0.65,
+    manner: random() < 0.9 ? 'patient' : 'vanishing',
+    startAfterMs: 0,
+    hangUpAfterMs: 100 + Math.round(random() * 2_000),
+    user: Math.floor(random() * USERS),
+    ingress: random() < 0.5 ? 0 : 1,
+  };
+}

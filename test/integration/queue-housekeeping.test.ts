@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { Worker } from 'bullmq';
+import { type ContextJob, type LlmJob } from '../../shared/contracts/flow.ts';
+import { newJobId } from '../../shared/contracts/ids.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { createFlowDispatch, type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts';
+import { createHousekeeping } from '../../shared/queues/housekeeping.ts';
+import { bullPrefix, CONTEXT_QUEUE, LLM_QUEUE } from '../../shared/queues/names.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
+
+const redisPrefix = `t-${randomBytes(4).toString('hex')}`;
+const prefix = bullPrefix(redisPrefix);
+const HOUR_MS = 3_600_000;
+
+let redis: Redis;
+let dispatch: Dispatch;
+const workers: Worker[] = [];
+
+beforeAll(() => {
+  redis = connectRedisPatiently(testEnv().REDIS_URL, 'test', silentLogger);
+  dispatch = createFlowDispatch(redis, redisPrefix, HOUR_MS);
+});
+
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.close()));
+});
+
+afterAll(async () => {
+  await dispatch.close();
+  const keys = await redis.keys(`${redisPrefix}:*`);
+  if (keys.length > 0) await redis.del(keys);
+  await closeRedis(redis);
+});
+
+function newJob(): DecidedJob {
+  const common = { version: 1, jobId: newJobId('s', 'u'), deadlineAt: Date.now() + 60_000 } as const;
+  const document = { kind: 'inline', index: 0, name: 'a.txt', mediaType: 'text/plain', data: '' };
+  const context = [{ ...common, piece: 'document-0', question: '', document, budget: 1 }];
+  const llm = { ...common, user: 'u', userHash: 'h', model: 'm', acceptedAt: 0, context: ['document-0'] };
+  // Nobody reads these nodes' data here.
+  return { llm: llm as unknown as LlmJob, context: context as unknown as ContextJob[] };
+}
+
+function work(queue: string, processor: () => Promise<unknown>): void {
+  workers.push(new Worker(queue, processor, { connection: redis, prefix }));
+}
+
+const nodes = async () => (await redis.keys(`${prefix}:*:job_*`)).map((key) => key.slice(prefix.length + 1));
+const ended = async (ending: 'completed' | 'failed') => redis.zcard(`${prefix}:${LLM_QUEUE}:${ending}`);
+
+async function tidy(keepFinishedMs: number): Promise<void> {
+  const housekeeping = createHousekeeping({
+    connection: redis,
+    redisPrefix,
+    keepFinishedMs,
+    log: silentLogger,
+  });
+  await housekeeping.tidy();
+  await housekeeping.close();
+}
+
+test.each(['completed', 'failed'] as const)(
+  'a flow that %s goes when its time is over, although no other follows it',
+  async (ending) => {
+    work(CONTEXT_QUEUE, () => Promise.resolve({ text: 'a piece' }));
+    work(LLM_QUEUE, () => (ending === 'failed' ? Promise.reject(new Error('no')) : Promise.resolve()));
+    const job = newJob();
+    await dispatch.dispatch([job]);
+    expect(await until(async () => (await ended(ending)) === 1, { timeoutMs: 10_000 })).toBe(true);
+
+    await tidy(HOUR_MS);
+    expect(await nodes()).toEqual(
+      expect.arrayContaining([
+        `${LLM_QUEUE}:${job.llm.jobId}`,
+        `${CONTEXT_QUEUE}:${job.llm.jobId}-document-0`,
+      ]),
+    );
+    await tidy(0);
+    expect(await nodes()).toEqual([]);
+  },
+);
+
+test('a flow that has not ended stays', async () => {
+  const job = newJob();
+  await dispatch.dispatch([job]);
+  await tidy(0);
+  expect(await nodes()).toContain(`${LLM_QUEUE}:${job.llm.jobId}`);
+});
+
+test("BullMQ's own events, which nobody reads, do not pile up", async () => {
+  await tidy(HOUR_MS);
+  work(CONTEXT_QUEUE, () => Promise.resolve({ text: 'a piece' }));
+  work(LLM_QUEUE, () => Promise.resolve());
+  const flows = 200;
+  const before = await ended('completed');
+  await dispatch.dispatch(Array.from({ length: flows }, newJob));
+  const all = async () => (await ended('completed')) >= before + flows;
+  expect(await until(all, { timeoutMs: 20_000 })).toBe(true);
+  for (const queue of [LLM_QUEUE, CONTEXT_QUEUE])
+    // Redis trims by whole nodes of its own, of a hundred entries.
+    expect(await redis.xlen(`${prefix}:${queue}:events`)).toBeLessThan(250);
+});
