@@ -16,6 +16,8 @@ import { type Patience } from './watchdog.ts';
 
 export interface AnswerRules {
   maxCallsPerModel: number;
+  /** How long a model is tried that no call comes to and that has no fallback; milliseconds. */
+  unreachablePatienceMs: number;
   onLostAttempt: 'continue' | 'fail';
   /** Model -> models to fall back to, in order. */
   fallbacks: Readonly<Record<string, readonly string[]>>;
@@ -49,10 +51,8 @@ export interface AnswerJobOptions {
 export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
   const { job, writer, rules, signal, attempt } = options;
   const chain = [job.model, ...(rules.fallbacks[job.model] ?? [])];
-  let [callsOfModel, failure]: [number, TurnoutError | undefined] = [
-    0,
-    attempt > 1 ? new TurnoutError('attempt_lost') : undefined,
-  ];
+  let [callsOfModel, modelSince] = [0, Date.now()];
+  let failure = attempt > 1 ? new TurnoutError('attempt_lost') : undefined;
 
   for (let call = 1; ; call += 1) {
     const model = chain[0] ?? job.model;
@@ -76,12 +76,15 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
       failure,
       calls: callsOfModel,
       maxCalls: rules.maxCallsPerModel,
+      reached: report.reached,
+      triedForMs: Date.now() - modelSince,
+      unreachablePatienceMs: rules.unreachablePatienceMs,
       hasFallback: chain.length > 1,
       remainingMs: job.deadlineAt - Date.now(),
     });
     if (move.kind === 'give-up') return { status: 'failed', error: finalError(failure, plan) };
     if (move.kind === 'retry') await delay(move.delayMs, undefined, { signal });
-    else [, callsOfModel] = [chain.shift(), 0];
+    else [, callsOfModel, modelSince] = [chain.shift(), 0, Date.now()];
   }
 }
 
@@ -108,6 +111,7 @@ async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): P
     // An open circuit: nothing was called.
     report ??= {
       failure: TurnoutError.from(error),
+      reached: false,
       usage: undefined,
       ms: 0,
       firstTokenMs: undefined,

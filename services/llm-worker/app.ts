@@ -94,6 +94,7 @@ export function build({ config, log }: ServiceDeps): Service {
 function answerRules(config: Config): AnswerRules {
   return {
     maxCallsPerModel: config.MAX_CALLS_PER_MODEL,
+    unreachablePatienceMs: config.UNREACHABLE_PATIENCE_MS,
     onLostAttempt: config.ON_LOST_ATTEMPT,
     fallbacks: config.MODEL_FALLBACKS,
     patience: { firstTokenMs: config.FIRST_TOKEN_TIMEOUT_MS, betweenTokensMs: config.TOKEN_TIMEOUT_MS },

@@ -19,6 +19,8 @@ export interface CallUsage {
 /** How a call of the model went. `usage` is undefined where the provider never began to work. */
 export interface CallReport {
   failure: TurnoutError | undefined;
+  /** False when certainly nobody was called. */
+  reached: boolean;
   usage: CallUsage | undefined;
   ms: number;
   firstTokenMs: number | undefined;
@@ -56,6 +58,7 @@ export async function callModel(options: ModelCallOptions): Promise<CallReport> 
   const watchdog = createWatchdog(options.patience, options.signal);
   const report = (failure: TurnoutError | undefined): CallReport => ({
     failure,
+    reached: failure?.code !== 'upstream_unreachable',
     // A provider that was left before its headers came may have begun to work.
     usage:
       progress.usage ??

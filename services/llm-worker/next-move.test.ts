@@ -6,8 +6,18 @@ import { nextMove, type RetryState } from './next-move.ts';
 function move(code: ErrorCode, more: Partial<RetryState> & { retryAfterS?: number } = {}) {
   const { retryAfterS, ...state } = more;
   const failure = new TurnoutError(code, { retryAfterS });
-  return nextMove({ failure, calls: 1, maxCalls: 3, hasFallback: false, remainingMs: 60_000, ...state });
+  return nextMove({ ...FIRST, failure, ...state });
 }
+
+const FIRST = {
+  calls: 1,
+  maxCalls: 3,
+  reached: true,
+  triedForMs: 0,
+  unreachablePatienceMs: 30_000,
+  hasFallback: false,
+  remainingMs: 60_000,
+} as const;
 
 describe('after a failed call', () => {
   test.each<ErrorCode>([
@@ -43,6 +53,15 @@ describe('after a failed call', () => {
   test('a model that failed often enough is left', () => {
     expect(move('upstream_failed', { calls: 3, hasFallback: true })).toEqual({ kind: 'fallback' });
     expect(move('upstream_failed', { calls: 3 })).toEqual({ kind: 'give-up' });
+  });
+
+  test('a model that no call comes to is tried for longer, unless there is another', () => {
+    const unreached = { calls: 9, reached: false, triedForMs: 29_000 };
+    expect(move('upstream_unreachable', unreached)).toMatchObject({ kind: 'retry' });
+    expect(move('upstream_unreachable', { ...unreached, triedForMs: 30_000 })).toEqual({ kind: 'give-up' });
+    expect(move('upstream_unreachable', { ...unreached, hasFallback: true })).toEqual({ kind: 'fallback' });
+    expect(move('upstream_unreachable', { ...unreached, remainingMs: 0 })).toEqual({ kind: 'give-up' });
+    expect(move('upstream_rejected', unreached)).toEqual({ kind: 'give-up' });
   });
 
   test('the wait grows with the failures, with full jitter, and has a limit', () => {

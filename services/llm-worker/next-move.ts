@@ -9,6 +9,12 @@ export interface RetryState {
   /** Calls of this model so far, at least 1. */
   calls: number;
   maxCalls: number;
+  /** The last call came to the model, or may have: it may have cost something. */
+  reached: boolean;
+  /** Since the first call of this model. */
+  triedForMs: number;
+  /** So long is a model tried that no call comes to. */
+  unreachablePatienceMs: number;
   hasFallback: boolean;
   /** Until the job's deadline. */
   remainingMs: number;
@@ -20,13 +26,20 @@ const RETRY_AFTER_CAP_MS = 20_000;
 
 /**
  * Only failures that the catalogue calls retryable are tried again: on the same model with full jitter, never before the
- * provider's Retry-After, and never past the deadline; then on the next model of the chain.
+ * provider's Retry-After, and never past the deadline; then on the next model of the chain. Calls that came to nobody cost
+ * nothing: without another model they do not count, and a proxy has time to restart.
  */
-export function nextMove({ failure, calls, maxCalls, hasFallback, remainingMs }: RetryState): Move {
+export function nextMove(state: RetryState): Move {
+  const { failure, calls, hasFallback, remainingMs } = state;
   if (!failure.retryable) return { kind: 'give-up' };
   const askedMs = (failure.retryAfterS ?? 0) * 1_000;
   const delayMs = Math.max(askedMs, backoffMs(calls, BACKOFF));
-  const worthwhile = calls < maxCalls && askedMs <= RETRY_AFTER_CAP_MS && delayMs < remainingMs;
+  const worthwhile = mayCallAgain(state) && askedMs <= RETRY_AFTER_CAP_MS && delayMs < remainingMs;
   if (worthwhile) return { kind: 'retry', delayMs };
   return hasFallback && remainingMs > 0 ? { kind: 'fallback' } : { kind: 'give-up' };
+}
+
+function mayCallAgain(state: RetryState): boolean {
+  if (state.calls < state.maxCalls) return true;
+  return !state.reached && !state.hasFallback && state.triedForMs < state.unreachablePatienceMs;
 }

@@ -59,6 +59,8 @@ export const configSchema = z.object({
     .transform((text, context) => parseJson(text, context))
     .pipe(z.record(z.string(), z.array(z.string()))),
   MAX_CALLS_PER_MODEL: countUpTo(20).default(3),
+  /** How long a model is tried that no call comes to and that has no fallback: a proxy's restart. */
+  UNREACHABLE_PATIENCE_MS: whole.default(30_000),
   /** A job that was begun more often than this makes its workers fail, and is given up. */
   MAX_ATTEMPTS: countUpTo(100).default(6),
   FIRST_TOKEN_TIMEOUT_MS: milliseconds.default(120_000),

@@ -4,7 +4,11 @@ import { testEnv } from '../harness/env.ts';
 import { type RunningServices } from '../harness/services.ts';
 
 /** Each failure of the provider is seen once: nothing is tried again, no broken answer is continued. */
-export const noSecondChance = { MAX_CALLS_PER_MODEL: '1', ON_LOST_ATTEMPT: 'fail' } as const;
+export const noSecondChance = {
+  MAX_CALLS_PER_MODEL: '1',
+  UNREACHABLE_PATIENCE_MS: '0',
+  ON_LOST_ATTEMPT: 'fail',
+} as const;
 
 /** The official client as any user has it: an address and a key. */
 export function openaiClient(services: RunningServices, options: ClientOptions = {}): OpenAI {

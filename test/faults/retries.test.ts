@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type Fleet, startFleet } from './support/fleet.ts';
+import { freePort } from '../../stack/ports.ts';
+import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
 import { ask, callsOf, undisturbed } from './support/simulator.ts';
+import { startTcpProxy } from './suite/tcp-proxy.ts';
 
 jest.setTimeout(60_000);
 
@@ -96,4 +100,32 @@ test.each([
   await reading.over;
   expect(reading.error()).toBe(code);
   expect(await callsOf(jobId)).toHaveLength(1);
+});
+
+describe('a LiteLLM that is away', () => {
+  test('is waited for, and the answer is whole when it is back', async () => {
+    const proxy = await startTcpProxy();
+    const litellm = Number(new URL(testEnv().LITELLM_URL).port);
+    proxy.aimAt(litellm);
+    const behind = await startFleet({ LITELLM_URL: `http://127.0.0.1:${proxy.port}` });
+    try {
+      await behind.askOnce(request('tokens=3')).over;
+      const body = request('tokens=60; tps=20');
+      const { reading, jobId } = behind.ask(body);
+      await reading.pieces(5);
+      proxy.aimAt(await freePort(new Set()));
+      proxy.cut();
+      const retries = async () =>
+        (await behind.store.events(jobId)).filter(({ type }) => type === 'retry').length;
+      expect(await until(async () => (await retries()) > 4, { timeoutMs: 30_000, everyMs: 50 })).toBe(true);
+      proxy.aimAt(litellm);
+      await reading.over;
+      expect(reading.error()).toBeUndefined();
+      expect(reading.text()).toBe(await undisturbed(body));
+      expect(await behind.store.ending(jobId)).toMatchObject([{ type: 'completed' }]);
+    } finally {
+      await behind.stop();
+      await proxy.close();
+    }
+  });
 });

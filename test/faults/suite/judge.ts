@@ -98,9 +98,12 @@ function isRepeated(stored: string, expected: string): boolean {
   return expected !== '' && stored.length > expected.length && stored.includes(expected.slice(0, 40), 1);
 }
 
+/** What no call of the provider came before: an attempt that was lost, a proxy that was away. */
+const NOT_CALLED: ReadonlySet<string> = new Set(['attempt_lost', 'upstream_unreachable']);
+
 /** All calls but the first, less those that the retry layer made on purpose after a failure it had seen. */
 function duplicateCalls(calls: readonly Call[], events: readonly JobEvent[]): number {
-  const onPurpose = events.filter((event) => event.type === 'retry' && event.after !== 'attempt_lost').length;
+  const onPurpose = events.filter((event) => event.type === 'retry' && !NOT_CALLED.has(event.after)).length;
   return Math.max(0, calls.length - 1 - onPurpose);
 }
 
