@@ -18,6 +18,7 @@ import { CancelRequested, type HeldJob, type HeldJobs } from './held-jobs.ts';
 import { type JobEnder } from './job-ender.ts';
 import { type ModelLimits } from './model-limits.ts';
 import { type ModelPath } from './model-path.ts';
+import { type PoisonJobs } from './poison-jobs.ts';
 
 export interface RunJobDeps {
   jobLog: JobLog;
@@ -29,6 +30,7 @@ export interface RunJobDeps {
   /** The channel by which this process hears of cancellations. */
   channel: string;
   ender: JobEnder;
+  poison: PoisonJobs;
   rules: AnswerRules;
   /** A job that was begun more often than this makes its workers fail. */
   maxAttempts: number;
@@ -114,7 +116,10 @@ function endingOf(reason: unknown): Ending {
 
 async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal): Promise<Ending> {
   const { job, pieces, fence: attemptNumber, history, writer } = state;
-  if (attemptNumber > deps.maxAttempts) throw new TurnoutError('poison_job');
+  if (attemptNumber > deps.maxAttempts) {
+    await deps.poison.keep(job.jobId, job, `begun ${deps.maxAttempts} times without an end`, signal);
+    throw new TurnoutError('poison_job');
+  }
   const path = deps.paths[job.decision.path];
   if (!path) throw new TurnoutError('no_legacy_path');
   const request = await loadRequest(deps.blobs, job.request, signal);
