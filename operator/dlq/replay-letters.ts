@@ -1,3 +1,4 @@
+import { type Producer } from '../../shared/kafka/port.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { needing, type Stores, withStores } from '../stores.ts';
 import { oneLine } from '../terminal-safe.ts';
@@ -44,10 +45,16 @@ async function replayEach(
   const { topics, jobLog, places } = stores;
   const wanted = ids && new Set(ids);
   const marks = createReplayMarks(stores.redis, stores.keys);
-  const producer = await needing(places.kafka, stores.kafka.producer());
+  const producer = lazyProducer(stores);
   try {
-    const send: ReplayDeps['send'] = (message) => needing(places.kafka, producer.send(message));
-    const deps: ReplayDeps = { send, topics, jobLog, marks, retentionMs, force: force ?? false };
+    const deps: ReplayDeps = {
+      send: producer.send,
+      topics,
+      jobLog,
+      marks,
+      retentionMs,
+      force: force ?? false,
+    };
     await eachLetter(stores, async (letter) => {
       if (wanted ? !wanted.delete(letter.origin) : !hasReason(letter, reason)) return;
       report(letter.origin, await needing(places.redis, replay(deps, letter)));
@@ -56,6 +63,22 @@ async function replayEach(
     await producer.close();
   }
   for (const id of wanted ?? []) report(id, { result: 'unknown' });
+}
+
+/** Connected by its first message: where there is nothing to send there is nothing to wait for. */
+function lazyProducer({ kafka, places }: Stores) {
+  let connecting: Promise<Producer> | undefined;
+  const send: ReplayDeps['send'] = async (message) => {
+    connecting ??= needing(places.kafka, kafka.producer());
+    const producer = await connecting;
+    await needing(places.kafka, producer.send(message));
+  };
+  return {
+    send,
+    close: async () => {
+      await (await connecting)?.close();
+    },
+  };
 }
 
 function isDone({ result }: ReplayResult | Unknown): boolean {

@@ -3,7 +3,7 @@ import { Queue } from 'bullmq';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
-import { symlinkSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toHeaders } from '../../shared/contracts/cloud-event.ts';
@@ -245,8 +245,9 @@ describe('turnout dlq', () => {
   });
 
   test('is told wrong usage and wrong settings apart from failure', async () => {
-    for (const args of [['list', '--limit', '0'], ['replay'], ['replay', 'x', '--all'], ['show'], ['x'], []])
+    for (const args of [['list', '--limit', '0'], ['replay'], ['replay', 'x', '--all'], ['x']]) {
       expect((await dlq(...args)).code).toBe(2);
+    }
     const settings = { KAFKA_BROKERS: 'x', REDIS_URL: 'y' };
     const wrong = await run(['dlq', 'list'], { env: settings });
     expect(wrong.code).toBe(2);
@@ -254,12 +255,27 @@ describe('turnout dlq', () => {
     expect(await run(['--help'], { env: settings })).toMatchObject({ code: 0, err: '' });
   });
 
-  test('runs through a link from anywhere', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'turnout-bin-'));
-    const link = join(folder, 'turnout');
-    symlinkSync(turnout, link);
-    expect(await run(['dlq', 'list'], { command: link })).toMatchObject({ code: 0 });
-    rmSync(folder, { recursive: true });
+  describe('runs', () => {
+    let folder: string;
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'turnout-bin-'));
+    });
+    afterEach(() => rmSync(folder, { recursive: true }));
+
+    test('through a link from anywhere', async () => {
+      const command = join(folder, 'turnout');
+      symlinkSync(turnout, command);
+      expect(await run(['dlq', 'list'], { command })).toMatchObject({ code: 0 });
+    });
+
+    test('not where it is not installed, and says how it gets so', async () => {
+      mkdirSync(join(folder, 'bin'));
+      const command = join(folder, 'bin', 'turnout');
+      copyFileSync(turnout, command);
+      const result = await run(['dlq', 'list'], { command });
+      expect(result).toMatchObject({ code: 1, out: '' });
+      expect(result.err).toMatch(/not installed: run `make up`/);
+    });
   });
 
   describe('ends with the name of the server that is away:', () => {
