@@ -12,13 +12,25 @@ module.exports = {
       name: 'services-stand-on-shared-only',
       severity: 'error',
       from: { path: '^services/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^(stack|bench|test|bin)/' },
+      to: { path: '^(stack|bench|test|operator)/' },
     },
     {
       name: 'shared-knows-nobody',
       severity: 'error',
       from: { path: '^shared/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^(services|stack|bench|test|bin)/' },
+      to: { path: '^(services|stack|bench|test|operator)/' },
+    },
+    {
+      name: 'the-command-line-stands-on-shared-only',
+      severity: 'error',
+      from: { path: '^operator/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(services|stack|bench|test)/' },
+    },
+    {
+      name: 'nobody-stands-on-the-command-line',
+      severity: 'error',
+      from: { pathNot: '^operator/' },
+      to: { path: '^operator/' },
     },
     {
       name: 'kafkajs-behind-its-port',
@@ -29,7 +41,7 @@ module.exports = {
     {
       name: 'no-dev-dependency-in-production',
       severity: 'error',
-      from: { path: '^(services|shared)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^(services|shared|operator)/', pathNot: '\\.test\\.ts$' },
       to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/@types/' },
     },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

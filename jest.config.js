@@ -17,7 +17,7 @@ export default {
       ...common,
       displayName: 'unit',
       testTimeout: 20_000,
-      testMatch: ['<rootDir>/{services,shared,stack,bench,test}/**/*.test.ts'],
+      testMatch: ['<rootDir>/{services,shared,operator,stack,bench,test}/**/*.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(integration|e2e|faults)/[^/]+$'],
     },
     {

@@ -85,6 +85,7 @@ function describe({ user, request, controls }: Submission, secret: string): Desc
     model: request.model,
     acceptedAt,
     deadlineAt: acceptedAt + controls.deadlineMs,
+    bodyHash: controls.idempotencyKey === undefined ? '' : sha256(JSON.stringify(request)),
   };
 }
 
@@ -93,14 +94,12 @@ async function admit(
   job: DescribedJob,
   { user, request, controls }: Submission,
 ): Promise<Admission> {
-  // Without a key the id is random: nothing can be found under it, and there is no body to compare.
-  const bodyHash = controls.idempotencyKey === undefined ? '' : sha256(JSON.stringify(request));
   const record = {
     jobId: job.jobId,
     owner: user,
     userHash: job.userHash,
     model: request.model,
-    bodyHash,
+    bodyHash: job.bodyHash,
     deadlineAt: job.deadlineAt,
     reader: deps.reader,
     patienceMs: controls.idempotencyKey === undefined ? 0 : RECONNECT_PATIENCE_MS,
@@ -109,7 +108,7 @@ async function admit(
     throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
   });
   const conflict =
-    admission.kind === 'exists' && (admission.bodyHash !== bodyHash || admission.owner !== user);
+    admission.kind === 'exists' && (admission.bodyHash !== job.bodyHash || admission.owner !== user);
   if (conflict) throw new TurnoutError('idempotency_conflict', { param: 'Idempotency-Key' });
   return admission;
 }

@@ -10,6 +10,8 @@ export interface DescribedJob {
   model: string;
   acceptedAt: number;
   deadlineAt: number;
+  /** SHA-256 of the body under an idempotency key; '' without one: then there is nothing to compare. */
+  bodyHash: string;
 }
 
 /** More than this goes by claim check. */

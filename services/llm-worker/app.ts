@@ -4,6 +4,7 @@ import { type Config } from '../../shared/config/schema.ts';
 import { listenForCancellations } from '../../shared/joblog/cancellation.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
+import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { planDrain } from '../../shared/lifecycle/drain.ts';
@@ -18,6 +19,7 @@ import { createHeldJobs } from './held-jobs.ts';
 import { createJobEnder } from './job-ender.ts';
 import { createModelLimits } from './model-limits.ts';
 import { createModelPath, type ModelPath } from './model-path.ts';
+import { createPoisonJobs } from './poison-jobs.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import { type RunJobDeps } from './run-job.ts';
 
@@ -45,6 +47,9 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('caretaker', () => caretaker.close());
     const ender = createJobEnder(caretaker.outbox, log);
     releasers.defer('outcomes in flight', () => ender.idle());
+    const deadLetters = createDeadLetters(producer, topics.deadLetters, 'llm-worker');
+    const poison = createPoisonJobs({ deadLetters, jobLog, log });
+    releasers.defer('jobs being given up', () => poison.idle());
     const cancellations = await listenForCancellations({
       subscriber: connect('llm-cancellations'),
       channel: keys.channel(randomBytes(6).toString('hex')),
@@ -64,6 +69,7 @@ export function build({ config, log }: ServiceDeps): Service {
       held: createHeldJobs(cancellations),
       channel: cancellations.channel,
       ender,
+      poison,
       rules: answerRules(config),
       maxAttempts: config.MAX_ATTEMPTS,
       log,

@@ -1,8 +1,5 @@
 import { type Job, WaitingError, Worker } from 'bullmq';
 import { contextPiece, llmJob } from '../../shared/contracts/flow.ts';
-import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { endUnfenced } from '../../shared/joblog/ending.ts';
-import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { bullPrefix, LLM_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
@@ -17,7 +14,7 @@ interface QueueWorkerOptions {
 
 /** BullMQ's side of the worker: takes jobs from the queue, tells of lost locks, and ends what BullMQ gave up. */
 export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions): Worker {
-  const { log, jobLog } = deps;
+  const { log } = deps;
   const worker = new Worker(LLM_QUEUE, (job, token) => processJob(deps, job, token), {
     connection: options.connection,
     prefix: bullPrefix(options.redisPrefix),
@@ -30,7 +27,7 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
   worker.on('failed', (job, error) => {
     if (job?.id === undefined) return;
     log.error({ err: error, jobId: job.id }, 'BullMQ gave a job up');
-    void endGivenUp(jobLog, job.id, error, log);
+    deps.poison.giveUp(job, error);
   });
   return worker;
 }
@@ -73,19 +70,4 @@ async function run(deps: RunJobDeps, job: Job): Promise<void> {
   const values = data.context.length === 0 ? {} : await job.getChildrenValues();
   const pieces = Object.values(values).map((value) => contextPiece.parse(value));
   await runJob(deps, data, pieces);
-}
-
-/** Stalled too often, or its processor threw: whatever it was, the client gets an end. */
-async function endGivenUp(jobLog: JobLog, jobId: string, cause: Error, log: Logger): Promise<void> {
-  try {
-    await endUnfenced({ jobLog, log }, jobId, {
-      status: 'failed',
-      error: new TurnoutError('poison_job', { cause }),
-    });
-  } catch (error) {
-    log.error(
-      { err: error, jobId },
-      'A job that BullMQ gave up was not ended; the sweep will at its deadline',
-    );
-  }
 }

@@ -18,6 +18,7 @@ import { CancelRequested, HandedOver, type HeldJob, type HeldJobs } from './held
 import { type JobEnder } from './job-ender.ts';
 import { type ModelLimits } from './model-limits.ts';
 import { type ModelPath } from './model-path.ts';
+import { type PoisonJobs } from './poison-jobs.ts';
 
 export interface RunJobDeps {
   jobLog: JobLog;
@@ -29,6 +30,7 @@ export interface RunJobDeps {
   /** The channel by which this process hears of cancellations. */
   channel: string;
   ender: JobEnder;
+  poison: PoisonJobs;
   rules: AnswerRules;
   /** A job that was begun more often than this, and not given back, makes its workers fail. */
   maxAttempts: number;
@@ -128,7 +130,10 @@ function endingOf(reason: unknown): Ending | HandedOver {
 async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal): Promise<Ending> {
   const { job, pieces, fence: attemptNumber, history, writer } = state;
   const released = history.filter(({ type }) => type === 'released').length;
-  if (attemptNumber - released > deps.maxAttempts) throw new TurnoutError('poison_job');
+  if (attemptNumber - released > deps.maxAttempts) {
+    await deps.poison.keep(job.jobId, job, `begun ${deps.maxAttempts} times without an end`, signal);
+    throw new TurnoutError('poison_job');
+  }
   const path = deps.paths[job.decision.path];
   if (!path) throw new TurnoutError('no_legacy_path');
   const request = await loadRequest(deps.blobs, job.request, signal);

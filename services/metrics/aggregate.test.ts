@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type Outcome } from '../../shared/contracts/outcome.ts';
+import { type DeadLetter } from '../../shared/kafka/dead-letters.ts';
 import { type InboundMessage } from '../../shared/kafka/port.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { createAggregator, LedgerRewound } from './aggregate.ts';
@@ -58,7 +59,7 @@ function message(offset: number, value: string): InboundMessage {
 
 let ledger: MemoryLedger;
 let alarms: unknown[];
-let buried: [offset: bigint, reason: string][];
+let buried: [origin: string, reason: string][];
 
 beforeEach(() => {
   ledger = new MemoryLedger();
@@ -72,8 +73,8 @@ const log = Object.assign(Object.create(silentLogger) as typeof silentLogger, {
 
 function aggregator() {
   const deadLetters = {
-    bury: (message: InboundMessage, reason: string) => {
-      buried.push([message.offset, reason]);
+    bury: ({ origin, reason }: DeadLetter) => {
+      buried.push([origin, reason]);
       return Promise.resolve();
     },
   };
@@ -148,7 +149,7 @@ test('a batch that is larger than a script takes is cut', async () => {
 test('an unreadable event goes to the dead letters, and nothing waits for it', async () => {
   const member = await joined();
   await member.onBatch(event(0), message(1, '{'), event(2));
-  expect(buried).toEqual([[1n, expect.stringContaining('the message')]]);
+  expect(buried).toEqual([['turnout.events/0/1', expect.stringContaining('the message')]]);
   expect(counts()).toEqual({ 'events/counted': 2, 'events/unreadable': 1 });
 });
 

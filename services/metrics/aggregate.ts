@@ -1,5 +1,5 @@
 import { type Outcome } from '../../shared/contracts/outcome.ts';
-import { type DeadLetters } from '../../shared/kafka/dead-letters.ts';
+import { type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-letters.ts';
 import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { field } from './fields.ts';
@@ -68,7 +68,7 @@ export function createAggregator({ ledger, deadLetters, log }: AggregatorDeps): 
   async function readOrBury(message: InboundMessage): Promise<Event> {
     const read = readEvent(message);
     if ('outcome' in read) return { offset: message.offset, outcome: read.outcome };
-    await deadLetters.bury(message, read.reason);
+    await deadLetters.bury(letterOfMessage(message, read.reason));
     const { partition, offset } = message;
     log.error({ partition, offset: offset.toString(), reason: read.reason }, 'Event sent to dead letters');
     return { offset, outcome: undefined };

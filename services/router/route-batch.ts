@@ -1,13 +1,12 @@
-import { z } from 'zod';
 import { type ContextJob, type LlmJob } from '../../shared/contracts/flow.ts';
 import { type Decision } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/contracts/ids.ts';
-import { type Document, type JobMessage, jobMessage } from '../../shared/contracts/job-message.ts';
+import { type Document, type JobMessage, readJobMessage } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { endUnfenced } from '../../shared/joblog/ending.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { roughTokens } from '../../shared/joblog/lost-call.ts';
-import { type DeadLetters } from '../../shared/kafka/dead-letters.ts';
+import { type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-letters.ts';
 import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts';
@@ -35,7 +34,7 @@ export async function routeBatch(deps: RouteBatchDeps, batch: Batch): Promise<vo
 }
 
 async function routeOne(deps: RouteBatchDeps, message: InboundMessage): Promise<DecidedJob | undefined> {
-  const job = readJob(message);
+  const job = readJobMessage(message.value);
   if (job instanceof Error) return bury(deps, message, job.message);
 
   const decision = deps.decide(job);
@@ -68,25 +67,9 @@ function logDecision(log: Logger, { jobId, userHash }: JobMessage, { path, reaso
   log.info({ jobId, userHash, reason, epoch }, phrase);
 }
 
-function readJob(message: InboundMessage): JobMessage | Error {
-  const json = parseJson(message.value);
-  if (json === undefined) return new Error('the message is not valid JSON');
-  const parsed = jobMessage.safeParse(json);
-  return parsed.success ? parsed.data : new Error(z.prettifyError(parsed.error));
-}
-
-/** Undefined for what is not JSON. V8's own message would quote the text, which may be a user's words. */
-function parseJson(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return undefined;
-  }
-}
-
 /** The reason goes to the operators; the client gets a typed failure, where it can be told whose message it was. */
 async function bury(deps: RouteBatchDeps, message: InboundMessage, reason: string): Promise<undefined> {
-  await deps.deadLetters.bury(message, reason);
+  await deps.deadLetters.bury(letterOfMessage(message, reason));
   deps.log.error(
     { partition: message.partition, offset: message.offset.toString(), reason },
     'Message sent to dead letters',

@@ -14,12 +14,19 @@ export class ConfigError extends Error {
   }
 }
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
 /** Checks the environment as a whole. An empty variable counts as not set. Throws one `ConfigError` that names every problem. */
-export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function parseConfig(env: Variables): Config {
+  return parseSettings(configSchema, env);
+}
+
+/** The same for a program that needs only a part of the configuration. */
+export function parseSettings<T>(schema: z.ZodType<T>, env: Variables): Readonly<T> {
   const given = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
   );
-  const result = configSchema.safeParse(given);
+  const result = schema.safeParse(given);
   if (!result.success) throw new ConfigError(result.error.issues.map((issue) => describe(issue, given)));
   return Object.freeze(result.data);
 }

@@ -38,11 +38,30 @@ export const jobMessage = z.object({
   question: z.string(),
   request: requestRef,
   documents: z.array(document),
+  /** SHA-256 of the client's body, where an idempotency key names the job: what a repetition is compared with. */
+  bodyHash: z.string().optional(),
   /** Milliseconds since the epoch. */
   acceptedAt: z.int(),
   deadlineAt: z.int(),
 });
 export type JobMessage = z.infer<typeof jobMessage>;
+
+/** The job of a message's text, or why it cannot be read. The reason quotes nothing of what a user wrote. */
+export function readJobMessage(text: string | undefined): JobMessage | Error {
+  const json = parseJson(text);
+  if (json === undefined) return new Error('the message is not valid JSON');
+  const parsed = jobMessage.safeParse(json);
+  return parsed.success ? parsed.data : new Error(z.prettifyError(parsed.error));
+}
+
+/** Undefined for what is not JSON. V8's own message would quote the text. */
+function parseJson(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+}
 
 export const JOB_TYPE = 'dev.turnout.job.v1';
 export const OUTCOME_TYPE = 'dev.turnout.outcome.v1';

@@ -5,7 +5,7 @@ import { backoffMs, retrying } from '../util/retrying.ts';
 import { partitionOffsets } from './kafkajs-offsets.ts';
 import { type Batch, type Consumer, type ConsumerOptions, type InboundMessage } from './port.ts';
 
-const SESSION_TIMEOUT_MS = 6_000;
+export const SESSION_TIMEOUT_MS = 6_000;
 const HEARTBEAT_MS = 1_500;
 /** How long the broker holds an empty fetch; also the longest that `close` waits for an idle consumer. */
 const LONG_POLL_MS = 500;
@@ -125,7 +125,7 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
 }
 
 /** kafkajs sends heartbeats only when asked: without this a batch longer than the session would lose the membership. */
-async function whileBeating(payload: EachBatchPayload, work: () => Promise<void>): Promise<void> {
+export async function whileBeating(payload: EachBatchPayload, work: () => Promise<void>): Promise<void> {
   // A heartbeat that fails is followed by a rejoin, which the fetch loop sees by itself.
   const beat = setInterval(() => void payload.heartbeat().catch(() => clearInterval(beat)), HEARTBEAT_MS);
   try {
@@ -135,7 +135,7 @@ async function whileBeating(payload: EachBatchPayload, work: () => Promise<void>
   }
 }
 
-function toBatch({ batch }: EachBatchPayload): Batch {
+export function toBatch({ batch }: EachBatchPayload): Batch {
   const messages: InboundMessage[] = batch.messages.map((message) => ({
     topic: batch.topic,
     partition: batch.partition,

@@ -3,6 +3,7 @@ import { type Logger } from '../log/logger.ts';
 import { createConsumer } from './kafkajs-consumer.ts';
 import { stopIdleTimers } from './kafkajs-idle-timer.ts';
 import { createProducer } from './kafkajs-producer.ts';
+import { readTopic } from './kafkajs-topic-reader.ts';
 import { type Kafka, type TopicSpec } from './port.ts';
 import { retrying } from '../util/retrying.ts';
 
@@ -29,6 +30,7 @@ export function createKafka({ brokers, clientId, log }: KafkaOptions): Kafka {
       retrying(() => createMissing(client, specs), { attempts: 10, baseMs: 200, maxMs: 2_000 }),
     producer: () => createProducer(client, log),
     consumer: (options) => createConsumer(client, options, log),
+    readTopic: (options) => readTopic(client, options, log),
   };
 }
 

@@ -62,6 +62,14 @@ export interface Consumer {
   close(): Promise<void>;
 }
 
+export interface ReadTopicOptions {
+  topic: string;
+  /** How long Kafka may send nothing, in milliseconds: an end for a reader whose broker is away. */
+  patienceMs: number;
+  /** One at a time; in order within a partition. Its failure ends the reading. */
+  onBatch: (batch: Batch) => Promise<void>;
+}
+
 export interface TopicSpec {
   topic: string;
   partitions: number;
@@ -73,4 +81,10 @@ export interface Kafka {
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>;
   producer(): Promise<Producer>;
   consumer(options: ConsumerOptions): Consumer;
+  /**
+   * Reads a topic that has no transactions from its beginning to its end as it is at the call, each message once, and
+   * leaves nothing behind. Rejects when there is no such topic, when Kafka sends nothing for too long, or with what
+   * `onBatch` threw.
+   */
+  readTopic(options: ReadTopicOptions): Promise<void>;
 }

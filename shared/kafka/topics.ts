@@ -12,10 +12,22 @@ export function topicNames(prefix: string): Topics {
 
 const DAY_MS = 86_400_000;
 
+/** A dead letter is larger than its message, by its headers; twice the broker's default takes any of them. */
+const DEAD_LETTER_BYTES = 2 * 1024 * 1024;
+/** How long a dead letter can be looked at and sent again, in milliseconds. */
+export const DEAD_LETTER_LIFETIME_MS = 30 * DAY_MS;
+
 export function topicSpecs(topics: Topics, jobPartitions: number): TopicSpec[] {
   return [
     { topic: topics.jobs, partitions: jobPartitions, config: { 'retention.ms': String(7 * DAY_MS) } },
-    { topic: topics.deadLetters, partitions: 1, config: { 'retention.ms': String(30 * DAY_MS) } },
+    {
+      topic: topics.deadLetters,
+      partitions: 1,
+      config: {
+        'retention.ms': String(DEAD_LETTER_LIFETIME_MS),
+        'max.message.bytes': String(DEAD_LETTER_BYTES),
+      },
+    },
     { topic: topics.events, partitions: jobPartitions, config: { 'retention.ms': String(30 * DAY_MS) } },
   ];
 }

@@ -23,6 +23,8 @@ export interface JobKeys {
   readerLease(channel: string): string;
   /** Hash: partition -> the router's watermark. */
   watermarks(topic: string): string;
+  /** String with an expiry: when this dead letter was sent again. */
+  replayed(origin: string): string;
   /** Channel of the processes' live events: one per process. */
   channel(instance: string): string;
 }
@@ -41,6 +43,7 @@ export function jobKeys(prefix: string): JobKeys {
     sweepLease: () => `${prefix}:sweep`,
     readerLease: (channel) => `${channel}:alive`,
     watermarks: (topic) => `${prefix}:watermarks:${topic}`,
+    replayed: (origin) => `${prefix}:replayed:${origin}`,
     channel: (instance) => `${prefix}:live:${instance}`,
   };
 }

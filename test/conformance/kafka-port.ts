@@ -314,6 +314,57 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
       });
     });
 
+    describe('a whole topic', () => {
+      const read = (onBatch: (batch: Batch) => Promise<void>) =>
+        kafka.readTopic({ topic, patienceMs: WAIT_MS, onBatch });
+
+      test('is read from its beginning to its end, in order within a partition, as often as one likes', async () => {
+        await sendAll(500);
+        for (let again = 0; again < 2; again += 1) {
+          const seen = collector();
+          await read(seen.onBatch);
+          expect(new Set(seen.messages.map(({ value }) => value)).size).toBe(500);
+          expect(seen.messages).toHaveLength(500);
+          for (const [, group] of Map.groupBy(seen.messages, ({ partition }) => partition)) {
+            expect(group.map(({ offset }) => offset)).toEqual(group.map((_, index) => BigInt(index)));
+          }
+        }
+      });
+
+      test('that is empty is read at once', async () => {
+        const seen = collector();
+        await read(seen.onBatch);
+        expect(seen.messages).toEqual([]);
+      });
+
+      test('is read as it was at the start: what is sent meanwhile is not waited for', async () => {
+        await sendToOnePartition(3);
+        const seen = collector();
+        await read(async (batch) => {
+          await seen.onBatch(batch);
+          await sendToOnePartition(3);
+        });
+        expect(seen.offsets()).toEqual([0n, 1n, 2n]);
+      });
+
+      test('is no longer read when its reader fails, and the failure is told', async () => {
+        await sendAll(100);
+        await expect(read(() => Promise.reject(new Error('enough')))).rejects.toThrow('enough');
+      });
+
+      test('that nobody made is refused', async () => {
+        topic = `${topic}.none`;
+        await expect(read(() => Promise.resolve())).rejects.toThrow(topic);
+      });
+
+      test('that does not come in time is given up', async () => {
+        await sendToOnePartition(1);
+        const [worked, impatient] = [collector(), { topic, patienceMs: 1 }];
+        await expect(kafka.readTopic({ ...impatient, onBatch: worked.onBatch })).rejects.toThrow('1 ms');
+        expect(worked.messages).toEqual([]);
+      });
+    });
+
     describe('two members', () => {
       test('share the partitions, and what one leaves the other takes over', async () => {
         const [one, two] = [collector(), collector()];

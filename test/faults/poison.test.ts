@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { type Fleet, startFleet } from './support/fleet.ts';
+import { deadLetters } from './support/dead-letters.ts';
 import { ask, callsOf, callsWhen } from './support/simulator.ts';
 
 /** Each start of the job costs a worker and the 6 to 8 s until its lock has run out. */
@@ -23,6 +24,11 @@ test('a job that kills every worker that begins it is given up after a bounded n
   }
   await reading.over;
   expect(reading.error()).toBe('poison_job');
+  // By then it is kept: an operator can see what it was.
+  const [letter] = await deadLetters(fleet.services.prefix);
+  expect(letter).toMatchObject({ origin: `bullmq/llm/${jobId}`, originalId: jobId });
+  expect(letter?.reason).toBe('poison_job: begun 3 times without an end');
+  expect(JSON.parse(letter?.value ?? '')).toMatchObject({ jobId, model: 'turnout-sim' });
   expect(await callsOf(jobId)).toHaveLength(MAX_ATTEMPTS);
   expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'failed', error: { code: 'poison_job' } }]);
 });

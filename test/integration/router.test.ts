@@ -152,6 +152,15 @@ describe('a message that nobody can read', () => {
     },
   );
 
+  test('and is as large as a message can be, is a dead letter like any other', async () => {
+    const job = message();
+    await admit(job);
+    // 1,048,588 bytes is the broker's limit for a batch, of which the key, the headers and the framing take some.
+    await produce('x'.repeat(1_048_250), job.jobId);
+    await runOneMore();
+    expect((await letterOf(job.jobId)).value).toHaveLength(1_048_250);
+  });
+
   test('of a job that was never admitted is a dead letter as well', async () => {
     const job = message();
     await produceJob(job);

@@ -1,0 +1,94 @@
+import { type StoredLetter } from '../../shared/kafka/dead-letters.ts';
+import { oneLine, terminalSafe } from '../terminal-safe.ts';
+
+/** What `list` keeps of a letter: not its payload, of which there may be much. */
+export interface ListedLetter {
+  id: string;
+  /** ISO 8601. */
+  at: string;
+  reason: string;
+  /** The id that the message claimed; a job's, as a rule. Null where it claimed none. */
+  originalId: string | null;
+  /** Of the payload, in UTF-8. */
+  bytes: number;
+  /** When it was sent again, as ISO 8601. */
+  replayedAt: string | null;
+}
+
+export function toListed(letter: StoredLetter): ListedLetter {
+  const { origin, at, reason, originalId, value } = letter;
+  return {
+    id: origin,
+    at: new Date(at).toISOString(),
+    reason,
+    originalId: originalId === '' ? null : originalId,
+    bytes: Buffer.byteLength(value),
+    replayedAt: null,
+  };
+}
+
+const HEADINGS = ['ID', 'WHEN', 'BYTES', 'ORIGINAL ID', 'REPLAYED', 'REASON'];
+
+/** One line for each letter, in columns; the reason, which may be long, last. */
+export function renderList(letters: readonly ListedLetter[]): string[] {
+  const rows = letters.map(({ id, at, bytes, originalId, replayedAt, reason }) =>
+    [id, at, String(bytes), originalId ?? '-', replayedAt === null ? '-' : 'yes', reason].map(oneLine),
+  );
+  const widths = HEADINGS.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return [HEADINGS, ...rows].map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** All of one letter, for reading. */
+export function renderLetter(letter: StoredLetter, replayedAt: string | null): string {
+  const { origin, at, reason, originalId, key, value, headers, own } = letter;
+  const fields: [string, string][] = [
+    ['id', origin],
+    ['when', new Date(at).toISOString()],
+    ['original id', originalId === '' ? '-' : originalId],
+    ['key', key],
+    ['replayed', replayedAt ?? 'no'],
+    ['reason', reason],
+  ];
+  return [
+    ...fields.map(([name, text]) => `${name.padEnd(12)} ${indented(text)}`),
+    ...section('headers of the message', headers),
+    ...section('headers of the dead letter', own),
+    `payload (${Buffer.byteLength(value)} bytes)`,
+    terminalSafe(pretty(value)),
+  ].join('\n');
+}
+
+/** The same for machines: the payload as the exact text that it was. */
+export function letterToJson(letter: StoredLetter, replayedAt: string | null): string {
+  const { key, headers, own, value } = letter;
+  return toJsonLine({ ...toListed(letter), replayedAt, key, headers, ownHeaders: own, payload: value });
+}
+
+/** JSON that is as harmless on a terminal as it is exact. */
+export function toJsonLine(value: unknown): string {
+  return terminalSafe(JSON.stringify(value));
+}
+
+function section(title: string, headers: Readonly<Record<string, string>>): string[] {
+  const lines = Object.entries(headers).map(([name, value]) => `  ${oneLine(name)}: ${oneLine(value)}`);
+  return [title, ...(lines.length === 0 ? ['  (none)'] : lines)];
+}
+
+function indented(text: string): string {
+  return terminalSafe(text).replaceAll('\n', `\n${' '.repeat(13)}`);
+}
+
+function pretty(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), undefined, 2);
+  } catch {
+    return text; // not JSON: as it is
+  }
+}

@@ -1,0 +1,31 @@
+import { type JobKeys } from '../../shared/redis/keys.ts';
+import { type Redis } from '../../shared/redis/connect.ts';
+
+/** Which dead letters were sent again, and when (ISO 8601). They lie in the job Redis, under each letter's origin. */
+export interface ReplayMarks {
+  get(origin: string): Promise<string | null>;
+  /** The first mark stays. It is kept for `lifetimeMs` milliseconds. */
+  set(origin: string, lifetimeMs: number): Promise<void>;
+  /** For each origin, in order. */
+  all(origins: readonly string[]): Promise<(string | null)[]>;
+}
+
+const AT_ONCE = 500;
+
+export function createReplayMarks(redis: Redis, keys: Pick<JobKeys, 'replayed'>): ReplayMarks {
+  const get = (origin: string) => redis.get(keys.replayed(origin));
+  return {
+    get,
+    set: async (origin, lifetimeMs) => {
+      await redis.set(keys.replayed(origin), new Date().toISOString(), 'PX', lifetimeMs, 'NX');
+    },
+    // Not MGET: in Redis Cluster the keys lie on different nodes. The commands of a group are pipelined.
+    all: async (origins) => {
+      const marks: (string | null)[] = [];
+      for (let from = 0; from < origins.length; from += AT_ONCE) {
+        marks.push(...(await Promise.all(origins.slice(from, from + AT_ONCE).map(get))));
+      }
+      return marks;
+    },
+  };
+}

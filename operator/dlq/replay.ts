@@ -1,0 +1,63 @@
+import { isTerminal } from '../../shared/contracts/job-event.ts';
+import { type JobMessage } from '../../shared/contracts/job-message.ts';
+import { type JobLog } from '../../shared/joblog/job-log.ts';
+import { type StoredLetter } from '../../shared/kafka/dead-letters.ts';
+import { type OutboundMessage } from '../../shared/kafka/port.ts';
+import { DEAD_LETTER_LIFETIME_MS, type Topics } from '../../shared/kafka/topics.ts';
+import { type ReplayMarks } from './replay-marks.ts';
+import { jobIdOf, type JobRecord, judge, readPayload } from './verdict.ts';
+
+export type ReplayResult =
+  | { result: 'replayed' }
+  | { result: 'already replayed'; at: string }
+  | { result: 'not replayable'; why: string };
+
+export interface ReplayDeps {
+  /** Resolves when the broker has acknowledged. */
+  send: (message: OutboundMessage) => Promise<void>;
+  topics: Topics;
+  jobLog: JobLog;
+  marks: ReplayMarks;
+  /** Milliseconds that the record of an ended job is kept. */
+  retentionMs: number;
+  force: boolean;
+}
+
+/**
+ * One letter's replay: unmarked -> (admitted again) -> sent and acknowledged -> marked.
+ *
+ * The mark comes last: a crash before it sends the message again at the next replay, and one before the sending loses
+ * nothing. The second message is harmless, like any redelivery: the router finds the job's record, and dispatches an open
+ * job under the same ids or drops one that has ended; the metrics know an event by its id.
+ */
+export async function replay(deps: ReplayDeps, letter: StoredLetter): Promise<ReplayResult> {
+  const at = await deps.marks.get(letter.origin);
+  if (at !== null) return { result: 'already replayed', at };
+  const payload = readPayload(letter, deps.topics);
+  const record = await readRecord(deps.jobLog, jobIdOf(letter, payload, deps.topics));
+  const { retentionMs, force } = deps;
+  const verdict = judge({ payload, record, now: Date.now(), retentionMs, force });
+  if (!verdict.send) return { result: 'not replayable', why: verdict.why };
+
+  if (verdict.admit) await admitAgain(deps.jobLog, verdict.admit);
+  const { key, value, headers } = letter;
+  await deps.send({ topic: verdict.topic, key, value, headers: { ...headers } });
+  await deps.marks.set(letter.origin, DEAD_LETTER_LIFETIME_MS);
+  return { result: 'replayed' };
+}
+
+async function readRecord(jobLog: JobLog, jobId: string | undefined): Promise<JobRecord | undefined> {
+  const view = jobId === undefined ? undefined : await jobLog.read(jobId, 0);
+  if (!view) return undefined;
+  const terminal = view.entries.map(({ event }) => event).find(isTerminal);
+  const code = terminal?.type === 'failed' ? `${terminal.error.code}, ` : '';
+  const ending = terminal && `${terminal.type}, ${code}${new Date(terminal.at).toISOString()}`;
+  return { state: view.state, ending };
+}
+
+/** As a background job: whoever asked for it is gone, or comes back with his idempotency key. */
+async function admitAgain(jobLog: JobLog, job: JobMessage): Promise<void> {
+  const { jobId, user: owner, userHash, model, deadlineAt, bodyHash = '' } = job;
+  const record = { jobId, owner, userHash, model, deadlineAt, bodyHash };
+  await jobLog.admit({ ...record, reader: '', patienceMs: undefined });
+}

@@ -1,0 +1,30 @@
+import { type StoredLetter } from '../../shared/kafka/dead-letters.ts';
+import { CommandFailed, type OperatorContext } from '../context.ts';
+import { needing, withStores } from '../stores.ts';
+import { oneLine } from '../terminal-safe.ts';
+import { eachLetter } from './letters.ts';
+import { letterToJson, renderLetter } from './render.ts';
+import { createReplayMarks } from './replay-marks.ts';
+
+/** Throws `CommandFailed` when there is no such dead letter. */
+export async function showLetter(
+  { settings, print }: OperatorContext,
+  id: string,
+  options: { json?: true },
+): Promise<void> {
+  await withStores(settings(), async (stores) => {
+    const found: StoredLetter[] = [];
+    await eachLetter(stores, (letter) => {
+      if (letter.origin === id) found.push(letter);
+    });
+    const [letter] = found;
+    if (!letter) throw new CommandFailed(unknownLetter(id));
+    const marks = createReplayMarks(stores.redis, stores.keys);
+    const replayedAt = await needing(stores.places.redis, marks.get(id));
+    print((options.json ? letterToJson : renderLetter)(letter, replayedAt));
+  });
+}
+
+function unknownLetter(id: string): string {
+  return `There is no dead letter ${oneLine(id)}: \`turnout dlq list\` shows their ids.`;
+}

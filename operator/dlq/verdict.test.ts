@@ -1,0 +1,118 @@
+import { describe, expect, test } from '@jest/globals';
+import { type JobMessage } from '../../shared/contracts/job-message.ts';
+import { type DeadLetter } from '../../shared/kafka/dead-letters.ts';
+import { topicNames } from '../../shared/kafka/topics.ts';
+import { type JobRecord, jobIdOf, judge, readPayload, type ReplayFacts, type Verdict } from './verdict.ts';
+
+const topics = topicNames('turnout');
+const [now, minute, hour] = [1_800_000_000_000, 60_000, 3_600_000];
+const job: JobMessage = {
+  version: 1,
+  jobId: `job_${'0'.repeat(31)}1`,
+  user: 'user-1',
+  userHash: 'h',
+  model: 'm',
+  question: 'q',
+  request: { kind: 'inline', request: { model: 'm', messages: [{ role: 'user', content: 'q' }] } },
+  documents: [],
+  acceptedAt: now - minute,
+  deadlineAt: now + minute,
+};
+const event = {
+  version: 1,
+  id: 'e',
+  jobId: job.jobId,
+  userHash: 'h',
+  model: 'm',
+  status: 'completed',
+  attempts: 1,
+  at: now,
+  ms: { total: 1 },
+  usage: [],
+};
+
+function letter(more: Partial<DeadLetter> = {}): DeadLetter {
+  const origin = 'turnout.jobs/3/42';
+  return { origin, reason: 'r', originalId: job.jobId, key: 'k', value: '{', headers: {}, ...more };
+}
+
+describe('a letter is read as', () => {
+  test.each<[string, Partial<DeadLetter>, unknown]>([
+    ['a job', { value: JSON.stringify(job) }, { kind: 'job', topic: 'turnout.jobs', job }],
+    ['a job that cannot be read', {}, { kind: 'unreadable', topic: 'turnout.jobs' }],
+    [
+      'an event',
+      { origin: 'turnout.events/0/1', value: JSON.stringify(event) },
+      { kind: 'event', topic: 'turnout.events' },
+    ],
+    [
+      'an event that cannot be read',
+      { origin: 'turnout.events/0/1' },
+      { kind: 'unreadable', topic: 'turnout.events' },
+    ],
+    ['a poison job', { origin: `bullmq/llm/${job.jobId}` }, { kind: 'nowhere' }],
+    ["another system's", { origin: 'other.jobs/0/1', value: JSON.stringify(job) }, { kind: 'nowhere' }],
+    ["a stranger's", { origin: 'turnout.jobs.dlq/0/1' }, { kind: 'nowhere' }],
+  ])('%s', (_name, more, payload) => {
+    expect(readPayload(letter(more), topics)).toMatchObject(payload as object);
+  });
+});
+
+describe('the job that a letter is about', () => {
+  const idOf = (more: Partial<DeadLetter>) =>
+    jobIdOf(letter(more), readPayload(letter(more), topics), topics);
+  test('is the one in its message, else the one that its header claims', () => {
+    expect(idOf({ value: JSON.stringify(job), originalId: 'x' })).toBe(job.jobId);
+    expect(idOf({})).toBe(job.jobId);
+    expect(idOf({ originalId: 'x' })).toBeUndefined();
+  });
+  test('is nobody for an event: its job has ended by nature', () => {
+    expect(idOf({ origin: 'turnout.events/0/1', value: JSON.stringify(event) })).toBeUndefined();
+  });
+});
+
+describe('is sent again', () => {
+  const facts = (more: Partial<ReplayFacts>): ReplayFacts => ({
+    payload: { kind: 'job', topic: topics.jobs, job },
+    record: undefined,
+    now,
+    retentionMs: hour,
+    force: false,
+    ...more,
+  });
+  const record = (state: JobRecord['state']): JobRecord => ({ state, ending: undefined });
+  const unreadable = { kind: 'unreadable', topic: topics.jobs, why: 'no JSON' } as const;
+  const old = { ...job, acceptedAt: now - hour, deadlineAt: now + 20 * hour };
+  const oldJob = { kind: 'job', topic: topics.jobs, job: old } as const;
+  const sent: Verdict = { send: true, topic: topics.jobs };
+
+  test.each<[string, Partial<ReplayFacts>, Verdict]>([
+    ['a job that was never routed', { record: record('admitting') }, sent],
+    ['a job that waits', { record: record('queued') }, sent],
+    ['a job that runs', { record: record('running') }, sent],
+    ['a job whose record is lost, with a new record', {}, { ...sent, admit: job }],
+    ['an old job whose record is there', { payload: oldJob, record: record('admitting') }, sent],
+    ['an old job without a record, by force', { payload: oldJob, force: true }, { ...sent, admit: old }],
+    ['an event', { payload: { kind: 'event', topic: 'e' } }, { send: true, topic: 'e' }],
+    ['what cannot be read, by force', { payload: unreadable, force: true }, sent],
+  ])('%s', (_name, more, verdict) => {
+    expect(judge(facts(more))).toEqual(verdict);
+  });
+
+  test.each<[string, Partial<ReplayFacts>, RegExp]>([
+    ['a job that has ended', { record: { state: 'failed', ending: 'failed, x' }, force: true }, /failed, x/],
+    ['a job that was refused', { record: record('refused'), force: true }, /ended \(refused\)/],
+    [
+      'an unreadable one that has ended',
+      { payload: unreadable, record: record('failed'), force: true },
+      /end/,
+    ],
+    ['what this version cannot read', { payload: unreadable }, /cannot read it: no JSON/],
+    ['a job past its deadline', { now: job.deadlineAt, force: true }, /deadline passed at 20/],
+    ['an old job without a record: it may have been answered', { payload: oldJob }, /answered before/],
+    ['what came from nowhere', { payload: { kind: 'nowhere', why: 'w' }, force: true }, /^w$/],
+  ])('but not %s', (_name, more, why) => {
+    const verdict = judge(facts(more));
+    expect(verdict).toEqual({ send: false, why: expect.stringMatching(why) });
+  });
+});

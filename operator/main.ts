@@ -1,0 +1,29 @@
+/** The operator's command line: the only file of it that touches the environment, the arguments and the exit code. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { runProgram } from './program.ts';
+import { operatorSettings } from './settings.ts';
+
+const root = resolve(import.meta.dirname, '..');
+
+function readEnvFile(...path: string[]): NodeJS.Dict<string> {
+  const file = join(root, ...path);
+  return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
+}
+
+// `turnout dlq list | head` closes the pipe: there is nobody left to tell anything.
+process.stdout.on('error', () => process.exit(1));
+
+const code = await runProgram(process.argv.slice(2), {
+  settings: () =>
+    operatorSettings({
+      shell: process.env,
+      file: readEnvFile('.env'),
+      stack: readEnvFile('.turnout', 'dev.env'),
+    }),
+  print: (text) => void process.stdout.write(`${text}\n`),
+  complain: (text) => void process.stderr.write(`${text}\n`),
+});
+// Not left to the event loop: a broker that is away may hold a socket open for long after the answer.
+process.stdout.write('', () => process.exit(code));

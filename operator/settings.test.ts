@@ -1,0 +1,43 @@
+import { describe, expect, test } from '@jest/globals';
+import { ConfigError } from '../shared/config/load.ts';
+import { operatorSettings } from './settings.ts';
+
+const stack = { KAFKA_BROKERS: 'stack:1', REDIS_URL: 'redis://stack:2', TURNOUT_API_KEY: 'k' };
+
+/** Kafka and Redis that the settings name. */
+function addresses(shell: Record<string, string>, file: Record<string, string> = {}, running = {}) {
+  const { KAFKA_BROKERS, REDIS_URL } = operatorSettings({ shell, file, stack: running });
+  return [KAFKA_BROKERS.join(','), REDIS_URL];
+}
+
+describe('the servers are', () => {
+  test("the running stack's, when the shell names none", () => {
+    expect(addresses({ KAFKA_BROKERS: '' }, { KAFKA_BROKERS: 'file:1' }, stack)).toEqual([
+      'stack:1',
+      'redis://stack:2',
+    ]);
+  });
+  test("the shell's; one system's Kafka is never looked at beside another one's Redis", () => {
+    expect(addresses({ KAFKA_BROKERS: 'shell:1' }, {}, stack)).toEqual(['shell:1', 'redis://127.0.0.1:6379']);
+    expect(addresses({ REDIS_URL: 'redis://shell:2' }, { KAFKA_BROKERS: 'file:1' }, stack)).toEqual([
+      'file:1',
+      'redis://shell:2',
+    ]);
+  });
+  test("the file's, or the defaults, when no stack runs", () => {
+    expect(addresses({}, { REDIS_URL: 'redis://file:2' })).toEqual(['127.0.0.1:9092', 'redis://file:2']);
+  });
+});
+
+test('prefixes come from the shell before the file', () => {
+  const file = { TOPIC_PREFIX: 'file', REDIS_PREFIX: 'file' };
+  const settings = operatorSettings({ shell: { TOPIC_PREFIX: 'shell' }, file, stack });
+  expect([settings.TOPIC_PREFIX, settings.REDIS_PREFIX]).toEqual(['shell', 'file']);
+});
+
+test('every problem is named at once', () => {
+  const shell = { KAFKA_BROKERS: 'x', REDIS_URL: 'http://x', TOPIC_PREFIX: 'A' };
+  const parse = () => operatorSettings({ shell, file: {}, stack: {} });
+  expect(parse).toThrow(ConfigError);
+  expect(parse).toThrow(/KAFKA_BROKERS[^]*TOPIC_PREFIX[^]*REDIS_URL/);
+});

@@ -1,0 +1,176 @@
+import { type Consumer as ClientConsumer, type EachBatchPayload, type Kafka as KafkaClient } from 'kafkajs';
+import { randomBytes } from 'node:crypto';
+import { type Logger } from '../log/logger.ts';
+import { withTimeout } from '../util/with-timeout.ts';
+import { SESSION_TIMEOUT_MS, toBatch, whileBeating } from './kafkajs-consumer.ts';
+import { type ReadTopicOptions } from './port.ts';
+
+/** How long leaving may take when the broker went away meanwhile. */
+const LEAVE_TIMEOUT_MS = 3_000;
+
+/**
+ * asked -> reading -> whole | failed.
+ *
+ * kafkajs has no `assign`, so the reader is the one member of a group that nobody else has, which commits nothing and is
+ * deleted afterwards. The ends are taken before it joins: what is sent later is not waited for.
+ */
+export async function readTopic(client: KafkaClient, options: ReadTopicOptions, log: Logger): Promise<void> {
+  const patience = startPatience(options);
+  const reading = read(client, options, patience, log);
+  try {
+    await Promise.race([reading, patience.over]);
+  } finally {
+    patience.stop();
+    // After the patience is over nobody waits for the rest; `read` still leaves its group.
+    reading.catch((error: unknown) => log.debug({ err: error }, 'Kafka: a reader of a topic failed'));
+  }
+}
+
+interface Patience {
+  /** Rejects when nothing came for too long. */
+  over: Promise<never>;
+  /** Something came: the wait begins again when the work on it is done. */
+  pauseFor<T>(work: () => Promise<T>): Promise<T>;
+  stop(): void;
+  ended(): boolean;
+}
+
+function startPatience({ topic, patienceMs }: ReadTopicOptions): Patience {
+  const { promise, reject } = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout;
+  let ended = false;
+  const stop = () => {
+    ended = true;
+    clearTimeout(timer);
+  };
+  const wait = () => {
+    if (ended) return;
+    timer = setTimeout(() => {
+      ended = true;
+      reject(new Error(`Kafka sent nothing of ${topic} for ${patienceMs} ms`));
+    }, patienceMs);
+  };
+  promise.catch(() => undefined); // it may lose the race
+  wait();
+  return {
+    over: promise,
+    stop,
+    ended: () => ended,
+    pauseFor: async (work) => {
+      clearTimeout(timer);
+      try {
+        return await work();
+      } finally {
+        wait();
+      }
+    },
+  };
+}
+
+async function read(
+  client: KafkaClient,
+  options: ReadTopicOptions,
+  patience: Patience,
+  log: Logger,
+): Promise<void> {
+  const missing = await missingRanges(client, options.topic);
+  if (missing.size === 0 || patience.ended()) return;
+  const groupId = `read-${options.topic}-${randomBytes(6).toString('hex')}`;
+  const consumer = client.consumer({
+    groupId,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    maxWaitTimeInMs: 200,
+    allowAutoTopicCreation: false,
+  });
+  try {
+    await readMissing(consumer, missing, options, patience);
+  } finally {
+    await leave(client, consumer, groupId, log);
+  }
+}
+
+/** What is still to be read of a partition: the next offset, and the end. */
+interface Range {
+  next: bigint;
+  end: bigint;
+}
+
+async function missingRanges(client: KafkaClient, topic: string): Promise<Map<number, Range>> {
+  const admin = client.admin();
+  await admin.connect();
+  try {
+    if (!(await admin.listTopics()).includes(topic)) throw new Error(`Kafka has no topic ${topic}`);
+    const ranges = (await admin.fetchTopicOffsets(topic)).map(
+      ({ partition, low, high }) => [partition, { next: BigInt(low), end: BigInt(high) }] as const,
+    );
+    return new Map(ranges.filter(([, { next, end }]) => next < end));
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function readMissing(
+  consumer: ClientConsumer,
+  missing: Map<number, Range>,
+  options: ReadTopicOptions,
+  patience: Patience,
+): Promise<void> {
+  const { promise: whole, resolve, reject } = Promise.withResolvers<undefined>();
+  whole.catch(() => undefined); // connecting may fail before anybody waits for it
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) reject(payload.error);
+  });
+  await consumer.connect();
+  await consumer.subscribe({ topic: options.topic, fromBeginning: true });
+  await consumer.run({
+    autoCommit: false,
+    eachBatch: async (payload) => {
+      if (patience.ended()) return;
+      try {
+        await whileBeating(payload, () => patience.pauseFor(() => take(payload, missing, options)));
+        if (missing.size === 0) resolve(undefined);
+      } catch (error) {
+        reject(error); // kafkajs would bring the batch again, for ever
+      }
+    },
+  });
+  await whole;
+}
+
+/** Hands over what was not handed over before: after a rejoin the group, which commits nothing, begins again. */
+async function take(
+  payload: EachBatchPayload,
+  missing: Map<number, Range>,
+  { onBatch }: ReadTopicOptions,
+): Promise<void> {
+  const { topic, partition, messages } = toBatch(payload);
+  const range = missing.get(partition);
+  if (!range) return;
+  const fresh = messages.filter(({ offset }) => offset >= range.next && offset < range.end);
+  if (fresh.length > 0) await onBatch({ topic, partition, messages: fresh });
+  range.next = BigInt(payload.batch.lastOffset()) + 1n;
+  if (range.next >= range.end) missing.delete(partition);
+}
+
+/** A group that stays behind is the broker's to expire; it is not worth the reader's failure. */
+async function leave(
+  client: KafkaClient,
+  consumer: ClientConsumer,
+  groupId: string,
+  log: Logger,
+): Promise<void> {
+  const leaving = consumer.disconnect().then(() => deleteGroup(client, groupId));
+  await withTimeout(leaving, LEAVE_TIMEOUT_MS, 'Kafka did not let the reader go in time').catch(
+    (error: unknown) => log.debug({ err: error, groupId }, 'Kafka: a reader left its group behind'),
+  );
+}
+
+async function deleteGroup(client: KafkaClient, groupId: string): Promise<void> {
+  const admin = client.admin();
+  await admin.connect();
+  try {
+    await admin.deleteGroups([groupId]);
+  } finally {
+    await admin.disconnect();
+  }
+}

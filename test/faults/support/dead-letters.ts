@@ -1,0 +1,18 @@
+import { readLetter, type StoredLetter } from '../../../shared/kafka/dead-letters.ts';
+import { createKafka } from '../../../shared/kafka/kafkajs.ts';
+import { topicNames } from '../../../shared/kafka/topics.ts';
+import { silentLogger } from '../../../shared/log/logger.ts';
+import { testEnv } from '../../harness/env.ts';
+
+/** All dead letters of the services with that prefix. */
+export async function deadLetters(prefix: string): Promise<StoredLetter[]> {
+  const brokers = testEnv().KAFKA_BROKERS.split(',');
+  const kafka = createKafka({ brokers, clientId: 'witness', log: silentLogger });
+  const letters: StoredLetter[] = [];
+  await kafka.readTopic({
+    topic: topicNames(prefix).deadLetters,
+    patienceMs: 15_000,
+    onBatch: ({ messages }) => Promise.resolve(void letters.push(...messages.map(readLetter))),
+  });
+  return letters;
+}
