@@ -15,6 +15,7 @@ import { jobKeys } from '../../shared/redis/keys.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { type AnswerRules } from './answer-job.ts';
 import { createBreakers } from './breakers.ts';
+import { createGivenUp } from './given-up.ts';
 import { createHeldJobs } from './held-jobs.ts';
 import { createJobEnder } from './job-ender.ts';
 import { createModelLimits } from './model-limits.ts';
@@ -50,6 +51,10 @@ export function build({ config, log }: ServiceDeps): Service {
     const deadLetters = createDeadLetters(producer, topics.deadLetters, 'llm-worker');
     const poison = createPoisonJobs({ deadLetters, jobLog, log });
     releasers.defer('jobs being given up', () => poison.idle());
+    const { REDIS_PREFIX: redisPrefix } = config;
+    const givenUp = createGivenUp({ connection: redis, redisPrefix, jobLog, poison, log });
+    releasers.defer('look for jobs given up', () => givenUp.close());
+    givenUp.start();
     const cancellations = await listenForCancellations({
       subscriber: connect('llm-cancellations'),
       channel: keys.channel(randomBytes(6).toString('hex')),
@@ -76,7 +81,7 @@ export function build({ config, log }: ServiceDeps): Service {
     };
     const worker = createQueueWorker(deps, {
       connection: connect('llm-queue'),
-      redisPrefix: config.REDIS_PREFIX,
+      redisPrefix,
       concurrency: config.LLM_CONCURRENCY,
     });
     const probes = createProbes('llm-worker', {

@@ -1,0 +1,72 @@
+import { type Job, Queue } from 'bullmq';
+import { type JobLog } from '../../shared/joblog/job-log.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
+import { type Redis } from '../../shared/redis/connect.ts';
+import { type PoisonJobs } from './poison-jobs.ts';
+
+/**
+ * Finds the jobs that BullMQ gave up and of whose end nobody heard: past `maxStalledCount` it fails a job without calling
+ * the processor, and tells only the worker that noticed, which may die before it has acted. Every worker looks.
+ */
+export interface GivenUp {
+  /** Hands every job that BullMQ has failed since the last look, and that is still open, to the poison jobs. */
+  look(): Promise<void>;
+  start(): void;
+  close(): Promise<void>;
+}
+
+interface GivenUpOptions {
+  connection: Redis;
+  redisPrefix: string;
+  jobLog: JobLog;
+  poison: Pick<PoisonJobs, 'giveUp'>;
+  log: Logger;
+}
+
+const EVERY_MS = 5_000;
+/** Clocks differ, and whoever heard of the failure may still be at work. */
+const SLACK_MS = 60_000;
+const JOBS_AT_ONCE = 200;
+
+export function createGivenUp({ connection, redisPrefix, jobLog, poison, log }: GivenUpOptions): GivenUp {
+  const queue = new Queue(LLM_QUEUE, { connection, prefix: bullPrefix(redisPrefix) });
+  queue.on('error', (error) => log.warn({ err: error }, 'Queue reported an error'));
+  let lookedAt = 0;
+  let running: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+
+  async function look(): Promise<void> {
+    const [since, now] = [lookedAt - SLACK_MS, Date.now()];
+    for (let first = 0; ; first += JOBS_AT_ONCE) {
+      const failed = await queue.getFailed(first, first + JOBS_AT_ONCE - 1); // the latest first
+      const recent = failed.filter(({ finishedOn }) => (finishedOn ?? now) > since);
+      await Promise.all(recent.map(giveUpIfOpen));
+      if (recent.length < JOBS_AT_ONCE) break;
+    }
+    lookedAt = now;
+  }
+
+  async function giveUpIfOpen(job: Job): Promise<void> {
+    const view = await jobLog.read(job.id ?? '', Number.MAX_SAFE_INTEGER);
+    if (view?.state !== 'queued' && view?.state !== 'running') return;
+    log.warn({ jobId: job.id }, 'A job that BullMQ had given up was still open');
+    poison.giveUp(job, new Error(job.failedReason || 'no reason given'));
+  }
+
+  return {
+    look,
+    start: () => {
+      timer = setInterval(() => {
+        running = running.then(look).catch((error: unknown) => {
+          log.warn({ err: error }, 'Jobs that BullMQ gave up were not looked for; it will be tried again');
+        });
+      }, EVERY_MS);
+    },
+    close: async () => {
+      clearInterval(timer);
+      await running;
+      await queue.close();
+    },
+  };
+}

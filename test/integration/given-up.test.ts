@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type Job, Queue, Worker } from 'bullmq';
+import { createGivenUp } from '../../services/llm-worker/given-up.ts';
+import { newJobId } from '../../shared/contracts/ids.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { endUnfenced } from '../../shared/joblog/ending.ts';
+import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { jobKeys } from '../../shared/redis/keys.ts';
+import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
+
+const redisPrefix = `t-${randomBytes(4).toString('hex')}`;
+const prefix = bullPrefix(redisPrefix);
+
+let redis: Redis;
+let jobLog: JobLog;
+let queue: Queue;
+
+beforeAll(() => {
+  redis = connectRedisPatiently(testEnv().REDIS_URL, 'test', silentLogger);
+  jobLog = createJobLog({ redis, keys: jobKeys(redisPrefix), retentionMs: 60_000 });
+  queue = new Queue(LLM_QUEUE, { connection: redis, prefix });
+});
+
+afterAll(async () => {
+  await queue.close();
+  const keys = await redis.keys(`${redisPrefix}:*`);
+  if (keys.length > 0) await redis.del(keys);
+  await closeRedis(redis);
+});
+
+async function queuedJob(): Promise<string> {
+  const jobId = newJobId('s', 'u');
+  const record = {
+    jobId,
+    owner: 'u',
+    userHash: 'h',
+    model: 'm',
+    bodyHash: '',
+    deadlineAt: Date.now() + 60_000,
+  };
+  await jobLog.admit({ ...record, reader: '', patienceMs: undefined });
+  await jobLog.route(jobId, [{ type: 'accepted', at: 1, model: 'm' }]);
+  await queue.add('llm', { jobId }, { jobId });
+  return jobId;
+}
+
+/** Fails every job and tells nobody, as BullMQ does with one that stalled too often when the worker that noticed dies. */
+async function failAll(count: number): Promise<void> {
+  const worker = new Worker(LLM_QUEUE, () => Promise.reject(new Error('stalled')), {
+    connection: redis,
+    prefix,
+  });
+  expect(await until(async () => (await queue.getFailedCount()) === count, { timeoutMs: 10_000 })).toBe(true);
+  await worker.close();
+}
+
+test('a job that BullMQ failed is given up by whoever looks, if it is still open, and once', async () => {
+  const [open, ended] = [await queuedJob(), await queuedJob()];
+  await failAll(2);
+  const failed = { status: 'failed', error: new TurnoutError('poison_job') } as const;
+  await endUnfenced({ jobLog, log: silentLogger }, ended, failed);
+
+  const given: [string | undefined, string][] = [];
+  const giveUp = ({ id }: Pick<Job, 'id'>, cause: Error) => void given.push([id, cause.message]);
+  const givenUp = createGivenUp({
+    connection: redis,
+    redisPrefix,
+    jobLog,
+    poison: { giveUp },
+    log: silentLogger,
+  });
+  await givenUp.look();
+  expect(given).toEqual([[open, 'stalled']]);
+  await endUnfenced({ jobLog, log: silentLogger }, open, failed);
+  await givenUp.look();
+  expect(given).toHaveLength(1);
+  await givenUp.close();
+});
