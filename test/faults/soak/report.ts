@@ -15,9 +15,9 @@ export interface SoakReport extends Disturbances, Availability {
 
 interface Availability {
   jobs: number;
-  /** The share of the jobs whose client stayed that ended as asked for. The client retries with its idempotency key. */
+  /** The share of the jobs whose client stayed that ended as asked for. The client retries as the SDKs do. */
   availability: number;
-  /** The share that ended well at the first try. */
+  /** The share that ended well at the first try; a connection that was refused, since an ingress restarts, is a try. */
   firstTry: number;
   /** Those that did not end well, by the code of their error. */
   failures: Record<string, number>;
@@ -49,11 +49,14 @@ export function complaints({ availability, keys, handles, memory }: SoakReport):
   const grown = Object.entries(memory).flatMap(([name, { flat, mbPerMinute }]) =>
     flat ? [] : [`the memory of ${name} grows by ${mbPerMinute.toFixed(2)} MiB a minute`],
   );
-  const open = Object.entries(handles.after).flatMap(([name, count]) => {
-    const before = handles.before[name] ?? 0;
-    return count > before + HANDLE_TOLERANCE ? [`${name} had ${before} handles and has ${count}`] : [];
+  return [...unavailable, ...leftovers(keys.after), ...leakedHandles(handles), ...grown];
+}
+
+export function leakedHandles({ before, after }: SoakReport['handles']): string[] {
+  return Object.entries(after).flatMap(([name, count]) => {
+    const had = before[name] ?? 0;
+    return count > had + HANDLE_TOLERANCE ? [`${name} had ${had} handles and has ${count}`] : [];
   });
-  return [...unavailable, ...leftovers(keys.after), ...open, ...grown];
 }
 
 export function describeSoak(report: SoakReport): string[] {
