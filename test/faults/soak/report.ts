@@ -1,7 +1,7 @@
 import { type Testimony } from '../suite/client.ts';
 import { type Disturbances } from './disturbances.ts';
 import { KEY_KINDS, type KeyCounts, leftovers } from './keys.ts';
-import { type Growth, TOLERATED_MB, TOLERATED_MB_PER_MINUTE } from './slope.ts';
+import { type Growth } from './slope.ts';
 
 /** `.turnout/reports/soak.json`. */
 export interface SoakReport extends Disturbances, Availability {
@@ -67,18 +67,17 @@ export function describeSoak(report: SoakReport): string[] {
     ...Object.entries(failures).map(([code, count]) => `  ${count} failed: ${code}`),
     '',
     ...describeMemory(report),
-    `(tolerated: ${TOLERATED_MB_PER_MINUTE} MiB/min, or ${TOLERATED_MB} MiB in all)`,
     '',
     ...describeKeys(report),
   ];
 }
 
 function describeMemory({ memory, handles }: SoakReport): string[] {
-  return Object.entries(memory).map(([name, { fromMb, toMb, mbPerMinute }]) => {
+  return Object.entries(memory).map(([name, { fromMb, toMb, mbPerMinute, tolerated }]) => {
     const slope = `${mbPerMinute < 0 ? '' : '+'}${mbPerMinute.toFixed(2)}`;
     const after = handles.after[name];
     const open = after === undefined ? '' : `, handles ${handles.before[name] ?? '-'} -> ${after}`;
-    return `${name.padEnd(15)} ${fromMb.toFixed(0).padStart(4)} -> ${toMb.toFixed(0).padStart(4)} MiB, slope ${slope.padStart(6)} MiB/min${open}`;
+    return `${name.padEnd(15)} ${fromMb.toFixed(0).padStart(4)} -> ${toMb.toFixed(0).padStart(4)} MiB, slope ${slope.padStart(6)} MiB/min (tolerated ${tolerated.mbPerMinute}, or ${tolerated.mb} MiB in all)${open}`;
   });
 }
 

@@ -5,8 +5,8 @@ import { type SuiteQuestion } from '../suite/questions.ts';
 import { disturb } from './disturbances.ts';
 import { countKeys, leftovers } from './keys.ts';
 import { leakedHandles, type SoakReport, summarise } from './report.ts';
-import { createSamples, handlesOf, type Samples } from './samples.ts';
-import { judgeGrowth } from './slope.ts';
+import { createSamples, handlesOf, REDIS, type Samples } from './samples.ts';
+import { judgeGrowth, OF_A_PROCESS, OF_REDIS } from './slope.ts';
 import { startSteadyLoad } from './steady-load.ts';
 
 export interface SoakOptions {
@@ -50,7 +50,10 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
     keys: { before: before.keys, after: await countKeys(ground) },
     handles: { before: before.handles, after: handlesOf(ground) },
     memory: Object.fromEntries(
-      Object.entries(samples.memory).map(([name, readings]) => [name, judgeGrowth(readings)]),
+      Object.entries(samples.memory).map(([name, readings]) => [
+        name,
+        judgeGrowth(readings, name === REDIS ? OF_REDIS : OF_A_PROCESS),
+      ]),
     ),
     at: new Date().toISOString(),
   };
