@@ -16,6 +16,7 @@ import { createProbes } from '../../shared/telemetry/probes.ts';
 import { createAdmissionDesk } from './admission.ts';
 import { type ApiKeys, type Caller, loadApiKeys } from './api-keys.ts';
 import { documentApi } from './api-docs.ts';
+import { createBlobSweep } from './blob-sweep.ts';
 import { chatRoute } from './chat/route.ts';
 import { createDrain } from './drain.ts';
 import { answerClientError, installErrorHandling, newRequestId, sendError } from './errors.ts';
@@ -64,9 +65,13 @@ export function build({ config, log }: ServiceDeps): Service {
       redis: () => redis.status === 'ready',
       subscription: () => live.subscribed(),
     });
+    const blobs = createDiskBlobStore(config.BLOB_DIR);
+    const blobSweep = createBlobSweep({ blobs, jobLog, log });
+    releasers.defer('blob sweep', () => blobSweep.close());
+    blobSweep.start();
     const desk = createAdmissionDesk({
       jobLog,
-      blobs: createDiskBlobStore(config.BLOB_DIR),
+      blobs,
       producer,
       topic: topics.jobs,
       secret: config.TURNOUT_SECRET,

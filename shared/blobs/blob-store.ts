@@ -13,6 +13,8 @@ export interface BlobStore {
   get(ref: BlobRef, signal?: AbortSignal): Promise<Buffer>;
   /** Removes everything under `prefix/`. It is no error when there is nothing. */
   removeFolder(prefix: string): Promise<void>;
+  /** Names of the folders directly below `prefix/` in which nothing was put for that many milliseconds. */
+  staleFolders(prefix: string, ageMs: number): Promise<string[]>;
 }
 
 const SEGMENT = '[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type BlobRef } from '../contracts/job-message.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
@@ -37,7 +37,32 @@ export function createDiskBlobStore(folder: string): BlobStore {
       const path = pathOf(prefix);
       await storing(`removing ${prefix}`, () => rm(path, { recursive: true, force: true }));
     },
+    staleFolders: async (prefix, ageMs) => {
+      const path = pathOf(prefix);
+      const changed = await storing(`listing ${prefix}`, () => changeTimes(path));
+      const until = Date.now() - ageMs;
+      return changed.filter(({ at }) => at <= until).map(({ name }) => `${prefix}/${name}`);
+    },
   };
+}
+
+/** When something was last put into each folder below this one, in ms since the epoch. */
+async function changeTimes(folder: string): Promise<{ name: string; at: number }[]> {
+  const entries = await unlessMissing(readdir(folder, { withFileTypes: true }));
+  const times: { name: string; at: number }[] = [];
+  for (const { name } of (entries ?? []).filter((entry) => entry.isDirectory())) {
+    const found = await unlessMissing(stat(join(folder, name)));
+    if (found) times.push({ name, at: Math.floor(found.mtimeMs) });
+  }
+  return times;
+}
+
+/** Undefined for what is not there, or was removed by another process meanwhile. */
+function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  return work.catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
 }
 
 /**

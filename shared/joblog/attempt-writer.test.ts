@@ -85,6 +85,20 @@ describe('an attempt writes', () => {
     expect(textOf(stored)).toBe('abc');
   });
 
+  test('and can wait until all of it stands in the log', async () => {
+    const { writer, stored } = memoryLog(1);
+    for (const letter of 'abcdef') writer.write(text(letter));
+    await writer.flush();
+    expect(textOf(stored)).toBe('abcdef');
+  });
+
+  test('and hears while it waits that another attempt holds the fence', async () => {
+    const { writer, answers } = memoryLog(0);
+    answers.push(() => ({ kind: 'fenced' }));
+    writer.write(text('a'));
+    await expect(writer.flush()).rejects.toMatchObject({ why: 'fenced' });
+  });
+
   test('nothing more once another attempt holds the fence, and says so', async () => {
     const { writer, answers } = memoryLog(0);
     answers.push(() => ({ kind: 'fenced' }));

@@ -99,12 +99,13 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       });
     });
 
-    test.each(HOSTILE_NAMES)('the name %j is refused by put, get and removeFolder', async (name) => {
+    test.each(HOSTILE_NAMES)('the name %j is refused by every call', async (name) => {
       const refused = { code: 'unreadable_message', message: expect.stringMatching(/name/) };
       const ref = { kind: 'blob', name, sha256: '0'.repeat(64), bytes: 4 } as const;
       await expect(store.put(name, 'text')).rejects.toMatchObject(refused);
       await expect(store.get(ref)).rejects.toMatchObject(refused);
       await expect(store.removeFolder(name)).rejects.toMatchObject(refused);
+      await expect(store.staleFolders(name, 0)).rejects.toMatchObject(refused);
     });
 
     test('an aborted read rejects with the reason of its signal', async () => {
@@ -123,6 +124,15 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       await expect(store.get(gone)).rejects.toMatchObject({ code: 'unreadable_message' });
       await expect(store.get(deep)).rejects.toMatchObject({ code: 'unreadable_message' });
       expect((await store.get(kept)).toString()).toBe('c');
+    });
+
+    test('the stale folders are those in which nothing was put lately', async () => {
+      expect(await store.staleFolders('jobs', 0)).toEqual([]);
+      await store.put('jobs/1/a', 'a');
+      await store.put('jobs/2/b', 'b');
+      await store.put('other/3/c', 'c');
+      expect((await store.staleFolders('jobs', 0)).sort()).toEqual(['jobs/1', 'jobs/2']);
+      expect(await store.staleFolders('jobs', 60_000)).toEqual([]);
     });
   });
 }

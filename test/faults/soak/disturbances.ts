@@ -9,12 +9,15 @@ export interface Disturbances {
   kills: number;
 }
 
-/** One twin after another goes and comes back until the signal fires. Two of three go by SIGTERM. */
+/** One turn in so many is a kill. A worker that is killed takes half-written JSON answers with it, which nobody can continue. */
+const KILL_EVERY = 10;
+
+/** One twin after another goes and comes back until the signal fires. */
 export async function disturb(ground: Ground, everyMs: number, signal: AbortSignal): Promise<Disturbances> {
   const done = { restarts: 0, kills: 0 };
   for (let turn = 0; await rest(everyMs, signal); turn += 1) {
     const name = TWINS[turn % TWINS.length] ?? TWINS[0];
-    const kill = Math.floor(turn / TWINS.length) % 3 === 2;
+    const kill = turn % KILL_EVERY === KILL_EVERY / 2;
     const twin = `${name}-2`;
     await ground.services.kill(twin, kill ? 'SIGKILL' : 'SIGTERM');
     await ground.services.start(name, twin, settingsOf(twin));

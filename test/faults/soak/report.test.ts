@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type Sight, type Testimony } from '../suite/client.ts';
 import { type JobPlan } from '../suite/plan.ts';
 import { complaints, describeSoak, type SoakReport, summarise } from './report.ts';
+import { OF_A_PROCESS } from './slope.ts';
 
 const plan: JobPlan = {
   question: 0,
@@ -39,7 +40,7 @@ describe('availability', () => {
 });
 
 describe('a soak', () => {
-  const flat = { fromMb: 100, toMb: 101, mbPerMinute: 0.1, flat: true };
+  const flat = { fromMb: 100, toMb: 101, mbPerMinute: 0.1, flat: true, tolerated: OF_A_PROCESS };
   const healthy: SoakReport = {
     minutes: 10,
     jobs: 3_600,
@@ -72,7 +73,7 @@ describe('a soak', () => {
 
   test('prints the slope of each process', () => {
     expect(describeSoak(healthy).join('\n')).toContain(
-      'ingress          100 ->  101 MiB, slope  +0.10 MiB/min, handles 30 -> 34',
+      'ingress          100 ->  101 MiB, slope  +0.10 MiB/min (tolerated 1, or 24 MiB in all), handles 30 -> 34',
     );
   });
 });

@@ -4,9 +4,9 @@ import { type Ground } from '../suite/ground.ts';
 import { type SuiteQuestion } from '../suite/questions.ts';
 import { disturb } from './disturbances.ts';
 import { countKeys, leftovers } from './keys.ts';
-import { type SoakReport, summarise } from './report.ts';
-import { createSamples, handlesOf, type Samples } from './samples.ts';
-import { judgeGrowth } from './slope.ts';
+import { leakedHandles, type SoakReport, summarise } from './report.ts';
+import { createSamples, handlesOf, REDIS, type Samples } from './samples.ts';
+import { judgeGrowth, OF_A_PROCESS, OF_REDIS } from './slope.ts';
 import { startSteadyLoad } from './steady-load.ts';
 
 export interface SoakOptions {
@@ -24,6 +24,8 @@ const DISTURB_EVERY_MS = 15_000;
 const SAMPLE_EVERY_MS = 5_000;
 /** Code is compiled and pools are filled before anything is compared. */
 const WARM_UP_MS = 30_000;
+/** The ingress keeps a client's idle connection for 72 s. */
+const KEEP_ALIVE_MS = 80_000;
 
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const { ground, questions, minutes, say } = options;
@@ -39,6 +41,8 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const disturbances = await disturbing;
   const testimonies = await load.stop();
   await settle(options);
+  const closed = () => leakedHandles({ before: before.handles, after: handlesOf(ground) }).length === 0;
+  await until(closed, { timeoutMs: KEEP_ALIVE_MS, everyMs: 1_000 });
   return {
     minutes,
     ...summarise(testimonies),
@@ -46,7 +50,10 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
     keys: { before: before.keys, after: await countKeys(ground) },
     handles: { before: before.handles, after: handlesOf(ground) },
     memory: Object.fromEntries(
-      Object.entries(samples.memory).map(([name, readings]) => [name, judgeGrowth(readings)]),
+      Object.entries(samples.memory).map(([name, readings]) => [
+        name,
+        judgeGrowth(readings, name === REDIS ? OF_REDIS : OF_A_PROCESS),
+      ]),
     ),
     at: new Date().toISOString(),
   };

@@ -4,11 +4,14 @@ import { serviceNames } from '../../../stack/services.ts';
 import { type Ground } from '../suite/ground.ts';
 import { type Reading } from './slope.ts';
 
+/** What it says of itself; of the others the operating system does. */
+export const REDIS = 'Redis';
+
 const MIB = 1024 * 1024;
 
 export interface Samples {
   /**
-   * MiB, by process; `Redis` is what it says of itself. One instance of each service lives through the whole soak and is
+   * MiB, by process. One instance of each service lives through the whole soak and is
    * watched; its twin is restarted and killed.
    */
   memory: Record<string, Reading[]>;
@@ -23,7 +26,7 @@ export function createSamples(ground: Ground): Samples {
     take: async () => {
       for (const name of serviceNames)
         note(name, (processInfo(ground.services.pidOf(name))?.memory ?? Number.NaN) / MIB);
-      note('Redis', (await redisMemory(ground)) / MIB);
+      note(REDIS, (await redisMemory(ground)) / MIB);
     },
   };
 }

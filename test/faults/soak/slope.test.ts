@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { judgeGrowth, type Reading, slopePerMinute } from './slope.ts';
+import { judgeGrowth, OF_A_PROCESS, OF_REDIS, type Reading, slopePerMinute } from './slope.ts';
 
 const line = (minutes: number, valueAt: (minute: number) => number): Reading[] =>
   Array.from({ length: minutes * 12 }, (_, i) => ({ at: i * 5_000, value: valueAt(i / 12) }));
@@ -31,11 +31,18 @@ describe('memory', () => {
     ['swings by its young generation', 10, (minute: number) => 100 + 20 * (minute % 1), true],
     ['shrinks', 10, (minute: number) => 200 - 5 * minute, true],
   ])('that %s for %d minutes', (_what, minutes, valueAt, flat) => {
-    expect(judgeGrowth(line(minutes, valueAt)).flat).toBe(flat);
+    expect(judgeGrowth(line(minutes, valueAt), OF_A_PROCESS).flat).toBe(flat);
+  });
+
+  test('of Redis is held to less: it has no garbage', () => {
+    const leaking = line(10, (minute) => 4 + 0.4 * minute); // a kilobyte a job
+    expect(judgeGrowth(leaking, OF_A_PROCESS).flat).toBe(true);
+    expect(judgeGrowth(leaking, OF_REDIS).flat).toBe(false);
   });
 
   test('that nobody could read is not flat', () => {
-    expect(judgeGrowth([]).flat).toBe(false);
-    expect(judgeGrowth(line(5, () => Number.NaN)).flat).toBe(false);
+    expect(judgeGrowth([], OF_A_PROCESS).flat).toBe(false);
+    const unread = line(5, () => Number.NaN);
+    expect(judgeGrowth(unread, OF_A_PROCESS).flat).toBe(false);
   });
 });

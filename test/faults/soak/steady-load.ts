@@ -1,5 +1,6 @@
+import { errorCodes, errorSpec } from '../../../shared/errors/catalogue.ts';
 import { generator } from '../../upstream/core/random.ts';
-import { playClient, type Testimony } from '../suite/client.ts';
+import { type ClientOptions, playClient, type Testimony } from '../suite/client.ts';
 import { type Ground } from '../suite/ground.ts';
 import { type JobPlan, USERS } from '../suite/plan.ts';
 import { type SuiteQuestion } from '../suite/questions.ts';
@@ -24,7 +25,7 @@ export function startSteadyLoad({ ground, questions, perSecond, seed }: LoadOpti
     const plan = planOne(questions.length, random);
     const question = questions[plan.question];
     if (question)
-      clients.push(playClient({ plan, question, ingresses: ground.ingresses, apiKeys: ground.apiKeys }));
+      clients.push(playSdk({ plan, question, ingresses: ground.ingresses, apiKeys: ground.apiKeys }));
   }, 1_000 / perSecond);
   return {
     stop: () => {
@@ -32,6 +33,16 @@ export function startSteadyLoad({ ground, questions, perSecond, seed }: LoadOpti
       return Promise.all(clients);
     },
   };
+}
+
+/** The SDKs ask anew after a retryable error with a status of its own; within a stream they cannot. */
+async function playSdk(options: ClientOptions): Promise<Testimony> {
+  const first = await playClient(options);
+  const { manner, stream } = options.plan;
+  const error = errorCodes.find((code) => code === first.sights.at(-1)?.error);
+  if (manner !== 'patient' || stream || error === undefined || !errorSpec(error).retryable) return first;
+  const second = await playClient(options);
+  return { ...second, sights: [...first.sights, ...second.sights] };
 }
 
 function planOne(questions: number, random: () => number): JobPlan {

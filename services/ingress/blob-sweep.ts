@@ -1,0 +1,59 @@
+import { type BlobStore } from '../../shared/blobs/blob-store.ts';
+import { type JobLog } from '../../shared/joblog/job-log.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+
+/**
+ * Removes the large bodies of jobs that nobody knows any more: those whose record has expired. A record stands before the
+ * first body is put, so a body without one is no newcomer's; and one that was put lately is spared, since the same
+ * idempotency key may just be asking again.
+ */
+export interface BlobSweep {
+  sweep(): Promise<void>;
+  start(): void;
+  close(): Promise<void>;
+}
+
+interface BlobSweepOptions {
+  blobs: BlobStore;
+  jobLog: Pick<JobLog, 'read'>;
+  log: Logger;
+  /** Milliseconds since the last put into a job's folder. */
+  spareMs?: number;
+}
+
+const EVERY_MS = 600_000;
+/** A day: whoever replays a dead letter, or gives a router the Redis back that it had lost, still finds the bodies. */
+const SPARE_MS = 86_400_000;
+const FOLDER = 'jobs';
+
+export function createBlobSweep({ blobs, jobLog, log, spareMs = SPARE_MS }: BlobSweepOptions): BlobSweep {
+  let running: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+  let closing = false;
+
+  async function sweep(): Promise<void> {
+    for (const folder of await blobs.staleFolders(FOLDER, spareMs)) {
+      if (closing) return;
+      const jobId = folder.slice(FOLDER.length + 1);
+      // Of the log itself nothing is needed: only whether there is one.
+      const known = await jobLog.read(jobId, Number.MAX_SAFE_INTEGER);
+      if (!known) await blobs.removeFolder(folder);
+    }
+  }
+
+  return {
+    sweep,
+    start: () => {
+      timer = setInterval(() => {
+        running = running.then(sweep).catch((error: unknown) => {
+          log.warn({ err: error }, 'Old bodies were not removed; it will be tried again');
+        });
+      }, EVERY_MS);
+    },
+    close: async () => {
+      closing = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
