@@ -111,6 +111,18 @@ function ask(idempotencyKey: string) {
 
 const noAcknowledgement = () => Promise.reject(new Error('Kafka did not acknowledge in time'));
 
+test('the message carries what a repetition is compared with: a lost record can be made again from it', async () => {
+  const sent: OutboundMessage[] = [];
+  send = async (message) => {
+    sent.push(message);
+    await routeAndAnswer(message);
+  };
+  expect((await ask('hash')).statusCode).toBe(200);
+  const { jobId, bodyHash } = jobMessage.parse(JSON.parse(sent[0]?.value ?? ''));
+  expect(bodyHash).toMatch(/^[0-9a-f]{64}$/);
+  expect(await redis.hget(keys.record(jobId), 'hash')).toBe(bodyHash);
+});
+
 describe('when Kafka acknowledges nothing', () => {
   test('the answer is 503, says when to come back, and a later retry works', async () => {
     send = noAcknowledgement;
