@@ -47,7 +47,7 @@ export function complaints({ availability, keys, handles, memory }: SoakReport):
       ? [`availability is ${percent(availability)}, not ${percent(TARGET_AVAILABILITY)}`]
       : [];
   const grown = Object.entries(memory).flatMap(([name, { flat, mbPerMinute }]) =>
-    flat ? [] : [`the memory of ${name} grows by ${mbPerMinute.toFixed(2)} MiB a minute`],
+    flat !== false ? [] : [`the memory of ${name} grows by ${mbPerMinute.toFixed(2)} MiB a minute`],
   );
   return [...unavailable, ...leftovers(keys.after), ...leakedHandles(handles), ...grown];
 }
@@ -73,11 +73,15 @@ export function describeSoak(report: SoakReport): string[] {
 }
 
 function describeMemory({ memory, handles }: SoakReport): string[] {
-  return Object.entries(memory).map(([name, { fromMb, toMb, mbPerMinute, tolerated }]) => {
+  return Object.entries(memory).map(([name, { fromMb, toMb, mbPerMinute, flat, tolerated }]) => {
+    const judged =
+      flat === undefined
+        ? 'too short to judge'
+        : `tolerated ${tolerated.mbPerMinute}, or ${tolerated.mb} MiB in all`;
     const slope = `${mbPerMinute < 0 ? '' : '+'}${mbPerMinute.toFixed(2)}`;
     const after = handles.after[name];
     const open = after === undefined ? '' : `, handles ${handles.before[name] ?? '-'} -> ${after}`;
-    return `${name.padEnd(15)} ${fromMb.toFixed(0).padStart(4)} -> ${toMb.toFixed(0).padStart(4)} MiB, slope ${slope.padStart(6)} MiB/min (tolerated ${tolerated.mbPerMinute}, or ${tolerated.mb} MiB in all)${open}`;
+    return `${name.padEnd(15)} ${fromMb.toFixed(0).padStart(4)} -> ${toMb.toFixed(0).padStart(4)} MiB, slope ${slope.padStart(6)} MiB/min (${judged})${open}`;
   });
 }
 

@@ -34,6 +34,15 @@ describe('memory', () => {
     expect(judgeGrowth(line(minutes, valueAt), OF_A_PROCESS).flat).toBe(flat);
   });
 
+  test('of a process is not judged by a minute, in which one collection decides', () => {
+    expect(
+      judgeGrowth(
+        line(1, (minute) => 200 + 60 * minute),
+        OF_A_PROCESS,
+      ).flat,
+    ).toBeUndefined();
+  });
+
   test('of Redis is held to less: it has no garbage', () => {
     const leaking = line(10, (minute) => 4 + 0.4 * minute); // a kilobyte a job
     expect(judgeGrowth(leaking, OF_A_PROCESS).flat).toBe(true);

@@ -19,7 +19,8 @@ export interface Growth {
   toMb: number;
   /** Over what was read after the warm-up. */
   mbPerMinute: number;
-  flat: boolean;
+  /** Undefined when the run was too short to tell. */
+  flat: boolean | undefined;
   tolerated: Tolerance;
 }
 
@@ -27,6 +28,8 @@ export interface Growth {
 export interface Tolerance {
   mbPerMinute: number;
   mb: number;
+  /** Less than this after the warm-up tells nothing: one collection of garbage moved a worker by 60 MiB within it. */
+  leastMs: number;
 }
 
 /**
@@ -34,9 +37,9 @@ export interface Tolerance {
  * its request, its events or a socket's buffers. The other is the garbage collector's: it lets a small heap swing by its young
  * generation (up to three semi-spaces of 16 MiB) before it cares. It decides in runs of minutes; in an hour the slope does.
  */
-export const OF_A_PROCESS: Tolerance = { mbPerMinute: 1, mb: 24 };
+export const OF_A_PROCESS: Tolerance = { mbPerMinute: 1, mb: 24, leastMs: 120_000 };
 /** 570 bytes a job, less than one record. The metrics' event ids take 90 bytes a job, up to half a million of them. */
-export const OF_REDIS: Tolerance = { mbPerMinute: 0.2, mb: 1 };
+export const OF_REDIS: Tolerance = { mbPerMinute: 0.2, mb: 1, leastMs: 0 };
 
 /** V8 sizes its heap, compiles and fills its pools under the first minutes of a load. */
 const WARM_UP = { share: 1 / 3, mostMs: 180_000 };
@@ -53,7 +56,10 @@ export function judgeGrowth(readings: readonly Reading[], tolerated: Tolerance):
     fromMb: warm[0]?.value ?? Number.NaN,
     toMb: warm.at(-1)?.value ?? Number.NaN,
     mbPerMinute,
-    flat: mbPerMinute <= tolerated.mbPerMinute || grownMb <= tolerated.mb,
+    flat:
+      last - warmAt < tolerated.leastMs
+        ? undefined
+        : mbPerMinute <= tolerated.mbPerMinute || grownMb <= tolerated.mb,
     tolerated,
   };
 }
