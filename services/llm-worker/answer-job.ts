@@ -12,6 +12,7 @@ import { type CallReport, callModel } from './model-call.ts';
 import { type ModelLimits } from './model-limits.ts';
 import { type ModelPath } from './model-path.ts';
 import { nextMove } from './next-move.ts';
+import { createShowing } from './showing.ts';
 import { type Patience } from './watchdog.ts';
 
 export interface AnswerRules {
@@ -92,6 +93,7 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
 async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): Promise<CallReport> {
   const { job, body, path, history, writer, signal, rules, breakers } = options;
   const stamp = stampFirst(history.some(isVisible) || writer.events().some(isVisible));
+  const showing = createShowing(body, (events) => writer.write(...events));
   let report: CallReport | undefined;
   try {
     await breakers.run(model, async () => {
@@ -103,8 +105,9 @@ async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): P
         plan,
         patience: rules.patience,
         signal,
-        write: (events) => writer.write(...stamp(events)),
+        write: (events) => showing.take(stamp(events)),
       });
+      showing.end(report.failure === undefined);
       if (report.failure) throw report.failure;
     });
   } catch (error) {

@@ -38,6 +38,11 @@ export function planNext(history: readonly JobEvent[], request: ChatRequest, rul
   return rules.prefill ? { kind: 'prefill', partial } : { kind: 'ask', partial, anchor: lastWords(partial) };
 }
 
+/** A part of such an answer may turn out to be one that no call can take up. */
+export function isAllOrNothing(request: ChatRequest): boolean {
+  return !continuable(request) || (request.tools?.length ?? 0) > 0;
+}
+
 const ANCHOR_CHARACTERS = 60;
 
 /** The end of the text, from the beginning of a word where the script has words. */

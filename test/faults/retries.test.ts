@@ -52,6 +52,15 @@ describe('a provider that fails once is asked again, and the client sees one cle
     expect(choices[0].message.content).toBe(await undisturbed(body));
   });
 
+  test('also where half an answer could not be continued, if nobody has read it', async () => {
+    const body = { ...request('cut=5; tps=50; failTimes=1'), response_format: { type: 'json_object' } };
+    const { reading, jobId } = fleet.ask({ ...body, stream: false });
+    await reading.over;
+    expect(reading.error()).toBeUndefined();
+    expect(reading.text()).toBe(await undisturbed(body));
+    expect(await callsOf(jobId)).toHaveLength(2);
+  });
+
   test('and never before its Retry-After', async () => {
     const { reading, jobId } = fleet.ask(request('tokens=5; fail=429; retryAfter=2; failTimes=1'));
     await reading.over;

@@ -22,6 +22,12 @@ const bodies = {
     response_format: { type: 'json_object' },
     messages: ask(`${QUESTION} `.repeat(20), 'tps=1'),
   },
+  jsonWhole: {
+    model: sim,
+    stream: false,
+    response_format: { type: 'json_object' },
+    messages: ask(QUESTION, 'tps=10'),
+  },
   reasoning: {
     model: 'turnout-sim-reasoner',
     messages: ask(QUESTION, `reasoning=10; tokens=90; ${PACE}`),
@@ -40,7 +46,8 @@ describe('when a worker is killed in the middle of its answers', () => {
     fleet = await startFleet();
     asked = mapValues(bodies, (body) => fleet.ask(body));
     await fleet.services.start('llm-worker', 'llm-worker-2');
-    const visible = Object.entries(asked).filter(([kind]) => kind !== 'invisible');
+    const visible = Object.entries(asked).filter(([kind]) => kind !== 'invisible' && kind !== 'jsonWhole');
+    await callsWhen(asked.jsonWhole.jobId, ([call]) => (call?.completionTokens ?? 0) > 2);
     await Promise.all(visible.map(([kind, { reading }]) => reading.pieces(kind === 'json' ? 2 : 8)));
     await killWorker(fleet, 'llm-worker', Object.values(asked));
     seen = mapValues(asked, ({ reading }) => ({ text: reading.text(), reasoning: reading.reasoning() }));
@@ -107,6 +114,14 @@ describe('when a worker is killed in the middle of its answers', () => {
   test('half a JSON answer fails as attempt_lost, and the model is not called again', async () => {
     await expectTypedFailure('json', 'attempt_lost');
     expect(await callsOf(asked.json.jobId)).toHaveLength(1);
+  });
+
+  test('a JSON answer that nobody reads as it comes begins again, and is whole', async () => {
+    await expectWhole('jsonWhole');
+    expect(await callsOf(asked.jsonWhole.jobId)).toMatchObject([
+      { outcome: 'aborted' },
+      { continuation: 'none' },
+    ]);
   });
 
   test('a model that thought aloud does not do so a second time', async () => {

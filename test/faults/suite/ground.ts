@@ -40,9 +40,12 @@ export async function startGround(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ground> {
   const cleanUps: (() => Promise<unknown>)[] = [];
-  const stop = async () => {
+  const cleanUpAll = async () => {
     for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
   };
+  let stopping: Promise<void> | undefined;
+  // Whoever asks again waits as well: a process that ends meanwhile would leave the rest running.
+  const stop = () => (stopping ??= cleanUpAll());
   try {
     const [redisProxy, kafkaProxy] = await Promise.all([startTcpProxy(), startTcpProxy()]);
     cleanUps.push(

@@ -73,7 +73,7 @@ export interface SuiteSize {
 
 export const USERS = 12;
 /** Below what everything together can do on two cores: else the silences that are measured are those of a queue. */
-const JOBS_PER_SECOND = 14;
+const JOBS_PER_SECOND = 18;
 
 /** The same size and seed give the same plan. */
 export function planSuite({ seed, jobs, faultsOfEachKind, kinds: chosen, questions }: SuiteSize): SuitePlan {
@@ -87,7 +87,7 @@ export function planSuite({ seed, jobs, faultsOfEachKind, kinds: chosen, questio
   const rounds = faults.map((kind, number): Round => ({
     number,
     kind,
-    strikeAfterMs: Math.round(roundMs * (0.3 + 0.4 * random())),
+    strikeAfterMs: Math.round(roundMs * (0.2 + 0.4 * random())),
     seed: Math.floor(random() * 2 ** 32),
     jobs: Array.from({ length: Math.min(perRound, jobs - number * perRound) }, () =>
       planJob({ questions, roundMs, random }),
