@@ -2,9 +2,10 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../shared/config/load.ts';
 import { CommandFailed, type OperatorContext } from './context.ts';
 import { dlqCommand } from './dlq/command.ts';
+import { jobsCommand } from './jobs/command.ts';
 
 /** Each command group is one function that builds its part of the tree: a new group is one more line here. */
-const GROUPS: readonly ((context: OperatorContext) => Command)[] = [dlqCommand];
+const GROUPS: readonly ((context: OperatorContext) => Command)[] = [dlqCommand, jobsCommand];
 
 const SETTINGS_HELP = `
 Settings: the services' own variables (KAFKA_BROKERS, REDIS_URL, TOPIC_PREFIX, REDIS_PREFIX, LOG_RETENTION_MS), from the

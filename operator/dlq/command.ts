@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { wholeNumber } from '../arguments.ts';
 import { type OperatorContext } from '../context.ts';
 import { listLetters } from './list-letters.ts';
 import { replayLetters } from './replay-letters.ts';
@@ -65,9 +66,4 @@ function replayUsage(ids: readonly string[], { all, reason }: ReplayOptions): st
   if (!all && ids.length === 0) return 'which? name the ids, or --all';
   if (!all && reason !== undefined) return '--reason goes with --all';
   return undefined;
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
-  return Number(text);
 }

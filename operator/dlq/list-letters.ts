@@ -1,7 +1,8 @@
 import { type OperatorContext } from '../context.ts';
 import { needing, type Stores, withStores } from '../stores.ts';
 import { eachLetter, hasReason } from './letters.ts';
-import { type ListedLetter, renderList, toJsonLine, toListed } from './render.ts';
+import { toJsonLine } from '../output.ts';
+import { type ListedLetter, renderList, toListed } from './render.ts';
 import { createReplayMarks } from './replay-marks.ts';
 
 interface ListOptions {

@@ -1,4 +1,5 @@
 import { type StoredLetter } from '../../shared/kafka/dead-letters.ts';
+import { inColumns, toJsonLine } from '../output.ts';
 import { oneLine, terminalSafe } from '../terminal-safe.ts';
 
 /** What `list` keeps of a letter: not its payload, of which there may be much. */
@@ -34,15 +35,7 @@ export function renderList(letters: readonly ListedLetter[]): string[] {
   const rows = letters.map(({ id, at, bytes, originalId, replayedAt, reason }) =>
     [id, at, String(bytes), originalId ?? '-', replayedAt === null ? '-' : 'yes', reason].map(oneLine),
   );
-  const widths = HEADINGS.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return [HEADINGS, ...rows].map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  return inColumns([HEADINGS, ...rows]);
 }
 
 /** All of one letter, for reading. */
@@ -69,11 +62,6 @@ export function renderLetter(letter: StoredLetter, replayedAt: string | null): s
 export function letterToJson(letter: StoredLetter, replayedAt: string | null): string {
   const { key, headers, own, value } = letter;
   return toJsonLine({ ...toListed(letter), replayedAt, key, headers, ownHeaders: own, payload: value });
-}
-
-/** JSON that is as harmless on a terminal as it is exact. */
-export function toJsonLine(value: unknown): string {
-  return terminalSafe(JSON.stringify(value));
 }
 
 function section(title: string, headers: Readonly<Record<string, string>>): string[] {

@@ -3,7 +3,7 @@ import { CommandFailed, type OperatorContext } from '../context.ts';
 import { needing, type Stores, withStores } from '../stores.ts';
 import { oneLine } from '../terminal-safe.ts';
 import { eachLetter, hasReason } from './letters.ts';
-import { toJsonLine } from './render.ts';
+import { toJsonLine } from '../output.ts';
 import { replay, type ReplayDeps, type ReplayResult } from './replay.ts';
 import { createReplayMarks } from './replay-marks.ts';
 

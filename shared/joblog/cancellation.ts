@@ -6,11 +6,11 @@ import { type EndingDeps, endUnfenced } from './ending.ts';
 import { type JobState } from './job-log.ts';
 
 /** How long the holder of the fence has to end a job himself, before the canceller does. Milliseconds. */
-const HOLDER_GRACE_MS = 1_000;
+export const HOLDER_GRACE_MS = 1_000;
 
 /**
  * Ends a job on request: flagged -> ended by its holder | ended by us after a second. Resolves when it has ended, or when
- * there is nothing to end. A job that nobody has begun ends at once.
+ * there is nothing to end. A job that nobody has begun ends at once. If this process dies meanwhile, the sweep ends it.
  */
 export async function cancelJob(
   deps: EndingDeps,

@@ -228,7 +228,7 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
     },
 
     async cancel(jobId, by) {
-      return stateOrMissing.parse(await cancel([keys.record(jobId)], [jobId, by]));
+      return stateOrMissing.parse(await cancel([keys.record(jobId)], [jobId, by, Date.now()]));
     },
 
     async leave(jobId, reader) {

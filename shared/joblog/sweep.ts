@@ -1,14 +1,16 @@
+import { cancelledBy } from '../contracts/job-event.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { type JobKeys } from '../redis/keys.ts';
-import { cancelJob } from './cancellation.ts';
+import { cancelJob, HOLDER_GRACE_MS } from './cancellation.ts';
 import { endUnfenced } from './ending.ts';
 import { type JobLog } from './job-log.ts';
 import { type ReaderLeases } from './reader-leases.ts';
 
 /**
- * Somebody ends every job: the overdue ones, and the foreground ones that nobody reads any more.
+ * Somebody ends every job: the overdue ones, those that were cancelled and whose holder and canceller are gone, and the
+ * foreground ones that nobody reads any more.
  *
  * Every router and worker runs it; a lease lets one of them sweep at a time. All that it does is safe to do twice.
  */
@@ -39,7 +41,7 @@ export function createSweep(options: SweepOptions): Sweep {
     const mine = await redis.set(keys.sweepLease(), '1', 'PX', EVERY_MS - 100, 'NX');
     if (mine === null) return;
     await endOverdue(options);
-    await endUnread(options);
+    await tendOpen(options);
   }
 
   return {
@@ -73,30 +75,61 @@ async function endOverdue(options: SweepOptions): Promise<void> {
   }
 }
 
-/** Walks the open foreground jobs: readers of dead processes leave; who has had no reader for too long is cancelled. */
-async function endUnread(options: SweepOptions): Promise<void> {
+async function tendOpen(options: SweepOptions): Promise<void> {
   for (const open of options.keys.openSets()) {
     const jobs = await options.redis.zrange(open, '0', '-1');
     for (let from = 0; from < jobs.length; from += JOBS_AT_ONCE) {
-      await Promise.all(jobs.slice(from, from + JOBS_AT_ONCE).map((jobId) => endIfUnread(options, jobId)));
+      await Promise.all(jobs.slice(from, from + JOBS_AT_ONCE).map((jobId) => tend(options, jobId)));
     }
   }
 }
 
-async function endIfUnread(options: SweepOptions, jobId: string): Promise<void> {
-  const { redis, keys, jobLog, leases, log } = options;
-  const record = keys.record(jobId);
-  const [foreground, readers, left, patience] = await redis.hmget(
+async function tend(options: SweepOptions, jobId: string): Promise<void> {
+  const record = options.keys.record(jobId);
+  const [cancel, cancelAt, foreground, readers, left, patience] = await options.redis.hmget(
     record,
+    'cancel',
+    'cancel_at',
     'foreground',
     'readers',
     'left',
     'patience',
   );
-  if (foreground !== '1') return;
-  const dead = await leases.deadAmong((readers ?? '').split(' ').filter((channel) => channel !== ''));
+  if (cancel) await endCancelled(options, jobId, cancel, Number(cancelAt));
+  else if (foreground === '1')
+    await endIfUnread(options, jobId, {
+      readers: readers ?? '',
+      left: Number(left),
+      patience: Number(patience),
+    });
+}
+
+/** Somebody asked for its end, and neither the holder of the fence nor he himself has done it. */
+async function endCancelled(options: SweepOptions, jobId: string, by: string, at: number): Promise<void> {
+  if (Date.now() - at < HOLDER_GRACE_MS * 2) return;
+  const ended = await endUnfenced(options, jobId, { status: 'cancelled', by: cancelledBy.parse(by) });
+  options.log.warn({ jobId, result: ended.kind }, 'Cancelled job ended by the sweep');
+}
+
+interface Readers {
+  /** Channels, separated by spaces. */
+  readers: string;
+  /** Since when there has been none, in milliseconds since the epoch; 0: there is one. */
+  left: number;
+  /** Milliseconds. */
+  patience: number;
+}
+
+/** Readers of dead processes leave; a job that has had no reader for too long is cancelled. */
+async function endIfUnread(
+  options: SweepOptions,
+  jobId: string,
+  { readers, left, patience }: Readers,
+): Promise<void> {
+  const { jobLog, leases, log } = options;
+  const dead = await leases.deadAmong(readers.split(' ').filter((channel) => channel !== ''));
   const departures = await Promise.all(dead.map((reader) => jobLog.leave(jobId, reader)));
-  const impatient = left ? Date.now() - Number(left) > Number(patience) : false;
+  const impatient = left > 0 && Date.now() - left > patience;
   if (!impatient && !departures.includes('cancelling')) return;
   log.warn({ jobId }, 'Nobody reads this job any more; it is cancelled');
   await cancelJob(options, jobId, 'disconnect');

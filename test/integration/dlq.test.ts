@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Queue } from 'bullmq';
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
@@ -18,18 +17,17 @@ import { silentLogger } from '../../shared/log/logger.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
 import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
-import { repositoryRoot } from '../../stack/layout.ts';
 import { until } from '../../stack/until.ts';
 import { upstreamCalls } from '../e2e/support.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
+import { type CliOptions, jsonLinesOf, linesOf, runTurnout, turnoutCommand } from '../harness/turnout-cli.ts';
 
 /** Each run of the command line is a process that joins a consumer group. */
 jest.setTimeout(60_000);
 
 const brokers = testEnv().KAFKA_BROKERS.split(',');
 const kafka = createKafka({ brokers, clientId: 'dlq-test', log: silentLogger });
-const turnout = join(repositoryRoot, 'bin', 'turnout');
 
 let prefix: string;
 let redis: Redis;
@@ -58,38 +56,8 @@ async function forget(): Promise<void> {
   if (left.length > 0) await redis.del(left);
 }
 
-interface Run {
-  code: number | string | null;
-  out: string;
-  err: string;
-}
-
-interface RunOptions {
-  env?: Record<string, string>;
-  command?: string;
-}
-
-/** Runs `turnout` as an operator would: another folder, another Node first on the path, nothing but addresses. */
-function run(args: readonly string[], { env = {}, command = turnout }: RunOptions = {}): Promise<Run> {
-  const { KAFKA_BROKERS, REDIS_URL } = testEnv();
-  const own = { KAFKA_BROKERS, REDIS_URL, TOPIC_PREFIX: prefix, REDIS_PREFIX: prefix };
-  const options = { cwd: tmpdir(), env: { PATH: '/usr/bin:/bin', ...own, ...env }, maxBuffer: 2 ** 26 };
-  return new Promise((resolve) => {
-    execFile(command, args, options, (error, out, err) => {
-      resolve({ code: error ? (error.code ?? null) : 0, out, err });
-    });
-  });
-}
-
+const run = (args: readonly string[], options?: CliOptions) => runTurnout(prefix, args, options);
 const dlq = (...args: string[]) => run(['dlq', ...args]);
-
-function lines({ out }: Run): string[] {
-  return out.split('\n').filter((line) => line !== '');
-}
-
-function jsonLines(result: Run): Record<string, unknown>[] {
-  return lines(result).map((line) => JSON.parse(line) as Record<string, unknown>);
-}
 
 function jobMessage(more: Partial<JobMessage> = {}): JobMessage {
   const request = { model: 'turnout-sim', messages: [{ role: 'user' as const, content: 'Hello' }] };
@@ -159,16 +127,16 @@ describe('turnout dlq', () => {
     const first = await bury('{', { offset: 1n, reason: 'broken: one' });
     await bury('{', { offset: 1n, reason: 'broken: one' }); // a router that died after it had buried it
     const second = await bury('{ünïcode', { offset: 2n, reason: 'broken: two\n\u001b[2J', id: 'job_x' });
-    const listed = jsonLines(await dlq('list', '--json'));
+    const listed = jsonLinesOf(await dlq('list', '--json'));
     expect(listed).toMatchObject([
       { id: first, reason: 'broken: one', originalId: 'no-job', bytes: 1, replayedAt: null },
       { id: second, reason: 'broken: two\n\u001b[2J', originalId: 'job_x', bytes: 10, replayedAt: null },
     ]);
-    const table = lines(await dlq('list'));
+    const table = linesOf(await dlq('list'));
     expect(table).toHaveLength(3);
     expect(table[2]).toMatch(/broken: two \\u001b\[2J$/);
-    expect(jsonLines(await dlq('list', '--json', '--reason', 'ONE'))).toMatchObject([{ id: first }]);
-    expect(jsonLines(await dlq('list', '--json', '--limit', '1'))).toMatchObject([{ id: second }]);
+    expect(jsonLinesOf(await dlq('list', '--json', '--reason', 'ONE'))).toMatchObject([{ id: first }]);
+    expect(jsonLinesOf(await dlq('list', '--json', '--limit', '1'))).toMatchObject([{ id: second }]);
     expect((await dlq('list', '--reason', 'three')).out).toMatch(
       /no dead letters whose reason contains "three"/,
     );
@@ -212,7 +180,7 @@ describe('turnout dlq', () => {
     expect(more).toEqual([]);
     expect(message).toMatchObject({ key, value });
     expect(message?.headers).toEqual({ ...headers, ce_time: expect.any(String) });
-    expect(jsonLines(await dlq('list', '--json'))).toMatchObject([{ replayedAt: expect.any(String) }]);
+    expect(jsonLinesOf(await dlq('list', '--json'))).toMatchObject([{ replayedAt: expect.any(String) }]);
   });
 
   test('says of each that it cannot send again why, and sends the others', async () => {
@@ -231,7 +199,7 @@ describe('turnout dlq', () => {
 
     const result = await dlq('replay', '--all', '--json');
     expect(result).toMatchObject({ code: 1, err: '4 of 5 could not be replayed.\n' });
-    expect(jsonLines(result)).toEqual([
+    expect(jsonLinesOf(result)).toEqual([
       { id: ids[0], result: 'not replayable', why: 'its job has ended (refused)' },
       { id: ids[1], result: 'not replayable', why: expect.stringMatching(/^its deadline passed at /) },
       { id: ids[2], result: 'not replayable', why: expect.stringMatching(/cannot read it: .* JSON/) },
@@ -264,14 +232,14 @@ describe('turnout dlq', () => {
 
     test('through a link from anywhere', async () => {
       const command = join(folder, 'turnout');
-      symlinkSync(turnout, command);
+      symlinkSync(turnoutCommand, command);
       expect(await run(['dlq', 'list'], { command })).toMatchObject({ code: 0 });
     });
 
     test('not where it is not installed, and says how it gets so', async () => {
       mkdirSync(join(folder, 'bin'));
       const command = join(folder, 'bin', 'turnout');
-      copyFileSync(turnout, command);
+      copyFileSync(turnoutCommand, command);
       const result = await run(['dlq', 'list'], { command });
       expect(result).toMatchObject({ code: 1, out: '' });
       expect(result.err).toMatch(/not installed: run `make up`/);
@@ -327,7 +295,7 @@ describe('with the services', () => {
     const listed: Record<string, unknown>[] = [];
     const found = await until(
       async () => {
-        listed.splice(0, Infinity, ...jsonLines(await dlq('list', '--json')));
+        listed.splice(0, Infinity, ...jsonLinesOf(await dlq('list', '--json')));
         return listed.some(({ originalId }) => originalId === jobId);
       },
       { timeoutMs: 30_000 },

@@ -16,5 +16,5 @@ redis.call('HSET', record, 'readers', table.concat(rest, ' '))
 if #rest > 0 or found[3] ~= '1' then return 'left' end
 redis.call('HSET', record, 'left', now)
 if tonumber(found[4]) > 0 then return 'left' end
-request_cancel(record, job, 'disconnect')
+request_cancel(record, job, 'disconnect', now)
 return 'cancelling'

@@ -30,9 +30,11 @@ local function join(record, readers, channel)
   redis.call('HSET', record, 'readers', readers == '' and channel or (readers .. ' ' .. channel), 'left', '')
 end
 
--- Asks for a job's end. The holder of the fence hears of it at once, and sees the flag at its next append anyway.
-local function request_cancel(record, job, by)
+-- Asks for a job's end, at that time (ms). The holder of the fence hears of it at once, and sees the flag at its next
+-- append anyway.
+local function request_cancel(record, job, by, now)
   redis.call('HSET', record, 'cancel', by)
+  redis.call('HSETNX', record, 'cancel_at', now)
   local holder = redis.call('HGET', record, 'holder')
   if holder and holder ~= '' then redis.call('PUBLISH', holder, job .. ' ' .. by) end
 end

@@ -45,7 +45,7 @@ function plainQuestion(topic: string, knobs: string, model = 'turnout-sim'): Sui
 const prefillQuestion = (topic: string) => plainQuestion(topic, 'tokens=30; tps=15', 'turnout-sim-prefill');
 
 function jsonQuestion(topic: string): SuiteQuestion {
-  const { body } = plainQuestion(topic, 'tps=10');
+  const { body } = plainQuestion(topic, 'tps=25');
   return { body: { ...body, response_format: { type: 'json_object' } }, direct: true };
 }
 

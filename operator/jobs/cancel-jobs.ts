@@ -1,0 +1,43 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type JobLog, type JobState } from '../../shared/joblog/job-log.ts';
+import { CommandFailed, type OperatorContext } from '../context.ts';
+import { needing, withStores } from '../stores.ts';
+import { readRecord } from './read-record.ts';
+import { unknownJob } from './show-job.ts';
+
+/** A worker ends its job within milliseconds; a job that no worker holds is ended by the sweep, some seconds later. */
+const PATIENCE_MS = 15_000;
+const LOOK_EVERY_MS = 50;
+
+/** One line for each job. Throws `CommandFailed` when any of them was not cancelled. */
+export async function cancelJobs(
+  { settings, print }: OperatorContext,
+  ids: readonly string[],
+): Promise<void> {
+  const results = await withStores(settings(), ({ jobLog, places }) =>
+    needing(places.redis, Promise.all(ids.map((id) => cancelOne(jobLog, id)))),
+  );
+  for (const [at, { text }] of results.entries()) print(`${ids[at] ?? ''}  ${text}`);
+  const refused = results.filter(({ done }) => !done).length;
+  if (refused > 0) throw new CommandFailed(`${refused} of ${ids.length} were not cancelled.`);
+}
+
+/**
+ * Only asks: whoever holds the job's fence ends it, or the sweep does, so that its one line stands in the log of a service.
+ */
+async function cancelOne(jobLog: JobLog, id: string): Promise<{ done: boolean; text: string }> {
+  const before = await jobLog.cancel(id, 'operator');
+  if (before === 'missing') return { done: false, text: unknownJob(id) };
+  if (isOver(before)) return { done: false, text: `had ended: ${before}` };
+  const until = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const state = (await readRecord(jobLog, id))?.state;
+    if (state === undefined || isOver(state)) return { done: state === 'cancelled', text: state ?? 'gone' };
+    if (Date.now() > until) return { done: false, text: `${state}: asked for, and not ended yet` };
+    await delay(LOOK_EVERY_MS);
+  }
+}
+
+function isOver(state: JobState): boolean {
+  return state !== 'admitting' && state !== 'queued' && state !== 'running';
+}

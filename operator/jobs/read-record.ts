@@ -1,0 +1,6 @@
+import { type JobLog, type JobView } from '../../shared/joblog/job-log.ts';
+
+/** A job's record without the events of its log. */
+export function readRecord(jobLog: JobLog, jobId: string): Promise<JobView | undefined> {
+  return jobLog.read(jobId, Number.MAX_SAFE_INTEGER);
+}

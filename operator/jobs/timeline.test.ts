@@ -1,0 +1,41 @@
+import { expect, test } from '@jest/globals';
+import { type JobEvent } from '../../shared/contracts/job-event.ts';
+import { timeline } from './timeline.ts';
+
+const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
+const events: JobEvent[] = [
+  { type: 'accepted', at: 0, model: 'm' },
+  { type: 'routed', at: 1, path: 'litellm', reason: 'default', epoch: 0, promptTokens: 4 },
+  { type: 'attempt', at: 2, attempt: 1, path: 'litellm' },
+  { type: 'reasoning', at: 3, choice: 0, delta: 'secret' },
+  { type: 'text', choice: 0, delta: 'se' },
+  { type: 'text', choice: 0, delta: 'cret' },
+  { type: 'retry', at: 4, attempt: 1, call: 2, model: 'm', plan: 'ask', after: 'upstream_cut' },
+  { type: 'text', choice: 0, delta: 's' },
+  { type: 'choice_end', choice: 0, reason: 'stop' },
+  { type: 'usage', attempt: 1, call: 2, source: 'reported', usage, cost: 0.01 },
+  { type: 'completed', at: 9 },
+];
+
+test('a job is told in order, and nothing of what was asked or answered', () => {
+  const happened = timeline(events);
+  expect(happened.map(({ what }) => what)).toEqual([
+    'accepted for m',
+    'routed: litellm (default, epoch 0)',
+    'attempt 1 begun by a worker',
+    'answer: 6 characters of reasoning, 6 characters of text',
+    'attempt 1, call 2 of m (ask) after upstream_cut',
+    'answer: 1 characters of text, ended (stop)',
+    'usage of attempt 1, call 2: 3 + 2 tokens, reported, $0.01',
+    'completed',
+  ]);
+  expect(happened[3]?.at).toBe(new Date(3).toISOString());
+  expect(JSON.stringify(happened)).not.toContain('secret');
+});
+
+test('a job that still streams is told up to there', () => {
+  expect(timeline(events.slice(0, 5)).at(-1)?.what).toBe(
+    'answer: 6 characters of reasoning, 2 characters of text',
+  );
+  expect(timeline([])).toEqual([]);
+});

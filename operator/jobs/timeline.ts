@@ -1,0 +1,76 @@
+import { isVisible, type JobEvent, type UsageEvent } from '../../shared/contracts/job-event.ts';
+
+/** Something that happened to a job, in words that hold nothing of what was asked or answered. */
+export interface Happening {
+  /** ISO 8601, where the log knows it. */
+  at: string | undefined;
+  what: string;
+}
+
+/** The events of a log in order; what the model sent is only counted. */
+export function timeline(events: readonly JobEvent[]): Happening[] {
+  const happened: Happening[] = [];
+  for (let first = 0; first < events.length;) {
+    const next = events.findIndex((event, at) => at >= first && !isVisible(event));
+    const end = next === -1 ? events.length : next;
+    if (end > first) happened.push(shown(events.slice(first, end)));
+    const event = events[end];
+    if (event) happened.push({ at: timeOf(event), what: inWords(event) });
+    first = end + 1;
+  }
+  return happened;
+}
+
+function shown(events: readonly JobEvent[]): Happening {
+  const characters = (type: 'text' | 'reasoning') =>
+    events.reduce((sum, event) => sum + (event.type === type ? event.delta.length : 0), 0);
+  const tools = events.filter((event) => event.type === 'tool_call' && event.id !== undefined).length;
+  const ends = events.flatMap((event) => (event.type === 'choice_end' ? [`ended (${event.reason})`] : []));
+  const parts = [
+    ...(characters('reasoning') > 0 ? [`${characters('reasoning')} characters of reasoning`] : []),
+    ...(characters('text') > 0 ? [`${characters('text')} characters of text`] : []),
+    ...(tools > 0 ? [`${tools} tool calls`] : []),
+    ...ends,
+  ];
+  const [first] = events;
+  return { at: first && timeOf(first), what: `answer: ${parts.join(', ')}` };
+}
+
+function timeOf(event: JobEvent): string | undefined {
+  return 'at' in event && event.at !== undefined ? new Date(event.at).toISOString() : undefined;
+}
+
+function inWords(event: JobEvent): string {
+  switch (event.type) {
+    case 'accepted':
+      return `accepted for ${event.model}`;
+    case 'routed':
+      return `routed: ${event.path} (${event.reason}, epoch ${event.epoch})`;
+    case 'context':
+      return `context ${event.source}: ${event.passages} passages, ${event.leftOut} left out, ${event.ms} ms`;
+    case 'attempt':
+      return `attempt ${event.attempt} begun by a worker`;
+    case 'retry':
+      return `attempt ${event.attempt}, call ${event.call} of ${event.model} (${event.plan}) after ${event.after}`;
+    case 'released':
+      return `attempt ${event.attempt} given back: its worker was stopped`;
+    case 'usage':
+      return usageInWords(event);
+    case 'failed':
+      return `failed: ${event.error.code}`;
+    case 'cancelled':
+      return `cancelled by ${event.by}`;
+    case 'completed':
+    case 'reasoning':
+    case 'text':
+    case 'refusal':
+    case 'tool_call':
+    case 'choice_end':
+      return event.type;
+  }
+}
+
+function usageInWords({ attempt, call, source, usage, cost }: UsageEvent): string {
+  const price = cost === undefined ? '' : `, $${cost}`;
+  return `usage of attempt ${attempt}, call ${call}: ${usage.prompt_tokens} + ${usage.completion_tokens} tokens, ${source}${price}`;
+}
