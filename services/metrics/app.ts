@@ -1,6 +1,6 @@
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { type Batch } from '../../shared/kafka/port.ts';
+import { type Batch, type PositionQuestion } from '../../shared/kafka/port.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
@@ -54,7 +54,7 @@ export function build({ config, log }: ServiceDeps): Service {
       groupId: `${config.TOPIC_PREFIX}-metrics`,
       topic: topics.events,
       partitionsAtOnce: 3,
-      position: (topic: string, partition: number) => aggregator.position(topic, partition),
+      position: ({ topic, partition }: PositionQuestion) => aggregator.position(topic, partition),
       onBatch: (batch: Batch) => count(aggregator, batch),
     };
     intake = createIntake(() => kafka.consumer(consumer), log);

@@ -3,7 +3,6 @@ import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { type Batch } from '../../shared/kafka/port.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
@@ -13,8 +12,8 @@ import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { onReplaced } from '../../shared/redis/on-replaced.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
+import { createOnBatch } from './consume.ts';
 import { createPosition } from './position.ts';
-import { routeBatch } from './route-batch.ts';
 import { createWatermarks } from './watermarks.ts';
 
 /** Kafka `turnout.jobs` -> decision -> dispatch. Holds no state of its own: a second router takes half the partitions. */
@@ -24,7 +23,8 @@ export function build({ config, log }: ServiceDeps): Service {
   const keys = jobKeys(config.REDIS_PREFIX);
   const redis = connectRedisPatiently(config.REDIS_URL, 'router', log);
   releasers.defer('redis', () => closeRedis(redis));
-  const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
+  const { LOG_RETENTION_MS: retentionMs } = config;
+  const jobLog = createJobLog({ redis, keys, retentionMs });
   const watermarks = createWatermarks(redis, keys.watermarks(topics.jobs));
   const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
   const dispatch = createFlowDispatch(redis, redisPrefix, keepFinishedMs);
@@ -56,42 +56,22 @@ export function build({ config, log }: ServiceDeps): Service {
       deadLetters: createDeadLetters(producer, topics.deadLetters, 'router'),
       decide: () => decide({ enableLitellm: config.ENABLE_LITELLM }),
       contextTokens: config.CONTEXT_TOKENS,
+      retentionMs,
       log,
     };
-    const position = createPosition({ watermarks, onLost: config.ON_LOST_POSITION, log });
+    const position = createPosition({ watermarks, onLost: config.ON_LOST_POSITION, retentionMs, log });
+    const reposition = () => consumer.reposition();
     const consumer = kafka.consumer({
       groupId: `${config.TOPIC_PREFIX}-router`,
       topic: topics.jobs,
       partitionsAtOnce: 3,
-      position: (_topic, partition, offsets) => position.of(partition, offsets),
-      onBatch: async (batch) => {
-        await routeBatch(routing, batch);
-        advance(batch);
-      },
+      position: (question) => position.of(question),
+      onBatch: createOnBatch({ routing, watermarks, onRewound: reposition, log }),
     });
     onReplaced(redis, log, () => {
       log.warn('The job Redis is another process now; what it may have lost is routed again');
-      consumer.reposition();
+      reposition();
     });
-
-    /** Not awaited: a watermark that lags only means that more is looked at again after a restart. */
-    function advance({ partition, messages }: Batch): void {
-      const [first, last] = [messages.at(0), messages.at(-1)];
-      if (!first || !last) return;
-      const routed = { first: first.offset, next: last.offset + 1n, at: last.timestamp };
-      watermarks.advance(partition, routed).then(
-        (result) => {
-          if (result === 'ok') return;
-          log.error(
-            { partition },
-            'The watermark went back: the job Redis has lost what it had; routing again',
-          );
-          consumer.reposition();
-        },
-        (error: unknown) =>
-          log.warn({ err: error, partition }, 'Watermark not moved; the next batch will move it'),
-      );
-    }
 
     const probes = createProbes('router', {
       draining: () => !releasers.closing(),

@@ -1,10 +1,11 @@
-import { type PartitionOffsets } from '../../shared/kafka/port.ts';
+import { type PositionQuestion } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type Watermarks } from './watermarks.ts';
 
 /**
  * So much is routed again after each assignment, and after Redis came back as another one: the jobs of these messages may
- * be what it lost, if it is a replica that lagged behind. Milliseconds. What was done is found done.
+ * be what it lost, if it is a replica that lagged behind. Milliseconds. What was done is found done, which can be said
+ * only while an ended job's record is kept: what is older is done.
  */
 const REPLAY_MS = 60_000;
 
@@ -20,29 +21,32 @@ export interface PositionOptions {
    * holds, of which expired jobs are dropped; or skip to Kafka's committed offset.
    */
   onLost: 'stop' | 'replay' | 'skip';
+  /** Milliseconds that an ended job's record is kept. */
+  retentionMs: number;
   log: Logger;
 }
 
 export interface RouterPosition {
   /** Where to begin. Throws `PositionLost`. */
-  of(partition: number, offsets: PartitionOffsets): Promise<bigint | undefined>;
+  of(question: PositionQuestion): Promise<bigint | undefined>;
   /** True while no position is lost. */
   known(): boolean;
 }
 
-/** known -> lost -> known: a partition whose position is lost waits, and is asked for again until it is there. */
-export function createPosition({ watermarks, onLost, log }: PositionOptions): RouterPosition {
+/** known -> lost -> known: a partition whose position is lost is asked for again until it is there; the others go on. */
+export function createPosition({ watermarks, onLost, retentionMs, log }: PositionOptions): RouterPosition {
   const lost = new Set<number>();
 
-  async function of(partition: number, offsets: PartitionOffsets): Promise<bigint | undefined> {
-    const mark = await watermarks.read(partition);
-    if (!mark) return begin(partition, offsets);
+  async function find(question: PositionQuestion): Promise<bigint | undefined> {
+    const mark = await watermarks.read(question.partition);
+    if (!mark) return begin(question);
     if (mark.at === undefined) return mark.next;
-    const replay = await offsets.at(Math.max(0, mark.at - REPLAY_MS));
+    const since = Math.max(0, mark.at - REPLAY_MS, Date.now() - retentionMs);
+    const replay = await question.offsets.at(since);
     return replay < mark.next ? replay : mark.next;
   }
 
-  async function begin(partition: number, offsets: PartitionOffsets): Promise<bigint | undefined> {
+  async function begin({ partition, offsets }: PositionQuestion): Promise<bigint | undefined> {
     const committed = await offsets.committed();
     if (committed === undefined) return undefined;
     const found = { partition, committed: committed.toString() };
@@ -63,13 +67,17 @@ export function createPosition({ watermarks, onLost, log }: PositionOptions): Ro
   }
 
   return {
-    of: async (partition, offsets) => {
+    of: async (question) => {
+      const { partition, signal } = question;
       try {
-        const position = await of(partition, offsets);
+        const position = await find(question);
         lost.delete(partition);
         return position;
       } catch (error) {
-        if (error instanceof PositionLost) lost.add(partition);
+        if (error instanceof PositionLost && !signal.aborted) {
+          lost.add(partition);
+          signal.addEventListener('abort', () => lost.delete(partition), { once: true });
+        }
         throw error;
       }
     },

@@ -18,22 +18,31 @@ export interface RouteBatchDeps {
   decide: (job: JobMessage) => Decision;
   /** Tokens that all documents of a job may fill together. */
   contextTokens: number;
+  /** Milliseconds that an ended job's record is kept. */
+  retentionMs: number;
   log: Logger;
 }
 
 /**
- * One message's way: unread -> dead letter | decided -> routed in the log -> dispatched.
+ * One message's way: unread -> dead letter | decided -> routed in the log -> dispatched. `doneBelow`: messages below this
+ * offset were routed before, and are looked at again.
  *
  * Each step may be repeated: a router that dies between two of them leaves the message below no watermark, and its
  * redelivery finds the job `again` and dispatches it again under the same ids.
  */
-export async function routeBatch(deps: RouteBatchDeps, batch: Batch): Promise<void> {
-  const decided = await Promise.all(batch.messages.map((message) => routeOne(deps, message)));
+export async function routeBatch(deps: RouteBatchDeps, batch: Batch, doneBelow: bigint): Promise<void> {
+  const decided = await Promise.all(
+    batch.messages.map((message) => routeOne(deps, message, message.offset < doneBelow)),
+  );
   const jobs = decided.filter((job) => job !== undefined);
   if (jobs.length > 0) await deps.dispatch.dispatch(jobs);
 }
 
-async function routeOne(deps: RouteBatchDeps, message: InboundMessage): Promise<DecidedJob | undefined> {
+async function routeOne(
+  deps: RouteBatchDeps,
+  message: InboundMessage,
+  seenBefore: boolean,
+): Promise<DecidedJob | undefined> {
   const job = readJobMessage(message.value);
   if (job instanceof Error) return bury(deps, message, job.message);
 
@@ -42,6 +51,7 @@ async function routeOne(deps: RouteBatchDeps, message: InboundMessage): Promise<
     { type: 'accepted', at: job.acceptedAt, model: job.model },
     { type: 'routed', at: Date.now(), ...decision, promptTokens: promptTokens(job, deps.contextTokens) },
   ]);
+  if (state === 'missing' && seenBefore && mayHaveExpired(job, deps.retentionMs)) return undefined;
   if (state === 'missing')
     return bury(deps, message, 'the job has no record: it expired or was never admitted');
   if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile: nothing to run
@@ -65,6 +75,14 @@ function sizeOf(content: Document['content']): number {
 function logDecision(log: Logger, { jobId, userHash }: JobMessage, { path, reason, epoch }: Decision): void {
   const phrase = path === 'litellm' ? 'Using LiteLLM path' : 'Using legacy path';
   log.info({ jobId, userHash, reason, epoch }, phrase);
+}
+
+/** Clocks differ between the processes that stamp a message, keep a record and look at both. */
+const CLOCK_SKEW_MS = 60_000;
+
+/** The job was routed before and may have ended so long ago that its record is gone: then it is done. */
+function mayHaveExpired({ acceptedAt }: JobMessage, retentionMs: number): boolean {
+  return acceptedAt + retentionMs < Date.now() + CLOCK_SKEW_MS;
 }
 
 /** The reason goes to the operators; the client gets a typed failure, where it can be told whose message it was. */

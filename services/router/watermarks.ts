@@ -5,15 +5,20 @@ import { defineScript } from '../../shared/redis/script.ts';
 export interface Watermark {
   /** The next offset: every message below it is done. */
   next: bigint;
-  /** When Kafka took the last message below it; milliseconds since the epoch. Undefined when that was not written down. */
+  /** When Kafka took the last message below it; milliseconds since the epoch. Undefined when that was not noted. */
   at: number | undefined;
 }
 
-/** What was routed of a partition: `[first, next)`, and when Kafka took the last of it. */
-export interface Routed {
-  first: bigint;
-  next: bigint;
-  at: number;
+/**
+ * One reading of a partition's position. A batch belongs to the reading under which it began: one that ends after the
+ * position was read again says nothing of what lies below it.
+ */
+export interface Reading {
+  readonly partition: number;
+  /** What was read. */
+  readonly mark: Watermark | undefined;
+  /** The offset that Redis named last. */
+  seen: bigint | undefined;
 }
 
 /**
@@ -23,39 +28,36 @@ export interface Routed {
 export interface Watermarks {
   /** Undefined when this partition was never routed, or when Redis has lost it. */
   read(partition: number): Promise<Watermark | undefined>;
+  /** The last reading of the partition. */
+  reading(partition: number): Reading | undefined;
   /**
-   * Moves the watermark over a batch. A batch that begins past the watermark leaves it where it is, but for the first one
-   * after it was read: what lies between has left the topic. `rewound`: Redis has lost a part of what this process had
-   * seen there, and so of what it wrote beside it.
+   * Moves the watermark: everything from where the reading found it to `to.next` is done, or has left the topic. A call
+   * that failed is made up for by the next. `rewound`: Redis has lost a part of what this process had seen there, and so
+   * of what it wrote beside it. `late`: the position was read again since the batch began; nothing is moved.
    */
-  advance(partition: number, routed: Routed): Promise<'ok' | 'rewound'>;
+  advance(reading: Reading, to: { next: bigint; at: number }): Promise<'moved' | 'rewound' | 'late'>;
 }
 
 const reply = z.union([z.literal('rewound'), z.string().regex(/^\d+$/).transform(BigInt)]);
 
 export function createWatermarks(redis: Redis, key: string): Watermarks {
   const advance = defineScript(redis, new URL('advance-watermark.lua', import.meta.url));
-  /** Partitions that were read and not advanced since. */
-  const fresh = new Set<number>();
-  /** What this process has seen in Redis. */
-  const seen = new Map<number, bigint>();
+  const readings = new Map<number, Reading>();
   return {
     read: async (partition) => {
       const [next, at] = await redis.hmget(key, String(partition), `${partition}:at`);
-      fresh.add(partition);
-      seen.delete(partition);
-      if (!next) return undefined;
-      seen.set(partition, BigInt(next));
-      return { next: BigInt(next), at: at ? Number(at) : undefined };
+      const mark = next ? { next: BigInt(next), at: at ? Number(at) : undefined } : undefined;
+      readings.set(partition, { partition, mark, seen: mark?.next });
+      return mark;
     },
-    advance: async (partition, { first, next, at }) => {
-      const rebase = fresh.delete(partition) ? 1 : 0;
-      const believed = seen.get(partition)?.toString() ?? '';
-      const args = [partition, first.toString(), next.toString(), rebase, at, believed];
-      const stands = reply.parse(await advance([key], args));
+    reading: (partition) => readings.get(partition),
+    advance: async (reading, { next, at }) => {
+      const { partition, seen } = reading;
+      if (readings.get(partition) !== reading) return 'late';
+      const stands = reply.parse(await advance([key], [partition, String(next), at, seen?.toString() ?? '']));
       if (stands === 'rewound') return 'rewound';
-      seen.set(partition, stands);
-      return 'ok';
+      reading.seen = stands;
+      return 'moved';
     },
   };
 }

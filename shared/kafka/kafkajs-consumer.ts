@@ -2,7 +2,7 @@ import { type Consumer as ClientConsumer, type EachBatchPayload, type Kafka as K
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger } from '../log/logger.ts';
 import { backoffMs, retrying } from '../util/retrying.ts';
-import { partitionOffsets } from './kafkajs-offsets.ts';
+import { createPlacements } from './kafkajs-placements.ts';
 import { type Batch, type Consumer, type ConsumerOptions, type InboundMessage } from './port.ts';
 
 export const SESSION_TIMEOUT_MS = 6_000;
@@ -10,11 +10,14 @@ const HEARTBEAT_MS = 1_500;
 /** How long the broker holds an empty fetch; also the longest that `close` waits for an idle consumer. */
 const LONG_POLL_MS = 500;
 
+/** A batch waits so long for its partition's position; then the partition is paused until it has one. */
+const POSITION_MS = 1_000;
+
 /**
  * A member of a consumer group: joining -> positioning (each assignment, each partition) -> consuming -> closed.
  *
- * kafkajs has no `assign`: positions are set by `seek` after each join. Until a partition's seek is placed its batches
- * wait; a batch fetched before the seek is stale afterwards, is dropped, and comes again from the right place.
+ * A batch that was fetched before its partition's position was set is stale afterwards, is dropped, and comes again from
+ * the right place.
  */
 export function createConsumer(client: KafkaClient, options: ConsumerOptions, log: Logger): Consumer {
   const consumer = client.consumer({
@@ -33,41 +36,16 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     },
   });
   const stopping = new AbortController();
-  const positions = new Map<number, Promise<void>>();
+  const placements = createPlacements({ client, consumer, options, log });
   let joined = false;
   /** Crashes since the last join. */
   let crashes = 0;
   let reviving: Promise<void> = Promise.resolve();
 
-  async function place(partition: number): Promise<void> {
-    if (!options.position) return;
-    const offsets = partitionOffsets(client, options, partition);
-    const ask = () => options.position?.(options.topic, partition, offsets) ?? Promise.resolve(undefined);
-    const offset = await retrying(ask, {
-      attempts: Infinity,
-      baseMs: 100,
-      maxMs: 2_000,
-      signal: stopping.signal,
-    });
-    if (offset !== undefined) consumer.seek({ topic: options.topic, partition, offset: offset.toString() });
-  }
-
-  function placeAll(partitions: Iterable<number>): void {
-    for (const partition of [...partitions]) {
-      const placed = place(partition);
-      placed.catch((error: unknown) => {
-        if (!stopping.signal.aborted)
-          log.error({ err: error, partition }, 'Kafka: a position could not be set');
-      });
-      positions.set(partition, placed);
-    }
-  }
-
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     joined = true;
     crashes = 0;
-    positions.clear();
-    placeAll(payload.memberAssignment[options.topic] ?? []);
+    placements.assign(payload.memberAssignment[options.topic] ?? []);
   });
   const left = () => (joined = false);
   consumer.on(consumer.events.REBALANCING, left);
@@ -80,9 +58,10 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
   return {
     start: () => retrying(() => run(consumer), { attempts: 10, baseMs: 200, maxMs: 2_000 }),
     joined: () => joined,
-    reposition: () => placeAll(positions.keys()),
+    reposition: () => placements.repeat(),
     close: async () => {
       stopping.abort();
+      placements.close();
       await consumer.disconnect();
       await reviving;
     },
@@ -116,10 +95,18 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
   }
 
   async function handle(payload: EachBatchPayload): Promise<void> {
-    await positions.get(payload.batch.partition);
+    const { partition } = payload.batch;
+    const placement = placements.of(partition);
+    if (placement && !(await placement.placedWithin(POSITION_MS))) {
+      // Waiting longer would hold up the broker's other partitions, and the membership.
+      payload.pause();
+      return;
+    }
     if (!payload.isRunning() || payload.isStale()) return;
     await options.onBatch(toBatch(payload), stopping.signal);
-    if (!payload.isStale()) payload.resolveOffset(payload.batch.lastOffset());
+    // Placed anew meanwhile: where to go on has been decided, or is about to be.
+    const same = placements.of(partition) === placement;
+    if (same && !payload.isStale()) payload.resolveOffset(payload.batch.lastOffset());
     await payload.commitOffsetsIfNecessary();
   }
 }

@@ -30,7 +30,16 @@ export interface Batch {
   messages: InboundMessage[];
 }
 
-/** What Kafka knows of one partition of the consumer's topic. */
+/** Where does this partition begin? */
+export interface PositionQuestion {
+  topic: string;
+  partition: number;
+  /** What Kafka knows of it. */
+  offsets: PartitionOffsets;
+  /** Fires when nobody waits for the answer any more: it is asked anew, or the partition is another member's. */
+  signal: AbortSignal;
+}
+
 export interface PartitionOffsets {
   /** The group's committed offset; undefined when it never committed one. */
   committed(): Promise<bigint | undefined>;
@@ -47,7 +56,7 @@ export interface ConsumerOptions {
    * Where to begin, asked at each assignment: the next offset to read, or undefined for the group's committed one. Until
    * it resolves nothing of the partition is handed to `onBatch`; when it rejects, it is asked again.
    */
-  position?(topic: string, partition: number, offsets: PartitionOffsets): Promise<bigint | undefined>;
+  position?(question: PositionQuestion): Promise<bigint | undefined>;
   /** When it resolves, the batch is done and its offsets are committed (later, as a hint). When it rejects, it comes again. */
   onBatch(batch: Batch, signal: AbortSignal): Promise<void>;
 }

@@ -19,7 +19,15 @@ export const DEAD_LETTER_LIFETIME_MS = 30 * DAY_MS;
 
 export function topicSpecs(topics: Topics, jobPartitions: number): TopicSpec[] {
   return [
-    { topic: topics.jobs, partitions: jobPartitions, config: { 'retention.ms': String(7 * DAY_MS) } },
+    {
+      topic: topics.jobs,
+      partitions: jobPartitions,
+      config: {
+        'retention.ms': String(7 * DAY_MS),
+        // The router's replay window is measured in it: the broker's clock, not that of whichever ingress.
+        'message.timestamp.type': 'LogAppendTime',
+      },
+    },
     {
       topic: topics.deadLetters,
       partitions: 1,

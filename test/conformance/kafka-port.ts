@@ -6,6 +6,7 @@ import {
   type ConsumerOptions,
   type InboundMessage,
   type Kafka,
+  type PositionQuestion,
   type Producer,
 } from '../../shared/kafka/port.ts';
 import { until } from '../../stack/until.ts';
@@ -129,7 +130,7 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
         await sendToOnePartition(10);
         const seen = collector();
         const asked: number[] = [];
-        const position = (_topic: string, partition: number) => {
+        const position = ({ partition }: PositionQuestion) => {
           asked.push(partition);
           return Promise.resolve(7n);
         };
@@ -201,7 +202,7 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
         const answered: Promise<void>[] = [];
         await join({
           onBatch: () => Promise.resolve(),
-          position: async (_topic, partition, offsets) => {
+          position: async ({ partition, offsets }) => {
             if (partition !== first.partition) return undefined;
             const answers = Promise.all([
               offsets.committed(),
@@ -223,7 +224,7 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
         const committed: (bigint | undefined)[] = [];
         await join({
           onBatch: () => Promise.resolve(),
-          position: async (_topic, _partition, offsets) => {
+          position: async ({ offsets }) => {
             committed.push(await offsets.committed());
             return undefined;
           },
@@ -242,6 +243,73 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
         consumer.reposition();
         await eventually(() => seen.messages.length === 8);
         expect(seen.offsets()).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 4n, 5n]);
+      });
+    });
+
+    describe('while a position is unknown', () => {
+      test('the other partitions go on, and the member stays in its group when another joins', async () => {
+        await sendAll(200);
+        const [seen, other] = [collector(), collector()];
+        const { promise: found, resolve: answer } = Promise.withResolvers<undefined>();
+        const position = ({ partition }: PositionQuestion) =>
+          partition === 0 ? found : Promise.resolve(undefined);
+        const partitions = () => new Set(seen.messages.map(({ partition }) => partition));
+        const first = await join({ position, onBatch: seen.onBatch });
+        await eventually(() => partitions().size === PARTITIONS - 1);
+        expect(partitions()).not.toContain(0);
+        const before = seen.messages.length;
+        await sendAll(200);
+        await eventually(() => seen.messages.length > before);
+        await leave(await join({ position, onBatch: other.onBatch }));
+        await eventually(() => first.joined());
+        answer(undefined);
+        await eventually(() => new Set([...seen.messages, ...other.messages].map(keyOf)).size === 400);
+      }, 60_000);
+
+      test('an answer that comes after a newer one changes nothing, and its question is dropped', async () => {
+        await sendToOnePartition(4);
+        const seen = collector();
+        const questions: { question: PositionQuestion; answer: (offset: bigint) => void }[] = [];
+        const position = (question: PositionQuestion) => {
+          const { promise, resolve } = Promise.withResolvers<bigint>();
+          questions.push({ question, answer: resolve });
+          return promise;
+        };
+        const consumer = await join({ position, onBatch: seen.onBatch });
+        await eventually(() => questions.length === PARTITIONS);
+        consumer.reposition();
+        await eventually(() => questions.length === 2 * PARTITIONS);
+        expect(questions.map(({ question }) => question.signal.aborted)).toEqual([
+          ...Array.from({ length: PARTITIONS }, () => true),
+          ...Array.from({ length: PARTITIONS }, () => false),
+        ]);
+        for (const { answer } of questions.slice(PARTITIONS)) answer(1n);
+        await eventually(() => seen.messages.length === 3);
+        for (const { answer } of questions.slice(0, PARTITIONS)) answer(3n);
+        await sendToOnePartition(1);
+        await eventually(() => seen.messages.length === 4);
+        expect(seen.offsets()).toEqual([1n, 2n, 3n, 4n]);
+      });
+
+      test('asked for with a batch in flight, the batch is finished and reading begins where it is told', async () => {
+        await sendToOnePartition(5);
+        const seen = collector();
+        const [begun, gate] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+        let position = 0n;
+        const consumer = await join({
+          position: () => Promise.resolve(position),
+          onBatch: async (batch) => {
+            begun.resolve(undefined);
+            await gate.promise;
+            await seen.onBatch(batch);
+          },
+        });
+        await begun.promise;
+        position = 2n;
+        consumer.reposition();
+        gate.resolve(undefined);
+        await eventually(() => seen.offsets().filter((offset) => offset === 4n).length === 2);
+        expect(seen.offsets().slice(-3)).toEqual([2n, 3n, 4n]);
       });
     });
 
@@ -395,6 +463,10 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
       for (let i = 0; i < count; i += 1) await send('one', String(i));
     }
   });
+}
+
+function keyOf({ partition, offset }: InboundMessage): string {
+  return `${partition}/${offset}`;
 }
 
 function collector() {

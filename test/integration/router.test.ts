@@ -1,14 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Queue } from 'bullmq';
 import { randomBytes } from 'node:crypto';
-import { createPosition, PositionLost } from '../../services/router/position.ts';
-import { createWatermarks, type Watermark, type Watermarks } from '../../services/router/watermarks.ts';
+import { createWatermarks, type Reading, type Watermarks } from '../../services/router/watermarks.ts';
 import { toHeaders } from '../../shared/contracts/cloud-event.ts';
 import { newJobId } from '../../shared/contracts/ids.ts';
 import { JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
 import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { type InboundMessage, type PartitionOffsets, type Producer } from '../../shared/kafka/port.ts';
+import { type InboundMessage, type Producer } from '../../shared/kafka/port.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
@@ -161,6 +160,17 @@ describe('a message that nobody can read', () => {
     expect((await letterOf(job.jobId)).value).toHaveLength(1_048_250);
   });
 
+  test('again, of a job that ended so long ago that its record is gone, is done and no dead letter', async () => {
+    const old = message({ acceptedAt: Date.now() - 3_600_000 });
+    await produceJob(old); // below the watermark by the time that the router starts again
+    await letterOf(old.jobId); // the first time nobody could know
+    await services?.kill('router', 'SIGTERM');
+    await services?.start('router');
+    await runOneMore();
+    const found = letters.filter(({ headers }) => headers['x-turnout-original-id'] === old.jobId);
+    expect(found).toHaveLength(1);
+  });
+
   test('of a job that was never admitted is a dead letter as well', async () => {
     const job = message();
     await produceJob(job);
@@ -237,121 +247,70 @@ test('a job that was refused meanwhile is dropped: its 503 was true', async () =
   expect(await upstreamCalls(job.jobId)).toEqual([]);
 });
 
-describe('where a router begins', () => {
-  const offsets = (found: Partial<Record<'committed' | 'at', bigint>>): PartitionOffsets => ({
-    committed: () => Promise.resolve(found.committed),
-    at: (timestamp) => Promise.resolve(timestamp === 0 ? 2n : (found.at ?? 0n)),
-  });
-  const begin = async (
-    mark: Watermark | undefined,
-    onLost: 'stop' | 'replay' | 'skip',
-    found = offsets({}),
-  ) => {
-    const read = { read: () => Promise.resolve(mark), advance: () => Promise.reject(new Error('unused')) };
-    const position = createPosition({ watermarks: read, onLost, log: silentLogger });
-    try {
-      return await position.of(0, found);
-    } catch (error) {
-      expect(position.known()).toBe(false);
-      return error;
-    }
-  };
-
-  test.each<[string, Watermark | undefined, Parameters<typeof begin>[1], PartitionOffsets, unknown]>([
-    ['a minute before the watermark', { next: 90n, at: 100_000 }, 'stop', offsets({ at: 40n }), 40n],
-    ['never past the watermark', { next: 30n, at: 100_000 }, 'stop', offsets({ at: 40n }), 30n],
-    ['at a watermark without a time', { next: 30n, at: undefined }, 'stop', offsets({ at: 4n }), 30n],
-    [
-      'where the group begins, of a partition that was never routed',
-      undefined,
-      'stop',
-      offsets({}),
-      undefined,
-    ],
-    [
-      'nowhere, when Redis lost the position',
-      undefined,
-      'stop',
-      offsets({ committed: 9n }),
-      expect.any(PositionLost),
-    ],
-    ['at the oldest message, when told to replay', undefined, 'replay', offsets({ committed: 9n }), 2n],
-    ['at the committed offset, when told to skip', undefined, 'skip', offsets({ committed: 9n }), 9n],
-  ])('%s', async (_name, mark, onLost, found, expected) => {
-    expect(await begin(mark, onLost, found)).toEqual(expected);
-  });
-
-  test('asks for the offset of a minute before the last message', async () => {
-    const asked: number[] = [];
-    const found = {
-      ...offsets({}),
-      at: (timestamp: number) => Promise.resolve(BigInt(asked.push(timestamp))),
-    };
-    await begin({ next: 90n, at: 100_000 }, 'stop', found);
-    await begin({ next: 90n, at: 5_000 }, 'stop', found);
-    expect(asked).toEqual([40_000, 0]);
-  });
-});
-
 describe("the router's watermark", () => {
   let key: string;
   let marks: Watermarks;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     key = `${prefix}:watermarks:${randomBytes(4).toString('hex')}`;
     marks = createWatermarks(redis, key);
+    await marks.read(3);
   });
   afterEach(() => redis.del(key));
 
-  /** Applies the batches `[first, next)` and returns where the watermark stands. */
-  async function after(...batches: [bigint, bigint][]): Promise<bigint | undefined> {
-    for (const [first, next] of batches) await marks.advance(3, { first, next, at: 1_000 });
-    return positionOf(marks, 3);
-  }
+  const reading = (): Reading => {
+    const found = marks.reading(3);
+    if (!found) throw new Error('partition 3 was read');
+    return found;
+  };
+  const advance = (next: bigint, at = 1_000) => marks.advance(reading(), { next, at });
 
   test('is unknown for a partition that was never routed', async () => {
-    expect(await after()).toBeUndefined();
+    expect(await marks.read(3)).toBeUndefined();
   });
-  test('begins with the first batch, wherever that is', async () => {
-    expect(await after([40n, 50n])).toBe(50n);
-  });
-  test('moves over batches that follow each other', async () => {
-    expect(await after([0n, 10n], [10n, 11n], [11n, 500n])).toBe(500n);
-  });
-  test('does not jump a gap', async () => {
-    expect(await after([0n, 10n], [12n, 20n])).toBe(10n);
-    expect(await after([10n, 12n])).toBe(12n);
-  });
-  test('jumps what has left the topic, in the first batch after an assignment and not later', async () => {
-    await after([0n, 10n]);
-    expect(await after([30n, 40n], [50n, 60n])).toBe(40n);
+  test('moves behind the batches, and keeps the time of the last message', async () => {
+    for (const next of [10n, 11n, 500n]) expect(await advance(next, Number(next))).toBe('moved');
+    expect(await marks.read(3)).toEqual({ next: 500n, at: 500 });
   });
   test('never goes back', async () => {
-    expect(await after([0n, 10n], [2n, 5n], [0n, 10n])).toBe(10n);
+    await advance(10n, 1_000);
+    await advance(5n, 5_000);
+    expect(await marks.read(3)).toEqual({ next: 10n, at: 1_000 });
   });
-  test('keeps the time of the last message that it was moved over', async () => {
-    await marks.advance(3, { first: 0n, next: 2n, at: 1_000 });
-    await marks.advance(3, { first: 0n, next: 1n, at: 5_000 });
-    expect(await marks.read(3)).toEqual({ next: 2n, at: 1_000 });
+  test('makes up for a move that failed', async () => {
+    await advance(10n);
+    await redis.rename(key, `${key}:away`);
+    await redis.set(key, 'no hash');
+    await expect(advance(20n)).rejects.toThrow();
+    await redis.rename(`${key}:away`, key);
+    expect(await advance(30n)).toBe('moved');
+    expect((await marks.read(3))?.next).toBe(30n);
   });
   test('that went back under a router, or went away, is told of and not moved', async () => {
-    await after([0n, 10n], [10n, 20n]);
+    await advance(20n);
     await redis.hset(key, '3', '12');
-    expect(await marks.advance(3, { first: 20n, next: 30n, at: 1_000 })).toBe('rewound');
+    expect(await advance(30n)).toBe('rewound');
     await redis.del(key);
-    expect(await marks.advance(3, { first: 20n, next: 30n, at: 1_000 })).toBe('rewound');
+    expect(await advance(30n)).toBe('rewound');
     expect(await redis.exists(key)).toBe(0);
   });
-  test('moves over a batch that begins below it and ends above', async () => {
-    expect(await after([0n, 10n], [5n, 15n])).toBe(15n);
+  test('is not moved by a batch that began before the position was read again', async () => {
+    await advance(20n);
+    const before = reading();
+    await redis.hset(key, '3', '12'); // another Redis, which lagged behind
+    await marks.read(3);
+    expect(await marks.advance(before, { next: 30n, at: 1_000 })).toBe('late');
+    expect((await marks.read(3))?.next).toBe(12n);
   });
   test('of each partition is its own', async () => {
-    await marks.advance(1, { first: 0n, next: 7n, at: 1_000 });
-    expect(await after([0n, 3n])).toBe(3n);
-    expect(await positionOf(marks, 1)).toBe(7n);
+    await advance(3n);
+    expect(await marks.read(1)).toBeUndefined();
+    expect(marks.reading(2)).toBeUndefined();
   });
   test('counts exactly far beyond 32 bits', async () => {
-    expect(await after([9_007_199_254_740_000n, 9_007_199_254_740_990n])).toBe(9_007_199_254_740_990n);
+    await advance(9_007_199_254_740_000n);
+    await advance(9_007_199_254_740_990n);
+    expect((await marks.read(3))?.next).toBe(9_007_199_254_740_990n);
   });
 });
 

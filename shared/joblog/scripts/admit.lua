@@ -17,6 +17,7 @@ end
 redis.call('HSET', record, 'state', 'admitting', 'owner', owner, 'hash', hash, 'deadline', deadline, 'created', now,
   'seq', 0, 'fence', 0, 'nonce', '', 'readers', reader, 'holder', '', 'cancel', '', 'user_hash', user_hash,
   'model', model, 'foreground', foreground, 'patience', patience, 'left', '')
+redis.call('HDEL', record, 'cancel_at')
 redis.call('PEXPIRE', record, lifetime)
 redis.call('ZADD', open, deadline, job)
 return { 'new' }

@@ -17,7 +17,7 @@ const TOPICS = [
 const KNOBS = [
   'tokens=30; tps=15',
   'tokens=40; tps=20',
-  'tokens=20; tps=8',
+  'tokens=20; tps=10',
   'tokens=12; tps=0',
   'tokens=30; tps=15; ttft=400',
   'tokens=30; tps=15; continue=same',

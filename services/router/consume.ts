@@ -1,0 +1,38 @@
+import { type Batch } from '../../shared/kafka/port.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { routeBatch, type RouteBatchDeps } from './route-batch.ts';
+import { type Reading, type Watermarks } from './watermarks.ts';
+
+interface ConsumeDeps {
+  routing: RouteBatchDeps;
+  watermarks: Watermarks;
+  /** Redis has lost a part of what was written there: the position has to be read again. */
+  onRewound: () => void;
+  log: Logger;
+}
+
+/** Routes the batches of all partitions, and moves each partition's watermark behind them. */
+export function createOnBatch({ routing, watermarks, onRewound, log }: ConsumeDeps) {
+  async function advance(reading: Reading, { partition, messages }: Batch): Promise<void> {
+    const last = messages.at(-1);
+    if (!last) return;
+    const result = await watermarks.advance(reading, { next: last.offset + 1n, at: last.timestamp });
+    if (result !== 'rewound') return;
+    log.error({ partition }, 'The watermark went back: the job Redis has lost what it had; routing again');
+    onRewound();
+  }
+
+  return async (batch: Batch): Promise<void> => {
+    const { partition } = batch;
+    const reading = watermarks.reading(partition);
+    if (!reading) throw new Error(`partition ${partition} is read before its position is known`);
+    await routeBatch(routing, batch, reading.mark?.next ?? 0n);
+    const advanced = advance(reading, batch);
+    // Without any watermark the committed offset must not come first: that would look like a lost position.
+    if (reading.seen === undefined) await advanced;
+    // Else not awaited: one that lags only means that more is looked at again after a restart.
+    advanced.catch((error: unknown) => {
+      log.warn({ err: error, partition }, 'Watermark not moved; the next batch will move it');
+    });
+  };
+}
