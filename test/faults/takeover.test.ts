@@ -28,7 +28,7 @@ const bodies = {
     model: sim,
     stream: false,
     response_format: { type: 'json_object' },
-    messages: ask(QUESTION, 'tps=10'),
+    messages: ask(`${QUESTION} `.repeat(6), PACE),
   },
   reasoning: {
     model: 'turnout-sim-reasoner',
