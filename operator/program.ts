@@ -9,8 +9,8 @@ const GROUPS: readonly ((context: OperatorContext) => Command)[] = [dlqCommand, 
 
 const SETTINGS_HELP = `
 Settings: the services' own variables (KAFKA_BROKERS, REDIS_URL, TOPIC_PREFIX, REDIS_PREFIX, LOG_RETENTION_MS), from the
-environment, then from .env. When the environment names neither KAFKA_BROKERS nor REDIS_URL, both are those of the stack
-that \`make up\` started (.turnout/dev.env).
+environment, then from .env. KAFKA_BROKERS and REDIS_URL come from one place, which must name both: the environment, else the
+stack that \`make up\` started (.turnout/dev.env), else .env.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or wrong settings.`;
 

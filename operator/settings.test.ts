@@ -17,15 +17,29 @@ describe('the servers are', () => {
       'redis://stack:2',
     ]);
   });
-  test("the shell's; one system's Kafka is never looked at beside another one's Redis", () => {
-    expect(addresses({ KAFKA_BROKERS: 'shell:1' }, {}, stack)).toEqual(['shell:1', 'redis://127.0.0.1:6379']);
-    expect(addresses({ REDIS_URL: 'redis://shell:2' }, { KAFKA_BROKERS: 'file:1' }, stack)).toEqual([
-      'file:1',
-      'redis://shell:2',
-    ]);
+  test("the shell's, when it names both", () => {
+    const shell = { KAFKA_BROKERS: 'shell:1', REDIS_URL: 'redis://shell:2' };
+    expect(addresses(shell, { KAFKA_BROKERS: 'file:1' }, stack)).toEqual(['shell:1', 'redis://shell:2']);
   });
-  test("the file's, or the defaults, when no stack runs", () => {
-    expect(addresses({}, { REDIS_URL: 'redis://file:2' })).toEqual(['127.0.0.1:9092', 'redis://file:2']);
+  test("the file's, when no stack runs", () => {
+    const file = { KAFKA_BROKERS: 'file:1', REDIS_URL: 'redis://file:2' };
+    expect(addresses({}, file)).toEqual(['file:1', 'redis://file:2']);
+  });
+  test('the defaults, when nobody names any', () => {
+    expect(addresses({})).toEqual(['127.0.0.1:9092', 'redis://127.0.0.1:6379']);
+  });
+});
+
+describe("one system's Kafka is never looked at beside another one's Redis:", () => {
+  test.each<[string, Record<string, string>, Record<string, string>]>([
+    ['the environment has KAFKA_BROKERS and not REDIS_URL', { KAFKA_BROKERS: 'shell:1', REDIS_URL: '' }, {}],
+    ['the environment has REDIS_URL and not KAFKA_BROKERS', { REDIS_URL: 'redis://shell:2' }, stack],
+    ['.env has KAFKA_BROKERS and not REDIS_URL', {}, { KAFKA_BROKERS: 'file:1' }],
+    ['.env has REDIS_URL and not KAFKA_BROKERS', {}, { REDIS_URL: 'redis://file:2' }],
+  ])('%s', (problem, shell, file) => {
+    const running = Object.keys(shell).length > 0 ? stack : {};
+    expect(() => addresses(shell, file, running)).toThrow(ConfigError);
+    expect(() => addresses(shell, file, running)).toThrow(problem);
   });
 });
 

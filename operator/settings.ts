@@ -1,5 +1,5 @@
 import { type z } from 'zod';
-import { parseSettings } from '../shared/config/load.ts';
+import { ConfigError, parseSettings } from '../shared/config/load.ts';
 import { configSchema } from '../shared/config/schema.ts';
 
 /** What the command line needs of the services' settings. It asks for no key and no secret. */
@@ -24,20 +24,37 @@ interface SettingsSources {
 }
 
 /**
- * The shell's variables over `.env`. The running stack's addresses count only when the shell names none: one system's
- * Kafka is never looked at beside another one's Redis. Throws a `ConfigError` that names every problem.
+ * The shell's variables over `.env`. Both addresses come from one place: the shell, else the running stack, else `.env`; so
+ * one system's Kafka is never looked at beside another one's Redis. Throws a `ConfigError` that names every problem.
  */
 export function operatorSettings({ shell, file, stack }: SettingsSources): OperatorSettings {
-  const elsewhere = ADDRESSES.some((name) => isSet(shell[name]));
+  const place = placeOfAddresses([
+    ['the environment', shell],
+    ['.turnout/dev.env', stack],
+    ['.env', file],
+  ]);
   const given = Object.entries(shell).filter(([, value]) => isSet(value));
   return parseSettings(operatorSchema, {
     ...file,
-    ...(elsewhere ? {} : Object.fromEntries(ADDRESSES.map((name) => [name, stack[name] ?? file[name]]))),
     ...Object.fromEntries(given),
+    ...Object.fromEntries(ADDRESSES.map((name) => [name, place[name]])),
   });
 }
 
 const ADDRESSES = ['KAFKA_BROKERS', 'REDIS_URL'] as const;
+
+/** The first place that names any address; it must name both. Where none does, the defaults are one system as well. */
+function placeOfAddresses(places: readonly (readonly [string, Variables])[]): Variables {
+  const found = places.find(([, variables]) => ADDRESSES.some((name) => isSet(variables[name])));
+  if (!found) return {};
+  const [where, variables] = found;
+  const missing = ADDRESSES.filter((name) => !isSet(variables[name]));
+  if (missing.length === 0) return variables;
+  const named = ADDRESSES.filter((name) => isSet(variables[name]));
+  throw new ConfigError([
+    `${where} has ${named.join()} and not ${missing.join()}: both must name the same system`,
+  ]);
+}
 
 function isSet(value: string | undefined): value is string {
   return value !== undefined && value !== '';

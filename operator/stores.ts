@@ -56,4 +56,4 @@ export async function needing<T>(place: string, step: Promise<T>): Promise<T> {
   }
 }
 
-const HINT = '`make status` shows what runs; KAFKA_BROKERS and REDIS_URL name other servers.';
+const HINT = '`make status` shows what runs; KAFKA_BROKERS and REDIS_URL together name other servers.';

@@ -35,6 +35,14 @@ describe('a letter', () => {
     const long = `no JSON ${'x'.repeat(100_000)}`;
     expect(renderLetter(letter({ value: long }), null).endsWith(`\n${long}`)).toBe(true);
   });
+  test('says how long the body lives that lies elsewhere', () => {
+    const request = { kind: 'blob', name: 'jobs/job_x/request', sha256: '0'.repeat(64), bytes: 300_000 };
+    const shown = renderLetter(letter({ value: JSON.stringify({ data: [{ request }] }) }), null);
+    expect(shown).toMatch(
+      /lies in BLOB_DIR[^]*removed once the job's record has gone[^]*"name": "jobs\/job_x/,
+    );
+    expect(renderLetter(letter({ value: '{"kind":"blob"}' }), null)).not.toContain('BLOB_DIR');
+  });
   test('cannot speak to the terminal', () => {
     const shown = renderLetter(letter({ value: '\u001b]0;title\u0007', key: '\u009b' }), 'then');
     expect(shown).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);

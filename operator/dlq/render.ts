@@ -1,3 +1,4 @@
+import { blobRef } from '../../shared/contracts/job-message.ts';
 import { type StoredLetter } from '../../shared/kafka/dead-letters.ts';
 import { inColumns, toJsonLine } from '../output.ts';
 import { oneLine, terminalSafe } from '../terminal-safe.ts';
@@ -54,8 +55,20 @@ export function renderLetter(letter: StoredLetter, replayedAt: string | null): s
     ...section('headers of the message', headers),
     ...section('headers of the dead letter', own),
     `payload (${Buffer.byteLength(value)} bytes)`,
+    ...(refersToBlob(value) ? [BLOB_NOTE] : []),
     terminalSafe(pretty(value)),
   ].join('\n');
+}
+
+const BLOB_NOTE = `(What was too large for it lies in BLOB_DIR under the name below. It is removed once the job's record has gone, though
+not within a day of its arrival: long before this dead letter.)`;
+
+function refersToBlob(payload: string): boolean {
+  let found = false;
+  readJson(payload, (value) => {
+    found ||= blobRef.safeParse(value).success;
+  });
+  return found;
 }
 
 /** The same for machines: the payload as the exact text that it was. */
@@ -74,9 +87,18 @@ function indented(text: string): string {
 }
 
 function pretty(text: string): string {
+  const json = readJson(text);
+  return json === undefined ? text : JSON.stringify(json, undefined, 2);
+}
+
+/** Undefined for what is not JSON. `visit` is called with every value in it. */
+function readJson(text: string, visit: (value: unknown) => void = () => undefined): unknown {
   try {
-    return JSON.stringify(JSON.parse(text), undefined, 2);
+    return JSON.parse(text, (_key, value: unknown) => {
+      visit(value);
+      return value;
+    });
   } catch {
-    return text; // not JSON: as it is
+    return undefined;
   }
 }

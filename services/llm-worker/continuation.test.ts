@@ -6,6 +6,7 @@ import { continuedRequest, type ContinuationRules, planNext } from './continuati
 const request: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'hi' }] };
 const rules: ContinuationRules = { prefill: false, onLostAttempt: 'continue' };
 const text = (delta: string): JobEvent => ({ type: 'text', choice: 0, delta });
+const LONG = 'The harbour bridge opened in 1932.';
 const thought: JobEvent = { type: 'reasoning', choice: 0, delta: 'hm' };
 const call: JobEvent = { type: 'tool_call', choice: 0, index: 0, id: 'x', name: 'f', arguments: '{' };
 const end: JobEvent = { type: 'choice_end', choice: 0, reason: 'stop' };
@@ -24,10 +25,24 @@ describe('the next call', () => {
     ['text seen: ask', [text('a'), text('b')], {}, {}, { kind: 'ask', partial: 'ab', anchor: 'ab' }],
     [
       'text seen, model takes prefixes: prefill',
-      [text('a')],
+      [text(LONG)],
       {},
       { prefill: true },
-      { kind: 'prefill', partial: 'a' },
+      { kind: 'prefill', partial: LONG },
+    ],
+    [
+      'a word seen, model takes prefixes: ask, for nobody could tell a repeated prefix from a repeated word',
+      [text('1')],
+      {},
+      { prefill: true },
+      { kind: 'ask', partial: '1', anchor: '1' },
+    ],
+    [
+      'white space seen: ask for nothing',
+      [text('\n\n')],
+      {},
+      {},
+      { kind: 'ask', partial: '\n\n', anchor: '' },
     ],
     ['thinking is no part of the answer', [thought, text('a')], {}, {}, { kind: 'ask', partial: 'a' }],
     ['all ended: only the end is missing', [text('a'), end], {}, {}, { kind: 'complete' }],
@@ -67,6 +82,10 @@ describe('the words that a continuation is to begin with', () => {
 describe('the request of a continuation', () => {
   test('from the start is the request itself', () => {
     expect(continuedRequest(request, { kind: 'start', muteReasoning: false })).toBe(request);
+  });
+
+  test('behind white space is the request itself', () => {
+    expect(continuedRequest(request, { kind: 'ask', partial: ' \n', anchor: '' })).toBe(request);
   });
 
   test('by prefix ends with the answer so far, without trailing space', () => {

@@ -1,6 +1,8 @@
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { countTokens } from '../../shared/documents/tokens.ts';
 import { isVisible, type JobEvent } from '../../shared/contracts/job-event.ts';
+import { ANCHOR_TAG } from './anchor.ts';
+import { isUnmistakable } from './overlap.ts';
 
 /**
  * What the next call of the model has to do, given what a client may have seen already.
@@ -12,7 +14,10 @@ export type Plan =
   | { kind: 'start'; muteReasoning: boolean }
   /** The model goes on behind a prefix of its own message. */
   | { kind: 'prefill'; partial: string }
-  /** The model is asked to go on, and to begin with the `anchor`, the last words of what there is. */
+  /**
+   * The model is asked to go on, and to begin with the `anchor`, the last words of what there is. The anchor of white space
+   * is empty: then the model gets the client's own request, and only the white space is not shown again.
+   */
   | { kind: 'ask'; partial: string; anchor: string }
   /** Every choice has ended; only the job's end is missing. */
   | { kind: 'complete' }
@@ -35,7 +40,9 @@ export function planNext(history: readonly JobEvent[], request: ChatRequest, rul
   if (rules.onLostAttempt === 'fail' || !continuable(request)) return { kind: 'impossible' };
   if (seen.some(({ type }) => type !== 'text' && type !== 'reasoning')) return { kind: 'impossible' };
   const partial = seen.map((event) => (event.type === 'text' ? event.delta : '')).join('');
-  return rules.prefill ? { kind: 'prefill', partial } : { kind: 'ask', partial, anchor: lastWords(partial) };
+  // Some models repeat their prefix and some do not: behind a short one nobody could tell.
+  const prefill = rules.prefill && isUnmistakable(partial);
+  return prefill ? { kind: 'prefill', partial } : { kind: 'ask', partial, anchor: lastWords(partial) };
 }
 
 /** A part of such an answer may turn out to be one that no call can take up. */
@@ -64,7 +71,7 @@ function continuable({ n, logprobs, response_format: format }: ChatRequest): boo
  */
 function continueInstruction(anchor: string): string {
   return `Your answer was interrupted. Continue the partial answer exactly where it stopped. Begin with its last words, which stand below between the tags, letter for letter, and go straight on from there. Repeat nothing else of it, do not begin again and do not comment on the interruption.
-<last_words>${anchor}</last_words>`;
+<${ANCHOR_TAG}>${anchor}</${ANCHOR_TAG}>`;
 }
 
 /** The request that carries the plan out. */
@@ -72,6 +79,7 @@ export function continuedRequest(request: ChatRequest, plan: Plan): ChatRequest 
   if (plan.kind !== 'prefill' && plan.kind !== 'ask') return request;
   // Some providers refuse a prefix that ends in white space; the overlap filter drops it when the model sends it again.
   const partial = { role: 'assistant' as const, content: plan.partial.trimEnd() };
+  if (partial.content === '') return request;
   if (plan.kind === 'prefill') {
     const tail = { ...partial, prefix: true };
     return { ...request, ...lessSpent(request, plan.partial), messages: [...request.messages, tail] };

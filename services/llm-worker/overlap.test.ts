@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createOverlapFilter, DivergedError } from './overlap.ts';
+import { createOverlapFilter, DivergedError, isUnmistakable } from './overlap.ts';
 
 const partial = 'The harbour bridge opened in 1932. It is made of steel and';
 const anchor = 'made of steel and';
@@ -27,7 +27,24 @@ describe('a continuation loses what is already there', () => {
     ['repeats less than the anchor', 'of steel and carries trains.', ' carries trains.'],
     ['repeats a short word by chance', 'and and so on.', 'and and so on.'],
     ['is a different answer from the first word', 'Bridges are old.', 'Bridges are old.'],
+    [
+      'begins the same answer again, after a line break',
+      `\n\n${partial} carries trains.`,
+      ' carries trains.',
+    ],
+    ['begins with the anchor after a line break', `\n${anchor} carries trains.`, ' carries trains.'],
+    ['opens a quotation before the anchor', `"${anchor} carries trains.`, ' carries trains.'],
+    ['quotes the anchor', `"${anchor}" carries trains.`, ' carries trains.'],
+    ['quotes the anchor as books do', `“${anchor}” carries trains.`, ' carries trains.'],
+    ['begins with an ellipsis', `...${anchor} carries trains.`, ' carries trains.'],
+    ['begins with an ellipsis in one character', `… ${anchor} carries trains.`, ' carries trains.'],
+    ['says our tag', `<last_words>${anchor}</last_words> carries trains.`, ' carries trains.'],
+    ['says our tag in code', `\`<last_words>${anchor}</last_words>\` carries.`, ' carries.'],
+    ['opens our tag only', `<last_words>${anchor} carries trains.`, ' carries trains.'],
+    ['has a quotation of its own', ' "iron" in it.', ' "iron" in it.'],
+    ['has an ellipsis of its own', '... or so they say.', '... or so they say.'],
     ['ends while it still repeats', partial, ''],
+    ['ends with the anchor in quotation marks', `"${anchor}"`, ''],
     ['ends with the anchor', anchor, ''],
     ['is empty', '', ''],
   ])('that %s', (_what, text, fresh) => {
@@ -37,7 +54,10 @@ describe('a continuation loses what is already there', () => {
   test.each([
     ['goes on exactly', ' carries trains.', ' carries trains.'],
     ['sends the prefix again', `${partial} carries trains.`, ' carries trains.'],
+    ['sends the prefix again, after a line break', `\n${partial} carries trains.`, ' carries trains.'],
     ['says the same again, and means it', ' made of steel and iron', ' made of steel and iron'],
+    ['has a refrain', `${partial.slice(0, 40)}, they sing`, `${partial.slice(0, 40)}, they sing`],
+    ['ends with a refrain', partial.slice(0, 40), partial.slice(0, 40)],
   ])('by prefix that %s', (_what, text, fresh) => {
     for (const parts of cutSomehow(text)) expect(through(parts, { anchor: undefined })).toBe(fresh);
   });
@@ -56,6 +76,13 @@ describe('an answer that says the same thing twice keeps both', () => {
     for (const parts of cutSomehow(text)) expect(through(parts, { before, anchor: lead })).toBe(rest);
   });
 
+  test('when all of it is one row again and again, of which the model was asked for the last ones', () => {
+    const row = '| 0 | 0 |\n';
+    const [before, rest] = [row.repeat(10), row.repeat(12)];
+    for (const parts of cutSomehow(row.repeat(2) + rest))
+      expect(through(parts, { before, anchor: row.repeat(2).trimEnd() })).toBe(rest);
+  });
+
   test('when the model disregards the anchor and the end is itself a repetition', () => {
     const row = '| 0 | 0 | 0 |\n';
     const before = `A table of zeros:\n${row.repeat(4)}`;
@@ -70,6 +97,26 @@ describe('at the seam', () => {
     expect(through(['opened in 1932'], { before: 'It opened in ', anchor: 'opened in' })).toBe('1932');
   });
 
+  test('white space that comes in other pieces, or less of it, is not doubled either', () => {
+    const before = 'def go():\n    ';
+    for (const [anchor, lead] of [
+      [undefined, ''],
+      ['def go():', 'def go():'],
+    ] as const) {
+      expect(through([lead, '\n', '  ', '  return'], { before, anchor })).toBe('return');
+      expect(through([lead, '\n', '  ', 'return'], { before, anchor })).toBe('return');
+    }
+  });
+
+  test.each([['\n\nHello'], ['\nHello'], ['Hello']])('of white space only, %j goes on behind it', (text) => {
+    for (const anchor of ['', undefined])
+      for (const parts of cutSomehow(text)) expect(through(parts, { before: '\n\n', anchor })).toBe('Hello');
+  });
+
+  test('a short beginning behind its own prefix is believed to be meant: eleven platforms, not one', () => {
+    expect(through(['1', ' platforms'], { before: '1', anchor: undefined })).toBe('1 platforms');
+  });
+
   test('a beginning that is the same and then differs is refused', () => {
     expect(() => through(words('The harbour bridge opened in 1932. It was painted green.'))).toThrow(
       DivergedError,
@@ -78,7 +125,8 @@ describe('at the seam', () => {
 
   test('whatever the pieces, a repetition of the whole yields the rest', () => {
     fc.assert(
-      fc.property(fc.string({ minLength: 1 }), fc.string(), fc.array(fc.nat(40)), (before, rest, cuts) => {
+      fc.property(fc.string({ minLength: 33 }), fc.string(), fc.array(fc.nat(80)), (before, rest, cuts) => {
+        fc.pre(isUnmistakable(before));
         const text = before + rest;
         const at = [...new Set(cuts.map((cut) => cut % (text.length + 1)))].sort((a, b) => a - b);
         const parts = [0, ...at].map((from, i) => text.slice(from, at[i] ?? text.length));

@@ -1,18 +1,26 @@
+import { matchAnchor } from './anchor.ts';
+
 /**
  * Drops from a continuation what is already there.
  *
- * States: holding -> passing | diverged. While the new text could still be a repetition it is held back:
- * - it may be the whole answer again, from the beginning: held until it has caught up, and only the rest passes;
- * - it may begin with the anchor, the last words that the model was asked to begin with: exactly these are dropped, so that
- *   a text that says the same thing twice keeps both;
- * - it may repeat more or less of the end than it was asked to: that end is dropped, from `MIN_OVERLAP` characters on.
+ * States: holding -> passing | diverged. While the new text could still be a repetition it is held back.
+ *
+ * A model that was asked to go on was told the anchor, the last words that it is to begin with:
+ * - it begins with them, in quotation marks or our tag or bare: exactly these are dropped, so that a text that says the
+ *   same thing twice keeps both;
+ * - it begins the whole answer again: held until it has caught up, and only the rest passes;
+ * - it repeats more or less of the end than it was asked to: that end is dropped, from `MIN_OVERLAP` characters on;
+ * - it begins as the answer did and then goes another way: it has `diverged`, and no concatenation can be right.
+ *
+ * A model that got the partial answer as the prefix of its own message repeats all of it (Mistral) or nothing. Anything
+ * less is a refrain, which is meant, and passes whole.
+ *
  * White space that the partial answer was sent without is dropped as well.
- * A text that begins as the answer did and then goes another way has `diverged`: no concatenation can be right.
  */
 export interface OverlapFilter {
   /** The part of the delta, and of what was held, that is new. Throws `DivergedError`. */
   push(delta: string): string;
-  /** What is still held when the stream ends. */
+  /** What is still held when the stream ends. Throws `DivergedError`. */
   flush(): string;
 }
 
@@ -22,44 +30,54 @@ export class DivergedError extends Error {
 
 /** A chance repetition of a short word stays. */
 const MIN_OVERLAP = 8;
-/** A beginning that agrees this far and then differs is another answer, not a continuation. Characters. */
+/** A beginning that agrees this far is no chance: it is the answer again. Characters. */
 const SAME_BEGINNING = 32;
 const LOOK_BACK = 400;
 
 /**
- * `anchor`: the words that the model was asked to begin with; undefined for one that got the partial answer as the prefix
- * of its own message: it repeats all of it (Mistral) or nothing, and its own repetitions are meant.
+ * Whether a repetition of the partial answer behind itself could be told from an answer that says the same again: a model
+ * that has said "1" and goes on with "1 platforms" repeats nothing, it means eleven.
  */
+export function isUnmistakable(partial: string): boolean {
+  return partial.trim().length >= SAME_BEGINNING;
+}
+
+/** `anchor`: the words that the model was asked to begin with; undefined for one that got a prefix of its own message. */
 export function createOverlapFilter(partial: string, anchor?: string): OverlapFilter {
+  const whole = partial.trim();
   const tail = partial.slice(partial.trimEnd().length);
   let held = '';
   let passing = false;
 
-  function decide(final: boolean): string {
-    if (held.startsWith(partial)) return pass(partial.length);
-    const mayGrow = (known: string) => !final && known.startsWith(held);
-    if (mayGrow(partial)) return '';
-    if (anchor !== undefined && held.startsWith(anchor))
-      return mayGrow(anchor + tail) ? '' : passBeyond(anchor.length);
-    if (anchor !== undefined && (mayGrow(anchor) || (!final && repeatsEnd(partial, held)))) return '';
-    if (commonBeginning(partial, held) >= SAME_BEGINNING)
+  function behindPrefix(final: boolean): string {
+    const text = held.trimStart();
+    if (!isUnmistakable(partial)) return passBeyond(0, final);
+    if (text.startsWith(whole)) return passBeyond(held.length - text.length + whole.length, final);
+    return !final && whole.startsWith(text) ? '' : passBeyond(0, final);
+  }
+
+  function asAsked(final: boolean, words: string): string {
+    const { end, open } = matchAnchor(held, words);
+    if (open && !final) return '';
+    if (end !== undefined) return passBeyond(end, final);
+    const text = held.trimStart();
+    if (!final && (whole.startsWith(text) || repeatsEnd(partial, held))) return '';
+    if (text.startsWith(whole)) return passBeyond(held.length - text.length + whole.length, final);
+    if (commonBeginning(whole, text) >= SAME_BEGINNING)
       throw new DivergedError('the answer began again and differs');
-    const repeated = anchor === undefined ? 0 : overlap(partial, held);
-    return repeated > 0 ? pass(repeated) : passBeyond(0);
+    return passBeyond(overlap(partial.trimEnd(), held), final);
   }
 
   /** Behind the partial answer's last letter comes the white space that it was sent without, if the model sends it. */
-  function passBeyond(length: number): string {
-    return pass(held.startsWith(tail, length) ? length + tail.length : length);
-  }
-
-  function pass(from: number): string {
-    const fresh = held.slice(from);
+  function passBeyond(length: number, final: boolean): string {
+    const rest = held.slice(length);
+    if (!final && tail.startsWith(rest)) return '';
     passing = true;
     held = '';
-    return fresh;
+    return rest.slice(commonBeginning(tail, rest));
   }
 
+  const decide = (final: boolean) => (anchor === undefined ? behindPrefix(final) : asAsked(final, anchor));
   return {
     push: (delta) => {
       if (passing) return delta;

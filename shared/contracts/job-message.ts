@@ -3,7 +3,7 @@ import { chatRequest } from './chat-request.ts';
 import { jobId } from './ids.ts';
 
 /** A body that is too large to travel lies in the blob store; the message carries its name and SHA-256 ("claim check"). */
-const blobRef = z.object({
+export const blobRef = z.object({
   kind: z.literal('blob'),
   name: z.string().min(1),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),

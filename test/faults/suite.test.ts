@@ -4,6 +4,7 @@ import { planSuite } from './suite/plan.ts';
 import { suiteQuestions } from './suite/questions.ts';
 import { runSuite } from './suite/run-suite.ts';
 import { isClean, toTable } from './suite/tally.ts';
+import { describeTarget } from './suite/targets.ts';
 import { say } from './support/fleet.ts';
 
 /** `make faults` in little: a system of its own, since this test kills its Redis. */
@@ -38,6 +39,7 @@ test('under fire no job is lost, none ends twice, and no answer is torn', async 
   });
   const report = await runSuite({ ground, plan, questions, say });
   say(`\n${toTable(report)}`);
+  for (const target of report.heldTo) say(describeTarget(target));
   expect(report).toMatchObject({
     jobs: 210,
     faults: KINDS.length,
@@ -45,6 +47,7 @@ test('under fire no job is lost, none ends twice, and no answer is torn', async 
     doubled: 0,
     torn: 0,
     leftovers: [],
+    tooManyFailures: [],
   });
   expect(isClean(report)).toBe(true);
 });

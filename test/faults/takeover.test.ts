@@ -14,6 +14,8 @@ const bodies = {
   plain: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}`) },
   prefill: { model: 'turnout-sim-prefill', messages: ask(QUESTION, `tokens=90; ${PACE}`) },
   bare: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=bare`) },
+  quoted: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=quoted`) },
+  tagged: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=tagged`) },
   same: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=same`) },
   different: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=different`) },
   refuse: { model: sim, messages: ask(QUESTION, `tokens=90; ${PACE}; continue=refuse`) },
@@ -26,7 +28,7 @@ const bodies = {
     model: sim,
     stream: false,
     response_format: { type: 'json_object' },
-    messages: ask(QUESTION, 'tps=10'),
+    messages: ask(`${QUESTION} `.repeat(6), PACE),
   },
   reasoning: {
     model: 'turnout-sim-reasoner',
@@ -94,6 +96,10 @@ describe('when a worker is killed in the middle of its answers', () => {
   });
 
   test('a model that goes on without the words that it was asked to begin with', () => expectWhole('bare'));
+
+  test('a model that puts these words into quotation marks', () => expectWhole('quoted'));
+
+  test('a model that repeats the tags around these words', () => expectWhole('tagged'));
 
   test('a model that sends the whole answer again is not shown twice', () => expectWhole('same'));
 

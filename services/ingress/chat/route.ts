@@ -29,6 +29,8 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
     async (request, reply) => {
       const { body, headers } = request;
       await deps.models.assertServed(body.model);
+      // On a connection that is still open behind the cut: nobody could wait for the answer.
+      deps.cut.throwIfAborted();
       const job = await deps.desk.admit({
         user: deps.caller(request).user,
         request: body,

@@ -2,7 +2,6 @@ import { describe, expect, test } from '@jest/globals';
 import { type Sight, type Testimony } from '../suite/client.ts';
 import { type JobPlan } from '../suite/plan.ts';
 import { complaints, describeSoak, type SoakReport, summarise } from './report.ts';
-import { OF_A_PROCESS } from './slope.ts';
 
 const plan: JobPlan = {
   question: 0,
@@ -13,7 +12,15 @@ const plan: JobPlan = {
   user: 0,
   ingress: 0,
 };
-const sight = (done: boolean, error?: string): Sight => ({ askedAt: 0, arrivals: [], text: '', done, error });
+const ANSWER = 'At platform four.';
+const sight = (done: boolean, error?: string, text = done ? ANSWER : ''): Sight => ({
+  askedAt: 0,
+  arrivals: [],
+  text,
+  accepted: done,
+  done,
+  error,
+});
 const testimony = (sights: Sight[], manner: JobPlan['manner'] = 'patient'): Testimony => ({
   plan: { ...plan, manner },
   question: { body: {}, direct: true },
@@ -23,24 +30,43 @@ const testimony = (sights: Sight[], manner: JobPlan['manner'] = 'patient'): Test
 
 describe('availability', () => {
   test('is the share of those who stayed and got their answer, however often they asked', () => {
-    const summary = summarise([
+    const all = [
       testimony([sight(true)]),
       testimony([sight(false), sight(true)]),
       testimony([sight(false, 'attempt_lost')]),
       testimony([sight(false), sight(false)]),
       testimony([sight(false)], 'vanishing'),
-    ]);
-    expect(summary).toEqual({
+    ];
+    expect(summarise(all, [ANSWER])).toEqual({
       jobs: 5,
       availability: 0.5,
       firstTry: 0.25,
       failures: { attempt_lost: 1, connection: 1 },
+      wrongAnswers: 0,
     });
+  });
+
+  test.each([
+    ['another text', [sight(true, undefined, 'At platform five.')]],
+    ['half a text that is called whole', [sight(true, undefined, ANSWER.slice(0, 5))]],
+    ['a right one behind a torn one', [sight(false, undefined, 'At the'), sight(true)]],
+  ])('does not count a wrong answer: %s', (_what, sights) => {
+    expect(summarise([testimony(sights), testimony([sight(true)])], [ANSWER])).toMatchObject({
+      availability: 0.5,
+      firstTry: 0.5,
+      failures: { 'wrong answer': 1 },
+      wrongAnswers: 1,
+    });
+  });
+
+  test('counts half an answer as no wrong one', () => {
+    const half = testimony([sight(false, undefined, ANSWER.slice(0, 5))], 'vanishing');
+    expect(summarise([half], [ANSWER]).wrongAnswers).toBe(0);
   });
 });
 
 describe('a soak', () => {
-  const flat = { fromMb: 100, toMb: 101, mbPerMinute: 0.1, flat: true, tolerated: OF_A_PROCESS };
+  const flat = { fromMb: 100, toMb: 101, mbPerMinute: 0.1, flat: true, toleratedPerMinute: 3.6 };
   const healthy: SoakReport = {
     minutes: 10,
     jobs: 3_600,
@@ -49,6 +75,9 @@ describe('a soak', () => {
     availability: 0.9995,
     firstTry: 0.99,
     failures: { attempt_lost: 1 },
+    wrongAnswers: 0,
+    deadLetters: [],
+    errorLines: { 'error ingress-2: Request failed': 3 },
     keys: { before: { outbox: 60 }, after: { outbox: 64 } },
     handles: { before: { ingress: 30 }, after: { ingress: 34 } },
     memory: { ingress: flat, Redis: flat },
@@ -61,6 +90,12 @@ describe('a soak', () => {
 
   test.each<[string, Partial<SoakReport>]>([
     ['availability is 99.890%, not 99.900%', { availability: 0.9989 }],
+    ['2 clients read a wrong answer', { wrongAnswers: 2 }],
+    ['a dead letter: poison_job', { deadLetters: ['poison_job'] }],
+    [
+      '1 lines in the logs: fatal router: Uncaught error',
+      { errorLines: { 'fatal router: Uncaught error': 1 } },
+    ],
     ['3 keys of kind "job log", not 0', { keys: { before: {}, after: { 'job log': 3 } } }],
     ['ingress had 30 handles and has 39', { handles: { before: { ingress: 30 }, after: { ingress: 39 } } }],
     [
@@ -73,7 +108,7 @@ describe('a soak', () => {
 
   test('prints the slope of each process', () => {
     expect(describeSoak(healthy).join('\n')).toContain(
-      'ingress          100 ->  101 MiB, slope  +0.10 MiB/min (tolerated 1, or 24 MiB in all), handles 30 -> 34',
+      'ingress          100 ->  101 MiB, slope  +0.10 MiB/min (tolerated 3.60 in a run of this length), handles 30 -> 34',
     );
   });
 });

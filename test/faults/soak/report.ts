@@ -1,5 +1,6 @@
 import { type Testimony } from '../suite/client.ts';
 import { type Disturbances } from './disturbances.ts';
+import { describeErrorLines, type ErrorLines, unexpectedErrors } from './error-lines.ts';
 import { KEY_KINDS, type KeyCounts, leftovers } from './keys.ts';
 import { type Growth } from './slope.ts';
 
@@ -10,6 +11,9 @@ export interface SoakReport extends Disturbances, Availability {
   /** Open files and sockets. */
   handles: { before: Record<string, number>; after: Record<string, number> };
   memory: Record<string, Growth>;
+  /** Why each was buried. A healthy system buries nothing. */
+  deadLetters: string[];
+  errorLines: ErrorLines;
   at: string;
 }
 
@@ -19,29 +23,43 @@ interface Availability {
   availability: number;
   /** The share that ended well at the first try; a connection that was refused, since an ingress restarts, is a try. */
   firstTry: number;
-  /** Those that did not end well, by the code of their error. */
+  /** Those that did not end well, by the code of their error; `wrong answer` for one that was not the model's. */
   failures: Record<string, number>;
+  /** Clients, also of those who hung up, that read what is not the model's answer or no beginning of it. */
+  wrongAnswers: number;
 }
 
 const TARGET_AVAILABILITY = 0.999;
 /** Sockets come and go with who is connected at the moment; a leak is more than these. */
 const HANDLE_TOLERANCE = 8;
 
-export function summarise(testimonies: readonly Testimony[]): Availability {
-  const stayed = testimonies.filter(({ plan }) => plan.manner === 'patient').map(({ sights }) => sights);
-  const failed = stayed.filter((sights) => sights.at(-1)?.done !== true);
-  const failures = Map.groupBy(failed, (sights) => sights.at(-1)?.error ?? 'connection');
+/** `expected`: the answers of an undisturbed model, by the number of their question. */
+export function summarise(testimonies: readonly Testimony[], expected: readonly string[]): Availability {
+  const stayed = testimonies.filter(({ plan }) => plan.manner === 'patient');
+  const wrong = new Set(testimonies.filter((testimony) => isWrong(testimony, expected)));
+  const failed = stayed.filter((testimony) => wrong.has(testimony) || testimony.sights.at(-1)?.done !== true);
+  const failures = Map.groupBy(failed, (testimony) =>
+    wrong.has(testimony) ? 'wrong answer' : (testimony.sights.at(-1)?.error ?? 'connection'),
+  );
+  const firstTry = stayed.filter((testimony) => testimony.sights[0]?.done === true && !wrong.has(testimony));
   const share = (count: number) => count / Math.max(1, stayed.length);
   return {
     jobs: testimonies.length,
     availability: 1 - share(failed.length),
-    firstTry: share(stayed.filter((sights) => sights[0]?.done === true).length),
+    firstTry: share(firstTry.length),
     failures: Object.fromEntries([...failures].map(([code, some]) => [code, some.length])),
+    wrongAnswers: wrong.size,
   };
 }
 
+function isWrong({ plan, sights }: Testimony, expected: readonly string[]): boolean {
+  const answer = expected[plan.question] ?? '';
+  return sights.some(({ text, done }) => (done ? text !== answer : !answer.startsWith(text)));
+}
+
 /** What is wrong, in words. Nothing is with a healthy system. */
-export function complaints({ availability, keys, handles, memory }: SoakReport): string[] {
+export function complaints(report: SoakReport): string[] {
+  const { availability, wrongAnswers, keys, handles, memory, deadLetters, errorLines } = report;
   const unavailable =
     availability < TARGET_AVAILABILITY
       ? [`availability is ${percent(availability)}, not ${percent(TARGET_AVAILABILITY)}`]
@@ -49,7 +67,15 @@ export function complaints({ availability, keys, handles, memory }: SoakReport):
   const grown = Object.entries(memory).flatMap(([name, { flat, mbPerMinute }]) =>
     flat !== false ? [] : [`the memory of ${name} grows by ${mbPerMinute.toFixed(2)} MiB a minute`],
   );
-  return [...unavailable, ...leftovers(keys.after), ...leakedHandles(handles), ...grown];
+  return [
+    ...unavailable,
+    ...(wrongAnswers > 0 ? [`${wrongAnswers} clients read a wrong answer`] : []),
+    ...deadLetters.map((reason) => `a dead letter: ${reason}`),
+    ...unexpectedErrors(errorLines),
+    ...leftovers(keys.after),
+    ...leakedHandles(handles),
+    ...grown,
+  ];
 }
 
 export function leakedHandles({ before, after }: SoakReport['handles']): string[] {
@@ -69,15 +95,18 @@ export function describeSoak(report: SoakReport): string[] {
     ...describeMemory(report),
     '',
     ...describeKeys(report),
+    '',
+    `${report.deadLetters.length} dead letters`,
+    ...describeErrorLines(report.errorLines),
   ];
 }
 
 function describeMemory({ memory, handles }: SoakReport): string[] {
-  return Object.entries(memory).map(([name, { fromMb, toMb, mbPerMinute, flat, tolerated }]) => {
+  return Object.entries(memory).map(([name, { fromMb, toMb, mbPerMinute, flat, toleratedPerMinute }]) => {
     const judged =
       flat === undefined
         ? 'too short to judge'
-        : `tolerated ${tolerated.mbPerMinute}, or ${tolerated.mb} MiB in all`;
+        : `tolerated ${toleratedPerMinute.toFixed(2)} in a run of this length`;
     const slope = `${mbPerMinute < 0 ? '' : '+'}${mbPerMinute.toFixed(2)}`;
     const after = handles.after[name];
     const open = after === undefined ? '' : `, handles ${handles.before[name] ?? '-'} -> ${after}`;

@@ -2,7 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../../../stack/until.ts';
 import { type Ground } from '../suite/ground.ts';
 import { type SuiteQuestion } from '../suite/questions.ts';
+import { expectedAnswer } from '../suite/run-suite.ts';
+import { deadLetters } from '../support/dead-letters.ts';
 import { disturb } from './disturbances.ts';
+import { countErrorLines } from './error-lines.ts';
 import { countKeys, leftovers } from './keys.ts';
 import { leakedHandles, type SoakReport, summarise } from './report.ts';
 import { createSamples, handlesOf, REDIS, type Samples } from './samples.ts';
@@ -24,11 +27,14 @@ const DISTURB_EVERY_MS = 15_000;
 const SAMPLE_EVERY_MS = 5_000;
 /** Code is compiled and pools are filled before anything is compared. */
 const WARM_UP_MS = 30_000;
+/** What the other files say as well. */
+const MERGED_LOG = 'turnout.log';
 /** The ingress keeps a client's idle connection for 72 s. */
 const KEEP_ALIVE_MS = 80_000;
 
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const { ground, questions, minutes, say } = options;
+  const expected = await Promise.all(questions.map((question) => expectedAnswer(ground, question)));
   await warmUp(options);
   const before = { keys: await countKeys(ground), handles: handlesOf(ground) };
   say(`${minutes} minutes at ${JOBS_PER_SECOND} jobs a second`);
@@ -45,7 +51,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   await until(closed, { timeoutMs: KEEP_ALIVE_MS, everyMs: 1_000 });
   return {
     minutes,
-    ...summarise(testimonies),
+    ...summarise(testimonies, expected),
     ...disturbances,
     keys: { before: before.keys, after: await countKeys(ground) },
     handles: { before: before.handles, after: handlesOf(ground) },
@@ -55,6 +61,8 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
         judgeGrowth(readings, name === REDIS ? OF_REDIS : OF_A_PROCESS),
       ]),
     ),
+    deadLetters: (await deadLetters(ground.services.prefix)).map(({ reason }) => reason),
+    errorLines: countErrorLines(ground.services.logs, MERGED_LOG),
     at: new Date().toISOString(),
   };
 }

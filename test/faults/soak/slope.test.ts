@@ -34,6 +34,17 @@ describe('memory', () => {
     expect(judgeGrowth(line(minutes, valueAt), OF_A_PROCESS).flat).toBe(flat);
   });
 
+  test.each([
+    [10, 3.47],
+    [60, 1],
+  ])('may grow in %d minutes by %f MiB a minute, and the run says so', (minutes, tolerated) => {
+    const { toleratedPerMinute } = judgeGrowth(
+      line(minutes, () => 100),
+      OF_A_PROCESS,
+    );
+    expect(toleratedPerMinute).toBeCloseTo(tolerated, 1);
+  });
+
   test('of a process is not judged by a minute, in which one collection decides', () => {
     expect(
       judgeGrowth(

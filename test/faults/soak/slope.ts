@@ -21,10 +21,14 @@ export interface Growth {
   mbPerMinute: number;
   /** Undefined when the run was too short to tell. */
   flat: boolean | undefined;
-  tolerated: Tolerance;
+  /** What this run let pass, by its length: the fewer minutes, the more. MiB a minute. */
+  toleratedPerMinute: number;
 }
 
-/** Memory is flat when it grows no faster than the one, or in the whole run by no more than the other. MiB. */
+/**
+ * Memory is flat when it grows no faster than the one, or in the whole run by no more than the other. MiB. In ten minutes the
+ * other is the wider one: what such a run really tolerates stands in its output.
+ */
 export interface Tolerance {
   mbPerMinute: number;
   mb: number;
@@ -51,15 +55,13 @@ export function judgeGrowth(readings: readonly Reading[], tolerated: Tolerance):
   const warmAt = first + Math.min(WARM_UP.mostMs, (last - first) * WARM_UP.share);
   const warm = readings.filter(({ at }) => at >= warmAt);
   const mbPerMinute = slopePerMinute(warm);
-  const grownMb = mbPerMinute * ((last - warmAt) / 60_000);
+  const minutes = (last - warmAt) / 60_000;
+  const toleratedPerMinute = Math.max(tolerated.mbPerMinute, minutes > 0 ? tolerated.mb / minutes : 0);
   return {
     fromMb: warm[0]?.value ?? Number.NaN,
     toMb: warm.at(-1)?.value ?? Number.NaN,
     mbPerMinute,
-    flat:
-      last - warmAt < tolerated.leastMs
-        ? undefined
-        : mbPerMinute <= tolerated.mbPerMinute || grownMb <= tolerated.mb,
-    tolerated,
+    flat: last - warmAt < tolerated.leastMs ? undefined : mbPerMinute <= toleratedPerMinute,
+    toleratedPerMinute,
   };
 }

@@ -12,6 +12,8 @@ export interface Sight {
   /** When something came: a piece of text, or the end. */
   arrivals: readonly number[];
   text: string;
+  /** The response was opened with a 200: the job has been accepted, whatever came of it. */
+  accepted: boolean;
   /** The answer was said to be whole. */
   done: boolean;
   error: string | undefined;
@@ -85,14 +87,13 @@ async function askOnce(
   const hangUp = hangUpAfterMs === undefined ? undefined : setTimeout(() => reading.hangUp(), hangUpAfterMs);
   await reading.over;
   clearTimeout(hangUp);
-  const jobId = await reading.opened.then(
-    (response) => response.headers.get('x-turnout-job-id') ?? undefined,
-    () => undefined,
-  );
+  const response = await reading.opened.catch(() => undefined);
+  const jobId = response?.headers.get('x-turnout-job-id') ?? undefined;
   const sight = {
     askedAt,
     arrivals: [...reading.arrivals(), ...(reading.done() ? [Date.now()] : [])],
     text: reading.text(),
+    accepted: response?.ok ?? false,
     done: reading.done(),
     error: reading.error(),
   };

@@ -20,7 +20,14 @@ const usage = (tokens: number, source: 'reported' | 'estimated' = 'reported'): J
 const completed: JobEvent = { type: 'completed', at: 2 };
 const call = { outcome: 'completed', promptTokens: 3, completionTokens: 9 } as Call;
 const aborted = { ...call, outcome: 'aborted', completionTokens: 4 } as Call;
-const whole: Sight = { askedAt: 0, arrivals: [], text: EXPECTED, done: true, error: undefined };
+const whole: Sight = {
+  askedAt: 0,
+  arrivals: [],
+  text: EXPECTED,
+  accepted: true,
+  done: true,
+  error: undefined,
+};
 const cut: Sight = { ...whole, text: HALF, done: false };
 
 interface Case {

@@ -7,6 +7,7 @@ import { planSuite } from './plan.ts';
 import { suiteQuestions } from './questions.ts';
 import { runSuite } from './run-suite.ts';
 import { suiteSize } from './settings.ts';
+import { describeTarget } from './targets.ts';
 import { type FaultReport, isClean, toTable } from './tally.ts';
 
 const startedAt = performance.now();
@@ -26,6 +27,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   const report = await runSuite({ ground, plan: planSuite(size), questions, say });
   console.log(toTable(report));
+  for (const target of report.heldTo) console.log(describeTarget(target));
+  for (const failures of report.tooManyFailures) console.log(`WRONG ${failures}`);
   for (const leftover of report.leftovers) console.log(`WRONG ${leftover}`);
   console.log(summary(report));
   write(report);

@@ -3,9 +3,11 @@ import { until } from '../../../stack/until.ts';
 import { generator } from '../../upstream/core/random.ts';
 import { readStream } from '../support/reading.ts';
 import { callsOf, undisturbed } from '../support/simulator.ts';
+import { type JobView } from '../../../shared/joblog/job-log.ts';
 import { inspectAftermath } from './aftermath.ts';
 import { playClient, type Testimony } from './client.ts';
 import { DEADLINE_MS, type Ground } from './ground.ts';
+import { failureOf } from './failures.ts';
 import { judge, type Verdict } from './judge.ts';
 import { type Round, type SuitePlan } from './plan.ts';
 import { type SuiteQuestion } from './questions.ts';
@@ -38,7 +40,7 @@ export async function runSuite(suite: Suite): Promise<FaultReport> {
 }
 
 /** Where documents are sent, the prompt is ours and not the client's: the answer is taken from a quiet system. */
-async function expectedAnswer(ground: Ground, { body, direct }: SuiteQuestion): Promise<string> {
+export async function expectedAnswer(ground: Ground, { body, direct }: SuiteQuestion): Promise<string> {
   if (direct) return undisturbed(body);
   const reading = readStream({ url: ground.ingresses[0], apiKey: ground.apiKeys[0] ?? '', body });
   await reading.over;
@@ -63,21 +65,32 @@ async function playRound(
     timeoutMs: DEADLINE_MS + 10_000,
     everyMs: 50,
   });
-  const verdicts = await Promise.all(
+  const judged = await Promise.all(
     testimonies.map((testimony) => judgeOne(ground, testimony, expected[testimony.plan.question] ?? '')),
   );
+  const verdicts = judged.map(({ verdict }) => verdict);
+  const failures = judged.flatMap(({ view }, at) => {
+    const testimony = testimonies[at];
+    return (testimony && failureOf(round.kind, testimony, view)) ?? [];
+  });
   const silence = longestSilence(testimonies, since);
   const ended = verdicts.filter(({ status }) => status === 'completed').length;
   say(
     `${round.number + 1}/${plan.rounds.length} ${round.kind}: ${ended}/${verdicts.length} completed, longest silence ${silence ?? '-'} ms`,
   );
+  for (const { code, byDesign } of failures) if (!byDesign) say(`  a job failed: ${code}`);
   for (const complaint of verdicts.flatMap(({ complaints }) => complaints)) say(`  ${complaint}`);
-  return { kind: round.kind, verdicts, recoveryMs: silence === undefined ? [] : [silence] };
+  return { kind: round.kind, verdicts, failures, recoveryMs: silence === undefined ? [] : [silence] };
 }
 
-async function judgeOne(ground: Ground, testimony: Testimony, expected: string): Promise<Verdict> {
+interface Judged {
+  verdict: Verdict;
+  view: JobView | undefined;
+}
+
+async function judgeOne(ground: Ground, testimony: Testimony, expected: string): Promise<Judged> {
   const { jobId } = testimony;
   const [view, calls] =
     jobId === undefined ? [undefined, []] : await Promise.all([ground.store.view(jobId), callsOf(jobId)]);
-  return judge({ testimony, view, calls, expected });
+  return { verdict: judge({ testimony, view, calls, expected }), view };
 }

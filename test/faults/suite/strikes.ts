@@ -87,10 +87,16 @@ function cut(proxy: Ground['redisProxy']) {
 async function redeliver(ground: Ground, random: () => number) {
   const { redis, services, topics } = ground;
   const key = jobKeys(services.prefix).watermarks(topics.jobs);
-  const positions = Object.entries(await redis.hgetall(key));
-  const back = positions.flatMap(([partition, offset]) => [partition, Math.max(0, Number(offset) - 200)]);
+  const back = earlierPositions(await redis.hgetall(key));
   if (back.length > 0) await redis.hset(key, ...back);
   return killAndRestart(ground, 'router', oneOfTwo('router', random));
+}
+
+/** Of the router's hash only its positions go back, not when it took them (`N:at`). */
+export function earlierPositions(watermarks: Readonly<Record<string, string>>): (string | number)[] {
+  return Object.entries(watermarks)
+    .filter(([field]) => /^\d+$/.test(field))
+    .flatMap(([partition, offset]) => [partition, Math.max(0, Number(offset) - 200)]);
 }
 
 async function sendPoison({ producer, topics }: Ground) {

@@ -1,6 +1,8 @@
-import { quantileOf } from '../support/timings.ts';
+import { type Percentiles, percentilesOf } from '../support/timings.ts';
+import { type Failure, mostFailures } from './failures.ts';
 import { type Verdict } from './judge.ts';
 import { type Kind } from './plan.ts';
+import { type HeldTo, holdToTargets } from './targets.ts';
 
 /** What one kind of fault did. Times are milliseconds. */
 export interface KindTally {
@@ -9,6 +11,10 @@ export interface KindTally {
   jobs: number;
   completed: number;
   failed: number;
+  /** Of these, those for which no better end was possible. */
+  failedByDesign: number;
+  /** The others, by the code of their error. */
+  failures: Record<string, number>;
   cancelled: number;
   refused: number;
   unseen: number;
@@ -18,11 +24,6 @@ export interface KindTally {
   duplicateUpstreamCalls: number;
   usageDifference: number;
   recoveryMs: Percentiles | null;
-}
-
-interface Percentiles {
-  p50: number;
-  p99: number;
 }
 
 /** `.turnout/reports/faults.json`. */
@@ -38,6 +39,10 @@ export interface FaultReport {
   usageDifference: number;
   recoveryMs: Percentiles | null;
   byKind: KindTally[];
+  /** The promised recovery times. */
+  heldTo: HeldTo[];
+  /** Kinds of fault under which more jobs failed than may, in words. */
+  tooManyFailures: string[];
   /** What is wrong with single jobs, in words. */
   complaints: string[];
   /** What is wrong after everything has ended, in words. */
@@ -49,6 +54,7 @@ export interface FaultReport {
 export interface RoundResult {
   kind: Kind;
   verdicts: readonly Verdict[];
+  failures: readonly Failure[];
   /** The silences that clients sat through. */
   recoveryMs: readonly number[];
 }
@@ -60,6 +66,7 @@ function tallyKinds(rounds: readonly RoundResult[]): KindTally[] {
 
 function tallyKind(kind: Kind, rounds: readonly RoundResult[]): KindTally {
   const verdicts = rounds.flatMap((round) => round.verdicts);
+  const failures = rounds.flatMap((round) => round.failures);
   const having = (status: Verdict['status']) =>
     verdicts.filter((verdict) => verdict.status === status).length;
   return {
@@ -68,6 +75,8 @@ function tallyKind(kind: Kind, rounds: readonly RoundResult[]): KindTally {
     jobs: verdicts.length,
     completed: having('completed'),
     failed: having('failed'),
+    failedByDesign: failures.filter(({ byDesign }) => byDesign).length,
+    failures: countCodes(failures.filter(({ byDesign }) => !byDesign)),
     cancelled: having('cancelled'),
     refused: having('refused'),
     unseen: having('unseen'),
@@ -76,7 +85,7 @@ function tallyKind(kind: Kind, rounds: readonly RoundResult[]): KindTally {
     torn: verdicts.filter(({ torn }) => torn).length,
     duplicateUpstreamCalls: sum(verdicts.map(({ duplicateCalls }) => duplicateCalls)),
     usageDifference: sum(verdicts.map((verdict) => verdict.usageDifference)),
-    recoveryMs: percentiles(rounds.flatMap(({ recoveryMs }) => recoveryMs)),
+    recoveryMs: percentilesOf(rounds.flatMap(({ recoveryMs }) => recoveryMs)),
   };
 }
 
@@ -97,8 +106,10 @@ export function toReport(
     torn: total('torn'),
     duplicateUpstreamCalls: total('duplicateUpstreamCalls'),
     usageDifference: total('usageDifference'),
-    recoveryMs: percentiles(rounds.flatMap(({ recoveryMs }) => recoveryMs)),
+    recoveryMs: percentilesOf(rounds.flatMap(({ recoveryMs }) => recoveryMs)),
     byKind,
+    heldTo: holdToTargets(byKind),
+    tooManyFailures: byKind.flatMap(judgeFailures),
     complaints: rounds.flatMap(({ verdicts }) => verdicts.flatMap(({ complaints }) => complaints)),
     leftovers: rest.leftovers,
     at: rest.at,
@@ -106,8 +117,24 @@ export function toReport(
   };
 }
 
-export function isClean({ lost, doubled, torn, usageDifference, leftovers }: FaultReport): boolean {
-  return lost + doubled + torn + usageDifference === 0 && leftovers.length === 0;
+/** How long anything took is not asked: a time says as much of the machine as of the system. */
+export function isClean(report: FaultReport): boolean {
+  const { lost, doubled, torn, usageDifference, leftovers, tooManyFailures } = report;
+  return lost + doubled + torn + usageDifference === 0 && leftovers.length + tooManyFailures.length === 0;
+}
+
+function countCodes(failures: readonly Failure[]): Record<string, number> {
+  const byCode = Map.groupBy(failures, ({ code }) => code);
+  return Object.fromEntries([...byCode].map(([code, some]) => [code, some.length]));
+}
+
+function judgeFailures({ kind, jobs, failures }: KindTally): string[] {
+  const [count, most] = [sum(Object.values(failures)), mostFailures(jobs)];
+  return count <= most
+    ? []
+    : [
+        `${kind}: ${count} of ${jobs} jobs failed that need not have, not ${most}: ${JSON.stringify(failures)}`,
+      ];
 }
 
 const COLUMNS = [
@@ -115,6 +142,7 @@ const COLUMNS = [
   'jobs',
   'completed',
   'failed',
+  'failedByDesign',
   'cancelled',
   'refused',
   'unseen',
@@ -123,8 +151,16 @@ const COLUMNS = [
   'torn',
 ] as const satisfies readonly (keyof KindTally)[];
 
+const TITLES: Partial<Record<keyof KindTally, string>> = { failedByDesign: 'by design' };
+
 export function toTable({ byKind }: FaultReport): string {
-  const head = ['fault', ...COLUMNS, 'duplicate calls', 'recovery p50', 'p99'];
+  const head = [
+    'fault',
+    ...COLUMNS.map((column) => TITLES[column] ?? column),
+    'duplicate calls',
+    'recovery p50',
+    'p99',
+  ];
   const rows = byKind.map((tally) => [
     tally.kind,
     ...COLUMNS.map((column) => String(tally[column])),
@@ -144,12 +180,6 @@ export function toTable({ byKind }: FaultReport): string {
 
 function milliseconds(value: number | undefined): string {
   return value === undefined ? '-' : `${value.toFixed(0)} ms`;
-}
-
-function percentiles(durations: readonly number[]): Percentiles | null {
-  if (durations.length === 0) return null;
-  const sorted = durations.toSorted((one, other) => one - other);
-  return { p50: quantileOf(sorted, 0.5), p99: quantileOf(sorted, 0.99) };
 }
 
 function sum(numbers: readonly number[]): number {

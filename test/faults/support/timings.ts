@@ -9,3 +9,16 @@ export function describeTimes(milliseconds: readonly number[]): string {
 export function quantileOf(sorted: readonly number[], quantile: number): number {
   return sorted[Math.max(0, Math.ceil(quantile * sorted.length) - 1)] ?? Number.NaN;
 }
+
+export interface Percentiles {
+  p50: number;
+  p99: number;
+  max: number;
+}
+
+/** Null of nothing. */
+export function percentilesOf(values: readonly number[]): Percentiles | null {
+  if (values.length === 0) return null;
+  const sorted = values.toSorted((one, other) => one - other);
+  return { p50: quantileOf(sorted, 0.5), p99: quantileOf(sorted, 0.99), max: quantileOf(sorted, 1) };
+}

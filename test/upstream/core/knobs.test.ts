@@ -31,7 +31,7 @@ describe('knobs as text', () => {
     ['fail=200', /fail: .*400 to 599/],
     ['hang=perhaps', /hang: must be true or false/],
     ['jitter=2', /jitter/],
-    ['continue=later', /continue: must be one of continue, bare, same/],
+    ['continue=later', /continue: must be one of continue, quoted, tagged, bare, same/],
     ['speed=3; colour=red', /"speed", "colour": no such knob/],
     ['ttft=x; speed=3', /ttft.*"speed"/],
   ])('%j is refused by name', (text, message) => {

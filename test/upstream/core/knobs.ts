@@ -30,7 +30,7 @@ export interface Knobs {
   /** Seed of the jitter, mixed with the request's own. */
   seed: number;
   /** What a request that carries a partial answer gets. */
-  continue: 'continue' | 'bare' | 'same' | 'different' | 'refuse';
+  continue: 'continue' | 'quoted' | 'tagged' | 'bare' | 'same' | 'different' | 'refuse';
 }
 
 export type KnobSettings = { [K in keyof Knobs]?: Knobs[K] | undefined };
@@ -52,7 +52,7 @@ export const DEFAULT_KNOBS: Readonly<Knobs> = {
   continue: 'continue',
 };
 
-const CONTINUE_MODES = ['continue', 'bare', 'same', 'different', 'refuse'] as const;
+const CONTINUE_MODES = ['continue', 'quoted', 'tagged', 'bare', 'same', 'different', 'refuse'] as const;
 const MAX_DELAY_MS = 3_600_000;
 const MAX_TOKENS = 1_000_000;
 

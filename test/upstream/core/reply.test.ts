@@ -188,6 +188,10 @@ describe('a partial answer', () => {
     const asked = request([...said, turn('assistant', partial), turn('user', text)]);
     expect(textOf(plan(asked, { continue: 'continue' }))).toBe(whole.slice(12));
     expect(textOf(plan(asked, { continue: 'bare' }))).toBe(whole.slice(20));
+    expect(textOf(plan(asked, { continue: 'quoted' }))).toBe(`"...${lead}"${whole.slice(20)}`);
+    expect(textOf(plan(asked, { continue: 'tagged' }))).toBe(
+      `<last_words>${lead}</last_words>${whole.slice(20)}`,
+    );
   });
 
   test('prefilled is not thought about again, requested is', () => {

@@ -150,11 +150,19 @@ interface Plan extends Conversation {
 function continued(request: ChatRequest, plan: Plan, knobs: Knobs, choice: number): string {
   const mode = plan.continuation === 'none' ? 'same' : knobs.continue;
   const text = answerText(request, plan.turns, mode === 'different' ? choice + 1 : choice, knobs);
-  if (mode !== 'continue' && mode !== 'bare') return text;
+  if (mode === 'same' || mode === 'different' || mode === 'refuse') return text;
   const rest = remainder(text, plan.partial);
   // A model that has lost the thread begins again, whatever it was asked to begin with.
-  return mode === 'continue' && rest !== text ? plan.lead + rest : rest;
+  return rest === text || plan.lead === '' ? rest : LEADS[mode](plan.lead) + rest;
 }
+
+/** How the words that it was asked to begin with are said again. */
+const LEADS = {
+  continue: (lead: string) => lead,
+  quoted: (lead: string) => `"...${lead}"`,
+  tagged: (lead: string) => `<last_words>${lead}</last_words>`,
+  bare: () => '',
+} as const;
 
 function untilStop(text: string, stop: readonly string[]): string {
   const ends = stop.map((word) => (word === '' ? -1 : text.indexOf(word))).filter((at) => at >= 0);

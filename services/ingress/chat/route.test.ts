@@ -1,0 +1,41 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { fastify, type FastifyInstance } from 'fastify';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { silentLogger } from '../../../shared/log/logger.ts';
+import { installErrorHandling } from '../errors.ts';
+import { validatorCompiler } from '../validation.ts';
+import { chatRoute, type ChatRouteDeps } from './route.ts';
+
+let app: FastifyInstance | undefined;
+
+afterEach(() => app?.close());
+
+test('a request on an open connection behind the cut is refused before its job is admitted', async () => {
+  let admitted = 0;
+  const desk = {
+    admit: () => {
+      admitted += 1;
+      return Promise.reject(new TurnoutError('internal_error'));
+    },
+  };
+  app = fastify();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => JSON.stringify);
+  installErrorHandling(app, silentLogger);
+  chatRoute(app, {
+    desk,
+    live: {} as ChatRouteDeps['live'], // a job that is not admitted is not followed
+    models: { assertServed: () => Promise.resolve() },
+    defaultDeadlineMs: 1_000,
+    caller: () => ({ keyId: 'key_1', user: 'user-1' }),
+    cut: AbortSignal.abort(new TurnoutError('shutting_down', { retryAfterS: 1 })),
+  });
+  const response = await app.inject({
+    method: 'POST',
+    url: '/v1/chat/completions',
+    payload: { model: 'm', messages: [{ role: 'user', content: 'Hello' }] },
+  });
+  expect(response.statusCode).toBe(503);
+  expect(response.json()).toMatchObject({ error: { code: 'shutting_down' } });
+  expect(admitted).toBe(0);
+});

@@ -1,0 +1,36 @@
+import { type JobView } from '../../../shared/joblog/job-log.ts';
+import { type Testimony } from './client.ts';
+import { type Kind } from './plan.ts';
+
+/** A job that ended with a typed error. */
+export interface Failure {
+  code: string;
+  /** No better end was possible. */
+  byDesign: boolean;
+}
+
+/** With LiteLLM away no call can be made, and the patience with it is shorter than its return. */
+const WITHOUT_LITELLM: ReadonlySet<string> = new Set([
+  'upstream_unreachable',
+  'upstream_failed',
+  'upstream_cut',
+]);
+
+/** Undefined for a job that did not fail. */
+export function failureOf(
+  kind: Kind,
+  { plan, question }: Testimony,
+  view: Pick<JobView, 'entries'> | undefined,
+): Failure | undefined {
+  const failed = view?.entries.map(({ event }) => event).find(({ type }) => type === 'failed');
+  if (failed?.type !== 'failed') return undefined;
+  const { code } = failed.error;
+  // Half of a JSON answer is out: nobody can continue it.
+  const halfJson = code === 'attempt_lost' && plan.stream && 'response_format' in question.body;
+  return { code, byDesign: halfJson || (kind === 'stop LiteLLM' && WITHOUT_LITELLM.has(code)) };
+}
+
+/** The most jobs of so many that may fail though they need not have: a deadline or a retry that ran out under the fault. */
+export function mostFailures(jobs: number): number {
+  return Math.max(2, Math.ceil(jobs * 0.02));
+}
