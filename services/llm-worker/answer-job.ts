@@ -64,7 +64,7 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
     if (plan.kind === 'complete') return { status: 'completed' };
     if (plan.kind === 'impossible')
       return { status: 'failed', error: failure ?? new TurnoutError('attempt_lost') };
-    if (failure) writer.write(retryEvent(attempt, call, model, plan, failure));
+    if (failure) await announce(writer, retryEvent(attempt, call, model, plan, failure));
 
     const report = await callOnce(options, model, plan);
     if (report.usage) writer.write({ type: 'usage', attempt, call, ...report.usage });
@@ -87,6 +87,15 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
     if (move.kind === 'retry') await delay(move.delayMs, undefined, { signal });
     else [, callsOfModel, modelSince] = [chain.shift(), 0, Date.now()];
   }
+}
+
+/**
+ * Each call but a job's first stands in the log before it is made: whoever has lost the fence meanwhile (a process that
+ * stood still) is refused before he spends, and whoever settles a lost attempt knows by it that there was a call.
+ */
+async function announce(writer: AttemptWriter, retry: JobEvent): Promise<void> {
+  writer.write(retry);
+  await writer.flush();
 }
 
 /** Runs under the model's breaker, which hears of failures only as errors. */

@@ -6,7 +6,7 @@ import {
   type UsageEvent,
 } from '../../shared/contracts/job-event.ts';
 import { countTokens } from '../../shared/documents/tokens.ts';
-import { lostCall, sentText } from '../../shared/joblog/lost-call.ts';
+import { lostCalls, sentText } from '../../shared/joblog/lost-call.ts';
 
 /** Tokens that chat formats add to each message (OpenAI cookbook, "How to count tokens with tiktoken"). */
 const PER_MESSAGE = 4;
@@ -24,10 +24,9 @@ export function estimateUsage(request: ChatRequest, sent: readonly JobEvent[]): 
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
 }
 
-/** The usage event of the call with which an attempt was lost; undefined where its usage is known or nothing was begun. */
-export function lostCallUsage(history: readonly JobEvent[], request: ChatRequest): UsageEvent | undefined {
-  const lost = lostCall(history);
-  if (!lost) return undefined;
-  const { attempt, call, sent } = lost;
-  return { type: 'usage', attempt, call, source: 'estimated', usage: estimateUsage(request, sent) };
+/** The usage events of the calls that attempts were lost with, where nobody has written them yet. */
+export function lostCallUsages(history: readonly JobEvent[], request: ChatRequest): UsageEvent[] {
+  return lostCalls(history).map(({ attempt, call, sent }) => {
+    return { type: 'usage', attempt, call, source: 'estimated', usage: estimateUsage(request, sent) };
+  });
 }

@@ -1,5 +1,5 @@
-import { type Job, Queue } from 'bullmq';
-import { type JobLog } from '../../shared/joblog/job-log.ts';
+import { Queue } from 'bullmq';
+import { isOpen, type JobLog } from '../../shared/joblog/job-log.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
@@ -30,7 +30,8 @@ const SLACK_MS = 60_000;
 const JOBS_AT_ONCE = 200;
 
 export function createGivenUp({ connection, redisPrefix, jobLog, poison, log }: GivenUpOptions): GivenUp {
-  const queue = new Queue(LLM_QUEUE, { connection, prefix: bullPrefix(redisPrefix) });
+  // Without `skipMetasUpdate` it would take back the bound that the housekeeping set on the queue's events.
+  const queue = new Queue(LLM_QUEUE, { connection, prefix: bullPrefix(redisPrefix), skipMetasUpdate: true });
   queue.on('error', (error) => log.warn({ err: error }, 'Queue reported an error'));
   let lookedAt = 0;
   let running: Promise<void> = Promise.resolve();
@@ -38,19 +39,18 @@ export function createGivenUp({ connection, redisPrefix, jobLog, poison, log }: 
 
   async function look(): Promise<void> {
     const [since, now] = [lookedAt - SLACK_MS, Date.now()];
-    for (let first = 0; ; first += JOBS_AT_ONCE) {
-      const failed = await queue.getFailed(first, first + JOBS_AT_ONCE - 1); // the latest first
-      const recent = failed.filter(({ finishedOn }) => (finishedOn ?? now) > since);
-      await Promise.all(recent.map(giveUpIfOpen));
-      if (recent.length < JOBS_AT_ONCE) break;
+    const failed = await connection.zrangebyscore(queue.toKey('failed'), since, '+inf');
+    for (let from = 0; from < failed.length; from += JOBS_AT_ONCE) {
+      const standings = await jobLog.standings(failed.slice(from, from + JOBS_AT_ONCE));
+      await Promise.all(standings.filter(({ state }) => isOpen(state)).map(({ jobId }) => giveUp(jobId)));
     }
     lookedAt = now;
   }
 
-  async function giveUpIfOpen(job: Job): Promise<void> {
-    const view = await jobLog.read(job.id ?? '', Number.MAX_SAFE_INTEGER);
-    if (view?.state !== 'queued' && view?.state !== 'running') return;
-    log.warn({ jobId: job.id }, 'A job that BullMQ had given up was still open');
+  async function giveUp(jobId: string): Promise<void> {
+    const job = await queue.getJob(jobId);
+    if (!job) return;
+    log.warn({ jobId }, 'A job that BullMQ had given up was still open');
     poison.giveUp(job, new Error(job.failedReason || 'no reason given'));
   }
 

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { type CancelledBy } from '../../shared/contracts/job-event.ts';
+import { AttemptOver } from '../../shared/joblog/attempt-writer.ts';
 import { CancelRequested, createHeldJobs, HandedOver } from './held-jobs.ts';
 
 /** The cancellations that a test asks for by hand. */
@@ -39,4 +40,18 @@ test('what was released is left alone, and nothing is kept of it', () => {
   held.handOver();
   expect(job.signal.aborted).toBe(false);
   expect(watched()).toBe(0);
+});
+
+test("what a job's record says ends its attempt, and no other", () => {
+  const { held } = setUp();
+  const [cancelled, ended, running] = [held.hold('a'), held.hold('b'), held.hold('c')];
+  held.heed([
+    { jobId: 'a', state: 'running', cancel: 'client' },
+    { jobId: 'b', state: 'failed', cancel: undefined },
+    { jobId: 'c', state: 'running', cancel: undefined },
+    { jobId: 'd', state: 'missing', cancel: undefined },
+  ]);
+  expect(cancelled.signal.reason).toEqual(new CancelRequested('client'));
+  expect(ended.signal.reason).toEqual(new AttemptOver('failed'));
+  expect(running.signal.aborted).toBe(false);
 });

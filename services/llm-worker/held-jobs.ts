@@ -1,6 +1,7 @@
 import { type CancelledBy } from '../../shared/contracts/job-event.ts';
 import { AttemptOver } from '../../shared/joblog/attempt-writer.ts';
 import { type Cancellations } from '../../shared/joblog/cancellation.ts';
+import { isOpen, type Standing } from '../../shared/joblog/job-log.ts';
 
 /** Somebody asked for the job's end. */
 export class CancelRequested extends Error {
@@ -27,6 +28,8 @@ export interface HeldJobs {
   hold(jobId: string): HeldJob;
   /** BullMQ could not renew these locks: another worker may have the jobs. */
   lockLost(jobIds: readonly string[]): void;
+  /** What the jobs' records say: a request to end, or an end, that nobody told this process of. */
+  heed(standings: readonly Standing[]): void;
   /** Ends every attempt of this process, and each that still begins. */
   handOver(): void;
 }
@@ -59,6 +62,12 @@ export function createHeldJobs(cancellations: Cancellations): HeldJobs {
     },
     lockLost: (jobIds) => {
       for (const jobId of jobIds) held.get(jobId)?.abort(new AttemptOver('fenced'));
+    },
+    heed: (standings) => {
+      for (const { jobId, state, cancel } of standings) {
+        if (!isOpen(state)) held.get(jobId)?.abort(new AttemptOver(state));
+        else if (cancel) held.get(jobId)?.abort(new CancelRequested(cancel));
+      }
     },
     handOver: () => {
       leaving = true;

@@ -1,5 +1,6 @@
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { isVisible, type JobEvent, type TokenUsage } from '../../shared/contracts/job-event.ts';
+import { type ErrorCode } from '../../shared/errors/catalogue.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { estimateUsage } from './call-usage.ts';
 import { chunkEvents, chunkUsage } from './chunk-events.ts';
@@ -59,10 +60,9 @@ export async function callModel(options: ModelCallOptions): Promise<CallReport> 
   const report = (failure: TurnoutError | undefined): CallReport => ({
     failure,
     reached: failure?.code !== 'upstream_unreachable',
-    // A provider that was left before its headers came may have begun to work.
     usage:
       progress.usage ??
-      (progress.opened || watchdog.signal.aborted ? estimated(options.body, progress.sent) : undefined),
+      (progress.opened || mayHaveBegun(failure) ? estimated(options.body, progress.sent) : undefined),
     ms: Date.now() - startedAt,
     firstTokenMs: progress.firstTokenMs,
     callId: progress.callId,
@@ -148,6 +148,14 @@ function createShow(plan: Plan): (event: JobEvent) => JobEvent[] {
 
 function textEvents(delta: string): JobEvent[] {
   return delta === '' ? [] : [{ type: 'text', choice: 0, delta }];
+}
+
+/** Ended before the answer's headers came: by silence, by us, or by a connection that broke. */
+const UNKNOWN_FATE: ReadonlySet<ErrorCode> = new Set(['upstream_stalled', 'upstream_cut', 'cancelled']);
+
+/** The request may have come to the provider, who then worked for nothing. */
+function mayHaveBegun(failure: TurnoutError | undefined): boolean {
+  return failure !== undefined && UNKNOWN_FATE.has(failure.code);
 }
 
 function estimated(body: ChatRequest, sent: readonly JobEvent[]): CallUsage {

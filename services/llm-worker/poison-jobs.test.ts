@@ -12,13 +12,18 @@ let poison: PoisonJobs;
 
 beforeEach(() => {
   [happened, kept, refusals] = [[], [], 0];
-  poison = createPoisonJobs({
+  poison = poisonJobs();
+});
+
+function poisonJobs(keepWithinMs?: number): PoisonJobs {
+  return createPoisonJobs({
     deadLetters: { bury },
     // Ending a job begins with a look at it; that there is none is enough to see it happen.
     jobLog: { read: () => Promise.resolve(void happened.push('ended')) } as Partial<JobLog> as JobLog,
     log: silentLogger,
+    ...(keepWithinMs === undefined ? {} : { keepWithinMs }),
   });
-});
+}
 
 function bury(letter: DeadLetter): Promise<void> {
   happened.push(refusals > 0 ? 'refused' : 'kept');
@@ -53,6 +58,24 @@ describe('a poison job', () => {
     deadline.abort();
     await expect(keeping).rejects.toThrow();
     expect(happened).not.toContain('kept');
+  });
+
+  test('is let go without being kept where Kafka stays away for too long', async () => {
+    refusals = Infinity;
+    await poisonJobs(1).keep('job_1', {}, 'w', new AbortController().signal);
+    expect(happened).toContain('refused');
+    expect(happened).not.toContain('kept');
+  });
+
+  test('that is being given up already is not given up again', async () => {
+    refusals = 1;
+    for (const why of ['stalled', 'still open', 'still open'])
+      poison.giveUp({ id: 'job_1', data: {} }, new Error(why));
+    await poison.idle();
+    expect(happened).toEqual(['refused', 'kept', 'ended']);
+    poison.giveUp({ id: 'job_1', data: {} }, new Error('again, later'));
+    await poison.idle();
+    expect(kept).toHaveLength(2);
   });
 
   test('that BullMQ gave up is kept before it is ended, and waited for', async () => {

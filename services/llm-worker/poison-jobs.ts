@@ -14,9 +14,9 @@ import { retrying } from '../../shared/util/retrying.ts';
  * In this order, so that a worker which dies in between keeps the job again (under the same id) instead of not at all.
  */
 export interface PoisonJobs {
-  /** Resolves when the job is kept; tries until the signal fires, and throws then. */
+  /** Resolves when the job is kept, or could not be for too long. Throws when the signal fires before. */
   keep(jobId: string, data: unknown, why: string, signal: AbortSignal): Promise<void>;
-  /** BullMQ gave the job up: keeps it and ends it. Returns at once and never throws. */
+  /** BullMQ gave the job up: keeps it and ends it, once however often it is told. Returns at once and never throws. */
   giveUp(job: Pick<Job, 'id' | 'data'>, cause: Error): void;
   /** Waits for the jobs that are being given up. */
   idle(): Promise<void>;
@@ -26,27 +26,33 @@ interface PoisonJobsDeps {
   deadLetters: DeadLetters;
   jobLog: JobLog;
   log: Logger;
+  /** Milliseconds. */
+  keepWithinMs?: number;
 }
 
-/** Whoever waits for a job that BullMQ gave up is told after this time, whether Kafka could take the dead letter or not. */
+/** Whoever waits for a job that is given up is told after this time, whether Kafka could take the dead letter or not. */
 const KEEP_WITHIN_MS = 30_000;
+const PATIENCE = { attempts: Infinity, baseMs: 200, maxMs: 2_000 };
 
-export function createPoisonJobs({ deadLetters, jobLog, log }: PoisonJobsDeps): PoisonJobs {
-  const underWay = new Set<Promise<void>>();
+export function createPoisonJobs(deps: PoisonJobsDeps): PoisonJobs {
+  const { deadLetters, jobLog, log, keepWithinMs = KEEP_WITHIN_MS } = deps;
+  const underWay = new Map<string, Promise<void>>();
 
-  async function keep(jobId: string, data: unknown, why: string, signal: AbortSignal): Promise<void> {
+  async function keep(jobId: string, data: unknown, why: string, signal?: AbortSignal): Promise<void> {
     const user = llmJob.safeParse(data).data?.user;
     const letter = letterOfJob({ queue: LLM_QUEUE, jobId, user, data, reason: `poison_job: ${why}` });
-    await retrying(() => deadLetters.bury(letter), { attempts: Infinity, baseMs: 200, maxMs: 2_000, signal });
-    log.error({ jobId, why }, 'Poison job sent to dead letters');
+    const bound = AbortSignal.any([AbortSignal.timeout(keepWithinMs), ...(signal ? [signal] : [])]);
+    try {
+      await retrying(() => deadLetters.bury(letter), { ...PATIENCE, signal: bound });
+      log.error({ jobId, why }, 'Poison job sent to dead letters');
+    } catch (error) {
+      signal?.throwIfAborted();
+      log.error({ err: error, jobId, why }, 'A poison job could not be kept: Kafka does not take it');
+    }
   }
 
   async function keepAndEnd(jobId: string, data: unknown, cause: Error): Promise<void> {
-    try {
-      await keep(jobId, data, `BullMQ gave it up: ${cause.message}`, AbortSignal.timeout(KEEP_WITHIN_MS));
-    } catch (error) {
-      log.error({ err: error, jobId }, 'A poison job could not be kept: Kafka does not take it');
-    }
+    await keep(jobId, data, `BullMQ gave it up: ${cause.message}`);
     try {
       const error = new TurnoutError('poison_job', { cause });
       await endUnfenced({ jobLog, log }, jobId, { status: 'failed', error });
@@ -62,11 +68,14 @@ export function createPoisonJobs({ deadLetters, jobLog, log }: PoisonJobsDeps): 
     keep,
     giveUp: ({ id, data }, cause) => {
       if (id === undefined) return;
-      const ending = keepAndEnd(id, data, cause).finally(() => underWay.delete(ending));
-      underWay.add(ending);
+      if (underWay.has(id)) return;
+      underWay.set(
+        id,
+        keepAndEnd(id, data, cause).finally(() => underWay.delete(id)),
+      );
     },
     idle: async () => {
-      await Promise.all(underWay);
+      await Promise.all(underWay.values());
     },
   };
 }

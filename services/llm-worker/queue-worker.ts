@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Job, WaitingError, Worker } from 'bullmq';
 import { contextPiece, llmJob } from '../../shared/contracts/flow.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { bullPrefix, LLM_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
+import { isStoreError } from '../../shared/redis/store-error.ts';
 import { HandedOver, type HeldJobs } from './held-jobs.ts';
 import { runJob, type RunJobDeps } from './run-job.ts';
 
@@ -24,6 +26,14 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
   });
   worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
   worker.on('lockRenewalFailed', (jobIds) => deps.held.lockLost(jobIds));
+  worker.on('locksRenewed', ({ jobIds }) => {
+    deps.jobLog
+      .standings(jobIds)
+      .then((standings) => deps.held.heed(standings))
+      .catch((error: unknown) =>
+        log.warn({ err: error }, 'Held jobs were not looked at; the next renewal will'),
+      );
+  });
   worker.on('failed', (job, error) => {
     if (job?.id === undefined) return;
     log.error({ err: error, jobId: job.id }, 'BullMQ gave a job up');
@@ -45,11 +55,21 @@ export async function closeQueueWorker(worker: Worker, held: HeldJobs, patienceM
   }
 }
 
+/** Pause before a job goes back whose store failed, so that it does not run in circles. Milliseconds. */
+const STORE_PAUSE_MS = 1_000;
+
+/**
+ * A job that was handed over, or whose store failed in passing, goes back to the queue; its deadline and `maxAttempts`
+ * bound how often. BullMQ would fail it for good, and an outage of Redis would pass for a poison job.
+ */
 async function processJob(deps: RunJobDeps, job: Job, token: string | undefined): Promise<void> {
   try {
     await run(deps, job);
   } catch (error) {
-    if (!(error instanceof HandedOver)) throw error;
+    if (isStoreError(error)) {
+      deps.log.warn({ err: error, jobId: job.id }, 'The job Redis failed; the job goes back to the queue');
+      await delay(STORE_PAUSE_MS);
+    } else if (!(error instanceof HandedOver)) throw error;
     await giveBack(job, token, deps.log);
     throw new WaitingError();
   }

@@ -9,11 +9,12 @@ import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { AttemptOver, type AttemptWriter, createAttemptWriter } from '../../shared/joblog/attempt-writer.ts';
 import { type Ending } from '../../shared/joblog/ending.ts';
 import { type Begun, type JobLog } from '../../shared/joblog/job-log.ts';
+import { roughUsages } from '../../shared/joblog/lost-call.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { answerJob, type AnswerRules } from './answer-job.ts';
 import { assemblePrompt } from './assemble-prompt.ts';
 import { type Breakers } from './breakers.ts';
-import { lostCallUsage } from './call-usage.ts';
+import { lostCallUsages } from './call-usage.ts';
 import { CancelRequested, HandedOver, type HeldJob, type HeldJobs } from './held-jobs.ts';
 import { type JobEnder } from './job-ender.ts';
 import { type ModelLimits } from './model-limits.ts';
@@ -88,6 +89,8 @@ async function runAttempt(
     await release(writer, fence.counter);
     throw ending;
   }
+  // An attempt that ends before it has a prompt (a poison job, a deadline) settles its forerunners' calls without one.
+  writer.write(...roughUsages(history, writer.events()));
   await ender.end(job, { writer, history, ending, attempts: fence.counter });
 }
 
@@ -138,8 +141,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
   if (!path) throw new TurnoutError('no_legacy_path');
   const request = await loadRequest(deps.blobs, job.request, signal);
   const prompt = assemblePrompt(request, readyPieces(job, pieces), await deps.limits.of(job.model));
-  const lost = lostCallUsage(history, prompt.body);
-  if (lost) writer.write(lost);
+  writer.write(...lostCallUsages(history, prompt.body));
   writer.write(...prompt.included.map((share): JobEvent => ({ type: 'context', ...share })));
   const { limits, breakers, rules, log } = deps;
   const { body } = prompt;

@@ -6,6 +6,12 @@ function httpError(status: number, body: object = {}, headers: Record<string, st
   return APIError.generate(status, { error: body }, 'provider text', new Headers(headers));
 }
 
+/** As the openai client wraps what undici's fetch rejects with. */
+function connectionError(code: string): APIConnectionError {
+  const socket = Object.assign(new Error('x'), { code });
+  return new APIConnectionError({ cause: new TypeError('fetch failed', { cause: socket }) });
+}
+
 describe('a failed call becomes one of our errors', () => {
   test.each([
     [400, 'upstream_rejected', false],
@@ -14,6 +20,7 @@ describe('a failed call becomes one of our errors', () => {
     [403, 'upstream_auth', false],
     [404, 'upstream_model_not_found', false],
     [408, 'upstream_failed', true],
+    [409, 'upstream_failed', true],
     [429, 'upstream_rate_limited', true],
     [500, 'upstream_failed', true],
     [503, 'upstream_failed', true],
@@ -22,7 +29,12 @@ describe('a failed call becomes one of our errors', () => {
   });
 
   test.each([
-    ['no connection', new APIConnectionError({ message: 'x' }), 'upstream_unreachable'],
+    ['a connection that was refused', connectionError('ECONNREFUSED'), 'upstream_unreachable'],
+    ['a host that has no address', connectionError('ENOTFOUND'), 'upstream_unreachable'],
+    ['a host that does not answer', connectionError('UND_ERR_CONNECT_TIMEOUT'), 'upstream_unreachable'],
+    ['a reset after the request had been sent', connectionError('ECONNRESET'), 'upstream_cut'],
+    ['a socket that was closed before an answer', connectionError('UND_ERR_SOCKET'), 'upstream_cut'],
+    ['a connection that failed nobody knows how', new APIConnectionError({ message: 'x' }), 'upstream_cut'],
     ['a time-out', new APIConnectionTimeoutError(), 'deadline_exceeded'],
     ['our own abort', new APIUserAbortError(), 'cancelled'],
     [

@@ -14,9 +14,28 @@ export function upstreamError(error: unknown): TurnoutError {
   if (error instanceof APIUserAbortError) return new TurnoutError('cancelled', { cause: error });
   if (error instanceof APIConnectionTimeoutError)
     return new TurnoutError('deadline_exceeded', { cause: error });
-  if (error instanceof APIConnectionError) return new TurnoutError('upstream_unreachable', { cause: error });
+  if (error instanceof APIConnectionError)
+    return new TurnoutError(neverConnected(error) ? 'upstream_unreachable' : 'upstream_cut', {
+      cause: error,
+    });
   if (error instanceof APIError) return fromStatus(error as APIError);
   return new TurnoutError('upstream_cut', { cause: error });
+}
+
+/** Node's and undici's codes for a connection that never stood. */
+const NOT_CONNECTED: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** Any other broken connection (a reset, a closed socket) may have brought the request over, and the model may be at work. */
+function neverConnected(error: Error): boolean {
+  if ('code' in error && NOT_CONNECTED.has(error.code)) return true;
+  return error.cause instanceof Error && neverConnected(error.cause);
 }
 
 function fromStatus(error: APIError): TurnoutError {
@@ -34,7 +53,7 @@ function codeFor({ status, code }: APIError): ErrorCode {
   if (status === 401 || status === 403) return 'upstream_auth';
   if (status === 404) return 'upstream_model_not_found';
   if (status === 429) return 'upstream_rate_limited';
-  if (status === 408 || status >= 500) return 'upstream_failed';
+  if (status === 408 || status === 409 || status >= 500) return 'upstream_failed';
   return 'upstream_rejected';
 }
 

@@ -3,7 +3,7 @@ import { type CancelledBy, cancelledBy } from '../contracts/job-event.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { type EndingDeps, endUnfenced } from './ending.ts';
-import { type JobState } from './job-log.ts';
+import { isOpen, type JobState } from './job-log.ts';
 
 /** How long the holder of the fence has to end a job himself, before the canceller does. Milliseconds. */
 export const HOLDER_GRACE_MS = 1_000;
@@ -18,7 +18,7 @@ export async function cancelJob(
   by: CancelledBy,
 ): Promise<JobState | 'missing'> {
   const state = await deps.jobLog.cancel(jobId, by);
-  if (state !== 'admitting' && state !== 'queued' && state !== 'running') return state;
+  if (!isOpen(state)) return state;
   if (state === 'running') await delay(HOLDER_GRACE_MS);
   const finished = await endUnfenced(deps, jobId, { status: 'cancelled', by });
   return finished.kind === 'over' ? finished.state : 'cancelled';

@@ -4,7 +4,7 @@ import { type Outcome } from '../contracts/outcome.ts';
 import { type TurnoutError } from '../errors/turnout-error.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Finished, type JobLog, type JobView } from './job-log.ts';
-import { roughUsage } from './lost-call.ts';
+import { roughUsages } from './lost-call.ts';
 
 /** How a job ends. */
 export type Ending =
@@ -81,7 +81,8 @@ export interface EndingDeps {
 
 /**
  * Ends a job for one who does not hold its fence: a canceller, a sweep, the router. The first terminal wins: whoever holds
- * the fence is refused from here on, so what his call may have cost is settled here. The outcome waits in the outbox for
+ * the fence is refused from here on, so what his call, and those of lost attempts, may have
+ * cost is settled here. The outcome waits in the outbox for
  * the sweep.
  */
 export async function endUnfenced(
@@ -96,8 +97,7 @@ export async function endUnfenced(
     const facts = factsOf(jobId, view);
     const events = view.entries.map(({ event }) => event);
     const finisher = { fence: undefined, expected: view.lastSequence };
-    const usage = roughUsage(events);
-    const last = [...(usage ? [usage] : []), terminalEvent(ending, at)];
+    const last = [...roughUsages(events), terminalEvent(ending, at)];
     const outcome = toOutcome(facts, [...events, ...last], ending, at);
     const result = await jobLog.finish(jobId, finisher, last, outcome);
     if (result.kind === 'finished') logEnding(log, facts, ending, at);

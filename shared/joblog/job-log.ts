@@ -26,6 +26,13 @@ export const jobState = z.enum([
 ]);
 export type JobState = z.infer<typeof jobState>;
 
+const OPEN: ReadonlySet<string> = new Set<JobState>(['admitting', 'queued', 'running']);
+
+/** The job has not ended, and it is there. */
+export function isOpen(state: JobState | 'missing'): boolean {
+  return OPEN.has(state);
+}
+
 /** An attempt's right to append: a counter and a random nonce, since a counter alone can come again after a lost tail. */
 export interface Fence {
   readonly counter: number;
@@ -79,6 +86,13 @@ export interface JobView {
   entries: SequencedEvent[];
 }
 
+export interface Standing {
+  jobId: string;
+  state: JobState | 'missing';
+  /** Who asked for its end. */
+  cancel: CancelledBy | undefined;
+}
+
 export interface SequencedEvent {
   sequence: number;
   event: JobEvent;
@@ -104,6 +118,8 @@ export interface JobLog {
   append(jobId: string, fence: Fence, expected: number, events: readonly JobEvent[]): Promise<Appended>;
   finish(jobId: string, finisher: Finisher, events: readonly JobEvent[], outcome: Outcome): Promise<Finished>;
   read(jobId: string, after: number, reader?: string): Promise<JobView | undefined>;
+  /** How these jobs stand, in their order: one round trip for all. */
+  standings(jobIds: readonly string[]): Promise<Standing[]>;
   /** Asks for the job's end. The state that holds now, or `missing`. */
   cancel(jobId: string, by: CancelledBy): Promise<JobState | 'missing'>;
   /** A process has no reader of the job any more. `cancelling`: it was the last one, and the job has to end now. */
@@ -225,6 +241,15 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
         model,
         entries: entries.map(toEvent),
       };
+    },
+
+    standings(jobIds) {
+      return Promise.all(
+        jobIds.map(async (jobId) => {
+          const [state, flag] = await redis.hmget(keys.record(jobId), 'state', 'cancel');
+          return { jobId, state: stateOrMissing.parse(state ?? ''), cancel: cancelFlag.parse(flag ?? '') };
+        }),
+      );
     },
 
     async cancel(jobId, by) {

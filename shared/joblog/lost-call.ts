@@ -9,22 +9,42 @@ export interface LostCall {
 }
 
 /**
- * Undefined where nothing was begun, or the usage of the last call is known. An attempt that was released has told of its
- * calls itself.
+ * The calls that attempts were lost with and whose usage stands nowhere, in their order: at most one of each attempt, since
+ * a call's usage is written before the next one begins. `later`: what is not in the log yet; it may tell of their usage.
  */
-export function lostCall(history: readonly JobEvent[]): LostCall | undefined {
-  const from = history.findLastIndex(({ type }) => type === 'attempt');
-  const begun = history[from];
-  if (begun?.type !== 'attempt') return undefined;
-  const own = history.slice(from + 1);
-  if (own.some(({ type }) => type === 'released')) return undefined;
-  const call = Math.max(1, ...own.map((event) => (event.type === 'retry' ? event.call : 1)));
-  if (own.some((event) => event.type === 'usage' && event.call === call)) return undefined;
-  return {
-    attempt: begun.attempt,
-    call,
-    sent: own.slice(own.findLastIndex(({ type }) => type === 'retry') + 1),
-  };
+export function lostCalls(history: readonly JobEvent[], later: readonly JobEvent[] = []): LostCall[] {
+  const settled = new Set([...history, ...later].filter((event) => event.type === 'usage').map(idOf));
+  return attemptsOf(history)
+    .flatMap(lostCallOf)
+    .filter((lost) => !settled.has(idOf(lost)));
+}
+
+function idOf({ attempt, call }: Pick<UsageEvent, 'attempt' | 'call'>): string {
+  return `${attempt}.${call}`;
+}
+
+interface OneAttempt {
+  attempt: number;
+  /** What stands in the log between its beginning and the next one's. */
+  own: JobEvent[];
+}
+
+function attemptsOf(history: readonly JobEvent[]): OneAttempt[] {
+  const attempts: OneAttempt[] = [];
+  for (const event of history) {
+    if (event.type === 'attempt') attempts.push({ attempt: event.attempt, own: [] });
+    else attempts.at(-1)?.own.push(event);
+  }
+  return attempts;
+}
+
+/** One that was released has told of its calls itself. Any but the first says `retry` before each of its calls. */
+function lostCallOf({ attempt, own }: OneAttempt): LostCall[] {
+  if (own.some(({ type }) => type === 'released')) return [];
+  const last = own.findLastIndex(({ type }) => type === 'retry');
+  if (last < 0 && attempt > 1) return [];
+  const begun = own[last];
+  return [{ attempt, call: begun?.type === 'retry' ? begun.call : 1, sent: own.slice(last + 1) }];
 }
 
 /** UTF-8 bytes of a token: 4 in English prose; in code and in other scripts 2 to 3. */
@@ -35,15 +55,14 @@ export function roughTokens(bytes: number): number {
   return Math.ceil(bytes / BYTES_PER_TOKEN);
 }
 
-/** The usage of a lost call for one who has no tokenizer and no prompt at hand: rough, and better than none. */
-export function roughUsage(history: readonly JobEvent[]): UsageEvent | undefined {
-  const lost = lostCall(history);
-  if (!lost) return undefined;
-  const routed = history.find((event) => event.type === 'routed');
-  const prompt = routed?.promptTokens ?? 0;
-  const completion = roughTokens(Buffer.byteLength(lost.sent.filter(isVisible).map(sentText).join('')));
-  const usage = { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
-  return { type: 'usage', attempt: lost.attempt, call: lost.call, source: 'estimated', usage };
+/** The usages of the lost calls for one who has no tokenizer and no prompt at hand: rough, and better than none. */
+export function roughUsages(history: readonly JobEvent[], later: readonly JobEvent[] = []): UsageEvent[] {
+  const prompt = history.find((event) => event.type === 'routed')?.promptTokens ?? 0;
+  return lostCalls(history, later).map(({ attempt, call, sent }) => {
+    const completion = roughTokens(Buffer.byteLength(sent.filter(isVisible).map(sentText).join('')));
+    const usage = { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+    return { type: 'usage', attempt, call, source: 'estimated', usage };
+  });
 }
 
 export function sentText(event: JobEvent): string {

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
+import { jobKeys } from '../../shared/redis/keys.ts';
 import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
 import { type Fleet, say, startFleet } from './support/fleet.ts';
 import { ask, callsOf, callsWhen, undisturbed } from './support/simulator.ts';
 import { describeTimes } from './support/timings.ts';
@@ -128,6 +132,28 @@ describe('the deadline', () => {
     const { reading, jobId } = fleet.ask(silent, { 'x-turnout-deadline-ms': '1500' });
     expect((await reading.opened).status).toBe(504);
     await callsWhen(jobId, ([call]) => call?.outcome === 'aborted');
+  });
+});
+
+describe('a request to end', () => {
+  beforeAll(async () => {
+    fleet = await startFleet();
+  });
+
+  afterAll(() => fleet.stop());
+
+  test('whose message was lost is seen in the record, also by a call that writes nothing', async () => {
+    const silent = { model: 'turnout-sim', messages: ask(QUESTION, 'ttft=60000') };
+    const { reading, jobId } = fleet.ask({ ...silent, response_format: { type: 'json_object' } });
+    await callsWhen(jobId, (calls) => calls.length === 1);
+    const redis = connectRedis(testEnv().REDIS_URL, 'test', silentLogger);
+    // A time to come: the sweep must not be the one that sees it.
+    const flag = { cancel: 'operator', cancel_at: Date.now() + 3_600_000 };
+    await redis.hset(jobKeys(fleet.services.prefix).record(jobId), flag);
+    await closeRedis(redis);
+    expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'cancelled', by: 'operator' }]);
+    await callsWhen(jobId, ([call]) => call?.outcome === 'aborted');
+    await reading.over;
   });
 });
 

@@ -1,6 +1,7 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type Fleet, startFleet } from './support/fleet.ts';
-import { freePort } from '../../stack/ports.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { ask, callsOf, undisturbed } from './support/simulator.ts';
@@ -114,20 +115,18 @@ test.each([
 describe('a LiteLLM that is away', () => {
   test('is waited for, and the answer is whole when it is back', async () => {
     const proxy = await startTcpProxy();
-    const litellm = Number(new URL(testEnv().LITELLM_URL).port);
-    proxy.aimAt(litellm);
+    proxy.aimAt(Number(new URL(testEnv().LITELLM_URL).port));
     const behind = await startFleet({ LITELLM_URL: `http://127.0.0.1:${proxy.port}` });
     try {
       await behind.askOnce(request('tokens=3')).over;
       const body = request('tokens=60; tps=20');
       const { reading, jobId } = behind.ask(body);
       await reading.pieces(5);
-      proxy.aimAt(await freePort(new Set()));
-      proxy.cut();
+      await proxy.refuse();
       const retries = async () =>
         (await behind.store.events(jobId)).filter(({ type }) => type === 'retry').length;
       expect(await until(async () => (await retries()) > 4, { timeoutMs: 30_000, everyMs: 50 })).toBe(true);
-      proxy.aimAt(litellm);
+      await proxy.accept();
       await reading.over;
       expect(reading.error()).toBeUndefined();
       expect(reading.text()).toBe(await undisturbed(body));
@@ -135,6 +134,26 @@ describe('a LiteLLM that is away', () => {
     } finally {
       await behind.stop();
       await proxy.close();
+    }
+  });
+
+  test('or breaks every connection after it took the request, is not called without end, and each call is paid', async () => {
+    const breaking = createServer((socket) =>
+      socket.once('data', () => socket.destroy()).on('error', () => {}),
+    );
+    breaking.listen(0, '127.0.0.1');
+    await once(breaking, 'listening');
+    const { port } = breaking.address() as AddressInfo;
+    const before = await startFleet({ LITELLM_URL: `http://127.0.0.1:${port}` });
+    try {
+      const { reading, jobId } = before.ask(request('tokens=3'));
+      await reading.over;
+      expect(reading.error()).toBe('upstream_cut');
+      const usages = (await before.store.events(jobId)).filter((event) => event.type === 'usage');
+      expect(usages).toMatchObject([1, 2, 3].map((call) => ({ call, source: 'estimated' })));
+    } finally {
+      await before.stop();
+      breaking.close();
     }
   });
 });

@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Worker } from 'bullmq';
+import { createGivenUp } from '../../services/llm-worker/given-up.ts';
 import { type ContextJob, type LlmJob } from '../../shared/contracts/flow.ts';
 import { newJobId } from '../../shared/contracts/ids.ts';
+import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { createFlowDispatch, type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts';
 import { createHousekeeping } from '../../shared/queues/housekeeping.ts';
 import { bullPrefix, CONTEXT_QUEUE, LLM_QUEUE } from '../../shared/queues/names.ts';
 import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { jobKeys } from '../../shared/redis/keys.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 
@@ -62,6 +65,15 @@ async function tidy(keepFinishedMs: number): Promise<void> {
   await housekeeping.close();
 }
 
+/** Every worker does, on a queue of its own. */
+async function lookForGivenUp(): Promise<void> {
+  const poison = { giveUp: () => undefined };
+  const jobLog = createJobLog({ redis, keys: jobKeys(redisPrefix), retentionMs: HOUR_MS });
+  const givenUp = createGivenUp({ connection: redis, redisPrefix, jobLog, poison, log: silentLogger });
+  await givenUp.look();
+  await givenUp.close();
+}
+
 test.each(['completed', 'failed'] as const)(
   'a flow that %s goes when its time is over, although no other follows it',
   async (ending) => {
@@ -92,6 +104,7 @@ test('a flow that has not ended stays', async () => {
 
 test("BullMQ's own events, which nobody reads, do not pile up", async () => {
   await tidy(HOUR_MS);
+  await lookForGivenUp();
   work(CONTEXT_QUEUE, () => Promise.resolve({ text: 'a piece' }));
   work(LLM_QUEUE, () => Promise.resolve());
   const flows = 200;

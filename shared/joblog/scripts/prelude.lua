@@ -30,8 +30,8 @@ local function join(record, readers, channel)
   redis.call('HSET', record, 'readers', readers == '' and channel or (readers .. ' ' .. channel), 'left', '')
 end
 
--- Asks for a job's end, at that time (ms). The holder of the fence hears of it at once, and sees the flag at its next
--- append anyway.
+-- Asks for a job's end, at that time (ms). The holder of the fence hears of it at once. Where that message is lost, it sees
+-- the flag at its next append, or when it next renews its lock: a call whose answer is withheld appends nothing.
 local function request_cancel(record, job, by, now)
   redis.call('HSET', record, 'cancel', by)
   redis.call('HSETNX', record, 'cancel_at', now)

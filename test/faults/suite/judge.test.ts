@@ -17,6 +17,7 @@ const usage = (tokens: number, source: 'reported' | 'estimated' = 'reported'): J
   source,
   usage: { prompt_tokens: 3, completion_tokens: tokens, total_tokens: 3 + tokens },
 });
+const released: JobEvent = { type: 'released', at: 1, attempt: 1 };
 const completed: JobEvent = { type: 'completed', at: 2 };
 const call = { outcome: 'completed', promptTokens: 3, completionTokens: 9 } as Call;
 const aborted = { ...call, outcome: 'aborted', completionTokens: 4 } as Call;
@@ -54,6 +55,8 @@ describe('the judge', () => {
       doubled: false,
       torn: false,
       duplicateCalls: 0,
+      unexplained: false,
+      unpaid: false,
       usageDifference: 0,
       complaints: [],
     });
@@ -76,9 +79,35 @@ describe('the judge', () => {
       { torn: true },
     ],
     ['a usage that the provider does not know', { calls: [aborted] }, { usageDifference: 12 }],
+    ['a second call that no lost attempt explains', { calls: [aborted, call] }, { unexplained: true }],
+    [
+      'a second call of a job whose first attempt had called nobody',
+      {
+        events: [
+          attempt(1),
+          released,
+          attempt(2),
+          text(EXPECTED),
+          { ...usage(9), attempt: 2 } as JobEvent,
+          completed,
+        ],
+        calls: [aborted, call],
+      },
+      { duplicateCalls: 1, unexplained: true },
+    ],
+    [
+      'a call that was lost with its attempt and that nobody estimated',
+      { events: [attempt(1), text(HALF), attempt(2), ...GOOD.slice(2)], calls: [aborted, call] },
+      { unexplained: false, unpaid: true, usageDifference: 0 },
+    ],
     ['a call that nobody told of', { calls: [call, call], events: GOOD }, { usageDifference: 12 }],
   ])('sees %s', (_what, evidence, wrong) => {
     expect(verdict(evidence)).toMatchObject(wrong);
+  });
+
+  test('asks no usage of a call that was refused, and none of a job that has not ended', () => {
+    expect(verdict({ calls: [{ ...call, outcome: 'failed' }, call] }).unpaid).toBe(false);
+    expect(verdict({ events: [attempt(1), text(HALF)], state: 'running', sights: [cut] }).unpaid).toBe(false);
   });
 
   test('counts the calls of lost attempts, and not the retries of failures that were seen', () => {
@@ -92,6 +121,7 @@ describe('the judge', () => {
       after,
     });
     const events = [attempt(1), retry('upstream_cut'), attempt(2), retry('attempt_lost'), ...GOOD.slice(1)];
-    expect(verdict({ events, calls: [aborted, aborted, call] }).duplicateCalls).toBe(1);
+    const calls = [aborted, aborted, call];
+    expect(verdict({ events, calls })).toMatchObject({ duplicateCalls: 1, unexplained: false });
   });
 });

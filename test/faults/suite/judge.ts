@@ -24,6 +24,10 @@ export interface Verdict {
   torn: boolean;
   /** Calls that were made because an attempt was lost. */
   duplicateCalls: number;
+  /** More calls than the attempts that another one followed can explain. */
+  unexplained: boolean;
+  /** The job has ended, and of a call that the provider began there is no usage, neither reported nor estimated. */
+  unpaid: boolean;
   /** Tokens that were reported and that the provider does not know of. */
   usageDifference: number;
   /** Why, in words and with the job's id, where something is wrong. */
@@ -35,18 +39,24 @@ export function judge(evidence: Evidence): Verdict {
   const events = view?.entries.map(({ event }) => event) ?? [];
   const stored = textOf(events);
   const terminals = events.filter(isTerminal);
+  const [duplicates, relays] = [duplicateCalls(evidence.calls, events), relayedAttempts(events)];
+  const unpaid = terminals.length > 0 ? unpaidCalls(evidence.calls, events) : 0;
   const complaints = [
     ...complain(isLost(evidence, terminals), `no end: state ${view?.state ?? 'missing'}`),
     ...complain(terminals.length > 1, `${terminals.length} ends`),
     ...complain(isRepeated(stored, evidence.expected), `text is there twice: ${stored}`),
     ...tears(evidence, stored, terminals),
+    ...complain(duplicates > relays, `${duplicates} calls too many, ${relays} attempts that explain one`),
+    ...complain(unpaid > 0, `${unpaid} calls without a usage`),
   ];
   return {
     status: statusOf(testimony, view),
     lost: isLost(evidence, terminals),
     doubled: terminals.length > 1 || isRepeated(stored, evidence.expected),
     torn: tears(evidence, stored, terminals).length > 0,
-    duplicateCalls: duplicateCalls(evidence.calls, events),
+    duplicateCalls: duplicates,
+    unexplained: duplicates > relays,
+    unpaid: unpaid > 0,
     usageDifference: usageDifference(evidence.calls, events),
     complaints: complaints.map((words) => `${testimony.jobId ?? 'a job without an id'}: ${words}`),
   };
@@ -62,7 +72,7 @@ function statusOf({ sights }: Testimony, view: JobView | undefined): Verdict['st
 /** A job that Redis does not know is lost only if somebody was told that it was there. */
 function isLost({ testimony, view }: Evidence, terminals: readonly JobEvent[]): boolean {
   if (view) return terminals.length === 0 && view.state !== 'refused';
-  return testimony.sights.some(({ done, text }) => done || text !== '');
+  return testimony.sights.some(({ accepted, done, text }) => accepted || done || text !== '');
 }
 
 function tears({ testimony, view, expected }: Evidence, stored: string, terminals: readonly JobEvent[]) {
@@ -98,13 +108,34 @@ function isRepeated(stored: string, expected: string): boolean {
   return expected !== '' && stored.length > expected.length && stored.includes(expected.slice(0, 40), 1);
 }
 
-/** What no call of the provider came before: an attempt that was lost, a proxy that was away. */
+/**
+ * What certainly no call of the provider came before that the log knows as failed: a lost attempt, and a proxy that took no
+ * connection. After any other failure there may have been none either (an open circuit, LiteLLM's own 500, a connection to
+ * it that broke): such a job's duplicates are counted short.
+ */
 const NOT_CALLED: ReadonlySet<string> = new Set(['attempt_lost', 'upstream_unreachable']);
 
 /** All calls but the first, less those that the retry layer made on purpose after a failure it had seen. */
 function duplicateCalls(calls: readonly Call[], events: readonly JobEvent[]): number {
   const onPurpose = events.filter((event) => event.type === 'retry' && !NOT_CALLED.has(event.after)).length;
   return Math.max(0, calls.length - 1 - onPurpose);
+}
+
+/** Attempts that another one followed, and whose call it had to make again: not those that gave the job back uncalled. */
+function relayedAttempts(events: readonly JobEvent[]): number {
+  const attempts = events.filter(({ type }) => type === 'attempt').length;
+  const uncalled = events.filter(
+    (event) =>
+      event.type === 'released' &&
+      !events.some((usage) => usage.type === 'usage' && usage.attempt === event.attempt),
+  );
+  return Math.max(0, attempts - 1 - uncalled.length);
+}
+
+/** One that the provider answered with an error status costs nothing. */
+function unpaidCalls(calls: readonly Call[], events: readonly JobEvent[]): number {
+  const begun = calls.filter(({ outcome }) => outcome !== 'failed').length;
+  return Math.max(0, begun - events.filter(({ type }) => type === 'usage').length);
 }
 
 /**

@@ -10,6 +10,8 @@ const verdict: Verdict = {
   doubled: false,
   torn: false,
   duplicateCalls: 0,
+  unexplained: false,
+  unpaid: false,
   usageDifference: 0,
   complaints: [],
 };
@@ -29,6 +31,13 @@ describe('a run', () => {
     expect(isClean(seen)).toBe(true);
     expect(seen.byKind).toMatchObject([{ failedByDesign: 40, failures: { deadline_exceeded: 2 } }]);
     expect(toTable(seen)).toMatch(/failed +by design[^]*100 +40 /);
+  });
+
+  test('is not clean with a single complaint', () => {
+    const torn = { ...verdict, torn: true, complaints: ['job_1: the log has a gap'] };
+    const seen = report([], { verdicts: [verdict, torn] });
+    expect(isClean(seen)).toBe(false);
+    expect(seen).toMatchObject({ torn: 1, complaints: ['job_1: the log has a gap'] });
   });
 
   test('is not clean with many failures under one kind of fault', () => {

@@ -10,6 +10,10 @@ export interface TcpProxy {
   delay(milliseconds: number): void;
   /** Breaks every connection that there is. */
   cut(): void;
+  /** Breaks every connection, and refuses those that come, as a server that is not there does. */
+  refuse(): Promise<void>;
+  /** Takes connections again, on the same port. */
+  accept(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -47,24 +51,34 @@ export async function startTcpProxy(): Promise<TcpProxy> {
     });
   }
 
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const listen = async (port: number) => {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  };
   const cut = () => {
     for (const pair of pairs) for (const socket of pair) socket.destroy();
   };
+  const refuse = async () => {
+    if (!server.listening) return;
+    server.close();
+    cut();
+    await once(server, 'close');
+  };
+  const port = await listen(0);
   return {
-    port: (server.address() as AddressInfo).port,
-    aimAt: (port) => {
-      target = port;
+    port,
+    aimAt: (to) => {
+      target = to;
     },
     delay: (milliseconds) => {
       delayMs = milliseconds;
     },
     cut,
-    close: async () => {
-      cut();
-      server.close();
-      await once(server, 'close');
+    refuse,
+    accept: async () => {
+      await listen(port);
     },
+    close: refuse,
   };
 }

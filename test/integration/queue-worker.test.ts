@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Queue } from 'bullmq';
+import { createHeldJobs } from '../../services/llm-worker/held-jobs.ts';
+import { createQueueWorker } from '../../services/llm-worker/queue-worker.ts';
+import { type RunJobDeps } from '../../services/llm-worker/run-job.ts';
+import { type LlmJob } from '../../shared/contracts/flow.ts';
+import { newJobId } from '../../shared/contracts/ids.ts';
+import { type Begun } from '../../shared/joblog/job-log.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
+
+const redisPrefix = `t-${randomBytes(4).toString('hex')}`;
+const prefix = bullPrefix(redisPrefix);
+
+let redis: Redis;
+let queue: Queue;
+
+beforeAll(() => {
+  redis = connectRedisPatiently(testEnv().REDIS_URL, 'test', silentLogger);
+  queue = new Queue(LLM_QUEUE, { connection: redis, prefix });
+});
+
+afterAll(async () => {
+  await queue.close();
+  const keys = await redis.keys(`${redisPrefix}:*`);
+  if (keys.length > 0) await redis.del(keys);
+  await closeRedis(redis);
+});
+
+function llmJob(): LlmJob {
+  return {
+    version: 1,
+    jobId: newJobId('s', 'u'),
+    user: 'u',
+    userHash: 'h',
+    model: 'm',
+    acceptedAt: Date.now(),
+    deadlineAt: Date.now() + 60_000,
+    decision: { path: 'litellm', reason: 'default', epoch: 0 },
+    request: { kind: 'inline', request: { model: 'm', messages: [{ role: 'user', content: 'Why?' }] } },
+    context: [],
+  };
+}
+
+/** What a Redis without memory answers to a script that writes. */
+const refusedByRedis = (): Promise<Begun> =>
+  redis.eval("return redis.error_reply('OOM command not allowed')", 0) as Promise<Begun>;
+
+test.each([
+  ['whose store refuses a write in passing goes back to the queue, and runs', 2, ['completed']],
+  ['that fails by a bug of ours is given up', Infinity, ['failed']],
+])('a job %s', async (_what, refusals, endings) => {
+  let begins = 0;
+  const given: string[] = [];
+  const begin = () => {
+    begins += 1;
+    if (refusals === Infinity) return Promise.reject(new TypeError('a bug'));
+    return begins <= refusals ? refusedByRedis() : Promise.resolve<Begun>({ kind: 'over', state: 'failed' });
+  };
+  const nobody = { channel: 'c', watch: () => () => undefined, close: () => Promise.resolve() };
+  const deps = {
+    jobLog: { begin, standings: () => Promise.resolve([]) },
+    held: createHeldJobs(nobody),
+    poison: { giveUp: ({ id }: { id?: string | undefined }) => void given.push(id ?? '') },
+    log: silentLogger,
+  } as Partial<Record<keyof RunJobDeps, unknown>> as RunJobDeps;
+  const worker = createQueueWorker(deps, { connection: redis, redisPrefix, concurrency: 1 });
+  void worker.run();
+  const job = llmJob();
+  await queue.add('llm', job, { jobId: job.jobId });
+  const ended = async () => endings.includes(await queue.getJobState(job.jobId));
+  expect(await until(ended, { timeoutMs: 20_000 })).toBe(true);
+  await worker.close();
+  expect(begins).toBe(refusals === Infinity ? 1 : refusals + 1);
+  expect(given).toEqual(refusals === Infinity ? [job.jobId] : []);
+});
