@@ -12,8 +12,11 @@ const startedAt = performance.now();
 const say = (line: string): void =>
   console.error(`[soak ${((performance.now() - startedAt) / 1_000).toFixed(0).padStart(4)} s] ${line}`);
 
-/** So that what belongs to ended jobs comes and goes many times within the soak, instead of piling up for an hour. */
-const RETENTION_MS = 20_000;
+/**
+ * So that what belongs to ended jobs comes and goes within the soak, instead of piling up for an hour. Longer than the minute
+ * that a router reads again when it starts: a message whose job's record has expired meanwhile is a dead letter.
+ */
+const RETENTION_MS = 90_000;
 
 const minutes = soakMinutes(process.env);
 const retention = { LOG_RETENTION_MS: String(RETENTION_MS), KEEP_FINISHED_MS: String(RETENTION_MS) };

@@ -76,7 +76,7 @@ describe('a soak', () => {
     firstTry: 0.99,
     failures: { attempt_lost: 1 },
     wrongAnswers: 0,
-    deadLetters: [],
+    deadLetters: {},
     errorLines: { 'error ingress-2: Request failed': 3 },
     keys: { before: { outbox: 60 }, after: { outbox: 64 } },
     handles: { before: { ingress: 30 }, after: { ingress: 34 } },
@@ -91,7 +91,7 @@ describe('a soak', () => {
   test.each<[string, Partial<SoakReport>]>([
     ['availability is 99.890%, not 99.900%', { availability: 0.9989 }],
     ['2 clients read a wrong answer', { wrongAnswers: 2 }],
-    ['a dead letter: poison_job', { deadLetters: ['poison_job'] }],
+    ['2 dead letters: poison_job', { deadLetters: { poison_job: 2 } }],
     [
       '1 lines in the logs: fatal router: Uncaught error',
       { errorLines: { 'fatal router: Uncaught error': 1 } },

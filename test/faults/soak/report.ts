@@ -11,8 +11,8 @@ export interface SoakReport extends Disturbances, Availability {
   /** Open files and sockets. */
   handles: { before: Record<string, number>; after: Record<string, number> };
   memory: Record<string, Growth>;
-  /** Why each was buried. A healthy system buries nothing. */
-  deadLetters: string[];
+  /** Reason -> how many were buried for it. A healthy system buries nothing. */
+  deadLetters: Record<string, number>;
   errorLines: ErrorLines;
   at: string;
 }
@@ -70,7 +70,7 @@ export function complaints(report: SoakReport): string[] {
   return [
     ...unavailable,
     ...(wrongAnswers > 0 ? [`${wrongAnswers} clients read a wrong answer`] : []),
-    ...deadLetters.map((reason) => `a dead letter: ${reason}`),
+    ...Object.entries(deadLetters).map(([reason, count]) => `${count} dead letters: ${reason}`),
     ...unexpectedErrors(errorLines),
     ...leftovers(keys.after),
     ...leakedHandles(handles),
@@ -96,7 +96,7 @@ export function describeSoak(report: SoakReport): string[] {
     '',
     ...describeKeys(report),
     '',
-    `${report.deadLetters.length} dead letters`,
+    `${Object.values(report.deadLetters).reduce((sum, count) => sum + count, 0)} dead letters`,
     ...describeErrorLines(report.errorLines),
   ];
 }

@@ -61,10 +61,15 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
         judgeGrowth(readings, name === REDIS ? OF_REDIS : OF_A_PROCESS),
       ]),
     ),
-    deadLetters: (await deadLetters(ground.services.prefix)).map(({ reason }) => reason),
+    deadLetters: await countDeadLetters(ground),
     errorLines: countErrorLines(ground.services.logs, MERGED_LOG),
     at: new Date().toISOString(),
   };
+}
+
+async function countDeadLetters({ services }: Ground): Promise<Record<string, number>> {
+  const byReason = Map.groupBy(await deadLetters(services.prefix), ({ reason }) => reason);
+  return Object.fromEntries([...byReason].map(([reason, letters]) => [reason, letters.length]));
 }
 
 async function warmUp(options: SoakOptions): Promise<void> {

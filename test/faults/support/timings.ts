@@ -6,7 +6,7 @@ export function describeTimes(milliseconds: readonly number[]): string {
 }
 
 /** The smallest of the sorted values that at least that share (0 to 1) of them do not exceed; NaN of nothing. */
-export function quantileOf(sorted: readonly number[], quantile: number): number {
+function quantileOf(sorted: readonly number[], quantile: number): number {
   return sorted[Math.max(0, Math.ceil(quantile * sorted.length) - 1)] ?? Number.NaN;
 }
 

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { toHeaders } from '../../shared/contracts/cloud-event.ts';
+import { newJobId } from '../../shared/contracts/ids.ts';
+import { JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
+import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
+import { createDeadLetters, type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-letters.ts';
+import { createKafka } from '../../shared/kafka/kafkajs.ts';
+import { type InboundMessage, type OutboundMessage, type Producer } from '../../shared/kafka/port.ts';
+import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { jobKeys } from '../../shared/redis/keys.ts';
+import { testEnv } from '../harness/env.ts';
+import { type CliOptions, type CliRun, runTurnout } from '../harness/turnout-cli.ts';
+
+/** Topics and keys of its own, and the command line that looks at them. */
+export interface DlqSystem {
+  prefix: string;
+  redis: Redis;
+  producer: Producer;
+  jobLog: JobLog;
+  run(args: readonly string[], options?: CliOptions): Promise<CliRun>;
+  dlq(...args: string[]): Promise<CliRun>;
+  messageOf(value: string, id: string): OutboundMessage;
+  lettersOf(source: string): DeadLetters;
+  /** Buries a message as the router does. Returns its id. */
+  bury(value: string, more?: { id?: string; offset?: bigint; reason?: string }): Promise<string>;
+  /** What lies on the job topic. */
+  published(): Promise<InboundMessage[]>;
+  admit(job: JobMessage): Promise<void>;
+  /** Nothing is left of it. */
+  close(): Promise<void>;
+}
+
+export async function openDlqSystem(): Promise<DlqSystem> {
+  const { KAFKA_BROKERS, REDIS_URL } = testEnv();
+  const prefix = `t-dlq-${randomBytes(4).toString('hex')}`;
+  const topics = topicNames(prefix);
+  const kafka = createKafka({
+    brokers: KAFKA_BROKERS.split(','),
+    clientId: 'dlq-test',
+    log: silentLogger,
+  });
+  await kafka.ensureTopics(topicSpecs(topics, 1));
+  const redis = connectRedisPatiently(REDIS_URL, 'dlq-test', silentLogger);
+  const producer = await kafka.producer();
+  const jobLog = createJobLog({ redis, keys: jobKeys(prefix), retentionMs: 60_000 });
+  const run: DlqSystem['run'] = (args, options) => runTurnout(prefix, args, options);
+  const lettersOf = (source: string) => createDeadLetters(producer, topics.deadLetters, source);
+  const messageOf = (value: string, id: string): OutboundMessage => {
+    const headers = { ...toHeaders({ id, type: JOB_TYPE, source: 'test' }), 'x-own': 'ä' };
+    return { topic: topics.jobs, key: 'user-1', value, headers };
+  };
+  return {
+    prefix,
+    redis,
+    producer,
+    jobLog,
+    run,
+    dlq: (...args) => run(['dlq', ...args]),
+    messageOf,
+    lettersOf,
+    bury: async (value, { id = 'no-job', offset = 0n, reason = 'the message is not valid JSON' } = {}) => {
+      const message = { ...messageOf(value, id), partition: 0, offset, timestamp: 0 };
+      await lettersOf('router').bury(letterOfMessage(message, reason));
+      return `${message.topic}/0/${offset}`;
+    },
+    published: async () => {
+      const seen: InboundMessage[] = [];
+      const onBatch = ({ messages }: { messages: readonly InboundMessage[] }) =>
+        Promise.resolve(void seen.push(...messages));
+      await kafka.readTopic({ topic: topics.jobs, patienceMs: 15_000, onBatch });
+      return seen;
+    },
+    admit: async ({ jobId, user, userHash, model, deadlineAt }) => {
+      const record = { jobId, owner: user, userHash, model, deadlineAt };
+      await jobLog.admit({ ...record, bodyHash: '', reader: '', patienceMs: undefined });
+    },
+    close: async () => {
+      await producer.close();
+      const left = await redis.keys(`${prefix}:*`);
+      if (left.length > 0) await redis.del(left);
+      await redis.quit();
+    },
+  };
+}
+
+export function jobMessage(more: Partial<JobMessage> = {}): JobMessage {
+  const request = { model: 'turnout-sim', messages: [{ role: 'user' as const, content: 'Hello' }] };
+  return {
+    version: 1,
+    jobId: newJobId('', 'user-1'),
+    user: 'user-1',
+    userHash: '0'.repeat(16),
+    model: 'turnout-sim',
+    question: 'Hello',
+    request: { kind: 'inline', request },
+    documents: [],
+    acceptedAt: Date.now(),
+    deadlineAt: Date.now() + 60_000,
+    ...more,
+  };
+}
