@@ -52,7 +52,8 @@ export interface AnswerJobOptions {
 export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
   const { job, writer, rules, signal, attempt } = options;
   const chain = [job.model, ...(rules.fallbacks[job.model] ?? [])];
-  let [callsOfModel, modelSince] = [0, Date.now()];
+  let callsOfModel = 0;
+  let unreachableSince: number | undefined;
   let failure = attempt > 1 ? new TurnoutError('attempt_lost') : undefined;
 
   for (let call = 1; ; call += 1) {
@@ -72,20 +73,20 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
     callsOfModel += 1;
     if (!report.failure) return { status: 'completed' };
     failure = report.failure;
+    unreachableSince = report.reached ? undefined : (unreachableSince ?? Date.now());
 
     const move = nextMove({
       failure,
       calls: callsOfModel,
       maxCalls: rules.maxCallsPerModel,
-      reached: report.reached,
-      triedForMs: Date.now() - modelSince,
+      unreachableMs: unreachableSince === undefined ? undefined : Date.now() - unreachableSince,
       unreachablePatienceMs: rules.unreachablePatienceMs,
       hasFallback: chain.length > 1,
       remainingMs: job.deadlineAt - Date.now(),
     });
     if (move.kind === 'give-up') return { status: 'failed', error: finalError(failure, plan) };
     if (move.kind === 'retry') await delay(move.delayMs, undefined, { signal });
-    else [, callsOfModel, modelSince] = [chain.shift(), 0, Date.now()];
+    else [, callsOfModel, unreachableSince] = [chain.shift(), 0, undefined];
   }
 }
 

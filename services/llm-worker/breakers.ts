@@ -7,6 +7,7 @@ import {
 } from 'cockatiel';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { DivergedError } from './overlap.ts';
 
 /** One circuit breaker for each model: while most calls of a model fail, its calls fail at once and cost nothing. */
 export interface Breakers {
@@ -57,6 +58,8 @@ const PROVIDERS_FAULT = new Set([
   'upstream_cut',
 ]);
 
+/** A model that does not go on where it was asked to is no less available. */
 function isProvidersFault(error: unknown): boolean {
-  return error instanceof TurnoutError && PROVIDERS_FAULT.has(error.code);
+  if (!(error instanceof TurnoutError)) return false;
+  return PROVIDERS_FAULT.has(error.code) && !(error.cause instanceof DivergedError);
 }

@@ -12,8 +12,7 @@ function move(code: ErrorCode, more: Partial<RetryState> & { retryAfterS?: numbe
 const FIRST = {
   calls: 1,
   maxCalls: 3,
-  reached: true,
-  triedForMs: 0,
+  unreachableMs: undefined,
   unreachablePatienceMs: 30_000,
   hasFallback: false,
   remainingMs: 60_000,
@@ -56,9 +55,11 @@ describe('after a failed call', () => {
   });
 
   test('a model that no call comes to is tried for longer, unless there is another', () => {
-    const unreached = { calls: 9, reached: false, triedForMs: 29_000 };
+    const unreached = { calls: 9, unreachableMs: 29_000 };
     expect(move('upstream_unreachable', unreached)).toMatchObject({ kind: 'retry' });
-    expect(move('upstream_unreachable', { ...unreached, triedForMs: 30_000 })).toEqual({ kind: 'give-up' });
+    expect(move('upstream_unreachable', { ...unreached, unreachableMs: 30_000 })).toEqual({
+      kind: 'give-up',
+    });
     expect(move('upstream_unreachable', { ...unreached, hasFallback: true })).toEqual({ kind: 'fallback' });
     expect(move('upstream_unreachable', { ...unreached, remainingMs: 0 })).toEqual({ kind: 'give-up' });
     expect(move('upstream_rejected', unreached)).toEqual({ kind: 'give-up' });

@@ -9,10 +9,8 @@ export interface RetryState {
   /** Calls of this model so far, at least 1. */
   calls: number;
   maxCalls: number;
-  /** The last call came to the model, or may have: it may have cost something. */
-  reached: boolean;
-  /** Since the first call of this model. */
-  triedForMs: number;
+  /** Since the first of the calls in a row that came to nobody; undefined when the last one may have cost something. */
+  unreachableMs: number | undefined;
   /** So long is a model tried that no call comes to. */
   unreachablePatienceMs: number;
   hasFallback: boolean;
@@ -40,6 +38,7 @@ export function nextMove(state: RetryState): Move {
 }
 
 function mayCallAgain(state: RetryState): boolean {
-  if (state.calls < state.maxCalls) return true;
-  return !state.reached && !state.hasFallback && state.triedForMs < state.unreachablePatienceMs;
+  const { calls, maxCalls, unreachableMs, unreachablePatienceMs, hasFallback } = state;
+  if (calls < maxCalls) return true;
+  return unreachableMs !== undefined && unreachableMs < unreachablePatienceMs && !hasFallback;
 }
