@@ -8,7 +8,8 @@ import { planDrain } from '../../shared/lifecycle/drain.ts';
  * How an ingress goes: serving -> lame duck -> draining -> cut.
  *
  * Lame duck: unready but accepting, so that load balancers turn away before anybody is refused; those that probe every few
- * seconds see it only if it is set longer than their period (`LAME_DUCK_MS`). From here on each response closes its connection. Draining: new connections are refused; what is open goes on. Cut: what is still open is told
+ * seconds see it only if it is set longer than their period (`LAME_DUCK_MS`). From here on each response closes its
+ * connection. Draining: new connections are refused; what is open goes on. Cut: what is still open is told
  * `shutting_down`; a client that does not read even that loses its connection.
  */
 export interface Drain {

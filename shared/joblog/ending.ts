@@ -81,9 +81,8 @@ export interface EndingDeps {
 
 /**
  * Ends a job for one who does not hold its fence: a canceller, a sweep, the router. The first terminal wins: whoever holds
- * the fence is refused from here on, so what his call, and those of lost attempts, may have
- * cost is settled here. The outcome waits in the outbox for
- * the sweep.
+ * the fence is refused from here on, so what his call and those of lost attempts may have cost is settled here. The outcome
+ * waits in the outbox for the sweep.
  */
 export async function endUnfenced(
   { jobLog, log }: EndingDeps,

@@ -99,7 +99,9 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     const placement = placements.of(partition);
     if (placement && !(await placement.placedWithin(POSITION_MS))) {
       // Waiting longer would hold up the broker's other partitions, and the membership.
-      payload.pause();
+      const resume = payload.pause();
+      // Placed at this very moment: what would have resumed it has been.
+      if (placements.of(partition)?.isPlaced() ?? true) resume();
       return;
     }
     if (!payload.isRunning() || payload.isStale()) return;

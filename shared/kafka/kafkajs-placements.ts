@@ -7,8 +7,9 @@ import { type ConsumerOptions } from './port.ts';
 
 /** One answer to the question where a partition begins: asked -> placed | dropped, when it is asked again. */
 export interface Placement {
-  /** False when it is not placed after so many milliseconds. Rejects when it is dropped. */
+  /** False when it is not placed after so many milliseconds, or when it is dropped. */
   placedWithin(milliseconds: number): Promise<boolean>;
+  isPlaced(): boolean;
 }
 
 /** The placements of the partitions that a member is assigned. */
@@ -48,13 +49,18 @@ export function createPlacements({ client, consumer, options, log }: PlacementsD
 
   function begin(partition: number): void {
     const dropping = new AbortController();
-    const placed = place(partition, dropping.signal);
-    placed.catch((error: unknown) => {
-      if (!dropping.signal.aborted)
-        log.error({ err: error, partition }, 'Kafka: a position could not be set');
-    });
+    let isPlaced = false;
+    const placed = place(partition, dropping.signal).then(
+      () => (isPlaced = true),
+      (error: unknown) => {
+        if (!dropping.signal.aborted)
+          log.error({ err: error, partition }, 'Kafka: a position could not be set');
+        return false;
+      },
+    );
     placements.set(partition, {
       placedWithin: (milliseconds) => settledWithin(placed, milliseconds),
+      isPlaced: () => isPlaced,
       drop: () => dropping.abort(),
     });
   }
@@ -81,11 +87,11 @@ export function createPlacements({ client, consumer, options, log }: PlacementsD
   };
 }
 
-async function settledWithin(promise: Promise<void>, milliseconds: number): Promise<boolean> {
+async function settledWithin(promise: Promise<boolean>, milliseconds: number): Promise<boolean> {
   const timer = new AbortController();
   try {
     const late = delay(milliseconds, false, { signal: timer.signal }).catch(() => false);
-    return await Promise.race([promise.then(() => true), late]);
+    return await Promise.race([promise, late]);
   } finally {
     timer.abort();
   }
