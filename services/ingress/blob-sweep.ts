@@ -1,6 +1,7 @@
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { periodically } from '../../shared/util/periodically.ts';
 
 /**
  * Removes the large bodies of jobs that nobody knows any more: those whose record has expired. A record stands before the
@@ -27,8 +28,6 @@ const SPARE_MS = 86_400_000;
 const FOLDER = 'jobs';
 
 export function createBlobSweep({ blobs, jobLog, log, spareMs = SPARE_MS }: BlobSweepOptions): BlobSweep {
-  let running: Promise<void> = Promise.resolve();
-  let timer: NodeJS.Timeout | undefined;
   let closing = false;
 
   async function sweep(): Promise<void> {
@@ -41,19 +40,17 @@ export function createBlobSweep({ blobs, jobLog, log, spareMs = SPARE_MS }: Blob
     }
   }
 
+  const work = periodically({
+    everyMs: EVERY_MS,
+    run: sweep,
+    onError: (error) => log.warn({ err: error }, 'Old bodies were not removed; it will be tried again'),
+  });
   return {
     sweep,
-    start: () => {
-      timer = setInterval(() => {
-        running = running.then(sweep).catch((error: unknown) => {
-          log.warn({ err: error }, 'Old bodies were not removed; it will be tried again');
-        });
-      }, EVERY_MS);
-    },
+    start: work.start,
     close: async () => {
       closing = true;
-      clearInterval(timer);
-      await running;
+      await work.close();
     },
   };
 }

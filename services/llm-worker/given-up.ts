@@ -4,6 +4,7 @@ import { type Logger } from '../../shared/log/logger.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
 import { type PoisonJobs } from './poison-jobs.ts';
+import { periodically } from '../../shared/util/periodically.ts';
 
 /**
  * Finds the jobs that BullMQ gave up and of whose end nobody heard: past `maxStalledCount` it fails a job without calling
@@ -34,8 +35,6 @@ export function createGivenUp({ connection, redisPrefix, jobLog, poison, log }: 
   const queue = new Queue(LLM_QUEUE, { connection, prefix: bullPrefix(redisPrefix), skipMetasUpdate: true });
   queue.on('error', (error) => log.warn({ err: error }, 'Queue reported an error'));
   let lookedAt = 0;
-  let running: Promise<void> = Promise.resolve();
-  let timer: NodeJS.Timeout | undefined;
 
   async function look(): Promise<void> {
     const [since, now] = [lookedAt - SLACK_MS, Date.now()];
@@ -54,18 +53,17 @@ export function createGivenUp({ connection, redisPrefix, jobLog, poison, log }: 
     poison.giveUp(job, new Error(job.failedReason || 'no reason given'));
   }
 
+  const work = periodically({
+    everyMs: EVERY_MS,
+    run: look,
+    onError: (error) =>
+      log.warn({ err: error }, 'Jobs that BullMQ gave up were not looked for; it will be tried again'),
+  });
   return {
     look,
-    start: () => {
-      timer = setInterval(() => {
-        running = running.then(look).catch((error: unknown) => {
-          log.warn({ err: error }, 'Jobs that BullMQ gave up were not looked for; it will be tried again');
-        });
-      }, EVERY_MS);
-    },
+    start: work.start,
     close: async () => {
-      clearInterval(timer);
-      await running;
+      await work.close();
       await queue.close();
     },
   };

@@ -5,6 +5,7 @@ import { type Producer } from '../kafka/port.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { type JobKeys } from '../redis/keys.ts';
+import { periodically } from '../util/periodically.ts';
 
 /**
  * Carries outcomes from the outbox rows, which the finishing script wrote, to `turnout.events`.
@@ -33,9 +34,6 @@ const SWEEP_MS = 2_000;
 const ROWS_AT_ONCE = 500;
 
 export function createOutbox({ redis, keys, producer, topic, source, logger }: OutboxOptions): Outbox {
-  let sweeping: Promise<void> = Promise.resolve();
-  let timer: NodeJS.Timeout | undefined;
-
   async function publish(stream: string, row: string, event: Outcome): Promise<void> {
     const headers = toHeaders({ id: event.id, type: OUTCOME_TYPE, source });
     await producer.send({ topic, key: event.jobId, value: JSON.stringify(event), headers });
@@ -50,12 +48,11 @@ export function createOutbox({ redis, keys, producer, topic, source, logger }: O
     }
   }
 
-  async function sweepAndLog(): Promise<void> {
-    await sweep().catch((error: unknown) =>
-      logger.warn({ err: error }, 'Outbox sweep failed; it will run again'),
-    );
-  }
-
+  const work = periodically({
+    everyMs: SWEEP_MS,
+    run: sweep,
+    onError: (error) => logger.warn({ err: error }, 'Outbox sweep failed; it will run again'),
+  });
   return {
     relay: async (row, event) => {
       try {
@@ -64,15 +61,8 @@ export function createOutbox({ redis, keys, producer, topic, source, logger }: O
         logger.warn({ err: error, jobId: event.jobId }, 'Outcome not published yet; the sweep will');
       }
     },
-    start: () => {
-      timer = setInterval(() => {
-        sweeping = sweeping.then(sweepAndLog);
-      }, SWEEP_MS);
-    },
-    close: async () => {
-      clearInterval(timer);
-      await sweeping;
-    },
+    start: work.start,
+    close: work.close,
   };
 }
 

@@ -7,6 +7,7 @@ import { cancelJob, HOLDER_GRACE_MS } from './cancellation.ts';
 import { endUnfenced } from './ending.ts';
 import { type JobLog } from './job-log.ts';
 import { type ReaderLeases } from './reader-leases.ts';
+import { periodically } from '../util/periodically.ts';
 
 /**
  * Somebody ends every job: the overdue ones, those that were cancelled and whose holder and canceller are gone, and the
@@ -34,8 +35,6 @@ const JOBS_AT_ONCE = 200;
 
 export function createSweep(options: SweepOptions): Sweep {
   const { redis, keys, log } = options;
-  let running: Promise<void> = Promise.resolve();
-  let timer: NodeJS.Timeout | undefined;
 
   async function sweep(): Promise<void> {
     const mine = await redis.set(keys.sweepLease(), '1', 'PX', EVERY_MS - 100, 'NX');
@@ -44,18 +43,14 @@ export function createSweep(options: SweepOptions): Sweep {
     await tendOpen(options);
   }
 
+  const work = periodically({
+    everyMs: EVERY_MS,
+    run: sweep,
+    onError: (error) => log.warn({ err: error }, 'Sweep failed; it will run again'),
+  });
   return {
-    start: () => {
-      timer = setInterval(() => {
-        running = running.then(sweep).catch((error: unknown) => {
-          log.warn({ err: error }, 'Sweep failed; it will run again');
-        });
-      }, EVERY_MS);
-    },
-    close: async () => {
-      clearInterval(timer);
-      await running;
-    },
+    start: work.start,
+    close: work.close,
   };
 }
 

@@ -2,6 +2,7 @@ import { Queue } from 'bullmq';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { bullPrefix, CONTEXT_QUEUE, LLM_QUEUE } from './names.ts';
+import { periodically } from '../util/periodically.ts';
 
 /**
  * Bounds what BullMQ keeps. By itself it removes old finished nodes only when another node of the same queue ends in the
@@ -44,8 +45,6 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   );
   for (const queue of queues)
     queue.on('error', (error) => log.warn({ err: error, queue: queue.name }, 'Queue reported an error'));
-  let running: Promise<void> = Promise.resolve();
-  let timer: NodeJS.Timeout | undefined;
 
   async function tidy(): Promise<void> {
     for (const queue of queues) {
@@ -57,21 +56,16 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
     }
   }
 
+  const work = periodically({
+    everyMs: Math.min(EVERY_MS, keepFinishedMs),
+    run: tidy,
+    onError: (error) => log.warn({ err: error }, 'Finished nodes were not removed; it will be tried again'),
+  });
   return {
     tidy,
-    start: () => {
-      timer = setInterval(
-        () => {
-          running = running.then(tidy).catch((error: unknown) => {
-            log.warn({ err: error }, 'Finished nodes were not removed; it will be tried again');
-          });
-        },
-        Math.min(EVERY_MS, keepFinishedMs),
-      );
-    },
+    start: work.start,
     close: async () => {
-      clearInterval(timer);
-      await running;
+      await work.close();
       await Promise.all(queues.map((queue) => queue.close()));
     },
   };
