@@ -13,7 +13,7 @@ const events: JobEvent[] = [
   { type: 'retry', at: 4, attempt: 1, call: 2, model: 'm', plan: 'ask', after: 'upstream_cut' },
   { type: 'text', choice: 0, delta: 's' },
   { type: 'choice_end', choice: 0, reason: 'stop' },
-  { type: 'usage', attempt: 1, call: 2, source: 'reported', usage, cost: 0.01 },
+  { type: 'usage', attempt: 1, call: 2, source: 'reported', usage, cost: 0.01 + 1e-12 },
   { type: 'completed', at: 9 },
 ];
 

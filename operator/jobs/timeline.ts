@@ -71,6 +71,6 @@ function inWords(event: JobEvent): string {
 }
 
 function usageInWords({ attempt, call, source, usage, cost }: UsageEvent): string {
-  const price = cost === undefined ? '' : `, $${cost}`;
+  const price = cost === undefined ? '' : `, $${Number(cost.toPrecision(6))}`;
   return `usage of attempt ${attempt}, call ${call}: ${usage.prompt_tokens} + ${usage.completion_tokens} tokens, ${source}${price}`;
 }

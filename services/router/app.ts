@@ -66,7 +66,7 @@ export function build({ config, log }: ServiceDeps): Service {
       topic: topics.jobs,
       partitionsAtOnce: 3,
       position: (question) => position.of(question),
-      onBatch: createOnBatch({ routing, watermarks, onRewound: reposition, log }),
+      onBatch: createOnBatch({ routing, watermarks, reposition, log }),
     });
     onReplaced(redis, log, () => {
       log.warn('The job Redis is another process now; what it may have lost is routed again');

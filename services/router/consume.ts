@@ -6,20 +6,25 @@ import { type Reading, type Watermarks } from './watermarks.ts';
 interface ConsumeDeps {
   routing: RouteBatchDeps;
   watermarks: Watermarks;
-  /** Redis has lost a part of what was written there: the position has to be read again. */
-  onRewound: () => void;
+  /** The position has to be read again. */
+  reposition: () => void;
   log: Logger;
 }
 
 /** Routes the batches of all partitions, and moves each partition's watermark behind them. */
-export function createOnBatch({ routing, watermarks, onRewound, log }: ConsumeDeps) {
+export function createOnBatch({ routing, watermarks, reposition, log }: ConsumeDeps) {
   async function advance(reading: Reading, { partition, messages }: Batch): Promise<void> {
-    const last = messages.at(-1);
-    if (!last) return;
-    const result = await watermarks.advance(reading, { next: last.offset + 1n, at: last.timestamp });
-    if (result !== 'rewound') return;
-    log.error({ partition }, 'The watermark went back: the job Redis has lost what it had; routing again');
-    onRewound();
+    const [first, last] = [messages.at(0), messages.at(-1)];
+    if (!first || !last) return;
+    const routed = { first: first.offset, next: last.offset + 1n, at: last.timestamp };
+    const result = await watermarks.advance(reading, routed);
+    if (result === 'moved' || result === 'late') return;
+    const why =
+      result === 'gap'
+        ? 'A batch did not follow the one before it; the position is read again'
+        : 'The watermark went back: the job Redis has lost what it had; routing again';
+    log.error({ partition }, why);
+    reposition();
   }
 
   return async (batch: Batch): Promise<void> => {

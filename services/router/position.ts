@@ -43,6 +43,9 @@ export function createPosition({ watermarks, onLost, retentionMs, log }: Positio
     if (mark.at === undefined) return mark.next;
     const since = Math.max(0, mark.at - REPLAY_MS, Date.now() - retentionMs);
     const replay = await question.offsets.at(since);
+    // No batch begins behind it: it is there, and what lies below is, or has left the topic.
+    const reading = watermarks.reading(question.partition);
+    if (reading?.mark === mark) reading.reached = replay;
     return replay < mark.next ? replay : mark.next;
   }
 

@@ -19,6 +19,15 @@ export interface Reading {
   readonly mark: Watermark | undefined;
   /** The offset that Redis named last. */
   seen: bigint | undefined;
+  /** Everything that the topic still has, from where reading began to here, was routed. Undefined: nobody could say. */
+  reached: bigint | undefined;
+}
+
+/** A batch that was routed: `[first, next)`, and when Kafka took the last of it. */
+export interface Routed {
+  first: bigint;
+  next: bigint;
+  at: number;
 }
 
 /**
@@ -31,11 +40,12 @@ export interface Watermarks {
   /** The last reading of the partition. */
   reading(partition: number): Reading | undefined;
   /**
-   * Moves the watermark: everything from where the reading found it to `to.next` is done, or has left the topic. A call
-   * that failed is made up for by the next. `rewound`: Redis has lost a part of what this process had seen there, and so
-   * of what it wrote beside it. `late`: the position was read again since the batch began; nothing is moved.
+   * Moves the watermark behind a batch: everything from where the reading found it is done, or has left the topic. A call
+   * that failed is made up for by the next. Nothing is moved when it is `late` (the position was read again since the
+   * batch began), when there is a `gap` before it (it was fetched before the position was set, by a connection to another
+   * broker), or when Redis is `rewound`: it has lost a part of what this process had seen there.
    */
-  advance(reading: Reading, to: { next: bigint; at: number }): Promise<'moved' | 'rewound' | 'late'>;
+  advance(reading: Reading, routed: Routed): Promise<'moved' | 'late' | 'gap' | 'rewound'>;
 }
 
 const reply = z.union([z.literal('rewound'), z.string().regex(/^\d+$/).transform(BigInt)]);
@@ -47,13 +57,15 @@ export function createWatermarks(redis: Redis, key: string): Watermarks {
     read: async (partition) => {
       const [next, at] = await redis.hmget(key, String(partition), `${partition}:at`);
       const mark = next ? { next: BigInt(next), at: at ? Number(at) : undefined } : undefined;
-      readings.set(partition, { partition, mark, seen: mark?.next });
+      readings.set(partition, { partition, mark, seen: mark?.next, reached: undefined });
       return mark;
     },
     reading: (partition) => readings.get(partition),
-    advance: async (reading, { next, at }) => {
-      const { partition, seen } = reading;
+    advance: async (reading, { first, next, at }) => {
+      const { partition, seen, reached = first } = reading;
       if (readings.get(partition) !== reading) return 'late';
+      if (first > reached) return 'gap';
+      if (next > reached) reading.reached = next;
       const stands = reply.parse(await advance([key], [partition, String(next), at, seen?.toString() ?? '']));
       if (stands === 'rewound') return 'rewound';
       reading.seen = stands;

@@ -263,7 +263,7 @@ describe("the router's watermark", () => {
     if (!found) throw new Error('partition 3 was read');
     return found;
   };
-  const advance = (next: bigint, at = 1_000) => marks.advance(reading(), { next, at });
+  const advance = (next: bigint, at = 1_000) => marks.advance(reading(), { first: 0n, next, at });
 
   test('is unknown for a partition that was never routed', async () => {
     expect(await marks.read(3)).toBeUndefined();
@@ -299,8 +299,15 @@ describe("the router's watermark", () => {
     const before = reading();
     await redis.hset(key, '3', '12'); // another Redis, which lagged behind
     await marks.read(3);
-    expect(await marks.advance(before, { next: 30n, at: 1_000 })).toBe('late');
+    expect(await marks.advance(before, { first: 20n, next: 30n, at: 1_000 })).toBe('late');
     expect((await marks.read(3))?.next).toBe(12n);
+  });
+  test('is not moved over a gap, wherever in the reading it is', async () => {
+    reading().reached = 10n;
+    expect(await marks.advance(reading(), { first: 50n, next: 60n, at: 1_000 })).toBe('gap');
+    expect(await marks.advance(reading(), { first: 10n, next: 20n, at: 1_000 })).toBe('moved');
+    expect(await marks.advance(reading(), { first: 21n, next: 30n, at: 1_000 })).toBe('gap');
+    expect((await marks.read(3))?.next).toBe(20n);
   });
   test('of each partition is its own', async () => {
     await advance(3n);
