@@ -7,7 +7,8 @@ import { until } from '../../stack/until.ts';
 import { upstreamCalls } from '../e2e/support.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { jsonLinesOf } from '../harness/turnout-cli.ts';
-import { type DlqSystem, jobMessage, openDlqSystem } from './dlq-system.ts';
+import { type DlqSystem, openDlqSystem } from './dlq-system.ts';
+import { jobMessage } from './job-message.ts';
 
 /** Each run of the command line is a process that joins a consumer group. */
 jest.setTimeout(60_000);

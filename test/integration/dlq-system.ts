@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { toHeaders } from '../../shared/contracts/cloud-event.ts';
-import { newJobId } from '../../shared/contracts/ids.ts';
 import { JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
 import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters, type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-letters.ts';
@@ -82,22 +81,5 @@ export async function openDlqSystem(): Promise<DlqSystem> {
       if (left.length > 0) await redis.del(left);
       await redis.quit();
     },
-  };
-}
-
-export function jobMessage(more: Partial<JobMessage> = {}): JobMessage {
-  const request = { model: 'turnout-sim', messages: [{ role: 'user' as const, content: 'Hello' }] };
-  return {
-    version: 1,
-    jobId: newJobId('', 'user-1'),
-    user: 'user-1',
-    userHash: '0'.repeat(16),
-    model: 'turnout-sim',
-    question: 'Hello',
-    request: { kind: 'inline', request },
-    documents: [],
-    acceptedAt: Date.now(),
-    deadlineAt: Date.now() + 60_000,
-    ...more,
   };
 }

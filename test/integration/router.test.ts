@@ -3,7 +3,6 @@ import { Queue } from 'bullmq';
 import { randomBytes } from 'node:crypto';
 import { createWatermarks, type Reading, type Watermarks } from '../../services/router/watermarks.ts';
 import { toHeaders } from '../../shared/contracts/cloud-event.ts';
-import { newJobId } from '../../shared/contracts/ids.ts';
 import { JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
 import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
@@ -17,6 +16,7 @@ import { until } from '../../stack/until.ts';
 import { upstreamCalls } from '../e2e/support.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
+import { jobMessage } from './job-message.ts';
 
 jest.setTimeout(30_000);
 
@@ -55,23 +55,6 @@ afterAll(async () => {
   await redis.quit();
 }, 60_000);
 
-function message(more: Partial<JobMessage> = {}): JobMessage {
-  const request = { model: 'turnout-sim', messages: [{ role: 'user' as const, content: 'Hello' }] };
-  return {
-    version: 1,
-    jobId: newJobId('', 'user-1'),
-    user: 'user-1',
-    userHash: '0'.repeat(16),
-    model: 'turnout-sim',
-    question: 'Hello',
-    request: { kind: 'inline', request },
-    documents: [],
-    acceptedAt: Date.now(),
-    deadlineAt: Date.now() + 60_000,
-    ...more,
-  };
-}
-
 async function admit({ jobId, user, userHash, model, deadlineAt }: JobMessage): Promise<void> {
   const record = { jobId, owner: user, userHash, model, deadlineAt };
   await jobLog.admit({ ...record, bodyHash: '', reader: 'nobody', patienceMs: undefined });
@@ -92,7 +75,7 @@ async function eventually(question: () => Promise<boolean>): Promise<void> {
 
 /** Runs a job after all that was produced before: when it is completed, the router has been past them. */
 async function runOneMore(): Promise<JobMessage> {
-  const job = message();
+  const job = jobMessage();
   await admit(job);
   await produceJob(job);
   await eventually(async () => (await stateOf(job.jobId)) === 'completed');
@@ -127,12 +110,12 @@ describe('a message that nobody can read', () => {
   test.each([
     ['no JSON', 'Zanzibar {', /not valid JSON/],
     ['nothing', '', /not valid JSON/],
-    ['another version', JSON.stringify(message({ version: 2 as 1 })), /version/],
-    ['a job without a user', JSON.stringify({ ...message(), user: undefined }), /user/],
+    ['another version', JSON.stringify(jobMessage({ version: 2 as 1 })), /version/],
+    ['a job without a user', JSON.stringify({ ...jobMessage(), user: undefined }), /user/],
   ])(
     'goes to the dead letters with its reason and origin, and blocks nothing: %s',
     async (_name, value, reason) => {
-      const job = message();
+      const job = jobMessage();
       await admit(job);
       await produce(value, job.jobId);
       await runOneMore();
@@ -152,7 +135,7 @@ describe('a message that nobody can read', () => {
   );
 
   test('and is as large as a message can be, is a dead letter like any other', async () => {
-    const job = message();
+    const job = jobMessage();
     await admit(job);
     // 1,048,588 bytes is the broker's limit for a batch, of which the key, the headers and the framing take some.
     await produce('x'.repeat(1_048_250), job.jobId);
@@ -161,7 +144,7 @@ describe('a message that nobody can read', () => {
   });
 
   test('again, of a job that ended so long ago that its record is gone, is done and no dead letter', async () => {
-    const old = message({ acceptedAt: Date.now() - 3_600_000 });
+    const old = jobMessage({ acceptedAt: Date.now() - 3_600_000 });
     await produceJob(old); // below the watermark by the time that the router starts again
     await letterOf(old.jobId); // the first time nobody could know
     await services?.kill('router', 'SIGTERM');
@@ -172,7 +155,7 @@ describe('a message that nobody can read', () => {
   });
 
   test('of a job that was never admitted is a dead letter as well', async () => {
-    const job = message();
+    const job = jobMessage();
     await produceJob(job);
     await runOneMore();
     expect((await letterOf(job.jobId)).headers['x-turnout-reason']).toMatch(/no record/);
@@ -182,7 +165,7 @@ describe('a message that nobody can read', () => {
 
 describe('a message that comes again', () => {
   test('from a producer that sent it twice, is run once', async () => {
-    const job = message();
+    const job = jobMessage();
     await admit(job);
     await Promise.all([produceJob(job), produceJob(job)]);
     await runOneMore();
@@ -220,7 +203,7 @@ describe('a message that comes again', () => {
 
   test('while its job still waits, is dispatched under the same ids', async () => {
     await services?.kill('llm-worker', 'SIGTERM');
-    const [job, behind] = [message(), message()];
+    const [job, behind] = [jobMessage(), jobMessage()];
     await Promise.all([admit(job), admit(behind)]);
     await produceJob(job);
     await produceJob(job);
@@ -236,7 +219,7 @@ describe('a message that comes again', () => {
 });
 
 test('a job that was refused meanwhile is dropped: its 503 was true', async () => {
-  const job = message();
+  const job = jobMessage();
   await admit(job);
   expect(await jobLog.refuse(job.jobId)).toBe('refused');
   await produceJob(job);
@@ -330,7 +313,7 @@ describe('a router whose position the job Redis has lost', () => {
     await runOneMore(); // the one with which it finds out
     const ready = async () => (await fetch(`${services?.urlOf('router')}/readyz`)).ok;
     await eventually(async () => !(await ready()));
-    const job = message();
+    const job = jobMessage();
     await admit(job);
     await produceJob(job);
     expect(await stateOf(job.jobId)).toBe('admitting');
