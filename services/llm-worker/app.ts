@@ -4,6 +4,7 @@ import { type Config } from '../../shared/config/schema.ts';
 import { listenForCancellations } from '../../shared/joblog/cancellation.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
+import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
@@ -43,8 +44,18 @@ export function build({ config, log }: ServiceDeps): Service {
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
-    const common = { redis, keys, jobLog, producer, topic: topics.events, source: 'llm-worker', log };
-    const caretaker = startCaretaker(common);
+    const blobs = createDiskBlobStore(config.BLOB_DIR);
+    const kept = createKeptJobs({ blobs, jobLog });
+    const caretaker = startCaretaker({
+      redis,
+      keys,
+      jobLog,
+      producer,
+      topic: topics.events,
+      source: 'llm-worker',
+      handlers: { keep: (jobId) => kept.keep(jobId) },
+      log,
+    });
     releasers.defer('caretaker', () => caretaker.close());
     const ender = createJobEnder(caretaker.outbox, log);
     releasers.defer('outcomes in flight', () => ender.idle());
@@ -63,7 +74,7 @@ export function build({ config, log }: ServiceDeps): Service {
 
     const deps: RunJobDeps = {
       jobLog,
-      blobs: createDiskBlobStore(config.BLOB_DIR),
+      blobs,
       paths: { litellm: litellmPath(config), legacy: legacyPath(config) },
       limits: createModelLimits({
         litellmUrl: config.LITELLM_URL,

@@ -28,9 +28,9 @@ export function createJobEnder(outbox: Outbox, log: Logger): JobEnder {
       const at = Date.now();
       const facts = { ...job, attempts };
       const outcome = toOutcome(facts, [...history, ...writer.events()], ending, at);
-      const { outboxRow } = await writer.finish([terminalEvent(ending, at)], outcome);
+      const { outboxRow: row, duties } = await writer.finish([terminalEvent(ending, at)], outcome);
       logEnding(log, facts, ending, at);
-      const relayed = outbox.relay(outboxRow, outcome).finally(() => relaying.delete(relayed));
+      const relayed = outbox.relay({ row, outcome, duties }).finally(() => relaying.delete(relayed));
       relaying.add(relayed);
     },
     idle: async () => {

@@ -11,6 +11,8 @@ export interface BlobStore {
   put(name: string, body: Uint8Array | string): Promise<BlobRef>;
   /** Reads the body and verifies its length and SHA-256. Rejects with the signal's reason when aborted. */
   get(ref: BlobRef, signal?: AbortSignal): Promise<Buffer>;
+  /** What was last put under that name, for one who has no reference to check it against; undefined where nothing is. */
+  load(name: string): Promise<Buffer | undefined>;
   /** Removes everything under `prefix/`. It is no error when there is nothing. */
   removeFolder(prefix: string): Promise<void>;
   /** Names of the folders directly below `prefix/` in which nothing was put for that many milliseconds. */

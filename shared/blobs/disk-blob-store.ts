@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type BlobRef } from '../contracts/job-message.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
@@ -32,6 +32,10 @@ export function createDiskBlobStore(folder: string): BlobStore {
       } finally {
         await file.close();
       }
+    },
+    load: async (name) => {
+      const path = pathOf(name);
+      return storing(`reading ${name}`, () => unlessMissing(readFile(path)));
     },
     removeFolder: async (prefix) => {
       const path = pathOf(prefix);

@@ -1,5 +1,6 @@
 import { type CancelledBy, type JobEvent } from '../contracts/job-event.ts';
 import { type Outcome } from '../contracts/outcome.ts';
+import { type Duty } from './duties.ts';
 import { mergeDeltas } from './merge-deltas.ts';
 import { type Appended, type Fence, type JobLog, type JobState } from './job-log.ts';
 
@@ -20,7 +21,7 @@ export interface AttemptWriter {
   /** Waits until all that was written stands in the log. Throws `AttemptOver`. */
   flush(): Promise<void>;
   /** Waits for what was written, then ends the job. Resolves with the outbox row. Throws `AttemptOver`. */
-  finish(terminal: readonly JobEvent[], outcome: Outcome): Promise<{ outboxRow: string }>;
+  finish(terminal: readonly JobEvent[], outcome: Outcome): Promise<{ outboxRow: string; duties: Duty[] }>;
   /** All that this attempt has written, in order. */
   events(): readonly JobEvent[];
   /** Fires when an append was refused; `reason` is the `AttemptOver` or the error. */
@@ -116,7 +117,7 @@ export function createAttemptWriter({
         await flush();
         const rest = [...events.slice(appended), ...terminal];
         const result = await log.finish(jobId, { fence, expected: base + appended }, rest, outcome);
-        if (result.kind === 'finished') return { outboxRow: result.outboxRow };
+        if (result.kind === 'finished') return result;
         if (result.kind === 'behind') rewindTo(result.lastSequence);
         else throw new AttemptOver(result.kind === 'over' ? result.state : 'fenced');
       }

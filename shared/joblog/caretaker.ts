@@ -2,6 +2,7 @@ import { type Producer } from '../kafka/port.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { type JobKeys } from '../redis/keys.ts';
+import { type DutyHandlers } from './duties.ts';
 import { type JobLog } from './job-log.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createReaderLeases } from './reader-leases.ts';
@@ -15,13 +16,14 @@ interface CaretakerOptions {
   /** `turnout.events` */
   topic: string;
   source: string;
+  handlers: DutyHandlers;
   log: Logger;
 }
 
 /** What every router and worker does beside its work: publish the outcomes, and end the jobs that nobody else ends. */
 export function startCaretaker(options: CaretakerOptions): { outbox: Outbox; close: () => Promise<void> } {
-  const { redis, keys, jobLog, producer, topic, source, log } = options;
-  const outbox = createOutbox({ redis, keys, producer, topic, source, logger: log });
+  const { redis, keys, jobLog, producer, topic, source, handlers, log } = options;
+  const outbox = createOutbox({ redis, keys, producer, topic, source, jobLog, handlers, logger: log });
   const sweep = createSweep({ redis, keys, jobLog, leases: createReaderLeases(redis, keys), log });
   outbox.start();
   sweep.start();

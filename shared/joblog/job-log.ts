@@ -5,6 +5,7 @@ import { type Path } from '../contracts/decision.ts';
 import { type JobKeys } from '../redis/keys.ts';
 import { type Redis } from '../redis/connect.ts';
 import { defineScript } from '../redis/script.ts';
+import { duties, type Duty } from './duties.ts';
 
 /**
  * One job's record and log in the job Redis. Every change is one Lua script (`scripts/`), whose invariants stand there.
@@ -55,6 +56,10 @@ export interface NewJob {
   reader: string;
   /** How long a foreground job outlives its last reader, in milliseconds; undefined: a background job, which does not care. */
   patienceMs: number | undefined;
+  /** What is owed when it has ended, beside telling the metrics. */
+  duties?: readonly Duty[];
+  /** The client's request as its later readers need it, in JSON. */
+  original?: string;
 }
 
 export type Begun =
@@ -69,7 +74,7 @@ export type Appended =
   | { kind: 'over'; state: JobState | 'missing' };
 
 export type Finished =
-  | { kind: 'finished'; outboxRow: string; lastSequence: number }
+  | { kind: 'finished'; outboxRow: string; lastSequence: number; duties: Duty[] }
   /** The log has grown since one without a fence read it. */
   | { kind: 'moved' }
   | Exclude<Appended, { kind: 'appended' }>;
@@ -122,6 +127,12 @@ export interface JobLog {
   standings(jobIds: readonly string[]): Promise<Standing[]>;
   /** Asks for the job's end. The state that holds now, or `missing`. */
   cancel(jobId: string, by: CancelledBy): Promise<JobState | 'missing'>;
+  /** The `original` of its admission; undefined without a record. */
+  original(jobId: string): Promise<string | undefined>;
+  /** What was owed for an ended job is done. `deleted`: it was deleted meanwhile, and nothing of it may stay. */
+  settle(jobId: string): Promise<'settled' | 'deleted' | 'missing'>;
+  /** Makes an ended job unreadable: `read` knows it no more. The state of one that is still open. */
+  delete(jobId: string): Promise<'deleted' | 'missing' | JobState>;
   /** A process has no reader of the job any more. `cancelling`: it was the last one, and the job has to end now. */
   leave(jobId: string, reader: string): Promise<'cancelling' | 'left'>;
 }
@@ -135,6 +146,8 @@ export interface JobLogOptions {
 
 /** An open record lives well past any deadline, so that nothing expires while somebody may still end it. */
 const OPEN_LIFETIME_MS = 8 * 86_400_000;
+/** Those who are reading the log of a deleted job come to its end. */
+const DELETED_LOG_MS = 60_000;
 
 const stateOrMissing = z.union([jobState, z.literal('').transform(() => 'missing' as const)]);
 const admitReply = z.union([
@@ -154,11 +167,16 @@ const refusals = z.union([
 ]);
 const appendReply = z.union([z.tuple([z.literal('appended'), z.int(), cancelFlag]), refusals]);
 const finishReply = z.union([
-  z.tuple([z.literal('finished'), z.string(), z.int()]),
+  z.tuple([z.literal('finished'), z.string(), z.int(), duties]),
   z.tuple([z.literal('moved')]),
   refusals,
 ]);
 const entry = z.tuple([z.string(), z.tuple([z.literal('e'), z.string()])]);
+const settleReply = z.union([
+  z.enum(['settled', 'deleted']),
+  z.literal('').transform(() => 'missing' as const),
+]);
+const deleteReply = z.union([z.literal('deleted'), stateOrMissing]);
 const leaveReply = z.enum(['cancelling', 'left']);
 const readReply = z.union([
   z.tuple([jobState, z.string(), z.int(), z.int(), z.int(), z.string(), z.string(), z.array(entry)]),
@@ -178,6 +196,8 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
   const read = defineScript(redis, script('read'), PRELUDE);
   const cancel = defineScript(redis, script('cancel'), PRELUDE);
   const leave = defineScript(redis, script('leave'), PRELUDE);
+  const settle = defineScript(redis, script('settle'));
+  const remove = defineScript(redis, script('delete'), PRELUDE);
   const log = (jobId: string) => [keys.record(jobId), keys.log(jobId)];
 
   return {
@@ -218,12 +238,15 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
         outcome.status,
         JSON.stringify(outcome),
         retentionMs,
+        OPEN_LIFETIME_MS,
         ...toJson(events),
       ];
       const reply = finishReply.parse(
         await finish([...log(jobId), keys.open(jobId), keys.outbox(jobId)], args),
       );
-      if (reply[0] === 'finished') return { kind: 'finished', outboxRow: reply[1], lastSequence: reply[2] };
+      if (reply[0] === 'finished') {
+        return { kind: 'finished', outboxRow: reply[1], lastSequence: reply[2], duties: reply[3] };
+      }
       return reply[0] === 'moved' ? { kind: 'moved' } : refusal(reply);
     },
 
@@ -256,6 +279,18 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
       return stateOrMissing.parse(await cancel([keys.record(jobId)], [jobId, by, Date.now()]));
     },
 
+    async original(jobId) {
+      return (await redis.hget(keys.record(jobId), 'original')) ?? undefined;
+    },
+
+    async settle(jobId) {
+      return settleReply.parse(await settle(log(jobId), [retentionMs]));
+    },
+
+    async delete(jobId) {
+      return deleteReply.parse(await remove(log(jobId), [DELETED_LOG_MS, retentionMs]));
+    },
+
     async leave(jobId, reader) {
       return leaveReply.parse(await leave([keys.record(jobId)], [jobId, reader, Date.now()]));
     },
@@ -263,9 +298,25 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
 }
 
 function admitArguments(job: NewJob): (string | number)[] {
-  const { jobId, owner, bodyHash, deadlineAt, reader, userHash, model, patienceMs } = job;
+  const {
+    jobId,
+    owner,
+    bodyHash,
+    deadlineAt,
+    reader,
+    userHash,
+    model,
+    patienceMs,
+    duties: owed = [],
+    original = '',
+  } = job;
   const life = patienceMs === undefined ? ['0', 0] : ['1', patienceMs];
-  return [jobId, owner, bodyHash, deadlineAt, Date.now(), reader, OPEN_LIFETIME_MS, userHash, model, ...life];
+  return [
+    ...[jobId, owner, bodyHash, deadlineAt, Date.now(), reader, OPEN_LIFETIME_MS, userHash, model],
+    ...life,
+    owed.join(' '),
+    original,
+  ];
 }
 
 function toJson(events: readonly JobEvent[]): string[] {

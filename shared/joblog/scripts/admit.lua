@@ -1,10 +1,10 @@
 -- Creates a job's record as `admitting`, or finds the one that is there.
 -- Invariant: one record per job id, with the owner and the body that came first.
 -- KEYS record, open. ARGV job, owner, body hash, deadline (ms), now (ms), reader channel, lifetime (ms), user hash, model,
--- foreground ('1' when the job dies with its readers), patience (ms without a reader).
+-- foreground ('1' when the job dies with its readers), patience (ms without a reader), duties, original (see job-log.ts).
 -- Returns {'new'} or {'exists', state, owner, body hash, last sequence}.
 local record, open = KEYS[1], KEYS[2]
-local job, owner, hash, deadline, now, reader, lifetime, user_hash, model, foreground, patience = unpack(ARGV)
+local job, owner, hash, deadline, now, reader, lifetime, user_hash, model, foreground, patience, duties, original = unpack(ARGV)
 
 local found = redis.call('HMGET', record, 'state', 'owner', 'hash', 'seq', 'readers')
 -- A refused job may be asked for again. Its message may still be on the topic: it is the same one.
@@ -16,7 +16,7 @@ if found[1] and not again then
 end
 redis.call('HSET', record, 'state', 'admitting', 'owner', owner, 'hash', hash, 'deadline', deadline, 'created', now,
   'seq', 0, 'fence', 0, 'nonce', '', 'readers', reader, 'holder', '', 'cancel', '', 'user_hash', user_hash,
-  'model', model, 'foreground', foreground, 'patience', patience, 'left', '')
+  'model', model, 'foreground', foreground, 'patience', patience, 'left', '', 'duties', duties, 'original', original)
 redis.call('HDEL', record, 'cancel_at')
 redis.call('PEXPIRE', record, lifetime)
 redis.call('ZADD', open, deadline, job)

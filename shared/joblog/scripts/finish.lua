@@ -1,17 +1,18 @@
 -- Ends a job: the last events with the terminal one, the state and the outbox row, all or nothing.
--- Invariant: exactly one terminal event per job; the first wins.
+-- Invariants: exactly one terminal event per job; the first wins. A job that is owed something more than its outcome keeps
+-- its record and log until `settle.lua` says that it was done.
 -- KEYS record, log, open, outbox. ARGV job, fence ('' for one who holds none), nonce, expected sequence, state,
--- outcome (JSON), retention (ms), events... (the last one is the terminal).
--- Returns {'finished', outbox row id, last sequence}; {'moved'} when the log is not as one without a fence expects it;
+-- outcome (JSON), retention (ms), lifetime (ms, while something is owed), events... (the last one is the terminal).
+-- Returns {'finished', outbox row id, last sequence, duties}; {'moved'} when the log is not as one without a fence expects it;
 -- otherwise as append.lua.
 local record, log, open, outbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local job, fence, nonce, expected, ending, outcome, retention = unpack(ARGV, 1, 7)
+local job, fence, nonce, expected, ending, outcome, retention, lifetime = unpack(ARGV, 1, 8)
 
-local found = redis.call('HMGET', record, 'state', 'readers', 'seq', 'fence', 'nonce')
+local found = redis.call('HMGET', record, 'state', 'readers', 'seq', 'fence', 'nonce', 'duties')
 local state, seq = found[1], tonumber(found[3])
 if not state then return { '' } end
 if ENDED[state] then return { state } end
-local first = 8
+local first = 9
 expected = tonumber(expected)
 if fence == '' then
   -- The outcome was made from the log as it was read: it must not have grown since.
@@ -23,8 +24,10 @@ else
 end
 local last = append(record, log, job, found[2], seq, ARGV, first)
 redis.call('HSET', record, 'state', ending)
-redis.call('PEXPIRE', record, retention)
-redis.call('PEXPIRE', log, retention)
+local duties = found[6] or ''
+local expiry = duties == '' and retention or lifetime
+redis.call('PEXPIRE', record, expiry)
+redis.call('PEXPIRE', log, expiry)
 redis.call('ZREM', open, job)
-local row = redis.call('XADD', outbox, '*', 'outcome', outcome)
-return { 'finished', row, last }
+local row = redis.call('XADD', outbox, '*', 'outcome', outcome, 'duties', duties)
+return { 'finished', row, last, duties }

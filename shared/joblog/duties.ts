@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+/**
+ * What is owed when a job has ended, beside telling the metrics. Named at the job's admission, kept in its record, and copied
+ * into the outbox row by the script that ends it: so each is done at least once, whoever dies when.
+ *
+ * `keep`: its log outlives the record's hour, for whoever asks for the stored answer.
+ */
+export const duty = z.enum(['keep']);
+export type Duty = z.infer<typeof duty>;
+
+/** As the job Redis has them: one text, separated by spaces. */
+export const duties = z
+  .string()
+  .transform((text) => (text === '' ? [] : text.split(' ')))
+  .pipe(z.array(duty));
+
+/** Each may be done again for the same job, and must do no harm then. A rejection: it is tried again later. */
+export type DutyHandlers = Readonly<Record<Duty, (jobId: string) => Promise<void>>>;

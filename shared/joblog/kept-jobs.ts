@@ -1,0 +1,66 @@
+import { promisify } from 'node:util';
+import { gunzip as gunzipCallback, gzip as gzipCallback } from 'node:zlib';
+import { z } from 'zod';
+import { type BlobStore } from '../blobs/blob-store.ts';
+import { jobEvent, type JobEvent } from '../contracts/job-event.ts';
+import { type JobLog } from './job-log.ts';
+
+/**
+ * Ended jobs whose logs outlive the job Redis's hour: the whole log as it was, one gzipped body a job. Whatever was a
+ * projection of the log stays one.
+ */
+export interface KeptJobs {
+  /** Copies the ended job's log and original request. Does nothing for a job that is gone or was deleted. */
+  keep(jobId: string): Promise<void>;
+  /** Undefined where nothing was kept, or no longer. Throws `store_unavailable`. */
+  find(jobId: string): Promise<KeptJob | undefined>;
+  remove(jobId: string): Promise<void>;
+}
+
+const keptJob = z.object({
+  version: z.literal(1),
+  owner: z.string().min(1),
+  /** Milliseconds since the epoch. */
+  createdAt: z.int(),
+  /** See `NewJob.original`. */
+  original: z.string(),
+  /** In order: the first one's sequence is 1. */
+  events: z.array(jobEvent),
+});
+export interface KeptJob extends z.infer<typeof keptJob> {
+  events: JobEvent[];
+}
+
+interface KeptJobsOptions {
+  blobs: Pick<BlobStore, 'put' | 'load' | 'removeFolder'>;
+  jobLog: Pick<JobLog, 'read' | 'original' | 'settle'>;
+}
+
+/** The blob store's folder of kept jobs: one folder a job. */
+export const KEPT_FOLDER = 'kept';
+
+const gzip = promisify(gzipCallback);
+const gunzip = promisify(gunzipCallback);
+
+export function createKeptJobs({ blobs, jobLog }: KeptJobsOptions): KeptJobs {
+  const folderOf = (jobId: string) => `${KEPT_FOLDER}/${jobId}`;
+  const remove = (jobId: string) => blobs.removeFolder(folderOf(jobId));
+
+  return {
+    keep: async (jobId) => {
+      const [view, original] = await Promise.all([jobLog.read(jobId, 0), jobLog.original(jobId)]);
+      if (!view || original === undefined) return;
+      const { owner, createdAt, entries } = view;
+      const events = entries.map(({ event }) => event);
+      const kept = { version: 1, owner, createdAt, original, events } satisfies KeptJob;
+      await blobs.put(`${folderOf(jobId)}/log`, await gzip(JSON.stringify(kept)));
+      // It may have been deleted while it was being copied.
+      if ((await jobLog.settle(jobId)) === 'deleted') await remove(jobId);
+    },
+    find: async (jobId) => {
+      const body = await blobs.load(`${folderOf(jobId)}/log`);
+      return body && keptJob.parse(JSON.parse((await gunzip(body)).toString('utf8')));
+    },
+    remove,
+  };
+}
