@@ -4,7 +4,9 @@ import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
+import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
+import { createOriginals } from '../../shared/joblog/originals.ts';
 import { keepReaderLease } from '../../shared/joblog/reader-leases.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
@@ -22,6 +24,8 @@ import { createDrain } from './drain.ts';
 import { answerClientError, installErrorHandling, newRequestId, sendError } from './errors.ts';
 import { createModels, type Models } from './models.ts';
 import { operationsRoutes } from './operations-routes.ts';
+import { responseRoutes } from './responses/routes.ts';
+import { createStoredResponses } from './responses/stored-responses.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** OpenAI's API over HTTP -> Kafka, and the job log -> the client. */
@@ -66,7 +70,15 @@ export function build({ config, log }: ServiceDeps): Service {
       subscription: () => live.subscribed(),
     });
     const blobs = createDiskBlobStore(config.BLOB_DIR);
-    const blobSweep = createBlobSweep({ blobs, jobLog, log });
+    const { RESPONSE_RETENTION_MS: responseRetentionMs } = config;
+    const stored = createStoredResponses({
+      jobLog,
+      blobs,
+      kept: createKeptJobs({ blobs, jobLog }),
+      originals: createOriginals({ blobs, jobLog }),
+      retentionMs: responseRetentionMs,
+    });
+    const blobSweep = createBlobSweep({ blobs, jobLog, log, keptMs: responseRetentionMs });
     releasers.defer('blob sweep', () => blobSweep.close());
     blobSweep.start();
     const desk = createAdmissionDesk({
@@ -93,7 +105,9 @@ export function build({ config, log }: ServiceDeps): Service {
       modelRoutes(api, models);
       const served = config.ENABLE_LITELLM ? models : { assertServed: () => Promise.resolve() };
       const { DEFAULT_DEADLINE_MS: defaultDeadlineMs } = config;
-      chatRoute(api, { desk, live, models: served, defaultDeadlineMs, caller, cut: drain.signal });
+      const common = { desk, live, models: served, defaultDeadlineMs, caller, cut: drain.signal };
+      chatRoute(api, common);
+      responseRoutes(api, { ...common, stored, ending: { jobLog, log } });
       return Promise.resolve();
     });
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };

@@ -48,6 +48,8 @@ export const configSchema = z.object({
   MAX_BODY_BYTES: count.default(32 * 1024 * 1024),
   DEFAULT_DEADLINE_MS: milliseconds.default(600_000),
   LOG_RETENTION_MS: milliseconds.default(3_600_000),
+  /** How long a stored response is kept past its end. */
+  RESPONSE_RETENTION_MS: milliseconds.default(30 * 86_400_000),
   /** How long BullMQ's finished nodes are kept: a message that Kafka delivers again within it adds nothing. */
   KEEP_FINISHED_MS: milliseconds.default(3_600_000),
   LLM_CONCURRENCY: countUpTo(10_000).default(256),

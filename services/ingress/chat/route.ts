@@ -1,11 +1,11 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type LiveLog } from '../../../shared/joblog/live-log.ts';
 import { type AdmissionDesk, type AdmittedJob } from '../admission.ts';
 import { type Caller } from '../api-keys.ts';
 import { type Models } from '../models.ts';
 import { requestControls } from '../request-controls.ts';
+import { watchReader } from '../watch-reader.ts';
 import { answerStream, answerWhole } from './answer.ts';
 
 export interface ChatRouteDeps {
@@ -17,9 +17,6 @@ export interface ChatRouteDeps {
   /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
   cut: AbortSignal;
 }
-
-/** After the deadline the job's own end has this long to arrive. Milliseconds. */
-const END_GRACE_MS = 3_000;
 
 /** `POST /v1/chat/completions`: accept the job, then follow its log. */
 export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
@@ -47,7 +44,7 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
 /** Follows the log before the job is published: whatever then happens in it is heard. */
 async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyReply, job: AdmittedJob) {
   const { jobId, fresh, acceptedAt, deadlineAt } = job;
-  const patience = watchReader(reply, deadlineAt + END_GRACE_MS, deps.cut);
+  const patience = watchReader(reply, deadlineAt, deps.cut);
   const following = deps.live.follow(jobId, { fresh, signal: patience.signal });
   try {
     await job.publish();
@@ -60,29 +57,4 @@ async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyRepl
     following.end();
     patience.end();
   }
-}
-
-/** Fires when nobody reads any more: the client hung up, the job's end is overdue, or this process goes. */
-function watchReader(
-  reply: FastifyReply,
-  until: number,
-  cut: AbortSignal,
-): { signal: AbortSignal; end: () => void } {
-  const controller = new AbortController();
-  const hangUp = () => controller.abort(new TurnoutError('cancelled'));
-  const overdue = () => controller.abort(new TurnoutError('deadline_exceeded'));
-  const cutOff = () => controller.abort(cut.reason);
-  const timer = setTimeout(overdue, Math.min(2 ** 31 - 1, Math.max(0, until - Date.now())));
-  if (reply.raw.destroyed) hangUp(); // while the job was being admitted
-  reply.raw.once('close', hangUp);
-  if (cut.aborted) cutOff();
-  cut.addEventListener('abort', cutOff);
-  return {
-    signal: controller.signal,
-    end: () => {
-      clearTimeout(timer);
-      reply.raw.off('close', hangUp);
-      cut.removeEventListener('abort', cutOff);
-    },
-  };
 }
