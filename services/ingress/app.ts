@@ -19,13 +19,16 @@ import { createAdmissionDesk } from './admission.ts';
 import { type ApiKeys, type Caller, loadApiKeys } from './api-keys.ts';
 import { documentApi } from './api-docs.ts';
 import { createBlobSweep } from './blob-sweep.ts';
+import { createParameterCheck } from './chat/parameters.ts';
 import { chatRoute } from './chat/route.ts';
+import { storedChatRoutes } from './chat/stored-routes.ts';
 import { createDrain } from './drain.ts';
 import { answerClientError, installErrorHandling, newRequestId, sendError } from './errors.ts';
 import { createModels, type Models } from './models.ts';
 import { operationsRoutes } from './operations-routes.ts';
 import { responseRoutes } from './responses/routes.ts';
-import { createStoredResponses } from './responses/stored-responses.ts';
+import { createFindResponse } from './responses/stored-responses.ts';
+import { createStoredJobs } from './stored-jobs.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** OpenAI's API over HTTP -> Kafka, and the job log -> the client. */
@@ -71,7 +74,7 @@ export function build({ config, log }: ServiceDeps): Service {
     });
     const blobs = createDiskBlobStore(config.BLOB_DIR);
     const { RESPONSE_RETENTION_MS: responseRetentionMs } = config;
-    const stored = createStoredResponses({
+    const stored = createStoredJobs({
       jobLog,
       blobs,
       kept: createKeptJobs({ blobs, jobLog }),
@@ -106,8 +109,14 @@ export function build({ config, log }: ServiceDeps): Service {
       const served = config.ENABLE_LITELLM ? models : { assertServed: () => Promise.resolve() };
       const { DEFAULT_DEADLINE_MS: defaultDeadlineMs } = config;
       const common = { desk, live, models: served, defaultDeadlineMs, caller, cut: drain.signal };
-      chatRoute(api, common);
-      responseRoutes(api, { ...common, stored, ending: { jobLog, log } });
+      chatRoute(api, { ...common, checkParameters: createParameterCheck(config.PASS_PARAMETERS) });
+      storedChatRoutes(api, { stored, caller });
+      responseRoutes(api, {
+        ...common,
+        find: createFindResponse(stored),
+        remove: (jobId) => stored.remove(jobId),
+        ending: { jobLog, log },
+      });
       return Promise.resolve();
     });
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };

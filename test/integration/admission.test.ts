@@ -66,7 +66,8 @@ beforeAll(async () => {
   const models = { assertServed: () => Promise.resolve() };
   const caller = () => ({ keyId: 'key_1', user: 'user-1' });
   const cut = new AbortController().signal;
-  chatRoute(app, { desk, live, models, defaultDeadlineMs: 10_000, caller, cut });
+  const checkParameters = () => undefined;
+  chatRoute(app, { desk, live, models, checkParameters, defaultDeadlineMs: 10_000, caller, cut });
   await app.ready();
 });
 

@@ -7,11 +7,15 @@ import { type Models } from '../models.ts';
 import { requestControls } from '../request-controls.ts';
 import { watchReader } from '../watch-reader.ts';
 import { answerStream, answerWhole } from './answer.ts';
+import { completionHead } from './completion-id.ts';
+import { chatOriginalOf } from './original.ts';
 
 export interface ChatRouteDeps {
   desk: AdmissionDesk;
   live: LiveLog;
   models: Pick<Models, 'assertServed'>;
+  /** Throws for a parameter that nobody would act on. */
+  checkParameters: (body: ChatRequest) => void;
   defaultDeadlineMs: number;
   caller: (request: FastifyRequest) => Caller;
   /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
@@ -25,12 +29,15 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
     { schema: { body: chatRequest, summary: 'Create a chat completion', tags: ['Chat'] } },
     async (request, reply) => {
       const { body, headers } = request;
+      deps.checkParameters(body);
       await deps.models.assertServed(body.model);
       // On a connection that is still open behind the cut: nobody could wait for the answer.
       deps.cut.throwIfAborted();
       const job = await deps.desk.admit({
         user: deps.caller(request).user,
-        request: body,
+        request: forModel(body),
+        asked: body,
+        ...(body.store ? { duties: ['keep'], original: () => chatOriginalOf(body) } : {}),
         controls: requestControls(headers, deps.defaultDeadlineMs),
         traceparent: headers['traceparent'] as string | undefined,
       });
@@ -43,12 +50,12 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
 
 /** Follows the log before the job is published: whatever then happens in it is heard. */
 async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyReply, job: AdmittedJob) {
-  const { jobId, fresh, acceptedAt, deadlineAt } = job;
+  const { jobId, fresh, createdAt, deadlineAt } = job;
   const patience = watchReader(reply, deadlineAt, deps.cut);
   const following = deps.live.follow(jobId, { fresh, signal: patience.signal });
   try {
     await job.publish();
-    const head = { id: `chatcmpl-${jobId}`, model: body.model, created: Math.floor(acceptedAt / 1_000) };
+    const head = completionHead(jobId, body.model, createdAt);
     if (!body.stream) return await answerWhole({ reply, events: following.events, head });
     const includeUsage = body.stream_options?.include_usage ?? false;
     await answerStream({ reply, events: following.events, head, includeUsage });
@@ -57,4 +64,13 @@ async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyRepl
     following.end();
     patience.end();
   }
+}
+
+/** Without what is ours to do: to a provider, or to LiteLLM, both would mean something of its own. */
+function forModel(body: ChatRequest): ChatRequest {
+  if (body.store === undefined && body.metadata === undefined) return body;
+  const request = { ...body };
+  delete request.store;
+  delete request.metadata;
+  return request;
 }

@@ -2,7 +2,7 @@ import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { responseStatus } from '../../../shared/responses/response-status.ts';
 import { type InputItem, type ResolvedItem, type StoredItem, toItems } from './input-items.ts';
 import { type ResponseRequest } from './request.ts';
-import { outputItems, type StoredResponse, type StoredResponses } from './stored-responses.ts';
+import { type FindResponse, outputItems, type StoredResponse } from './stored-responses.ts';
 
 /** All that the model is to read, except the instructions. */
 export interface ResolvedConversation {
@@ -16,12 +16,12 @@ export interface ResolvedConversation {
  * references stand for. Throws `previous_response_not_found`, and `invalid_value` with the parameter's path.
  */
 export async function resolveConversation(
-  stored: Pick<StoredResponses, 'find'>,
+  find: FindResponse,
   user: string,
   { previous_response_id: previous, input }: Pick<ResponseRequest, 'previous_response_id' | 'input'>,
 ): Promise<ResolvedConversation> {
-  const context = previous ? await contextOf(stored, user, previous) : [];
-  const resolve = referenceResolver(stored, user);
+  const context = previous ? await contextOf(find, user, previous) : [];
+  const resolve = referenceResolver(find, user);
   const items = await Promise.all(
     toItems(input).map(async (item, at) =>
       item.type === 'item_reference' ? resolve(item, `input[${at}].id`) : item,
@@ -30,13 +30,9 @@ export async function resolveConversation(
   return { context, input: items };
 }
 
-async function contextOf(
-  stored: Pick<StoredResponses, 'find'>,
-  user: string,
-  previous: string,
-): Promise<StoredItem[]> {
+async function contextOf(find: FindResponse, user: string, previous: string): Promise<StoredItem[]> {
   const param = 'previous_response_id';
-  const found = await unlessNotFound(stored.find(previous, user));
+  const found = await unlessNotFound(find(previous, user));
   // One that was not to be stored may still be there for those who read its stream.
   if (!found || found.head.request.store === false)
     throw new TurnoutError('previous_response_not_found', {
@@ -57,10 +53,10 @@ type Reference = Extract<InputItem, { type: 'item_reference' }>;
 /** Our items' ids name the response that they belong to. */
 const ITEM_ID = /^(?:msg|rs|fc|fco)_([0-9a-f]{32})_i?\d+$/;
 
-function referenceResolver(stored: Pick<StoredResponses, 'find'>, user: string) {
+function referenceResolver(find: FindResponse, user: string) {
   const responses = new Map<string, Promise<StoredResponse | undefined>>();
   const responseOf = (id: string) => {
-    const found = responses.get(id) ?? unlessNotFound(stored.find(id, user));
+    const found = responses.get(id) ?? unlessNotFound(find(id, user));
     responses.set(id, found);
     return found;
   };

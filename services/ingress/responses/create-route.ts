@@ -36,7 +36,7 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
 async function admit(deps: ResponseRouteDeps, request: FastifyRequest<{ Body: ResponseRequest }>) {
   const { body, headers } = request;
   const { user } = deps.caller(request);
-  const conversation = await resolveConversation(deps.stored, user, body);
+  const conversation = await resolveConversation(deps.find, user, body);
   const translation = toChat(body, conversation);
   const background = body.background ?? false;
   const settings = responseSettings.parse(body);
@@ -81,7 +81,7 @@ async function answer(
   if (body.background && !body.stream) {
     await job.publish();
     if (job.fresh) return projectResponse(head).body();
-    return projectStored(await deps.stored.find(head.id, deps.caller(request).user)).body();
+    return projectStored(await deps.find(head.id, deps.caller(request).user)).body();
   }
   const reader = watchReader(reply, job.deadlineAt, deps.cut);
   const following = deps.live.follow(job.jobId, { fresh: job.fresh, signal: reader.signal });

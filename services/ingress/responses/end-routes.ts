@@ -14,11 +14,11 @@ export function endRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void {
         { schema: { summary: 'Cancel a response', tags: ['Responses'] } },
         async (request, reply) => {
           const { user } = deps.caller(request);
-          const response = await deps.stored.find(request.params.id, user);
+          const response = await deps.find(request.params.id, user);
           reply.header('x-turnout-job-id', response.jobId);
           if (!response.open) return projectStored(response).body();
           await end(deps, response.jobId);
-          return projectStored(await deps.stored.find(request.params.id, user)).body();
+          return projectStored(await deps.find(request.params.id, user)).body();
         },
       );
 
@@ -27,9 +27,9 @@ export function endRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void {
         { schema: { summary: 'Delete a response', tags: ['Responses'] } },
         async (request) => {
           const { id } = request.params;
-          const { jobId, open } = await deps.stored.find(id, deps.caller(request).user);
+          const { jobId, open } = await deps.find(id, deps.caller(request).user);
           if (open) await end(deps, jobId);
-          await deps.stored.remove(jobId);
+          await deps.remove(jobId);
           return { id, object: 'response', deleted: true };
         },
       );

@@ -33,7 +33,7 @@ export function readRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void 
     '/v1/responses/:id',
     { schema: { querystring: retrieveQuery, summary: 'Retrieve a response', tags: ['Responses'] } },
     async (request, reply) => {
-      const response = await deps.stored.find(request.params.id, deps.caller(request).user);
+      const response = await deps.find(request.params.id, deps.caller(request).user);
       reply.header('x-turnout-job-id', response.jobId);
       const { stream, starting_after: after = -1 } = request.query;
       if (!stream) return projectStored(response).body();
@@ -46,7 +46,7 @@ export function readRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void 
     '/v1/responses/:id/input_items',
     { schema: { querystring: pageQuery, summary: 'List input items', tags: ['Responses'] } },
     async (request) => {
-      const { context, input } = await deps.stored.find(request.params.id, deps.caller(request).user);
+      const { context, input } = await deps.find(request.params.id, deps.caller(request).user);
       return pageOf([...context, ...input], request.query);
     },
   );

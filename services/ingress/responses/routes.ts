@@ -4,15 +4,17 @@ import { type LiveLog } from '../../../shared/joblog/live-log.ts';
 import { type AdmissionDesk } from '../admission.ts';
 import { type Caller } from '../api-keys.ts';
 import { type Models } from '../models.ts';
+import { type StoredJobs } from '../stored-jobs.ts';
 import { createRoute } from './create-route.ts';
 import { endRoutes } from './end-routes.ts';
 import { readRoutes } from './read-routes.ts';
-import { type StoredResponses } from './stored-responses.ts';
+import { type FindResponse } from './stored-responses.ts';
 
 export interface ResponseRouteDeps {
   desk: AdmissionDesk;
   live: LiveLog;
-  stored: StoredResponses;
+  find: FindResponse;
+  remove: StoredJobs['remove'];
   models: Pick<Models, 'assertServed'>;
   defaultDeadlineMs: number;
   caller: (request: FastifyRequest) => Caller;
