@@ -90,6 +90,7 @@ describe('admission', () => {
     expect(found).toEqual({
       kind: 'exists',
       state: 'admitting',
+      createdAt: job.acceptedAt,
       owner: 'user-1',
       bodyHash: 'h',
       lastSequence: 0,
