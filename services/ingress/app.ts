@@ -26,6 +26,7 @@ import { createDrain } from './drain.ts';
 import { answerClientError, installErrorHandling, newRequestId, sendError } from './errors.ts';
 import { createModels, type Models } from './models.ts';
 import { operationsRoutes } from './operations-routes.ts';
+import { createConversations } from './responses/conversation.ts';
 import { responseRoutes } from './responses/routes.ts';
 import { createFindResponse } from './responses/stored-responses.ts';
 import { createStoredJobs } from './stored-jobs.ts';
@@ -111,9 +112,11 @@ export function build({ config, log }: ServiceDeps): Service {
       const common = { desk, live, models: served, defaultDeadlineMs, caller, cut: drain.signal };
       chatRoute(api, { ...common, checkParameters: createParameterCheck(config.PASS_PARAMETERS) });
       storedChatRoutes(api, { stored, caller });
+      const find = createFindResponse(stored);
       responseRoutes(api, {
         ...common,
-        find: createFindResponse(stored),
+        find,
+        resolve: createConversations(find, config.MAX_BODY_BYTES),
         remove: (jobId) => stored.remove(jobId),
         ending: { jobLog, log },
       });

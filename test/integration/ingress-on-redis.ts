@@ -7,6 +7,7 @@ import { createAdmissionDesk } from '../../services/ingress/admission.ts';
 import { chatRoute } from '../../services/ingress/chat/route.ts';
 import { storedChatRoutes } from '../../services/ingress/chat/stored-routes.ts';
 import { installErrorHandling } from '../../services/ingress/errors.ts';
+import { createConversations } from '../../services/ingress/responses/conversation.ts';
 import { responseRoutes } from '../../services/ingress/responses/routes.ts';
 import { createFindResponse } from '../../services/ingress/responses/stored-responses.ts';
 import { createStoredJobs } from '../../services/ingress/stored-jobs.ts';
@@ -93,9 +94,11 @@ export async function startIngressOnRedis(
   };
   chatRoute(app, { ...common, checkParameters: () => undefined });
   storedChatRoutes(app, { stored, caller: common.caller });
+  const find = createFindResponse(stored);
   responseRoutes(app, {
     ...common,
-    find: createFindResponse(stored),
+    find,
+    resolve: createConversations(find, 1_000_000),
     remove: (jobId) => stored.remove(jobId),
     ending: { jobLog, log: silentLogger },
   });

@@ -11,28 +11,40 @@ export interface ResolvedConversation {
   input: ResolvedItem[];
 }
 
+export type ResolveConversation = (
+  user: string,
+  request: Pick<ResponseRequest, 'previous_response_id' | 'input'>,
+) => Promise<ResolvedConversation>;
+
 /**
  * Puts together what a request names instead of sending it: the conversation behind `previous_response_id`, and the items that
- * references stand for. Throws `previous_response_not_found`, and `invalid_value` with the parameter's path.
+ * references stand for. Together they may be as large as a request that sends all of it (`maxBytes`, about): else a few
+ * small requests could name gigabytes.
+ *
+ * Throws `previous_response_not_found`, `invalid_value` with the parameter's path, `body_too_large`.
  */
-export async function resolveConversation(
-  find: FindResponse,
-  user: string,
-  { previous_response_id: previous, input }: Pick<ResponseRequest, 'previous_response_id' | 'input'>,
-): Promise<ResolvedConversation> {
-  const context = previous ? await contextOf(find, user, previous) : [];
-  const resolve = referenceResolver(find, user);
-  const items = await Promise.all(
-    toItems(input).map(async (item, at) =>
-      item.type === 'item_reference' ? resolve(item, `input[${at}].id`) : item,
-    ),
-  );
-  return { context, input: items };
+export function createConversations(find: FindResponse, maxBytes: number): ResolveConversation {
+  return async (user, { previous_response_id: previous, input }) => {
+    const findOwn = (responseId: string) => unlessNotFound(find(responseId, user));
+    const context = previous ? await contextOf(findOwn, previous) : [];
+    const resolve = referenceResolver(findOwn);
+    const items: ResolvedItem[] = [];
+    let bytes = sizeOf(context);
+    for (const [at, item] of toItems(input).entries()) {
+      const resolved = item.type === 'item_reference' ? await resolve(item, `input[${at}].id`) : item;
+      if (resolved !== item) bytes += sizeOf(resolved);
+      if (bytes > maxBytes) throw tooLarge();
+      items.push(resolved);
+    }
+    return { context, input: items };
+  };
 }
 
-async function contextOf(find: FindResponse, user: string, previous: string): Promise<StoredItem[]> {
+type FindOwn = (responseId: string) => Promise<StoredResponse | undefined>;
+
+async function contextOf(find: FindOwn, previous: string): Promise<StoredItem[]> {
   const param = 'previous_response_id';
-  const found = await unlessNotFound(find(previous, user));
+  const found = await find(previous);
   // One that was not to be stored may still be there for those who read its stream.
   if (!found || found.head.request.store === false)
     throw new TurnoutError('previous_response_not_found', {
@@ -52,26 +64,43 @@ type Reference = Extract<InputItem, { type: 'item_reference' }>;
 
 /** Our items' ids name the response that they belong to. */
 const ITEM_ID = /^(?:msg|rs|fc|fco)_([0-9a-f]{32})_i?\d+$/;
+/** Each is read and kept in memory while the request is put together. */
+const MAX_RESPONSES = 256;
 
-function referenceResolver(find: FindResponse, user: string) {
-  const responses = new Map<string, Promise<StoredResponse | undefined>>();
-  const responseOf = (id: string) => {
-    const found = responses.get(id) ?? unlessNotFound(find(id, user));
-    responses.set(id, found);
-    return found;
-  };
+function referenceResolver(find: FindOwn) {
+  const responses = new Map<string, ReadonlyMap<string, StoredItem>>();
+
+  async function itemsOf(digits: string, param: string): Promise<ReadonlyMap<string, StoredItem>> {
+    const known = responses.get(digits);
+    if (known) return known;
+    if (responses.size === MAX_RESPONSES)
+      throw new TurnoutError('invalid_value', {
+        message: `The items named may belong to at most ${MAX_RESPONSES} responses.`,
+        param,
+      });
+    const response = await find(`resp_${digits}`);
+    const items = response ? [...response.input, ...outputItems(response)] : [];
+    const byId = new Map(items.map((item) => [item.id, item]));
+    responses.set(digits, byId);
+    return byId;
+  }
 
   return async ({ id }: Reference, param: string): Promise<ResolvedItem> => {
     const [, digits] = ITEM_ID.exec(id) ?? [];
-    const response = digits === undefined ? undefined : await responseOf(`resp_${digits}`);
-    const item = response && itemsOf(response).find((candidate) => candidate.id === id);
+    const item = digits === undefined ? undefined : (await itemsOf(digits, param)).get(id);
     if (item) return item;
     throw new TurnoutError('invalid_value', { message: `Item with id '${id}' not found.`, param });
   };
 }
 
-function itemsOf(response: StoredResponse): StoredItem[] {
-  return [...response.input, ...outputItems(response)];
+function sizeOf(items: object): number {
+  return JSON.stringify(items).length;
+}
+
+function tooLarge(): TurnoutError {
+  return new TurnoutError('body_too_large', {
+    message: 'The conversation that the request goes on from is larger than this server accepts.',
+  });
 }
 
 async function unlessNotFound<T>(work: Promise<T>): Promise<T | undefined> {

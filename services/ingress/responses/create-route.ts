@@ -5,7 +5,6 @@ import { type AdmittedJob } from '../admission.ts';
 import { backgroundControls, requestControls } from '../request-controls.ts';
 import { watchReader } from '../watch-reader.ts';
 import { answerStream, answerWhole } from './answer.ts';
-import { resolveConversation } from './conversation.ts';
 import { toStoredItem } from './input-items.ts';
 import { type ResponseOriginal } from './original.ts';
 import { type ResponseRequest, responseRequest, responseSettings } from './request.ts';
@@ -36,7 +35,7 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
 async function admit(deps: ResponseRouteDeps, request: FastifyRequest<{ Body: ResponseRequest }>) {
   const { body, headers } = request;
   const { user } = deps.caller(request);
-  const conversation = await resolveConversation(deps.find, user, body);
+  const conversation = await deps.resolve(user, body);
   const translation = toChat(body, conversation);
   const background = body.background ?? false;
   const settings = responseSettings.parse(body);

@@ -5,6 +5,7 @@ import { type AdmissionDesk } from '../admission.ts';
 import { type Caller } from '../api-keys.ts';
 import { type Models } from '../models.ts';
 import { type StoredJobs } from '../stored-jobs.ts';
+import { type ResolveConversation } from './conversation.ts';
 import { createRoute } from './create-route.ts';
 import { endRoutes } from './end-routes.ts';
 import { readRoutes } from './read-routes.ts';
@@ -14,6 +15,7 @@ export interface ResponseRouteDeps {
   desk: AdmissionDesk;
   live: LiveLog;
   find: FindResponse;
+  resolve: ResolveConversation;
   remove: StoredJobs['remove'];
   models: Pick<Models, 'assertServed'>;
   defaultDeadlineMs: number;
