@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
-import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
+import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
@@ -65,7 +65,8 @@ export function build({ config, log }: ServiceDeps): Service {
       redis: () => redis.status === 'ready',
       subscription: () => live.subscribed(),
     });
-    const blobs = createDiskBlobStore(config.BLOB_DIR);
+    const blobs = await createBlobStore(config);
+    releasers.defer('blobs', () => blobs.close());
     const blobSweep = createBlobSweep({ blobs, jobLog, log });
     releasers.defer('blob sweep', () => blobSweep.close());
     blobSweep.start();
