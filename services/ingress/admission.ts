@@ -5,6 +5,7 @@ import { childTraceparent, toHeaders } from '../../shared/contracts/cloud-event.
 import { newJobId, userHash } from '../../shared/contracts/ids.ts';
 import { JOB_TYPE } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { type FileRegistry } from '../../shared/files/file-registry.ts';
 import { type Admission, type JobLog } from '../../shared/joblog/job-log.ts';
 import { type Producer } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
@@ -31,13 +32,14 @@ export interface AdmittedJob extends DescribedJob {
 }
 
 export interface AdmissionDesk {
-  /** Throws `invalid_value` and the like before anything is recorded, `idempotency_conflict`, `store_unavailable`. */
+  /** Throws `invalid_value`, `file_not_found` and the like before anything is recorded, `idempotency_conflict`, `store_unavailable`. */
   admit(submission: Submission): Promise<AdmittedJob>;
 }
 
 export interface AdmissionDeps {
   jobLog: JobLog;
   blobs: BlobStore;
+  files: Pick<FileRegistry, 'find'>;
   producer: Producer;
   topic: string;
   secret: string;
@@ -60,7 +62,7 @@ const RECONNECT_PATIENCE_MS = 30_000;
 export function createAdmissionDesk(deps: AdmissionDeps): AdmissionDesk {
   return {
     admit: async (submission) => {
-      const taken = takeDocuments(submission.request);
+      const taken = await takeDocuments(submission.request, (id) => deps.files.find(submission.user, id));
       const job = describe(submission, deps.secret);
       const admission = await admit(deps, job, submission);
       const fresh = admission.kind === 'new';
