@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { createExtractQueue } from '../../shared/files/extract-queue.ts';
+import { createFileRegistry } from '../../shared/files/file-registry.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
@@ -11,7 +13,7 @@ import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { closeRedis, connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
-import { jobKeys } from '../../shared/redis/keys.ts';
+import { fileKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { createProbes } from '../../shared/telemetry/probes.ts';
 import { createAdmissionDesk } from './admission.ts';
 import { type ApiKeys, type Caller, loadApiKeys } from './api-keys.ts';
@@ -20,6 +22,8 @@ import { createBlobSweep } from './blob-sweep.ts';
 import { chatRoute } from './chat/route.ts';
 import { createDrain } from './drain.ts';
 import { answerClientError, installErrorHandling, newRequestId, sendError } from './errors.ts';
+import { createFileSweep } from './files/file-sweep.ts';
+import { fileRoutes } from './files/route.ts';
 import { createModels, type Models } from './models.ts';
 import { operationsRoutes } from './operations-routes.ts';
 import { validatorCompiler } from './validation.ts';
@@ -70,9 +74,21 @@ export function build({ config, log }: ServiceDeps): Service {
     const blobSweep = createBlobSweep({ blobs, jobLog, log });
     releasers.defer('blob sweep', () => blobSweep.close());
     blobSweep.start();
+    const files = createFileRegistry({
+      redis,
+      keys: fileKeys(config.REDIS_PREFIX),
+      maxFilesPerUser: config.MAX_FILES_PER_USER,
+      graceMs: config.FILE_GRACE_MS,
+    });
+    const fileSweep = createFileSweep({ blobs, files, log });
+    releasers.defer('file sweep', () => fileSweep.close());
+    fileSweep.start();
+    const queue = createExtractQueue({ connection: redis, redisPrefix: config.REDIS_PREFIX, log });
+    releasers.defer('extract queue', () => queue.close());
     const desk = createAdmissionDesk({
       jobLog,
       blobs,
+      files,
       producer,
       topic: topics.jobs,
       secret: config.TURNOUT_SECRET,
@@ -95,6 +111,9 @@ export function build({ config, log }: ServiceDeps): Service {
       const served = config.ENABLE_LITELLM ? models : { assertServed: () => Promise.resolve() };
       const { DEFAULT_DEADLINE_MS: defaultDeadlineMs } = config;
       chatRoute(api, { desk, live, models: served, defaultDeadlineMs, caller, cut: drain.signal });
+      const { MAX_FILE_BYTES: maxBytes } = config;
+      // In a scope of its own: only here are forms read.
+      api.register((scope) => fileRoutes(scope, { blobs, files, queue, maxBytes, caller, log }));
       return Promise.resolve();
     });
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };

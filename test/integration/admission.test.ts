@@ -53,6 +53,7 @@ beforeAll(async () => {
   const desk = createAdmissionDesk({
     jobLog,
     blobs: createDiskBlobStore(folder),
+    files: { find: () => Promise.resolve(undefined) },
     producer,
     topic: 'jobs',
     secret: TURNOUT_SECRET,
