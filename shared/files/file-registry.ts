@@ -99,7 +99,7 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
     create: (file) =>
       storing(async () => {
         const end = file.expiresAt === undefined ? '' : file.expiresAt + graceMs;
-        const about = [file.id, file.createdAt, maxFilesPerUser, file.expiresAt ?? '', end];
+        const about = [file.id, Date.now(), maxFilesPerUser, file.expiresAt ?? '', end];
         const made = await create(keysOf(file.owner, file.id), [...about, ...fieldsOf(file)]);
         if (made !== 1) throw new TurnoutError('too_many_files', { param: 'file' });
       }),

@@ -12,7 +12,7 @@ export function pdfOfContents(contents: readonly Buffer[]): Buffer {
   return pdfOfStreams(contents.map((content) => deflateSync(content)));
 }
 
-export function pdfOfStreams(streams: readonly Buffer[]): Buffer {
+function pdfOfStreams(streams: readonly Buffer[]): Buffer {
   const font = 3;
   const kids = streams.map((_, i) => `${4 + 2 * i} 0 R`).join(' ');
   const objects: Buffer[] = [

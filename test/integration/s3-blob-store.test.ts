@@ -41,7 +41,10 @@ async function setUp() {
     store,
     damage: (name: string) => rewrite(name, (bytes) => Buffer.concat([bytes.subarray(1), Buffer.from('x')])),
     shorten: (name: string) => rewrite(name, (bytes) => bytes.subarray(0, -1)),
-    cleanUp: () => Promise.resolve(store.close()),
+    cleanUp: () => {
+      store.close();
+      return Promise.resolve();
+    },
   };
 }
 

@@ -81,7 +81,7 @@ function form(parts: Record<string, string | Blob>): FormData {
   for (const [name, value] of Object.entries(parts)) data.append(name, value);
   return data;
 }
-const post = (body: BodyInit, headers: Record<string, string> = {}) =>
+const post = (body: NonNullable<RequestInit['body']>, headers: Record<string, string> = {}) =>
   fetch(`${url}/v1/files`, { method: 'POST', body, headers });
 
 describe('an upload', () => {
@@ -228,6 +228,17 @@ describe('a refused upload leaves nothing, and says what is wrong', () => {
     expect(response.status).toBe(status);
     expect(await stored()).toEqual([]);
     expect(created).toEqual([]);
+  });
+
+  test('a file that is too large and does not say so at first', async () => {
+    const encoder = new TextEncoder();
+    const head = '--x\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\n';
+    const chunks = [head, ...Array.from({ length: 100 }, () => 'x'.repeat(50_000))];
+    const body = ReadableStream.from(chunks.map((chunk) => encoder.encode(chunk)));
+    const headers = { 'content-type': 'multipart/form-data; boundary=x' };
+    const response = await fetch(`${url}/v1/files`, { method: 'POST', body, headers, duplex: 'half' });
+    expect(response.status).toBe(413);
+    expect(await stored()).toEqual([]);
   });
 
   test('two files', async () => {

@@ -5,11 +5,11 @@ import { fileId } from '../../../shared/contracts/ids.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { filePurpose, type StoredFile } from '../../../shared/files/stored-file.ts';
 import { type Caller } from '../api-keys.ts';
-import { type FileDeskDeps, takeUpload } from './file-desk.ts';
+import { type TakeUploadDeps, takeUpload } from './take-upload.ts';
 import { attachmentHeader } from './file-name.ts';
 import { fileObject } from './file-object.ts';
 
-export interface FileRoutesDeps extends FileDeskDeps {
+export interface FileRoutesDeps extends TakeUploadDeps {
   caller: (request: FastifyRequest) => Caller;
 }
 

@@ -67,7 +67,7 @@ function readInThread(input: Input, limits: ExtractorLimits, signal?: AbortSigna
       })
       .once('error', (error) => {
         if (isOutOfMemory(error)) end('too_large');
-        else settle(() => reject(error));
+        else settle(() => reject(new Error('the thread failed', { cause: error })));
       })
       .once('exit', () => settle(() => reject(new Error('the thread ended before its result'))));
   });

@@ -9,7 +9,7 @@ import { type Logger } from '../../../shared/log/logger.ts';
 import { fileObject, type FileObject } from './file-object.ts';
 import { type ReceivedUpload, receiveUpload } from './receive-upload.ts';
 
-export interface FileDeskDeps {
+export interface TakeUploadDeps {
   blobs: BlobStore;
   files: FileRegistry;
   queue: Pick<ExtractQueue, 'add'>;
@@ -25,7 +25,7 @@ export interface FileDeskDeps {
  * leaves bytes that the sweep removes, and a reading that finds no record and is dropped.
  */
 export async function takeUpload(
-  deps: FileDeskDeps,
+  deps: TakeUploadDeps,
   user: string,
   request: FastifyRequest,
 ): Promise<FileObject> {
@@ -49,7 +49,7 @@ interface Taken {
   upload: ReceivedUpload;
 }
 
-async function record(deps: FileDeskDeps, { id, user, createdAt, upload }: Taken): Promise<FileObject> {
+async function record(deps: TakeUploadDeps, { id, user, createdAt, upload }: Taken): Promise<FileObject> {
   const { filename, purpose, format, mediaType, content, expiresAfterMs } = upload;
   const expiresAt = expiresAfterMs === undefined ? undefined : createdAt + expiresAfterMs;
   const file = { id, filename, purpose, format, mediaType, content, createdAt, expiresAt };
@@ -58,7 +58,10 @@ async function record(deps: FileDeskDeps, { id, user, createdAt, upload }: Taken
   return fileObject({ ...file, status: 'uploaded', details: undefined });
 }
 
-async function queueReading({ queue }: FileDeskDeps, job: Parameters<ExtractQueue['add']>[0]): Promise<void> {
+async function queueReading(
+  { queue }: TakeUploadDeps,
+  job: Parameters<ExtractQueue['add']>[0],
+): Promise<void> {
   await queue.add(job).catch((cause: unknown) => {
     throw new TurnoutError('store_unavailable', {
       message: 'The store of files is unavailable. Try again.',
@@ -75,7 +78,7 @@ function discardRest({ raw }: FastifyRequest): void {
 }
 
 /** Where it is not sure whether there is a record now, the bytes stay: the sweep sees later. */
-async function forget({ blobs, log }: FileDeskDeps, id: string, error: unknown): Promise<void> {
+async function forget({ blobs, log }: TakeUploadDeps, id: string, error: unknown): Promise<void> {
   if (error instanceof TurnoutError && error.code === 'store_unavailable') return;
   await blobs.removeFolder(`${FILES_FOLDER}/${id}`).catch((failure: unknown) => {
     log.warn({ err: failure, fileId: id }, 'Bytes of a refused upload were not removed; the sweep will');
