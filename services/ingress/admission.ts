@@ -62,8 +62,11 @@ const RECONNECT_PATIENCE_MS = 30_000;
 export function createAdmissionDesk(deps: AdmissionDeps): AdmissionDesk {
   return {
     admit: async (submission) => {
-      const taken = await takeDocuments(submission.request, (id) => deps.files.find(submission.user, id));
       const job = describe(submission, deps.secret);
+      const findFile = (id: string) => deps.files.find(submission.user, id);
+      const taken = await takeDocuments(submission.request, findFile).catch((error: unknown) =>
+        takenBefore(deps, job, submission, error),
+      );
       const admission = await admit(deps, job, submission);
       const fresh = admission.kind === 'new';
       const open = fresh || admission.state === 'admitting';
@@ -76,6 +79,19 @@ export function createAdmissionDesk(deps: AdmissionDeps): AdmissionDesk {
       };
     },
   };
+}
+
+/** A repetition finds its job although a file of it was deleted meanwhile: the job has its documents. */
+async function takenBefore(
+  { jobLog }: AdmissionDeps,
+  { jobId, bodyHash }: DescribedJob,
+  { request }: Submission,
+  error: unknown,
+): Promise<TakenDocuments> {
+  const missing = error instanceof TurnoutError && error.code === 'file_not_found';
+  const job = missing && bodyHash !== '' ? await jobLog.read(jobId, Number.MAX_SAFE_INTEGER) : undefined;
+  if (!job || job.state === 'admitting' || job.state === 'refused') throw error;
+  return { request, documents: [], question: '' };
 }
 
 function describe({ user, request, controls }: Submission, secret: string): DescribedJob {

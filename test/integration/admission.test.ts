@@ -10,6 +10,8 @@ import { installErrorHandling } from '../../services/ingress/errors.ts';
 import { validatorCompiler } from '../../services/ingress/validation.ts';
 import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { jobMessage } from '../../shared/contracts/job-message.ts';
+import { type FileRegistry } from '../../shared/files/file-registry.ts';
+import { type StoredFile } from '../../shared/files/stored-file.ts';
 import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
 import { createLiveLog, type LiveLog } from '../../shared/joblog/live-log.ts';
 import { type OutboundMessage, type Producer } from '../../shared/kafka/port.ts';
@@ -30,6 +32,8 @@ let jobLog: JobLog;
 let live: LiveLog;
 let app: FastifyInstance;
 let folder: string;
+/** The files that the caller has. */
+let files: Pick<FileRegistry, 'find'> = { find: () => Promise.resolve(undefined) };
 /** What becomes of a message that the ingress sends. */
 let send: Producer['send'];
 
@@ -53,7 +57,7 @@ beforeAll(async () => {
   const desk = createAdmissionDesk({
     jobLog,
     blobs: createDiskBlobStore(folder),
-    files: { find: () => Promise.resolve(undefined) },
+    files: { find: (user, id) => files.find(user, id) },
     producer,
     topic: 'jobs',
     secret: TURNOUT_SECRET,
@@ -101,14 +105,57 @@ async function routeAndAnswer({ value }: OutboundMessage): Promise<string> {
   return state;
 }
 
-function ask(idempotencyKey: string) {
+const QUESTION = [{ role: 'user', content: 'Is the line clear?' }];
+
+function ask(idempotencyKey: string, messages: unknown = QUESTION) {
   return app.inject({
     method: 'POST',
     url: '/v1/chat/completions',
     headers: { 'idempotency-key': idempotencyKey },
-    payload: { model: 'm', messages: [{ role: 'user', content: 'Is the line clear?' }] },
+    payload: { model: 'm', messages },
   });
 }
+
+test('a repetition finds its job although the file that it names was deleted since; a new job does not', async () => {
+  const id = `file-${'0'.repeat(32)}`;
+  const content = { kind: 'blob', name: `files/${id}/content`, sha256: 'a'.repeat(64), bytes: 9 } as const;
+  const file: StoredFile = {
+    id,
+    filename: 'a.pdf',
+    purpose: 'user_data',
+    format: 'pdf',
+    mediaType: 'application/pdf',
+    createdAt: 1,
+    expiresAt: undefined,
+    status: 'uploaded',
+    details: undefined,
+    content,
+    text: undefined,
+  };
+  const about = [{ role: 'user', content: [{ type: 'file', file: { file_id: id } }] }];
+  const sent: OutboundMessage[] = [];
+  send = async (message) => {
+    sent.push(message);
+    await routeAndAnswer(message);
+  };
+  files = { find: () => Promise.resolve(file) };
+  expect((await ask('with a file', about)).statusCode).toBe(200);
+  const { documents } = jobMessage.parse(JSON.parse(sent[0]?.value ?? ''));
+  expect(documents).toMatchObject([
+    { name: 'a.pdf', content: { kind: 'raw', format: 'pdf', blob: content } },
+  ]);
+
+  files = { find: () => Promise.resolve(undefined) };
+  expect((await ask('with a file', about)).json()).toMatchObject({
+    choices: [{ message: { content: ANSWER } }],
+  });
+  const refused = await ask('another', about);
+  expect(refused.statusCode).toBe(404);
+  expect(refused.json()).toMatchObject({
+    error: { code: 'file_not_found', param: 'messages[0].content[0].file.file_id' },
+  });
+  expect(sent).toHaveLength(1);
+});
 
 const noAcknowledgement = () => Promise.reject(new Error('Kafka did not acknowledge in time'));
 

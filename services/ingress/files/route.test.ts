@@ -296,4 +296,8 @@ test('a file that is not there is a 404, whatever is done with it', async () => 
     await expect(client.files.content(id)).rejects.toMatchObject(missing);
     await expect(client.files.delete(id)).rejects.toMatchObject(missing);
   }
+  // As the Python SDK sends it.
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${url}/v1/files/file-1`, { method: 'DELETE', headers });
+  expect(await response.json()).toMatchObject({ error: { code: 'file_not_found' } });
 });

@@ -35,6 +35,11 @@ interface OfOne {
 /** `/v1/files`, as OpenAI has it. A caller's own files are all that there is. */
 export async function fileRoutes(api: FastifyInstance, deps: FileRoutesDeps): Promise<void> {
   await api.register(multipart);
+  // No route here takes JSON, and the Python SDK says of its DELETE, which has no body, that it is some.
+  api.addContentTypeParser('application/json', (_request, body, done) => {
+    body.resume();
+    done(null);
+  });
   const tags = ['Files'];
   const userOf = (request: FastifyRequest) => deps.caller(request).user;
   const find = (request: FastifyRequest<OfOne>) => findFile(deps, userOf(request), request.params.fileId);
