@@ -25,6 +25,7 @@ export function build({ config, log }: ServiceDeps): Service {
     const blobs = await createBlobStore(config);
     releasers.defer('blobs', () => blobs.close());
     const extractor = createExtractor(extractorLimits(config));
+    releasers.defer('extractor', () => extractor.close());
     const deps: PreparePieceDeps = { blobs, chooser: createPassageChooser(), extractor, log };
     const probes = createProbes('context-worker', {
       draining: () => !releasers.closing(),

@@ -9,7 +9,7 @@ import { type Logger } from '../../shared/log/logger.ts';
 
 export interface ExtractFileDeps {
   blobs: Pick<BlobStore, 'get' | 'put'>;
-  extractor: Extractor;
+  extractor: Pick<Extractor, 'extract'>;
   files: Pick<FileRegistry, 'settle'>;
   log: Logger;
 }

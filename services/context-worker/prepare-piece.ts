@@ -10,7 +10,7 @@ import { type Logger } from '../../shared/log/logger.ts';
 export interface PreparePieceDeps {
   blobs: Pick<BlobStore, 'get' | 'load'>;
   chooser: Pick<PassageChooser, 'choose'>;
-  extractor: Extractor;
+  extractor: Pick<Extractor, 'extract'>;
   log: Logger;
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import {
   docxBomb,
   docxOf,
@@ -8,7 +8,7 @@ import {
   pdfOfContents,
 } from '../../../test/harness/documents.ts';
 import { type DocumentFormat } from '../../contracts/job-message.ts';
-import { createExtractor, type ExtractorLimits } from './extractor.ts';
+import { createExtractor, type Extractor, type ExtractorLimits } from './extractor.ts';
 
 jest.setTimeout(20_000);
 
@@ -19,9 +19,19 @@ const LIMITS: ExtractorLimits = {
   concurrency: 2,
 };
 
-async function textOf(format: DocumentFormat, bytes: Buffer | string, limits: Partial<ExtractorLimits> = {}) {
+const open: Extractor[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((extractor) => extractor.close()));
+});
+
+function extractorOf(limits: Partial<ExtractorLimits> = {}): Extractor {
   const extractor = createExtractor({ ...LIMITS, ...limits });
-  return (await extractor.extract({ format, bytes: Buffer.from(bytes) })).toString();
+  open.push(extractor);
+  return extractor;
+}
+
+async function textOf(format: DocumentFormat, bytes: Buffer | string, limits: Partial<ExtractorLimits> = {}) {
+  return (await extractorOf(limits).extract({ format, bytes: Buffer.from(bytes) })).toString();
 }
 
 const PAGE = `<html><head><title>Timetable</title><style>p { color: red }</style></head>
@@ -82,7 +92,7 @@ describe('a hostile document fails by itself, with its reason', () => {
 });
 
 test('a hostile document beside others holds up nobody and takes nothing from them', async () => {
-  const extractor = createExtractor({ ...LIMITS, timeoutMs: 5_000 });
+  const extractor = extractorOf({ timeoutMs: 5_000 });
   const bomb = extractor.extract({ format: 'pdf', bytes: pdfBomb(2_000) });
   const refused = expect(bomb).rejects.toMatchObject({ reason: 'too_large' });
   const honest = Array.from({ length: 4 }, (_, i) =>
@@ -90,6 +100,20 @@ test('a hostile document beside others holds up nobody and takes nothing from th
   );
   expect((await Promise.all(honest)).map(String)).toEqual([0, 1, 2, 3].map((i) => `Page of ${i}`));
   await refused;
+});
+
+test('documents that fill a heap at once, one after another, end neither this process nor the next reading', async () => {
+  const extractor = extractorOf({ memoryMb: 40, concurrency: 1 });
+  for (const page of [
+    '<span>a</span>'.repeat(3_000_000),
+    '&amp;'.repeat(4_000_000),
+    '<'.repeat(20_000_000),
+  ]) {
+    const reading = extractor.extract({ format: 'html', bytes: Buffer.from(page) });
+    await expect(reading).rejects.toMatchObject({ name: 'UnreadableDocument', reason: 'too_large' });
+    const next = await extractor.extract({ format: 'text', bytes: Buffer.from('Platform 11') });
+    expect(next.toString()).toBe('Platform 11');
+  }
 });
 
 test('the event loop goes on while a document is read', async () => {
@@ -101,7 +125,7 @@ test('the event loop goes on while a document is read', async () => {
 });
 
 test('an aborted reading ends with the reason of its signal', async () => {
-  const extractor = createExtractor(LIMITS);
+  const extractor = extractorOf();
   const controller = new AbortController();
   const reading = extractor.extract({ format: 'pdf', bytes: LONG_DRAWING }, controller.signal);
   setImmediate(() => controller.abort(new Error('too late')));
@@ -111,6 +135,6 @@ test('an aborted reading ends with the reason of its signal', async () => {
 test('the bytes stay with who gave them', async () => {
   const bytes = pdfOf('Platform 11');
   const before = Buffer.from(bytes);
-  await createExtractor(LIMITS).extract({ format: 'pdf', bytes });
+  await extractorOf().extract({ format: 'pdf', bytes });
   expect(bytes.equals(before)).toBe(true);
 });

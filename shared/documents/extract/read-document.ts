@@ -46,8 +46,9 @@ function readText(bytes: Uint8Array, into: TextCollector): void {
   }
 }
 
-/** A parser that recursed until the stack was full throws a `RangeError`; whatever else it throws, the bytes made it. */
+/** Whatever a parser throws, the bytes made it. A full stack is a `RangeError` like any other, but for its message. */
 function asUnreadable(error: unknown): UnreadableDocument {
   if (error instanceof UnreadableDocument) return error;
-  return new UnreadableDocument(error instanceof RangeError ? 'too_deep' : 'damaged', { cause: error });
+  const full = error instanceof RangeError && error.message.includes('call stack');
+  return new UnreadableDocument(full ? 'too_deep' : 'damaged', { cause: error });
 }
