@@ -2,8 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { createExtractQueue } from '../../shared/files/extract-queue.ts';
-import { createFileRegistry } from '../../shared/files/file-registry.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
@@ -13,19 +11,25 @@ import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { closeRedis, connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
-import { fileKeys, jobKeys } from '../../shared/redis/keys.ts';
+import { jobKeys } from '../../shared/redis/keys.ts';
 import { createProbes } from '../../shared/telemetry/probes.ts';
 import { createAdmissionDesk } from './admission.ts';
 import { type ApiKeys, type Caller, loadApiKeys } from './api-keys.ts';
 import { documentApi } from './api-docs.ts';
 import { createBlobSweep } from './blob-sweep.ts';
+import { createParameterCheck } from './chat/parameters.ts';
 import { chatRoute } from './chat/route.ts';
+import { storedChatRoutes } from './chat/stored-routes.ts';
 import { createDrain } from './drain.ts';
 import { answerClientError, installErrorHandling, newRequestId, sendError } from './errors.ts';
-import { createFileSweep } from './files/file-sweep.ts';
+import { startFileParts } from './files/file-parts.ts';
 import { fileRoutes } from './files/route.ts';
 import { createModels, type Models } from './models.ts';
 import { operationsRoutes } from './operations-routes.ts';
+import { createConversations } from './responses/conversation.ts';
+import { responseRoutes } from './responses/routes.ts';
+import { createFindResponse } from './responses/stored-responses.ts';
+import { createStoredJobs } from './stored-jobs.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** OpenAI's API over HTTP -> Kafka, and the job log -> the client. */
@@ -71,20 +75,12 @@ export function build({ config, log }: ServiceDeps): Service {
     });
     const blobs = await createBlobStore(config);
     releasers.defer('blobs', () => blobs.close());
-    const blobSweep = createBlobSweep({ blobs, jobLog, log });
+    const { RESPONSE_RETENTION_MS: responseRetentionMs } = config;
+    const stored = createStoredJobs({ jobLog, blobs, retentionMs: responseRetentionMs });
+    const blobSweep = createBlobSweep({ blobs, jobLog, log, keptMs: responseRetentionMs });
     releasers.defer('blob sweep', () => blobSweep.close());
     blobSweep.start();
-    const files = createFileRegistry({
-      redis,
-      keys: fileKeys(config.REDIS_PREFIX),
-      maxFilesPerUser: config.MAX_FILES_PER_USER,
-      graceMs: config.FILE_GRACE_MS,
-    });
-    const fileSweep = createFileSweep({ blobs, files, log });
-    releasers.defer('file sweep', () => fileSweep.close());
-    fileSweep.start();
-    const queue = createExtractQueue({ connection: redis, redisPrefix: config.REDIS_PREFIX, log });
-    releasers.defer('extract queue', () => queue.close());
+    const { files, queue } = startFileParts({ config, redis, blobs, releasers, log });
     const desk = createAdmissionDesk({
       jobLog,
       blobs,
@@ -110,7 +106,17 @@ export function build({ config, log }: ServiceDeps): Service {
       modelRoutes(api, models);
       const served = config.ENABLE_LITELLM ? models : { assertServed: () => Promise.resolve() };
       const { DEFAULT_DEADLINE_MS: defaultDeadlineMs } = config;
-      chatRoute(api, { desk, live, models: served, defaultDeadlineMs, caller, cut: drain.signal });
+      const common = { desk, live, models: served, defaultDeadlineMs, caller, cut: drain.signal };
+      chatRoute(api, { ...common, checkParameters: createParameterCheck(config.PASS_PARAMETERS) });
+      storedChatRoutes(api, { stored, caller });
+      const find = createFindResponse(stored);
+      responseRoutes(api, {
+        ...common,
+        find,
+        resolve: createConversations(find, config.MAX_BODY_BYTES),
+        remove: (jobId) => stored.remove(jobId),
+        ending: { jobLog, log },
+      });
       const { MAX_FILE_BYTES: maxBytes } = config;
       // In a scope of its own: only here are forms read.
       api.register((scope) => fileRoutes(scope, { blobs, files, queue, maxBytes, caller, log }));

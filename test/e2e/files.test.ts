@@ -100,6 +100,19 @@ describe.each(['disk', 's3'])('files on %s', (store) => {
     expect(await ask(client, inline(name, bytes))).toContain('platform 11');
   });
 
+  test('a file is asked about through the Responses API as well', async () => {
+    const file = await upload(client, ...(DOCUMENTS[0] ?? ['', Buffer.of()]));
+    const content = [
+      { type: 'input_text' as const, text: QUESTION },
+      { type: 'input_file' as const, file_id: file.id },
+    ];
+    const { output_text: text } = await client.responses.create({
+      model: 'turnout-sim',
+      input: [{ role: 'user', content }],
+    });
+    expect(text).toContain('platform 11');
+  });
+
   test('hostile documents fail their own requests, with a typed error, while others go on', async () => {
     const bomb = await upload(client, 'report.pdf', pdfBomb(2_000));
     const hostile = [ask(client, byId(bomb.id)), ask(client, inline('report.pdf', pdfBomb(2_000)))];

@@ -1,10 +1,11 @@
 import multipart from '@fastify/multipart';
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { z } from 'zod';
+import { type z } from 'zod';
 import { fileId } from '../../../shared/contracts/ids.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { filePurpose, type StoredFile } from '../../../shared/files/stored-file.ts';
 import { type Caller } from '../api-keys.ts';
+import { pageQueryOf } from '../pagination.ts';
 import { type TakeUploadDeps, takeUpload } from './take-upload.ts';
 import { attachmentHeader } from './file-name.ts';
 import { fileObject } from './file-object.ts';
@@ -15,14 +16,7 @@ export interface FileRoutesDeps extends TakeUploadDeps {
 
 const MAX_LIMIT = 10_000;
 
-const listQuery = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^\d+$/, `must be a whole number from 1 to ${MAX_LIMIT}`)
-    .transform(Number)
-    .pipe(z.int().min(1).max(MAX_LIMIT))
-    .default(MAX_LIMIT),
-  order: z.enum(['asc', 'desc']).default('desc'),
+const listQuery = pageQueryOf({ max: MAX_LIMIT, usual: MAX_LIMIT }).extend({
   after: fileId.optional(),
   purpose: filePurpose.optional(),
 });
