@@ -8,9 +8,13 @@ import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-servi
 import { bullPrefix, CONTEXT_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { createProbes, createProbeServer, type Probes } from '../../shared/telemetry/probes.ts';
+import { createDeliveryWorker } from './webhooks/delivery-worker.ts';
 import { preparePiece, type PreparePieceDeps } from './prepare-piece.ts';
 
-/** BullMQ `context` -> one piece of context, which the parent llm job reads as its child's value. */
+/**
+ * BullMQ `context` -> one piece of context, which the parent llm job reads as its child's value; BullMQ `webhooks` -> a POST
+ * to a user's endpoint. What others wrote and where others point is touched here, where no provider's key is.
+ */
 export function build({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const redis = connectRedisPatiently(config.REDIS_URL, 'context-worker', log);
@@ -25,6 +29,7 @@ export function build({ config, log }: ServiceDeps): Service {
     const probes = createProbes('context-worker', {
       draining: () => !releasers.closing(),
       queue: () => worker.isRunning(),
+      webhooks: () => deliveries.running(),
       redis: () => redis.status === 'ready',
     });
     const observe = createObserver(probes);
@@ -36,12 +41,13 @@ export function build({ config, log }: ServiceDeps): Service {
       ...workerTimings,
     });
     worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
+    const deliveries = createDeliveryWorker({ config, redis, probes, log });
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());
     const address = await server.listen(config.HOST, config.PORT);
-    releasers.defer('worker', () => worker.close());
+    releasers.defer('workers', () => Promise.all([worker.close(), deliveries.close()]));
     void worker.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
-    await worker.waitUntilReady();
+    await Promise.all([worker.waitUntilReady(), deliveries.start()]);
     return address;
   }
 

@@ -23,6 +23,8 @@ import { answerClientError, installErrorHandling, newRequestId, sendError } from
 import { createModels, type Models } from './models.ts';
 import { operationsRoutes } from './operations-routes.ts';
 import { validatorCompiler } from './validation.ts';
+import { createWebhooks } from './webhooks/create-webhooks.ts';
+import { webhookRoutes } from './webhooks/routes.ts';
 
 /** OpenAI's API over HTTP -> Kafka, and the job log -> the client. */
 export function build({ config, log }: ServiceDeps): Service {
@@ -79,6 +81,9 @@ export function build({ config, log }: ServiceDeps): Service {
       log,
     });
 
+    const webhooks = createWebhooks({ config, redis, keys });
+    releasers.defer('webhooks', () => webhooks.close());
+
     const app = createHttp(config.MAX_BODY_BYTES);
     const drain = createDrain(app, {
       shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
@@ -94,6 +99,7 @@ export function build({ config, log }: ServiceDeps): Service {
       const served = config.ENABLE_LITELLM ? models : { assertServed: () => Promise.resolve() };
       const { DEFAULT_DEADLINE_MS: defaultDeadlineMs } = config;
       chatRoute(api, { desk, live, models: served, defaultDeadlineMs, caller, cut: drain.signal });
+      webhookRoutes(api, { ...webhooks, caller });
       return Promise.resolve();
     });
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };

@@ -3,8 +3,8 @@ import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { listenForCancellations } from '../../shared/joblog/cancellation.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
+import { createDutyHandlers } from '../../shared/joblog/duty-handlers.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
-import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
@@ -45,7 +45,9 @@ export function build({ config, log }: ServiceDeps): Service {
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
     const blobs = createDiskBlobStore(config.BLOB_DIR);
-    const kept = createKeptJobs({ blobs, jobLog });
+    const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
+    const duties = createDutyHandlers({ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs });
+    releasers.defer('duties', () => duties.close());
     const caretaker = startCaretaker({
       redis,
       keys,
@@ -53,7 +55,7 @@ export function build({ config, log }: ServiceDeps): Service {
       producer,
       topic: topics.events,
       source: 'llm-worker',
-      handlers: { keep: (jobId) => kept.keep(jobId) },
+      handlers: duties.handlers,
       log,
     });
     releasers.defer('caretaker', () => caretaker.close());
@@ -62,7 +64,6 @@ export function build({ config, log }: ServiceDeps): Service {
     const deadLetters = createDeadLetters(producer, topics.deadLetters, 'llm-worker');
     const poison = createPoisonJobs({ deadLetters, jobLog, log });
     releasers.defer('jobs being given up', () => poison.idle());
-    const { REDIS_PREFIX: redisPrefix } = config;
     const givenUp = createGivenUp({ connection: redis, redisPrefix, jobLog, poison, log });
     releasers.defer('look for jobs given up', () => givenUp.close());
     givenUp.start();

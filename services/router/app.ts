@@ -1,8 +1,8 @@
 import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { decide } from '../../shared/flags/decide.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
+import { createDutyHandlers } from '../../shared/joblog/duty-handlers.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
-import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
@@ -37,7 +37,9 @@ export function build({ config, log }: ServiceDeps): Service {
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
-    const kept = createKeptJobs({ blobs: createDiskBlobStore(config.BLOB_DIR), jobLog });
+    const blobs = createDiskBlobStore(config.BLOB_DIR);
+    const duties = createDutyHandlers({ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs });
+    releasers.defer('duties', () => duties.close());
     const caretaker = startCaretaker({
       redis,
       keys,
@@ -45,7 +47,7 @@ export function build({ config, log }: ServiceDeps): Service {
       producer,
       topic: topics.events,
       source: 'router',
-      handlers: { keep: (jobId) => kept.keep(jobId) },
+      handlers: duties.handlers,
       log,
     });
     releasers.defer('caretaker', () => caretaker.close());

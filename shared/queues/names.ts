@@ -1,6 +1,7 @@
 /** BullMQ's queues and the settings that all workers share. */
 export const LLM_QUEUE = 'llm';
 export const CONTEXT_QUEUE = 'context';
+export const WEBHOOK_QUEUE = 'webhooks';
 
 /** All of BullMQ's keys share one hash tag. */
 export function bullPrefix(redisPrefix: string): string {
