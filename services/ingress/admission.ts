@@ -5,7 +5,9 @@ import { childTraceparent, toHeaders } from '../../shared/contracts/cloud-event.
 import { newJobId, userHash } from '../../shared/contracts/ids.ts';
 import { JOB_TYPE } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { type Admission, type JobLog } from '../../shared/joblog/job-log.ts';
+import { type Admission, type JobLog, type NewJob } from '../../shared/joblog/job-log.ts';
+import { type Duty } from '../../shared/joblog/duties.ts';
+import { createOriginals, type Originals } from '../../shared/joblog/originals.ts';
 import { type Producer } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
@@ -17,12 +19,24 @@ export interface Submission {
   request: ChatRequest;
   controls: RequestControls;
   traceparent: string | undefined;
+  /** What is compared when the idempotency key comes again; default: the request. */
+  asked?: unknown;
+  /** It outlives its readers. */
+  background?: boolean;
+  /** False where nobody in this process waits for it; default: true. */
+  followed?: boolean;
+  /** What is owed when it has ended, beside telling the metrics. */
+  duties?: readonly Duty[];
+  /** The client's request as its later readers need it, made with the job's id. */
+  original?: (jobId: string) => object;
 }
 
 /** A job that has its record. Nothing runs before it is published. */
 export interface AdmittedJob extends DescribedJob {
   /** No one has seen this job before: nothing stands in its log. */
   fresh: boolean;
+  /** Milliseconds since the epoch: when it was asked for first. */
+  createdAt: number;
   /**
    * When it resolves, the job is accepted: it runs to an end, whatever dies. Throws `queue_unavailable` when it certainly
    * does not run.
@@ -46,6 +60,8 @@ export interface AdmissionDeps {
   log: Logger;
 }
 
+type Deps = AdmissionDeps & { originals: Originals };
+
 const RETRY_AFTER_S = 2;
 /** Who sent an idempotency key can come back to his job; anyone else's dies with his connection. */
 const RECONNECT_PATIENCE_MS = 30_000;
@@ -57,26 +73,30 @@ const RECONNECT_PATIENCE_MS = 30_000;
  * The record comes first, so that a reader never meets a job that nobody knows, and so that one compare-and-set settles
  * a publication whose outcome is unknown: a 503 then is true.
  */
-export function createAdmissionDesk(deps: AdmissionDeps): AdmissionDesk {
+export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
+  const deps: Deps = { ...options, originals: createOriginals(options) };
   return {
     admit: async (submission) => {
       const taken = takeDocuments(submission.request);
       const job = describe(submission, deps.secret);
-      const admission = await admit(deps, job, submission);
+      const original = JSON.stringify(submission.original?.(job.jobId)) as string | undefined;
+      const admission = await admit(deps, job, { ...submission, mark: deps.originals.mark(original ?? '') });
       const fresh = admission.kind === 'new';
       const open = fresh || admission.state === 'admitting';
+      const outgoing = { job, taken, original, traceparent: submission.traceparent };
       return {
         ...job,
         fresh,
+        createdAt: fresh ? job.acceptedAt : admission.createdAt,
         publish: async () => {
-          if (open) await publish(deps, job, taken, submission.traceparent);
+          if (open) await publish(deps, outgoing);
         },
       };
     },
   };
 }
 
-function describe({ user, request, controls }: Submission, secret: string): DescribedJob {
+function describe({ user, request, controls, asked = request }: Submission, secret: string): DescribedJob {
   const acceptedAt = Date.now();
   return {
     jobId: newJobId(secret, user, controls.idempotencyKey),
@@ -85,24 +105,36 @@ function describe({ user, request, controls }: Submission, secret: string): Desc
     model: request.model,
     acceptedAt,
     deadlineAt: acceptedAt + controls.deadlineMs,
-    bodyHash: controls.idempotencyKey === undefined ? '' : sha256(JSON.stringify(request)),
+    bodyHash: controls.idempotencyKey === undefined ? '' : sha256(JSON.stringify(asked)),
   };
 }
 
 async function admit(
-  deps: AdmissionDeps,
+  deps: Deps,
   job: DescribedJob,
-  { user, request, controls }: Submission,
+  {
+    user,
+    request,
+    controls,
+    background = false,
+    followed = true,
+    duties = [],
+    mark,
+  }: Submission & { mark: string },
 ): Promise<Admission> {
-  const record = {
+  const patienceMs = controls.idempotencyKey === undefined ? 0 : RECONNECT_PATIENCE_MS;
+  const record: NewJob = {
     jobId: job.jobId,
     owner: user,
     userHash: job.userHash,
     model: request.model,
     bodyHash: job.bodyHash,
+    acceptedAt: job.acceptedAt,
     deadlineAt: job.deadlineAt,
-    reader: deps.reader,
-    patienceMs: controls.idempotencyKey === undefined ? 0 : RECONNECT_PATIENCE_MS,
+    reader: followed ? deps.reader : '',
+    patienceMs: background ? undefined : patienceMs,
+    duties,
+    original: mark,
   };
   const admission = await deps.jobLog.admit(record).catch((error: unknown) => {
     throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
@@ -113,16 +145,19 @@ async function admit(
   return admission;
 }
 
-async function publish(
-  deps: AdmissionDeps,
-  job: DescribedJob,
-  taken: TakenDocuments,
-  traceparent: string | undefined,
-): Promise<void> {
+interface Outgoing {
+  job: DescribedJob;
+  taken: TakenDocuments;
+  original: string | undefined;
+  traceparent: string | undefined;
+}
+
+async function publish(deps: Deps, { job, taken, original, traceparent }: Outgoing): Promise<void> {
   const { jobId } = job;
   const context = childTraceparent(traceparent);
   const headers = toHeaders({ id: jobId, type: JOB_TYPE, source: 'ingress', traceparent: context });
   try {
+    if (original !== undefined) await deps.originals.put(jobId, original);
     const value = JSON.stringify(await composeMessage(deps.blobs, job, taken));
     await deps.producer.send({ topic: deps.topic, key: job.user, value, headers });
   } catch (error) {
@@ -131,7 +166,7 @@ async function publish(
   }
 }
 
-async function settle({ jobLog }: AdmissionDeps, jobId: string, cause: unknown): Promise<void> {
+async function settle({ jobLog }: Deps, jobId: string, cause: unknown): Promise<void> {
   const state = await jobLog.refuse(jobId).catch((error: unknown) => {
     throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
   });

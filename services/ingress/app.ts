@@ -4,7 +4,9 @@ import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
+import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
+import { createOriginals } from '../../shared/joblog/originals.ts';
 import { keepReaderLease } from '../../shared/joblog/reader-leases.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
@@ -17,11 +19,17 @@ import { createAdmissionDesk } from './admission.ts';
 import { type ApiKeys, type Caller, loadApiKeys } from './api-keys.ts';
 import { documentApi } from './api-docs.ts';
 import { createBlobSweep } from './blob-sweep.ts';
+import { createParameterCheck } from './chat/parameters.ts';
 import { chatRoute } from './chat/route.ts';
+import { storedChatRoutes } from './chat/stored-routes.ts';
 import { createDrain } from './drain.ts';
 import { answerClientError, installErrorHandling, newRequestId, sendError } from './errors.ts';
 import { createModels, type Models } from './models.ts';
 import { operationsRoutes } from './operations-routes.ts';
+import { createConversations } from './responses/conversation.ts';
+import { responseRoutes } from './responses/routes.ts';
+import { createFindResponse } from './responses/stored-responses.ts';
+import { createStoredJobs } from './stored-jobs.ts';
 import { validatorCompiler } from './validation.ts';
 import { createWebhooks } from './webhooks/create-webhooks.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
@@ -68,7 +76,15 @@ export function build({ config, log }: ServiceDeps): Service {
       subscription: () => live.subscribed(),
     });
     const blobs = createDiskBlobStore(config.BLOB_DIR);
-    const blobSweep = createBlobSweep({ blobs, jobLog, log });
+    const { RESPONSE_RETENTION_MS: responseRetentionMs } = config;
+    const stored = createStoredJobs({
+      jobLog,
+      blobs,
+      kept: createKeptJobs({ blobs, jobLog }),
+      originals: createOriginals({ blobs, jobLog }),
+      retentionMs: responseRetentionMs,
+    });
+    const blobSweep = createBlobSweep({ blobs, jobLog, log, keptMs: responseRetentionMs });
     releasers.defer('blob sweep', () => blobSweep.close());
     blobSweep.start();
     const desk = createAdmissionDesk({
@@ -98,7 +114,17 @@ export function build({ config, log }: ServiceDeps): Service {
       modelRoutes(api, models);
       const served = config.ENABLE_LITELLM ? models : { assertServed: () => Promise.resolve() };
       const { DEFAULT_DEADLINE_MS: defaultDeadlineMs } = config;
-      chatRoute(api, { desk, live, models: served, defaultDeadlineMs, caller, cut: drain.signal });
+      const common = { desk, live, models: served, defaultDeadlineMs, caller, cut: drain.signal };
+      chatRoute(api, { ...common, checkParameters: createParameterCheck(config.PASS_PARAMETERS) });
+      storedChatRoutes(api, { stored, caller });
+      const find = createFindResponse(stored);
+      responseRoutes(api, {
+        ...common,
+        find,
+        resolve: createConversations(find, config.MAX_BODY_BYTES),
+        remove: (jobId) => stored.remove(jobId),
+        ending: { jobLog, log },
+      });
       webhookRoutes(api, { ...webhooks, caller });
       return Promise.resolve();
     });

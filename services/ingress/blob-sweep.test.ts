@@ -43,13 +43,25 @@ async function put() {
 const jobs = async () => (await readdir(join(folder, 'jobs'))).sort();
 
 test('the bodies of a job go when its record has gone, and no others', async () => {
-  await createBlobSweep({ blobs: await put(), jobLog, log: silentLogger, spareMs: 0 }).sweep();
+  await createBlobSweep({
+    blobs: await put(),
+    jobLog,
+    log: silentLogger,
+    keptMs: 60_000,
+    spareMs: 0,
+  }).sweep();
   expect(await jobs()).toEqual(['job_known']);
   expect(await readdir(join(folder, 'files'))).toEqual(['a']);
 });
 
 test('bodies that were put lately stay, whoever knows of them', async () => {
-  await createBlobSweep({ blobs: await put(), jobLog, log: silentLogger, spareMs: 60_000 }).sweep();
+  await createBlobSweep({
+    blobs: await put(),
+    jobLog,
+    log: silentLogger,
+    keptMs: 60_000,
+    spareMs: 60_000,
+  }).sweep();
   expect(await jobs()).toEqual(['job_gone', 'job_known']);
 });
 
@@ -58,6 +70,7 @@ test('where nothing was ever put there is nothing to do', async () => {
     blobs: createDiskBlobStore(folder),
     jobLog,
     log: silentLogger,
+    keptMs: 60_000,
     spareMs: 0,
   });
   await expect(sweep.sweep()).resolves.toBeUndefined();

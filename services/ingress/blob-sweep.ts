@@ -1,10 +1,12 @@
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
+import { KEPT_FOLDER } from '../../shared/joblog/kept-jobs.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { periodically } from '../../shared/util/periodically.ts';
 
 /**
- * Removes the large bodies of jobs that nobody knows any more: those whose record has expired. A record stands before the
+ * Removes kept logs that are older than they are to be, and the large bodies of jobs that nobody knows any more: those whose
+ * record has expired. A record stands before the
  * first body is put, so a body without one is no newcomer's; and one that was put lately is spared, since the same
  * idempotency key may just be asking again.
  */
@@ -20,6 +22,8 @@ interface BlobSweepOptions {
   log: Logger;
   /** Milliseconds since the last put into a job's folder. */
   spareMs?: number;
+  /** How long an ended job's kept log is kept; milliseconds. */
+  keptMs: number;
 }
 
 const EVERY_MS = 600_000;
@@ -27,10 +31,23 @@ const EVERY_MS = 600_000;
 const SPARE_MS = 86_400_000;
 const FOLDER = 'jobs';
 
-export function createBlobSweep({ blobs, jobLog, log, spareMs = SPARE_MS }: BlobSweepOptions): BlobSweep {
+export function createBlobSweep({
+  blobs,
+  jobLog,
+  log,
+  spareMs = SPARE_MS,
+  keptMs,
+}: BlobSweepOptions): BlobSweep {
   let closing = false;
 
-  async function sweep(): Promise<void> {
+  async function sweepKept(): Promise<void> {
+    for (const folder of await blobs.staleFolders(KEPT_FOLDER, keptMs)) {
+      if (closing) return;
+      await blobs.removeFolder(folder);
+    }
+  }
+
+  async function sweepBodies(): Promise<void> {
     for (const folder of await blobs.staleFolders(FOLDER, spareMs)) {
       if (closing) return;
       const jobId = folder.slice(FOLDER.length + 1);
@@ -38,6 +55,11 @@ export function createBlobSweep({ blobs, jobLog, log, spareMs = SPARE_MS }: Blob
       const known = await jobLog.read(jobId, Number.MAX_SAFE_INTEGER);
       if (!known) await blobs.removeFolder(folder);
     }
+  }
+
+  async function sweep(): Promise<void> {
+    await sweepBodies();
+    await sweepKept();
   }
 
   const work = periodically({

@@ -8,6 +8,8 @@ export interface EventStream {
   opened(): boolean;
   /** Queues `data: <json>`; sent by `flush` once the stream is open. */
   data(value: unknown): void;
+  /** The same under a name, which must have no line break. */
+  event(name: string, value: unknown): void;
   /** Sends what is queued, if the stream is open, and waits while the client reads slower than we write. */
   flush(): Promise<void>;
   /** Queues OpenAI's end mark and opens. */
@@ -55,6 +57,9 @@ export function openEventStream(reply: FastifyReply): EventStream {
     opened: () => open,
     data: (value) => {
       queued += `data: ${JSON.stringify(value)}\n\n`;
+    },
+    event: (name, value) => {
+      queued += `event: ${name}\ndata: ${JSON.stringify(value)}\n\n`;
     },
     flush,
     done: () => {

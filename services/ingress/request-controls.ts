@@ -10,6 +10,14 @@ export interface RequestControls {
 
 const MAX_DEADLINE_MS = 24 * 3_600_000;
 
+/** A background job has as long as any job may have, unless its caller says otherwise. */
+export function backgroundControls(headers: IncomingHttpHeaders): RequestControls {
+  return {
+    deadlineMs: ownDeadlineMs(headers['x-turnout-deadline-ms']) ?? MAX_DEADLINE_MS,
+    idempotencyKey: idempotencyKey(headers['idempotency-key']),
+  };
+}
+
 /**
  * `x-turnout-deadline-ms`, else what the SDK will wait for anyway (`x-stainless-timeout`, `x-stainless-read-timeout`, in
  * seconds), else the default. Throws `invalid_value` with the header as `param`; a foreign SDK's odd value is ignored.

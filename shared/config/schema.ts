@@ -46,9 +46,17 @@ export const configSchema = z.object({
   TURNOUT_ADMIN_KEY: z.string().min(16, 'must have at least 16 characters').optional(),
   API_KEYS_FILE: z.string().min(1).default('.turnout/api-keys.json'),
 
+  /** Parameters of a chat completion, beside those that are known, that go on to LiteLLM. */
+  PASS_PARAMETERS: z
+    .string()
+    .regex(/^[A-Za-z0-9_]+(,[A-Za-z0-9_]+)*$/, 'must be names, comma-separated')
+    .optional()
+    .transform((names) => names?.split(',') ?? []),
   MAX_BODY_BYTES: count.default(32 * 1024 * 1024),
   DEFAULT_DEADLINE_MS: milliseconds.default(600_000),
   LOG_RETENTION_MS: milliseconds.default(3_600_000),
+  /** How long a stored response is kept past its end. */
+  RESPONSE_RETENTION_MS: milliseconds.default(30 * 86_400_000),
   /** How long BullMQ's finished nodes are kept: a message that Kafka delivers again within it adds nothing. */
   KEEP_FINISHED_MS: milliseconds.default(3_600_000),
   LLM_CONCURRENCY: countUpTo(10_000).default(256),

@@ -45,14 +45,19 @@ export const chatMessage = z.discriminatedUnion('role', [
 ]);
 export type ChatMessage = z.infer<typeof chatMessage>;
 
+export const toolName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -');
 const tool = z.looseObject({
   type: z.literal('function'),
-  function: z.looseObject({
-    name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -'),
-  }),
+  function: z.looseObject({ name: toolName }),
 });
 
-const tokenLimit = z.int().min(1);
+export const tokenLimit = z.int().min(1);
+
+/** Up to 16 pairs that OpenAI's objects carry for their owner. */
+export const metadata = z
+  .record(z.string().max(64), z.string().max(512))
+  .refine((pairs) => Object.keys(pairs).length <= 16, { error: 'must have at most 16 pairs' })
+  .nullish();
 
 export const chatRequest = z.looseObject({
   model: z.string().min(1).max(200),
@@ -81,7 +86,8 @@ export const chatRequest = z.looseObject({
   parallel_tool_calls: z.boolean().optional(),
   response_format: z.looseObject({ type: z.enum(['text', 'json_object', 'json_schema']) }).optional(),
   reasoning_effort: z.string().nullish(),
-  metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
+  metadata,
+  store: z.boolean().nullish(),
 });
 export type ChatRequest = z.infer<typeof chatRequest>;
 

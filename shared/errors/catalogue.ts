@@ -24,6 +24,9 @@ export const catalogue = {
   // The request
   invalid_json: bad(400, 'The request body is not valid JSON.'),
   invalid_value: bad(400, 'A parameter has an invalid value.'),
+  unknown_parameter: bad(400, 'The request has a parameter that does not exist.'),
+  unsupported_parameter: bad(400, 'The request has a parameter that is not supported.'),
+  previous_response_not_found: bad(400, 'The previous response does not exist or was not stored.'),
   unsupported_media_type: bad(415, 'The request body must be application/json.'),
   body_too_large: bad(413, 'The request body is larger than this server accepts.'),
   unsupported_document: bad(400, 'A document is of a kind that cannot be read.'),

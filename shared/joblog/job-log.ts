@@ -42,7 +42,15 @@ export interface Fence {
 
 export type Admission =
   | { kind: 'new' }
-  | { kind: 'exists'; state: JobState; owner: string; bodyHash: string; lastSequence: number };
+  | {
+      kind: 'exists';
+      state: JobState;
+      owner: string;
+      bodyHash: string;
+      lastSequence: number;
+      /** Milliseconds since the epoch: when it was first asked for. */
+      createdAt: number;
+    };
 
 export interface NewJob {
   jobId: string;
@@ -51,6 +59,7 @@ export interface NewJob {
   model: string;
   bodyHash: string;
   /** Milliseconds since the epoch. */
+  acceptedAt: number;
   deadlineAt: number;
   /** The channel of the process that will follow the log. */
   reader: string;
@@ -152,7 +161,7 @@ const DELETED_LOG_MS = 60_000;
 const stateOrMissing = z.union([jobState, z.literal('').transform(() => 'missing' as const)]);
 const admitReply = z.union([
   z.tuple([z.literal('new')]),
-  z.tuple([z.literal('exists'), jobState, z.string(), z.string(), z.int()]),
+  z.tuple([z.literal('exists'), jobState, z.string(), z.string(), z.int(), z.int()]),
 ]);
 const routeReply = z.union([z.enum(['routed', 'again']), stateOrMissing]);
 const cancelFlag = z.union([cancelledBy, z.literal('').transform(() => undefined)]);
@@ -205,7 +214,8 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
       const keysOf = [keys.record(job.jobId), keys.open(job.jobId)];
       const reply = admitReply.parse(await admit(keysOf, admitArguments(job)));
       if (reply[0] === 'new') return { kind: 'new' };
-      return { kind: 'exists', state: reply[1], owner: reply[2], bodyHash: reply[3], lastSequence: reply[4] };
+      const [, state, owner, bodyHash, lastSequence, createdAt] = reply;
+      return { kind: 'exists', state, owner, bodyHash, lastSequence, createdAt };
     },
 
     async refuse(jobId) {
@@ -302,6 +312,7 @@ function admitArguments(job: NewJob): (string | number)[] {
     jobId,
     owner,
     bodyHash,
+    acceptedAt,
     deadlineAt,
     reader,
     userHash,
@@ -312,7 +323,7 @@ function admitArguments(job: NewJob): (string | number)[] {
   } = job;
   const life = patienceMs === undefined ? ['0', 0] : ['1', patienceMs];
   return [
-    ...[jobId, owner, bodyHash, deadlineAt, Date.now(), reader, OPEN_LIFETIME_MS, userHash, model],
+    ...[jobId, owner, bodyHash, deadlineAt, acceptedAt, reader, OPEN_LIFETIME_MS, userHash, model],
     ...life,
     owed.join(' '),
     original,

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type BlobStore } from '../blobs/blob-store.ts';
 import { jobEvent, type JobEvent } from '../contracts/job-event.ts';
 import { type JobLog } from './job-log.ts';
+import { createOriginals } from './originals.ts';
 
 /**
  * Ended jobs whose logs outlive the job Redis's hour: the whole log as it was, one gzipped body a job. Whatever was a
@@ -43,12 +44,13 @@ const gzip = promisify(gzipCallback);
 const gunzip = promisify(gunzipCallback);
 
 export function createKeptJobs({ blobs, jobLog }: KeptJobsOptions): KeptJobs {
+  const originals = createOriginals({ blobs, jobLog });
   const folderOf = (jobId: string) => `${KEPT_FOLDER}/${jobId}`;
   const remove = (jobId: string) => blobs.removeFolder(folderOf(jobId));
 
   return {
     keep: async (jobId) => {
-      const [view, original] = await Promise.all([jobLog.read(jobId, 0), jobLog.original(jobId)]);
+      const [view, original] = await Promise.all([jobLog.read(jobId, 0), originals.load(jobId)]);
       if (!view || original === undefined) return;
       const { owner, createdAt, entries } = view;
       const events = entries.map(({ event }) => event);

@@ -5,10 +5,10 @@ export type ResponseStatus = 'queued' | 'in_progress' | 'completed' | 'incomplet
 /** Why an answer ended early, in OpenAI's words. */
 export type IncompleteReason = 'max_output_tokens' | 'content_filter';
 
-const INCOMPLETE: Readonly<Record<string, IncompleteReason>> = {
-  length: 'max_output_tokens',
-  content_filter: 'content_filter',
-};
+const INCOMPLETE: ReadonlyMap<string, IncompleteReason> = new Map([
+  ['length', 'max_output_tokens'],
+  ['content_filter', 'content_filter'],
+]);
 
 /** The status of a response, from its job's log. */
 export function responseStatus(events: readonly JobEvent[]): ResponseStatus {
@@ -19,7 +19,12 @@ export function responseStatus(events: readonly JobEvent[]): ResponseStatus {
 }
 
 /** Undefined where the model came to its own end. */
-export function incompleteReason(events: readonly JobEvent[]): IncompleteReason | undefined {
+function incompleteReason(events: readonly JobEvent[]): IncompleteReason | undefined {
   const end = events.findLast((event) => event.type === 'choice_end');
-  return end && INCOMPLETE[end.reason];
+  return end && incompleteReasonOf(end.reason);
+}
+
+/** By a choice's `finish_reason`. */
+export function incompleteReasonOf(finishReason: string): IncompleteReason | undefined {
+  return INCOMPLETE.get(finishReason);
 }

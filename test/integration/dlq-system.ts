@@ -71,8 +71,8 @@ export async function openDlqSystem(): Promise<DlqSystem> {
       await kafka.readTopic({ topic: topics.jobs, patienceMs: 15_000, onBatch });
       return seen;
     },
-    admit: async ({ jobId, user, userHash, model, deadlineAt }) => {
-      const record = { jobId, owner: user, userHash, model, deadlineAt };
+    admit: async ({ jobId, user, userHash, model, acceptedAt, deadlineAt }) => {
+      const record = { jobId, owner: user, userHash, model, acceptedAt, deadlineAt };
       await jobLog.admit({ ...record, bodyHash: '', reader: '', patienceMs: undefined });
     },
     close: async () => {

@@ -41,6 +41,7 @@ async function queuedJob(): Promise<string> {
     userHash: 'h',
     model: 'm',
     bodyHash: '',
+    acceptedAt: Date.now(),
     deadlineAt: Date.now() + 60_000,
   };
   await jobLog.admit({ ...record, reader: '', patienceMs: undefined });

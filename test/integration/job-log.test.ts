@@ -41,7 +41,8 @@ const routed: JobEvent = {
 
 function newJob(more: Partial<NewJob> = {}): NewJob {
   const jobId = newJobId('', 'user-1');
-  const deadlineAt = Date.now() + 60_000;
+  const acceptedAt = Date.now();
+  const deadlineAt = acceptedAt + 60_000;
   const who = {
     owner: 'user-1',
     userHash: 'abc',
@@ -49,7 +50,7 @@ function newJob(more: Partial<NewJob> = {}): NewJob {
     bodyHash: 'h',
     reader: `${prefix}:live:reader`,
   };
-  return { jobId, deadlineAt, patienceMs: 0, ...who, ...more };
+  return { jobId, acceptedAt, deadlineAt, patienceMs: 0, ...who, ...more };
 }
 
 async function admitted(more: Partial<NewJob> = {}): Promise<string> {
@@ -89,6 +90,7 @@ describe('admission', () => {
     expect(found).toEqual({
       kind: 'exists',
       state: 'admitting',
+      createdAt: job.acceptedAt,
       owner: 'user-1',
       bodyHash: 'h',
       lastSequence: 0,

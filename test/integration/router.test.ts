@@ -55,8 +55,8 @@ afterAll(async () => {
   await redis.quit();
 }, 60_000);
 
-async function admit({ jobId, user, userHash, model, deadlineAt }: JobMessage): Promise<void> {
-  const record = { jobId, owner: user, userHash, model, deadlineAt };
+async function admit({ jobId, user, userHash, model, acceptedAt, deadlineAt }: JobMessage): Promise<void> {
+  const record = { jobId, owner: user, userHash, model, acceptedAt, deadlineAt };
   await jobLog.admit({ ...record, bodyHash: '', reader: 'nobody', patienceMs: undefined });
 }
 

@@ -36,9 +36,9 @@ function jobOf(changes: Partial<DeliveryJob> = {}): DeliveryJob {
 }
 
 /** One endpoint, and how it answers. */
-function system(sent: Sent, endpoint: Endpoint | undefined = endpointOf()) {
+function system(sent: Sent, endpoint = endpointOf()) {
   const written: Delivery[] = [];
-  const state = { endpoint, sends: 0 };
+  const state: { endpoint: Endpoint | undefined; sends: number } = { endpoint, sends: 0 };
   const deps: DeliverDeps = {
     endpoints: {
       find: () => Promise.resolve(state.endpoint),

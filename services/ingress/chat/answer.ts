@@ -1,9 +1,10 @@
 import { type FastifyReply } from 'fastify';
-import { type JobError, type JobEvent, isTerminal, isVisible } from '../../../shared/contracts/job-event.ts';
+import { type JobEvent, isTerminal, isVisible } from '../../../shared/contracts/job-event.ts';
 import { toEnvelope } from '../../../shared/errors/openai-envelope.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type SequencedEvent } from '../../../shared/joblog/job-log.ts';
 import { openEventStream } from '../event-stream.ts';
+import { setJobHeaders, throwIfFailed } from '../job-answer.ts';
 import { toCompletion } from './completion.ts';
 import { type CompletionHead, createChunkEncoder } from './completion-chunks.ts';
 
@@ -58,20 +59,4 @@ export async function answerStream({
   } finally {
     await stream.close();
   }
-}
-
-function throwIfFailed(event: JobEvent | undefined): void {
-  if (event?.type === 'failed') throw fromJobError(event.error);
-  if (event?.type === 'cancelled') throw new TurnoutError('cancelled');
-}
-
-function fromJobError({ code, message, param, retryAfterS }: JobError): TurnoutError {
-  return new TurnoutError(code, { message, param, retryAfterS });
-}
-
-function setJobHeaders(reply: FastifyReply, event: JobEvent): void {
-  if (event.type === 'routed') reply.header('x-turnout-path', event.path);
-  if (event.type === 'attempt' && event.attempt === 1) reply.header('x-turnout-attempts', '1');
-  if (event.type === 'retry')
-    reply.header('x-turnout-attempts', String(Number(reply.getHeader('x-turnout-attempts')) + 1));
 }

@@ -4,7 +4,7 @@ import {
   type VisibleEvent,
   isVisible,
 } from '../../../shared/contracts/job-event.ts';
-import { addUsage } from './usage.ts';
+import { addUsage } from '../usage.ts';
 
 export interface CompletionHead {
   /** `chatcmpl-...` */

@@ -1,11 +1,6 @@
-import {
-  type JobEvent,
-  type TokenUsage,
-  type VisibleEvent,
-  isVisible,
-} from '../../../shared/contracts/job-event.ts';
+import { type JobEvent, type VisibleEvent, isVisible } from '../../../shared/contracts/job-event.ts';
 import { type CompletionHead } from './completion-chunks.ts';
-import { addUsage } from './usage.ts';
+import { usageOf } from '../usage.ts';
 
 interface ToolCall {
   id: string;
@@ -38,11 +33,6 @@ export function toCompletion(head: CompletionHead, events: readonly JobEvent[]):
     choices: indexed.map(([index, choice]) => toChoice(index, choice)),
     usage: usageOf(events) ?? null,
   };
-}
-
-function usageOf(events: readonly JobEvent[]): TokenUsage | undefined {
-  const calls = events.flatMap((event) => (event.type === 'usage' ? [event.usage] : []));
-  return calls.length === 0 ? undefined : calls.reduce(addUsage);
 }
 
 function emptyChoice(): Choice {

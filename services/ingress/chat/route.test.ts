@@ -25,6 +25,7 @@ test('a request on an open connection behind the cut is refused before its job i
   chatRoute(app, {
     desk,
     live: {} as ChatRouteDeps['live'], // a job that is not admitted is not followed
+    checkParameters: () => undefined,
     models: { assertServed: () => Promise.resolve() },
     defaultDeadlineMs: 1_000,
     caller: () => ({ keyId: 'key_1', user: 'user-1' }),

@@ -1,25 +1,26 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type LiveLog } from '../../../shared/joblog/live-log.ts';
 import { type AdmissionDesk, type AdmittedJob } from '../admission.ts';
 import { type Caller } from '../api-keys.ts';
 import { type Models } from '../models.ts';
 import { requestControls } from '../request-controls.ts';
+import { watchReader } from '../watch-reader.ts';
 import { answerStream, answerWhole } from './answer.ts';
+import { completionHead } from './completion-id.ts';
+import { chatOriginalOf } from './original.ts';
 
 export interface ChatRouteDeps {
   desk: AdmissionDesk;
   live: LiveLog;
   models: Pick<Models, 'assertServed'>;
+  /** Throws for a parameter that nobody would act on. */
+  checkParameters: (body: ChatRequest) => void;
   defaultDeadlineMs: number;
   caller: (request: FastifyRequest) => Caller;
   /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
   cut: AbortSignal;
 }
-
-/** After the deadline the job's own end has this long to arrive. Milliseconds. */
-const END_GRACE_MS = 3_000;
 
 /** `POST /v1/chat/completions`: accept the job, then follow its log. */
 export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
@@ -28,12 +29,15 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
     { schema: { body: chatRequest, summary: 'Create a chat completion', tags: ['Chat'] } },
     async (request, reply) => {
       const { body, headers } = request;
+      deps.checkParameters(body);
       await deps.models.assertServed(body.model);
       // On a connection that is still open behind the cut: nobody could wait for the answer.
       deps.cut.throwIfAborted();
       const job = await deps.desk.admit({
         user: deps.caller(request).user,
-        request: body,
+        request: forModel(body),
+        asked: body,
+        ...(body.store ? { duties: ['keep'], original: () => chatOriginalOf(body) } : {}),
         controls: requestControls(headers, deps.defaultDeadlineMs),
         traceparent: headers['traceparent'] as string | undefined,
       });
@@ -46,12 +50,12 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
 
 /** Follows the log before the job is published: whatever then happens in it is heard. */
 async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyReply, job: AdmittedJob) {
-  const { jobId, fresh, acceptedAt, deadlineAt } = job;
-  const patience = watchReader(reply, deadlineAt + END_GRACE_MS, deps.cut);
+  const { jobId, fresh, createdAt, deadlineAt } = job;
+  const patience = watchReader(reply, deadlineAt, deps.cut);
   const following = deps.live.follow(jobId, { fresh, signal: patience.signal });
   try {
     await job.publish();
-    const head = { id: `chatcmpl-${jobId}`, model: body.model, created: Math.floor(acceptedAt / 1_000) };
+    const head = completionHead(jobId, body.model, createdAt);
     if (!body.stream) return await answerWhole({ reply, events: following.events, head });
     const includeUsage = body.stream_options?.include_usage ?? false;
     await answerStream({ reply, events: following.events, head, includeUsage });
@@ -62,27 +66,11 @@ async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyRepl
   }
 }
 
-/** Fires when nobody reads any more: the client hung up, the job's end is overdue, or this process goes. */
-function watchReader(
-  reply: FastifyReply,
-  until: number,
-  cut: AbortSignal,
-): { signal: AbortSignal; end: () => void } {
-  const controller = new AbortController();
-  const hangUp = () => controller.abort(new TurnoutError('cancelled'));
-  const overdue = () => controller.abort(new TurnoutError('deadline_exceeded'));
-  const cutOff = () => controller.abort(cut.reason);
-  const timer = setTimeout(overdue, Math.min(2 ** 31 - 1, Math.max(0, until - Date.now())));
-  if (reply.raw.destroyed) hangUp(); // while the job was being admitted
-  reply.raw.once('close', hangUp);
-  if (cut.aborted) cutOff();
-  cut.addEventListener('abort', cutOff);
-  return {
-    signal: controller.signal,
-    end: () => {
-      clearTimeout(timer);
-      reply.raw.off('close', hangUp);
-      cut.removeEventListener('abort', cutOff);
-    },
-  };
+/** Without what is ours to do: to a provider, or to LiteLLM, both would mean something of its own. */
+function forModel(body: ChatRequest): ChatRequest {
+  if (body.store === undefined && body.metadata === undefined) return body;
+  const request = { ...body };
+  delete request.store;
+  delete request.metadata;
+  return request;
 }

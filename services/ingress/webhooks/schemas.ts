@@ -3,11 +3,11 @@ import { eventType } from '../../../shared/webhooks/event.ts';
 import { type EndpointChanges, endpointEventTypes, endpointName } from '../../../shared/webhooks/registry.ts';
 
 /** What these routes take. A name that is not known is refused, so that no misspelt wish goes unheard. */
-const unknown = z.never({ error: 'there is no such parameter' });
-
-export const createBody = z
-  .object({ url: z.string(), name: endpointName.optional(), event_types: endpointEventTypes })
-  .catchall(unknown);
+export const createBody = z.strictObject({
+  url: z.string(),
+  name: endpointName.optional(),
+  event_types: endpointEventTypes,
+});
 export type CreateBody = Readonly<z.infer<typeof createBody>>;
 
 /** The name of an endpoint that was given none; OpenAI requires one. */
@@ -16,14 +16,12 @@ export function nameOf(url: string): string {
 }
 
 export const updateBody = optionalBody(
-  z
-    .object({
-      url: z.string().optional(),
-      name: endpointName.optional(),
-      event_types: endpointEventTypes.optional(),
-      enabled: z.boolean().optional(),
-    })
-    .catchall(unknown),
+  z.strictObject({
+    url: z.string().optional(),
+    name: endpointName.optional(),
+    event_types: endpointEventTypes.optional(),
+    enabled: z.boolean().optional(),
+  }),
 );
 export type UpdateBody = Readonly<z.infer<typeof updateBody>>;
 
@@ -37,26 +35,24 @@ export function toChanges({ url, name, event_types: eventTypes, enabled }: Updat
 }
 
 export const rotateBody = optionalBody(
-  z.object({ keep_old_secret_active_for_24_hours: z.boolean().default(false) }).catchall(unknown),
+  z.strictObject({ keep_old_secret_active_for_24_hours: z.boolean().default(false) }),
 );
 export type RotateBody = Readonly<z.infer<typeof rotateBody>>;
 
-export const testBody = z.object({ event_type: eventType }).catchall(unknown);
+export const testBody = z.strictObject({ event_type: eventType });
 export type TestBody = Readonly<z.infer<typeof testBody>>;
 
 const PAGE_MAX = 100;
 
-export const pageQuery = z
-  .object({
-    after: z.string().optional(),
-    limit: z
-      .string()
-      .regex(/^\d{1,3}$/, 'must be a whole number, in digits')
-      .transform(Number)
-      .pipe(z.int().min(1).max(PAGE_MAX))
-      .default(20),
-  })
-  .catchall(unknown);
+export const pageQuery = z.strictObject({
+  after: z.string().optional(),
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, 'must be a whole number, in digits')
+    .transform(Number)
+    .pipe(z.int().min(1).max(PAGE_MAX))
+    .default(20),
+});
 export type PageQuery = Readonly<z.infer<typeof pageQuery>>;
 
 /** A request without a body asks for the defaults. */

@@ -1,4 +1,4 @@
-import { type TokenUsage } from '../../../shared/contracts/job-event.ts';
+import { type JobEvent, type TokenUsage } from '../../shared/contracts/job-event.ts';
 
 /** The usage of two calls together; details (cached, reasoning tokens) are added where both are numbers. */
 export function addUsage(first: TokenUsage, second: TokenUsage): TokenUsage {
@@ -21,4 +21,10 @@ function addValues(first: unknown, second: unknown): unknown {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
+}
+
+/** What all calls of a job used together; undefined before the first one's end. */
+export function usageOf(events: readonly JobEvent[]): TokenUsage | undefined {
+  const calls = events.flatMap((event) => (event.type === 'usage' ? [event.usage] : []));
+  return calls.length === 0 ? undefined : calls.reduce(addUsage);
 }

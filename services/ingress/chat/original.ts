@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { type ChatRequest, metadata } from '../../../shared/contracts/chat-request.ts';
+
+/** What is kept of the request of a stored chat completion, beside its job's log. */
+const chatOriginal = z.object({
+  version: z.literal(1),
+  kind: z.literal('chat.completion'),
+  model: z.string(),
+  metadata,
+});
+type ChatOriginal = z.infer<typeof chatOriginal>;
+
+export function chatOriginalOf({ model, metadata: pairs }: ChatRequest): ChatOriginal {
+  return { version: 1, kind: 'chat.completion', model, metadata: pairs };
+}
+
+/** Undefined for the original of something else than a chat completion. */
+export function readChatOriginal(json: string): ChatOriginal | undefined {
+  const value: unknown = JSON.parse(json);
+  const { kind } = z.looseObject({ kind: z.string() }).parse(value);
+  return kind === 'chat.completion' ? chatOriginal.parse(value) : undefined;
+}

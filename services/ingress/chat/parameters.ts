@@ -1,0 +1,85 @@
+import { unknownParameter, unsupportedParameter } from '../validation.ts';
+
+/** OpenAI's parameters of a chat completion that are served, by LiteLLM or by us. */
+const SERVED = [
+  'model',
+  'messages',
+  'frequency_penalty',
+  'logit_bias',
+  'logprobs',
+  'max_completion_tokens',
+  'max_tokens',
+  'metadata',
+  'modalities',
+  'n',
+  'parallel_tool_calls',
+  'prediction',
+  'presence_penalty',
+  'prompt_cache_key',
+  'prompt_cache_retention',
+  'reasoning_effort',
+  'response_format',
+  'safety_identifier',
+  'seed',
+  'service_tier',
+  'stop',
+  'store',
+  'stream',
+  'stream_options',
+  'temperature',
+  'tool_choice',
+  'tools',
+  'top_logprobs',
+  'top_p',
+  'user',
+  'verbosity',
+] as const;
+
+/** Parameters of other providers that LiteLLM passes on to them. `PASS_PARAMETERS` adds to them. */
+const PASSED_ON = [
+  'cached_content',
+  'chat_template_kwargs',
+  'enable_thinking',
+  'guided_choice',
+  'guided_grammar',
+  'guided_json',
+  'guided_regex',
+  'keep_alive',
+  'length_penalty',
+  'min_p',
+  'min_tokens',
+  'num_ctx',
+  'repetition_penalty',
+  'safety_settings',
+  'thinking',
+  'top_a',
+  'top_k',
+] as const;
+
+/** OpenAI's parameters whose answers no event of the job log could carry. */
+const UNSUPPORTED: Readonly<Record<string, string>> = {
+  audio: 'answers are text',
+  functions: 'use tools',
+  function_call: 'use tool_choice',
+  web_search_options: 'answers carry no citations of web pages',
+};
+
+/**
+ * Refuses what would be dropped silently, and what would steer the proxy instead of the model (`api_base`, `mock_response`).
+ * Throws `unknown_parameter` or `unsupported_parameter`, with the parameter's name.
+ */
+export function createParameterCheck(
+  passed: readonly string[],
+): (body: Readonly<Record<string, unknown>>) => void {
+  const known: ReadonlySet<string> = new Set([...SERVED, ...PASSED_ON, ...passed]);
+  return (body) => {
+    for (const [name, value] of Object.entries(body)) {
+      if (known.has(name) || value === null) continue;
+      const reason = Object.hasOwn(UNSUPPORTED, name) ? UNSUPPORTED[name] : undefined;
+      throw reason === undefined ? unknownParameter(name) : unsupportedParameter(name, reason);
+    }
+    const { modalities } = body;
+    if (Array.isArray(modalities) && modalities.some((modality) => modality !== 'text'))
+      throw unsupportedParameter('modalities', 'answers are text');
+  };
+}

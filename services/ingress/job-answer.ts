@@ -1,0 +1,21 @@
+import { type FastifyReply } from 'fastify';
+import { type JobError, type JobEvent } from '../../shared/contracts/job-event.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+
+/** Throws the error of a job that failed or was cancelled. */
+export function throwIfFailed(event: JobEvent | undefined): void {
+  if (event?.type === 'failed') throw fromJobError(event.error);
+  if (event?.type === 'cancelled') throw new TurnoutError('cancelled');
+}
+
+function fromJobError({ code, message, param, retryAfterS }: JobError): TurnoutError {
+  return new TurnoutError(code, { message, param, retryAfterS });
+}
+
+/** What a client learns of its job beside the answer. */
+export function setJobHeaders(reply: FastifyReply, event: JobEvent): void {
+  if (event.type === 'routed') reply.header('x-turnout-path', event.path);
+  if (event.type === 'attempt' && event.attempt === 1) reply.header('x-turnout-attempts', '1');
+  if (event.type === 'retry')
+    reply.header('x-turnout-attempts', String(Number(reply.getHeader('x-turnout-attempts')) + 1));
+}

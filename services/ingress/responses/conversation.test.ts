@@ -1,0 +1,79 @@
+import { describe, expect, test } from '@jest/globals';
+import { type JobEvent } from '../../../shared/contracts/job-event.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { createConversations } from './conversation.ts';
+import { type StoredItem } from './input-items.ts';
+import { type StoredResponse } from './stored-responses.ts';
+
+const digitsOf = (n: number) => n.toString(16).padStart(32, '0');
+const items = (n: number, text: string): StoredItem[] => [
+  { id: `msg_${digitsOf(n)}_i0`, type: 'message', role: 'user', content: [{ type: 'input_text', text }] },
+];
+const LOG: JobEvent[] = [
+  { type: 'accepted', at: 1, model: 'm' },
+  { type: 'completed', at: 2 },
+];
+
+/** Every response exists, and each has 1,000 characters of input. */
+function world(maxBytes: number) {
+  let reads = 0;
+  const find = (id: string): Promise<StoredResponse> => {
+    reads += 1;
+    const n = Number.parseInt(id.slice('resp_'.length), 16);
+    if (Number.isNaN(n)) return Promise.reject(new TurnoutError('not_found'));
+    return Promise.resolve({
+      jobId: `job_${digitsOf(n)}`,
+      head: { id, createdAt: 0, request: { model: 'm' } },
+      events: LOG,
+      deadlineAt: undefined,
+      open: false,
+      context: [],
+      input: items(n, 'x'.repeat(1_000)),
+    });
+  };
+  return { resolve: createConversations(find, maxBytes), reads: () => reads };
+}
+
+const reference = (n: number) => ({ type: 'item_reference' as const, id: `msg_${digitsOf(n)}_i0` });
+
+describe('a small request cannot name more than a large one may send', () => {
+  test.each([
+    ['by one item, many times', { input: Array.from({ length: 20 }, () => reference(1)) }],
+    ['by many items', { input: Array.from({ length: 20 }, (_, n) => reference(n)) }],
+    ['by the conversation before it', { previous_response_id: `resp_${digitsOf(1)}`, input: 'Hi' }, 500],
+  ])('%s', async (_name, request, maxBytes = 10_000) => {
+    await expect(world(maxBytes).resolve('user', request)).rejects.toMatchObject({ code: 'body_too_large' });
+  });
+
+  test('what it sends itself is not counted again', async () => {
+    const input = [{ type: 'message' as const, role: 'user' as const, content: 'x'.repeat(5_000) }];
+    await expect(world(1_000).resolve('user', { input })).resolves.toEqual({ context: [], input });
+  });
+
+  test('nor by naming items of thousands of responses', async () => {
+    const { resolve, reads } = world(1e9);
+    const input = Array.from({ length: 1_000 }, (_, n) => reference(n));
+    await expect(resolve('user', { input })).rejects.toMatchObject({
+      code: 'invalid_value',
+      param: 'input[256].id',
+    });
+    expect(reads()).toBe(256);
+  });
+});
+
+test('a response of which many items are named is read once', async () => {
+  const { resolve, reads } = world(1e9);
+  await resolve('user', { input: Array.from({ length: 50 }, () => reference(1)) });
+  expect(reads()).toBe(1);
+});
+
+test.each(['msg_', 'msg_zz_0', `xx_${digitsOf(1)}_0`, `msg_${digitsOf(1)}_7`])(
+  'the id %s names nothing',
+  async (id) => {
+    const { resolve } = world(1e9);
+    await expect(resolve('user', { input: [{ type: 'item_reference', id }] })).rejects.toMatchObject({
+      code: 'invalid_value',
+      param: 'input[0].id',
+    });
+  },
+);

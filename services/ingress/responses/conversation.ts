@@ -1,0 +1,113 @@
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { responseStatus } from '../../../shared/responses/response-status.ts';
+import { type InputItem, type ResolvedItem, type StoredItem, toItems } from './input-items.ts';
+import { type ResponseRequest } from './request.ts';
+import { type FindResponse, outputItems, type StoredResponse } from './stored-responses.ts';
+
+/** All that the model is to read, except the instructions. */
+export interface ResolvedConversation {
+  /** Items of the earlier responses that this one goes on from, oldest first. */
+  context: StoredItem[];
+  input: ResolvedItem[];
+}
+
+export type ResolveConversation = (
+  user: string,
+  request: Pick<ResponseRequest, 'previous_response_id' | 'input'>,
+) => Promise<ResolvedConversation>;
+
+/**
+ * Puts together what a request names instead of sending it: the conversation behind `previous_response_id`, and the items that
+ * references stand for. Together they may be as large as a request that sends all of it (`maxBytes`, about): else a few
+ * small requests could name gigabytes.
+ *
+ * Throws `previous_response_not_found`, `invalid_value` with the parameter's path, `body_too_large`.
+ */
+export function createConversations(find: FindResponse, maxBytes: number): ResolveConversation {
+  return async (user, { previous_response_id: previous, input }) => {
+    const findOwn = (responseId: string) => unlessNotFound(find(responseId, user));
+    const context = previous ? await contextOf(findOwn, previous) : [];
+    const resolve = referenceResolver(findOwn);
+    const items: ResolvedItem[] = [];
+    let bytes = sizeOf(context);
+    for (const [at, item] of toItems(input).entries()) {
+      const resolved = item.type === 'item_reference' ? await resolve(item, `input[${at}].id`) : item;
+      if (resolved !== item) bytes += sizeOf(resolved);
+      if (bytes > maxBytes) throw tooLarge();
+      items.push(resolved);
+    }
+    return { context, input: items };
+  };
+}
+
+type FindOwn = (responseId: string) => Promise<StoredResponse | undefined>;
+
+async function contextOf(find: FindOwn, previous: string): Promise<StoredItem[]> {
+  const param = 'previous_response_id';
+  const found = await find(previous);
+  // One that was not to be stored may still be there for those who read its stream.
+  if (!found || found.head.request.store === false)
+    throw new TurnoutError('previous_response_not_found', {
+      message: `Previous response with id '${previous}' not found.`,
+      param,
+    });
+  const status = responseStatus(found.events);
+  if (status !== 'completed' && status !== 'incomplete')
+    throw new TurnoutError('invalid_value', {
+      message: `The previous response is ${status}: only a finished one can be gone on from.`,
+      param,
+    });
+  return [...found.context, ...found.input, ...outputItems(found)];
+}
+
+type Reference = Extract<InputItem, { type: 'item_reference' }>;
+
+/** Our items' ids name the response that they belong to. */
+const ITEM_ID = /^(?:msg|rs|fc|fco)_([0-9a-f]{32})_i?\d+$/;
+/** Each is read and kept in memory while the request is put together. */
+const MAX_RESPONSES = 256;
+
+function referenceResolver(find: FindOwn) {
+  const responses = new Map<string, ReadonlyMap<string, StoredItem>>();
+
+  async function itemsOf(digits: string, param: string): Promise<ReadonlyMap<string, StoredItem>> {
+    const known = responses.get(digits);
+    if (known) return known;
+    if (responses.size === MAX_RESPONSES)
+      throw new TurnoutError('invalid_value', {
+        message: `The items named may belong to at most ${MAX_RESPONSES} responses.`,
+        param,
+      });
+    const response = await find(`resp_${digits}`);
+    const items = response ? [...response.input, ...outputItems(response)] : [];
+    const byId = new Map(items.map((item) => [item.id, item]));
+    responses.set(digits, byId);
+    return byId;
+  }
+
+  return async ({ id }: Reference, param: string): Promise<ResolvedItem> => {
+    const [, digits] = ITEM_ID.exec(id) ?? [];
+    const item = digits === undefined ? undefined : (await itemsOf(digits, param)).get(id);
+    if (item) return item;
+    throw new TurnoutError('invalid_value', { message: `Item with id '${id}' not found.`, param });
+  };
+}
+
+function sizeOf(items: object): number {
+  return JSON.stringify(items).length;
+}
+
+function tooLarge(): TurnoutError {
+  return new TurnoutError('body_too_large', {
+    message: 'The conversation that the request goes on from is larger than this server accepts.',
+  });
+}
+
+async function unlessNotFound<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof TurnoutError && error.code === 'not_found') return undefined;
+    throw error;
+  }
+}

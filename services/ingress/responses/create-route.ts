@@ -1,0 +1,104 @@
+import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type Duty } from '../../../shared/joblog/duties.ts';
+import { type AdmittedJob } from '../admission.ts';
+import { backgroundControls, requestControls } from '../request-controls.ts';
+import { watchReader } from '../watch-reader.ts';
+import { answerStream, answerWhole } from './answer.ts';
+import { toStoredItem } from './input-items.ts';
+import { type ResponseOriginal } from './original.ts';
+import { type ResponseRequest, responseRequest, responseSettings } from './request.ts';
+import { projectResponse } from './response-events.ts';
+import { type ResponseRouteDeps } from './routes.ts';
+import { projectStored, responseHead } from './stored-responses.ts';
+import { toChat } from './to-chat.ts';
+
+/** `POST /v1/responses`: accept the job; then follow its log, or answer at once where it runs in the background. */
+export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void {
+  app.post<{ Body: ResponseRequest }>(
+    '/v1/responses',
+    { schema: { body: responseRequest, summary: 'Create a response', tags: ['Responses'] } },
+    async (request, reply) => {
+      await deps.models.assertServed(request.body.model);
+      // On a connection that is still open behind the cut: nobody could wait for the answer.
+      deps.cut.throwIfAborted();
+      const { job, paramOf } = await admit(deps, request);
+      reply.header('x-turnout-job-id', job.jobId);
+      const response = await answer(deps, request, reply, job).catch((error: unknown) => {
+        throw named(error, paramOf);
+      });
+      return response ?? reply; // a stream has taken the reply over
+    },
+  );
+}
+
+async function admit(deps: ResponseRouteDeps, request: FastifyRequest<{ Body: ResponseRequest }>) {
+  const { body, headers } = request;
+  const { user } = deps.caller(request);
+  const conversation = await deps.resolve(user, body);
+  const translation = toChat(body, conversation);
+  const background = body.background ?? false;
+  const settings = responseSettings.parse(body);
+  try {
+    const job = await deps.desk.admit({
+      user,
+      request: translation.request,
+      // Not the chat request: what an earlier response says is not part of what was asked.
+      asked: { response: body },
+      controls: background ? backgroundControls(headers) : requestControls(headers, deps.defaultDeadlineMs),
+      traceparent: headers['traceparent'] as string | undefined,
+      background,
+      followed: !background || (body.stream ?? false),
+      duties: dutiesOf(body),
+      original: (jobId): ResponseOriginal => ({
+        version: 1,
+        kind: 'response',
+        request: settings,
+        context: conversation.context,
+        input: conversation.input.map((item, at) => toStoredItem(item, jobId.slice('job_'.length), at)),
+      }),
+    });
+    return { job, paramOf: translation.paramOf };
+  } catch (error) {
+    throw named(error, translation.paramOf);
+  }
+}
+
+function dutiesOf({ store }: ResponseRequest): Duty[] {
+  return store === false ? [] : ['keep'];
+}
+
+/** The log is followed before the job is published: whatever then happens in it is heard. */
+async function answer(
+  deps: ResponseRouteDeps,
+  request: FastifyRequest<{ Body: ResponseRequest }>,
+  reply: FastifyReply,
+  job: AdmittedJob,
+) {
+  const { body } = request;
+  const head = responseHead(job.jobId, job.createdAt, responseSettings.parse(body));
+  if (body.background && !body.stream) {
+    await job.publish();
+    if (job.fresh) return projectResponse(head).body();
+    return projectStored(await deps.find(head.id, deps.caller(request).user)).body();
+  }
+  const reader = watchReader(reply, job.deadlineAt, deps.cut);
+  const following = deps.live.follow(job.jobId, { fresh: job.fresh, signal: reader.signal });
+  try {
+    await job.publish();
+    const answering = { reply, events: following.events, projection: projectResponse(head) };
+    if (!body.stream) return await answerWhole(answering);
+    await answerStream({ ...answering, after: -1 });
+    return undefined;
+  } finally {
+    following.end();
+    reader.end();
+  }
+}
+
+/** The error with the parameter as this client knows it. */
+function named(error: unknown, paramOf: (param: string) => string): unknown {
+  if (!(error instanceof TurnoutError) || error.param === undefined) return error;
+  const { code, message, param, retryAfterS, cause } = error;
+  return new TurnoutError(code, { message, param: paramOf(param), retryAfterS, cause });
+}

@@ -1,0 +1,203 @@
+import {
+  type ResponseFunctionToolCall,
+  type ResponseOutputMessage,
+  type ResponseOutputRefusal,
+  type ResponseOutputText,
+  type ResponseReasoningItem,
+  type ResponseStreamEvent,
+} from 'openai/resources/responses/responses';
+import { type VisibleEvent } from '../../../shared/contracts/job-event.ts';
+
+type Unnumbered<Event> = Event extends unknown ? Omit<Event, 'sequence_number'> : never;
+/** A stream event before it has its number. */
+export type Draft = Unnumbered<ResponseStreamEvent>;
+export type OutputItem = ResponseFunctionToolCall | ResponseOutputMessage | ResponseReasoningItem;
+export type Closing = 'completed' | 'incomplete';
+
+/** One item of a response's output while it comes into being: open -> closed, with OpenAI's events for each step. */
+export interface GrowingItem {
+  readonly index: number;
+  /** What the item grows by. */
+  grow(event: VisibleEvent): Draft[];
+  /** The events of its end. */
+  close(as: Closing): Draft[];
+  render(): OutputItem;
+}
+
+type Status = 'in_progress' | Closing;
+type LogProbs = Extract<Draft, { type: 'response.output_text.delta' }>['logprobs'];
+
+interface Place {
+  /** Hex digits of the response: they make the item's id. */
+  digits: string;
+  index: number;
+}
+
+/** What a model thinks aloud is the summary of a reasoning item: that is where the SDKs of the field show it. */
+export function reasoningItem({ digits, index: output_index }: Place): GrowingItem {
+  const id = `rs_${digits}_${output_index}`;
+  const at = { item_id: id, output_index, summary_index: 0 };
+  let text = '';
+  let status: Status = 'in_progress';
+  let begun = false;
+  const part = () => ({ type: 'summary_text' as const, text });
+  const render = (): ResponseReasoningItem => ({ id, type: 'reasoning', summary: begun ? [part()] : [] });
+
+  return {
+    index: output_index,
+    render,
+    grow: (event) => {
+      if (event.type !== 'reasoning') return [];
+      const drafts: Draft[] = begun
+        ? []
+        : [
+            { type: 'response.output_item.added', output_index, item: render() },
+            { type: 'response.reasoning_summary_part.added', ...at, part: part() },
+          ];
+      begun = true;
+      text += event.delta;
+      return [...drafts, { type: 'response.reasoning_summary_text.delta', ...at, delta: event.delta }];
+    },
+    close: (as) => {
+      status = as;
+      return [
+        { type: 'response.reasoning_summary_text.done', ...at, text },
+        {
+          type: 'response.reasoning_summary_part.done',
+          ...at,
+          part: part(),
+          ...(status === 'incomplete' ? { status } : {}),
+        },
+        { type: 'response.output_item.done', output_index, item: render() },
+      ];
+    },
+  };
+}
+
+interface TextPart {
+  kind: 'text' | 'refusal';
+  text: string;
+  logprobs: LogProbs;
+}
+
+/** The assistant's words: a part of text, or of refusal, follows another. */
+export function messageItem({ digits, index: output_index }: Place): GrowingItem {
+  const id = `msg_${digits}_${output_index}`;
+  const parts: TextPart[] = [];
+  let status: Status = 'in_progress';
+  const render = (): ResponseOutputMessage => ({
+    id,
+    type: 'message',
+    role: 'assistant',
+    status,
+    content: parts.map((part) => renderPart(part)),
+  });
+  const place = () => ({ item_id: id, output_index, content_index: parts.length - 1 });
+
+  function begin(kind: TextPart['kind']): Draft[] {
+    const drafts: Draft[] =
+      parts.length === 0
+        ? [{ type: 'response.output_item.added', output_index, item: render() }]
+        : endOfPart();
+    const part: TextPart = { kind, text: '', logprobs: [] };
+    parts.push(part);
+    return [...drafts, { type: 'response.content_part.added', ...place(), part: renderPart(part) }];
+  }
+
+  function endOfPart(): Draft[] {
+    const part = parts.at(-1);
+    if (!part) return [];
+    const { text, logprobs } = part;
+    const done: Draft =
+      part.kind === 'text'
+        ? { type: 'response.output_text.done', ...place(), text, logprobs }
+        : { type: 'response.refusal.done', ...place(), refusal: text };
+    return [done, { type: 'response.content_part.done', ...place(), part: renderPart(part) }];
+  }
+
+  return {
+    index: output_index,
+    render,
+    grow: (event) => {
+      if (event.type !== 'text' && event.type !== 'refusal') return [];
+      const drafts = parts.at(-1)?.kind === event.type ? [] : begin(event.type);
+      const part = parts.at(-1);
+      if (part) part.text += event.delta;
+      if (event.type === 'refusal')
+        return [...drafts, { type: 'response.refusal.delta', ...place(), delta: event.delta }];
+      const logprobs = logProbsOf(event.logprobs);
+      part?.logprobs.push(...logprobs);
+      return [...drafts, { type: 'response.output_text.delta', ...place(), delta: event.delta, logprobs }];
+    },
+    close: (as) => {
+      status = as;
+      return [...endOfPart(), { type: 'response.output_item.done', output_index, item: render() }];
+    },
+  };
+}
+
+function renderPart({ kind, text, logprobs }: TextPart): ResponseOutputText | ResponseOutputRefusal {
+  if (kind === 'refusal') return { type: 'refusal', refusal: text };
+  return {
+    type: 'output_text',
+    text,
+    annotations: [],
+    logprobs: logprobs as NonNullable<ResponseOutputText['logprobs']>,
+  };
+}
+
+/** As Chat Completions has them; the bytes of a token may be null there and not here. */
+function logProbsOf(logprobs: unknown): LogProbs {
+  const { content } = (logprobs ?? {}) as { content?: TokenLogProb[] | null };
+  return (content ?? []).map((token) => ({
+    ...withBytes(token),
+    top_logprobs: (token.top_logprobs ?? []).map((top) => withBytes(top)),
+  }));
+}
+
+interface TokenLogProb {
+  token: string;
+  logprob: number;
+  bytes?: number[] | null;
+  top_logprobs?: TokenLogProb[];
+}
+
+function withBytes({ token, logprob, bytes }: TokenLogProb) {
+  return { token, logprob, bytes: bytes ?? [] };
+}
+
+/** One call of a function. A provider that goes on with a call behind the next one reopens it: its end is told again, whole. */
+export function callItem({ digits, index: output_index }: Place): GrowingItem {
+  const id = `fc_${digits}_${output_index}`;
+  const call = { call_id: `call_${digits}_${output_index}`, name: '', arguments: '' };
+  let status: Status = 'in_progress';
+  let begun = false;
+  const at = { item_id: id, output_index };
+  const render = (): ResponseFunctionToolCall => ({ id, type: 'function_call', status, ...call });
+
+  return {
+    index: output_index,
+    render,
+    grow: (event) => {
+      if (event.type !== 'tool_call') return [];
+      status = 'in_progress';
+      if (!begun && event.id !== undefined) call.call_id = event.id;
+      call.name += event.name ?? '';
+      const added: Draft[] = begun
+        ? []
+        : [{ type: 'response.output_item.added', output_index, item: render() }];
+      begun = true;
+      if (event.arguments === '') return added;
+      call.arguments += event.arguments;
+      return [...added, { type: 'response.function_call_arguments.delta', ...at, delta: event.arguments }];
+    },
+    close: (as) => {
+      status = as;
+      const { name, arguments: text } = call;
+      return [
+        { type: 'response.function_call_arguments.done', ...at, name, arguments: text },
+        { type: 'response.output_item.done', output_index, item: render() },
+      ];
+    },
+  };
+}

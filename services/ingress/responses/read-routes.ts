@@ -1,0 +1,77 @@
+import { type FastifyInstance, type FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { pageOf, pageQuery } from '../pagination.ts';
+import { watchReader } from '../watch-reader.ts';
+import { answerStream, type EventGroups } from './answer.ts';
+import { projectResponse } from './response-events.ts';
+import { type ResponseRouteDeps } from './routes.ts';
+import { projectStored, type StoredResponse } from './stored-responses.ts';
+
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+const retrieveQuery = z
+  .looseObject({
+    stream: flag.optional(),
+    starting_after: z
+      .string()
+      .regex(/^\d{1,15}$/, 'must be a sequence number')
+      .transform(Number)
+      .optional(),
+  })
+  .refine(({ stream, starting_after }) => stream || starting_after === undefined, {
+    path: ['starting_after'],
+    error: 'it goes with stream=true only',
+  });
+
+interface Id {
+  id: string;
+}
+
+/** `GET /v1/responses/{id}`, as it is now or as its stream of events, and `GET /v1/responses/{id}/input_items`. */
+export function readRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void {
+  app.get<{ Params: Id; Querystring: z.infer<typeof retrieveQuery> }>(
+    '/v1/responses/:id',
+    { schema: { querystring: retrieveQuery, summary: 'Retrieve a response', tags: ['Responses'] } },
+    async (request, reply) => {
+      const response = await deps.find(request.params.id, deps.caller(request).user);
+      reply.header('x-turnout-job-id', response.jobId);
+      const { stream, starting_after: after = -1 } = request.query;
+      if (!stream) return projectStored(response).body();
+      await streamFrom(deps, reply, response, after);
+      return reply;
+    },
+  );
+
+  app.get<{ Params: Id; Querystring: z.infer<typeof pageQuery> }>(
+    '/v1/responses/:id/input_items',
+    { schema: { querystring: pageQuery, summary: 'List input items', tags: ['Responses'] } },
+    async (request) => {
+      const { context, input } = await deps.find(request.params.id, deps.caller(request).user);
+      return pageOf([...context, ...input], request.query);
+    },
+  );
+}
+
+/** From the log while it is in the job Redis, live or ended; else from the kept copy of it. */
+async function streamFrom(
+  { live, cut }: ResponseRouteDeps,
+  reply: FastifyReply,
+  response: StoredResponse,
+  after: number,
+): Promise<void> {
+  const answering = { reply, projection: projectResponse(response.head), after };
+  if (!response.open) return answerStream({ ...answering, events: atOnce(response) });
+  const reader = watchReader(reply, response.deadlineAt ?? Date.now(), cut);
+  const following = live.follow(response.jobId, { signal: reader.signal });
+  try {
+    await answerStream({ ...answering, events: following.events });
+  } finally {
+    following.end();
+    reader.end();
+  }
+}
+
+// eslint would have a generator await something; what has ended is there.
+async function* atOnce({ events }: StoredResponse): EventGroups {
+  yield await Promise.resolve(events.map((event) => ({ event })));
+}

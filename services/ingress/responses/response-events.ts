@@ -1,0 +1,101 @@
+import { type Response as SdkResponse, type ResponseStreamEvent } from 'openai/resources/responses/responses';
+import {
+  isTerminal,
+  isVisible,
+  type JobEvent,
+  type TerminalEvent,
+  type TokenUsage,
+} from '../../../shared/contracts/job-event.ts';
+import { type IncompleteReason, incompleteReasonOf } from '../../../shared/responses/response-status.ts';
+import { addUsage } from '../usage.ts';
+import { type Draft } from './output-items.ts';
+import {
+  type ResponseBody,
+  type ResponseHead,
+  type ResponseProgress,
+  toResponseBody,
+} from './response-body.ts';
+import { createResponseOutput } from './response-output.ts';
+
+/**
+ * A job's log as OpenAI's response: its stream events, and the object as it is at every moment. Both are functions of the
+ * log alone, so a stream that is read live, again, or from its middle has the same events under the same numbers.
+ *
+ *   queued (background only) -> in_progress -> completed | incomplete | failed | cancelled
+ */
+export interface ResponseProjection {
+  /** The stream events that the log's next event comes to, numbered from 0 through all of the log. */
+  take(event: JobEvent): ResponseStreamEvent[];
+  /** OpenAI's `response` object, as the events taken so far have made it. */
+  body(): ResponseBody;
+}
+
+export function projectResponse(head: ResponseHead): ResponseProjection {
+  const output = createResponseOutput(head.id.slice('resp_'.length));
+  const progress: ResponseProgress = { status: initialStatus(head), output: [] };
+  let usage: TokenUsage | undefined;
+  let incomplete: IncompleteReason | undefined;
+  let begun = false;
+  let next = 0;
+
+  const body = () => toResponseBody(head, { ...progress, output: output.render() });
+  const snapshot = () => body() as unknown as SdkResponse;
+
+  function begin(): Draft[] {
+    if (begun) return [];
+    begun = true;
+    const created: Draft = { type: 'response.created', response: snapshot() };
+    return head.request.background ? [created, { type: 'response.queued', response: snapshot() }] : [created];
+  }
+
+  function project(event: JobEvent): Draft[] {
+    if (event.type === 'attempt' && event.attempt === 1) return start();
+    if (event.type === 'usage') usage = usage ? addUsage(usage, event.usage) : event.usage;
+    if (event.type === 'choice_end') incomplete = incompleteReasonOf(event.reason);
+    if (isVisible(event)) return output.take(event);
+    return isTerminal(event) ? end(event) : [];
+  }
+
+  function start(): Draft[] {
+    progress.status = 'in_progress';
+    return [{ type: 'response.in_progress', response: snapshot() }];
+  }
+
+  function end(event: TerminalEvent): Draft[] {
+    const whole = event.type === 'completed' && !incomplete;
+    const closing = output.close(whole ? 'completed' : 'incomplete');
+    Object.assign(progress, outcomeOf(event, incomplete), { usage: usage ?? NO_USAGE });
+    // As at OpenAI, what a failure cut is not called done.
+    return [
+      ...(event.type === 'failed' ? [] : closing),
+      { type: TERMINAL[progress.status] ?? 'response.failed', response: snapshot() },
+    ];
+  }
+
+  return {
+    body,
+    take: (event) => [...begin(), ...project(event)].map((draft) => ({ ...draft, sequence_number: next++ })),
+  };
+}
+
+function initialStatus({ request }: ResponseHead): 'queued' | 'in_progress' {
+  return request.background ? 'queued' : 'in_progress';
+}
+
+const NO_USAGE: TokenUsage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
+
+/** OpenAI has no event for a cancellation: the SDKs know `response.incomplete`, and the status in it says what happened. */
+const TERMINAL: Readonly<Partial<Record<string, 'response.completed' | 'response.incomplete'>>> = {
+  completed: 'response.completed',
+  incomplete: 'response.incomplete',
+  cancelled: 'response.incomplete',
+};
+
+function outcomeOf(
+  event: TerminalEvent,
+  incomplete: IncompleteReason | undefined,
+): Partial<ResponseProgress> {
+  if (event.type === 'failed') return { status: 'failed', error: event.error };
+  if (event.type === 'cancelled') return { status: 'cancelled' };
+  return incomplete ? { status: 'incomplete', incomplete } : { status: 'completed', completedAt: event.at };
+}

@@ -1,0 +1,64 @@
+import { type JobEvent } from '../../../shared/contracts/job-event.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { jobIdOfResponse, responseIdOf } from '../../../shared/responses/response-id.ts';
+import { type StoredJob, type StoredJobs } from '../stored-jobs.ts';
+import { storedItem, type StoredItem } from './input-items.ts';
+import { readOriginal, type ResponseOriginal } from './original.ts';
+import { type ResponseHead } from './response-body.ts';
+import { projectResponse, type ResponseProjection } from './response-events.ts';
+
+/** A response that somebody asks for, whether it is being made, has ended or was kept. */
+export interface StoredResponse
+  extends
+    Pick<ResponseOriginal, 'context' | 'input'>,
+    Pick<StoredJob, 'jobId' | 'events' | 'deadlineAt' | 'open'> {
+  head: ResponseHead;
+}
+
+/** Throws `not_found`, also for another user's; `store_unavailable`. */
+export type FindResponse = (responseId: string, user: string) => Promise<StoredResponse>;
+
+export function createFindResponse(stored: Pick<StoredJobs, 'find'>): FindResponse {
+  return async (responseId, user) => {
+    const jobId = jobIdOfResponse(responseId);
+    const found = jobId === undefined ? undefined : await stored.find(jobId, user);
+    const original = found && readOriginal(found.original);
+    if (!original) throw notFound(responseId);
+    const { context, input, request } = original;
+    return { ...found, head: responseHead(found.jobId, found.createdAt, request), context, input };
+  };
+}
+
+/** `createdAt` in milliseconds since the epoch. */
+export function responseHead(
+  jobId: string,
+  createdAt: number,
+  request: ResponseHead['request'],
+): ResponseHead {
+  return { id: responseIdOf(jobId), createdAt: Math.floor(createdAt / 1_000), request };
+}
+
+/** The response as its log makes it by now. */
+export function projectStored({
+  head,
+  events,
+}: {
+  head: ResponseHead;
+  events: readonly JobEvent[];
+}): ResponseProjection {
+  const projection = projectResponse(head);
+  for (const event of events) projection.take(event);
+  return projection;
+}
+
+/** What the model said and did, as items that another request can go on from. */
+export function outputItems(response: StoredResponse): StoredItem[] {
+  const { output } = projectStored(response).body();
+  return output.map((item) => storedItem.parse(item));
+}
+
+function notFound(responseId: string): TurnoutError {
+  return new TurnoutError('not_found', {
+    message: `Response with id '${responseId.slice(0, 100)}' not found.`,
+  });
+}

@@ -1,0 +1,145 @@
+import { fastify, type FastifyInstance } from 'fastify';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAdmissionDesk } from '../../services/ingress/admission.ts';
+import { chatRoute } from '../../services/ingress/chat/route.ts';
+import { storedChatRoutes } from '../../services/ingress/chat/stored-routes.ts';
+import { installErrorHandling } from '../../services/ingress/errors.ts';
+import { createConversations } from '../../services/ingress/responses/conversation.ts';
+import { responseRoutes } from '../../services/ingress/responses/routes.ts';
+import { createFindResponse } from '../../services/ingress/responses/stored-responses.ts';
+import { createStoredJobs } from '../../services/ingress/stored-jobs.ts';
+import { validatorCompiler } from '../../services/ingress/validation.ts';
+import { type BlobStore } from '../../shared/blobs/blob-store.ts';
+import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
+import { type JobEvent } from '../../shared/contracts/job-event.ts';
+import { jobMessage } from '../../shared/contracts/job-message.ts';
+import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
+import { createKeptJobs, type KeptJobs } from '../../shared/joblog/kept-jobs.ts';
+import { createLiveLog } from '../../shared/joblog/live-log.ts';
+import { createOriginals } from '../../shared/joblog/originals.ts';
+import { type OutboundMessage, type Producer } from '../../shared/kafka/port.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { type JobKeys, jobKeys } from '../../shared/redis/keys.ts';
+import { testEnv } from '../harness/env.ts';
+
+/** The ingress's HTTP on the real Redis, with a producer, a router and a worker that the test plays. */
+export interface IngressOnRedis {
+  app: FastifyInstance;
+  redis: Redis;
+  keys: JobKeys;
+  jobLog: JobLog;
+  blobs: BlobStore;
+  kept: KeptJobs;
+  /** What becomes of a message that the ingress sends. */
+  onSend(send: Producer['send']): void;
+  /** A router and a worker in one: takes the job over and answers it. Says what the record said to the router. */
+  routeAndAnswer(message: OutboundMessage, answer?: readonly JobEvent[]): Promise<string>;
+  /** Leaves nothing behind. */
+  close(): Promise<void>;
+}
+
+export const ANSWER = 'The line is clear.';
+
+/** Requests are of the user that `x-user` names; `user-1` without it. */
+export async function startIngressOnRedis(
+  name: string,
+  responseRetentionMs = 60_000,
+): Promise<IngressOnRedis> {
+  const prefix = `t-${name}-${randomBytes(4).toString('hex')}`;
+  const keys = jobKeys(prefix);
+  const folder = await mkdtemp(join(tmpdir(), `turnout-${name}-`));
+  const { REDIS_URL, TURNOUT_SECRET } = testEnv();
+  const redis = connectRedisPatiently(REDIS_URL, name, silentLogger);
+  const jobLog = createJobLog({ redis, keys, retentionMs: 60_000 });
+  const live = await createLiveLog({
+    log: jobLog,
+    subscriber: connectRedisPatiently(REDIS_URL, `${name}-live`, silentLogger),
+    channel: keys.channel('test'),
+    logger: silentLogger,
+    onAbandoned: () => undefined,
+  });
+  let send: Producer['send'] = () =>
+    Promise.reject(new Error('the test has not said what becomes of messages'));
+  const blobs = createDiskBlobStore(folder);
+  const kept = createKeptJobs({ blobs, jobLog });
+  const desk = createAdmissionDesk({
+    jobLog,
+    blobs,
+    producer: { send: (message) => send(message), connected: () => true, close: () => Promise.resolve() },
+    topic: 'jobs',
+    secret: TURNOUT_SECRET,
+    reader: live.channel,
+    log: silentLogger,
+  });
+  const originals = createOriginals({ blobs, jobLog });
+  const stored = createStoredJobs({ jobLog, kept, originals, blobs, retentionMs: responseRetentionMs });
+  const app = fastify();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => JSON.stringify);
+  installErrorHandling(app, silentLogger);
+  const common = {
+    desk,
+    live,
+    models: { assertServed: () => Promise.resolve() },
+    defaultDeadlineMs: 10_000,
+    caller: (request: { headers: Record<string, unknown> }) => ({
+      keyId: 'key',
+      user: (request.headers['x-user'] as string | undefined) ?? 'user-1',
+    }),
+    cut: new AbortController().signal,
+  };
+  chatRoute(app, { ...common, checkParameters: () => undefined });
+  storedChatRoutes(app, { stored, caller: common.caller });
+  const find = createFindResponse(stored);
+  responseRoutes(app, {
+    ...common,
+    find,
+    resolve: createConversations(find, 1_000_000),
+    remove: (jobId) => stored.remove(jobId),
+    ending: { jobLog, log: silentLogger },
+  });
+  await app.ready();
+
+  return {
+    ...{ app, redis, keys, jobLog, blobs, kept },
+    onSend: (next) => (send = next),
+    routeAndAnswer: (message, answer = PLAIN_ANSWER) => routeAndAnswer(jobLog, message, answer),
+    close: async () => {
+      await app.close();
+      await live.close();
+      const left = await redis.keys(`${prefix}:*`);
+      if (left.length > 0) await redis.del(left);
+      await redis.quit();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const PLAIN_ANSWER: readonly JobEvent[] = [
+  { type: 'text', choice: 0, delta: ANSWER },
+  { type: 'choice_end', choice: 0, reason: 'stop' },
+];
+
+async function routeAndAnswer(
+  jobLog: JobLog,
+  { value }: OutboundMessage,
+  answer: readonly JobEvent[],
+): Promise<string> {
+  const { jobId, model, userHash } = jobMessage.parse(JSON.parse(value));
+  const at = Date.now();
+  const decision = { path: 'litellm', reason: 'default', epoch: 0 } as const;
+  const state = await jobLog.route(jobId, [
+    { type: 'accepted', at, model },
+    { type: 'routed', at, ...decision, promptTokens: 1 },
+  ]);
+  if (state !== 'routed') return state;
+  const events: JobEvent[] = [...answer, { type: 'completed', at }];
+  const outcome = { version: 1, id: `${jobId}.end`, jobId, userHash, model, status: 'completed' } as const;
+  const finisher = { fence: undefined, expected: 2 };
+  await jobLog.finish(jobId, finisher, events, { ...outcome, attempts: 1, at, ms: { total: 0 }, usage: [] });
+  return state;
+}

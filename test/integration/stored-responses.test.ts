@@ -1,0 +1,378 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { type JobEvent } from '../../shared/contracts/job-event.ts';
+import { jobMessage } from '../../shared/contracts/job-message.ts';
+import { type OutboundMessage } from '../../shared/kafka/port.ts';
+import { ANSWER, type IngressOnRedis, startIngressOnRedis } from './ingress-on-redis.ts';
+
+jest.setTimeout(30_000);
+
+let ingress: IngressOnRedis;
+/** The messages that nobody has taken yet. */
+let sent: OutboundMessage[];
+
+beforeAll(async () => {
+  ingress = await startIngressOnRedis('responses');
+});
+
+afterAll(() => ingress.close());
+
+beforeEach(() => {
+  sent = [];
+  ingress.onSend(async (message) => {
+    await ingress.routeAndAnswer(message);
+  });
+});
+
+type Headers = Record<string, string>;
+const ask = { model: 'm', input: 'Is the line clear?' };
+
+function post(payload: object, headers: Headers = {}) {
+  return ingress.app.inject({ method: 'POST', url: '/v1/responses', headers, payload });
+}
+
+function get(id: string, query = '', headers: Headers = {}) {
+  return ingress.app.inject({ method: 'GET', url: `/v1/responses/${id}${query}`, headers });
+}
+
+function remove(id: string) {
+  return ingress.app.inject({ method: 'DELETE', url: `/v1/responses/${id}` });
+}
+
+async function create(
+  more: object = {},
+  headers: Headers = {},
+): Promise<{ id: string; jobId: string; body: object }> {
+  const response = await post({ ...ask, ...more }, headers);
+  expect(response.statusCode).toBe(200);
+  const body = response.json<{ id: string }>();
+  return { id: body.id, jobId: body.id.replace('resp_', 'job_'), body };
+}
+
+/** The hour past the job's end is over. */
+async function expire(jobId: string): Promise<void> {
+  await ingress.redis.del(ingress.keys.record(jobId), ingress.keys.log(jobId));
+}
+
+/** A response that waits on the topic. */
+async function createWaiting(more: object = {}) {
+  ingress.onSend((message) => Promise.resolve(void sent.push(message)));
+  const created = await create({ background: true, ...more });
+  const [message] = sent;
+  if (!message) throw new Error('nothing was sent');
+  return { ...created, message };
+}
+
+describe('a stored response outlives its log', () => {
+  test('as an object and as a stream, exactly as they were', async () => {
+    const { id, jobId, body } = await create({ metadata: { a: 'b' }, instructions: 'Be brief' });
+    const [object, stream] = [await get(id), await get(id, '?stream=true&starting_after=2')];
+    expect(object.json()).toEqual(body);
+    await ingress.kept.keep(jobId);
+    await expire(jobId);
+    expect((await get(id)).json()).toEqual(body);
+    expect((await get(id, '?stream=true&starting_after=2')).body).toBe(stream.body);
+    expect(stream.body).toMatch(/^event: \S+\ndata: .*"sequence_number":3}/);
+    expect((await get(id, '/input_items')).json()).toMatchObject({
+      data: [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: ask.input }] }],
+      has_more: false,
+    });
+  });
+
+  test('with an input that is too large for the record', async () => {
+    const input = 'x'.repeat(100_000);
+    const { id, jobId } = await create({ input });
+    expect((await ingress.redis.hstrlen(ingress.keys.record(jobId), 'original')) < 100).toBe(true);
+    for (const gone of [false, true]) {
+      if (gone) {
+        await ingress.kept.keep(jobId);
+        await expire(jobId);
+        await ingress.blobs.removeFolder(`jobs/${jobId}`);
+      }
+      expect((await get(id, '/input_items')).json()).toMatchObject({
+        data: [{ content: [{ text: input }] }],
+      });
+    }
+  });
+
+  test('but not with store: false', async () => {
+    const { id, jobId } = await create({ store: false });
+    expect(await ingress.redis.hget(ingress.keys.record(jobId), 'duties')).toBe('');
+    expect((await get(id)).statusCode).toBe(200);
+    expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeLessThanOrEqual(60_000);
+    await expire(jobId);
+    expect((await get(id)).statusCode).toBe(404);
+  });
+
+  test('a log that is owed to the store does not expire before it is kept', async () => {
+    const { jobId } = await create();
+    expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeGreaterThan(60_000);
+    await ingress.kept.keep(jobId);
+    expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeLessThanOrEqual(60_000);
+  });
+});
+
+describe('a deleted response', () => {
+  test('is gone at once, from the log and from the store', async () => {
+    const { id, jobId } = await create();
+    await ingress.kept.keep(jobId);
+    expect((await remove(id)).json()).toEqual({ id, object: 'response', deleted: true });
+    expect((await get(id)).statusCode).toBe(404);
+    expect((await remove(id)).statusCode).toBe(404);
+    await expire(jobId);
+    expect((await get(id)).statusCode).toBe(404);
+  });
+
+  test('does not come back when it is being kept at that moment', async () => {
+    const { id, jobId } = await create();
+    await Promise.all([ingress.kept.keep(jobId), remove(id)]);
+    await ingress.kept.keep(jobId); // a repetition of what is owed
+    await expire(jobId);
+    expect((await get(id)).statusCode).toBe(404);
+    expect(await ingress.kept.find(jobId)).toBeUndefined();
+  });
+
+  test('that was still open is cancelled first, and its message is not run', async () => {
+    const { id, message } = await createWaiting();
+    expect((await remove(id)).statusCode).toBe(200);
+    expect(await ingress.routeAndAnswer(message)).toBe('cancelled');
+    expect((await get(id)).statusCode).toBe(404);
+  });
+});
+
+describe("another user's response", () => {
+  const other = { 'x-user': 'user-2' };
+
+  test.each([
+    ['GET', ''],
+    ['GET', '?stream=true'],
+    ['GET', '/input_items'],
+    ['POST', '/cancel'],
+    ['DELETE', ''],
+  ] as const)('%s %s is a 404, as for an unknown one', async (method, path) => {
+    const { id } = await create();
+    const unknown = `resp_${'0'.repeat(32)}`;
+    const [theirs, nobodys] = await Promise.all(
+      [id, unknown].map((one) =>
+        ingress.app.inject({ method, url: `/v1/responses/${one}${path}`, headers: other }),
+      ),
+    );
+    expect(theirs?.statusCode).toBe(404);
+    expect(theirs?.body).toBe(nobodys?.body.replace(unknown, id));
+    expect((await get(id)).statusCode).toBe(200);
+  });
+
+  test('cannot be gone on from, nor can its items be named', async () => {
+    const { id } = await create();
+    const onwards = await post({ ...ask, previous_response_id: id }, other);
+    expect(onwards.json()).toMatchObject({
+      error: { code: 'previous_response_not_found', param: 'previous_response_id' },
+    });
+    const item = { type: 'item_reference', id: `msg_${id.slice(5)}_0` };
+    const reference = await post({ ...ask, input: [item] }, other);
+    expect(reference.json()).toMatchObject({ error: { code: 'invalid_value', param: 'input[0].id' } });
+  });
+
+  test('is not found under the id of a chat completion', async () => {
+    const chat = await ingress.app.inject({
+      method: 'POST',
+      url: '/v1/chat/completions',
+      payload: { model: 'm', messages: [{ role: 'user', content: 'Hello' }] },
+    });
+    const id = chat.json<{ id: string }>().id.replace('chatcmpl-job_', 'resp_');
+    expect((await get(id)).statusCode).toBe(404);
+  });
+});
+
+describe('a conversation kept on the server', () => {
+  const asked = () => jobMessage.parse(JSON.parse(sent[0]?.value ?? '')).request;
+  beforeEach(() => {
+    ingress.onSend(async (message) => {
+      sent.push(message);
+      await ingress.routeAndAnswer(message);
+    });
+  });
+
+  test('goes on with all that was said; the instructions of before do not', async () => {
+    const first = await create({ instructions: 'Be brief' });
+    const second = await create({ previous_response_id: first.id, input: 'Sure?' });
+    sent = [];
+    const third = await create({
+      previous_response_id: second.id,
+      input: [{ role: 'user', content: 'Really?' }],
+    });
+    expect(asked()).toMatchObject({
+      request: {
+        messages: [
+          { role: 'user', content: ask.input },
+          { role: 'assistant', content: ANSWER },
+          { role: 'user', content: 'Sure?' },
+          { role: 'assistant', content: ANSWER },
+          { role: 'user', content: 'Really?' },
+        ],
+      },
+    });
+    const page = (await get(third.id, '/input_items?order=asc&limit=2')).json<{
+      data: object[];
+      last_id: string;
+    }>();
+    expect(page).toMatchObject({ data: [{ role: 'user' }, { role: 'assistant' }], has_more: true });
+    const rest = await get(third.id, `/input_items?order=asc&after=${page.last_id}`);
+    expect(rest.json()).toMatchObject({ data: [{}, {}, {}], has_more: false });
+  });
+
+  test('survives the deletion of what it goes on from', async () => {
+    const first = await create();
+    const second = await create({ previous_response_id: first.id });
+    await remove(first.id);
+    sent = [];
+    await create({ previous_response_id: second.id });
+    expect(asked()).toMatchObject({ request: { messages: { length: 5 } } });
+  });
+
+  test('an item that is named stands for what it was', async () => {
+    const first = await create();
+    sent = [];
+    await create({
+      input: [
+        { type: 'item_reference', id: `msg_${first.id.slice(5)}_0` },
+        { role: 'user', content: 'x' },
+      ],
+    });
+    expect(asked()).toMatchObject({
+      request: {
+        messages: [
+          { role: 'assistant', content: ANSWER },
+          { role: 'user', content: 'x' },
+        ],
+      },
+    });
+  });
+
+  test.each([
+    ['that is being made', () => createWaiting()],
+    ['that was not stored', () => create({ store: false })],
+  ])('does not go on from one %s', async (_name, make) => {
+    const { id } = await make();
+    const response = await post({ ...ask, previous_response_id: id });
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toMatchObject({ error: { param: 'previous_response_id' } });
+  });
+});
+
+describe('a background response', () => {
+  test('is queued before anybody has seen its job', async () => {
+    const { id, body, message } = await createWaiting();
+    expect(body).toMatchObject({ status: 'queued', background: true, output: [] });
+    expect((await get(id)).json()).toEqual(body);
+    await ingress.routeAndAnswer(message);
+    expect((await get(id)).json()).toMatchObject({ status: 'completed', output: [{ type: 'message' }] });
+  });
+
+  test('has a day, and nobody who could abandon it', async () => {
+    const { jobId } = await createWaiting();
+    const [deadline, created, foreground, readers] = await ingress.redis.hmget(
+      ...([ingress.keys.record(jobId), 'deadline', 'created', 'foreground', 'readers'] as const),
+    );
+    expect(Number(deadline) - Number(created)).toBe(86_400_000);
+    expect([foreground, readers]).toEqual(['0', '']);
+  });
+
+  test('under the same idempotency key is the same one, whatever became of it', async () => {
+    const headers = { 'idempotency-key': 'once' };
+    const first = await create({ background: true }, headers);
+    const second = await create({ background: true }, headers);
+    expect(second.id).toBe(first.id);
+    expect(second.body).toMatchObject({ status: 'completed' });
+    const conflict = await post({ ...ask, background: true, input: 'Other' }, headers);
+    expect(conflict.json()).toMatchObject({ error: { code: 'idempotency_conflict' } });
+  });
+
+  test('is cancelled, and again, and stays so', async () => {
+    const { id } = await createWaiting();
+    for (let times = 0; times < 2; times += 1) {
+      const response = await ingress.app.inject({
+        method: 'POST',
+        url: `/v1/responses/${id}/cancel`,
+        headers: { 'content-type': 'application/json' }, // as the Python SDK has it
+      });
+      expect(response.json()).toMatchObject({ id, status: 'cancelled' });
+    }
+    expect((await get(id, '?stream=true')).body).toContain('event: response.incomplete');
+  });
+});
+
+describe('a reader', () => {
+  test('that is ahead of the log is told so', async () => {
+    const { id } = await create();
+    const response = await get(id, '?stream=true&starting_after=500');
+    expect(response.body).toMatch(/^event: error\ndata: {"type":"error","code":"log_rewound"/);
+  });
+
+  test.each([
+    ['?starting_after=1', 'starting_after'],
+    ['?stream=true&starting_after=-1', 'starting_after'],
+    ['?stream=maybe', 'stream'],
+    ['/input_items?limit=0', 'limit'],
+    ['/input_items?limit=101', 'limit'],
+    ['/input_items?order=up', 'order'],
+    ['/input_items?after=nothing', 'after'],
+  ])('%s is a 400', async (query, param) => {
+    const { id } = await create();
+    const response = await get(id, query);
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toMatchObject({ error: { param } });
+  });
+});
+
+describe('a chat completion with store: true', () => {
+  const chat = (more: object = {}) => ({
+    ...({ method: 'POST', url: '/v1/chat/completions' } as const),
+    payload: { model: 'm', messages: [{ role: 'user', content: 'Hello' }], ...more },
+  });
+  const read = (id: string, method: 'GET' | 'DELETE' = 'GET') =>
+    ingress.app.inject({ method, url: `/v1/chat/completions/${id}` });
+
+  test('can be read again with its metadata, also past its log, and deleted', async () => {
+    const created = (await ingress.app.inject(chat({ store: true, metadata: { a: 'b' } }))).json<{
+      id: string;
+    }>();
+    const jobId = created.id.slice('chatcmpl-'.length);
+    expect((await read(created.id)).json()).toEqual({ ...created, metadata: { a: 'b' } });
+    await ingress.kept.keep(jobId);
+    await expire(jobId);
+    expect((await read(created.id)).json()).toEqual({ ...created, metadata: { a: 'b' } });
+    expect((await read(created.id, 'DELETE')).json()).toMatchObject({ deleted: true });
+    expect((await read(created.id)).statusCode).toBe(404);
+  });
+
+  test('without it nothing is kept', async () => {
+    const created = (await ingress.app.inject(chat())).json<{ id: string }>();
+    expect((await read(created.id)).statusCode).toBe(404);
+  });
+
+  test('neither reaches the model: to a provider they would mean its own store', async () => {
+    ingress.onSend(async (message) => {
+      sent.push(message);
+      await ingress.routeAndAnswer(message);
+    });
+    await ingress.app.inject(chat({ store: true, metadata: { a: 'b' } }));
+    const { request } = jobMessage.parse(JSON.parse(sent[0]?.value ?? ''));
+    expect(request).toEqual({ kind: 'inline', request: chat().payload });
+  });
+});
+
+test('an answer that was cut at its limit is incomplete, and says why', async () => {
+  const cut: JobEvent[] = [
+    { type: 'text', choice: 0, delta: 'Half' },
+    { type: 'choice_end', choice: 0, reason: 'length' },
+  ];
+  ingress.onSend(async (message) => {
+    await ingress.routeAndAnswer(message, cut);
+  });
+  const { body } = await create();
+  expect(body).toMatchObject({
+    status: 'incomplete',
+    incomplete_details: { reason: 'max_output_tokens' },
+    output: [{ status: 'incomplete', content: [{ text: 'Half' }] }],
+  });
+});
