@@ -32,7 +32,10 @@ afterEach(async () => {
   receiver.received.length = 0;
 });
 
-async function register(path: string, { user = USER, eventTypes = eventType.options as EventType[] } = {}) {
+async function register(
+  path: string,
+  { user = USER, eventTypes = eventType.options }: { user?: string; eventTypes?: EventType[] } = {},
+) {
   const url = `${receiver.url}${path}`;
   const { endpoint, secret } = await system.registry.register(user, { url, name: path, eventTypes });
   return { id: endpoint.id, secret };
@@ -184,7 +187,7 @@ test('while a secret is being rotated both sign', async () => {
 });
 
 test('an endpoint that hangs holds up its own deliveries and nobody else', async () => {
-  await system.startWorker({ WEBHOOK_CONCURRENCY: '16' });
+  await system.startWorker({ WEBHOOK_CONCURRENCY: '16', SHUTDOWN_TIMEOUT_MS: '600' });
   await register('/hangs', { user: 'slow' });
   const good = await register('/good');
   receiver.answer('/hangs', () => undefined);

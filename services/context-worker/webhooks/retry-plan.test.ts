@@ -48,8 +48,7 @@ describe('the pause before the next try', () => {
     fc.assert(
       fc.property(fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })), (randoms) => {
         let [tries, now] = [1, 0];
-        for (;;) {
-          const random = randoms.next().value ?? 0;
+        for (const random of randoms) {
           const pause = next(tries, { now, random });
           if (pause === undefined) break;
           expect(pause).toBeGreaterThan(0);

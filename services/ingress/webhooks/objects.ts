@@ -1,6 +1,7 @@
-import { type Delivery } from '../../../shared/webhooks/delivery-log.ts';
+import { type Delivery, type DeliveryPage } from '../../../shared/webhooks/delivery-log.ts';
 import { type Endpoint } from '../../../shared/webhooks/endpoint-store.ts';
 import { type WithSecret } from '../../../shared/webhooks/registry.ts';
+import { type Page } from '../pagination.ts';
 
 /** OpenAI's objects (the SDK's `WebhookEndpoint`); `enabled` and `disabled_reason` are ours. Times in seconds. */
 export function endpointObject(endpoint: Endpoint) {
@@ -23,7 +24,12 @@ export function endpointWithSecret({ endpoint, secret }: WithSecret) {
   return { ...endpointObject(endpoint), signing_secret: secret };
 }
 
-export function deliveryObject(delivery: Delivery) {
+export function deliveryList({ deliveries, hasMore }: DeliveryPage): Page<ReturnType<typeof deliveryObject>> {
+  const [first_id, last_id] = [deliveries[0]?.id ?? null, deliveries.at(-1)?.id ?? null];
+  return { object: 'list', data: deliveries.map(deliveryObject), first_id, last_id, has_more: hasMore };
+}
+
+function deliveryObject(delivery: Delivery) {
   const { id, eventId, eventType, responseId, state, tries, status, error } = delivery;
   return {
     id,
@@ -38,17 +44,6 @@ export function deliveryObject(delivery: Delivery) {
     created_at: seconds(delivery.createdAt),
     last_try_at: optionalSeconds(delivery.lastTryAt),
     next_try_at: optionalSeconds(delivery.nextTryAt),
-  } as const;
-}
-
-/** OpenAI's list. */
-export function listObject<T extends { id: string }>(data: readonly T[], hasMore: boolean) {
-  return {
-    object: 'list',
-    data,
-    has_more: hasMore,
-    first_id: data.at(0)?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
   } as const;
 }
 

@@ -1,5 +1,4 @@
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type PageQuery } from './schemas.ts';
 
 const RETRY_AFTER_S = 1;
 
@@ -22,17 +21,4 @@ export function unknownEndpoint(id: string): TurnoutError {
 export function found<T>(value: T | undefined, id: string): T {
   if (value === undefined) throw unknownEndpoint(id);
   return value;
-}
-
-/** The page behind the item with the id `after`. Throws `invalid_value` where there is no such item. */
-export function pageOf<T extends { id: string }>(
-  all: readonly T[],
-  { after, limit }: PageQuery,
-): { shown: T[]; hasMore: boolean } {
-  const at = after === undefined ? -1 : all.findIndex(({ id }) => id === after);
-  if (after !== undefined && at === -1) {
-    const message = "'after' is the id of no webhook endpoint.";
-    throw new TurnoutError('invalid_value', { message, param: 'after' });
-  }
-  return { shown: all.slice(at + 1, at + 1 + limit), hasMore: all.length > at + 1 + limit };
 }

@@ -106,7 +106,7 @@ describe('a wrong input is a 400 that names its parameter:', () => {
     ['?limit=101', 'limit'],
     ['?limit=ten', 'limit'],
     ['?after=we_none', 'after'],
-    ['?page=2', 'page'],
+    ['?order=up', 'order'],
   ])('GET %s', async (query, param) => {
     const { id } = await created();
     for (const path of [query, `/${String(id)}/deliveries${query}`])
@@ -137,6 +137,24 @@ test('the secret is shown when it is made, and never again', async () => {
     await call('POST', `/${String(id)}`, {}),
   ])
     expect(JSON.stringify(shown.body)).not.toMatch(/whsec_(?!\.\.\.)|sealed/);
+});
+
+test('a request that says JSON and sends nothing asks for the defaults', async () => {
+  const { id } = await created();
+  const headers = { 'content-type': 'application/json' };
+  const url = `/v1/webhook_endpoints/${String(id)}`;
+  for (const [method, path] of [
+    ['POST', '/rotate_secret'],
+    ['POST', ''],
+    ['DELETE', ''],
+  ] as const)
+    expect((await app.inject({ method, url: `${url}${path}`, headers })).statusCode).toBe(200);
+});
+
+test('the log of deliveries is read from its end only', async () => {
+  const { id } = await created();
+  const { status, body } = await call('GET', `/${String(id)}/deliveries?order=asc`);
+  expect([status, body]).toMatchObject([400, { error: { param: 'order' } }]);
 });
 
 test('a list is paged as OpenAI does it', async () => {

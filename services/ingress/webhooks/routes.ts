@@ -1,12 +1,15 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { type z } from 'zod';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type DeliveryLog } from '../../../shared/webhooks/delivery-log.ts';
 import { type EndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
 import { eventType } from '../../../shared/webhooks/event.ts';
 import { type Registry } from '../../../shared/webhooks/registry.ts';
 import { type Caller } from '../api-keys.ts';
-import { deliveryObject, endpointObject, endpointWithSecret, listObject } from './objects.ts';
-import { found, pageOf, stored, unknownEndpoint } from './parts.ts';
+import { bodiless } from '../bodiless.ts';
+import { pageOf, pageQuery } from '../pagination.ts';
+import { deliveryList, endpointObject, endpointWithSecret } from './objects.ts';
+import { found, stored, unknownEndpoint } from './parts.ts';
 import * as schemas from './schemas.ts';
 import { type TestDesk } from './test-desk.ts';
 
@@ -31,7 +34,7 @@ export function webhookRoutes(app: FastifyInstance, deps: WebhookRoutesDeps): vo
     data: eventType.options,
   }));
   endpointRoutes(app, deps);
-  changeRoutes(app, deps);
+  void app.register(bodiless((api) => changeRoutes(api, deps)));
   sendingRoutes(app, deps);
 }
 
@@ -46,12 +49,13 @@ function endpointRoutes(app: FastifyInstance, { endpoints, registry, caller }: W
     },
   );
 
-  app.get<{ Querystring: schemas.PageQuery }>(
+  app.get<{ Querystring: z.infer<typeof pageQuery> }>(
     PATH,
-    { schema: { querystring: schemas.pageQuery, ...about('List webhook endpoints') } },
+    { schema: { querystring: pageQuery, ...about('List webhook endpoints') } },
     async (request) => {
-      const { shown, hasMore } = pageOf(await stored(endpoints.list(caller(request).user)), request.query);
-      return listObject(shown.map(endpointObject), hasMore);
+      const newestFirst = await stored(endpoints.list(caller(request).user));
+      const page = pageOf(newestFirst.toReversed(), request.query);
+      return { ...page, data: page.data.map(endpointObject) };
     },
   );
 
@@ -59,15 +63,15 @@ function endpointRoutes(app: FastifyInstance, { endpoints, registry, caller }: W
     const { id } = request.params;
     return endpointObject(found(await stored(endpoints.find(caller(request).user, id)), id));
   });
+}
 
+function changeRoutes(app: FastifyInstance, { endpoints, registry, caller }: WebhookRoutesDeps): void {
   app.delete<ById>(`${PATH}/:id`, { schema: about('Delete a webhook endpoint') }, async (request) => {
     const { id } = request.params;
     if (!(await stored(endpoints.remove(caller(request).user, id)))) throw unknownEndpoint(id);
     return { id, object: 'webhook_endpoint.deleted', deleted: true };
   });
-}
 
-function changeRoutes(app: FastifyInstance, { registry, caller }: WebhookRoutesDeps): void {
   app.post<ById & { Body: schemas.UpdateBody }>(
     `${PATH}/:id`,
     { schema: { body: schemas.updateBody, ...about('Update a webhook endpoint') } },
@@ -110,16 +114,16 @@ function sendingRoutes(app: FastifyInstance, deps: WebhookRoutesDeps): void {
     },
   );
 
-  app.get<ById & { Querystring: schemas.PageQuery }>(
+  app.get<ById & { Querystring: schemas.DeliveriesQuery }>(
     `${PATH}/:id/deliveries`,
-    { schema: { querystring: schemas.pageQuery, ...about("List a webhook endpoint's deliveries") } },
+    { schema: { querystring: schemas.deliveriesQuery, ...about("List a webhook endpoint's deliveries") } },
     async (request) => {
       const { id } = request.params;
       const { user } = caller(request);
       found(await stored(endpoints.find(user, id)), id);
       const page = await stored(deliveries.list(user, id, request.query));
       if (!page) throw new TurnoutError('invalid_value', { message: AFTER_UNKNOWN, param: 'after' });
-      return listObject(page.deliveries.map(deliveryObject), page.hasMore);
+      return deliveryList(page);
     },
   );
 }

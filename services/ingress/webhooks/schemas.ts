@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { eventType } from '../../../shared/webhooks/event.ts';
+import { pageQuery } from '../pagination.ts';
 import { type EndpointChanges, endpointEventTypes, endpointName } from '../../../shared/webhooks/registry.ts';
 
-/** What these routes take. A name that is not known is refused, so that no misspelt wish goes unheard. */
+/** What these routes take. In a body a name that is not known is refused, so that no misspelt wish goes unheard. */
 export const createBody = z.strictObject({
   url: z.string(),
   name: endpointName.optional(),
@@ -42,18 +43,9 @@ export type RotateBody = Readonly<z.infer<typeof rotateBody>>;
 export const testBody = z.strictObject({ event_type: eventType });
 export type TestBody = Readonly<z.infer<typeof testBody>>;
 
-const PAGE_MAX = 100;
-
-export const pageQuery = z.strictObject({
-  after: z.string().optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, 'must be a whole number, in digits')
-    .transform(Number)
-    .pipe(z.int().min(1).max(PAGE_MAX))
-    .default(20),
-});
-export type PageQuery = Readonly<z.infer<typeof pageQuery>>;
+/** The log is read from its end. */
+export const deliveriesQuery = pageQuery.extend({ order: z.literal('desc').default('desc') });
+export type DeliveriesQuery = Readonly<z.infer<typeof deliveriesQuery>>;
 
 /** A request without a body asks for the defaults. */
 function optionalBody<T extends z.ZodType>(schema: T) {
