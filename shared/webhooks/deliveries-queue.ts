@@ -36,6 +36,8 @@ export interface DeliveriesQueue {
     type: EventType,
     patienceMs: number,
   ): Promise<TestResult | undefined>;
+  /** Makes a delayed delivery due now. False when it is not delayed any more, or Redis is away. Never rejects. */
+  wake(deliveryId: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -65,6 +67,15 @@ export function createDeliveriesQueue(
       const kept = { removeOnComplete: { age: TEST_KEPT_S }, removeOnFail: { age: TEST_KEPT_S } };
       const job = await queue.add('test', data, { jobId: deliveryId(endpointId, event.id), ...kept });
       return resultOf(queue, job.id ?? '', now + patienceMs);
+    },
+    wake: async (id) => {
+      try {
+        const job = await queue.getJob(id);
+        await job?.promote();
+        return job !== undefined;
+      } catch {
+        return false; // it is due by itself when its delay is over
+      }
     },
     close: () => queue.close(),
   };

@@ -48,7 +48,7 @@ function system(sent: Sent, endpoint = endpointOf()) {
       },
     },
     deliveries: { write: (_user, _id, delivery) => Promise.resolve(void written.push(delivery)) },
-    gate: createGate(),
+    gate: createGate(() => Promise.resolve(false)),
     send: () => {
       state.sends += 1;
       return Promise.resolve(sent);
@@ -121,8 +121,8 @@ describe('a delivery', () => {
 
   test('that finds no room comes later, unsent, and room is given back after each try', async () => {
     const { deps, state } = system(rejected);
-    const held = Array.from({ length: 4 }, () => deps.gate.enter('u', 'we_1'));
-    expect(await deliver(deps, jobOf(), 0)).toMatchObject({ kind: 'later', afterMs: 100 });
+    const held = Array.from({ length: 4 }, () => deps.gate.enter('u', 'we_1', 'whd_'));
+    expect(await deliver(deps, jobOf(), 0)).toMatchObject({ kind: 'later', afterMs: 1_000 });
     expect(state.sends).toBe(0);
     const [first] = held;
     if (first?.kind === 'entered') first.leave();

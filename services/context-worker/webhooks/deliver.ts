@@ -3,6 +3,7 @@ import { type DeliveryJob, type TestResult } from '../../../shared/webhooks/deli
 import { type Delivery, type DeliveryLog, newDelivery } from '../../../shared/webhooks/delivery-log.ts';
 import { type Endpoint, type EndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { deliveryId } from '../../../shared/webhooks/event.ts';
 import { type Gate } from './gate.ts';
 import { nextTryMs } from './retry-plan.ts';
 import { type Sent } from './send.ts';
@@ -24,8 +25,8 @@ export type Verdict =
   | { kind: 'ended'; result?: TestResult }
   /** The try failed; the next one is due after that many milliseconds. */
   | { kind: 'again'; afterMs: number; error: TurnoutError }
-  /** There was no try: no room, or this process goes. */
-  | { kind: 'later'; afterMs: number };
+  /** There was no try: no room, or this process goes. `delayed` is to be called when it is back in the queue. */
+  | { kind: 'later'; afterMs: number; delayed?: () => void };
 
 /**
  * One delivery, from due to the next thing that is due for it:
@@ -37,8 +38,8 @@ export type Verdict =
  * `tries`: how often it was sent before.
  */
 export async function deliver(deps: DeliverDeps, job: DeliveryJob, tries: number): Promise<Verdict> {
-  const entry = deps.gate.enter(job.user, job.endpointId);
-  if (entry.kind === 'full') return { kind: 'later', afterMs: entry.waitMs };
+  const entry = deps.gate.enter(job.user, job.endpointId, deliveryId(job.endpointId, job.event.id));
+  if (entry.kind === 'full') return { kind: 'later', afterMs: entry.waitMs, delayed: entry.waits };
   try {
     const endpoint = await deps.endpoints.find(job.user, job.endpointId);
     const sendable = endpoint && (job.test || endpoint.disabled === undefined);

@@ -8,7 +8,11 @@ import { bullPrefix, WEBHOOK_QUEUE, workerTimings } from '../../../shared/queues
 import { type Redis } from '../../../shared/redis/connect.ts';
 import { jobKeys } from '../../../shared/redis/keys.ts';
 import { type Probes } from '../../../shared/telemetry/probes.ts';
-import { deliveryJob, type TestResult } from '../../../shared/webhooks/deliveries-queue.ts';
+import {
+  createDeliveriesQueue,
+  deliveryJob,
+  type TestResult,
+} from '../../../shared/webhooks/deliveries-queue.ts';
 import { createDeliveryLog } from '../../../shared/webhooks/delivery-log.ts';
 import { createEndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
 import { createResolve } from '../../../shared/webhooks/guarded-lookup.ts';
@@ -41,10 +45,13 @@ const NEVER = -1;
 
 export function createDeliveryWorker({ config, redis, probes, log }: DeliveryWorkerOptions): DeliveryWorker {
   const stop = new AbortController();
-  const deps = deliverDeps({ config, redis, probes, log }, stop.signal);
+  const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
+  const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs });
+  const gate = createGate((deliveryId) => queue.wake(deliveryId));
+  const deps = { ...deliverDeps({ config, redis, probes, log }, stop.signal), gate };
   const worker = new Worker(WEBHOOK_QUEUE, (job, token) => processJob(deps, job, token), {
     connection: redis,
-    prefix: bullPrefix(config.REDIS_PREFIX),
+    prefix: bullPrefix(redisPrefix),
     concurrency: config.WEBHOOK_CONCURRENCY,
     autorun: false,
     ...workerTimings,
@@ -66,11 +73,15 @@ export function createDeliveryWorker({ config, redis, probes, log }: DeliveryWor
       const { drainMs } = planDrain(config.SHUTDOWN_TIMEOUT_MS);
       const timer = setTimeout(() => stop.abort(new TurnoutError('shutting_down')), drainMs);
       await worker.close().finally(() => clearTimeout(timer));
+      await queue.close();
     },
   };
 }
 
-function deliverDeps({ config, redis, probes, log }: DeliveryWorkerOptions, stop: AbortSignal): DeliverDeps {
+function deliverDeps(
+  { config, redis, probes, log }: DeliveryWorkerOptions,
+  stop: AbortSignal,
+): Omit<DeliverDeps, 'gate'> {
   const keys = jobKeys(config.REDIS_PREFIX);
   const rules = { allowHttp: config.WEBHOOK_ALLOW_HTTP, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE };
   const box = createSecretBox(config.TURNOUT_SECRET);
@@ -78,7 +89,6 @@ function deliverDeps({ config, redis, probes, log }: DeliveryWorkerOptions, stop
   return {
     endpoints: createEndpointStore(redis, keys),
     deliveries: createDeliveryLog(redis, keys),
-    gate: createGate(),
     send: (endpoint, job) => send(sending, endpoint, job),
     retryForMs: config.WEBHOOK_RETRY_MS,
     observe: createObserver(probes),
@@ -121,6 +131,7 @@ async function processJob(deps: DeliverDeps, job: Job, token?: string): Promise<
   if (verdict.kind === 'again') throw new FailedTry(verdict.afterMs, verdict.error);
   if (verdict.kind === 'later') {
     await job.moveToDelayed(Date.now() + verdict.afterMs, token);
+    verdict.delayed?.();
     throw new DelayedError();
   }
   return verdict.result;
