@@ -97,7 +97,7 @@ export function build({ config, log }: ServiceDeps): Service {
       log,
     });
 
-    const webhooks = createWebhooks({ config, redis, keys });
+    const webhooks = createWebhooks({ config, redis, keys, log });
     releasers.defer('webhooks', () => webhooks.close());
 
     const app = createHttp(config.MAX_BODY_BYTES);

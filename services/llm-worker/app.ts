@@ -46,7 +46,7 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('producer', () => producer.close());
     const blobs = createDiskBlobStore(config.BLOB_DIR);
     const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
-    const duties = createDutyHandlers({ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs });
+    const duties = createDutyHandlers({ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log });
     releasers.defer('duties', () => duties.close());
     const caretaker = startCaretaker({
       redis,

@@ -38,7 +38,7 @@ export function build({ config, log }: ServiceDeps): Service {
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
     const blobs = createDiskBlobStore(config.BLOB_DIR);
-    const duties = createDutyHandlers({ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs });
+    const duties = createDutyHandlers({ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log });
     releasers.defer('duties', () => duties.close());
     const caretaker = startCaretaker({
       redis,

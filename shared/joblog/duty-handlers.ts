@@ -1,3 +1,4 @@
+import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { type JobKeys } from '../redis/keys.ts';
 import { createDeliveriesQueue } from '../webhooks/deliveries-queue.ts';
@@ -16,6 +17,7 @@ interface DutyHandlersOptions {
   redisPrefix: string;
   /** Milliseconds that BullMQ's finished nodes are kept. */
   keepFinishedMs: number;
+  log: Logger;
 }
 
 /** Every duty's handler: what each router and llm-worker, who relay the outbox, can do for an ended job. */
@@ -23,9 +25,9 @@ export function createDutyHandlers(options: DutyHandlersOptions): {
   handlers: DutyHandlers;
   close: () => Promise<void>;
 } {
-  const { redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs } = options;
+  const { redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log } = options;
   const kept = createKeptJobs({ blobs, jobLog });
-  const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs });
+  const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
   const notifier = createNotifier({
     jobLog,
     endpoints: createEndpointStore(redis, keys),

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { z } from 'zod';
 import { errorCodes } from '../errors/catalogue.ts';
+import { type Logger } from '../log/logger.ts';
 import { bullPrefix, WEBHOOK_QUEUE } from '../queues/names.ts';
 import { type Redis } from '../redis/connect.ts';
 import { deliveryId, type EventType, sampleEvent, webhookEvent, type WebhookEvent } from './event.ts';
@@ -36,7 +37,7 @@ export interface DeliveriesQueue {
     type: EventType,
     patienceMs: number,
   ): Promise<TestResult | undefined>;
-  /** Makes a delayed delivery due now. False when it is not delayed any more, or Redis is away. Never rejects. */
+  /** Makes a delayed delivery due now. False when it is not delayed any more. */
   wake(deliveryId: string): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -47,9 +48,10 @@ const TEST_KEPT_S = 60;
 
 export function createDeliveriesQueue(
   connection: Redis,
-  { redisPrefix, keepFinishedMs }: { redisPrefix: string; keepFinishedMs: number },
+  { redisPrefix, keepFinishedMs, log }: { redisPrefix: string; keepFinishedMs: number; log: Logger },
 ): DeliveriesQueue {
   const queue = new Queue(WEBHOOK_QUEUE, { connection, prefix: bullPrefix(redisPrefix) });
+  queue.on('error', (error) => log.warn({ err: error, queue: queue.name }, 'Queue reported an error'));
   const age = Math.ceil(keepFinishedMs / 1_000);
   const keep = { removeOnComplete: { age }, removeOnFail: { age } };
 
@@ -69,13 +71,10 @@ export function createDeliveriesQueue(
       return resultOf(queue, job.id ?? '', now + patienceMs);
     },
     wake: async (id) => {
-      try {
-        const job = await queue.getJob(id);
-        await job?.promote();
-        return job !== undefined;
-      } catch {
-        return false; // it is due by itself when its delay is over
-      }
+      const job = await queue.getJob(id);
+      if (!(await job?.isDelayed())) return false;
+      await job?.promote();
+      return true;
     },
     close: () => queue.close(),
   };

@@ -45,7 +45,7 @@ describe("OpenAI's SDK, unchanged,", () => {
   let theirs: OpenAI;
 
   beforeEach(async () => {
-    webhooks = createWebhooks(system);
+    webhooks = createWebhooks({ ...system, log: silentLogger });
     app = fastify();
     app.setValidatorCompiler(validatorCompiler);
     app.setSerializerCompiler(() => JSON.stringify);

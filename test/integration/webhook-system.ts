@@ -98,7 +98,11 @@ export function openWebhookSystem(): WebhookSystem {
   const jobLog = createJobLog({ redis, keys, retentionMs: 60_000 });
   const endpoints = createEndpointStore(redis, keys);
   const deliveries = createDeliveryLog(redis, keys);
-  const queue = createDeliveriesQueue(redis, { redisPrefix: prefix, keepFinishedMs: 60_000 });
+  const queue = createDeliveriesQueue(redis, {
+    redisPrefix: prefix,
+    keepFinishedMs: 60_000,
+    log: silentLogger,
+  });
   const rules = { allowHttp: true, allowPrivate: true };
   const workers = new Set<() => Promise<void>>();
 

@@ -200,6 +200,21 @@ test('an endpoint that hangs holds up its own deliveries and nobody else', async
   expect(await soon(async () => (await standing(good.id)).startsWith('delivered'))).toBe(true);
 });
 
+test('a burst to one endpoint goes as fast as the endpoint answers, a few at a time', async () => {
+  await system.startWorker();
+  await register('/burst');
+  const under = { way: 0, most: 0 };
+  receiver.answer('/burst', (response) => {
+    under.most = Math.max(under.most, (under.way += 1));
+    response.on('finish', () => (under.way -= 1));
+    setImmediate(() => response.writeHead(204).end());
+  });
+  const jobs = await Promise.all(Array.from({ length: 300 }, () => system.endedJob(USER)));
+  await Promise.all(jobs.map((jobId) => system.notifier.notify(jobId)));
+  expect(await soon(() => receiver.at('/burst').length === 300, 10_000)).toBe(true);
+  expect(under.most).toBeLessThanOrEqual(4);
+});
+
 test('an answer that never ends is not read to its end', async () => {
   await system.startWorker();
   const { id } = await register('/endless');

@@ -46,7 +46,7 @@ const NEVER = -1;
 export function createDeliveryWorker({ config, redis, probes, log }: DeliveryWorkerOptions): DeliveryWorker {
   const stop = new AbortController();
   const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
-  const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs });
+  const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
   const gate = createGate((deliveryId) => queue.wake(deliveryId));
   const deps = { ...deliverDeps({ config, redis, probes, log }, stop.signal), gate };
   const worker = new Worker(WEBHOOK_QUEUE, (job, token) => processJob(deps, job, token), {
@@ -73,6 +73,7 @@ export function createDeliveryWorker({ config, redis, probes, log }: DeliveryWor
       const { drainMs } = planDrain(config.SHUTDOWN_TIMEOUT_MS);
       const timer = setTimeout(() => stop.abort(new TurnoutError('shutting_down')), drainMs);
       await worker.close().finally(() => clearTimeout(timer));
+      await gate.close();
       await queue.close();
     },
   };

@@ -83,6 +83,30 @@ describe('the gate', () => {
   });
 });
 
+test('a gate that is closed wakes nobody', async () => {
+  const { enter, woken, gate } = system();
+  const [first, , , , fifth] = enter(5);
+  goBack(fifth);
+  await gate.close();
+  await leave(first);
+  expect(woken).toEqual([]);
+});
+
+test('a gate whose Redis is away tries again when the next one leaves', async () => {
+  const asked: string[] = [];
+  const gate = createGate((id) => {
+    asked.push(id);
+    return Promise.reject(new Error('Connection is closed.'));
+  });
+  const entries = Array.from({ length: 7 }, (_, n) => gate.enter('u1', 'e1', `d${n}`));
+  goBack(...entries);
+  await leave(entries[0]);
+  expect(asked).toEqual(['d4']);
+  await leave(entries[1]);
+  expect(asked).toEqual(['d4', 'd5']);
+  await gate.close();
+});
+
 describe('whoever is not woken comes back', () => {
   test('in a second, where the endpoint is a quick one', () => {
     const { enter } = system();

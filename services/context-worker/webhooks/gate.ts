@@ -6,6 +6,8 @@
  */
 export interface Gate {
   enter(user: string, endpointId: string, deliveryId: string): Entry;
+  /** Wakes nobody any more, and waits for what is being woken. */
+  close(): Promise<void>;
 }
 
 export type Entry =
@@ -14,7 +16,7 @@ export type Entry =
   /** `waits` must be called once it is back in the queue: from then on it can be woken. */
   | { kind: 'full'; waitMs: number; waits: () => void };
 
-/** Makes a delayed delivery due. False where there is none any more. Never rejects. */
+/** Makes a delayed delivery due. False where it is not delayed any more. */
 export type Wake = (deliveryId: string) => Promise<boolean>;
 
 const PER_ENDPOINT = 4;
@@ -37,6 +39,8 @@ interface Lane {
 
 export function createGate(wake: Wake, now: () => number = Date.now): Gate {
   const lanes = new Map<string, Lane>();
+  const filling = new Set<Promise<void>>();
+  let closed = false;
 
   function laneOf(key: string, limit: number): Lane {
     return lanes.get(key) ?? { key, limit, running: [], waiting: new Set(), typicalMs: 0 };
@@ -50,13 +54,20 @@ export function createGate(wake: Wake, now: () => number = Date.now): Gate {
   function leave(lane: Lane, since: number): void {
     lane.running.splice(lane.running.indexOf(since), 1);
     lane.typicalMs += WEIGHT * (now() - since - lane.typicalMs);
-    void fill(lane);
+    fill(lane);
   }
 
-  async function fill(lane: Lane): Promise<void> {
+  function fill(lane: Lane): void {
+    // Whoever is not woken since Redis is away comes by himself.
+    const work = wakeFirst(lane).catch(() => undefined);
+    filling.add(work);
+    void work.finally(() => filling.delete(work));
+  }
+
+  async function wakeFirst(lane: Lane): Promise<void> {
     let room = lane.limit - lane.running.length;
     for (const deliveryId of lane.waiting) {
-      if (room <= 0) return;
+      if (room <= 0 || closed) return;
       lane.waiting.delete(deliveryId);
       if (await wake(deliveryId)) room -= 1;
     }
@@ -74,7 +85,7 @@ export function createGate(wake: Wake, now: () => number = Date.now): Gate {
     const lane = laneOf(key, limit); // it may be another one meanwhile
     lanes.set(key, lane);
     lane.waiting.add(deliveryId);
-    void fill(lane); // there may be room since it was sent away
+    fill(lane); // there may be room since it was sent away
   }
 
   return {
@@ -91,6 +102,10 @@ export function createGate(wake: Wake, now: () => number = Date.now): Gate {
           for (const lane of both) leave(lane, since);
         },
       };
+    },
+    close: async () => {
+      closed = true;
+      await Promise.all(filling);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { type Config } from '../../../shared/config/schema.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
 import { type Redis } from '../../../shared/redis/connect.ts';
 import { type JobKeys } from '../../../shared/redis/keys.ts';
 import { createDeliveriesQueue } from '../../../shared/webhooks/deliveries-queue.ts';
@@ -13,6 +14,7 @@ interface WebhooksOptions {
   config: Config;
   redis: Redis;
   keys: JobKeys;
+  log: Logger;
 }
 
 /** What the webhook routes stand on. */
@@ -20,10 +22,11 @@ export function createWebhooks({
   config,
   redis,
   keys,
+  log,
 }: WebhooksOptions): Omit<WebhookRoutesDeps, 'caller'> & { close: () => Promise<void> } {
   const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
   const endpoints = createEndpointStore(redis, keys);
-  const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs });
+  const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
   return {
     endpoints,
     registry: createRegistry({
