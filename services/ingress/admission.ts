@@ -78,9 +78,8 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
   return {
     admit: async (submission) => {
       const taken = takeDocuments(submission.request);
-      const job = describe(submission, deps.secret);
-      const original = JSON.stringify(submission.original?.(job.jobId)) as string | undefined;
-      const admission = await admit(deps, job, { ...submission, mark: deps.originals.mark(original ?? '') });
+      const { job, original } = describe(deps, submission);
+      const admission = await admit(deps, job, submission);
       const fresh = admission.kind === 'new';
       const open = fresh || admission.state === 'admitting';
       const outgoing = { job, taken, original, traceparent: submission.traceparent };
@@ -96,45 +95,39 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
   };
 }
 
-function describe({ user, request, controls, asked = request }: Submission, secret: string): DescribedJob {
+/** `original`: its whole text, which may be too large for the record. */
+function describe(
+  { secret, originals }: Deps,
+  { user, request, controls, asked = request, duties = [], ...submission }: Submission,
+): { job: DescribedJob; original: string | undefined } {
   const acceptedAt = Date.now();
-  return {
-    jobId: newJobId(secret, user, controls.idempotencyKey),
+  const jobId = newJobId(secret, user, controls.idempotencyKey);
+  const original = JSON.stringify(submission.original?.(jobId)) as string | undefined;
+  const job = {
+    jobId,
     user,
     userHash: userHash(secret, user),
     model: request.model,
     acceptedAt,
     deadlineAt: acceptedAt + controls.deadlineMs,
     bodyHash: controls.idempotencyKey === undefined ? '' : sha256(JSON.stringify(asked)),
+    duties,
+    original: originals.mark(original ?? ''),
   };
+  return { job, original };
 }
 
 async function admit(
   deps: Deps,
-  job: DescribedJob,
-  {
-    user,
-    request,
-    controls,
-    background = false,
-    followed = true,
-    duties = [],
-    mark,
-  }: Submission & { mark: string },
+  { user, ...job }: DescribedJob,
+  { controls, background = false, followed = true }: Submission,
 ): Promise<Admission> {
   const patienceMs = controls.idempotencyKey === undefined ? 0 : RECONNECT_PATIENCE_MS;
   const record: NewJob = {
-    jobId: job.jobId,
+    ...job,
     owner: user,
-    userHash: job.userHash,
-    model: request.model,
-    bodyHash: job.bodyHash,
-    acceptedAt: job.acceptedAt,
-    deadlineAt: job.deadlineAt,
     reader: followed ? deps.reader : '',
     patienceMs: background ? undefined : patienceMs,
-    duties,
-    original: mark,
   };
   const admission = await deps.jobLog.admit(record).catch((error: unknown) => {
     throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });

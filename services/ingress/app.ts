@@ -4,9 +4,7 @@ import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
-import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
-import { createOriginals } from '../../shared/joblog/originals.ts';
 import { keepReaderLease } from '../../shared/joblog/reader-leases.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
@@ -77,13 +75,7 @@ export function build({ config, log }: ServiceDeps): Service {
     });
     const blobs = createDiskBlobStore(config.BLOB_DIR);
     const { RESPONSE_RETENTION_MS: responseRetentionMs } = config;
-    const stored = createStoredJobs({
-      jobLog,
-      blobs,
-      kept: createKeptJobs({ blobs, jobLog }),
-      originals: createOriginals({ blobs, jobLog }),
-      retentionMs: responseRetentionMs,
-    });
+    const stored = createStoredJobs({ jobLog, blobs, retentionMs: responseRetentionMs });
     const blobSweep = createBlobSweep({ blobs, jobLog, log, keptMs: responseRetentionMs });
     releasers.defer('blob sweep', () => blobSweep.close());
     blobSweep.start();

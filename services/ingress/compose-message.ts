@@ -1,5 +1,6 @@
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type Document, type JobMessage } from '../../shared/contracts/job-message.ts';
+import { type Duty } from '../../shared/joblog/duties.ts';
 import { type TakenDocument, type TakenDocuments } from './take-documents.ts';
 
 /** A job as the ingress knows it before anybody else does. Times in milliseconds since the epoch. */
@@ -12,6 +13,9 @@ export interface DescribedJob {
   deadlineAt: number;
   /** SHA-256 of the body under an idempotency key; '' without one: then there is nothing to compare. */
   bodyHash: string;
+  duties: readonly Duty[];
+  /** What its record says of the client's request; '' where nobody will ask for it. */
+  original: string;
 }
 
 /** More than this goes by claim check. */
@@ -33,6 +37,7 @@ export async function composeMessage(
   return {
     version: 1,
     ...job,
+    duties: [...job.duties],
     question: taken.question,
     request: inline ? { kind: 'inline', request: taken.request } : await blobs.put(`${folder}/request`, body),
     documents,

@@ -2,8 +2,8 @@ import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { isOpen, type JobLog } from '../../shared/joblog/job-log.ts';
-import { type KeptJobs } from '../../shared/joblog/kept-jobs.ts';
-import { type Originals } from '../../shared/joblog/originals.ts';
+import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
+import { createOriginals } from '../../shared/joblog/originals.ts';
 
 /** A job that its user asks for: its log in the job Redis, and when that has gone, the copy that was kept. */
 export interface StoredJob {
@@ -28,18 +28,17 @@ export interface StoredJobs {
 }
 
 interface StoredJobsOptions {
-  jobLog: Pick<JobLog, 'read' | 'delete'>;
-  kept: Pick<KeptJobs, 'find' | 'remove'>;
-  originals: Pick<Originals, 'load'>;
-  blobs: Pick<BlobStore, 'removeFolder'>;
+  jobLog: JobLog;
+  blobs: BlobStore;
   /** How long a job is kept past its end; milliseconds. */
   retentionMs: number;
 }
 
 const RETRY_AFTER_S = 2;
 
-export function createStoredJobs(options: StoredJobsOptions): StoredJobs {
-  const { jobLog, kept, originals, blobs, retentionMs } = options;
+export function createStoredJobs({ jobLog, blobs, retentionMs }: StoredJobsOptions): StoredJobs {
+  const kept = createKeptJobs({ blobs, jobLog });
+  const originals = createOriginals({ blobs, jobLog });
 
   async function findLive(jobId: string, user: string): Promise<StoredJob | undefined> {
     const view = await jobLog.read(jobId, 0);

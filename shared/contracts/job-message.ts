@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { duty } from '../joblog/duties.ts';
 import { chatRequest } from './chat-request.ts';
 import { jobId } from './ids.ts';
 
@@ -40,6 +41,9 @@ export const jobMessage = z.object({
   documents: z.array(document),
   /** SHA-256 of the client's body, where an idempotency key names the job: what a repetition is compared with. */
   bodyHash: z.string().optional(),
+  /** What a record that was lost needs to be made again; see `NewJob`. */
+  duties: z.array(duty).optional(),
+  original: z.string().optional(),
   /** Milliseconds since the epoch. */
   acceptedAt: z.int(),
   deadlineAt: z.int(),

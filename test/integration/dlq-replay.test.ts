@@ -98,7 +98,7 @@ describe('with the services', () => {
   const stateOf = async (jobId: string) => (await system.jobLog.read(jobId, 0))?.state;
 
   test('a job whose record was lost runs when it is replayed, and once however often it is', async () => {
-    const job = jobMessage({ bodyHash: 'h' });
+    const job = jobMessage({ bodyHash: 'h', duties: ['keep'], original: '{"kind":"x"}' });
     await system.producer.send(system.messageOf(JSON.stringify(job), job.jobId));
     const { id, reason } = await letterOf(job.jobId);
     expect(reason).toMatch(/no record/);
@@ -110,7 +110,10 @@ describe('with the services', () => {
     expect(await until(async () => (await stateOf(job.jobId)) === 'completed', { timeoutMs: 20_000 })).toBe(
       true,
     );
-    expect(await system.redis.hget(jobKeys(system.prefix).record(job.jobId), 'hash')).toBe('h');
+    const record = jobKeys(system.prefix).record(job.jobId);
+    expect(await system.redis.hmget(record, 'hash', 'duties', 'original')).toEqual([
+      ...['h', 'keep', '{"kind":"x"}'],
+    ]);
 
     // As if the command had died before it could mark the letter.
     await system.redis.del(jobKeys(system.prefix).replayed(String(id)));

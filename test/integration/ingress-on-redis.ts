@@ -19,7 +19,6 @@ import { jobMessage } from '../../shared/contracts/job-message.ts';
 import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
 import { createKeptJobs, type KeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
-import { createOriginals } from '../../shared/joblog/originals.ts';
 import { type OutboundMessage, type Producer } from '../../shared/kafka/port.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
@@ -75,8 +74,7 @@ export async function startIngressOnRedis(
     reader: live.channel,
     log: silentLogger,
   });
-  const originals = createOriginals({ blobs, jobLog });
-  const stored = createStoredJobs({ jobLog, kept, originals, blobs, retentionMs: responseRetentionMs });
+  const stored = createStoredJobs({ jobLog, blobs, retentionMs: responseRetentionMs });
   const app = fastify();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);

@@ -76,11 +76,16 @@ const parameters = z.strictObject({
   service_tier: z.string().max(40).nullish(),
   safety_identifier: z.string().max(512).nullish(),
   prompt_cache_key: z.string().max(512).nullish(),
+  prompt_cache_retention: z.enum(['in_memory', '24h']).nullish(),
 
   prompt: unsupported('prompt templates are not kept here'),
   conversation: unsupported('use previous_response_id'),
   max_tool_calls: unsupported('there are no built-in tools'),
   context_management: unsupported('nothing is compacted'),
+  prompt_cache_options: unsupported('use prompt_cache_key'),
+  image: unsupported('answers are text'),
+  moderation: unsupported('nothing is moderated here'),
+  access_programs: unsupported("they are OpenAI's own"),
 });
 
 /** Combinations that each parameter's own schema cannot see. */

@@ -80,6 +80,7 @@ function settings(request: ResponseHead['request']) {
     service_tier: (request.service_tier ?? null) as NonNullable<SdkResponse['service_tier']> | null,
     safety_identifier: request.safety_identifier ?? null,
     prompt_cache_key: request.prompt_cache_key ?? null,
+    prompt_cache_retention: request.prompt_cache_retention ?? null,
     prompt: null,
   };
 }

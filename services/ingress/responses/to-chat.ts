@@ -36,6 +36,7 @@ export function toChat(request: ResponseRequest, { context, input }: ResolvedCon
       service_tier: request.service_tier,
       safety_identifier: request.safety_identifier,
       prompt_cache_key: request.prompt_cache_key,
+      prompt_cache_retention: request.prompt_cache_retention,
       ...logProbabilities(request),
     }),
   };
