@@ -49,6 +49,16 @@ test('prefixes come from the shell before the file', () => {
   expect([settings.TOPIC_PREFIX, settings.REDIS_PREFIX]).toEqual(['shell', 'file']);
 });
 
+test("the secret is the running stack's, unless the shell has another one", () => {
+  const running = { ...stack, TURNOUT_SECRET: 'k'.repeat(32) };
+  const file = { TURNOUT_SECRET: 'f'.repeat(32) };
+  expect(operatorSettings({ shell: {}, file, stack: running }).TURNOUT_SECRET).toBe('k'.repeat(32));
+  const shell = { TURNOUT_SECRET: 's'.repeat(32) };
+  expect(operatorSettings({ shell, file, stack: running }).TURNOUT_SECRET).toBe('s'.repeat(32));
+  expect(operatorSettings({ shell: {}, file, stack: {} }).TURNOUT_SECRET).toBe('f'.repeat(32));
+  expect(operatorSettings({ shell: {}, file: {}, stack }).TURNOUT_SECRET).toBeUndefined();
+});
+
 test('every problem is named at once', () => {
   const shell = { KAFKA_BROKERS: 'x', REDIS_URL: 'http://x', TOPIC_PREFIX: 'A' };
   const parse = () => operatorSettings({ shell, file: {}, stack: {} });

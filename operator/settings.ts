@@ -2,14 +2,19 @@ import { type z } from 'zod';
 import { ConfigError, parseSettings } from '../shared/config/load.ts';
 import { configSchema } from '../shared/config/schema.ts';
 
-/** What the command line needs of the services' settings. It asks for no key and no secret. */
-const operatorSchema = configSchema.pick({
-  KAFKA_BROKERS: true,
-  TOPIC_PREFIX: true,
-  REDIS_URL: true,
-  REDIS_PREFIX: true,
-  LOG_RETENTION_MS: true,
-});
+/** What the command line needs of the services' settings. It asks for no key, and for a secret only where it makes one. */
+const operatorSchema = configSchema
+  .pick({
+    KAFKA_BROKERS: true,
+    TOPIC_PREFIX: true,
+    REDIS_URL: true,
+    REDIS_PREFIX: true,
+    LOG_RETENTION_MS: true,
+    WEBHOOK_ALLOW_HTTP: true,
+    WEBHOOK_ALLOW_PRIVATE: true,
+    TURNOUT_SECRET: true,
+  })
+  .partial({ TURNOUT_SECRET: true });
 
 export type OperatorSettings = Readonly<z.infer<typeof operatorSchema>>;
 
@@ -36,6 +41,7 @@ export function operatorSettings({ shell, file, stack }: SettingsSources): Opera
   const given = Object.entries(shell).filter(([, value]) => isSet(value));
   return parseSettings(operatorSchema, {
     ...file,
+    ...(place['TURNOUT_SECRET'] && { TURNOUT_SECRET: place['TURNOUT_SECRET'] }), // the running stack's own
     ...Object.fromEntries(given),
     ...Object.fromEntries(ADDRESSES.map((name) => [name, place[name]])),
   });

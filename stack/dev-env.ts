@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Layout } from './layout.ts';
 import type { Secrets } from './secrets.ts';
 
-/** What a client of the running stack needs. */
+/** What a client of the running stack needs, and its operator. */
 export type DevEnv = Readonly<Record<(typeof NAMES)[number], string>>;
 
 const NAMES = [
@@ -11,6 +11,7 @@ const NAMES = [
   'TURNOUT_API_KEY',
   'TURNOUT_API_KEY_2',
   'TURNOUT_ADMIN_KEY',
+  'TURNOUT_SECRET',
   'METRICS_URL',
   'LITELLM_URL',
   'LITELLM_MASTER_KEY',
@@ -35,6 +36,7 @@ export function devEnv({ ports, secrets, env, simulated }: DevEnvOptions): DevEn
     TURNOUT_API_KEY: secrets.apiKey,
     TURNOUT_API_KEY_2: secrets.apiKey2,
     TURNOUT_ADMIN_KEY: of('TURNOUT_ADMIN_KEY'),
+    TURNOUT_SECRET: of('TURNOUT_SECRET'),
     METRICS_URL: `http://127.0.0.1:${ports.metrics}`,
     LITELLM_URL: of('LITELLM_URL'),
     LITELLM_MASTER_KEY: of('LITELLM_MASTER_KEY'),

@@ -14,8 +14,13 @@ import { fileKeys } from '../../shared/redis/keys.ts';
 import { createProbes, createProbeServer, type Probes } from '../../shared/telemetry/probes.ts';
 import { createExtractWorker } from './extract-worker.ts';
 import { preparePiece, type PreparePieceDeps } from './prepare-piece.ts';
+import { createDeliveryWorker } from './webhooks/delivery-worker.ts';
 
-/** BullMQ `context` -> one piece of context, which the parent llm job reads as its child's value; `extract` -> a file's text. */
+/**
+ * BullMQ `context` -> one piece of context, which the parent llm job reads as its child's value; `extract` -> a file's text;
+ * `webhooks` -> a POST to a user's endpoint. What others wrote and where others point is touched here, where no provider's
+ * key is.
+ */
 export function build({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const redis = connectRedisPatiently(config.REDIS_URL, 'context-worker', log);
@@ -30,6 +35,7 @@ export function build({ config, log }: ServiceDeps): Service {
     const probes = createProbes('context-worker', {
       draining: () => !releasers.closing(),
       queue: () => worker.isRunning() && extraction.isRunning(),
+      webhooks: () => deliveries.running(),
       redis: () => redis.status === 'ready',
     });
     const observe = createObserver(probes);
@@ -51,14 +57,16 @@ export function build({ config, log }: ServiceDeps): Service {
       { blobs, extractor, files, log },
       { connection: redis, redisPrefix: config.REDIS_PREFIX, concurrency: config.EXTRACT_CONCURRENCY },
     );
+    const deliveries = createDeliveryWorker({ config, redis, probes, log });
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());
     const address = await server.listen(config.HOST, config.PORT);
-    releasers.defer('workers', () => Promise.all([worker.close(), extraction.close()]));
+    releasers.defer('workers', () => Promise.all([worker.close(), extraction.close(), deliveries.close()]));
     for (const each of [worker, extraction]) {
       void each.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
       await each.waitUntilReady();
     }
+    await deliveries.start();
     return address;
   }
 

@@ -31,6 +31,8 @@ import { responseRoutes } from './responses/routes.ts';
 import { createFindResponse } from './responses/stored-responses.ts';
 import { createStoredJobs } from './stored-jobs.ts';
 import { validatorCompiler } from './validation.ts';
+import { createWebhooks } from './webhooks/create-webhooks.ts';
+import { webhookRoutes } from './webhooks/routes.ts';
 
 /** OpenAI's API over HTTP -> Kafka, and the job log -> the client. */
 export function build({ config, log }: ServiceDeps): Service {
@@ -92,6 +94,9 @@ export function build({ config, log }: ServiceDeps): Service {
       log,
     });
 
+    const webhooks = createWebhooks({ config, redis, keys, log });
+    releasers.defer('webhooks', () => webhooks.close());
+
     const app = createHttp(config.MAX_BODY_BYTES);
     const drain = createDrain(app, {
       shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
@@ -120,6 +125,7 @@ export function build({ config, log }: ServiceDeps): Service {
       const { MAX_FILE_BYTES: maxBytes } = config;
       // In a scope of its own: only here are forms read.
       api.register((scope) => fileRoutes(scope, { blobs, files, queue, maxBytes, caller, log }));
+      webhookRoutes(api, { ...webhooks, caller });
       return Promise.resolve();
     });
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };

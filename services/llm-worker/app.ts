@@ -3,8 +3,8 @@ import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { listenForCancellations } from '../../shared/joblog/cancellation.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
+import { createDutyHandlers } from '../../shared/joblog/duty-handlers.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
-import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
@@ -46,7 +46,9 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('producer', () => producer.close());
     const blobs = await createBlobStore(config);
     releasers.defer('blobs', () => blobs.close());
-    const kept = createKeptJobs({ blobs, jobLog });
+    const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
+    const duties = createDutyHandlers({ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log });
+    releasers.defer('duties', () => duties.close());
     const caretaker = startCaretaker({
       redis,
       keys,
@@ -54,7 +56,7 @@ export function build({ config, log }: ServiceDeps): Service {
       producer,
       topic: topics.events,
       source: 'llm-worker',
-      handlers: { keep: (jobId) => kept.keep(jobId) },
+      handlers: duties.handlers,
       log,
     });
     releasers.defer('caretaker', () => caretaker.close());
@@ -63,7 +65,6 @@ export function build({ config, log }: ServiceDeps): Service {
     const deadLetters = createDeadLetters(producer, topics.deadLetters, 'llm-worker');
     const poison = createPoisonJobs({ deadLetters, jobLog, log });
     releasers.defer('jobs being given up', () => poison.idle());
-    const { REDIS_PREFIX: redisPrefix } = config;
     const givenUp = createGivenUp({ connection: redis, redisPrefix, jobLog, poison, log });
     releasers.defer('look for jobs given up', () => givenUp.close());
     givenUp.start();

@@ -1,8 +1,8 @@
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { decide } from '../../shared/flags/decide.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
+import { createDutyHandlers } from '../../shared/joblog/duty-handlers.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
-import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
@@ -39,7 +39,8 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('producer', () => producer.close());
     const blobs = await createBlobStore(config);
     releasers.defer('blobs', () => blobs.close());
-    const kept = createKeptJobs({ blobs, jobLog });
+    const duties = createDutyHandlers({ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log });
+    releasers.defer('duties', () => duties.close());
     const caretaker = startCaretaker({
       redis,
       keys,
@@ -47,7 +48,7 @@ export function build({ config, log }: ServiceDeps): Service {
       producer,
       topic: topics.events,
       source: 'router',
-      handlers: { keep: (jobId) => kept.keep(jobId) },
+      handlers: duties.handlers,
       log,
     });
     releasers.defer('caretaker', () => caretaker.close());

@@ -6,6 +6,7 @@ const port = whole.pipe(z.int().max(65_535));
 const countUpTo = (max: number) => whole.pipe(z.int().min(1).max(max));
 const count = countUpTo(Number.MAX_SAFE_INTEGER);
 const milliseconds = count;
+const DAY_MS = 86_400_000;
 const flag = z.stringbool();
 const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' });
 const redisUrl = z.url({ protocol: /^rediss?$/, error: 'must be a redis(s):// URL' });
@@ -102,6 +103,14 @@ export const configSchema = z.object({
   TOKEN_TIMEOUT_MS: milliseconds.default(30_000),
   ON_LOST_ATTEMPT: z.enum(['continue', 'fail']).default('continue'),
   CONTEXT_TOKENS: count.default(6_000),
+
+  /** How long a webhook endpoint may take to answer one try, and for how long tries are made. */
+  WEBHOOK_TIMEOUT_MS: milliseconds.pipe(z.int().max(60_000)).default(15_000),
+  WEBHOOK_RETRY_MS: milliseconds.pipe(z.int().max(30 * DAY_MS)).default(3 * DAY_MS),
+  /** Deliveries that one context-worker makes at a time. */
+  WEBHOOK_CONCURRENCY: countUpTo(10_000).default(256),
+  WEBHOOK_ALLOW_HTTP: flag.default(false),
+  WEBHOOK_ALLOW_PRIVATE: flag.default(false),
 });
 
 function parseJson(text: string, context: z.RefinementCtx): unknown {

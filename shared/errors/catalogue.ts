@@ -88,6 +88,22 @@ export const catalogue = {
   upstream_cut: server(502, true, 'The answer of the model provider broke off.'),
   no_legacy_path: server(503, false, 'No legacy path is configured.'),
 
+  // Webhooks
+  webhook_limit: bad(400, 'There are as many webhook endpoints as one user may have.'),
+  webhook_test_running: {
+    status: 429,
+    type: 'rate_limit_error',
+    retryable: true,
+    message: 'A test of this webhook endpoint is under way.',
+  },
+  webhook_disabled: bad(400, 'The webhook endpoint was disabled or removed.'),
+  webhook_gone: bad(410, 'The webhook endpoint says that it is gone.'),
+  webhook_target_refused: server(502, true, 'The URL of the webhook endpoint is not allowed.'),
+  webhook_unreachable: server(502, true, 'The webhook endpoint could not be reached.'),
+  webhook_timeout: server(504, true, 'The webhook endpoint did not answer in time.'),
+  webhook_rejected: server(502, true, 'The webhook endpoint did not answer with a success.'),
+  webhook_secret_unreadable: server(500, true, 'The signing secret of the webhook endpoint cannot be read.'),
+
   // Our own
   deadline_exceeded: server(504, true, 'The request was not answered before its deadline.'),
   attempt_lost: server(502, true, 'The answer was interrupted and could not be continued.'),

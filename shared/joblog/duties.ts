@@ -5,8 +5,9 @@ import { z } from 'zod';
  * into the outbox row by the script that ends it: so each is done at least once, whoever dies when.
  *
  * `keep`: its log outlives the record's hour, for whoever asks for the stored answer.
+ * `notify`: its owner's webhook endpoints are told of its end.
  */
-export const duty = z.enum(['keep']);
+export const duty = z.enum(['keep', 'notify']);
 export type Duty = z.infer<typeof duty>;
 
 /** As the job Redis has them: one text, separated by spaces. */

@@ -3,6 +3,8 @@ export const LLM_QUEUE = 'llm';
 export const CONTEXT_QUEUE = 'context';
 /** Uploaded files whose text is to be read. */
 export const EXTRACT_QUEUE = 'extract';
+/** Webhooks to be delivered. */
+export const WEBHOOK_QUEUE = 'webhooks';
 
 /** All of BullMQ's keys share one hash tag. */
 export function bullPrefix(redisPrefix: string): string {

@@ -49,6 +49,22 @@ describe("a user's files", () => {
   });
 });
 
+describe("a user's keys", () => {
+  const all = (user: string) => [
+    keys.webhookEndpoints(user),
+    keys.webhookDeliveries(user, 'we_1'),
+    keys.webhookDeliveryRecords(user, 'we_1'),
+    keys.webhookTest(user, 'we_1'),
+  ];
+
+  test('share one hash tag and do not name the user', () => {
+    expect(new Set(all('user-1')).size).toBe(4);
+    expect(new Set(all('user-1').map(tagOf)).size).toBe(1);
+    expect(all('user-1').join()).not.toContain('user-1');
+    expect(tagOf(keys.webhookEndpoints('user-2'))).not.toBe(tagOf(keys.webhookEndpoints('user-1')));
+  });
+});
+
 describe('the 64 buckets', () => {
   test('are all swept', () => {
     const outboxes = keys.outboxes();

@@ -2,7 +2,7 @@ import { userDigest } from '../contracts/ids.ts';
 
 /**
  * Keys of the job Redis. A job's keys and its outbox row share one of 64 bucket tags, `{b00}` to `{b3f}`, so that every
- * script stays legal in Redis Cluster.
+ * script stays legal in Redis Cluster. What belongs to a user has a tag of his, made of his id's hash: no key names a user.
  */
 const BUCKETS = 64;
 
@@ -27,6 +27,14 @@ export interface JobKeys {
   watermarks(topic: string): string;
   /** String with an expiry: when this dead letter was sent again. */
   replayed(origin: string): string;
+  /** Hash: id -> a webhook endpoint of the user's. */
+  webhookEndpoints(user: string): string;
+  /** Sorted set: the endpoint's deliveries by the time of their events. */
+  webhookDeliveries(user: string, endpointId: string): string;
+  /** Hash: id -> what became of that delivery. */
+  webhookDeliveryRecords(user: string, endpointId: string): string;
+  /** String with an expiry: a test of this endpoint is under way. */
+  webhookTest(user: string, endpointId: string): string;
   /** Channel of the processes' live events: one per process. */
   channel(instance: string): string;
 }
@@ -52,6 +60,7 @@ export function fileKeys(prefix: string): FileKeys {
 
 export function jobKeys(prefix: string): JobKeys {
   const inBucket = (jobId: string, kind: string) => `${prefix}:{${tag(bucketOf(jobId))}}:${kind}`;
+  const ofUser = (user: string, kind: string) => `${prefix}:{u-${userDigest(user)}}:${kind}`;
   const everyBucket = (kind: string) =>
     Array.from({ length: BUCKETS }, (_, bucket) => `${prefix}:{${tag(bucket)}}:${kind}`);
   return {
@@ -65,6 +74,10 @@ export function jobKeys(prefix: string): JobKeys {
     readerLease: (channel) => `${channel}:alive`,
     watermarks: (topic) => `${prefix}:watermarks:${topic}`,
     replayed: (origin) => `${prefix}:replayed:${origin}`,
+    webhookEndpoints: (user) => ofUser(user, 'webhooks'),
+    webhookDeliveries: (user, endpointId) => `${ofUser(user, 'webhook-deliveries')}:${endpointId}`,
+    webhookDeliveryRecords: (user, endpointId) => `${ofUser(user, 'webhook-delivery-records')}:${endpointId}`,
+    webhookTest: (user, endpointId) => `${ofUser(user, 'webhook-test')}:${endpointId}`,
     channel: (instance) => `${prefix}:live:${instance}`,
   };
 }

@@ -31,6 +31,8 @@ async function endedResponse(): Promise<string> {
   return jobId;
 }
 
+const nothingElse = { notify: () => Promise.resolve() };
+
 function open(handlers: DutyHandlers): Outbox {
   published = [];
   outbox = createOutbox({
@@ -57,6 +59,7 @@ describe('what is owed for an ended job', () => {
     const jobId = await endedResponse();
     let tries = 0;
     const work = open({
+      ...nothingElse,
       keep: async (id) => {
         tries += 1;
         if (tries === 1) throw new Error('the store is away');
@@ -78,7 +81,7 @@ describe('what is owed for an ended job', () => {
 
   test('is done by another process when the one that ended the job died', async () => {
     const jobId = await endedResponse();
-    open({ keep: (id) => ingress.kept.keep(id) }).start();
+    open({ ...nothingElse, keep: (id) => ingress.kept.keep(id) }).start();
     const swept = async () => (await rowOf(jobId)) === undefined;
     expect(await until(swept, { timeoutMs: 20_000, everyMs: 50 })).toBe(true);
     expect(published).toContain(jobId);

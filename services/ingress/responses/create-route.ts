@@ -9,7 +9,7 @@ import { toStoredItem } from './input-items.ts';
 import { type ResponseOriginal } from './original.ts';
 import { type ResponseRequest, responseRequest, responseSettings } from './request.ts';
 import { projectResponse } from './response-events.ts';
-import { type ResponseRouteDeps } from './routes.ts';
+import { type ResponseRouteDeps } from './route-deps.ts';
 import { projectStored, responseHead } from './stored-responses.ts';
 import { toChat } from './to-chat.ts';
 
@@ -64,7 +64,9 @@ async function admit(deps: ResponseRouteDeps, request: FastifyRequest<{ Body: Re
   }
 }
 
-function dutiesOf({ store }: ResponseRequest): Duty[] {
+/** OpenAI tells of the end of background responses only: whoever waits for another one hears of it anyway. */
+function dutiesOf({ store, background }: ResponseRequest): Duty[] {
+  if (background) return ['keep', 'notify'];
   return store === false ? [] : ['keep'];
 }
 

@@ -1,0 +1,137 @@
+import { type Logger } from '../../../shared/log/logger.ts';
+import { type DeliveryJob, type TestResult } from '../../../shared/webhooks/deliveries-queue.ts';
+import { type Delivery, type DeliveryLog, newDelivery } from '../../../shared/webhooks/delivery-log.ts';
+import { type Endpoint, type EndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { deliveryId } from '../../../shared/webhooks/event.ts';
+import { type Gate } from './gate.ts';
+import { nextTryMs } from './retry-plan.ts';
+import { type Sent } from './send.ts';
+
+export interface DeliverDeps {
+  endpoints: Pick<EndpointStore, 'find' | 'change'>;
+  deliveries: Pick<DeliveryLog, 'write'>;
+  gate: Gate;
+  send: (endpoint: Endpoint, job: DeliveryJob) => Promise<Sent>;
+  /** Milliseconds from a delivery's `createdAt`. */
+  retryForMs: number;
+  /** Called with `delivered` or the error's code of each try. */
+  observe: (result: string) => void;
+  log: Logger;
+}
+
+/** What BullMQ has to do with the job. */
+export type Verdict =
+  | { kind: 'ended'; result?: TestResult }
+  /** The try failed; the next one is due after that many milliseconds. */
+  | { kind: 'again'; afterMs: number; error: TurnoutError }
+  /** There was no try: no room, or this process goes. `delayed` is to be called when it is back in the queue. */
+  | { kind: 'later'; afterMs: number; delayed?: () => void };
+
+/**
+ * One delivery, from due to the next thing that is due for it:
+ *
+ *   due -> no room: later -> due
+ *   due -> tried: delivered | again -> due, for `retryForMs` in all | given up
+ *   due -> the endpoint was disabled or removed: given up
+ *
+ * `tries`: how often it was sent before.
+ */
+export async function deliver(deps: DeliverDeps, job: DeliveryJob, tries: number): Promise<Verdict> {
+  const entry = deps.gate.enter(job.user, job.endpointId, deliveryId(job.endpointId, job.event.id));
+  if (entry.kind === 'full') return { kind: 'later', afterMs: entry.waitMs, delayed: entry.waits };
+  try {
+    const endpoint = await deps.endpoints.find(job.user, job.endpointId);
+    const sendable = endpoint && (job.test || endpoint.disabled === undefined);
+    const sent = sendable ? await deps.send(endpoint, job) : notSendable();
+    if (sent.kind === 'failed' && sent.error.code === 'shutting_down') return { kind: 'later', afterMs: 0 };
+    deps.observe(sent.kind === 'delivered' ? sent.kind : sent.error.code);
+    if (job.test) return { kind: 'ended', result: testResult(sent) };
+    return await settle(deps, job, {
+      sent,
+      tries: tries + (sendable ? 1 : 0),
+      known: endpoint !== undefined,
+    });
+  } finally {
+    entry.leave();
+  }
+}
+
+function notSendable(): Sent {
+  return { kind: 'failed', error: new TurnoutError('webhook_disabled') };
+}
+
+function testResult(sent: Sent): TestResult {
+  if (sent.kind === 'delivered') return { status: sent.status };
+  const { status, error } = sent;
+  return status === undefined ? { error: error.code, message: error.message } : { status };
+}
+
+interface Settling {
+  sent: Sent;
+  tries: number;
+  /** The endpoint is there: its log may be written. */
+  known: boolean;
+}
+
+async function settle(
+  deps: DeliverDeps,
+  job: DeliveryJob,
+  { sent, tries, known }: Settling,
+): Promise<Verdict> {
+  const afterMs = sent.kind === 'failed' ? pauseAfter(deps, job, sent, tries) : undefined;
+  const record = logged(job, sent, { tries, afterMs });
+  if (known) await deps.deliveries.write(job.user, job.endpointId, record);
+  if (sent.kind === 'failed' && sent.error.code === 'webhook_gone') await disable(deps, job);
+  tell(deps.log, record, { endpointId: job.endpointId, afterMs });
+  if (sent.kind === 'delivered' || afterMs === undefined) return { kind: 'ended' };
+  return { kind: 'again', afterMs, error: sent.error };
+}
+
+/** Undefined: there is no other try. */
+function pauseAfter(
+  { retryForMs }: DeliverDeps,
+  { createdAt }: DeliveryJob,
+  { error, retryAfterMs }: Extract<Sent, { kind: 'failed' }>,
+  tries: number,
+): number | undefined {
+  if (!error.retryable) return undefined;
+  return nextTryMs({ tries, createdAt, now: Date.now(), retryForMs, retryAfterMs });
+}
+
+function logged(
+  job: DeliveryJob,
+  sent: Sent,
+  { tries, afterMs }: { tries: number; afterMs: number | undefined },
+): Delivery {
+  const now = Date.now();
+  const error = sent.kind === 'failed' ? sent.error.code : undefined;
+  return {
+    ...newDelivery(job.endpointId, job.event, job.createdAt),
+    state: sent.kind === 'delivered' ? 'delivered' : afterMs === undefined ? 'failed' : 'retrying',
+    tries,
+    ...(sent.status !== undefined && { status: sent.status }),
+    ...(error && { error }),
+    lastTryAt: now,
+    ...(afterMs !== undefined && { nextTryAt: now + afterMs }),
+  };
+}
+
+async function disable({ endpoints, log }: DeliverDeps, { user, endpointId }: DeliveryJob): Promise<void> {
+  await endpoints.change(user, endpointId, (endpoint) =>
+    endpoint.disabled ? endpoint : { ...endpoint, disabled: 'gone', updatedAt: Date.now() },
+  );
+  log.warn({ endpointId }, 'Webhook endpoint answered 410 and was disabled');
+}
+
+/** Neither the URL, which may hold a token, nor the user. */
+function tell(
+  log: Logger,
+  { id, eventId, eventType, state, tries, status, error: code }: Delivery,
+  { endpointId, afterMs }: { endpointId: string; afterMs: number | undefined },
+): void {
+  const fields = { deliveryId: id, eventId, eventType, endpointId, tries, status, code, afterMs };
+  if (state === 'delivered') log.info(fields, 'Webhook delivered');
+  else if (state === 'retrying') log.warn(fields, 'Webhook not delivered; it will be tried again');
+  else log.error(fields, 'Webhook given up');
+}

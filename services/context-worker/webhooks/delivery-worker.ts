@@ -1,0 +1,139 @@
+import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
+import { Counter } from 'prom-client';
+import { type Config } from '../../../shared/config/schema.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { planDrain } from '../../../shared/lifecycle/drain.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
+import { bullPrefix, WEBHOOK_QUEUE, workerTimings } from '../../../shared/queues/names.ts';
+import { type Redis } from '../../../shared/redis/connect.ts';
+import { jobKeys } from '../../../shared/redis/keys.ts';
+import { type Probes } from '../../../shared/telemetry/probes.ts';
+import {
+  createDeliveriesQueue,
+  deliveryJob,
+  type TestResult,
+} from '../../../shared/webhooks/deliveries-queue.ts';
+import { createDeliveryLog } from '../../../shared/webhooks/delivery-log.ts';
+import { createEndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
+import { createResolve } from '../../../shared/webhooks/guarded-lookup.ts';
+import { createSecretBox } from '../../../shared/webhooks/secrets.ts';
+import { deliver, type DeliverDeps } from './deliver.ts';
+import { createGate } from './gate.ts';
+import { send } from './send.ts';
+
+/** BullMQ `webhooks` -> a signed POST to each endpoint. */
+export interface DeliveryWorker {
+  /** Takes deliveries from now on. */
+  start(): Promise<void>;
+  running(): boolean;
+  /** Lets the tries under way end; what has not ended by then goes back to the queue. */
+  close(): Promise<void>;
+}
+
+interface DeliveryWorkerOptions {
+  config: Config;
+  redis: Redis;
+  probes: Pick<Probes, 'registry'>;
+  log: Logger;
+}
+
+/** A worker that dies during a delivery did not die of it: a POST kills nobody. */
+const MAX_STALLED = 1_000;
+/** Where the try itself was not what failed: the job Redis was away. */
+const STORE_PAUSE_MS = 5_000;
+const NEVER = -1;
+
+export function createDeliveryWorker({ config, redis, probes, log }: DeliveryWorkerOptions): DeliveryWorker {
+  const stop = new AbortController();
+  const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
+  const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
+  const gate = createGate((deliveryId) => queue.wake(deliveryId));
+  const deps = { ...deliverDeps({ config, redis, probes, log }, stop.signal), gate };
+  const worker = new Worker(WEBHOOK_QUEUE, (job, token) => processJob(deps, job, token), {
+    connection: redis,
+    prefix: bullPrefix(redisPrefix),
+    concurrency: config.WEBHOOK_CONCURRENCY,
+    autorun: false,
+    ...workerTimings,
+    maxStalledCount: MAX_STALLED,
+    settings: {
+      backoffStrategy: (_made, _type, error, job) =>
+        error instanceof FailedTry ? error.afterMs : storePauseMs(job, config.WEBHOOK_RETRY_MS),
+    },
+  });
+  worker.on('error', (error) => log.warn({ err: error }, 'Delivery worker reported an error'));
+
+  return {
+    start: async () => {
+      void worker.run().catch((error: unknown) => log.fatal({ err: error }, 'Delivery worker stopped'));
+      await worker.waitUntilReady();
+    },
+    running: () => worker.isRunning(),
+    close: async () => {
+      const { drainMs } = planDrain(config.SHUTDOWN_TIMEOUT_MS);
+      const timer = setTimeout(() => stop.abort(new TurnoutError('shutting_down')), drainMs);
+      await worker.close().finally(() => clearTimeout(timer));
+      await gate.close();
+      await queue.close();
+    },
+  };
+}
+
+function deliverDeps(
+  { config, redis, probes, log }: DeliveryWorkerOptions,
+  stop: AbortSignal,
+): Omit<DeliverDeps, 'gate'> {
+  const keys = jobKeys(config.REDIS_PREFIX);
+  const rules = { allowHttp: config.WEBHOOK_ALLOW_HTTP, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE };
+  const box = createSecretBox(config.TURNOUT_SECRET);
+  const sending = { box, rules, resolve: createResolve(rules), timeoutMs: config.WEBHOOK_TIMEOUT_MS, stop };
+  return {
+    endpoints: createEndpointStore(redis, keys),
+    deliveries: createDeliveryLog(redis, keys),
+    send: (endpoint, job) => send(sending, endpoint, job),
+    retryForMs: config.WEBHOOK_RETRY_MS,
+    observe: createObserver(probes),
+    log,
+  };
+}
+
+function createObserver({ registry }: Pick<Probes, 'registry'>): (result: string) => void {
+  const tries = new Counter({
+    name: 'turnout_webhook_tries_total',
+    help: 'Webhook deliveries that were tried, by result: delivered, or why not.',
+    labelNames: ['result'],
+    registers: [registry],
+  });
+  return (result) => tries.inc({ result });
+}
+
+/** Tells BullMQ, by `backoffStrategy`, when the next try is due. */
+class FailedTry extends Error {
+  override readonly name = 'FailedTry';
+  readonly afterMs: number;
+
+  constructor(afterMs: number, { code }: TurnoutError) {
+    super(code); // BullMQ keeps it as the reason
+    this.afterMs = afterMs;
+  }
+}
+
+function storePauseMs(job: { timestamp: number } | undefined, retryForMs: number): number {
+  return Date.now() - (job?.timestamp ?? 0) > retryForMs ? NEVER : STORE_PAUSE_MS;
+}
+
+async function processJob(deps: DeliverDeps, job: Job, token?: string): Promise<TestResult | undefined> {
+  const { data, error } = deliveryJob.safeParse(job.data);
+  if (!data) {
+    deps.log.error({ err: error, deliveryId: job.id }, 'A webhook delivery could not be read');
+    throw new UnrecoverableError('unreadable_message');
+  }
+  const verdict = await deliver(deps, data, job.attemptsMade);
+  if (verdict.kind === 'again') throw new FailedTry(verdict.afterMs, verdict.error);
+  if (verdict.kind === 'later') {
+    await job.moveToDelayed(Date.now() + verdict.afterMs, token);
+    verdict.delayed?.();
+    throw new DelayedError();
+  }
+  return verdict.result;
+}

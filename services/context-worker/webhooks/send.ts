@@ -1,0 +1,50 @@
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type DeliveryJob } from '../../../shared/webhooks/deliveries-queue.ts';
+import { type Endpoint } from '../../../shared/webhooks/endpoint-store.ts';
+import { guardedLookup, type Resolve } from '../../../shared/webhooks/guarded-lookup.ts';
+import { signingSecrets } from '../../../shared/webhooks/registry.ts';
+import { type SecretBox } from '../../../shared/webhooks/secrets.ts';
+import { parseTarget, type TargetRules } from '../../../shared/webhooks/target-guard.ts';
+import { post } from './post.ts';
+import { retryAfterMs } from './retry-plan.ts';
+import { signedHeaders } from './sign.ts';
+
+export interface SendDeps {
+  box: SecretBox;
+  rules: TargetRules;
+  resolve: Resolve;
+  timeoutMs: number;
+  /** This process goes: its reason is `shutting_down`. */
+  stop: AbortSignal;
+}
+
+/** How one try ended. The endpoint is there and enabled. */
+export type Sent =
+  | { kind: 'delivered'; status: number }
+  | {
+      kind: 'failed';
+      error: TurnoutError;
+      status?: number | undefined;
+      /** What the endpoint asked for. */
+      retryAfterMs?: number | undefined;
+    };
+
+const GONE = 410;
+
+/** One try: the target checked again, a fresh signature, one POST. Never throws. */
+export async function send(deps: SendDeps, endpoint: Endpoint, { event }: DeliveryJob): Promise<Sent> {
+  try {
+    const url = parseTarget(endpoint.url, deps.rules);
+    const body = JSON.stringify(event);
+    const at = new Date();
+    const headers = signedHeaders(event.id, body, signingSecrets(endpoint, deps.box, at.getTime()), at);
+    const lookup = guardedLookup(deps.rules, deps.resolve);
+    const { timeoutMs, stop: signal } = deps;
+    const { status, retryAfter } = await post({ url, headers, body, lookup, timeoutMs, signal });
+    if (status >= 200 && status < 300) return { kind: 'delivered', status };
+    const error = new TurnoutError(status === GONE ? 'webhook_gone' : 'webhook_rejected');
+    return { kind: 'failed', error, status, retryAfterMs: retryAfterMs(retryAfter, Date.now()) };
+  } catch (error) {
+    return { kind: 'failed', error: TurnoutError.from(error) };
+  }
+}

@@ -1,0 +1,41 @@
+import { type Config } from '../../../shared/config/schema.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
+import { type Redis } from '../../../shared/redis/connect.ts';
+import { type JobKeys } from '../../../shared/redis/keys.ts';
+import { createDeliveriesQueue } from '../../../shared/webhooks/deliveries-queue.ts';
+import { createDeliveryLog } from '../../../shared/webhooks/delivery-log.ts';
+import { createEndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
+import { createRegistry } from '../../../shared/webhooks/registry.ts';
+import { createSecretBox } from '../../../shared/webhooks/secrets.ts';
+import { type WebhookRoutesDeps } from './routes.ts';
+import { createTestDesk } from './test-desk.ts';
+
+interface WebhooksOptions {
+  config: Config;
+  redis: Redis;
+  keys: JobKeys;
+  log: Logger;
+}
+
+/** What the webhook routes stand on. */
+export function createWebhooks({
+  config,
+  redis,
+  keys,
+  log,
+}: WebhooksOptions): Omit<WebhookRoutesDeps, 'caller'> & { close: () => Promise<void> } {
+  const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
+  const endpoints = createEndpointStore(redis, keys);
+  const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
+  return {
+    endpoints,
+    registry: createRegistry({
+      store: endpoints,
+      box: createSecretBox(config.TURNOUT_SECRET),
+      rules: { allowHttp: config.WEBHOOK_ALLOW_HTTP, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE },
+    }),
+    deliveries: createDeliveryLog(redis, keys),
+    tests: createTestDesk({ redis, keys, queue, timeoutMs: config.WEBHOOK_TIMEOUT_MS }),
+    close: () => queue.close(),
+  };
+}

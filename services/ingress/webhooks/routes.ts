@@ -1,0 +1,135 @@
+import { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { type z } from 'zod';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type DeliveryLog } from '../../../shared/webhooks/delivery-log.ts';
+import { type EndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
+import { eventType } from '../../../shared/webhooks/event.ts';
+import { type Registry } from '../../../shared/webhooks/registry.ts';
+import { type Caller } from '../api-keys.ts';
+import { bodiless } from '../bodiless.ts';
+import { pageOf, pageQuery } from '../pagination.ts';
+import { deliveryList, endpointObject, endpointWithSecret } from './objects.ts';
+import { found, stored, unknownEndpoint } from './parts.ts';
+import * as schemas from './schemas.ts';
+import { type TestDesk } from './test-desk.ts';
+
+export interface WebhookRoutesDeps {
+  endpoints: EndpointStore;
+  registry: Registry;
+  deliveries: Pick<DeliveryLog, 'list'>;
+  tests: TestDesk;
+  caller: (request: FastifyRequest) => Caller;
+}
+
+interface ById {
+  Params: { id: string };
+}
+
+const PATH = '/v1/webhook_endpoints';
+
+/** OpenAI's `/v1/webhook_endpoints`, and each endpoint's deliveries. Another user's endpoint does not exist. */
+export function webhookRoutes(app: FastifyInstance, deps: WebhookRoutesDeps): void {
+  app.get('/v1/webhook_event_types', { schema: about('List webhook event types') }, () => ({
+    object: 'list',
+    data: eventType.options,
+  }));
+  endpointRoutes(app, deps);
+  void app.register(bodiless((api) => changeRoutes(api, deps)));
+  sendingRoutes(app, deps);
+}
+
+function endpointRoutes(app: FastifyInstance, { endpoints, registry, caller }: WebhookRoutesDeps): void {
+  app.post<{ Body: schemas.CreateBody }>(
+    PATH,
+    { schema: { body: schemas.createBody, ...about('Create a webhook endpoint') } },
+    async (request) => {
+      const { url, event_types: eventTypes, name = schemas.nameOf(url) } = request.body;
+      const { user } = caller(request);
+      return endpointWithSecret(await stored(registry.register(user, { url, name, eventTypes })));
+    },
+  );
+
+  app.get<{ Querystring: z.infer<typeof pageQuery> }>(
+    PATH,
+    { schema: { querystring: pageQuery, ...about('List webhook endpoints') } },
+    async (request) => {
+      const newestFirst = await stored(endpoints.list(caller(request).user));
+      const page = pageOf(newestFirst.toReversed(), request.query);
+      return { ...page, data: page.data.map(endpointObject) };
+    },
+  );
+
+  app.get<ById>(`${PATH}/:id`, { schema: about('Retrieve a webhook endpoint') }, async (request) => {
+    const { id } = request.params;
+    return endpointObject(found(await stored(endpoints.find(caller(request).user, id)), id));
+  });
+}
+
+function changeRoutes(app: FastifyInstance, { endpoints, registry, caller }: WebhookRoutesDeps): void {
+  app.delete<ById>(`${PATH}/:id`, { schema: about('Delete a webhook endpoint') }, async (request) => {
+    const { id } = request.params;
+    if (!(await stored(endpoints.remove(caller(request).user, id)))) throw unknownEndpoint(id);
+    return { id, object: 'webhook_endpoint.deleted', deleted: true };
+  });
+
+  app.post<ById & { Body: schemas.UpdateBody }>(
+    `${PATH}/:id`,
+    { schema: { body: schemas.updateBody, ...about('Update a webhook endpoint') } },
+    async (request) => {
+      const { id } = request.params;
+      const updated = await stored(
+        registry.update(caller(request).user, id, schemas.toChanges(request.body)),
+      );
+      return endpointObject(found(updated, id));
+    },
+  );
+
+  app.post<ById & { Body: schemas.RotateBody }>(
+    `${PATH}/:id/rotate_secret`,
+    { schema: { body: schemas.rotateBody, ...about("Rotate a webhook endpoint's signing secret") } },
+    async (request) => {
+      const { id } = request.params;
+      const keepOld = request.body.keep_old_secret_active_for_24_hours;
+      return endpointWithSecret(
+        found(await stored(registry.rotate(caller(request).user, id, { keepOld })), id),
+      );
+    },
+  );
+}
+
+function sendingRoutes(app: FastifyInstance, deps: WebhookRoutesDeps): void {
+  const { endpoints, deliveries, tests, caller } = deps;
+  app.post<ById & { Body: schemas.TestBody }>(
+    `${PATH}/:id/test`,
+    { schema: { body: schemas.testBody, ...about('Send a sample event to a webhook endpoint') } },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { event_type: type } = request.body;
+      const { user } = caller(request);
+      found(await stored(endpoints.find(user, id)), id);
+      reply.header('x-should-retry', 'false'); // the SDKs would send what failed twice more
+      const status_code = await stored(tests.test(user, id, type));
+      const what = { object: 'webhook_endpoint.test', webhook_endpoint_id: id, event_type: type };
+      return { ...what, success: true, status_code };
+    },
+  );
+
+  app.get<ById & { Querystring: schemas.DeliveriesQuery }>(
+    `${PATH}/:id/deliveries`,
+    { schema: { querystring: schemas.deliveriesQuery, ...about("List a webhook endpoint's deliveries") } },
+    async (request) => {
+      const { id } = request.params;
+      const { user } = caller(request);
+      found(await stored(endpoints.find(user, id)), id);
+      const page = await stored(deliveries.list(user, id, request.query));
+      if (!page) throw new TurnoutError('invalid_value', { message: AFTER_UNKNOWN, param: 'after' });
+      return deliveryList(page);
+    },
+  );
+}
+
+const AFTER_UNKNOWN = "'after' is the id of no delivery in this list.";
+
+function about(summary: string) {
+  return { summary, tags: ['Webhooks'] };
+}

@@ -1,0 +1,44 @@
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type Redis } from '../../../shared/redis/connect.ts';
+import { type JobKeys } from '../../../shared/redis/keys.ts';
+import { type DeliveriesQueue } from '../../../shared/webhooks/deliveries-queue.ts';
+import { type EventType } from '../../../shared/webhooks/event.ts';
+
+/**
+ * Has a sample event sent by a context-worker, since this process connects to no address that a user names, and waits for
+ * what becomes of it. One test of an endpoint at a time.
+ */
+export interface TestDesk {
+  /** The endpoint's HTTP status. Throws why there is none, and `overloaded` when nobody came to send it. */
+  test(user: string, endpointId: string, type: EventType): Promise<number>;
+}
+
+interface TestDeskOptions {
+  redis: Redis;
+  keys: JobKeys;
+  queue: Pick<DeliveriesQueue, 'test'>;
+  /** How long the try itself may take, in milliseconds. */
+  timeoutMs: number;
+}
+
+/** To be taken from the queue, also behind other deliveries to that endpoint. Milliseconds. */
+const QUEUE_PATIENCE_MS = 10_000;
+
+export function createTestDesk({ redis, keys, queue, timeoutMs }: TestDeskOptions): TestDesk {
+  const patienceMs = timeoutMs + QUEUE_PATIENCE_MS;
+  return {
+    test: async (user, endpointId, type) => {
+      const lease = keys.webhookTest(user, endpointId);
+      if ((await redis.set(lease, '1', 'PX', patienceMs, 'NX')) === null)
+        throw new TurnoutError('webhook_test_running');
+      try {
+        const result = await queue.test(user, endpointId, type, patienceMs);
+        if (!result) throw new TurnoutError('overloaded');
+        if ('status' in result) return result.status;
+        throw new TurnoutError(result.error, { message: result.message });
+      } finally {
+        await redis.del(lease);
+      }
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { type Logger } from '../log/logger.ts';
+import { type Redis } from '../redis/connect.ts';
+import { type JobKeys } from '../redis/keys.ts';
+import { createDeliveriesQueue } from '../webhooks/deliveries-queue.ts';
+import { createDeliveryLog } from '../webhooks/delivery-log.ts';
+import { createEndpointStore } from '../webhooks/endpoint-store.ts';
+import { createNotifier } from '../webhooks/notifier.ts';
+import { type DutyHandlers } from './duties.ts';
+import { createKeptJobs } from './kept-jobs.ts';
+import { type JobLog } from './job-log.ts';
+
+interface DutyHandlersOptions {
+  redis: Redis;
+  keys: JobKeys;
+  jobLog: JobLog;
+  blobs: Parameters<typeof createKeptJobs>[0]['blobs'];
+  redisPrefix: string;
+  /** Milliseconds that BullMQ's finished nodes are kept. */
+  keepFinishedMs: number;
+  log: Logger;
+}
+
+/** Every duty's handler: what each router and llm-worker, who relay the outbox, can do for an ended job. */
+export function createDutyHandlers(options: DutyHandlersOptions): {
+  handlers: DutyHandlers;
+  close: () => Promise<void>;
+} {
+  const { redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log } = options;
+  const kept = createKeptJobs({ blobs, jobLog });
+  const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
+  const notifier = createNotifier({
+    jobLog,
+    endpoints: createEndpointStore(redis, keys),
+    deliveries: createDeliveryLog(redis, keys),
+    queue,
+  });
+  return {
+    handlers: { keep: (jobId) => kept.keep(jobId), notify: (jobId) => notifier.notify(jobId) },
+    close: () => queue.close(),
+  };
+}

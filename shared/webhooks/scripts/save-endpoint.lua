@@ -1,0 +1,12 @@
+-- Writes an endpoint of a user's, if it still is what the writer has read.
+-- Invariants: of two who change it at once, the second reads again; a user never has more than the maximum.
+-- KEYS endpoints. ARGV id, expected ('' for a new one), next, maximum.
+-- Returns 'saved', 'changed' or 'full'.
+local endpoints = KEYS[1]
+local id, expected, next_value, maximum = unpack(ARGV)
+
+local found = redis.call('HGET', endpoints, id) or ''
+if found ~= expected then return 'changed' end
+if found == '' and redis.call('HLEN', endpoints) >= tonumber(maximum) then return 'full' end
+redis.call('HSET', endpoints, id, next_value)
+return 'saved'
