@@ -193,9 +193,8 @@ export function callItem({ digits, index: output_index }: Place): GrowingItem {
     },
     close: (as) => {
       status = as;
-      const { name, arguments: text } = call;
       return [
-        { type: 'response.function_call_arguments.done', ...at, name, arguments: text },
+        { type: 'response.function_call_arguments.done', ...at, arguments: call.arguments },
         { type: 'response.output_item.done', output_index, item: render() },
       ];
     },
