@@ -5,12 +5,10 @@ Knows of Turnout what any user knows: OPENAI_BASE_URL and OPENAI_API_KEY, which 
 
 import asyncio
 import base64
-import inspect
 import json
-import sys
-import traceback
 
 import openai
+from checks import check, expect_error, run_all
 from openai import AsyncOpenAI, OpenAI
 
 MODEL = "turnout-sim"
@@ -25,28 +23,12 @@ WEATHER = {
     },
 }
 
-CHECKS = []
-
-
-def check(function):
-    CHECKS.append(function)
-    return function
-
-
 def say(text):
     return [{"role": "user", "content": text}]
 
 
 def text_of(chunks):
     return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-
-
-def expect_error(kind, call):
-    try:
-        call()
-    except kind as error:
-        return error
-    raise AssertionError(f"expected {kind.__name__}, and the call succeeded")
 
 
 @check
@@ -223,19 +205,4 @@ async def raises_its_own_errors_asynchronously():
     raise AssertionError("expected InternalServerError")
 
 
-def run(function):
-    try:
-        result = function()
-        if inspect.iscoroutine(result):
-            asyncio.run(result)
-        return None
-    except Exception:
-        return traceback.format_exc(limit=-4)
-
-
-failures = 0
-for function in CHECKS:
-    failure = run(function)
-    failures += failure is not None
-    print(json.dumps({"check": function.__name__, "failure": failure}), flush=True)
-sys.exit(1 if failures else 0)
+run_all()
