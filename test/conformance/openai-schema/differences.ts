@@ -18,6 +18,15 @@ const DIFFERENCES: readonly Difference[] = [
     why: "OpenAI's responses carry it; the type leaves it out",
   },
   {
+    type: 'Model',
+    added: {
+      max_input_tokens: { type: 'number' },
+      max_output_tokens: { type: 'number' },
+      mode: { type: 'string' },
+    },
+    why: "LiteLLM's own, passed on: a client may want to know the window",
+  },
+  {
     type: 'ChatCompletionMessage',
     added: { reasoning_content: { type: 'string' } },
     why: 'thinking, as DeepSeek and LiteLLM name it: OpenAI has no word for it in Chat Completions',
@@ -26,6 +35,11 @@ const DIFFERENCES: readonly Difference[] = [
     type: 'ChatCompletionChunk.Choice.Delta',
     added: { reasoning_content: { type: 'string' } },
     why: 'the same, streamed',
+  },
+  {
+    type: 'ChatCompletionChunk.Choice.Logprobs',
+    absent: 'refusal',
+    why: 'LiteLLM leaves it out of a stream where it is null, and pieces go on as they came',
   },
 ];
 
