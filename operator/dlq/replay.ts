@@ -57,7 +57,17 @@ async function readRecord(jobLog: JobLog, jobId: string | undefined): Promise<Jo
 
 /** As a background job: whoever asked for it is gone, or comes back with his idempotency key. */
 async function admitAgain(jobLog: JobLog, job: JobMessage): Promise<void> {
-  const { jobId, user: owner, userHash, model, acceptedAt, deadlineAt, bodyHash = '', duties = [], original = '' } = job;
+  const {
+    jobId,
+    user: owner,
+    userHash,
+    model,
+    acceptedAt,
+    deadlineAt,
+    bodyHash = '',
+    duties = [],
+    original = '',
+  } = job;
   const record = { jobId, owner, userHash, model, acceptedAt, deadlineAt, bodyHash, duties, original };
   await jobLog.admit({ ...record, reader: '', patienceMs: undefined });
 }

@@ -1,30 +1,35 @@
 import { type Job, Worker } from 'bullmq';
 import { Histogram } from 'prom-client';
-import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
+import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
+import { type Config } from '../../shared/config/schema.ts';
 import { type ContextPiece } from '../../shared/contracts/flow.ts';
+import { createExtractor, type ExtractorLimits } from '../../shared/documents/extract/extractor.ts';
 import { createPassageChooser } from '../../shared/documents/passage-chooser.ts';
+import { createFileRegistry } from '../../shared/files/file-registry.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { bullPrefix, CONTEXT_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { fileKeys } from '../../shared/redis/keys.ts';
 import { createProbes, createProbeServer, type Probes } from '../../shared/telemetry/probes.ts';
+import { createExtractWorker } from './extract-worker.ts';
 import { preparePiece, type PreparePieceDeps } from './prepare-piece.ts';
 
-/** BullMQ `context` -> one piece of context, which the parent llm job reads as its child's value. */
+/** BullMQ `context` -> one piece of context, which the parent llm job reads as its child's value; `extract` -> a file's text. */
 export function build({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const redis = connectRedisPatiently(config.REDIS_URL, 'context-worker', log);
   releasers.defer('redis', () => redis.quit());
-  const deps: PreparePieceDeps = {
-    blobs: createDiskBlobStore(config.BLOB_DIR),
-    chooser: createPassageChooser(),
-    log,
-  };
 
   async function start() {
+    const blobs = await createBlobStore(config);
+    releasers.defer('blobs', () => blobs.close());
+    const extractor = createExtractor(extractorLimits(config));
+    releasers.defer('extractor', () => extractor.close());
+    const deps: PreparePieceDeps = { blobs, chooser: createPassageChooser(), extractor, log };
     const probes = createProbes('context-worker', {
       draining: () => !releasers.closing(),
-      queue: () => worker.isRunning(),
+      queue: () => worker.isRunning() && extraction.isRunning(),
       redis: () => redis.status === 'ready',
     });
     const observe = createObserver(probes);
@@ -36,16 +41,37 @@ export function build({ config, log }: ServiceDeps): Service {
       ...workerTimings,
     });
     worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
+    const files = createFileRegistry({
+      redis,
+      keys: fileKeys(config.REDIS_PREFIX),
+      maxFilesPerUser: config.MAX_FILES_PER_USER,
+      graceMs: config.FILE_GRACE_MS,
+    });
+    const extraction = createExtractWorker(
+      { blobs, extractor, files, log },
+      { connection: redis, redisPrefix: config.REDIS_PREFIX, concurrency: config.EXTRACT_CONCURRENCY },
+    );
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());
     const address = await server.listen(config.HOST, config.PORT);
-    releasers.defer('worker', () => worker.close());
-    void worker.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
-    await worker.waitUntilReady();
+    releasers.defer('workers', () => Promise.all([worker.close(), extraction.close()]));
+    for (const each of [worker, extraction]) {
+      void each.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
+      await each.waitUntilReady();
+    }
     return address;
   }
 
   return { start, close: () => releasers.close() };
+}
+
+function extractorLimits(config: Config): ExtractorLimits {
+  return {
+    timeoutMs: config.EXTRACT_TIMEOUT_MS,
+    memoryMb: config.EXTRACT_MEMORY_MB,
+    maxTextBytes: config.EXTRACT_MAX_TEXT_BYTES,
+    concurrency: config.EXTRACT_CONCURRENCY,
+  };
 }
 
 function processJob(deps: PreparePieceDeps, job: Job): Promise<ContextPiece> {

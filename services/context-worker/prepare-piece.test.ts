@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { type BlobRef } from '../../shared/contracts/job-message.ts';
+import { UnreadableDocument } from '../../shared/documents/extract/unreadable-document.ts';
 import { createPassageChooser } from '../../shared/documents/passage-chooser.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
@@ -29,13 +30,16 @@ function job(changes: object = {}, content: object = inline) {
 }
 
 const unavailable = new TurnoutError('store_unavailable');
-const failing = (error: Error) => ({ get: () => Promise.reject(error) });
+const failing = (error: Error) => ({ get: () => Promise.reject(error), load: () => Promise.reject(error) });
 
 function prepare(data: unknown, deps: Partial<PreparePieceDeps> = {}, lastAttempt = true) {
-  const blobs = { get: () => Promise.resolve(Buffer.from(TEXT)) };
-  return preparePiece({ blobs, chooser: createPassageChooser(), log: silentLogger, ...deps }, data, {
-    lastAttempt,
-  });
+  const blobs = {
+    get: () => Promise.resolve(Buffer.from(TEXT)),
+    load: () => Promise.resolve(undefined),
+  };
+  const extractor = { extract: () => Promise.reject(new Error('must not be asked')) };
+  const all = { blobs, chooser: createPassageChooser(), extractor, log: silentLogger, ...deps };
+  return preparePiece(all, data, { lastAttempt });
 }
 
 describe('preparePiece', () => {
@@ -75,6 +79,7 @@ describe('preparePiece', () => {
 
   test('work that passes its deadline is dropped in the middle', async () => {
     const blobs = {
+      load: () => Promise.resolve(undefined),
       get: (_ref: BlobRef, signal?: AbortSignal) =>
         new Promise<Buffer>((_resolve, reject) =>
           signal?.addEventListener('abort', () => reject(signal.reason as Error)),
@@ -103,5 +108,36 @@ describe('preparePiece', () => {
     const piece = await prepare(job({}, ref), { blobs: failing(error) }, false);
     expect(piece).toMatchObject({ status: 'failed', code });
     expect(JSON.stringify(piece)).not.toContain('/data');
+  });
+
+  const raw = { kind: 'raw', format: 'pdf', blob: ref } as const;
+  const ready = { status: 'ready', passages: [{ text: TEXT }] };
+
+  test('a document that needs a parser is read first', async () => {
+    const asked: unknown[] = [];
+    const extractor = {
+      extract: (input: unknown) => (asked.push(input), Promise.resolve(Buffer.from(TEXT))),
+    };
+    expect(await prepare(job({}, raw), { extractor })).toMatchObject(ready);
+    expect(asked).toEqual([{ format: 'pdf', bytes: Buffer.from(TEXT) }]);
+  });
+
+  test('the text of a file that was read already is not read again', async () => {
+    const loaded: string[] = [];
+    const blobs = {
+      ...failing(new Error('must not be asked')),
+      load: (name: string) => (loaded.push(name), Promise.resolve(Buffer.from(TEXT))),
+    };
+    expect(await prepare(job({}, { ...raw, text: 'files/1/text' }), { blobs })).toMatchObject(ready);
+    expect(loaded).toEqual(['files/1/text']);
+  });
+
+  test('a document that cannot be read fails by its name and its reason, at once', async () => {
+    const extractor = { extract: () => Promise.reject(new UnreadableDocument('password')) };
+    expect(await prepare(job({}, raw), { extractor }, false)).toMatchObject({
+      status: 'failed',
+      code: 'unsupported_document',
+      message: 'The document "timetable.txt" cannot be read: it is protected by a password.',
+    });
   });
 });

@@ -1,13 +1,16 @@
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type ContextJob, contextJob, type ContextPiece } from '../../shared/contracts/flow.ts';
 import { type Document } from '../../shared/contracts/job-message.ts';
+import { type Extractor } from '../../shared/documents/extract/extractor.ts';
+import { UnreadableDocument } from '../../shared/documents/extract/unreadable-document.ts';
 import { type PassageChooser } from '../../shared/documents/passage-chooser.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 
 export interface PreparePieceDeps {
-  blobs: Pick<BlobStore, 'get'>;
+  blobs: Pick<BlobStore, 'get' | 'load'>;
   chooser: Pick<PassageChooser, 'choose'>;
+  extractor: Pick<Extractor, 'extract'>;
   log: Logger;
 }
 
@@ -44,11 +47,14 @@ export async function preparePiece(
   }
 }
 
-async function prepared({ blobs, chooser }: PreparePieceDeps, job: ContextJob): Promise<ContextPiece> {
+async function prepared(deps: PreparePieceDeps, job: ContextJob): Promise<ContextPiece> {
   const began = performance.now();
   const signal = deadlineSignal(job.deadlineAt);
-  const text = await contentOf(job.document, blobs, signal);
-  const choice = await chooser.choose({ text, question: job.question, budgetTokens: job.budget }, signal);
+  const text = await textOf(job.document, deps, signal);
+  const choice = await deps.chooser.choose(
+    { text, question: job.question, budgetTokens: job.budget },
+    signal,
+  );
   const ms = Math.round((performance.now() - began) * 10) / 10;
   return { status: 'ready', piece: job.piece, name: job.document.name, ...choice, ms };
 }
@@ -59,17 +65,27 @@ function deadlineSignal(deadlineAt: number): AbortSignal {
   return AbortSignal.timeout(Math.min(left, MAX_TIMEOUT_MS));
 }
 
-function contentOf(
+async function textOf(
   { content }: Document,
-  blobs: Pick<BlobStore, 'get'>,
+  { blobs, extractor }: Pick<PreparePieceDeps, 'blobs' | 'extractor'>,
   signal: AbortSignal,
-): string | Promise<Buffer> {
-  return content.kind === 'inline' ? content.text : blobs.get(content, signal);
+): Promise<string | Buffer> {
+  if (content.kind === 'inline') return content.text;
+  if (content.kind === 'blob') return blobs.get(content, signal);
+  // An uploaded file may have been read since the job was accepted.
+  const text = content.text === undefined ? undefined : await blobs.load(content.text);
+  if (text) return text;
+  const bytes = await blobs.get(content.blob, signal);
+  return extractor.extract({ format: content.format, bytes }, signal);
 }
 
 /** Whatever went wrong after the deadline went wrong because of it, or no longer matters. */
-function toFailure(error: unknown, { deadlineAt }: ContextJob): TurnoutError {
+function toFailure(error: unknown, { deadlineAt, document }: ContextJob): TurnoutError {
   if (Date.now() >= deadlineAt) return new TurnoutError('deadline_exceeded', { cause: error });
+  if (error instanceof UnreadableDocument) {
+    const message = `The document "${document.name}" cannot be read: ${error.message}.`;
+    return new TurnoutError('unsupported_document', { message, cause: error });
+  }
   return error instanceof TurnoutError ? error : new TurnoutError('context_failed', { cause: error });
 }
 

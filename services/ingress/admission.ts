@@ -5,6 +5,7 @@ import { childTraceparent, toHeaders } from '../../shared/contracts/cloud-event.
 import { newJobId, userHash } from '../../shared/contracts/ids.ts';
 import { JOB_TYPE } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { type FileRegistry } from '../../shared/files/file-registry.ts';
 import { type Admission, type JobLog, type NewJob } from '../../shared/joblog/job-log.ts';
 import { type Duty } from '../../shared/joblog/duties.ts';
 import { createOriginals, type Originals } from '../../shared/joblog/originals.ts';
@@ -45,13 +46,14 @@ export interface AdmittedJob extends DescribedJob {
 }
 
 export interface AdmissionDesk {
-  /** Throws `invalid_value` and the like before anything is recorded, `idempotency_conflict`, `store_unavailable`. */
+  /** Throws `invalid_value`, `file_not_found` and the like before anything is recorded, `idempotency_conflict`, `store_unavailable`. */
   admit(submission: Submission): Promise<AdmittedJob>;
 }
 
 export interface AdmissionDeps {
   jobLog: JobLog;
   blobs: BlobStore;
+  files: Pick<FileRegistry, 'find'>;
   producer: Producer;
   topic: string;
   secret: string;
@@ -77,8 +79,11 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
   const deps: Deps = { ...options, originals: createOriginals(options) };
   return {
     admit: async (submission) => {
-      const taken = takeDocuments(submission.request);
       const { job, original } = describe(deps, submission);
+      const findFile = (id: string) => deps.files.find(submission.user, id);
+      const taken = await takeDocuments(submission.request, findFile).catch((error: unknown) =>
+        takenBefore(deps, job, submission, error),
+      );
       const admission = await admit(deps, job, submission);
       const fresh = admission.kind === 'new';
       const open = fresh || admission.state === 'admitting';
@@ -93,6 +98,19 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
       };
     },
   };
+}
+
+/** A repetition finds its job although a file of it was deleted meanwhile: the job has its documents. */
+async function takenBefore(
+  { jobLog }: AdmissionDeps,
+  { jobId, bodyHash }: DescribedJob,
+  { request }: Submission,
+  error: unknown,
+): Promise<TakenDocuments> {
+  const missing = error instanceof TurnoutError && error.code === 'file_not_found';
+  const job = missing && bodyHash !== '' ? await jobLog.read(jobId, Number.MAX_SAFE_INTEGER) : undefined;
+  if (!job || job.state === 'admitting' || job.state === 'refused') throw error;
+  return { request, documents: [], question: '' };
 }
 
 /** `original`: its whole text, which may be too large for the record. */

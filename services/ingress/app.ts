@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
-import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
+import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
@@ -22,6 +22,8 @@ import { chatRoute } from './chat/route.ts';
 import { storedChatRoutes } from './chat/stored-routes.ts';
 import { createDrain } from './drain.ts';
 import { answerClientError, installErrorHandling, newRequestId, sendError } from './errors.ts';
+import { startFileParts } from './files/file-parts.ts';
+import { fileRoutes } from './files/route.ts';
 import { createModels, type Models } from './models.ts';
 import { operationsRoutes } from './operations-routes.ts';
 import { createConversations } from './responses/conversation.ts';
@@ -71,15 +73,18 @@ export function build({ config, log }: ServiceDeps): Service {
       redis: () => redis.status === 'ready',
       subscription: () => live.subscribed(),
     });
-    const blobs = createDiskBlobStore(config.BLOB_DIR);
+    const blobs = await createBlobStore(config);
+    releasers.defer('blobs', () => blobs.close());
     const { RESPONSE_RETENTION_MS: responseRetentionMs } = config;
     const stored = createStoredJobs({ jobLog, blobs, retentionMs: responseRetentionMs });
     const blobSweep = createBlobSweep({ blobs, jobLog, log, keptMs: responseRetentionMs });
     releasers.defer('blob sweep', () => blobSweep.close());
     blobSweep.start();
+    const { files, queue } = startFileParts({ config, redis, blobs, releasers, log });
     const desk = createAdmissionDesk({
       jobLog,
       blobs,
+      files,
       producer,
       topic: topics.jobs,
       secret: config.TURNOUT_SECRET,
@@ -112,6 +117,9 @@ export function build({ config, log }: ServiceDeps): Service {
         remove: (jobId) => stored.remove(jobId),
         ending: { jobLog, log },
       });
+      const { MAX_FILE_BYTES: maxBytes } = config;
+      // In a scope of its own: only here are forms read.
+      api.register((scope) => fileRoutes(scope, { blobs, files, queue, maxBytes, caller, log }));
       return Promise.resolve();
     });
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };

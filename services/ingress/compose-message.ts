@@ -1,7 +1,7 @@
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type Document, type JobMessage } from '../../shared/contracts/job-message.ts';
 import { type Duty } from '../../shared/joblog/duties.ts';
-import { type TakenDocument, type TakenDocuments } from './take-documents.ts';
+import { type TakenContent, type TakenDocument, type TakenDocuments } from './take-documents.ts';
 
 /** A job as the ingress knows it before anybody else does. Times in milliseconds since the epoch. */
 export interface DescribedJob {
@@ -28,7 +28,7 @@ export async function composeMessage(
   taken: TakenDocuments,
 ): Promise<JobMessage> {
   const folder = `jobs/${job.jobId}`;
-  const documentBytes = taken.documents.reduce((sum, { text }) => sum + bytesInMessage(text), 0);
+  const documentBytes = taken.documents.reduce((sum, { content }) => sum + bytesInMessage(content), 0);
   const documents = await Promise.all(
     taken.documents.map((document) => toDocument(blobs, folder, document, documentBytes > INLINE_BYTES)),
   );
@@ -45,18 +45,29 @@ export async function composeMessage(
 }
 
 /** What a text adds to a message: escapes and UTF-8 make up to six bytes of a character. What is too long anyway is not measured. */
-function bytesInMessage(text: string): number {
+function bytesInMessage(content: TakenContent): number {
+  if (content.kind !== 'inline') return 0;
+  const { text } = content;
   return text.length > INLINE_BYTES ? text.length : Buffer.byteLength(JSON.stringify(text));
 }
 
 async function toDocument(
   blobs: BlobStore,
   folder: string,
-  { index, name, mediaType, text }: TakenDocument,
+  { index, name, mediaType, content }: TakenDocument,
   large: boolean,
 ): Promise<Document> {
-  const content = large
-    ? await blobs.put(`${folder}/document-${index}`, text)
-    : ({ kind: 'inline', text } as const);
-  return { index, name, mediaType, content };
+  const blobName = `${folder}/document-${index}`;
+  return { index, name, mediaType, content: await travelling(blobs, blobName, content, large) };
+}
+
+async function travelling(
+  blobs: BlobStore,
+  name: string,
+  content: TakenContent,
+  large: boolean,
+): Promise<Document['content']> {
+  if (content.kind === 'inline' && large) return blobs.put(name, content.text);
+  if (content.kind !== 'bytes') return content;
+  return { kind: 'raw', format: content.format, blob: await blobs.put(name, content.bytes) };
 }

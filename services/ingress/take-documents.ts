@@ -4,17 +4,25 @@ import {
   type FilePart,
   textOf,
 } from '../../shared/contracts/chat-request.ts';
+import { type Document, type DocumentFormat } from '../../shared/contracts/job-message.ts';
 import { decodeDocument } from '../../shared/documents/decode.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { displayName } from '../../shared/documents/display-name.ts';
+import { type StoredFile, textName } from '../../shared/files/stored-file.ts';
 
 export interface TakenDocument {
   /** Position among the request's documents, from 0. */
   index: number;
   name: string;
   mediaType: string;
-  text: string;
+  content: TakenContent;
 }
+
+/** Text, the bytes of what a parser has to read, or what lies in the blob store already. */
+export type TakenContent = Document['content'] | { kind: 'bytes'; format: DocumentFormat; bytes: Buffer };
+
+/** The caller's file of that id; undefined for one that he does not have. */
+export type FindFile = (fileId: string) => Promise<StoredFile | undefined>;
 
 export interface TakenDocuments {
   /** The request without its file parts; the very same object when it has none. */
@@ -32,17 +40,49 @@ const QUESTION_END = 2_000;
 
 /**
  * Takes the files out of the messages: they travel beside them and come back as passages. A user message that had nothing
- * else keeps a line that names them. Throws `invalid_value` or `unsupported_document` with the exact path of the part.
+ * else keeps a line that names them. Throws `invalid_value`, `unsupported_document` or `file_not_found` with the exact path
+ * of the part, the first one's in the order of the messages; `store_unavailable` where a file could not be looked up.
  */
-export function takeDocuments(request: ChatRequest): TakenDocuments {
+export async function takeDocuments(request: ChatRequest, findFile: FindFile): Promise<TakenDocuments> {
   const question = questionOf(request.messages);
-  if (!request.messages.some(hasFile)) return { request, documents: [], question };
-  const documents: TakenDocument[] = [];
+  const parts = filesOf(request.messages);
+  if (parts.length === 0) return { request, documents: [], question };
+  if (parts.length > MAX_DOCUMENTS) throw tooManyDocuments();
+  const files = await findAll(parts, findFile);
+  const documents = parts.map((part, index) => take(part, index, files));
+  const names = Map.groupBy(documents, (_, index) => parts[index]?.message);
   const messages = request.messages.map((message, at) =>
-    hasFile(message) ? withoutFiles(message, `messages[${at}]`, documents) : message,
+    hasFile(message) ? withoutFiles(message, names.get(at) ?? []) : message,
   );
-  if (documents.length > MAX_DOCUMENTS) throw tooManyDocuments();
   return { request: { ...request, messages }, documents, question };
+}
+
+/** A file part, and where it stands. */
+interface PlacedPart {
+  file: FilePart['file'];
+  /** Its message's position. */
+  message: number;
+  /** `messages[0].content[1].file` */
+  path: string;
+}
+
+function filesOf(messages: readonly ChatMessage[]): PlacedPart[] {
+  return messages.flatMap((message, at) => (hasFile(message) ? partsOf(message, at) : []));
+}
+
+function partsOf({ content }: UserMessage & { content: ContentPart[] }, message: number): PlacedPart[] {
+  return content.flatMap((part, at) =>
+    isFile(part) ? [{ file: part.file, message, path: `messages[${message}].content[${at}].file` }] : [],
+  );
+}
+
+/** Each file once, however often a request names it. */
+async function findAll(
+  parts: readonly PlacedPart[],
+  findFile: FindFile,
+): Promise<Map<string, StoredFile | undefined>> {
+  const ids = new Set(parts.flatMap(({ file }) => file.file_id ?? []));
+  return new Map(await Promise.all([...ids].map(async (id) => [id, await findFile(id)] as const)));
 }
 
 /** Each is a queue job of its own. */
@@ -63,27 +103,50 @@ function isFile(part: ContentPart): part is FilePart {
   return part.type === 'file';
 }
 
-/** The message without its files, which are added to `documents`. */
+/** The message without its files. One that had nothing else names them. */
 function withoutFiles(
   message: UserMessage & { content: ContentPart[] },
-  path: string,
-  documents: TakenDocument[],
+  taken: readonly TakenDocument[],
 ): UserMessage {
-  const first = documents.length;
-  message.content.forEach((part, at) => {
-    if (isFile(part)) documents.push(take(part, `${path}.content[${at}].file.file_data`, documents.length));
-  });
   const rest = message.content.filter((part) => !isFile(part));
-  const names = documents.slice(first).map(({ name }) => `"${name}"`);
-  return {
-    ...message,
-    content: rest.length > 0 ? rest : [{ type: 'text', text: `Attached: ${names.join(', ')}` }],
-  };
+  if (rest.length > 0) return { ...message, content: rest };
+  const names = taken.map(({ name }) => `"${name}"`);
+  return { ...message, content: [{ type: 'text', text: `Attached: ${names.join(', ')}` }] };
 }
 
-function take({ file }: FilePart, param: string, index: number): TakenDocument {
-  const decoded = decodeDocument({ data: file.file_data, filename: file.filename, param });
-  return { index, name: displayName(file.filename, index), ...decoded };
+function take(
+  { file, path }: PlacedPart,
+  index: number,
+  files: ReadonlyMap<string, StoredFile | undefined>,
+): TakenDocument {
+  const { filename, file_data: data, file_id: id } = file;
+  if (id !== undefined) return takeStored(files.get(id), { filename, index, param: `${path}.file_id` });
+  const decoded = decodeDocument({ data: data ?? '', filename, param: `${path}.file_data` });
+  const { format, mediaType } = decoded;
+  const content: TakenContent =
+    format === 'text'
+      ? { kind: 'inline', text: decoded.text }
+      : { kind: 'bytes', format, bytes: decoded.bytes };
+  return { index, name: displayName(filename, index), mediaType, content };
+}
+
+/** By its text where that was read already; else whoever prepares the piece reads it, or finds it read by then. */
+function takeStored(
+  file: StoredFile | undefined,
+  { filename, index, param }: { filename: string | undefined; index: number; param: string },
+): TakenDocument {
+  if (!file) throw new TurnoutError('file_not_found', { param });
+  const name = displayName(filename ?? file.filename, index);
+  if (file.status === 'error') throw unreadable(name, file.details, param);
+  const { id, mediaType, format, content: blob, text } = file;
+  return { index, name, mediaType, content: text ?? { kind: 'raw', format, blob, text: textName(id) } };
+}
+
+function unreadable(name: string, details: string | undefined, param: string): TurnoutError {
+  return new TurnoutError('unsupported_document', {
+    message: `The file "${name}" cannot be read. ${details ?? ''}`.trimEnd(),
+    param,
+  });
 }
 
 function questionOf(messages: readonly ChatMessage[]): string {

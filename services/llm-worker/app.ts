@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
+import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { listenForCancellations } from '../../shared/joblog/cancellation.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
@@ -44,7 +44,8 @@ export function build({ config, log }: ServiceDeps): Service {
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
-    const blobs = createDiskBlobStore(config.BLOB_DIR);
+    const blobs = await createBlobStore(config);
+    releasers.defer('blobs', () => blobs.close());
     const kept = createKeptJobs({ blobs, jobLog });
     const caretaker = startCaretaker({
       redis,

@@ -1,4 +1,4 @@
-import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
+import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { decide } from '../../shared/flags/decide.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
@@ -37,7 +37,9 @@ export function build({ config, log }: ServiceDeps): Service {
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
-    const kept = createKeptJobs({ blobs: createDiskBlobStore(config.BLOB_DIR), jobLog });
+    const blobs = await createBlobStore(config);
+    releasers.defer('blobs', () => blobs.close());
+    const kept = createKeptJobs({ blobs, jobLog });
     const caretaker = startCaretaker({
       redis,
       keys,

@@ -67,8 +67,10 @@ function promptTokens({ request, documents }: JobMessage, contextTokens: number)
   return roughTokens(bytes) + Math.min(contextTokens, roughTokens(documentBytes));
 }
 
+/** Of a document whose text nobody has read yet, the bytes that it was sent as. */
 function sizeOf(content: Document['content']): number {
-  return content.kind === 'blob' ? content.bytes : Buffer.byteLength(content.text);
+  if (content.kind === 'inline') return Buffer.byteLength(content.text);
+  return content.kind === 'raw' ? content.blob.bytes : content.bytes;
 }
 
 /** Once for each job, however often its message comes. */

@@ -1,21 +1,43 @@
+import { type Readable } from 'node:stream';
 import { type BlobRef } from '../contracts/job-message.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 
 /**
- * Bodies that are too large for a message ("claim check"). What `put` acknowledged is durable, and `get` never returns
- * bytes other than those that were put. Failures are `TurnoutError`s: `unreadable_message` (missing, damaged or badly
- * named: no retry helps) or `store_unavailable` (the store itself failed: a retry may help).
+ * Bodies that are too large for a message ("claim check"), and users' files.
+ *
+ * Durable: what `put` or `putStream` acknowledged survives a crash of the process and of the store's machine (the disk
+ * syncs the file and its folders; S3 acknowledges what it has stored). Atomic: a reader finds the old body, the new one or
+ * none, never a part, also while it is being written and after a writer died. The last of concurrent puts wins. Whoever
+ * reads after an acknowledgement finds what was put (S3 has promised that since December 2020; a compatible store must,
+ * too).
+ *
+ * `get` and `openStream` never give other bytes than those that were put. Failures are `TurnoutError`s:
+ * `unreadable_message` (missing, damaged or badly named: no retry helps) or `store_unavailable` (the store itself failed: a
+ * retry may help).
  */
 export interface BlobStore {
   /** Writes the body whole, replacing one of the same name. Text is stored as UTF-8. */
   put(name: string, body: Uint8Array | string): Promise<BlobRef>;
+  /**
+   * Writes a body as it arrives, in memory that does not grow with it. Nothing is stored when it ends in an error, which
+   * is passed on as it is, or has more than `maxBytes`: `body_too_large`.
+   */
+  putStream(name: string, body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<BlobRef>;
   /** Reads the body and verifies its length and SHA-256. Rejects with the signal's reason when aborted. */
   get(ref: BlobRef, signal?: AbortSignal): Promise<Buffer>;
+  /**
+   * Reads a body of any size piece by piece. What is missing or has another length rejects at once; damage is found before
+   * the stream's end, which then is an error instead.
+   */
+  openStream(ref: BlobRef): Promise<Readable>;
   /** What was last put under that name, for one who has no reference to check it against; undefined where nothing is. */
   load(name: string): Promise<Buffer | undefined>;
   /** Removes everything under `prefix/`. It is no error when there is nothing. */
   removeFolder(prefix: string): Promise<void>;
-  /** Names of the folders directly below `prefix/` in which nothing was put for that many milliseconds. */
+  /**
+   * Names of the folders directly below `prefix/` in which nothing was put for that many milliseconds, by the store's own
+   * clock where it has one: callers leave room for the difference.
+   */
   staleFolders(prefix: string, ageMs: number): Promise<string[]>;
 }
 

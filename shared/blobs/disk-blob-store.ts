@@ -1,9 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
 import { type BlobRef } from '../contracts/job-message.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { type BlobStore, blobStoreFailed, checkedBlobName, damagedBlob, missingBlob } from './blob-store.ts';
+import { measuredStream, verifiedChunks } from './measured-stream.ts';
 
 /** Small enough that hashing one piece (~1 ms) does not hold up the event loop. */
 const PIECE_BYTES = 1024 * 1024;
@@ -19,9 +21,19 @@ export function createDiskBlobStore(folder: string): BlobStore {
   return {
     put: async (name, body) => {
       const path = pathOf(name);
-      const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-      const sha256 = await storing(`writing ${name}`, () => writeWhole(path, bytes));
-      return { kind: 'blob', name, sha256, bytes: bytes.byteLength };
+      const measured = measuredStream(pieces(body), Infinity);
+      await storing(`writing ${name}`, () => writeWhole(path, measured.chunks));
+      return { kind: 'blob', name, ...measured.digest() };
+    },
+    putStream: async (name, body, maxBytes) => {
+      const path = pathOf(name);
+      const measured = measuredStream(body, maxBytes);
+      try {
+        await storing(`writing ${name}`, () => writeWhole(path, measured.chunks));
+      } catch (error) {
+        throw measured.failure() ?? error;
+      }
+      return { kind: 'blob', name, ...measured.digest() };
     },
     get: async (ref, signal) => {
       const path = pathOf(ref.name);
@@ -32,6 +44,18 @@ export function createDiskBlobStore(folder: string): BlobStore {
       } finally {
         await file.close();
       }
+    },
+    openStream: async (ref) => {
+      const file = await openForReading(pathOf(ref.name), ref);
+      try {
+        await checkSize(file, ref);
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+      const stream = Readable.from(verifiedChunks(ref, readChunks(file, ref)), { objectMode: false });
+      // Not in the generator: who closes the stream before reading of it never begins that.
+      return stream.once('close', () => void file.close());
     },
     load: async (name) => {
       const path = pathOf(name);
@@ -71,37 +95,36 @@ function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
 
 /**
  * A reader sees the old file, the new one or none, never a part: the bytes go to a temporary name, reach the disk, and
- * only then take their place. Syncing the folders makes their new entries survive a power failure as well. Returns the SHA-256.
+ * only then take their place. Syncing the folders makes their new entries survive a power failure as well.
  */
-async function writeWhole(path: string, bytes: Uint8Array): Promise<string> {
+async function writeWhole(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const folder = dirname(path);
   const created = await mkdir(folder, { recursive: true, mode: 0o700 });
   const temporary = join(folder, `.${randomBytes(8).toString('hex')}.tmp`);
   try {
-    const sha256 = await writeSynced(temporary, bytes);
+    await writeSynced(temporary, chunks);
     await rename(temporary, path);
     await syncFolders(folder, created === undefined ? folder : dirname(created));
-    return sha256;
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
 }
 
-async function writeSynced(path: string, bytes: Uint8Array): Promise<string> {
-  const hash = createHash('sha256');
+async function writeSynced(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
-    for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) {
-      const piece = bytes.subarray(at, at + PIECE_BYTES);
-      hash.update(piece);
-      await file.writeFile(piece); // unlike write(), it goes on after a short write
-    }
+    // Unlike write(), writeFile() goes on after a short write.
+    for await (const chunk of chunks) await file.writeFile(chunk);
     await file.sync();
   } finally {
     await file.close();
   }
-  return hash.digest('hex');
+}
+
+function* pieces(body: Uint8Array | string): Generator<Uint8Array> {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
 }
 
 /** Syncs `folder` and those above it, up to and with `top`. */
@@ -133,25 +156,30 @@ async function readVerified(
   ref: BlobRef,
   signal: AbortSignal | undefined,
 ): Promise<Buffer> {
-  const { size } = await storing(`reading ${ref.name}`, () => file.stat());
-  // Before the memory is taken: a damaged reference must not make us read a file of any size.
-  if (size !== ref.bytes) throw damagedBlob(ref, `has ${size} bytes instead of ${ref.bytes}`);
-  const hash = createHash('sha256');
-  const body = Buffer.allocUnsafeSlow(size);
+  await checkSize(file, ref);
+  const body = Buffer.allocUnsafeSlow(ref.bytes);
   let at = 0;
-  while (at < size) {
+  for await (const chunk of verifiedChunks(ref, readChunks(file, ref))) {
     signal?.throwIfAborted();
-    const length = Math.min(PIECE_BYTES, size - at);
-    const position = at;
-    const { bytesRead } = await storing(`reading ${ref.name}`, () =>
-      file.read(body, position, length, position),
-    );
-    if (bytesRead === 0) throw damagedBlob(ref, `ends after ${at} of ${size} bytes`);
-    hash.update(body.subarray(at, at + bytesRead));
-    at += bytesRead;
+    body.set(chunk, at);
+    at += chunk.byteLength;
   }
-  if (hash.digest('hex') !== ref.sha256) throw damagedBlob(ref, 'its SHA-256 does not match');
   return body;
+}
+
+/** Before the memory is taken: a damaged reference must not make us read a file of any size. */
+async function checkSize(file: FileHandle, ref: BlobRef): Promise<void> {
+  const { size } = await storing(`reading ${ref.name}`, () => file.stat());
+  if (size !== ref.bytes) throw damagedBlob(ref, `has ${size} bytes instead of ${ref.bytes}`);
+}
+
+async function* readChunks(file: FileHandle, ref: BlobRef): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+    const { bytesRead } = await storing(`reading ${ref.name}`, () => file.read(piece, 0, PIECE_BYTES));
+    if (bytesRead === 0) return;
+    yield piece.subarray(0, bytesRead);
+  }
 }
 
 async function storing<T>(doing: string, work: () => Promise<T>): Promise<T> {

@@ -33,7 +33,22 @@ export const configSchema = z.object({
   REDIS_URL: redisUrl.default('redis://127.0.0.1:6379'),
   CACHE_REDIS_URL: redisUrl.default('redis://127.0.0.1:6380'),
   REDIS_PREFIX: name.default('turnout'),
+
+  /** Where bodies too large for a message and users' files are kept. */
+  BLOB_STORE: z.enum(['disk', 's3']).default('disk'),
   BLOB_DIR: z.string().min(1).default('.turnout/data/blobs'),
+  S3_BUCKET: z.string().min(1).optional(),
+  /** A folder in the bucket. */
+  S3_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/, 'must be folders of A-Z a-z 0-9 _ -, joined by /')
+    .optional(),
+  S3_REGION: z.string().min(1).default('us-east-1'),
+  S3_ENDPOINT: url.optional(),
+  S3_FORCE_PATH_STYLE: flag.default(false),
+  S3_ACCESS_KEY_ID: z.string().min(1).optional(),
+  S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
+  S3_SESSION_TOKEN: z.string().min(1).optional(),
 
   LITELLM_URL: url.default('http://127.0.0.1:4000'),
   LITELLM_MASTER_KEY: z.string().min(1),
@@ -52,6 +67,18 @@ export const configSchema = z.object({
     .optional()
     .transform((names) => names?.split(',') ?? []),
   MAX_BODY_BYTES: count.default(32 * 1024 * 1024),
+  MAX_FILE_BYTES: countUpTo(512 * 1024 * 1024).default(64 * 1024 * 1024),
+  MAX_FILES_PER_USER: countUpTo(1_000_000).default(10_000),
+  /**
+   * How long the bytes of a file that was deleted, or expired, live on for the jobs that were accepted with it: as long as
+   * a job may take, and an hour.
+   */
+  FILE_GRACE_MS: milliseconds.default(90_000_000),
+  /** What reading one PDF, DOCX or HTML document may take, and how many are read at once. */
+  EXTRACT_TIMEOUT_MS: milliseconds.default(30_000),
+  EXTRACT_MEMORY_MB: countUpTo(16_384).default(512),
+  EXTRACT_MAX_TEXT_BYTES: countUpTo(256 * 1024 * 1024).default(32 * 1024 * 1024),
+  EXTRACT_CONCURRENCY: countUpTo(64).default(2),
   DEFAULT_DEADLINE_MS: milliseconds.default(600_000),
   LOG_RETENTION_MS: milliseconds.default(3_600_000),
   /** How long a stored response is kept past its end. */

@@ -13,7 +13,15 @@ const imagePart = z.looseObject({
 const audioPart = z.looseObject({ type: z.literal('input_audio'), input_audio: z.looseObject({}) });
 const filePart = z.looseObject({
   type: z.literal('file'),
-  file: z.looseObject({ filename: z.string().max(255).optional(), file_data: z.string() }),
+  file: z
+    .looseObject({
+      filename: z.string().max(255).optional(),
+      file_data: z.string().optional(),
+      file_id: z.string().optional(),
+    })
+    .refine(({ file_data, file_id }) => (file_data === undefined) !== (file_id === undefined), {
+      error: 'must have either file_data or file_id, and not both',
+    }),
 });
 
 const textContent = z.union([z.string(), z.array(textPart).min(1)]);

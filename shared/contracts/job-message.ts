@@ -18,13 +18,31 @@ export const requestRef = z.discriminatedUnion('kind', [
 ]);
 export type RequestRef = z.infer<typeof requestRef>;
 
-/** One attached document. Its text is taken out of the messages at the door and travels beside them. */
+/** How the bytes of a document are read: `text` has its charset's own rules, the others a parser. */
+export const documentFormat = z.enum(['pdf', 'docx', 'html', 'text']);
+export type DocumentFormat = z.infer<typeof documentFormat>;
+
+/** A document as it was sent: whoever prepares its piece of context reads the text out of it. */
+const rawDocument = z.object({
+  kind: z.literal('raw'),
+  format: documentFormat,
+  blob: blobRef,
+  /** The name of the blob that has the text once somebody has read it; without one nobody else does. */
+  text: z.string().min(1).optional(),
+});
+
+/** One attached document. It is taken out of the messages at the door and travels beside them. */
 export const document = z.object({
   /** Position among the request's documents, from 0. */
   index: z.int().min(0),
   name: z.string(),
   mediaType: z.string(),
-  content: z.discriminatedUnion('kind', [z.object({ kind: z.literal('inline'), text: z.string() }), blobRef]),
+  /** Text, in the message or in the blob store as UTF-8; or what the text has to be read out of first. */
+  content: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('inline'), text: z.string() }),
+    blobRef,
+    rawDocument,
+  ]),
 });
 export type Document = z.infer<typeof document>;
 

@@ -57,15 +57,37 @@ describe('decodeDocument reads', () => {
       'dépôt',
     ],
   ])('%s', (_name, data, filename, mediaType, text) => {
-    expect(decode(data, filename)).toEqual({ mediaType, text });
+    expect(decode(data, filename)).toEqual({ mediaType, format: 'text', text });
+  });
+});
+
+describe('decodeDocument leaves as bytes what a parser has to read', () => {
+  const page = Buffer.from('<p>Dépôt</p>', 'latin1');
+  test.each([
+    ['a PDF by its type', `data:application/pdf;base64,${base64(PDF)}`, undefined, 'pdf', Buffer.from(PDF)],
+    ['a PDF by its bytes', base64(PDF), 'report.txt', 'pdf', Buffer.from(PDF)],
+    ['a page, whose charset it may name itself', base64(page), 'page.html', 'html', page],
+    [
+      'a page in the charset that its sender names, as UTF-8',
+      `data:text/html;charset=latin1;base64,${base64(page)}`,
+      undefined,
+      'html',
+      Buffer.from('<p>Dépôt</p>'),
+    ],
+  ])('%s', (_name, data, filename, format, bytes) => {
+    expect(decode(data, filename)).toMatchObject({ format, bytes });
   });
 });
 
 describe('decodeDocument refuses', () => {
   test.each([
-    ['a PDF by its type', `data:application/pdf;base64,${base64(PDF)}`, undefined, 'unsupported_document'],
-    ['a PDF by its name', base64(PDF), 'report.pdf', 'unsupported_document'],
-    ['a PDF by its bytes', base64(PDF), 'report.txt', 'unsupported_document'],
+    [
+      'what is no PDF by its type',
+      `data:application/pdf;base64,${base64('x')}`,
+      undefined,
+      'unsupported_document',
+    ],
+    ['what is no DOCX by its name', base64('x'), 'report.docx', 'unsupported_document'],
     ['an image', `data:image/png;base64,${base64('pretends')}`, undefined, 'unsupported_document'],
     [
       'an office document',
@@ -107,5 +129,6 @@ describe('decodeDocument refuses', () => {
 test('a document of 20 MB is decoded', () => {
   const text = 'Zug um Zug. '.repeat(1_700_000);
   const data = `data:text/plain;base64,${base64(text)}`;
-  expect(decode(data).text).toHaveLength(text.length);
+  const decoded = decode(data);
+  expect(decoded.format === 'text' && decoded.text.length).toBe(text.length);
 });

@@ -1,4 +1,7 @@
+import { type DocumentFormat } from '../contracts/job-message.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
+import { decodeText, utf16Of } from './decode-text.ts';
+import { documentKind } from './document-format.ts';
 
 export interface EncodedDocument {
   /** A data URL (`data:text/plain;base64,...`) or bare base64. */
@@ -9,65 +12,48 @@ export interface EncodedDocument {
   param: string;
 }
 
-export interface DecodedDocument {
-  mediaType: string;
-  text: string;
-}
-
-const UNKNOWN = 'application/octet-stream';
-
-const TYPE_OF_EXTENSION: Readonly<Record<string, string>> = {
-  csv: 'text/csv',
-  htm: 'text/html',
-  html: 'text/html',
-  json: 'application/json',
-  log: 'text/plain',
-  markdown: 'text/markdown',
-  md: 'text/markdown',
-  pdf: 'application/pdf',
-  txt: 'text/plain',
-  xml: 'application/xml',
-  yaml: 'application/yaml',
-  yml: 'application/yaml',
-};
-
-/** Kinds that are no text even when their bytes happen to be valid UTF-8 (a PDF can be pure ASCII). */
-const BINARY =
-  /^(?:(?:image|audio|video|font|model)\/(?!.*\+xml$)|application\/(?:pdf|zip|gzip|x-tar|rtf|msword|vnd\.(?!.*\+(?:json|xml)$)))/;
+export type DecodedDocument =
+  | { mediaType: string; format: 'text'; text: string }
+  /** To be read by a parser, which is nothing for the process that decodes. */
+  | { mediaType: string; format: Exclude<DocumentFormat, 'text'>; bytes: Buffer };
 
 /**
- * The text of a document that came inside a request. What is text is decided by the bytes: valid in their charset (UTF-8
- * unless the data URL names another), without NUL, not of a kind known to be binary.
+ * A document that came inside a request. Text is decoded: valid in its charset (UTF-8 unless the data URL names another),
+ * without NUL. What else can be read, by `documentKind`, stays bytes.
  *
- * Throws `invalid_value` for what is not base64, `unsupported_document` for what is not text, is empty or is of an unknown
- * charset; both name `param`.
+ * Throws `invalid_value` for what is not base64, `unsupported_document` for what cannot be read, is empty or is of an
+ * unknown charset; both name `param`.
  */
 export function decodeDocument({ data, filename, param }: EncodedDocument): DecodedDocument {
   const { mediaType: declared, charset, base64 } = splitDataUrl(data, param);
-  const mediaType = declared ?? typeOfName(filename);
-  if (BINARY.test(mediaType))
-    throw unsupported(param, `Documents of type ${mediaType} cannot be read; send text.`);
   const bytes = fromBase64(base64, param);
-  if (bytes.includes(0) && !charset.startsWith('utf-16'))
-    throw unsupported(param, 'The document is not text.');
-  if (bytes.subarray(0, 5).equals(PDF_MAGIC))
-    throw unsupported(param, 'PDF documents cannot be read; send text.');
-  const text = toText(bytes, charset, param);
-  if (text.trim() === '') throw unsupported(param, 'The document is empty.');
-  return { mediaType: mediaType === UNKNOWN ? 'text/plain' : mediaType, text };
+  const kind = documentKind({ declared, filename, head: bytes, charset });
+  if (typeof kind === 'string') throw unsupported(param, kind);
+  const { format, mediaType } = kind;
+  if (format === 'pdf' || format === 'docx') return { format, mediaType, bytes };
+  // Where the sender names no charset, the page itself may; whoever reads it looks.
+  if (format === 'html' && charset === undefined) return { format, mediaType, bytes };
+  const text = textOf(bytes, charset, param);
+  return format === 'html' ? { format, mediaType, bytes: Buffer.from(text) } : { format, mediaType, text };
 }
 
-const PDF_MAGIC = Buffer.from('%PDF-');
+function textOf(bytes: Buffer, charset: string | undefined, param: string): string {
+  const wide = charset?.startsWith('utf-16') ?? utf16Of(bytes) !== undefined;
+  if (bytes.includes(0) && !wide) throw unsupported(param, 'The document is not text.');
+  const text = toText(bytes, charset ?? 'utf-8', param);
+  if (text.trim() === '') throw unsupported(param, 'The document is empty.');
+  return text;
+}
 
 interface Parts {
   mediaType: string | undefined;
-  charset: string;
+  charset: string | undefined;
   base64: string;
 }
 
 /** RFC 2397, base64 only. Parameters other than `charset` mean nothing to us. */
 function splitDataUrl(data: string, param: string): Parts {
-  if (!/^data:/i.test(data.slice(0, 5))) return { mediaType: undefined, charset: 'utf-8', base64: data };
+  if (!/^data:/i.test(data.slice(0, 5))) return { mediaType: undefined, charset: undefined, base64: data };
   const comma = data.indexOf(',');
   if (comma === -1 || comma > 500) throw invalid(param, 'The data URL has no comma after its media type.');
   const [type = '', ...parameters] = data.slice(5, comma).toLowerCase().split(';');
@@ -76,14 +62,9 @@ function splitDataUrl(data: string, param: string): Parts {
   const charset = parameters.find((parameter) => parameter.trim().startsWith('charset='))?.split('=')[1];
   return {
     mediaType: type.trim() || undefined,
-    charset: charset?.replaceAll('"', '').trim() ?? 'utf-8',
+    charset: charset?.replaceAll('"', '').trim(),
     base64: data.slice(comma + 1),
   };
-}
-
-function typeOfName(filename: string | undefined): string {
-  const extension = /\.([A-Za-z0-9]{1,10})$/.exec(filename ?? '')?.[1]?.toLowerCase() ?? '';
-  return Object.hasOwn(TYPE_OF_EXTENSION, extension) ? (TYPE_OF_EXTENSION[extension] ?? UNKNOWN) : UNKNOWN;
 }
 
 /** Line breaks are allowed (RFC 2045), but rare: only what fails without is searched for them. */
@@ -102,7 +83,7 @@ function exactly(base64: string): Buffer | undefined {
 
 function toText(bytes: Buffer, charset: string, param: string): string {
   try {
-    return new TextDecoder(charset, { fatal: true }).decode(bytes);
+    return decodeText(bytes, charset);
   } catch (cause) {
     if (cause instanceof RangeError)
       throw unsupported(param, 'The charset of the document is unknown.', cause);

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { createGate } from '../util/gate.ts';
 import { type Choice, choosePassages, fillBudget } from './choose-passages.ts';
 import { type Shortlist, type ShortlistInput } from './shortlist.ts';
 
@@ -56,24 +57,4 @@ async function shortlistInThread(
         reject(new Error(`the thread ended with ${code} before its result`));
       });
   });
-}
-
-/** Lets `limit` tasks run at a time; the others wait their turn. */
-function createGate(limit: number) {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return {
-    run: async <T>(task: () => Promise<T>): Promise<T> => {
-      if (running >= limit) await new Promise<void>((resolve) => void waiting.push(resolve));
-      else running += 1;
-      try {
-        return await task();
-      } finally {
-        const next = waiting.shift();
-        if (next)
-          next(); // the turn is handed on, `running` stays
-        else running -= 1;
-      }
-    },
-  };
 }

@@ -37,6 +37,13 @@ export const catalogue = {
     retryable: false,
     message: 'The model does not exist.',
   },
+  file_not_found: {
+    status: 404,
+    type: 'not_found_error',
+    retryable: false,
+    message: 'There is no such file.',
+  },
+  too_many_files: bad(400, 'You have as many files as are allowed. Delete some first.'),
   not_found: {
     status: 404,
     type: 'not_found_error',

@@ -1,6 +1,8 @@
 /** BullMQ's queues and the settings that all workers share. */
 export const LLM_QUEUE = 'llm';
 export const CONTEXT_QUEUE = 'context';
+/** Uploaded files whose text is to be read. */
+export const EXTRACT_QUEUE = 'extract';
 
 /** All of BullMQ's keys share one hash tag. */
 export function bullPrefix(redisPrefix: string): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { newJobId } from '../contracts/ids.ts';
-import { jobKeys } from './keys.ts';
+import { newFileId, newJobId } from '../contracts/ids.ts';
+import { fileKeys, jobKeys } from './keys.ts';
 
 const keys = jobKeys('turnout');
 
@@ -26,6 +26,26 @@ describe("a job's keys", () => {
     const other = `job_${'1'.repeat(30)}c5`;
     expect(keys.record(other)).not.toBe(keys.record(jobId));
     expect(jobKeys('other').record(jobId)).not.toBe(keys.record(jobId));
+  });
+});
+
+describe("a user's files", () => {
+  const files = fileKeys('turnout');
+  const users = ['user-1', 'a{b}:c', 'Weiche 道岔'];
+
+  test.each(users)('of %j share one hash tag with his lists, and no other user has his keys', (user) => {
+    const ids = [1, 2].map((now) => newFileId(user, now));
+    const all = [...ids.map((id) => files.record(id)), files.ofUser(user), files.expiring(user)];
+    expect(new Set(all).size).toBe(4);
+    expect(new Set(all.map(tagOf)).size).toBe(1);
+    expect(tagOf(files.ofUser(user))).toMatch(/^b[0-3][0-9a-f]$/);
+    for (const other of users.filter((name) => name !== user))
+      expect(files.ofUser(other)).not.toBe(files.ofUser(user));
+  });
+
+  test('sort by their age', () => {
+    const ids = [1_700_000_000_000, 1_700_000_000_001, 1_800_000_000_000].map((now) => newFileId('u', now));
+    expect(ids.toSorted()).toEqual(ids);
   });
 });
 

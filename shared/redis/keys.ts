@@ -1,3 +1,5 @@
+import { userDigest } from '../contracts/ids.ts';
+
 /**
  * Keys of the job Redis. A job's keys and its outbox row share one of 64 bucket tags, `{b00}` to `{b3f}`, so that every
  * script stays legal in Redis Cluster.
@@ -29,6 +31,25 @@ export interface JobKeys {
   channel(instance: string): string;
 }
 
+/** A user's files share the hash tag of one of the same buckets: the last digits of their ids are the user's. */
+export interface FileKeys {
+  /** Hash: the file's record. */
+  record(fileId: string): string;
+  /** Sorted set of the user's files, by id alone: the oldest first. */
+  ofUser(user: string): string;
+  /** Sorted set: those of them that expire, by when. */
+  expiring(user: string): string;
+}
+
+export function fileKeys(prefix: string): FileKeys {
+  const inBucket = (hex: string, kind: string) => `${prefix}:{${tag(bucketOf(hex))}}:${kind}:${hex}`;
+  return {
+    record: (fileId) => inBucket(fileId, 'file'),
+    ofUser: (user) => inBucket(userDigest(user), 'files'),
+    expiring: (user) => inBucket(userDigest(user), 'files-expiring'),
+  };
+}
+
 export function jobKeys(prefix: string): JobKeys {
   const inBucket = (jobId: string, kind: string) => `${prefix}:{${tag(bucketOf(jobId))}}:${kind}`;
   const everyBucket = (kind: string) =>
@@ -48,9 +69,9 @@ export function jobKeys(prefix: string): JobKeys {
   };
 }
 
-/** The last six bits of the id: uniform, since ids are random or an HMAC. */
-function bucketOf(jobId: string): number {
-  return Number.parseInt(jobId.slice(-2), 16) % BUCKETS;
+/** The last six bits of the id: uniform, since ids are random, an HMAC or end in a hash. */
+function bucketOf(hex: string): number {
+  return Number.parseInt(hex.slice(-2), 16) % BUCKETS;
 }
 
 function tag(bucket: number): string {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 
 /** A store under test, and the two things that can befall a body behind its back. */
@@ -30,6 +31,19 @@ const HOSTILE_NAMES = [
   `jobs/${'x'.repeat(200)}`,
   'a/b/c/d/e/f/g/h/i',
 ];
+
+/** A body as it arrives from a socket; it ends in `failure`, if there is one. */
+async function* inChunks(body: Buffer, failure?: Error): AsyncGenerator<Buffer> {
+  for (let at = 0; at < body.length; at += 65_536) {
+    yield body.subarray(at, at + 65_536);
+    await turn();
+  }
+  if (failure) throw failure;
+}
+
+async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(stream));
+}
 
 /** What every blob store promises; run by the test of each adapter. */
 export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobStoreUnderTest>): void {
@@ -74,6 +88,50 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       expect((await store.get(await store.put('jobs/1/a', 'last'))).toString()).toBe('last');
     });
 
+    test('a streamed body is stored whole, and streamed back', async () => {
+      const body = randomBytes(12 * 1024 * 1024);
+      const ref = await store.putStream('files/1/content', inChunks(body), body.length);
+      const sha256 = createHash('sha256').update(body).digest('hex');
+      expect(ref).toEqual({ kind: 'blob', name: 'files/1/content', sha256, bytes: body.length });
+      expect((await collect(await store.openStream(ref))).equals(body)).toBe(true);
+      expect((await store.get(ref)).equals(body)).toBe(true);
+      const empty = await store.putStream('files/1/empty', inChunks(Buffer.alloc(0)), 0);
+      expect(await collect(await store.openStream(empty))).toHaveLength(0);
+    });
+
+    test.each([7_000_000, 10])('a stream longer than its limit of %i bytes leaves nothing', async (limit) => {
+      const put = store.putStream('files/1/content', inChunks(randomBytes(limit + 1)), limit);
+      await expect(put).rejects.toMatchObject({ code: 'body_too_large' });
+      expect(await store.load('files/1/content')).toBeUndefined();
+    });
+
+    test('a stream that breaks off leaves what was there, and its error is its own', async () => {
+      await store.put('files/1/content', 'before');
+      const hungUp = new Error('the client hung up');
+      const put = store.putStream('files/1/content', inChunks(randomBytes(7_000_000), hungUp), Infinity);
+      await expect(put).rejects.toBe(hungUp);
+      expect((await store.load('files/1/content'))?.toString()).toBe('before');
+    });
+
+    test('a damaged body cannot be streamed to its end, a missing or shortened one not at all', async () => {
+      const ref = await store.put('files/1/a', randomBytes(3_000_000));
+      await under.damage(ref.name);
+      await expect(collect(await store.openStream(ref))).rejects.toMatchObject({
+        code: 'unreadable_message',
+      });
+      await under.shorten(ref.name);
+      const unreadable = { code: 'unreadable_message' };
+      await expect(store.openStream(ref)).rejects.toMatchObject(unreadable);
+      await expect(store.openStream({ ...ref, name: 'files/1/b' })).rejects.toMatchObject(unreadable);
+    });
+
+    test('what was put last is loaded without a reference; nothing is no error', async () => {
+      expect(await store.load('jobs/1/a')).toBeUndefined();
+      await store.put('jobs/1/a', 'first');
+      await store.put('jobs/1/a', 'second');
+      expect((await store.load('jobs/1/a'))?.toString()).toBe('second');
+    });
+
     test('a missing body is a typed error that no retry heals', async () => {
       const ref = await store.put('jobs/1/a', 'text');
       await expect(store.get({ ...ref, name: 'jobs/1/b' })).rejects.toMatchObject({
@@ -103,6 +161,9 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       const refused = { code: 'unreadable_message', message: expect.stringMatching(/name/) };
       const ref = { kind: 'blob', name, sha256: '0'.repeat(64), bytes: 4 } as const;
       await expect(store.put(name, 'text')).rejects.toMatchObject(refused);
+      await expect(store.putStream(name, inChunks(Buffer.from('text')), 4)).rejects.toMatchObject(refused);
+      await expect(store.openStream(ref)).rejects.toMatchObject(refused);
+      await expect(store.load(name)).rejects.toMatchObject(refused);
       await expect(store.get(ref)).rejects.toMatchObject(refused);
       await expect(store.removeFolder(name)).rejects.toMatchObject(refused);
       await expect(store.staleFolders(name, 0)).rejects.toMatchObject(refused);

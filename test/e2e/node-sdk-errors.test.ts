@@ -67,10 +67,10 @@ describe("a mistake of the caller is the SDK's own typed error", () => {
     expect(error).toMatchObject({ param: 'messages[1].content[0].text' });
   });
 
-  test('a document that is no text is refused by its place', async () => {
-    const pdf = textFile('a.pdf', 'x');
-    pdf.file.file_data = `data:application/pdf;base64,${Buffer.from('%PDF-1.7').toString('base64')}`;
-    const content = [{ type: 'text' as const, text: 'What is it?' }, pdf];
+  test('a document that cannot be read is refused by its place', async () => {
+    const image = textFile('a.png', 'x');
+    image.file.file_data = `data:image/png;base64,${Buffer.from('\x89PNG').toString('base64')}`;
+    const content = [{ type: 'text' as const, text: 'What is it?' }, image];
     const error = await failureOf(
       client.chat.completions.create({ model: MODEL, messages: [{ role: 'user', content }] }),
     );

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { jobMessage } from '../../shared/contracts/job-message.ts';
+import { type StoredFile } from '../../shared/files/stored-file.ts';
 import { type OutboundMessage } from '../../shared/kafka/port.ts';
 import { ANSWER, type IngressOnRedis, startIngressOnRedis } from './ingress-on-redis.ts';
 
@@ -13,14 +14,57 @@ beforeAll(async () => {
 
 afterAll(() => ingress.close());
 
-function ask(idempotencyKey: string) {
+const QUESTION = [{ role: 'user', content: 'Is the line clear?' }];
+
+function ask(idempotencyKey: string, messages: unknown = QUESTION) {
   return ingress.app.inject({
     method: 'POST',
     url: '/v1/chat/completions',
     headers: { 'idempotency-key': idempotencyKey },
-    payload: { model: 'm', messages: [{ role: 'user', content: 'Is the line clear?' }] },
+    payload: { model: 'm', messages },
   });
 }
+
+test('a repetition finds its job although the file that it names was deleted since; a new job does not', async () => {
+  const id = `file-${'0'.repeat(32)}`;
+  const content = { kind: 'blob', name: `files/${id}/content`, sha256: 'a'.repeat(64), bytes: 9 } as const;
+  const file: StoredFile = {
+    id,
+    filename: 'a.pdf',
+    purpose: 'user_data',
+    format: 'pdf',
+    mediaType: 'application/pdf',
+    createdAt: 1,
+    expiresAt: undefined,
+    status: 'uploaded',
+    details: undefined,
+    content,
+    text: undefined,
+  };
+  const about = [{ role: 'user', content: [{ type: 'file', file: { file_id: id } }] }];
+  const sent: OutboundMessage[] = [];
+  ingress.onSend(async (message) => {
+    sent.push(message);
+    await ingress.routeAndAnswer(message);
+  });
+  ingress.onFindFile(() => Promise.resolve(file));
+  expect((await ask('with a file', about)).statusCode).toBe(200);
+  const { documents } = jobMessage.parse(JSON.parse(sent[0]?.value ?? ''));
+  expect(documents).toMatchObject([
+    { name: 'a.pdf', content: { kind: 'raw', format: 'pdf', blob: content } },
+  ]);
+
+  ingress.onFindFile(() => Promise.resolve(undefined));
+  expect((await ask('with a file', about)).json()).toMatchObject({
+    choices: [{ message: { content: ANSWER } }],
+  });
+  const refused = await ask('another', about);
+  expect(refused.statusCode).toBe(404);
+  expect(refused.json()).toMatchObject({
+    error: { code: 'file_not_found', param: 'messages[0].content[0].file.file_id' },
+  });
+  expect(sent).toHaveLength(1);
+});
 
 const noAcknowledgement = () => Promise.reject(new Error('Kafka did not acknowledge in time'));
 

@@ -4,17 +4,23 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { build } from '../../services/context-worker/app.ts';
 import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { parseConfig } from '../../shared/config/load.ts';
 import { type ContextJob, type ContextPiece, type LlmJob } from '../../shared/contracts/flow.ts';
-import { newJobId } from '../../shared/contracts/ids.ts';
-import { type Document } from '../../shared/contracts/job-message.ts';
+import { newFileId, newJobId } from '../../shared/contracts/ids.ts';
+import { type Document, type DocumentFormat } from '../../shared/contracts/job-message.ts';
+import { createExtractQueue } from '../../shared/files/extract-queue.ts';
+import { createFileRegistry } from '../../shared/files/file-registry.ts';
+import { contentName, textName } from '../../shared/files/stored-file.ts';
 import { type Service } from '../../shared/lifecycle/run-service.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { createFlowDispatch, type Dispatch } from '../../shared/queues/dispatch.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
 import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { fileKeys } from '../../shared/redis/keys.ts';
+import { docxOf, pdfBomb, pdfOf } from '../harness/documents.ts';
 import { testEnv } from '../harness/env.ts';
 
 const FACT = 'The night train to Ostheim leaves from platform 11.';
@@ -103,10 +109,59 @@ describe('the context worker', () => {
     ]);
   });
 
+  test('a hostile document beside others fails by itself: they are read all the same', async () => {
+    const blobs = createDiskBlobStore(folder);
+    const raw = async (format: DocumentFormat, name: string, bytes: Buffer) =>
+      ({ kind: 'raw', format, blob: await blobs.put(`jobs/2/${name}`, bytes) }) as const;
+    const pieces = await piecesOf([
+      await raw('pdf', 'bomb', pdfBomb(2_000)),
+      await raw('pdf', 'pdf', pdfOf('Other lines.', FACT)),
+      await raw('docx', 'docx', docxOf('Other lines.', FACT)),
+      await raw('html', 'html', Buffer.from(`<p>Other lines.</p><p>${FACT}</p>`)),
+    ]);
+    expect(pieces).toMatchObject([
+      { status: 'failed', code: 'unsupported_document', message: expect.stringMatching(/"0.txt".*memory/) },
+      { status: 'ready' },
+      { status: 'ready' },
+      { status: 'ready' },
+    ]);
+    for (const piece of pieces.slice(1)) expect(JSON.stringify(piece)).toContain(FACT);
+  });
+
   test('a job past its deadline is not worked on', async () => {
     expect(await piecesOf([{ kind: 'inline', text: FACT }], -1)).toMatchObject([
       { status: 'failed', code: 'deadline_exceeded' },
     ]);
+  });
+
+  test('reads an uploaded file although its record appears only later', async () => {
+    const blobs = createDiskBlobStore(folder);
+    const id = newFileId('user-1', Date.now());
+    const content = await blobs.put(contentName(id), pdfOf(FACT));
+    const reading = createExtractQueue({ connection: redis, redisPrefix: REDIS_PREFIX, log: silentLogger });
+    await reading.add({ version: 1, fileId: id, format: 'pdf', content });
+    while ((await blobs.load(textName(id))) === undefined) await turn();
+    const keys = fileKeys(REDIS_PREFIX);
+    const files = createFileRegistry({ redis, keys, maxFilesPerUser: 10, graceMs: 60_000 });
+    const about = {
+      filename: 'a.pdf',
+      purpose: 'user_data',
+      format: 'pdf',
+      mediaType: 'application/pdf',
+    } as const;
+    await files.create({
+      id,
+      owner: 'user-1',
+      ...about,
+      createdAt: Date.now(),
+      expiresAt: undefined,
+      content,
+    });
+    let file = await files.find('user-1', id);
+    while (file?.status === 'uploaded') file = await files.find('user-1', id);
+    if (!file?.text) throw new Error('the file was not read');
+    expect((await blobs.get(file.text)).toString()).toBe(FACT);
+    await reading.close();
   });
 
   test('says that it is ready and counts its pieces', async () => {

@@ -16,6 +16,7 @@ import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { jobMessage } from '../../shared/contracts/job-message.ts';
+import { type FileRegistry } from '../../shared/files/file-registry.ts';
 import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
 import { createKeptJobs, type KeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
@@ -35,6 +36,8 @@ export interface IngressOnRedis {
   kept: KeptJobs;
   /** What becomes of a message that the ingress sends. */
   onSend(send: Producer['send']): void;
+  /** Which files users have; none before it is said. */
+  onFindFile(find: FileRegistry['find']): void;
   /** A router and a worker in one: takes the job over and answers it. Says what the record said to the router. */
   routeAndAnswer(message: OutboundMessage, answer?: readonly JobEvent[]): Promise<string>;
   /** Leaves nothing behind. */
@@ -63,11 +66,13 @@ export async function startIngressOnRedis(
   });
   let send: Producer['send'] = () =>
     Promise.reject(new Error('the test has not said what becomes of messages'));
+  let findFile: FileRegistry['find'] = () => Promise.resolve(undefined);
   const blobs = createDiskBlobStore(folder);
   const kept = createKeptJobs({ blobs, jobLog });
   const desk = createAdmissionDesk({
     jobLog,
     blobs,
+    files: { find: (user, id) => findFile(user, id) },
     producer: { send: (message) => send(message), connected: () => true, close: () => Promise.resolve() },
     topic: 'jobs',
     secret: TURNOUT_SECRET,
@@ -105,6 +110,7 @@ export async function startIngressOnRedis(
   return {
     ...{ app, redis, keys, jobLog, blobs, kept },
     onSend: (next) => (send = next),
+    onFindFile: (next) => (findFile = next),
     routeAndAnswer: (message, answer = PLAIN_ANSWER) => routeAndAnswer(jobLog, message, answer),
     close: async () => {
       await app.close();

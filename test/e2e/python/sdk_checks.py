@@ -171,6 +171,22 @@ def lists_and_retrieves_models():
 
 
 @check
+def uploads_a_file_and_asks_about_it():
+    client = OpenAI()
+    expires = {"anchor": "created_at", "seconds": 3600}
+    file = client.files.create(file=("timetable.md", FACT.encode()), purpose="user_data", expires_after=expires)
+    assert (file.object, file.filename, file.bytes, file.purpose) == ("file", "timetable.md", len(FACT), "user_data")
+    assert file.expires_at == file.created_at + 3600
+    assert file.id in [found.id for found in client.files.list(purpose="user_data")]
+    content = [{"type": "text", "text": QUESTION}, {"type": "file", "file": {"file_id": file.id}}]
+    completion = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": content}])
+    assert "platform 11" in completion.choices[0].message.content
+    assert client.files.content(file.id).read() == FACT.encode()
+    assert client.files.delete(file.id).deleted
+    expect_error(openai.NotFoundError, lambda: client.files.retrieve(file.id))
+
+
+@check
 async def answers_asynchronously():
     async with AsyncOpenAI() as client:
         whole = await client.chat.completions.create(model=MODEL, messages=ASKED)

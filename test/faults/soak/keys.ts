@@ -32,7 +32,18 @@ export const KEY_KINDS: readonly KeyKind[] = [
     most: 0,
     goes: 'KEEP_FINISHED_MS after it has ended, within a minute',
   },
-  { kind: 'BullMQ queue', pattern: /^\{bull\}:/, most: 24, goes: 'never: lists and meta data of two queues' },
+  {
+    kind: 'BullMQ queue',
+    pattern: /^\{bull\}:/,
+    most: 32,
+    goes: 'never: lists and meta data of three queues',
+  },
+  {
+    kind: 'files',
+    pattern: /^\{b\w\w\}:files?(-expiring)?:/,
+    most: 0,
+    goes: 'FILE_GRACE_MS after it was deleted or has expired, and with the last file of its user',
+  },
   {
     kind: 'metrics',
     pattern: /^\{metrics\}:/,

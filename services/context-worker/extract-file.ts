@@ -1,0 +1,64 @@
+import { type BlobStore } from '../../shared/blobs/blob-store.ts';
+import { type Extractor } from '../../shared/documents/extract/extractor.ts';
+import { UnreadableDocument } from '../../shared/documents/extract/unreadable-document.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { extractJob, type ExtractJob } from '../../shared/files/extract-job.ts';
+import { type FileRegistry, type Settlement } from '../../shared/files/file-registry.ts';
+import { textName } from '../../shared/files/stored-file.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+
+export interface ExtractFileDeps {
+  blobs: Pick<BlobStore, 'get' | 'put'>;
+  extractor: Pick<Extractor, 'extract'>;
+  files: Pick<FileRegistry, 'settle'>;
+  log: Logger;
+}
+
+/**
+ * Reads an uploaded file, once for all requests that will name it: uploaded -> processed | error. The text is stored before
+ * the record speaks of it. Thrown is what another attempt may heal: a store that is away, and a record that is not there
+ * yet, since it is written last.
+ */
+export async function extractFile(deps: ExtractFileDeps, data: unknown): Promise<void> {
+  const job = extractJob.parse(data);
+  const settlement = await read(deps, job);
+  const status = await deps.files.settle(job.fileId, settlement);
+  if (status === '') throw new Error('the file has no record, or none yet');
+  const { status: result } = settlement;
+  deps.log.info({ fileId: job.fileId, format: job.format, bytes: job.content.bytes, result }, 'File read');
+}
+
+async function read(
+  { blobs, extractor }: ExtractFileDeps,
+  { fileId, format, content }: ExtractJob,
+): Promise<Settlement> {
+  try {
+    const text = await extractor.extract({ format, bytes: await blobs.get(content) });
+    return { status: 'processed', text: await blobs.put(textName(fileId), text) };
+  } catch (error) {
+    return { status: 'error', details: whyUnreadable(error) };
+  }
+}
+
+/** Throws what is not the file's own fault. */
+function whyUnreadable(error: unknown): string {
+  if (error instanceof UnreadableDocument) return asSentence(error.message);
+  if (error instanceof TurnoutError && error.code === 'unreadable_message') return error.message;
+  throw error;
+}
+
+function asSentence(reason: string): string {
+  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
+}
+
+/** The queue gave the file up: it made its workers fail, or the stores were away for too long. */
+export async function giveFileUp({ files, log }: ExtractFileDeps, data: unknown): Promise<void> {
+  const job = extractJob.safeParse(data);
+  if (!job.success) return;
+  const { fileId } = job.data;
+  log.error({ fileId }, 'File could not be read and was given up');
+  const details = 'It could not be read at this time. Upload it again.';
+  await files.settle(fileId, { status: 'error', details }).catch((error: unknown) => {
+    log.error({ err: error, fileId }, 'A file that was given up stays as it is');
+  });
+}

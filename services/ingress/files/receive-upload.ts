@@ -1,0 +1,144 @@
+import { type FastifyRequest } from 'fastify';
+import { type MultipartFile } from '@fastify/multipart';
+import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
+import { type BlobRef } from '../../../shared/contracts/job-message.ts';
+import { documentKind, type DocumentKind, HEAD_BYTES } from '../../../shared/documents/document-format.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { safeFileName } from './file-name.ts';
+import { FIELD_NAMES, parseUploadFields, type UploadFields } from './upload-fields.ts';
+
+/** A file whose bytes are stored, and of which nobody knows yet. */
+export interface ReceivedUpload extends UploadFields, DocumentKind {
+  filename: string;
+  content: BlobRef;
+}
+
+interface ReceiveOptions {
+  blobs: BlobStore;
+  /** Where the bytes go. */
+  name: string;
+  maxBytes: number;
+}
+
+/** What a form may have around the file itself. */
+const FORM_BYTES = 64 * 1024;
+
+/**
+ * Reads a multipart form, the file straight into the blob store: its fields may stand before or behind it. Throws
+ * `unsupported_media_type`, `invalid_value`, `unsupported_document` and `body_too_large`; then bytes may be left under `name`.
+ */
+export async function receiveUpload(
+  request: FastifyRequest,
+  options: ReceiveOptions,
+): Promise<ReceivedUpload> {
+  if (!request.isMultipart())
+    throw new TurnoutError('unsupported_media_type', {
+      message: 'The request body must be multipart/form-data.',
+    });
+  if (Number(request.headers['content-length'] ?? 0) > options.maxBytes + FORM_BYTES)
+    throw tooLarge(options.maxBytes);
+  const fields = new Map<string, unknown>();
+  let file: Omit<ReceivedUpload, keyof UploadFields> | undefined;
+  for await (const part of partsOf(request)) {
+    if (part.type === 'field') fields.set(part.fieldname, part.value);
+    else file = await storeFile(part, options);
+  }
+  if (!file) throw invalidFile("'file' is required and must be a file.");
+  return { ...file, ...parseUploadFields(fields) };
+}
+
+/** Limits far above what an upload needs, against forms that are made of parts only. */
+async function* partsOf(request: FastifyRequest) {
+  try {
+    yield* request.parts({
+      limits: {
+        files: 1,
+        fields: FIELD_NAMES.length + 5,
+        fieldNameSize: 100,
+        fieldSize: 1_000,
+        headerPairs: 50,
+        // What is stored is counted where it is stored.
+        fileSize: Infinity,
+      },
+    });
+  } catch (error) {
+    throw malformed(error);
+  }
+}
+
+async function storeFile(
+  part: MultipartFile,
+  { blobs, name, maxBytes }: ReceiveOptions,
+): Promise<Omit<ReceivedUpload, keyof UploadFields>> {
+  if (part.fieldname !== 'file') {
+    part.file.destroy();
+    throw invalidFile("The file must be in the field 'file'.");
+  }
+  const filename = safeFileName(part.filename);
+  const chunks = part.file[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const head = await readHead(chunks);
+  try {
+    if (head.length === 0) throw unsupported('The file is empty.');
+    const kind = documentKind({ declared: typeOf(part.mimetype), filename, head });
+    if (typeof kind === 'string') throw unsupported(kind);
+    const content = await blobs.putStream(name, wholeOf(head, chunks), maxBytes);
+    return { ...kind, filename, content };
+  } catch (error) {
+    part.file.destroy();
+    throw error instanceof TurnoutError && error.code === 'body_too_large' ? tooLarge(maxBytes) : error;
+  }
+}
+
+/** `text/csv; charset=utf-8` is a `text/csv`. */
+function typeOf(mimetype: string): string | undefined {
+  return mimetype.split(';')[0];
+}
+
+/** The first bytes: as many as tell what a file is, or all of it. */
+async function readHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
+  const read: Buffer[] = [];
+  for (let bytes = 0; bytes < HEAD_BYTES;) {
+    const chunk = await nextOf(chunks);
+    if (!chunk) break;
+    read.push(chunk);
+    bytes += chunk.length;
+  }
+  return Buffer.concat(read);
+}
+
+async function* wholeOf(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield head;
+  for (let chunk = await nextOf(rest); chunk; chunk = await nextOf(rest)) yield chunk;
+}
+
+async function nextOf(chunks: AsyncIterator<Buffer>): Promise<Buffer | undefined> {
+  try {
+    const next = await chunks.next();
+    return next.done ? undefined : next.value;
+  } catch (error) {
+    throw malformed(error);
+  }
+}
+
+function malformed(cause: unknown): TurnoutError {
+  return new TurnoutError('invalid_value', {
+    message:
+      'The request body is not valid multipart/form-data, breaks off, or has more parts than an upload has.',
+    cause,
+  });
+}
+
+function invalidFile(message: string): TurnoutError {
+  return new TurnoutError('invalid_value', { message, param: 'file' });
+}
+
+function unsupported(message: string): TurnoutError {
+  return new TurnoutError('unsupported_document', { message, param: 'file' });
+}
+
+function tooLarge(maxBytes: number): TurnoutError {
+  return new TurnoutError('body_too_large', {
+    message: `The file is larger than ${maxBytes} bytes.`,
+    param: 'file',
+  });
+}

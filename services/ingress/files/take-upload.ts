@@ -1,0 +1,86 @@
+import { type FastifyRequest } from 'fastify';
+import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
+import { newFileId } from '../../../shared/contracts/ids.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type ExtractQueue } from '../../../shared/files/extract-queue.ts';
+import { type FileRegistry } from '../../../shared/files/file-registry.ts';
+import { contentName, FILES_FOLDER } from '../../../shared/files/stored-file.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
+import { fileObject, type FileObject } from './file-object.ts';
+import { type ReceivedUpload, receiveUpload } from './receive-upload.ts';
+
+export interface TakeUploadDeps {
+  blobs: BlobStore;
+  files: FileRegistry;
+  queue: Pick<ExtractQueue, 'add'>;
+  /** Bytes. */
+  maxBytes: number;
+  log: Logger;
+}
+
+/**
+ * Takes an upload in: bytes stored -> reading queued -> record written = accepted.
+ *
+ * The record is last: whoever finds one finds its bytes, and somebody is going to read them. A process that dies before
+ * leaves bytes that the sweep removes, and a reading that finds no record and is dropped.
+ */
+export async function takeUpload(
+  deps: TakeUploadDeps,
+  user: string,
+  request: FastifyRequest,
+): Promise<FileObject> {
+  const createdAt = Date.now();
+  const id = newFileId(user, createdAt);
+  try {
+    const { blobs, maxBytes } = deps;
+    const upload = await receiveUpload(request, { blobs, name: contentName(id), maxBytes });
+    return await record(deps, { id, user, createdAt, upload });
+  } catch (error) {
+    discardRest(request);
+    await forget(deps, id, error);
+    throw error;
+  }
+}
+
+interface Taken {
+  id: string;
+  user: string;
+  createdAt: number;
+  upload: ReceivedUpload;
+}
+
+async function record(deps: TakeUploadDeps, { id, user, createdAt, upload }: Taken): Promise<FileObject> {
+  const { filename, purpose, format, mediaType, content, expiresAfterMs } = upload;
+  const expiresAt = expiresAfterMs === undefined ? undefined : createdAt + expiresAfterMs;
+  const file = { id, filename, purpose, format, mediaType, content, createdAt, expiresAt };
+  await queueReading(deps, { version: 1, fileId: id, format, content });
+  await deps.files.create({ ...file, owner: user });
+  return fileObject({ ...file, status: 'uploaded', details: undefined });
+}
+
+async function queueReading(
+  { queue }: TakeUploadDeps,
+  job: Parameters<ExtractQueue['add']>[0],
+): Promise<void> {
+  await queue.add(job).catch((cause: unknown) => {
+    throw new TurnoutError('store_unavailable', {
+      message: 'The store of files is unavailable. Try again.',
+      cause,
+      retryAfterS: 2,
+    });
+  });
+}
+
+/** The client still sends, and hears nothing before it has: what nobody wants is read and thrown away. */
+function discardRest({ raw }: FastifyRequest): void {
+  raw.unpipe();
+  raw.resume();
+}
+
+/** Where it is not sure whether there is a record now, the bytes stay: the sweep sees later. */
+async function forget({ blobs, log }: TakeUploadDeps, id: string, error: unknown): Promise<void> {
+  if (error instanceof TurnoutError && error.code === 'store_unavailable') return;
+  await blobs.removeFolder(`${FILES_FOLDER}/${id}`).catch((failure: unknown) => {
+    log.warn({ err: failure, fileId: id }, 'Bytes of a refused upload were not removed; the sweep will');
+  });
+}

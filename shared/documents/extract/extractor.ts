@@ -1,0 +1,45 @@
+import { createGate } from '../../util/gate.ts';
+import { type ReadingTask } from './read-in-thread.ts';
+import { type ReaderProcess, startReaderProcess } from './reader-process.ts';
+
+export interface Extractor {
+  /**
+   * The document's text, as UTF-8. Throws `UnreadableDocument` for whatever the document does. Rejects with the signal's
+   * reason when aborted, which ends the reading too.
+   */
+  extract(input: Pick<ReadingTask, 'format' | 'bytes'>, signal?: AbortSignal): Promise<Buffer>;
+  /** Ends what is left of it. To be called when nothing is being read. */
+  close(): Promise<void>;
+}
+
+/** For one document: `timeoutMs` counts from when its turn has come. */
+export interface ExtractorLimits extends Pick<ReadingTask, 'timeoutMs' | 'memoryMb' | 'maxTextBytes'> {
+  /** Documents that are read at the same time; the others wait. */
+  concurrency: number;
+}
+
+/**
+ * Two walls between a hostile document and the rest. Each is read in a thread of its own, which is ended at a limit; and
+ * the threads run in processes of their own, one document at a time, since a document can fill a heap so fast that V8
+ * aborts the whole process. Such a process is replaced when the next document comes.
+ */
+export function createExtractor({ concurrency, ...limits }: ExtractorLimits): Extractor {
+  const gate = createGate(concurrency);
+  const idle: ReaderProcess[] = [];
+
+  return {
+    extract: (input, signal) =>
+      gate.run(async () => {
+        signal?.throwIfAborted(); // it may have been waiting for its turn
+        const reader = idle.pop() ?? startReaderProcess();
+        try {
+          return await reader.read({ ...input, ...limits }, signal);
+        } finally {
+          if (reader.usable()) idle.push(reader);
+        }
+      }),
+    close: async () => {
+      await Promise.all(idle.splice(0).map((reader) => reader.end()));
+    },
+  };
+}

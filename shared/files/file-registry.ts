@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { fileId as fileIdSchema } from '../contracts/ids.ts';
+import { type BlobRef } from '../contracts/job-message.ts';
+import { TurnoutError } from '../errors/turnout-error.ts';
+import { type Redis } from '../redis/connect.ts';
+import { type FileKeys } from '../redis/keys.ts';
+import { defineScript } from '../redis/script.ts';
+import { type FilePurpose, fileRecord, type StoredFile, visibleFile } from './stored-file.ts';
+
+export interface NewFile extends Pick<
+  StoredFile,
+  'id' | 'filename' | 'purpose' | 'format' | 'mediaType' | 'createdAt' | 'expiresAt'
+> {
+  owner: string;
+  /** Stored already: a record never speaks of bytes that are not there. */
+  content: BlobRef;
+}
+
+export interface FilePage {
+  files: StoredFile[];
+  hasMore: boolean;
+}
+
+export interface FileQuery {
+  limit: number;
+  order: 'asc' | 'desc';
+  /** The id of the last file of the page before; it may have been deleted since. */
+  after?: string | undefined;
+  purpose?: FilePurpose | undefined;
+}
+
+export type Settlement = { status: 'processed'; text: BlobRef } | { status: 'error'; details: string };
+
+/** The records of users' files, in the job Redis. Another user's file is as unknown as one that never was. */
+export interface FileRegistry {
+  /** Throws `too_many_files`. */
+  create(file: NewFile): Promise<void>;
+  find(user: string, fileId: string): Promise<StoredFile | undefined>;
+  list(user: string, query: FileQuery): Promise<FilePage>;
+  /** False where the user has no such file. */
+  remove(user: string, fileId: string): Promise<boolean>;
+  /** The file's status afterwards; '' without a record. Only an uploaded file is moved. */
+  settle(fileId: string, settlement: Settlement): Promise<'' | StoredFile['status']>;
+  /** Whether its bytes are still of use: also for a while after it was deleted, or expired. */
+  known(fileId: string): Promise<boolean>;
+}
+
+interface FileRegistryOptions {
+  redis: Redis;
+  keys: FileKeys;
+  maxFilesPerUser: number;
+  /** Milliseconds that a file's record outlives its end. */
+  graceMs: number;
+}
+
+const settled = z.union([z.literal(''), fileRecord.shape.status]);
+const script = (name: string) => new URL(`./scripts/${name}.lua`, import.meta.url);
+/** Records read at once. */
+const PAGE = 500;
+
+export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
+  const { redis, keys, maxFilesPerUser, graceMs } = options;
+  const create = defineScript(redis, script('create'));
+  const remove = defineScript(redis, script('remove'));
+  const settle = defineScript(redis, script('settle'));
+  const keysOf = (user: string, id: string) => [keys.record(id), keys.ofUser(user), keys.expiring(user)];
+
+  async function find(user: string, id: string): Promise<StoredFile | undefined> {
+    if (!fileIdSchema.safeParse(id).success) return undefined;
+    const record = await redis.hgetall(keys.record(id));
+    return Object.hasOwn(record, 'owner')
+      ? visibleFile(id, fileRecord.parse(record), user, Date.now())
+      : undefined;
+  }
+
+  async function idsAfter(user: string, { order, after }: FileQuery, limit: number): Promise<string[]> {
+    const key = keys.ofUser(user);
+    const from = after === undefined ? undefined : `(${after}`;
+    return order === 'asc'
+      ? redis.zrangebylex(key, from ?? '-', '+', 'LIMIT', 0, limit)
+      : redis.zrevrangebylex(key, from ?? '+', '-', 'LIMIT', 0, limit);
+  }
+
+  async function list(user: string, query: FileQuery): Promise<FilePage> {
+    const files: StoredFile[] = [];
+    const { limit, purpose } = query;
+    const atOnce = Math.min(PAGE, limit + 1);
+    for (let { after } = query; files.length <= limit;) {
+      const ids = await idsAfter(user, { ...query, after }, atOnce);
+      const found = await Promise.all(ids.map((id) => find(user, id)));
+      files.push(...found.filter((file) => file !== undefined).filter((file) => matches(file, purpose)));
+      after = ids.at(-1);
+      if (ids.length < atOnce) break;
+    }
+    return { files: files.slice(0, limit), hasMore: files.length > limit };
+  }
+
+  return {
+    create: (file) =>
+      storing(async () => {
+        const end = file.expiresAt === undefined ? '' : file.expiresAt + graceMs;
+        const about = [file.id, Date.now(), maxFilesPerUser, file.expiresAt ?? '', end];
+        const made = await create(keysOf(file.owner, file.id), [...about, ...fieldsOf(file)]);
+        if (made !== 1) throw new TurnoutError('too_many_files', { param: 'file' });
+      }),
+    find: (user, id) => storing(() => find(user, id)),
+    list: (user, query) => storing(() => list(user, query)),
+    remove: (user, id) =>
+      storing(async () => {
+        if (!fileIdSchema.safeParse(id).success) return false;
+        return (await remove(keysOf(user, id), [id, user, Date.now(), graceMs])) === 1;
+      }),
+    settle: (id, settlement) =>
+      storing(async () => settled.parse(await settle([keys.record(id)], settledFields(settlement)))),
+    known: (id) => storing(async () => (await redis.exists(keys.record(id))) === 1),
+  };
+}
+
+function matches(file: StoredFile, purpose: FilePurpose | undefined): boolean {
+  return purpose === undefined || file.purpose === purpose;
+}
+
+function fieldsOf(file: NewFile): (string | number)[] {
+  const { owner, filename, purpose, format, mediaType, content, createdAt, expiresAt } = file;
+  const fields = {
+    owner,
+    filename,
+    purpose,
+    format,
+    media_type: mediaType,
+    bytes: content.bytes,
+    sha256: content.sha256,
+    created: createdAt,
+    status: 'uploaded',
+    ...(expiresAt === undefined ? {} : { expires: expiresAt }),
+  };
+  return Object.entries(fields).flat();
+}
+
+function settledFields(settlement: Settlement): (string | number)[] {
+  if (settlement.status === 'error') return ['error', 'details', settlement.details];
+  const { bytes, sha256 } = settlement.text;
+  return ['processed', 'text_bytes', bytes, 'text_sha256', sha256];
+}
+
+/** Whatever Redis says or does not say. */
+async function storing<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof TurnoutError) throw cause;
+    const message = 'The store of files is unavailable. Try again.';
+    throw new TurnoutError('store_unavailable', { message, cause, retryAfterS: 2 });
+  }
+}

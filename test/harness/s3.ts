@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { ensureVenv } from '../../stack/install/python.ts';
+import { freePort } from '../../stack/ports.ts';
+import { ensureRunning } from '../../stack/process.ts';
+import { stopAll } from '../../stack/shutdown.ts';
+import { testEnv } from './env.ts';
+import { layoutOfServices } from './state.ts';
+
+export interface RunningS3 {
+  /** What a service needs to use its bucket. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly client: S3Client;
+  /** Stops the server, and what it kept is gone. Safe to call again. */
+  stop(): Promise<void>;
+}
+
+export const BUCKET = 'turnout-test';
+
+/** Moto's S3 server (Apache 2.0, hash-pinned from PyPI) as a process of its own, with one bucket. It keeps all in memory. */
+export async function startS3(): Promise<RunningS3> {
+  const layout = layoutOfServices(testEnv().TURNOUT_TEST_STATE, `s3-${randomBytes(4).toString('hex')}`);
+  const say = (line: string) => console.error(`[stack] ${line}`);
+  const venv = await ensureVenv('s3', ['s3'], { cache: layout.cache, say });
+  const port = await freePort(new Set());
+  const log = join(layout.logs, 's3.log');
+  const endpoint = `http://127.0.0.1:${port}`;
+  const process = {
+    name: 's3',
+    command: join(venv, 'bin', 'moto_server'),
+    args: ['--host', '127.0.0.1', '--port', String(port)],
+    env: {},
+    workingFolder: layout.workingFolder,
+    port,
+    health: { kind: 'http', url: `${endpoint}/moto-api/` },
+    stdout: log,
+    stderr: log,
+    explainedBy: [log],
+    startTimeoutMs: 30_000,
+    stopTimeoutMs: 5_000,
+  } as const;
+  await ensureRunning(process, layout.run);
+  const client = await clientWithBucket(endpoint);
+  return {
+    env: s3Env(endpoint),
+    client,
+    stop: async () => {
+      client.destroy();
+      await stopAll(layout);
+    },
+  };
+}
+
+function s3Env(endpoint: string): Record<string, string> {
+  return {
+    BLOB_STORE: 's3',
+    S3_BUCKET: BUCKET,
+    S3_ENDPOINT: endpoint,
+    S3_FORCE_PATH_STYLE: 'true',
+    S3_ACCESS_KEY_ID: 'test',
+    S3_SECRET_ACCESS_KEY: 'test',
+  };
+}
+
+async function clientWithBucket(endpoint: string): Promise<S3Client> {
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+  await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  return client;
+}

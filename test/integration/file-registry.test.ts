@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createFileSweep } from '../../services/ingress/files/file-sweep.ts';
+import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
+import { newFileId } from '../../shared/contracts/ids.ts';
+import { createFileRegistry, type FileRegistry, type NewFile } from '../../shared/files/file-registry.ts';
+import { contentName } from '../../shared/files/stored-file.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { fileKeys } from '../../shared/redis/keys.ts';
+import { testEnv } from '../harness/env.ts';
+
+const prefix = `t-files-${randomBytes(4).toString('hex')}`;
+const keys = fileKeys(prefix);
+const GRACE_MS = 60_000;
+const MAX_FILES = 20;
+const [ANN, BOB] = ['ann', 'bob {of} Ostheim'];
+
+let redis: Redis;
+let files: FileRegistry;
+
+beforeAll(() => {
+  redis = connectRedisPatiently(testEnv().REDIS_URL, 'files-test', silentLogger);
+  files = createFileRegistry({ redis, keys, maxFilesPerUser: MAX_FILES, graceMs: GRACE_MS });
+});
+
+async function clear() {
+  const left = await redis.keys(`${prefix}:*`);
+  if (left.length > 0) await redis.del(left);
+}
+beforeEach(clear);
+afterAll(async () => {
+  await clear();
+  await redis.quit();
+});
+
+let clock = 1_700_000_000_000;
+
+function newFile(owner: string, changes: Partial<NewFile> = {}): NewFile {
+  const createdAt = (clock += 1_000);
+  const id = newFileId(owner, createdAt);
+  const content = { kind: 'blob', name: contentName(id), sha256: 'a'.repeat(64), bytes: 9 } as const;
+  const about = {
+    filename: 'Fahrplan.txt',
+    purpose: 'user_data',
+    format: 'text',
+    mediaType: 'text/plain',
+  } as const;
+  return { id, owner, ...about, createdAt, expiresAt: undefined, content, ...changes };
+}
+
+async function create(owner: string, changes: Partial<NewFile> = {}): Promise<NewFile> {
+  const file = newFile(owner, changes);
+  await files.create(file);
+  return file;
+}
+
+const idsOf = async (...query: Parameters<FileRegistry['list']>) =>
+  (await files.list(...query)).files.map(({ id }) => id);
+
+test('a file is found by its owner as it was recorded, and by nobody else', async () => {
+  const { owner, ...file } = await create(ANN);
+  expect(owner).toBe(ANN);
+  expect(await files.find(ANN, file.id)).toEqual({
+    ...file,
+    status: 'uploaded',
+    details: undefined,
+    text: undefined,
+  });
+  expect(await files.find(BOB, file.id)).toBeUndefined();
+  expect(await files.remove(BOB, file.id)).toBe(false);
+  expect(await files.find(ANN, '../../x')).toBeUndefined();
+  expect(await files.find(ANN, file.id)).toBeDefined();
+});
+
+describe('the list', () => {
+  test('has the newest first or last, page by page, and only the caller’s own', async () => {
+    const made: string[] = [];
+    for (let i = 0; i < 5; i += 1) made.push((await create(BOB)).id);
+    await create(ANN);
+    expect(await idsOf(BOB, { limit: 10, order: 'asc' })).toEqual(made);
+    expect(await idsOf(BOB, { limit: 10, order: 'desc' })).toEqual(made.toReversed());
+    const first = await files.list(BOB, { limit: 2, order: 'desc' });
+    expect(first.hasMore).toBe(true);
+    const rest = await files.list(BOB, { limit: 3, order: 'desc', after: first.files.at(-1)?.id });
+    expect(rest).toMatchObject({ hasMore: false });
+    expect([...first.files, ...rest.files].map(({ id }) => id)).toEqual(made.toReversed());
+  });
+
+  test('goes on behind a file that was deleted meanwhile', async () => {
+    const [oldest, middle] = [await create(ANN), await create(ANN)];
+    await files.remove(ANN, middle.id);
+    expect(await idsOf(ANN, { limit: 1, order: 'desc', after: middle.id })).toEqual([oldest.id]);
+  });
+
+  test('of one purpose has all of it, however rare it is', async () => {
+    const rare = await create(ANN, { purpose: 'batch' });
+    for (let i = 0; i < 7; i += 1) await create(ANN);
+    expect(await files.list(ANN, { limit: 1, order: 'desc', purpose: 'batch' })).toMatchObject({
+      files: [{ id: rare.id }],
+      hasMore: false,
+    });
+  });
+});
+
+describe('what was deleted or has expired', () => {
+  test('is gone at once for its user, and known for as long as its bytes may be needed', async () => {
+    const file = await create(ANN);
+    expect(await files.remove(ANN, file.id)).toBe(true);
+    expect(await files.find(ANN, file.id)).toBeUndefined();
+    expect(await idsOf(ANN, { limit: 10, order: 'asc' })).toEqual([]);
+    expect(await files.remove(ANN, file.id)).toBe(false);
+    expect(await files.known(file.id)).toBe(true);
+    const left = await redis.pttl(keys.record(file.id));
+    expect(left).toBeGreaterThan(GRACE_MS / 2);
+    expect(left).toBeLessThanOrEqual(GRACE_MS);
+  });
+
+  test('is expired to the millisecond, makes room, and its record goes after the grace', async () => {
+    const expired = await create(ANN, { expiresAt: Date.now() });
+    expect(await files.find(ANN, expired.id)).toBeUndefined();
+    expect(await files.remove(ANN, expired.id)).toBe(false);
+    expect(await idsOf(ANN, { limit: 10, order: 'asc' })).toEqual([]);
+    expect(await files.known(expired.id)).toBe(true);
+    for (let i = 0; i < MAX_FILES; i += 1) await create(ANN);
+    await expect(create(ANN)).rejects.toMatchObject({ code: 'too_many_files' });
+    await create(BOB);
+    expect(await redis.pttl(keys.record(expired.id))).toBeLessThanOrEqual(GRACE_MS);
+  });
+});
+
+describe('a reading', () => {
+  const text = { kind: 'blob', name: 'files/x/text', sha256: 'b'.repeat(64), bytes: 5 } as const;
+
+  test('moves a file once', async () => {
+    const { id } = await create(ANN);
+    const processed = { status: 'processed', text } as const;
+    expect(await files.settle(id, processed)).toBe('processed');
+    expect(await files.settle(id, { status: 'error', details: 'too late' })).toBe('processed');
+    expect(await files.find(ANN, id)).toMatchObject({
+      status: 'processed',
+      details: undefined,
+      text: { ...text, name: `files/${id}/text` },
+    });
+  });
+
+  test('that failed says why', async () => {
+    const { id } = await create(ANN);
+    await files.settle(id, { status: 'error', details: 'It is protected by a password.' });
+    expect(await files.find(ANN, id)).toMatchObject({
+      status: 'error',
+      details: 'It is protected by a password.',
+    });
+  });
+
+  test('of a file without a record makes none', async () => {
+    const { id } = newFile(ANN);
+    expect(await files.settle(id, { status: 'processed', text })).toBe('');
+    expect(await files.known(id)).toBe(false);
+  });
+});
+
+test('the sweep removes the bytes that no record speaks of, and no others', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'turnout-file-sweep-'));
+  const blobs = createDiskBlobStore(folder);
+  const [kept, deleted, orphan] = [await create(ANN), await create(ANN), newFile(ANN)];
+  for (const { content } of [kept, deleted, orphan]) await blobs.put(content.name, 'text');
+  await files.remove(ANN, deleted.id);
+  const left = async () => (await readdir(join(folder, 'files'))).sort();
+  await createFileSweep({ blobs, files, log: silentLogger }).sweep();
+  expect(await left()).toHaveLength(3); // put lately
+  await createFileSweep({ blobs, files, log: silentLogger, spareMs: 0 }).sweep();
+  expect(await left()).toEqual([kept.id, deleted.id].sort());
+  await redis.del(keys.record(deleted.id)); // the grace is over
+  await createFileSweep({ blobs, files, log: silentLogger, spareMs: 0 }).sweep();
+  expect(await left()).toEqual([kept.id]);
+  await rm(folder, { recursive: true, force: true });
+});
