@@ -9,7 +9,7 @@ import { toStoredItem } from './input-items.ts';
 import { type ResponseOriginal } from './original.ts';
 import { type ResponseRequest, responseRequest, responseSettings } from './request.ts';
 import { projectResponse } from './response-events.ts';
-import { type ResponseRouteDeps } from './routes.ts';
+import { type ResponseRouteDeps } from './route-deps.ts';
 import { projectStored, responseHead } from './stored-responses.ts';
 import { toChat } from './to-chat.ts';
 

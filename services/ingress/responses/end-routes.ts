@@ -2,7 +2,7 @@ import { type FastifyInstance } from 'fastify';
 import { isTerminal } from '../../../shared/contracts/job-event.ts';
 import { cancelJob } from '../../../shared/joblog/cancellation.ts';
 import { bodiless } from '../bodiless.ts';
-import { type ResponseRouteDeps } from './routes.ts';
+import { type ResponseRouteDeps } from './route-deps.ts';
 import { projectStored } from './stored-responses.ts';
 
 /** `POST /v1/responses/{id}/cancel` and `DELETE /v1/responses/{id}`. */

@@ -4,7 +4,7 @@ import { pageOf, pageQuery } from '../pagination.ts';
 import { watchReader } from '../watch-reader.ts';
 import { answerStream, type EventGroups } from './answer.ts';
 import { projectResponse } from './response-events.ts';
-import { type ResponseRouteDeps } from './routes.ts';
+import { type ResponseRouteDeps } from './route-deps.ts';
 import { projectStored, type StoredResponse } from './stored-responses.ts';
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');

@@ -1,29 +1,8 @@
-import { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { type EndingDeps } from '../../../shared/joblog/ending.ts';
-import { type LiveLog } from '../../../shared/joblog/live-log.ts';
-import { type AdmissionDesk } from '../admission.ts';
-import { type Caller } from '../api-keys.ts';
-import { type Models } from '../models.ts';
-import { type StoredJobs } from '../stored-jobs.ts';
-import { type ResolveConversation } from './conversation.ts';
+import { type FastifyInstance } from 'fastify';
 import { createRoute } from './create-route.ts';
 import { endRoutes } from './end-routes.ts';
 import { readRoutes } from './read-routes.ts';
-import { type FindResponse } from './stored-responses.ts';
-
-export interface ResponseRouteDeps {
-  desk: AdmissionDesk;
-  live: LiveLog;
-  find: FindResponse;
-  resolve: ResolveConversation;
-  remove: StoredJobs['remove'];
-  models: Pick<Models, 'assertServed'>;
-  defaultDeadlineMs: number;
-  caller: (request: FastifyRequest) => Caller;
-  /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
-  cut: AbortSignal;
-  ending: EndingDeps;
-}
+import { type ResponseRouteDeps } from './route-deps.ts';
 
 /** OpenAI's Responses API: a second projection of the same job log that serves Chat Completions. */
 export function responseRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void {
