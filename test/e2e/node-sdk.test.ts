@@ -3,6 +3,7 @@ import type OpenAI from 'openai';
 import { type ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { choicesOf, collect, openaiClient, reasoningOf, textOf } from './support.ts';
+import { validatingFetch } from './validating-fetch.ts';
 
 jest.setTimeout(30_000);
 
@@ -19,7 +20,7 @@ let client: OpenAI;
 
 beforeAll(async () => {
   services = await startServices();
-  client = openaiClient(services);
+  client = openaiClient(services, { fetch: validatingFetch });
 }, 90_000);
 
 afterAll(() => services?.stop(), 60_000);

@@ -5,6 +5,9 @@ import { expectValid, type OpenAiType } from '../conformance/openai-schema/valid
 const TYPE_OF_OBJECT: Readonly<Record<string, OpenAiType>> = {
   response: 'Response',
   file: 'FileObject',
+  list: 'ResponseItemList',
+  model: 'Model',
+  error: 'ErrorObject',
   'chat.completion': 'ChatCompletion',
 };
 
@@ -15,18 +18,30 @@ export const checked = { bodies: 0, events: 0 };
 export const validatingFetch: typeof fetch = async (input, init) => {
   const response = await fetch(input, init);
   const type = response.headers.get('content-type') ?? '';
-  if (response.ok && type.startsWith('application/json'))
-    checkBody(await response.clone().json(), response.url);
+  if (type.startsWith('application/json')) checkBody(await response.clone().json(), response.url);
   if (!type.startsWith('text/event-stream') || !response.body) return response;
   return new Response(response.body.pipeThrough(checkingEvents()), response);
 };
 
 function checkBody(body: unknown, url: string): void {
-  const { object, deleted } = body as { object?: string; deleted?: boolean };
-  const type = url.includes('/input_items') ? 'ResponseItemList' : TYPE_OF_OBJECT[object ?? ''];
-  if (!type || deleted) return;
-  expectValid(type, body);
+  const { object, deleted, error, data } = body as Body;
+  if (deleted) return;
+  if (object === 'list' && !url.includes('/input_items')) {
+    // The SDK has no type for a page of models or files.
+    for (const item of data ?? []) checkBody(item, url);
+    return;
+  }
+  const type = TYPE_OF_OBJECT[object ?? 'error'];
+  if (!type) throw new Error(`a body of a type that is not checked: ${object ?? ''}`);
+  expectValid(type, object === undefined ? error : body);
   checked.bodies += 1;
+}
+
+interface Body {
+  object?: string;
+  deleted?: boolean;
+  error?: unknown;
+  data?: unknown[];
 }
 
 function checkingEvents(): TransformStream<Uint8Array, Uint8Array> {

@@ -25,7 +25,9 @@ export interface GrowingItem {
 }
 
 type Status = 'in_progress' | Closing;
-type LogProbs = Extract<Draft, { type: 'response.output_text.delta' }>['logprobs'];
+type LogProbs = NonNullable<ResponseOutputText['logprobs']>;
+/** In an event, tokens go without their bytes. */
+type EventLogProbs = Extract<Draft, { type: 'response.output_text.delta' }>['logprobs'];
 
 interface Place {
   /** Hex digits of the response: they make the item's id. */
@@ -110,7 +112,7 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
     const { text, logprobs } = part;
     const done: Draft =
       part.kind === 'text'
-        ? { type: 'response.output_text.done', ...place(), text, logprobs }
+        ? { type: 'response.output_text.done', ...place(), text, logprobs: withoutBytes(logprobs) }
         : { type: 'response.refusal.done', ...place(), refusal: text };
     return [done, { type: 'response.content_part.done', ...place(), part: renderPart(part) }];
   }
@@ -127,7 +129,8 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
         return [...drafts, { type: 'response.refusal.delta', ...place(), delta: event.delta }];
       const logprobs = logProbsOf(event.logprobs);
       part?.logprobs.push(...logprobs);
-      return [...drafts, { type: 'response.output_text.delta', ...place(), delta: event.delta, logprobs }];
+      const said = { delta: event.delta, logprobs: withoutBytes(logprobs) };
+      return [...drafts, { type: 'response.output_text.delta', ...place(), ...said }];
     },
     close: (as) => {
       status = as;
@@ -138,12 +141,7 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
 
 function renderPart({ kind, text, logprobs }: TextPart): ResponseOutputText | ResponseOutputRefusal {
   if (kind === 'refusal') return { type: 'refusal', refusal: text };
-  return {
-    type: 'output_text',
-    text,
-    annotations: [],
-    logprobs: logprobs as NonNullable<ResponseOutputText['logprobs']>,
-  };
+  return { type: 'output_text', text, annotations: [], logprobs };
 }
 
 /** As Chat Completions has them; the bytes of a token may be null there and not here. */
@@ -152,6 +150,13 @@ function logProbsOf(logprobs: unknown): LogProbs {
   return (content ?? []).map((token) => ({
     ...withBytes(token),
     top_logprobs: (token.top_logprobs ?? []).map((top) => withBytes(top)),
+  }));
+}
+
+function withoutBytes(logprobs: LogProbs): EventLogProbs {
+  return logprobs.map(({ token, logprob, top_logprobs }) => ({
+    ...{ token, logprob },
+    top_logprobs: top_logprobs.map((top) => ({ token: top.token, logprob: top.logprob })),
   }));
 }
 
@@ -193,9 +198,8 @@ export function callItem({ digits, index: output_index }: Place): GrowingItem {
     },
     close: (as) => {
       status = as;
-      const { name, arguments: text } = call;
       return [
-        { type: 'response.function_call_arguments.done', ...at, name, arguments: text },
+        { type: 'response.function_call_arguments.done', ...at, arguments: call.arguments },
         { type: 'response.output_item.done', output_index, item: render() },
       ];
     },

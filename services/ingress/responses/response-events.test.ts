@@ -150,6 +150,7 @@ describe('nothing is lost', () => {
     ];
     const done = eventsOf(log).filter(({ type }) => type === 'response.function_call_arguments.done');
     expect(done.at(-1)).toMatchObject({ output_index: 0, arguments: '{"a":1}' });
+    expect(done.at(-1)).not.toHaveProperty('name');
     expect(bodyOf(log).output[0]).toMatchObject({ arguments: '{"a":1}', status: 'completed' });
   });
 
@@ -161,11 +162,13 @@ describe('nothing is lost', () => {
       end('stop'),
       completed,
     ];
-    const wanted = [
+    const inEvent = [{ token: 'a', logprob: -1, top_logprobs: [{ token: 'b', logprob: -2 }] }];
+    const inPart = [
       { token: 'a', logprob: -1, bytes: [], top_logprobs: [{ token: 'b', logprob: -2, bytes: [] }] },
     ];
-    expect(eventsOf(log)[4]).toMatchObject({ logprobs: wanted });
-    expect(bodyOf(log).output[0]).toMatchObject({ content: [{ logprobs: wanted }] });
+    expect(eventsOf(log)[4]).toHaveProperty('logprobs', inEvent);
+    expect(eventsOf(log)[5]).toHaveProperty('logprobs', inEvent);
+    expect(bodyOf(log).output[0]).toMatchObject({ content: [{ logprobs: inPart }] });
   });
 });
 

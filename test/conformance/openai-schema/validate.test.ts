@@ -1,15 +1,26 @@
 import { describe, expect, test } from '@jest/globals';
 import { projectResponse } from '../../../services/ingress/responses/response-events.ts';
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
-import { expectValid } from './validate.ts';
+import { expectValid, problemsOf } from './validate.ts';
 
 const delta = {
   type: 'response.output_text.delta',
   ...{ sequence_number: 4, item_id: 'msg_1', output_index: 0, content_index: 0, delta: 'Hi', logprobs: [] },
 };
 
+const completion = {
+  ...{ id: 'chatcmpl-1', object: 'chat.completion', created: 1_780_000_000, model: 'm' },
+  choices: [
+    {
+      ...{ index: 0, finish_reason: 'stop', logprobs: null },
+      message: { role: 'assistant', content: 'Hi', refusal: null },
+    },
+  ],
+};
+
 describe("OpenAI's types", () => {
   test('accept what OpenAI documents', () => {
+    expectValid('ChatCompletion', completion);
     expectValid('ResponseStreamEvent', delta);
     expectValid('FileDeleted', { id: 'file-1', object: 'file', deleted: true });
   });
@@ -26,6 +37,40 @@ describe("OpenAI's types", () => {
     const body = projectResponse({ id: 'resp_1', createdAt: 1, request: { model: 'm' } }).body();
     expectValid('Response', body);
     expect(() => expectValid('Response', { ...body, status: 'thinking' })).toThrow(/status/);
+  });
+});
+
+describe('what is wrong is said of the right place', () => {
+  const body = projectResponse({ id: 'resp_1', createdAt: 1, request: { model: 'm' } }).body();
+
+  test.each<[string, Parameters<typeof problemsOf>, string[]]>([
+    [
+      'a missing number',
+      ['ResponseStreamEvent', { ...delta, sequence_number: undefined }],
+      ["/ must have required property 'sequence_number'"],
+    ],
+    [
+      'an event that there is not',
+      ['ResponseStreamEvent', { ...delta, type: 'response.sneeze' }],
+      ['/ value of tag "type" must be in oneOf: "response.sneeze"'],
+    ],
+    [
+      'a member that the SDK does not have',
+      ['Response', { ...body, output: [{ type: 'reasoning', id: 'rs_1', summary: [], mood: 'good' }] }],
+      ['/output/0 must NOT have additional properties: "mood"'],
+    ],
+    [
+      'an item without a type',
+      ['Response', { ...body, output: [{}] }],
+      ["/output/0 must have required property 'type'"],
+    ],
+    [
+      'a choice without its message',
+      ['ChatCompletion', { ...completion, choices: [{ index: 0, finish_reason: 'stop', logprobs: null }] }],
+      ["/choices/0 must have required property 'message'"],
+    ],
+  ])('%s', (_name, [type, value], problems) => {
+    expect(problemsOf(type, overTheWire(value))).toEqual(expect.arrayContaining(problems));
   });
 });
 

@@ -1,76 +1,71 @@
-import { Ajv, type ValidateFunction } from 'ajv';
+import { Ajv, type ErrorObject } from 'ajv';
 import { join } from 'node:path';
-import { createGenerator, type Schema } from 'ts-json-schema-generator';
+import { createGenerator } from 'ts-json-schema-generator';
+import { withDifferences } from './differences.ts';
+import { discriminated } from './discriminate.ts';
+import { type Definitions } from './json-schema.ts';
 
 /** Types of OpenAI's official SDK that our bodies and stream events must have; `types.ts` names them for the generator. */
 export type OpenAiType =
   | 'ChatCompletion'
   | 'ChatCompletionChunk'
+  | 'ErrorObject'
   | 'FileDeleted'
   | 'FileObject'
+  | 'Model'
   | 'Response'
   | 'ResponseItemList'
   | 'ResponseStreamEvent';
 
-/** Where the wire differs from the SDK's types on purpose. */
-const ABSENT_ON_THE_WIRE: Readonly<Record<string, readonly string[]>> = {
-  // The SDK adds it up from the output, in the client.
-  Response: ['output_text'],
-};
+type Check = (value: unknown) => string[];
 
-const ajv = new Ajv({ strict: false, allErrors: true });
-const validators = new Map<string, ValidateFunction>();
+const checks = new Map<OpenAiType, Check>();
 let generator: ReturnType<typeof createGenerator> | undefined;
 
-/** Throws an error that says which members are not as OpenAI's SDK has them. */
+/** Throws an error that says which members are not as OpenAI's SDK has them; one that it does not have is refused. */
 export function expectValid(type: OpenAiType, value: unknown): void {
-  const validate = validatorOf(type);
-  if (validate(value)) return;
-  const narrow = narrowed(type, value) ?? validate;
-  narrow(value);
-  const problems = (narrow.errors ?? []).map(
-    ({ instancePath, message }) => `${instancePath || '/'} ${message}`,
-  );
-  throw new Error(
-    `not a valid ${type}:\n  ${[...new Set(problems)].slice(0, 10).join('\n  ')}\n${JSON.stringify(value)}`,
-  );
+  const problems = problemsOf(type, value);
+  if (problems.length === 0) return;
+  throw new Error(`not a valid ${type}:\n  ${problems.join('\n  ')}\n${JSON.stringify(value)}`);
 }
 
-function validatorOf(type: OpenAiType): ValidateFunction {
-  const known = validators.get(type);
-  if (known) return known;
-  const validate = ajv.compile(schemaOf(type) as object);
-  validators.set(type, validate);
-  return validate;
+/** What keeps a value from being of a type, each with its path; empty when nothing does. */
+export function problemsOf(type: OpenAiType, value: unknown): string[] {
+  const check = checks.get(type) ?? compile(type);
+  checks.set(type, check);
+  return check(value);
 }
 
-/** A union's own errors list every branch; the one with the value's `type` says what is wrong. */
-function narrowed(type: OpenAiType, value: unknown): ValidateFunction | undefined {
-  const { type: tag } = (value ?? {}) as { type?: unknown };
-  const { definitions = {} } = schemaOf(type);
-  const [name] = Object.entries(definitions).find(([, schema]) => isTagged(schema, tag)) ?? [];
-  if (type !== 'ResponseStreamEvent' || name === undefined) return undefined;
-  return ajv.compile({ $ref: `#/definitions/${name}`, definitions });
-}
-
-function isTagged(schema: unknown, tag: unknown): boolean {
-  const { properties } = schema as { properties?: { type?: { const?: unknown }; sequence_number?: unknown } };
-  return tag !== undefined && properties?.type?.const === tag && properties.sequence_number !== undefined;
-}
-
-function schemaOf(type: OpenAiType): Schema {
+/** The SDK's declarations are read at the first call, in some seconds; a type is a few tenths. */
+function definitionsOf(type: OpenAiType): Definitions {
   generator ??= createGenerator({
     path: join(import.meta.dirname, 'types.ts'),
     tsconfig: join(import.meta.dirname, '../../../tsconfig.json'),
     skipTypeCheck: true,
-    // Providers' details pass through beside what the SDK knows.
-    additionalProperties: true,
+    jsDoc: 'none',
   });
-  const schema = generator.createSchema(type);
-  for (const [name, members] of Object.entries(ABSENT_ON_THE_WIRE)) {
-    const definition = schema.definitions?.[name] as { required?: string[] } | undefined;
-    if (definition?.required)
-      definition.required = definition.required.filter((member) => !members.includes(member));
-  }
-  return schema;
+  return generator.createSchema(type).definitions as Definitions;
+}
+
+function compile(type: OpenAiType): Check {
+  const definitions = discriminated(withDifferences(definitionsOf(type)));
+  const ajv = new Ajv({ strict: false, allErrors: true, discriminator: true });
+  const validate = ajv.compile({ $ref: `#/definitions/${type}`, definitions });
+  return (value) => (validate(value) ? [] : readable(validate.errors ?? []));
+}
+
+/** One line for each, the innermost first: where a union is not told apart by a type, they say more than "none of these". */
+function readable(errors: readonly ErrorObject[]): string[] {
+  const deepest = errors.toSorted((a, b) => depth(b) - depth(a));
+  return [...new Set(deepest.map((error) => lineOf(error)))];
+}
+
+function depth({ instancePath }: ErrorObject): number {
+  return instancePath.split('/').length;
+}
+
+function lineOf({ instancePath, message, params }: ErrorObject): string {
+  const { additionalProperty, allowedValue, tagValue } = params as Record<string, unknown>;
+  const detail = additionalProperty ?? allowedValue ?? tagValue;
+  return `${instancePath || '/'} ${message ?? 'is wrong'}${detail === undefined ? '' : `: ${JSON.stringify(detail)}`}`;
 }

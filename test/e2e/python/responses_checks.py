@@ -10,6 +10,7 @@ import time
 import openai
 from checks import check, expect_error, run_all
 from openai import AsyncOpenAI, OpenAI
+from pydantic import BaseModel
 
 MODEL = "turnout-sim"
 FACT = "The night train to Ostheim leaves from platform 11."
@@ -96,6 +97,49 @@ def calls_a_tool_and_goes_on():
     assert "sunny" in second.output_text
     items = list(client.responses.input_items.list(second.id, order="asc"))
     assert [item.type for item in items] == ["message", "function_call", "function_call_output"]
+
+
+@check
+def keeps_the_conversation():
+    client = OpenAI()
+    first = client.responses.create(model=MODEL, input="My dog is Bello. Remember it.")
+    second = client.responses.create(model=MODEL, input="What is my dog?", previous_response_id=first.id)
+    assert "Bello" in second.output_text and second.previous_response_id == first.id
+    turns = [{"role": "user", "content": "My dog is Bello. Remember it."}, *first.output]
+    sent = client.responses.create(model=MODEL, input=[*turns, {"role": "user", "content": "What is my dog?"}])
+    assert "Bello" in sent.output_text
+
+
+@check
+def shows_the_thinking():
+    client = OpenAI()
+    with client.responses.stream(
+        model="turnout-sim-reasoner", input=QUESTION, reasoning={"effort": "low", "summary": "auto"}
+    ) as stream:
+        events = list(stream)
+        response = stream.get_final_response()
+    thought = "".join(event.delta for event in events if event.type == "response.reasoning_summary_text.delta")
+    assert [item.type for item in response.output] == ["reasoning", "message"]
+    assert response.output[0].summary[0].text == thought and QUESTION[:20] in thought
+    assert response.usage.output_tokens_details.reasoning_tokens == 16
+
+
+@check
+def answers_in_a_structure():
+    class Departure(BaseModel):
+        platform: int
+        train: str
+
+    response = OpenAI().responses.parse(model=MODEL, input=QUESTION, text_format=Departure)
+    assert isinstance(response.output_parsed, Departure)
+
+
+@check
+def a_call_streams_by_the_helper():
+    question = "Please call get_weather for city: Oslo"
+    with OpenAI().responses.stream(model=MODEL, input=question, tools=[WEATHER]) as stream:
+        response = stream.get_final_response()
+    assert json.loads(response.output[0].arguments) == {"city": "Oslo"}
 
 
 @check
