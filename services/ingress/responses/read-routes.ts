@@ -80,7 +80,11 @@ async function followLive(
   }
 }
 
+/** In groups, so that of what a client reads slowly no more than one stands encoded in memory. */
+const GROUP_EVENTS = 500;
+
 // eslint would have a generator await something; what has ended is there.
 async function* atOnce({ events }: StoredResponse): EventGroups {
-  yield await Promise.resolve(events.map((event) => ({ event })));
+  for (let at = 0; at < events.length; at += GROUP_EVENTS)
+    yield await Promise.resolve(events.slice(at, at + GROUP_EVENTS).map((event) => ({ event })));
 }
