@@ -15,6 +15,7 @@ export const PLAN = {
 /** What a run is held to. Sizes in KiB, for each stream; the ratio is that of the windows with and without paused readers. */
 export const HELD_TO = {
   kibPerStream: 150,
-  kibPerPausedStream: 300,
+  /** With what the ingress grows for its other streams in that time, which is most of it. */
+  kibPerPausedStream: 600,
   gapRatio: 1.5,
 } as const;
