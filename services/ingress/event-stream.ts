@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { type ServerResponse } from 'node:http';
 import { type FastifyReply } from 'fastify';
 
 /** A server-sent event stream over a Fastify reply. Opens late: until `open` nothing has been sent, headers included. */
@@ -10,7 +10,10 @@ export interface EventStream {
   data(value: unknown): void;
   /** The same under a name, which must have no line break. */
   event(name: string, value: unknown): void;
-  /** Sends what is queued, if the stream is open, and waits while the client reads slower than we write. */
+  /**
+   * Sends what is queued, if the stream is open, and waits while the client reads slower than we write. Its connection is
+   * cut when it reads nothing for ten minutes.
+   */
   flush(): Promise<void>;
   /** Queues OpenAI's end mark and opens. */
   done(): void;
@@ -21,6 +24,7 @@ export interface EventStream {
 /** A client that has waited this long gets its headers, and then a comment now and then, so that nothing between times out. */
 const OPEN_AFTER_MS = 5_000;
 const PING_MS = 15_000;
+const MAX_STALL_MS = 600_000;
 
 export function openEventStream(reply: FastifyReply): EventStream {
   const { raw } = reply;
@@ -31,6 +35,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
   function openNow(): void {
     if (open) return;
     open = true;
+    clearTimeout(impatience);
     reply.hijack();
     raw.writeHead(200, {
       ...(reply.getHeaders() as Record<string, string>),
@@ -38,7 +43,10 @@ export function openEventStream(reply: FastifyReply): EventStream {
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
     });
-    ping = setInterval(() => raw.write(': waiting\n\n'), PING_MS);
+    ping = setInterval(() => {
+      // Who does not even take the answer needs no sign of life, and they would pile up before him.
+      if (!raw.writableNeedDrain) raw.write(': waiting\n\n');
+    }, PING_MS);
   }
   const impatience = setTimeout(() => {
     openNow();
@@ -49,7 +57,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
     if (!open || queued === '' || raw.destroyed) return;
     const text = queued;
     queued = '';
-    if (!raw.write(text)) await Promise.race([once(raw, 'drain'), once(raw, 'close')]);
+    if (!raw.write(text)) await drained(raw);
   }
 
   return {
@@ -74,4 +82,17 @@ export function openEventStream(reply: FastifyReply): EventStream {
       raw.end();
     },
   };
+}
+
+/** Resolves when the client has taken what was written, or is gone. Leaves no listener: a slow client comes here often. */
+function drained(raw: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const stalled = setTimeout(() => raw.destroy(), MAX_STALL_MS);
+    const done = () => {
+      clearTimeout(stalled);
+      raw.off('drain', done).off('close', done);
+      resolve();
+    };
+    raw.on('drain', done).on('close', done);
+  });
 }

@@ -131,7 +131,8 @@ export interface JobLog {
   begin(jobId: string, nonce: string, path: Path, holder: string): Promise<Begun>;
   append(jobId: string, fence: Fence, expected: number, events: readonly JobEvent[]): Promise<Appended>;
   finish(jobId: string, finisher: Finisher, events: readonly JobEvent[], outcome: Outcome): Promise<Finished>;
-  read(jobId: string, after: number, reader?: string): Promise<JobView | undefined>;
+  /** With at most so many entries; default: all behind `after`. */
+  read(jobId: string, after: number, reader?: string, atMost?: number): Promise<JobView | undefined>;
   /** How these jobs stand, in their order: one round trip for all. */
   standings(jobIds: readonly string[]): Promise<Standing[]>;
   /** Asks for the job's end. The state that holds now, or `missing`. */
@@ -260,8 +261,8 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
       return reply[0] === 'moved' ? { kind: 'moved' } : refusal(reply);
     },
 
-    async read(jobId, after, reader = '') {
-      const reply = readReply.parse(await read(log(jobId), [after, reader]));
+    async read(jobId, after, reader = '', atMost = Number.MAX_SAFE_INTEGER) {
+      const reply = readReply.parse(await read(log(jobId), [after, reader, atMost]));
       if (reply.length === 0) return undefined;
       const [state, owner, lastSequence, deadlineAt, createdAt, user, model, entries] = reply;
       return {

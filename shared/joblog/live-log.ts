@@ -1,7 +1,8 @@
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
-import { isTerminal, type JobEvent, jobEvent } from '../contracts/job-event.ts';
+import { isTerminal, jobEvent } from '../contracts/job-event.ts';
+import { createFollower, type Follower, SILENCE_MS } from './follower.ts';
 import { type JobLog, type SequencedEvent } from './job-log.ts';
 
 /**
@@ -9,7 +10,7 @@ import { type JobLog, type SequencedEvent } from './job-log.ts';
  *
  * Appends are published to the channel of each process that reads the job. Pub/sub may drop: so a follower hands out
  * only the event that comes next, fills every gap from the stream, and asks the stream when it heard nothing for a while
- * or when the subscription was renewed.
+ * or when the subscription was renewed. One that is read too slowly drops what it heard and finds it in the stream again.
  */
 export interface LiveLog {
   /** The channel that appends reach this process by. */
@@ -51,8 +52,8 @@ interface LiveLogOptions {
   onAbandoned: (jobId: string) => void;
 }
 
-/** A follower that heard nothing for this long asks the stream. */
-const SILENCE_MS = 3_000;
+/** What one reading of the stream brings at most: so much of a log a slow reader holds, however long the log is. */
+const PAGE_EVENTS = 500;
 
 export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
   const { log, subscriber, channel, logger } = options;
@@ -73,10 +74,8 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     const group = followers.get(jobId);
     if (!group) return;
     try {
-      const events = parseEvents(message.slice(jobId.length + first.length + 2));
-      const firstSequence = Number(first);
-      for (const follower of group)
-        follower.push(events.map((event, i) => ({ sequence: firstSequence + i, event })));
+      const events = parseEvents(message.slice(jobId.length + first.length + 2), Number(first));
+      for (const follower of group) follower.push(events, message.length);
     } catch (error) {
       logger.error({ err: error, jobId }, 'A published event could not be read');
       for (const follower of group) follower.suspect();
@@ -136,10 +135,11 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
   async function next(jobId: string, follower: Follower, last: number): Promise<SequencedEvent[]> {
     const published = follower.take(last);
     if (published.length > 0 || !follower.mustAsk()) return published;
-    const view = await log.read(jobId, last, channel);
+    const view = await log.read(jobId, last, channel, PAGE_EVENTS);
     if (!view)
       throw new TurnoutError('not_found', { message: 'The job does not exist or its log has expired.' });
     if (view.lastSequence < last) follower.rewound();
+    if (view.entries.length === PAGE_EVENTS) follower.suspect();
     return view.entries;
   }
 
@@ -154,78 +154,9 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
   };
 }
 
-interface Follower {
-  push(events: readonly SequencedEvent[]): void;
-  /** The published events that follow `last` without a gap. A gap makes the follower ask the stream. */
-  take(last: number): SequencedEvent[];
-  suspect(): void;
-  suspectIfSilent(): void;
-  /** True once after each suspicion. */
-  mustAsk(): boolean;
-  /** The log is shorter than what was handed out. Throws when it stays so. */
-  rewound(): void;
-  woken(): Promise<void>;
-  wake(): void;
-}
-
-/** A live worker sends a lost tail again within its next append; this many quiet checks later nobody will. */
-const REWOUND_CHECKS = 5;
-
-function createFollower(fresh: boolean): Follower {
-  let queue: SequencedEvent[] = [];
-  let ask = !fresh;
-  let heardAt = Date.now();
-  let rewinds = 0;
-  let wakeUp: (() => void) | undefined;
-  let awake = false;
-
-  function wake(): void {
-    awake = true;
-    wakeUp?.();
-  }
-
-  function suspect(): void {
-    ask = true;
-    wake();
-  }
-
-  return {
-    wake,
-    suspect,
-    push: (events) => {
-      heardAt = Date.now();
-      queue.push(...events);
-      wake();
-    },
-    take: (last) => {
-      const fresh = queue.filter(({ sequence }) => sequence > last);
-      queue = [];
-      const contiguous = fresh.filter(({ sequence }, i) => sequence === last + 1 + i);
-      if (contiguous.length < fresh.length) ask = true;
-      return contiguous;
-    },
-    suspectIfSilent: () => {
-      if (Date.now() - heardAt < SILENCE_MS) return;
-      heardAt = Date.now();
-      suspect();
-    },
-    mustAsk: () => {
-      const due = ask;
-      ask = false;
-      return due;
-    },
-    rewound: () => {
-      rewinds += 1;
-      if (rewinds >= REWOUND_CHECKS) throw new TurnoutError('log_rewound');
-    },
-    woken: async () => {
-      if (!awake) await new Promise<void>((resolve) => (wakeUp = resolve));
-      awake = false;
-      wakeUp = undefined;
-    },
-  };
-}
-
-function parseEvents(json: string): JobEvent[] {
-  return (JSON.parse(json) as unknown[]).map((event) => jobEvent.parse(event));
+function parseEvents(json: string, first: number): SequencedEvent[] {
+  return (JSON.parse(json) as unknown[]).map((event, i) => ({
+    sequence: first + i,
+    event: jobEvent.parse(event),
+  }));
 }

@@ -1,138 +1,152 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { type Response as ResponseBody } from 'openai/resources/responses/responses';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { generator } from '../upstream/core/random.ts';
+import { type Crowd, gather, gatherAgain } from './support/crowd.ts';
 import { type Fleet, say, startFleet } from './support/fleet.ts';
-import { readResponse, type ResponseReading } from './support/response-reader.ts';
-import { ask, undisturbed } from './support/simulator.ts';
+import { openResponseStream } from './support/response-reading.ts';
+import { callsOf } from './support/simulator.ts';
 
-/** Processes start and die here, and a dead worker's lock lives for up to 6 s. */
+/** Processes start here, and a dead worker's lock lives for up to 6 s. */
 jest.setTimeout(90_000);
 
-const JOBS = 10;
+const RESPONSES = 10;
 const READERS = 25;
-/** About as many events as a response of this length has. */
-const EVENTS = 80;
-const KNOBS = 'tokens=90; tps=20';
+const TOKENS = 50;
 const random = generator(20_261_125);
+const below = (limit: number) => Math.floor(random() * limit);
+/** One to three numbers, the same in each run. */
+const drops = () =>
+  Array.from({ length: 1 + below(3) }, () => below(TOKENS)).toSorted((one, other) => one - other);
 
-let fleet: Fleet;
-/** Where readers connect to now. */
-let ingress: () => string;
+const LEAST_DROPS = 250;
 
-beforeAll(async () => {
-  fleet = await startFleet({ LOG_RETENTION_MS: '60000' });
-  await fleet.services.start('ingress', 'ingress-2');
-  ingress = () => fleet.services.url;
-}, 90_000);
-
-afterAll(() => fleet.stop(), 60_000);
-
-interface Job {
-  id: string;
-  expected: string;
+async function responseOf(fleet: Fleet, id: string): Promise<ResponseBody> {
+  const headers = { authorization: `Bearer ${testEnv().TURNOUT_API_KEY}` };
+  const response = await fetch(`${fleet.services.url}/v1/responses/${id}`, { headers });
+  return (await response.json()) as ResponseBody;
 }
 
-async function start(question: string): Promise<Job> {
-  const messages = ask(question, KNOBS);
-  const response = await call('POST', '', { model: 'turnout-sim', background: true, input: messages });
-  const expected = await undisturbed({ model: 'turnout-sim', messages });
-  return { id: response.id, expected };
+function textOf({ output }: ResponseBody): string {
+  const parts = output.flatMap((item) => (item.type === 'message' ? item.content : []));
+  return parts.map((part) => (part.type === 'output_text' ? part.text : '')).join('');
 }
 
-interface Body {
-  id: string;
-  status: string;
-  output: { content?: { text: string }[] }[];
-}
-
-async function call(method: string, path: string, body?: object): Promise<Body> {
-  const response = await fetch(`${ingress()}/v1/responses${path}`, {
-    method,
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${testEnv().TURNOUT_API_KEY}` },
-    ...(body ? { body: JSON.stringify(body) } : {}),
-  });
-  return (await response.json()) as Body;
-}
-
-const textOf = ({ output }: Body) =>
-  output.flatMap(({ content }) => content?.map(({ text }) => text) ?? []).join('');
-
-interface Reader {
-  job: Job;
-  reading: ResponseReading;
-  over: Promise<void>;
-}
-
-/** Of each job so many readers, each with one drop at a random event. */
-function readAll(jobs: readonly Job[]): Reader[] {
-  return jobs.flatMap((job) =>
-    Array.from({ length: READERS }, () => {
-      const drops = [1 + Math.floor(random() * EVENTS)];
-      const options = { url: () => ingress(), apiKey: testEnv().TURNOUT_API_KEY, responseId: job.id, drops };
-      return { job, ...readResponse(options) };
-    }),
-  );
-}
-
-const startAll = (what: string) =>
-  Promise.all(Array.from({ length: JOBS }, (_, n) => start(`${what} number ${n}: where does the line end?`)));
-
-/** Every answer is shown in part, and none is at its end. */
-async function midway(readers: readonly Reader[]): Promise<void> {
-  const far = () => readers.every(({ reading }) => reading.numbers.length >= 12);
-  if (!(await until(far, { timeoutMs: 30_000, everyMs: 10 }))) throw new Error('the answers did not begin');
-  expect(readers.every(({ reading }) => reading.end === 'response.output_text.delta')).toBe(true);
-}
-
-async function expectExact(readers: readonly Reader[], what: string): Promise<void> {
+/** Waits until every reader is through, and holds each against the stored response and the undisturbed model. */
+async function expectExact(fleet: Fleet, { responses, readers }: Crowd, what: string): Promise<void> {
   await Promise.all(readers.map(({ over }) => over));
-  const stored = new Map<string, Body>();
-  for (const { job } of readers) if (!stored.has(job.id)) stored.set(job.id, await call('GET', `/${job.id}`));
-  for (const { job, reading } of readers) {
-    const body = stored.get(job.id);
-    expect(body?.status).toBe('completed');
-    expect(reading.text).toBe(body && textOf(body));
-    expect(reading.text).toBe(job.expected);
-    expect(reading.numbers).toEqual(reading.numbers.map((_number, at) => at));
-    expect(reading.end).toBe('response.completed');
+  for (const response of responses) {
+    const stored = await responseOf(fleet, response.id);
+    expect(stored.status).toBe('completed');
+    expect(textOf(stored)).toBe(await response.expected);
+    const length = response.readers[0]?.reading.numbers.length;
+    for (const { reading } of response.readers) {
+      expect(reading.complaints).toEqual([]);
+      expect(reading.text).toBe(textOf(stored));
+      expect(reading.numbers).toEqual(Array.from({ length: length ?? 0 }, (_, number) => number));
+    }
   }
-  const sum = (count: (reading: ResponseReading) => number) =>
-    readers.reduce((total, { reading }) => total + count(reading), 0);
-  const dropped = sum((reading) => reading.dropped);
+  const sum = (of: 'dropped' | 'broken' | 'errors') =>
+    readers.reduce((total, { reading }) => total + reading[of], 0);
+  const [dropped, broken, errors] = [sum('dropped'), sum('broken'), sum('errors')];
   say(
-    `${what}: ${readers.length} readers of ${JOBS} responses, ${dropped} dropped, ${sum(({ broken }) => broken)} broken`,
+    `${what}: ${readers.length} readers hung up ${dropped} times, were broken off ${broken}, told to go ${errors}`,
   );
-  expect(dropped).toBe(readers.length);
+  expect(dropped).toBeGreaterThanOrEqual(LEAST_DROPS);
 }
 
-test('250 readers of live responses drop and go on exactly', async () => {
-  await expectExact(readAll(await startAll('Live')), 'live');
+/** Waits until somebody has seen so many events of each response. */
+async function begun({ responses }: Crowd, events: number): Promise<void> {
+  const seen = ({ readers }: Crowd['responses'][number]) =>
+    readers.some(({ reading }) => reading.numbers.length > events);
+  expect(await until(() => responses.every(seen), { timeoutMs: 30_000, everyMs: 10 })).toBe(true);
+}
+
+describe('a reader that hangs up at any event and resumes behind the last one it saw gets all of them, once', () => {
+  let fleet: Fleet;
+  let urls: string[];
+  let live: Crowd;
+  const crowd = (tokensPerSecond: number) =>
+    gather({
+      urls,
+      responses: RESPONSES,
+      readersOfEach: READERS,
+      knobs: `tokens=${TOKENS}; tps=${tokensPerSecond}`,
+      drops,
+    });
+
+  beforeAll(async () => {
+    fleet = await startFleet();
+    await fleet.services.start('ingress', 'ingress-2', { SHUTDOWN_TIMEOUT_MS: '1500' });
+    urls = [fleet.services.url, fleet.services.urlOf('ingress-2')];
+  });
+
+  afterAll(() => fleet.stop());
+
+  test('of a response that is being made', async () => {
+    live = await crowd(15);
+    await expectExact(fleet, live, 'live');
+  });
+
+  test('of one that has ended', async () => {
+    const finished = gatherAgain(live, { urls, readersOfEach: READERS, drops });
+    await expectExact(fleet, finished, 'finished');
+  });
+
+  test('of one whose worker is killed meanwhile', async () => {
+    const running = await crowd(15);
+    await begun(running, TOKENS / 4);
+    await fleet.services.kill('llm-worker');
+    await fleet.services.start('llm-worker');
+    await expectExact(fleet, running, 'killed worker');
+    const calls = await Promise.all(running.responses.map(({ jobId }) => callsOf(jobId)));
+    expect(calls.every(({ length }) => length === 2)).toBe(true);
+  });
+
+  test('of one through an ingress that is killed, and another that stops', async () => {
+    const running = await crowd(6);
+    await begun(running, TOKENS / 4);
+    await fleet.services.kill('ingress');
+    await fleet.services.start('ingress');
+    await fleet.services.kill('ingress-2', 'SIGTERM');
+    await expectExact(fleet, running, 'killed ingress');
+    const readings = running.readers.map(({ reading }) => reading);
+    expect(readings.some(({ broken }) => broken > 0)).toBe(true);
+    expect(readings.some(({ errors }) => errors > 0)).toBe(true);
+  });
 });
 
-test('250 readers of finished responses drop and go on exactly', async () => {
-  const jobs = await startAll('Finished');
-  const done = async () => {
-    const bodies = await Promise.all(jobs.map(({ id }) => call('GET', `/${id}`)));
-    return bodies.every(({ status }) => status === 'completed');
-  };
-  expect(await until(done, { timeoutMs: 60_000, everyMs: 200 })).toBe(true);
-  await expectExact(readAll(jobs), 'finished');
+describe('when the log of a response has gone', () => {
+  test('its stream, from any number on, is the same to the byte', async () => {
+    const fleet = await startFleet({ LOG_RETENTION_MS: '2000' });
+    try {
+      const { url } = fleet.services;
+      const quick = { urls: [url], readersOfEach: 1, knobs: `tokens=${TOKENS}; tps=100`, drops: () => [] };
+      const { responses, readers } = await gather({ ...quick, responses: 3 });
+      await Promise.all(readers.map(({ over }) => over));
+      const apiKey = testEnv().TURNOUT_API_KEY;
+      const cursors = [undefined, ...Array.from({ length: 20 }, () => below(TOKENS))];
+      const streams = () =>
+        Promise.all(
+          responses.flatMap(({ id: responseId }) =>
+            cursors.map(async (after) =>
+              (await openResponseStream(url, { apiKey, responseId, after })).text(),
+            ),
+          ),
+        );
+      const before = await streams();
+      await Promise.all(responses.map(({ jobId }) => expired(fleet, jobId)));
+      expect(await streams()).toEqual(before);
+      expect(before[0]).toContain('event: response.completed');
+      say(`kept: ${before.length} streams compared`);
+    } finally {
+      await fleet.stop();
+    }
+  });
 });
 
-test('250 readers go on exactly when the worker is killed that answers them', async () => {
-  const readers = readAll(await startAll('Killed worker'));
-  await midway(readers);
-  await fleet.services.kill('llm-worker');
-  await fleet.services.start('llm-worker');
-  await expectExact(readers, 'killed llm-worker');
-});
-
-test('250 readers go on exactly at another ingress when theirs is killed', async () => {
-  const readers = readAll(await startAll('Killed ingress'));
-  await midway(readers);
-  ingress = () => fleet.services.urlOf('ingress-2');
-  await fleet.services.kill('ingress');
-  await expectExact(readers, 'killed ingress');
-  expect(readers.filter(({ reading }) => reading.broken > 0).length).toBeGreaterThan(READERS);
-});
+async function expired({ store }: Fleet, jobId: string): Promise<void> {
+  const gone = await until(async () => (await store.view(jobId)) === undefined, { timeoutMs: 30_000 });
+  expect(gone).toBe(true);
+}

@@ -9,7 +9,7 @@ import { type ResponseProjection } from './response-events.ts';
 /** The job's events in order, in the groups in which they arrive. */
 export type EventGroups = AsyncIterable<readonly { event: JobEvent }[]>;
 
-interface AnswerOptions {
+export interface AnswerOptions {
   reply: FastifyReply;
   events: EventGroups;
   /** Of the response, with nothing taken yet. */

@@ -2,7 +2,7 @@ import { type FastifyInstance, type FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { pageOf, pageQuery } from '../pagination.ts';
 import { watchReader } from '../watch-reader.ts';
-import { answerStream, type EventGroups } from './answer.ts';
+import { type AnswerOptions, answerStream, type EventGroups } from './answer.ts';
 import { projectResponse } from './response-events.ts';
 import { type ResponseRouteDeps } from './route-deps.ts';
 import { projectStored, type StoredResponse } from './stored-responses.ts';
@@ -37,8 +37,8 @@ export function readRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void 
       reply.header('x-turnout-job-id', response.jobId);
       const { stream, starting_after: after = -1 } = request.query;
       if (!stream) return projectStored(response).body();
-      await streamFrom(deps, reply, response, after);
-      return reply;
+      // Not awaited here: this frame would hold the events that were found for as long as the client reads.
+      return streamFrom(deps, reply, response, after).then(() => reply);
     },
   );
 
@@ -53,16 +53,25 @@ export function readRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void 
 }
 
 /** From the log while it is in the job Redis, live or ended; else from the kept copy of it. */
-async function streamFrom(
-  { live, cut }: ResponseRouteDeps,
+function streamFrom(
+  deps: ResponseRouteDeps,
   reply: FastifyReply,
   response: StoredResponse,
   after: number,
 ): Promise<void> {
   const answering = { reply, projection: projectResponse(response.head), after };
   if (!response.open) return answerStream({ ...answering, events: atOnce(response) });
-  const reader = watchReader(reply, response.deadlineAt ?? Date.now(), cut);
-  const following = live.follow(response.jobId, { signal: reader.signal });
+  const { jobId, deadlineAt = Date.now() } = response;
+  return followLive(deps, { jobId, deadlineAt }, answering);
+}
+
+async function followLive(
+  { live, cut }: ResponseRouteDeps,
+  { jobId, deadlineAt }: { jobId: string; deadlineAt: number },
+  answering: Pick<AnswerOptions, 'reply' | 'projection'> & { after: number },
+): Promise<void> {
+  const reader = watchReader(answering.reply, deadlineAt, cut);
+  const following = live.follow(jobId, { signal: reader.signal });
   try {
     await answerStream({ ...answering, events: following.events });
   } finally {
@@ -71,7 +80,11 @@ async function streamFrom(
   }
 }
 
+/** In groups, so that of what a client reads slowly no more than one stands encoded in memory. */
+const GROUP_EVENTS = 500;
+
 // eslint would have a generator await something; what has ended is there.
 async function* atOnce({ events }: StoredResponse): EventGroups {
-  yield await Promise.resolve(events.map((event) => ({ event })));
+  for (let at = 0; at < events.length; at += GROUP_EVENTS)
+    yield await Promise.resolve(events.slice(at, at + GROUP_EVENTS).map((event) => ({ event })));
 }

@@ -1,0 +1,46 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import type { Command, Replies, Reply } from './protocol.ts';
+
+export interface ClientProcess {
+  readonly pid: number;
+  /** One command after another. Rejects when the client fails or dies. */
+  ask<K extends Command['kind']>(command: Command & { kind: K }): Promise<Replies[K]>;
+  /** Ends it, and so closes the streams that it still has. */
+  close(): Promise<void>;
+}
+
+export async function startClient(): Promise<ClientProcess> {
+  const child = fork(new URL('client.ts', import.meta.url));
+  const hello = await nextReply(child);
+  if (hello.kind !== 'ready' || child.pid === undefined) throw new Error('The client did not start');
+  return {
+    pid: child.pid,
+    ask: async <K extends Command['kind']>(command: Command & { kind: K }) => {
+      child.send(command);
+      const reply = await nextReply(child);
+      if (reply.kind === 'done') return reply.result as Replies[K];
+      throw new Error(`The client failed: ${reply.kind === 'failed' ? reply.message : reply.kind}`);
+    },
+    close: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.disconnect();
+      await once(child, 'exit');
+    },
+  };
+}
+
+async function nextReply(child: ChildProcess): Promise<Reply> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  const death = once(child, 'exit', { signal }).then(() => {
+    throw new Error('The client died');
+  });
+  try {
+    const [reply] = (await Promise.race([once(child, 'message', { signal }), death])) as [Reply];
+    return reply;
+  } finally {
+    death.catch(() => undefined); // it is told to look away
+    settled.abort();
+  }
+}

@@ -1,0 +1,92 @@
+import type { Measured } from '../bench-system.ts';
+import { usageOf } from '../measure/process-usage.ts';
+import { type ClientProcess, startClient } from './client-process.ts';
+import { createStreams } from './create.ts';
+import type { PLAN } from './plan.ts';
+import type { Ended, Gaps, Opened, Stream } from './protocol.ts';
+
+/** What one window shows: every reader's gaps, and the ingress meanwhile. */
+export interface Window extends Gaps {
+  /** Share of one processor, 0 to 1 and beyond. */
+  cpuShare: number;
+}
+
+/** Memory in MiB. */
+export interface Findings {
+  opened: Opened;
+  pausedOpened: Opened;
+  ended: Ended;
+  rssMb: { before: number; allOpen: number; withPaused: number; after: number };
+  windows: { before: Window; withPaused: Window; afterwards: Window };
+}
+
+interface Measuring {
+  measured: Measured;
+  plan: typeof PLAN;
+  say: (line: string) => void;
+}
+
+export async function measureStreams(measuring: Measuring): Promise<Findings> {
+  const [readers, sleepers] = await Promise.all([startClient(), startClient()]);
+  try {
+    return await measureWith(measuring, readers, sleepers);
+  } finally {
+    await Promise.all([readers.close(), sleepers.close()]);
+  }
+}
+
+/** All windows lie in the same streams, so that what the machine does besides meets them alike. */
+async function measureWith(
+  { measured, plan, say }: Measuring,
+  readers: ClientProcess,
+  sleepers: ClientProcess,
+): Promise<Findings> {
+  const { ingress = Number.NaN } = measured.pids;
+  const rss = () => usageOf({ ingress })['ingress']?.rssMb ?? Number.NaN;
+  say('creating the responses');
+  const streams = await createStreams(measured.target, plan);
+  const before = rss();
+  say('opening the streams');
+  const opened = await readers.ask(openCommand(measured, plan, streams, plan.readersOfEach));
+  say(`${opened.opened} are open; listening`);
+  const beforehand = await listen(readers, ingress, plan.windowMs);
+  const allOpen = rss();
+  say('opening streams that nobody reads');
+  const unread = streams.slice(0, plan.paused.responses);
+  const pausedOpened = await sleepers.ask({
+    ...openCommand(measured, plan, unread, plan.paused.readersOfEach),
+    paused: true,
+  });
+  say(`${pausedOpened.opened} are open; listening again`);
+  const withPaused = await listen(readers, ingress, plan.windowMs);
+  const rssWithPaused = rss();
+  await sleepers.close();
+  say('they have gone; listening once more');
+  const afterwards = await listen(readers, ingress, plan.windowMs);
+  say('waiting for the ends');
+  const ended = await readers.ask({ kind: 'finish' });
+  return {
+    opened,
+    pausedOpened,
+    ended,
+    rssMb: { before, allOpen, withPaused: rssWithPaused, after: rss() },
+    windows: { before: beforehand, withPaused, afterwards },
+  };
+}
+
+function openCommand(
+  { target }: Measured,
+  { opening: atATime }: typeof PLAN,
+  streams: readonly Stream[],
+  readersOfEach: number,
+) {
+  const { baseUrl } = target;
+  return { kind: 'open', baseUrl, streams, readersOfEach, paused: false, atATime } as const;
+}
+
+async function listen(readers: ClientProcess, ingress: number, forMs: number): Promise<Window> {
+  const cpu = () => usageOf({ ingress })['ingress']?.cpuMs ?? Number.NaN;
+  const [startedAt, before] = [performance.now(), cpu()];
+  const gaps = await readers.ask({ kind: 'listen', forMs });
+  return { ...gaps, cpuShare: (cpu() - before) / (performance.now() - startedAt) };
+}

@@ -1,0 +1,81 @@
+import { get, type IncomingMessage } from 'node:http';
+import { createParser } from 'eventsource-parser';
+import type { Stream } from './protocol.ts';
+
+export interface Reader {
+  /** True when the stream is open: its first event is there, or, where nothing is read, its headers. */
+  opened: Promise<boolean>;
+  over: Promise<'right' | 'wrong' | 'dropped'>;
+  close(): void;
+}
+
+interface ReaderOptions {
+  baseUrl: string;
+  stream: Stream;
+  paused: boolean;
+  /** For each piece of text but the first: milliseconds since the one before. */
+  onGap: (milliseconds: number) => void;
+}
+
+interface StreamEvent {
+  type: string;
+  delta?: string;
+}
+
+const TERMINAL = 'response.completed';
+const DELTA = 'response.output_text.delta';
+
+/** One connection to one stream, without any retry: what breaks is dropped. */
+export function openReader({ baseUrl, stream, paused, onGap }: ReaderOptions): Reader {
+  const opened = Promise.withResolvers<boolean>();
+  const over = Promise.withResolvers<'right' | 'wrong' | 'dropped'>();
+  const follow = createFollowing({ expected: stream.expected, onGap, onEnd: over.resolve });
+  const request = get(`${baseUrl}/responses/${stream.responseId}?stream=true`, {
+    agent: false,
+    headers: { authorization: `Bearer ${stream.apiKey}` },
+  });
+  request.once('response', (response: IncomingMessage) => {
+    if (response.statusCode !== 200) {
+      request.destroy();
+      return;
+    }
+    if (paused) {
+      opened.resolve(true);
+      return;
+    }
+    response.setEncoding('utf8');
+    response.on('data', (chunk: string) => {
+      opened.resolve(true);
+      follow(chunk);
+    });
+  });
+  request.on('error', () => undefined); // 'close' comes after it
+  request.once('close', () => {
+    opened.resolve(false);
+    over.resolve('dropped');
+  });
+  return { opened: opened.promise, over: over.promise, close: () => request.destroy() };
+}
+
+interface Following {
+  expected: string;
+  onGap: (milliseconds: number) => void;
+  onEnd: (how: 'right' | 'wrong') => void;
+}
+
+function createFollowing({ expected, onGap, onEnd }: Following): (chunk: string) => void {
+  let text = '';
+  let heardAt: number | undefined;
+  const parser = createParser({
+    onEvent: ({ data }) => {
+      const { type, delta } = JSON.parse(data) as StreamEvent;
+      if (type === TERMINAL) onEnd(text === expected ? 'right' : 'wrong');
+      if (type !== DELTA) return;
+      text += delta ?? '';
+      const now = performance.now();
+      if (heardAt !== undefined) onGap(now - heardAt);
+      heardAt = now;
+    },
+  });
+  return (chunk) => parser.feed(chunk);
+}

@@ -1,0 +1,47 @@
+import { describe, expect, test } from '@jest/globals';
+import { createFollower, MAX_QUEUED } from './follower.ts';
+import { type SequencedEvent } from './job-log.ts';
+
+const event = (sequence: number): SequencedEvent => ({
+  sequence,
+  event: { type: 'text', choice: 0, delta: String(sequence) },
+});
+const sequences = (events: readonly SequencedEvent[]) => events.map(({ sequence }) => sequence);
+
+describe('a follower', () => {
+  test('hands out what follows, once', () => {
+    const follower = createFollower(true);
+    follower.push([event(1), event(2)], 10);
+    expect(sequences(follower.take(0))).toEqual([1, 2]);
+    expect(follower.take(2)).toEqual([]);
+    expect(follower.mustAsk()).toBe(false);
+  });
+
+  test('asks the stream for what it did not hear, and for what is there before it began', () => {
+    const [fresh, late] = [createFollower(true), createFollower(false)];
+    fresh.push([event(1), event(3)], 10);
+    expect(sequences(fresh.take(0))).toEqual([1]);
+    expect([fresh.mustAsk(), fresh.mustAsk(), late.mustAsk()]).toEqual([true, false, true]);
+  });
+});
+
+describe('a follower whose reader does not come', () => {
+  test('holds no more than its bound, and finds the rest in the stream', () => {
+    const follower = createFollower(true);
+    for (let sequence = 1; sequence <= 1_000; sequence += 1)
+      follower.push([event(sequence)], MAX_QUEUED / 100);
+    expect(follower.take(0)).toEqual([]);
+    expect(follower.mustAsk()).toBe(true);
+  });
+
+  test('hears again once its reader is back', () => {
+    const follower = createFollower(true);
+    follower.push([event(1)], MAX_QUEUED + 1);
+    follower.push([event(2)], 10);
+    expect(follower.take(0)).toEqual([]);
+    expect(follower.mustAsk()).toBe(true);
+    follower.push([event(3)], 10);
+    expect(sequences(follower.take(2))).toEqual([3]);
+    expect(follower.mustAsk()).toBe(false);
+  });
+});
