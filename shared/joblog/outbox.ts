@@ -67,10 +67,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   async function sweep(): Promise<void> {
     const until = `${Date.now() - ABANDONED_MS}`;
+    const failures: unknown[] = [];
     for (const stream of keys.outboxes()) {
       const rows = await redis.xrange(stream, '-', until, 'COUNT', ROWS_AT_ONCE);
-      await allDone(rows.map(([row, fields]) => relay(readRow(row, fields))));
+      // A row that cannot be read, or whose duty fails again and again, holds up no other row and no other bucket.
+      failures.push(...(await failuresOf(rows.map(async ([row, fields]) => relay(readRow(row, fields))))));
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   const work = periodically({
@@ -100,6 +103,12 @@ function readRow(row: string, [, json = '', , owed = '']: readonly string[]): Ou
 
 /** Waits for all, also when one fails; then throws the first failure. */
 async function allDone(work: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
+  const failures = await failuresOf(work);
+  if (failures.length > 0) throw failures[0];
+}
+
+/** Waits for all. */
+async function failuresOf(work: readonly Promise<void>[]): Promise<unknown[]> {
+  const results = await Promise.allSettled(work);
+  return results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
 }

@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { type Outcome } from '../contracts/outcome.ts';
+import { silentLogger } from '../log/logger.ts';
+import { type Redis } from '../redis/connect.ts';
+import { jobKeys } from '../redis/keys.ts';
+import { createOutbox } from './outbox.ts';
+
+const keys = jobKeys('t');
+const jobIn = (bucket: string) => `job_${'0'.repeat(30)}${bucket}`;
+const FIRST = jobIn('00');
+const SAME_BUCKET = `job_${'1'.repeat(30)}00`;
+const LAST = jobIn('3f');
+
+const rowOf = (jobId: string): string[] => ['outcome', JSON.stringify(outcomeOf(jobId)), 'duties', 'keep'];
+
+function outcomeOf(jobId: string): Outcome {
+  return {
+    ...{ version: 1, id: `${jobId}.end`, jobId, userHash: 'u', model: 'm', status: 'completed' },
+    ...{ attempts: 1, at: 1, ms: { total: 1 }, usage: [] },
+  };
+}
+
+/** The streams of an outbox, as far as it uses them. */
+function redisWith(streams: Record<string, Record<string, string[]>>) {
+  return {
+    xrange: (stream: string) => Promise.resolve(Object.entries(streams[stream] ?? {})),
+    xdel: (stream: string, row: string) => {
+      streams[stream] = Object.fromEntries(
+        Object.entries(streams[stream] ?? {}).filter(([id]) => id !== row),
+      );
+      return Promise.resolve(1);
+    },
+  } as unknown as Redis;
+}
+
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
+
+test.each([
+  ['cannot be read', ['outcome', '{', 'duties', '']],
+  ['names a duty that nobody knows', ['outcome', JSON.stringify(outcomeOf(FIRST)), 'duties', 'dance']],
+  ['has a duty that never succeeds', rowOf(FIRST)],
+])('a row that %s holds up no other', async (_name, poison) => {
+  const [first, last] = [keys.outbox(FIRST), keys.outbox(LAST)];
+  const streams = { [first]: { '1-0': poison, '2-0': rowOf(SAME_BUCKET) }, [last]: { '1-0': rowOf(LAST) } };
+  const outbox = createOutbox({
+    redis: redisWith(streams),
+    keys,
+    producer: { send: () => Promise.resolve(), connected: () => true, close: () => Promise.resolve() },
+    ...{ topic: 'events', source: 'test' },
+    jobLog: { settle: () => Promise.resolve('settled') },
+    handlers: {
+      keep: (jobId) => (jobId === FIRST ? Promise.reject(new Error('damaged')) : Promise.resolve()),
+      notify: () => Promise.resolve(),
+    },
+    logger: silentLogger,
+  });
+  outbox.start();
+  await jest.advanceTimersByTimeAsync(2_500);
+  await outbox.close();
+  expect(streams).toEqual({ [first]: { '1-0': poison }, [last]: {} });
+});
