@@ -47,17 +47,22 @@ export function createKeptJobs({ blobs, jobLog }: KeptJobsOptions): KeptJobs {
   const originals = createOriginals({ blobs, jobLog });
   const folderOf = (jobId: string) => `${KEPT_FOLDER}/${jobId}`;
   const remove = (jobId: string) => blobs.removeFolder(folderOf(jobId));
+  async function removeIfDeleted(jobId: string): Promise<void> {
+    if ((await jobLog.settle(jobId)) === 'deleted') await remove(jobId);
+  }
 
   return {
     keep: async (jobId) => {
       const [view, original] = await Promise.all([jobLog.read(jobId, 0), originals.load(jobId)]);
-      if (!view || original === undefined) return;
+      // A try before this one may have died between its copy and the question whether the job still stands.
+      if (!view) return removeIfDeleted(jobId);
+      if (original === undefined) return;
       const { owner, createdAt, entries } = view;
       const events = entries.map(({ event }) => event);
       const kept = { version: 1, owner, createdAt, original, events } satisfies KeptJob;
       await blobs.put(`${folderOf(jobId)}/log`, await gzip(JSON.stringify(kept)));
       // It may have been deleted while it was being copied.
-      if ((await jobLog.settle(jobId)) === 'deleted') await remove(jobId);
+      await removeIfDeleted(jobId);
     },
     find: async (jobId) => {
       const body = await blobs.load(`${folderOf(jobId)}/log`);
