@@ -8,6 +8,12 @@ import { type StoredResponse } from './stored-responses.ts';
 const digitsOf = (n: number) => n.toString(16).padStart(32, '0');
 const items = (n: number, text: string): StoredItem[] => [
   { id: `msg_${digitsOf(n)}_i0`, type: 'message', role: 'user', content: [{ type: 'input_text', text }] },
+  {
+    id: `msg_${digitsOf(n)}_i1`,
+    type: 'message',
+    role: 'user',
+    content: [{ type: 'input_text', text: 'x' }],
+  },
 ];
 const LOG: JobEvent[] = [
   { type: 'accepted', at: 1, model: 'm' },
@@ -34,7 +40,10 @@ function world(maxBytes: number) {
   return { resolve: createConversations(find, maxBytes), reads: () => reads };
 }
 
-const reference = (n: number) => ({ type: 'item_reference' as const, id: `msg_${digitsOf(n)}_i0` });
+const reference = (n: number, at = 0) => ({
+  type: 'item_reference' as const,
+  id: `msg_${digitsOf(n)}_i${at}`,
+});
 
 describe('a small request cannot name more than a large one may send', () => {
   test.each([
@@ -48,6 +57,14 @@ describe('a small request cannot name more than a large one may send', () => {
   test('what it sends itself is not counted again', async () => {
     const input = [{ type: 'message' as const, role: 'user' as const, content: 'x'.repeat(5_000) }];
     await expect(world(1_000).resolve('user', { input })).resolves.toEqual({ context: [], input });
+  });
+
+  test('nor have more of it held in memory: the sum is known when a response has been read', async () => {
+    const { resolve, reads } = world(10_000);
+    const responses = Array.from({ length: 100 }, (_, n) => n);
+    const input = [...responses.map((n) => reference(n, 1)), ...responses.map((n) => reference(n, 0))];
+    await expect(resolve('user', { input })).rejects.toMatchObject({ code: 'body_too_large' });
+    expect(reads()).toBeLessThan(20);
   });
 
   test('nor by naming items of thousands of responses', async () => {

@@ -27,10 +27,11 @@ export function createConversations(find: FindResponse, maxBytes: number): Resol
   return async (user, { previous_response_id: previous, input }) => {
     const findOwn = (responseId: string) => unlessNotFound(find(responseId, user));
     const context = previous ? await contextOf(findOwn, previous) : [];
-    const resolve = referenceResolver(findOwn);
+    const named = toItems(input);
+    const resolve = referenceResolver(findOwn, idsNamedBy(named), maxBytes);
     const items: ResolvedItem[] = [];
     let bytes = sizeOf(context);
-    for (const [at, item] of toItems(input).entries()) {
+    for (const [at, item] of named.entries()) {
       const resolved = item.type === 'item_reference' ? await resolve(item, `input[${at}].id`) : item;
       if (resolved !== item) bytes += sizeOf(resolved);
       if (bytes > maxBytes) throw tooLarge();
@@ -64,11 +65,17 @@ type Reference = Extract<InputItem, { type: 'item_reference' }>;
 
 /** Our items' ids name the response that they belong to. */
 const ITEM_ID = /^(?:msg|rs|fc|fco)_([0-9a-f]{32})_i?\d+$/;
-/** Each is read and kept in memory while the request is put together. */
+/** Each is read while the request is put together. */
 const MAX_RESPONSES = 256;
 
-function referenceResolver(find: FindOwn) {
+function idsNamedBy(items: readonly InputItem[]): ReadonlySet<string> {
+  return new Set(items.flatMap((item) => (item.type === 'item_reference' ? [item.id] : [])));
+}
+
+/** Holds the named items and no others, of `maxBytes` in all: a response may be as large as a request, and many are read. */
+function referenceResolver(find: FindOwn, named: ReadonlySet<string>, maxBytes: number) {
   const responses = new Map<string, ReadonlyMap<string, StoredItem>>();
+  let held = 0;
 
   async function itemsOf(digits: string, param: string): Promise<ReadonlyMap<string, StoredItem>> {
     const known = responses.get(digits);
@@ -79,7 +86,10 @@ function referenceResolver(find: FindOwn) {
         param,
       });
     const response = await find(`resp_${digits}`);
-    const items = response ? [...response.input, ...outputItems(response)] : [];
+    const all = response ? [...response.input, ...outputItems(response)] : [];
+    const items = all.filter(({ id }) => named.has(id));
+    held += sizeOf(items);
+    if (held > maxBytes) throw tooLarge();
     const byId = new Map(items.map((item) => [item.id, item]));
     responses.set(digits, byId);
     return byId;
