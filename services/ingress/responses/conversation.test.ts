@@ -21,7 +21,7 @@ const LOG: JobEvent[] = [
 ];
 
 /** Every response exists, and each has 1,000 characters of input. */
-function world(maxBytes: number) {
+function world(maxBytes: number, events = LOG) {
   let reads = 0;
   const find = (id: string): Promise<StoredResponse> => {
     reads += 1;
@@ -30,7 +30,7 @@ function world(maxBytes: number) {
     return Promise.resolve({
       jobId: `job_${digitsOf(n)}`,
       head: { id, createdAt: 0, request: { model: 'm' } },
-      events: LOG,
+      events,
       deadlineAt: undefined,
       open: false,
       context: [],
@@ -94,3 +94,15 @@ test.each(['msg_', 'msg_zz_0', `xx_${digitsOf(1)}_0`, `msg_${digitsOf(1)}_7`])(
     });
   },
 );
+
+test('a call that was cut before its name came is no part of the conversation', async () => {
+  const events: JobEvent[] = [
+    { type: 'text', choice: 0, delta: 'I look it up.' },
+    { type: 'tool_call', choice: 0, index: 0, id: 'call_1', arguments: '' },
+    { type: 'choice_end', choice: 0, reason: 'length' },
+    { type: 'completed', at: 2 },
+  ];
+  const { resolve } = world(1e9, events);
+  const { context } = await resolve('user', { previous_response_id: `resp_${digitsOf(1)}`, input: 'Go on' });
+  expect(context.map(({ type }) => type)).toEqual(['message', 'message', 'message']);
+});

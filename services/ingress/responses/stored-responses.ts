@@ -54,7 +54,8 @@ export function projectStored({
 /** What the model said and did, as items that another request can go on from. */
 export function outputItems(response: StoredResponse): StoredItem[] {
   const { output } = projectStored(response).body();
-  return output.map((item) => storedItem.parse(item));
+  // A call that was cut before its name came is nothing to go on from.
+  return output.flatMap((item) => storedItem.safeParse(item).data ?? []);
 }
 
 function notFound(responseId: string): TurnoutError {
