@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
 import { chatRequest } from '../../shared/contracts/chat-request.ts';
-import { invalidValue } from './validation.ts';
+import { invalidValue, validatorCompiler } from './validation.ts';
 
 const good = { model: 'm', messages: [{ role: 'user', content: 'hi' }] };
 
@@ -37,5 +38,18 @@ describe('a bad parameter is named', () => {
 
   test('parameters that Turnout does not know pass through', () => {
     expect(chatRequest.parse({ ...good, top_k: 5 })).toMatchObject({ top_k: 5 });
+  });
+});
+
+describe('how deep a body may be nested', () => {
+  const validate = validatorCompiler({ schema: z.looseObject({}) });
+  const nested = (levels: number): unknown => JSON.parse('{"a":'.repeat(levels) + '1' + '}'.repeat(levels));
+
+  test('is more than anybody needs', () => {
+    expect(validate(nested(128))).toHaveProperty('value');
+  });
+
+  test.each([129, 100_000])('%s levels are a 400, not a full stack where it is written out', (levels) => {
+    expect(validate(nested(levels))).toMatchObject({ error: { code: 'invalid_value', status: 400 } });
   });
 });

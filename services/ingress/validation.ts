@@ -3,13 +3,30 @@ import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 
 type Issue = z.core.$ZodIssue;
 
+/** Far deeper than any schema of a tool. `JSON.stringify` fails at some thousands, and providers' parsers at a few hundred. */
+const MAX_DEPTH = 128;
+
 /** Fastify's validator on zod: what is wrong becomes a typed error with the parameter's path. */
 export function validatorCompiler({ schema }: { schema: unknown }) {
   const checked = schema as z.ZodType;
   return (data: unknown): { value: unknown } | { error: Error } => {
+    if (isDeeperThan(MAX_DEPTH, data)) return { error: tooDeep() };
     const result = checked.safeParse(data);
     return result.success ? { value: result.data } : { error: invalidValue(result.error.issues) };
   };
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  const members: unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return members.some((member) => isDeeperThan(levels - 1, member));
+}
+
+function tooDeep(): TurnoutError {
+  return new TurnoutError('invalid_value', {
+    message: `The request body is nested more than ${MAX_DEPTH} levels deep.`,
+  });
 }
 
 /** A parameter of OpenAI's that is not served here: whoever sets it gets a 400 `unsupported_parameter` that says why. */
