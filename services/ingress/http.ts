@@ -1,6 +1,7 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { answerClientError, newRequestId, sendError } from './errors.ts';
+import { cutStalledBodies } from './stalled-bodies.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** The HTTP server before it has routes. `bodyLimit` in bytes. */
@@ -20,6 +21,7 @@ export function createHttp(bodyLimit: number): FastifyInstance {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
+  cutStalledBodies(app);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     done();
