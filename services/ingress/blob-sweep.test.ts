@@ -75,3 +75,21 @@ test('where nothing was ever put there is nothing to do', async () => {
   });
   await expect(sweep.sweep()).resolves.toBeUndefined();
 });
+
+test('a folder that cannot be removed keeps no other one, and no answer past its time', async () => {
+  const blobs = await put();
+  await blobs.put('jobs/job_stuck/request', 'text');
+  await blobs.put('kept/job_old/log', 'text');
+  const removeFolder = (name: string) =>
+    name === 'jobs/job_stuck' ? Promise.reject(new Error('not ours')) : blobs.removeFolder(name);
+  // The stuck one comes first.
+  const staleFolders = async (prefix: string, ageMs: number) =>
+    (await blobs.staleFolders(prefix, ageMs)).sort(
+      (a, b) => Number(b.includes('stuck')) - Number(a.includes('stuck')),
+    );
+  const stubborn = { ...blobs, removeFolder, staleFolders };
+  const sweep = createBlobSweep({ blobs: stubborn, jobLog, log: silentLogger, keptMs: 0, spareMs: 0 });
+  await expect(sweep.sweep()).rejects.toThrow('not ours');
+  expect(await jobs()).toEqual(['job_known', 'job_stuck']);
+  expect(await readdir(join(folder, 'kept'))).toEqual([]);
+});

@@ -3,6 +3,7 @@ import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { KEPT_FOLDER } from '../../shared/joblog/kept-jobs.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { periodically } from '../../shared/util/periodically.ts';
+import { sweepFolders } from './sweep-folders.ts';
 
 /**
  * Removes kept logs that are older than they are to be, and the large bodies of jobs that nobody knows any more: those whose
@@ -39,27 +40,28 @@ export function createBlobSweep({
   keptMs,
 }: BlobSweepOptions): BlobSweep {
   let closing = false;
+  const stopped = () => closing;
 
   async function sweepKept(): Promise<void> {
-    for (const folder of await blobs.staleFolders(KEPT_FOLDER, keptMs)) {
-      if (closing) return;
-      await blobs.removeFolder(folder);
-    }
+    const folders = await blobs.staleFolders(KEPT_FOLDER, keptMs);
+    await sweepFolders(folders, (folder) => blobs.removeFolder(folder), stopped);
   }
 
   async function sweepBodies(): Promise<void> {
-    for (const folder of await blobs.staleFolders(FOLDER, spareMs)) {
-      if (closing) return;
-      const jobId = folder.slice(FOLDER.length + 1);
-      // Of the log itself nothing is needed: only whether there is one.
-      const known = await jobLog.read(jobId, Number.MAX_SAFE_INTEGER);
-      if (!known) await blobs.removeFolder(folder);
-    }
+    await sweepFolders(await blobs.staleFolders(FOLDER, spareMs), sweepBody, stopped);
+  }
+
+  async function sweepBody(folder: string): Promise<void> {
+    const jobId = folder.slice(FOLDER.length + 1);
+    // Of the log itself nothing is needed: only whether there is one.
+    const known = await jobLog.read(jobId, Number.MAX_SAFE_INTEGER);
+    if (!known) await blobs.removeFolder(folder);
   }
 
   async function sweep(): Promise<void> {
-    await sweepBodies();
-    await sweepKept();
+    // What keeps the bodies from being removed is no reason to keep an answer past its time.
+    const results = await Promise.allSettled([sweepBodies(), sweepKept()]);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
   const work = periodically({

@@ -3,6 +3,7 @@ import { type FileRegistry } from '../../../shared/files/file-registry.ts';
 import { FILES_FOLDER } from '../../../shared/files/stored-file.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
 import { periodically } from '../../../shared/util/periodically.ts';
+import { sweepFolders } from '../sweep-folders.ts';
 
 /**
  * Removes the bytes of files that nobody knows any more: deleted or expired ones whose grace is over, and uploads that
@@ -30,10 +31,12 @@ export function createFileSweep({ blobs, files, log, spareMs = SPARE_MS }: FileS
   let closing = false;
 
   async function sweep(): Promise<void> {
-    for (const folder of await blobs.staleFolders(FILES_FOLDER, spareMs)) {
-      if (closing) return;
-      if (!(await files.known(folder.slice(FILES_FOLDER.length + 1)))) await blobs.removeFolder(folder);
-    }
+    const folders = await blobs.staleFolders(FILES_FOLDER, spareMs);
+    await sweepFolders(folders, sweepFile, () => closing);
+  }
+
+  async function sweepFile(folder: string): Promise<void> {
+    if (!(await files.known(folder.slice(FILES_FOLDER.length + 1)))) await blobs.removeFolder(folder);
   }
 
   const work = periodically({
