@@ -115,8 +115,11 @@ describe('preparePiece', () => {
 
   test('a document that needs a parser is read first', async () => {
     const asked: unknown[] = [];
-    const extractor = {
-      extract: (input: unknown) => (asked.push(input), Promise.resolve(Buffer.from(TEXT))),
+    const extractor: PreparePieceDeps['extractor'] = {
+      extract: async ({ format, bytes }) => {
+        asked.push({ format, bytes: typeof bytes === 'function' ? await bytes() : 'held while it waits' });
+        return Buffer.from(TEXT);
+      },
     };
     expect(await prepare(job({}, raw), { extractor })).toMatchObject(ready);
     expect(asked).toEqual([{ format: 'pdf', bytes: Buffer.from(TEXT) }]);

@@ -75,7 +75,7 @@ async function textOf(
   // An uploaded file may have been read since the job was accepted.
   const text = content.text === undefined ? undefined : await blobs.load(content.text);
   if (text) return text;
-  const bytes = await blobs.get(content.blob, signal);
+  const bytes = () => blobs.get(content.blob, signal);
   return extractor.extract({ format: content.format, bytes }, signal);
 }
 

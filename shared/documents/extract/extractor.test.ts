@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import {
   docxBomb,
@@ -137,4 +138,20 @@ test('the bytes stay with who gave them', async () => {
   const before = Buffer.from(bytes);
   await extractorOf().extract({ format: 'pdf', bytes });
   expect(bytes.equals(before)).toBe(true);
+});
+
+test('a document that waits for its turn is not in memory yet', async () => {
+  const extractor = extractorOf({ concurrency: 1 });
+  const fetched: string[] = [];
+  const fetching = Promise.withResolvers<Buffer>();
+  const read = (name: string, bytes: Promise<Buffer>) =>
+    extractor.extract({ format: 'text', bytes: () => (fetched.push(name), bytes) });
+  const first = read('first', fetching.promise);
+  const last = read('last', Promise.resolve(Buffer.from('Platform 12')));
+  await nextTurn();
+  expect(fetched).toEqual(['first']);
+
+  fetching.reject(new Error('the store is away'));
+  await expect(first).rejects.toThrow('away');
+  expect((await last).toString()).toBe('Platform 12');
 });

@@ -5,11 +5,16 @@ import { type ReaderProcess, startReaderProcess } from './reader-process.ts';
 export interface Extractor {
   /**
    * The document's text, as UTF-8. Throws `UnreadableDocument` for whatever the document does. Rejects with the signal's
-   * reason when aborted, which ends the reading too.
+   * reason when aborted, which ends the reading too. Bytes that are given as a function are fetched when the document's turn
+   * has come: those that wait are many and may be large.
    */
-  extract(input: Pick<ReadingTask, 'format' | 'bytes'>, signal?: AbortSignal): Promise<Buffer>;
+  extract(input: DocumentToRead, signal?: AbortSignal): Promise<Buffer>;
   /** Ends what is left of it. To be called when nothing is being read. */
   close(): Promise<void>;
+}
+
+export interface DocumentToRead extends Pick<ReadingTask, 'format'> {
+  bytes: Uint8Array | (() => Promise<Uint8Array>);
 }
 
 /** For one document: `timeoutMs` counts from when its turn has come. */
@@ -28,12 +33,13 @@ export function createExtractor({ concurrency, ...limits }: ExtractorLimits): Ex
   const idle: ReaderProcess[] = [];
 
   return {
-    extract: (input, signal) =>
+    extract: ({ format, bytes: given }, signal) =>
       gate.run(async () => {
         signal?.throwIfAborted(); // it may have been waiting for its turn
+        const bytes = typeof given === 'function' ? await given() : given;
         const reader = idle.pop() ?? startReaderProcess();
         try {
-          return await reader.read({ ...input, ...limits }, signal);
+          return await reader.read({ format, bytes, ...limits }, signal);
         } finally {
           if (reader.usable()) idle.push(reader);
         }
