@@ -60,13 +60,24 @@ async function endOverdue(options: SweepOptions): Promise<void> {
   for (const open of keys.openSets()) {
     const overdue = await redis.zrangebyscore(open, '-inf', until, 'LIMIT', 0, JOBS_AT_ONCE);
     for (const jobId of overdue) {
-      const ended = await endUnfenced(options, jobId, {
-        status: 'failed',
-        error: new TurnoutError('deadline_exceeded'),
+      await alone(options, jobId, async () => {
+        const ended = await endUnfenced(options, jobId, {
+          status: 'failed',
+          error: new TurnoutError('deadline_exceeded'),
+        });
+        if (ended.kind === 'over') await redis.zrem(open, jobId); // it had ended, or its record is gone
+        log.warn({ jobId, result: ended.kind }, 'Overdue job ended by the sweep');
       });
-      if (ended.kind === 'over') await redis.zrem(open, jobId); // it had ended, or its record is gone
-      log.warn({ jobId, result: ended.kind }, 'Overdue job ended by the sweep');
     }
+  }
+}
+
+/** A job that cannot be ended, since its log cannot be read, keeps no other one from its end. */
+async function alone({ log }: SweepOptions, jobId: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    log.error({ err: error, jobId }, 'The sweep could not see to a job; it will try again');
   }
 }
 
@@ -74,7 +85,8 @@ async function tendOpen(options: SweepOptions): Promise<void> {
   for (const open of options.keys.openSets()) {
     const jobs = await options.redis.zrange(open, '0', '-1');
     for (let from = 0; from < jobs.length; from += JOBS_AT_ONCE) {
-      await Promise.all(jobs.slice(from, from + JOBS_AT_ONCE).map((jobId) => tend(options, jobId)));
+      const some = jobs.slice(from, from + JOBS_AT_ONCE);
+      await Promise.all(some.map((jobId) => alone(options, jobId, () => tend(options, jobId))));
     }
   }
 }

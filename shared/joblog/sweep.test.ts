@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { silentLogger } from '../log/logger.ts';
+import { type Redis } from '../redis/connect.ts';
+import { jobKeys } from '../redis/keys.ts';
+import { type JobLog, type JobView } from './job-log.ts';
+import { createSweep } from './sweep.ts';
+
+const keys = jobKeys('t');
+const UNREADABLE = `job_${'0'.repeat(32)}`;
+const SAME_BUCKET = `job_${'1'.repeat(30)}00`;
+const OTHER_BUCKET = `job_${'1'.repeat(30)}3f`;
+const JOBS = [UNREADABLE, SAME_BUCKET, OTHER_BUCKET];
+
+const view: JobView = {
+  ...{ state: 'queued', owner: 'user-1', lastSequence: 0, deadlineAt: 0, createdAt: 0 },
+  ...{ userHash: 'u', model: 'm', entries: [] },
+};
+
+/** A log that has one job nobody can read. */
+function world() {
+  const ended: string[] = [];
+  const jobLog = {
+    read: (jobId: string) =>
+      jobId === UNREADABLE ? Promise.reject(new Error('no such event')) : Promise.resolve(view),
+    finish: (jobId: string) => {
+      ended.push(jobId);
+      return Promise.resolve({ kind: 'over', state: 'missing' });
+    },
+  } as unknown as JobLog;
+  return { ended, jobLog };
+}
+
+/** Open jobs as the sweep finds them: overdue, or cancelled by a client a while ago. */
+function redisWith(found: 'overdue' | 'cancelled') {
+  const jobsIn = (set: string) => JOBS.filter((jobId) => keys.open(jobId) === set);
+  return {
+    set: () => Promise.resolve('OK'),
+    zrem: () => Promise.resolve(1),
+    zrangebyscore: (set: string) => Promise.resolve(found === 'overdue' ? jobsIn(set) : []),
+    zrange: (set: string) => Promise.resolve(found === 'cancelled' ? jobsIn(set) : []),
+    hmget: () => Promise.resolve(['client', '1', '0', '', '', '']),
+  } as unknown as Redis;
+}
+
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
+
+test.each(['overdue', 'cancelled'] as const)(
+  'of the %s jobs, one whose log cannot be read keeps no other one from its end',
+  async (found) => {
+    const { ended, jobLog } = world();
+    const leases = { deadAmong: () => Promise.resolve([]) };
+    const sweep = createSweep({ redis: redisWith(found), keys, jobLog, leases, log: silentLogger });
+    sweep.start();
+    await jest.advanceTimersByTimeAsync(1_500);
+    await sweep.close();
+    expect(ended).toEqual([SAME_BUCKET, OTHER_BUCKET]);
+  },
+);
