@@ -67,9 +67,11 @@ export const metadata = z
   .refine((pairs) => Object.keys(pairs).length <= 16, { error: 'must have at most 16 pairs' })
   .nullish();
 
+export const MAX_MESSAGES = 10_000;
+
 export const chatRequest = z.looseObject({
   model: z.string().min(1).max(200),
-  messages: z.array(chatMessage).min(1).max(10_000),
+  messages: z.array(chatMessage).min(1).max(MAX_MESSAGES),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),
   n: z.int().min(1).max(16).nullish(),

@@ -152,3 +152,20 @@ describe('an error names the parameter as the client wrote it', () => {
     ['model', 'model'],
   ])('%s is %s', (chat, own) => expect(paramOf(chat)).toBe(own));
 });
+
+describe('what no router takes is refused at the door:', () => {
+  const items = (count: number) => Array.from({ length: count }, () => ({ role: 'user', content: 'Hi' }));
+
+  test.each([
+    ['only thinking, which is not fed back', { input: [{ type: 'reasoning' }] }],
+    ['one message more than a chat may have', { input: items(10_000), instructions: 'Be brief.' }],
+  ])('%s', (_what, more) => {
+    expect(() => chatOf(more)).toThrow(
+      expect.objectContaining({ code: 'invalid_value', status: 400, param: 'input' }),
+    );
+  });
+
+  test('as many as it may have are taken', () => {
+    expect(chatRequest.safeParse(chatOf({ input: items(10_000) }).request).success).toBe(true);
+  });
+});

@@ -1,4 +1,5 @@
-import { type ChatMessage, type ChatRequest } from '../../../shared/contracts/chat-request.ts';
+import { type ChatMessage, type ChatRequest, MAX_MESSAGES } from '../../../shared/contracts/chat-request.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type ResolvedConversation } from './conversation.ts';
 import { type ResolvedItem } from './input-items.ts';
 import { type FunctionTool, type ResponseRequest } from './request.ts';
@@ -12,6 +13,8 @@ export interface Translation {
 /**
  * A response as the chat request that every provider behind LiteLLM understands. Thinking of earlier turns is left out: it is
  * never fed back as content.
+ *
+ * Throws `invalid_value` where that leaves no message, or makes more than a chat request may have.
  */
 export function toChat(request: ResponseRequest, { context, input }: ResolvedConversation): Translation {
   const items = [...context, ...input];
@@ -40,6 +43,7 @@ export function toChat(request: ResponseRequest, { context, input }: ResolvedCon
       ...logProbabilities(request),
     }),
   };
+  checkCount(chat.messages.length);
   const origins = [
     ...instructions.map(() => 'instructions'),
     ...translated.map(({ at }) =>
@@ -47,6 +51,17 @@ export function toChat(request: ResponseRequest, { context, input }: ResolvedCon
     ),
   ];
   return { request: chat, paramOf: (param) => originOf(param, origins) };
+}
+
+/** The router would take neither, and could only fail the job. */
+function checkCount(messages: number): void {
+  if (messages === 0) throw invalidInput('there is nothing in it for a model to read');
+  if (messages > MAX_MESSAGES)
+    throw invalidInput(`with what it goes on from it has more than ${MAX_MESSAGES} messages`);
+}
+
+function invalidInput(why: string): TurnoutError {
+  return new TurnoutError('invalid_value', { message: `'input' is not valid: ${why}.`, param: 'input' });
 }
 
 interface Translated {
