@@ -1,4 +1,4 @@
-import { createGate } from '../../util/gate.ts';
+import pLimit from 'p-limit';
 import { type ReadingTask } from './read-in-thread.ts';
 import { type ReaderProcess, startReaderProcess } from './reader-process.ts';
 
@@ -24,12 +24,12 @@ export interface ExtractorLimits extends Pick<ReadingTask, 'timeoutMs' | 'memory
  * aborts the whole process. Such a process is replaced when the next document comes.
  */
 export function createExtractor({ concurrency, ...limits }: ExtractorLimits): Extractor {
-  const gate = createGate(concurrency);
+  const limit = pLimit(concurrency);
   const idle: ReaderProcess[] = [];
 
   return {
     extract: (input, signal) =>
-      gate.run(async () => {
+      limit(async () => {
         signal?.throwIfAborted(); // it may have been waiting for its turn
         const reader = idle.pop() ?? startReaderProcess();
         try {
