@@ -37,12 +37,15 @@ export function pageOf<T extends { id: string }>(
       message: `'after' names no item of the list.`,
       param: 'after',
     });
-  const data = ordered.slice(start, start + limit);
+  return toPage(ordered.slice(start, start + limit), start + limit < ordered.length);
+}
+
+export function toPage<T extends { id: string }>(data: T[], hasMore: boolean): Page<T> {
   return {
     object: 'list',
     data,
     first_id: data[0]?.id ?? null,
     last_id: data.at(-1)?.id ?? null,
-    has_more: start + limit < ordered.length,
+    has_more: hasMore,
   };
 }

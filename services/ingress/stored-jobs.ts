@@ -1,9 +1,9 @@
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
-import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { isOpen, type JobLog } from '../../shared/joblog/job-log.ts';
 import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createOriginals } from '../../shared/joblog/originals.ts';
+import { storing } from './storing.ts';
 
 /** A job that its user asks for: its log in the job Redis, and when that has gone, the copy that was kept. */
 export interface StoredJob {
@@ -33,8 +33,6 @@ interface StoredJobsOptions {
   /** How long a job is kept past its end; milliseconds. */
   retentionMs: number;
 }
-
-const RETRY_AFTER_S = 2;
 
 export function createStoredJobs({ jobLog, blobs, retentionMs }: StoredJobsOptions): StoredJobs {
   const kept = createKeptJobs({ blobs, jobLog });
@@ -75,13 +73,4 @@ export function createStoredJobs({ jobLog, blobs, retentionMs }: StoredJobsOptio
 function endOf(events: readonly JobEvent[]): number {
   const end = events.at(-1);
   return end && 'at' in end ? (end.at ?? 0) : 0;
-}
-
-async function storing<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof TurnoutError) throw error;
-    throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
-  }
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { createGate } from '../util/gate.ts';
+import pLimit from 'p-limit';
 import { type Choice, choosePassages, fillBudget } from './choose-passages.ts';
 import { type Shortlist, type ShortlistInput } from './shortlist.ts';
 
@@ -22,13 +22,13 @@ const MAX_HEAP_MB = 1_024;
 
 /** A thread lives for one document: nothing to keep warm, nothing left behind, and its memory goes with it. */
 export function createPassageChooser({ threads = 2 }: { threads?: number } = {}): PassageChooser {
-  const gate = createGate(threads);
+  const limit = pLimit(threads);
   return {
     choose: async ({ text, question, budgetTokens }, signal) => {
       signal?.throwIfAborted();
       if (text.length <= LARGE) return choosePassages({ text: text.toString(), question, budgetTokens });
       const utf8 = typeof text === 'string' ? Buffer.from(text) : text;
-      const list = await gate.run(() => shortlistInThread({ utf8, question, budgetTokens }, signal));
+      const list = await limit(() => shortlistInThread({ utf8, question, budgetTokens }, signal));
       return fillBudget(list, budgetTokens);
     },
   };

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import type OpenAI from 'openai';
+import { NotFoundError, type OpenAI } from 'openai';
 import { type ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import { type RunningServices, startServices } from '../harness/services.ts';
-import { choicesOf, collect, openaiClient, reasoningOf, textOf } from './support.ts';
+import { choicesOf, collect, failureOf, openaiClient, reasoningOf, textOf } from './support.ts';
 import { validatingFetch } from './validating-fetch.ts';
 
 jest.setTimeout(30_000);
@@ -138,6 +138,18 @@ describe('an answer', () => {
     const streamed = choicesOf(chunks).flatMap(({ logprobs }) => logprobs?.content ?? []);
     expect(streamed).toEqual(whole.choices[0]?.logprobs?.content);
   });
+});
+
+test('an answer that is to be stored is found again, and deleted', async () => {
+  const body = { model: MODEL, messages: asked, store: true, metadata: { ticket: '7' } };
+  const { id, choices } = await client.chat.completions.create(body);
+  const found = await client.chat.completions.retrieve(id);
+  expect(found).toMatchObject({ id, choices, metadata: { ticket: '7' } });
+  expect(await client.chat.completions.delete(id)).toEqual({
+    ...{ id, object: 'chat.completion.deleted', deleted: true },
+  });
+  const failure = await failureOf(client.chat.completions.retrieve(id));
+  expect(failure).toBeInstanceOf(NotFoundError);
 });
 
 describe('tools', () => {

@@ -7,12 +7,15 @@ import { cacheFolder } from '../../stack/layout.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { noSecondChance } from './support.ts';
+import { checked } from './validating-fetch.ts';
+import { startValidatingProxy, type ValidatingProxy } from './validating-proxy.ts';
 
 /** The scripts do the work, as processes that know an address and a key; here each check is a line. */
 const scriptOf = (name: string) => join(import.meta.dirname, 'python', name);
 const line = z.object({ check: z.string(), failure: z.string().nullable() });
 
 let services: RunningServices | undefined;
+let proxy: ValidatingProxy | undefined;
 let python: string;
 
 beforeAll(async () => {
@@ -23,16 +26,20 @@ beforeAll(async () => {
   ]);
   python = pythonOf(venv);
   services = started;
+  proxy = await startValidatingProxy(started.url);
 }, 240_000);
 
-afterAll(() => services?.stop(), 60_000);
+afterAll(async () => {
+  await proxy?.close();
+  await services?.stop();
+}, 60_000);
 
 function runChecks(
   script: string,
 ): Promise<{ stdout: string; stderr: string; code: number | string | null }> {
   const env = {
     ...process.env,
-    OPENAI_BASE_URL: `${services?.url ?? ''}/v1`,
+    OPENAI_BASE_URL: `${proxy?.url ?? ''}/v1`,
     OPENAI_API_KEY: testEnv().TURNOUT_API_KEY,
   };
   return new Promise((resolve) => {
@@ -44,7 +51,7 @@ function runChecks(
 
 test.each([
   ['sdk_checks.py', 15],
-  ['responses_checks.py', 8],
+  ['responses_checks.py', 12],
 ])(
   'the official Python SDK, unchanged, gets all that it asks for: %s',
   async (script, atLeast) => {
@@ -57,3 +64,9 @@ test.each([
   },
   120_000,
 );
+
+test('all that it got had the types of the official SDK', () => {
+  expect(proxy?.problems).toEqual([]);
+  expect(checked.bodies).toBeGreaterThan(20);
+  expect(checked.events).toBeGreaterThan(50);
+});

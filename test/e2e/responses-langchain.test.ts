@@ -17,6 +17,7 @@ import {
   FACT,
   MODEL,
   QUESTION,
+  PACED,
   REASONER,
   WEATHER,
   WEATHER_QUESTION,
@@ -62,8 +63,9 @@ describe.each([
   });
 
   test('streams what it answers whole, with the same usage', async () => {
-    const whole = await open().invoke([asked]);
-    const chunks = await collectAll(await open({ streamUsage: true }).stream([asked]));
+    const paced = new HumanMessage(`${FACT} ${QUESTION} ${PACED}`);
+    const whole = await open().invoke([paced]);
+    const chunks = await collectAll(await open({ streamUsage: true }).stream([paced]));
     const streamed = joined(chunks);
     expect(chunks.length).toBeGreaterThan(3);
     expect(wordsOf(streamed.content)).toBe(wordsOf(whole.content));

@@ -277,5 +277,5 @@ describe('errors are the typed ones of the SDK', () => {
 
 test('all of it had the types of the official SDK', () => {
   expect(checked.bodies).toBeGreaterThan(20);
-  expect(checked.events).toBeGreaterThan(50);
+  expect(checked.events).toBeGreaterThan(30);
 });

@@ -9,6 +9,7 @@ import {
   collectAll,
   FACT,
   MODEL,
+  PACED,
   QUESTION,
   REASONER,
   WEATHER,
@@ -60,8 +61,9 @@ describe.each(['responses', 'chat'] as const)('the AI SDK over openai.%s', (api)
   });
 
   test('streams what it answers whole, with the same usage', async () => {
-    const whole = await generateText({ model: model(), prompt });
-    const streaming = streamText({ model: model(), prompt });
+    const paced = `${prompt} ${PACED}`;
+    const whole = await generateText({ model: model(), prompt: paced });
+    const streaming = streamText({ model: model(), prompt: paced });
     const pieces = await collectAll(streaming.textStream);
     expect(pieces.length).toBeGreaterThan(3);
     expect(pieces.join('')).toBe(whole.text);

@@ -47,13 +47,19 @@ export function createChunkEncoder(
 
 function toChoice(event: VisibleEvent, role: object): object {
   const delta = { ...role, ...toDelta(event) };
-  const logprobs = event.type === 'text' && event.logprobs !== undefined ? { logprobs: event.logprobs } : {};
+  const logprobs =
+    event.type === 'text' && event.logprobs !== undefined ? { logprobs: wholeLogprobs(event.logprobs) } : {};
   return {
     index: event.choice,
     delta,
     ...logprobs,
     finish_reason: event.type === 'choice_end' ? event.reason : null,
   };
+}
+
+/** LiteLLM leaves out of a stream what is null; OpenAI's type has both. */
+function wholeLogprobs(logprobs: unknown): object {
+  return { content: null, refusal: null, ...(logprobs as object | null) };
 }
 
 function toDelta(event: VisibleEvent): object {

@@ -5,7 +5,7 @@ import { fileId } from '../../../shared/contracts/ids.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { filePurpose, type StoredFile } from '../../../shared/files/stored-file.ts';
 import { type Caller } from '../api-keys.ts';
-import { pageQueryOf } from '../pagination.ts';
+import { pageQueryOf, toPage } from '../pagination.ts';
 import { type TakeUploadDeps, takeUpload } from './take-upload.ts';
 import { attachmentHeader } from './file-name.ts';
 import { fileObject } from './file-object.ts';
@@ -48,9 +48,7 @@ export async function fileRoutes(api: FastifyInstance, deps: FileRoutesDeps): Pr
     { schema: { querystring: listQuery, summary: 'List files', tags } },
     async (request) => {
       const { files, hasMore } = await deps.files.list(userOf(request), request.query);
-      const data = files.map(fileObject);
-      const [first_id, last_id] = [data[0]?.id ?? null, data.at(-1)?.id ?? null];
-      return { object: 'list', data, has_more: hasMore, first_id, last_id };
+      return toPage(files.map(fileObject), hasMore);
     },
   );
   api.get<OfOne>('/v1/files/:fileId', { schema: { summary: 'Retrieve a file', tags } }, async (request) =>

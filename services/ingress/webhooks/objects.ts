@@ -1,7 +1,7 @@
 import { type Delivery, type DeliveryPage } from '../../../shared/webhooks/delivery-log.ts';
 import { type Endpoint } from '../../../shared/webhooks/endpoint-store.ts';
 import { type WithSecret } from '../../../shared/webhooks/registry.ts';
-import { type Page } from '../pagination.ts';
+import { type Page, toPage } from '../pagination.ts';
 
 /** OpenAI's objects (the SDK's `WebhookEndpoint`); `enabled` and `disabled_reason` are ours. Times in seconds. */
 export function endpointObject(endpoint: Endpoint) {
@@ -25,8 +25,7 @@ export function endpointWithSecret({ endpoint, secret }: WithSecret) {
 }
 
 export function deliveryList({ deliveries, hasMore }: DeliveryPage): Page<ReturnType<typeof deliveryObject>> {
-  const [first_id, last_id] = [deliveries[0]?.id ?? null, deliveries.at(-1)?.id ?? null];
-  return { object: 'list', data: deliveries.map(deliveryObject), first_id, last_id, has_more: hasMore };
+  return toPage(deliveries.map(deliveryObject), hasMore);
 }
 
 function deliveryObject(delivery: Delivery) {

@@ -9,7 +9,8 @@ import { type Caller } from '../api-keys.ts';
 import { bodiless } from '../bodiless.ts';
 import { pageOf, pageQuery } from '../pagination.ts';
 import { deliveryList, endpointObject, endpointWithSecret } from './objects.ts';
-import { found, stored, unknownEndpoint } from './parts.ts';
+import { storing } from '../storing.ts';
+import { found, unknownEndpoint } from './parts.ts';
 import * as schemas from './schemas.ts';
 import { type TestDesk } from './test-desk.ts';
 
@@ -45,7 +46,7 @@ function endpointRoutes(app: FastifyInstance, { endpoints, registry, caller }: W
     async (request) => {
       const { url, event_types: eventTypes, name = schemas.nameOf(url) } = request.body;
       const { user } = caller(request);
-      return endpointWithSecret(await stored(registry.register(user, { url, name, eventTypes })));
+      return endpointWithSecret(await storing(() => registry.register(user, { url, name, eventTypes })));
     },
   );
 
@@ -53,7 +54,7 @@ function endpointRoutes(app: FastifyInstance, { endpoints, registry, caller }: W
     PATH,
     { schema: { querystring: pageQuery, ...about('List webhook endpoints') } },
     async (request) => {
-      const newestFirst = await stored(endpoints.list(caller(request).user));
+      const newestFirst = await storing(() => endpoints.list(caller(request).user));
       const page = pageOf(newestFirst.toReversed(), request.query);
       return { ...page, data: page.data.map(endpointObject) };
     },
@@ -61,14 +62,14 @@ function endpointRoutes(app: FastifyInstance, { endpoints, registry, caller }: W
 
   app.get<ById>(`${PATH}/:id`, { schema: about('Retrieve a webhook endpoint') }, async (request) => {
     const { id } = request.params;
-    return endpointObject(found(await stored(endpoints.find(caller(request).user, id)), id));
+    return endpointObject(found(await storing(() => endpoints.find(caller(request).user, id)), id));
   });
 }
 
 function changeRoutes(app: FastifyInstance, { endpoints, registry, caller }: WebhookRoutesDeps): void {
   app.delete<ById>(`${PATH}/:id`, { schema: about('Delete a webhook endpoint') }, async (request) => {
     const { id } = request.params;
-    if (!(await stored(endpoints.remove(caller(request).user, id)))) throw unknownEndpoint(id);
+    if (!(await storing(() => endpoints.remove(caller(request).user, id)))) throw unknownEndpoint(id);
     return { id, object: 'webhook_endpoint.deleted', deleted: true };
   });
 
@@ -77,7 +78,7 @@ function changeRoutes(app: FastifyInstance, { endpoints, registry, caller }: Web
     { schema: { body: schemas.updateBody, ...about('Update a webhook endpoint') } },
     async (request) => {
       const { id } = request.params;
-      const updated = await stored(
+      const updated = await storing(() =>
         registry.update(caller(request).user, id, schemas.toChanges(request.body)),
       );
       return endpointObject(found(updated, id));
@@ -91,7 +92,7 @@ function changeRoutes(app: FastifyInstance, { endpoints, registry, caller }: Web
       const { id } = request.params;
       const keepOld = request.body.keep_old_secret_active_for_24_hours;
       return endpointWithSecret(
-        found(await stored(registry.rotate(caller(request).user, id, { keepOld })), id),
+        found(await storing(() => registry.rotate(caller(request).user, id, { keepOld })), id),
       );
     },
   );
@@ -106,9 +107,9 @@ function sendingRoutes(app: FastifyInstance, deps: WebhookRoutesDeps): void {
       const { id } = request.params;
       const { event_type: type } = request.body;
       const { user } = caller(request);
-      found(await stored(endpoints.find(user, id)), id);
+      found(await storing(() => endpoints.find(user, id)), id);
       reply.header('x-should-retry', 'false'); // the SDKs would send what failed twice more
-      const status_code = await stored(tests.test(user, id, type));
+      const status_code = await storing(() => tests.test(user, id, type));
       const what = { object: 'webhook_endpoint.test', webhook_endpoint_id: id, event_type: type };
       return { ...what, success: true, status_code };
     },
@@ -120,8 +121,8 @@ function sendingRoutes(app: FastifyInstance, deps: WebhookRoutesDeps): void {
     async (request) => {
       const { id } = request.params;
       const { user } = caller(request);
-      found(await stored(endpoints.find(user, id)), id);
-      const page = await stored(deliveries.list(user, id, request.query));
+      found(await storing(() => endpoints.find(user, id)), id);
+      const page = await storing(() => deliveries.list(user, id, request.query));
       if (!page) throw new TurnoutError('invalid_value', { message: AFTER_UNKNOWN, param: 'after' });
       return deliveryList(page);
     },

@@ -1,4 +1,4 @@
-import { createGate } from '../../util/gate.ts';
+import pLimit from 'p-limit';
 import { type ReadingTask } from './read-in-thread.ts';
 import { type ReaderProcess, startReaderProcess } from './reader-process.ts';
 
@@ -29,12 +29,12 @@ export interface ExtractorLimits extends Pick<ReadingTask, 'timeoutMs' | 'memory
  * aborts the whole process. Such a process is replaced when the next document comes.
  */
 export function createExtractor({ concurrency, ...limits }: ExtractorLimits): Extractor {
-  const gate = createGate(concurrency);
+  const limit = pLimit(concurrency);
   const idle: ReaderProcess[] = [];
 
   return {
     extract: ({ format, bytes: given }, signal) =>
-      gate.run(async () => {
+      limit(async () => {
         signal?.throwIfAborted(); // it may have been waiting for its turn
         const bytes = typeof given === 'function' ? await given() : given;
         const reader = idle.pop() ?? startReaderProcess();

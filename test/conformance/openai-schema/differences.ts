@@ -27,6 +27,11 @@ const DIFFERENCES: readonly Difference[] = [
     why: "LiteLLM's own, passed on: a client may want to know the window",
   },
   {
+    type: 'ChatCompletion',
+    added: { metadata: { type: 'object' } },
+    why: "OpenAI's stored completions carry it; the type leaves it out",
+  },
+  {
     type: 'ChatCompletionMessage',
     added: { reasoning_content: { type: 'string' } },
     why: 'thinking, as DeepSeek and LiteLLM name it: OpenAI has no word for it in Chat Completions',
@@ -35,11 +40,6 @@ const DIFFERENCES: readonly Difference[] = [
     type: 'ChatCompletionChunk.Choice.Delta',
     added: { reasoning_content: { type: 'string' } },
     why: 'the same, streamed',
-  },
-  {
-    type: 'ChatCompletionChunk.Choice.Logprobs',
-    absent: 'refusal',
-    why: 'LiteLLM leaves it out of a stream where it is null, and pieces go on as they came',
   },
 ];
 
