@@ -8,7 +8,7 @@ import { createPassageChooser } from '../../shared/documents/passage-chooser.ts'
 import { createFileRegistry } from '../../shared/files/file-registry.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
-import { bullPrefix, CONTEXT_QUEUE, workerTimings } from '../../shared/queues/names.ts';
+import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { fileKeys } from '../../shared/redis/keys.ts';
 import { createProbes, createProbeServer, type Probes } from '../../shared/telemetry/probes.ts';
@@ -17,7 +17,7 @@ import { preparePiece, type PreparePieceDeps } from './prepare-piece.ts';
 import { createDeliveryWorker } from './webhooks/delivery-worker.ts';
 
 /**
- * BullMQ `context` -> one piece of context, which the parent llm job reads as its child's value; `extract` -> a file's text;
+ * BullMQ `context` and `documents` -> one piece of context each, which the parent llm job reads as its child's value; `extract` -> a file's text;
  * `webhooks` -> a POST to a user's endpoint. What others wrote and where others point is touched here, where no provider's
  * key is.
  */
@@ -34,19 +34,24 @@ export function build({ config, log }: ServiceDeps): Service {
     const deps: PreparePieceDeps = { blobs, chooser: createPassageChooser(), extractor, log };
     const probes = createProbes('context-worker', {
       draining: () => !releasers.closing(),
-      queue: () => worker.isRunning() && extraction.isRunning(),
+      queue: () => workers.every((worker) => worker.isRunning()),
       webhooks: () => deliveries.running(),
       redis: () => redis.status === 'ready',
     });
     const observe = createObserver(probes);
-    const worker = new Worker(CONTEXT_QUEUE, async (job) => observe(await processJob(deps, job)), {
-      connection: redis,
-      prefix: bullPrefix(config.REDIS_PREFIX),
-      concurrency: config.CONTEXT_CONCURRENCY,
-      autorun: false,
-      ...workerTimings,
-    });
-    worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
+    const pieceWorker = (queue: string, concurrency: number) => {
+      const worker = new Worker(queue, async (job) => observe(await processJob(deps, job)), {
+        connection: redis,
+        prefix: bullPrefix(config.REDIS_PREFIX),
+        concurrency,
+        autorun: false,
+        ...workerTimings,
+      });
+      worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
+      return worker;
+    };
+    const texts = pieceWorker(CONTEXT_QUEUE, config.CONTEXT_CONCURRENCY);
+    const documents = pieceWorker(DOCUMENT_QUEUE, config.EXTRACT_CONCURRENCY);
     const files = createFileRegistry({
       redis,
       keys: fileKeys(config.REDIS_PREFIX),
@@ -57,12 +62,13 @@ export function build({ config, log }: ServiceDeps): Service {
       { blobs, extractor, files, log },
       { connection: redis, redisPrefix: config.REDIS_PREFIX, concurrency: config.EXTRACT_CONCURRENCY },
     );
+    const workers = [texts, documents, extraction];
     const deliveries = createDeliveryWorker({ config, redis, probes, log });
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());
     const address = await server.listen(config.HOST, config.PORT);
-    releasers.defer('workers', () => Promise.all([worker.close(), extraction.close(), deliveries.close()]));
-    for (const each of [worker, extraction]) {
+    releasers.defer('workers', () => Promise.all([...workers, deliveries].map((each) => each.close())));
+    for (const each of workers) {
       void each.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
       await each.waitUntilReady();
     }

@@ -1,7 +1,7 @@
 import { FlowProducer, type FlowJob, type JobsOptions } from 'bullmq';
 import { type ContextJob, type LlmJob } from '../contracts/flow.ts';
 import { type Redis } from '../redis/connect.ts';
-import { bullPrefix, CONTEXT_QUEUE, LLM_QUEUE } from './names.ts';
+import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE } from './names.ts';
 
 /** A job that the router has decided, with the pieces of context that it waits for. */
 export interface DecidedJob {
@@ -41,9 +41,10 @@ function toFlow({ llm, context }: DecidedJob, keep: Keep): FlowJob {
     opts: { jobId: llm.jobId, ...keep },
     children: context.map((piece) => ({
       name: 'context',
-      queueName: CONTEXT_QUEUE,
+      queueName: placeOf(piece).queueName,
       data: piece,
       opts: {
+        ...placeOf(piece).opts,
         jobId: `${piece.jobId}-${piece.piece}`,
         ...keep,
         attempts: 2,
@@ -53,4 +54,13 @@ function toFlow({ llm, context }: DecidedJob, keep: Keep): FlowJob {
       },
     })),
   };
+}
+
+/**
+ * Where a piece is made. What a parser must read may take long: of several jobs the first documents come first, then the
+ * second ones, so that a request with hundreds of slow ones does not keep the others waiting.
+ */
+function placeOf({ document }: ContextJob): { queueName: string; opts: Pick<JobsOptions, 'priority'> } {
+  if (document.content.kind !== 'raw') return { queueName: CONTEXT_QUEUE, opts: {} };
+  return { queueName: DOCUMENT_QUEUE, opts: { priority: document.index + 1 } };
 }

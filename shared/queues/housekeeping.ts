@@ -1,7 +1,14 @@
 import { Queue } from 'bullmq';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
-import { bullPrefix, CONTEXT_QUEUE, LLM_QUEUE, WEBHOOK_QUEUE } from './names.ts';
+import {
+  bullPrefix,
+  CONTEXT_QUEUE,
+  DOCUMENT_QUEUE,
+  EXTRACT_QUEUE,
+  LLM_QUEUE,
+  WEBHOOK_QUEUE,
+} from './names.ts';
 import { periodically } from '../util/periodically.ts';
 
 /**
@@ -35,7 +42,7 @@ const QUEUE_EVENTS = 100;
 
 export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   const { connection, redisPrefix, keepFinishedMs, log } = options;
-  const queues = [LLM_QUEUE, CONTEXT_QUEUE, WEBHOOK_QUEUE].map(
+  const queues = [LLM_QUEUE, CONTEXT_QUEUE, DOCUMENT_QUEUE, EXTRACT_QUEUE, WEBHOOK_QUEUE].map(
     (name) =>
       new Queue(name, {
         connection,

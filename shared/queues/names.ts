@@ -1,6 +1,8 @@
 /** BullMQ's queues and the settings that all workers share. */
 export const LLM_QUEUE = 'llm';
 export const CONTEXT_QUEUE = 'context';
+/** Pieces of context whose document must be read by a parser: slow ones there hold up no text. */
+export const DOCUMENT_QUEUE = 'documents';
 /** Uploaded files whose text is to be read. */
 export const EXTRACT_QUEUE = 'extract';
 /** Webhooks to be delivered. */

@@ -40,7 +40,8 @@ afterAll(async () => {
 
 function newJob(): DecidedJob {
   const common = { version: 1, jobId: newJobId('s', 'u'), deadlineAt: Date.now() + 60_000 } as const;
-  const document = { kind: 'inline', index: 0, name: 'a.txt', mediaType: 'text/plain', data: '' };
+  const content = { kind: 'inline', text: '' };
+  const document = { index: 0, name: 'a.txt', mediaType: 'text/plain', content };
   const context = [{ ...common, piece: 'document-0', question: '', document, budget: 1 }];
   const llm = { ...common, user: 'u', userHash: 'h', model: 'm', acceptedAt: 0, context: ['document-0'] };
   // Nobody reads these nodes' data here.

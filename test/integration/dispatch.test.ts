@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Worker } from 'bullmq';
+import { randomBytes } from 'node:crypto';
+import { type ContextJob, contextJob } from '../../shared/contracts/flow.ts';
+import { newJobId } from '../../shared/contracts/ids.ts';
+import { type Document } from '../../shared/contracts/job-message.ts';
+import { createFlowDispatch, type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts';
+import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE } from '../../shared/queues/names.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
+
+const REDIS_PREFIX = `t-${randomBytes(4).toString('hex')}`;
+let redis: Redis;
+let dispatch: Dispatch;
+
+beforeAll(() => {
+  redis = connectRedisPatiently(testEnv().REDIS_URL, 'dispatch-test', silentLogger);
+  dispatch = createFlowDispatch(redis, REDIS_PREFIX, 60_000);
+});
+
+afterAll(async () => {
+  await dispatch.close();
+  const keys = await redis.keys(`${REDIS_PREFIX}:*`);
+  if (keys.length > 0) await redis.del(keys);
+  await redis.quit();
+});
+
+const blob = { kind: 'blob', name: 'jobs/x/document-0', sha256: '0'.repeat(64), bytes: 1 } as const;
+const pdf: Document['content'] = { kind: 'raw', format: 'pdf', blob };
+const text: Document['content'] = { kind: 'inline', text: 'Words' };
+
+function jobOf(user: string, contents: Document['content'][]): DecidedJob {
+  const common = { version: 1, jobId: newJobId('', user), deadlineAt: Date.now() + 60_000 } as const;
+  const context = contents.map((content, index): ContextJob => {
+    const document = { index, name: `${user} ${index}`, mediaType: 'text/plain', content };
+    return { ...common, piece: `document-${index}`, question: '', document, budget: 100 };
+  });
+  const decision = { path: 'litellm', reason: 'default', epoch: 0 } as const;
+  const messages = [{ role: 'user' as const, content: 'x' }];
+  const request = { kind: 'inline' as const, request: { model: 'm', messages } };
+  const who = { user, userHash: 'h', model: 'm', acceptedAt: Date.now(), decision };
+  return {
+    llm: { ...common, ...who, request, context: context.map(({ piece }) => piece) },
+    context,
+  };
+}
+
+/** Takes one after another what waits in a queue. */
+async function taken(queue: string, count: number): Promise<string[]> {
+  const names: string[] = [];
+  const worker = new Worker(
+    queue,
+    (job) => Promise.resolve(void names.push(contextJob.parse(job.data).document.name)),
+    { connection: redis, prefix: bullPrefix(REDIS_PREFIX), concurrency: 1 },
+  );
+  await until(() => names.length >= count, { timeoutMs: 20_000, everyMs: 10 });
+  await worker.close();
+  return names;
+}
+
+test('a request with many documents that must be parsed keeps neither texts nor the first ones of others waiting', async () => {
+  await dispatch.dispatch([jobOf('greedy', [pdf, pdf, pdf, text])]);
+  await dispatch.dispatch([jobOf('modest', [pdf, text])]);
+  expect(await taken(CONTEXT_QUEUE, 2)).toEqual(['greedy 3', 'modest 1']);
+  expect(await taken(DOCUMENT_QUEUE, 4)).toEqual(['greedy 0', 'modest 0', 'greedy 1', 'greedy 2']);
+}, 60_000);
