@@ -2,17 +2,20 @@ import { createHash } from 'node:crypto';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { childTraceparent, toHeaders } from '../../shared/contracts/cloud-event.ts';
+import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { newJobId, userHash } from '../../shared/contracts/ids.ts';
 import { JOB_TYPE } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type FileRegistry } from '../../shared/files/file-registry.ts';
 import { type Admission, type JobLog, type NewJob } from '../../shared/joblog/job-log.ts';
 import { type Duty } from '../../shared/joblog/duties.ts';
+import { createKeptJobs, type KeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createOriginals, type Originals } from '../../shared/joblog/originals.ts';
 import { type Producer } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
 import { type RequestControls } from './request-controls.ts';
+import { storing } from './storing.ts';
 import { takeDocuments, type TakenDocuments } from './take-documents.ts';
 
 export interface Submission {
@@ -38,6 +41,8 @@ export interface AdmittedJob extends DescribedJob {
   fresh: boolean;
   /** Milliseconds since the epoch: when it was asked for first. */
   createdAt: number;
+  /** Its log, where it ended so long ago that only the copy of it is left: there is nothing to follow. */
+  kept: readonly JobEvent[] | undefined;
   /**
    * When it resolves, the job is accepted: it runs to an end, whatever dies. Throws `queue_unavailable` when it certainly
    * does not run.
@@ -62,7 +67,7 @@ export interface AdmissionDeps {
   log: Logger;
 }
 
-type Deps = AdmissionDeps & { originals: Originals };
+type Deps = AdmissionDeps & { originals: Originals; kept: KeptJobs };
 
 const RETRY_AFTER_S = 2;
 /** Who sent an idempotency key can come back to his job; anyone else's dies with his connection. */
@@ -76,10 +81,16 @@ const RECONNECT_PATIENCE_MS = 30_000;
  * a publication whose outcome is unknown: a 503 then is true.
  */
 export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
-  const deps: Deps = { ...options, originals: createOriginals(options) };
+  const deps: Deps = {
+    ...options,
+    originals: createOriginals(options),
+    kept: createKeptJobs(options),
+  };
   return {
     admit: async (submission) => {
       const { job, original } = describe(deps, submission);
+      const kept = await keptBefore(deps, job);
+      if (kept) return { ...job, ...kept, fresh: false, publish: () => Promise.resolve() };
       const findFile = (id: string) => deps.files.find(submission.user, id);
       const taken = await takeDocuments(submission.request, findFile).catch((error: unknown) =>
         takenBefore(deps, job, submission, error),
@@ -92,12 +103,32 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
         ...job,
         fresh,
         createdAt: fresh ? job.acceptedAt : admission.createdAt,
+        kept: undefined,
         publish: async () => {
           if (open) await publish(deps, outgoing);
         },
       };
     },
   };
+}
+
+/**
+ * An idempotency key is good for as long as the answer under it is kept: the job's record is gone long before, and the model
+ * would be called again for the same id. Throws `idempotency_conflict`.
+ */
+async function keptBefore(
+  { jobLog, kept }: Deps,
+  { jobId, user, bodyHash, duties }: DescribedJob,
+): Promise<{ createdAt: number; kept: readonly JobEvent[] } | undefined> {
+  if (bodyHash === '' || !duties.includes('keep')) return undefined;
+  const found = await storing(() => kept.find(jobId));
+  if (!found || (await storing(() => jobLog.bodyHash(jobId))) !== undefined) return undefined;
+  if (found.owner !== user || found.bodyHash !== bodyHash) throw conflict();
+  return { createdAt: found.createdAt, kept: found.events };
+}
+
+function conflict(): TurnoutError {
+  return new TurnoutError('idempotency_conflict', { param: 'Idempotency-Key' });
 }
 
 /** A repetition finds its job although a file of it was deleted meanwhile: the job has its documents. */
@@ -150,9 +181,8 @@ async function admit(
   const admission = await deps.jobLog.admit(record).catch((error: unknown) => {
     throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
   });
-  const conflict =
-    admission.kind === 'exists' && (admission.bodyHash !== job.bodyHash || admission.owner !== user);
-  if (conflict) throw new TurnoutError('idempotency_conflict', { param: 'Idempotency-Key' });
+  if (admission.kind === 'exists' && (admission.bodyHash !== job.bodyHash || admission.owner !== user))
+    throw conflict();
   return admission;
 }
 

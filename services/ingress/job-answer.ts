@@ -2,6 +2,18 @@ import { type FastifyReply } from 'fastify';
 import { type JobError, type JobEvent } from '../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 
+/** The job's events in order, in the groups in which they arrive. */
+export type EventGroups = AsyncIterable<readonly { event: JobEvent }[]>;
+
+/** In groups, so that of what a client reads slowly no more than one stands encoded in memory. */
+const GROUP_EVENTS = 500;
+
+// eslint would have a generator await something; what has ended is there.
+export async function* atOnce(events: readonly JobEvent[]): EventGroups {
+  for (let at = 0; at < events.length; at += GROUP_EVENTS)
+    yield await Promise.resolve(events.slice(at, at + GROUP_EVENTS).map((event) => ({ event })));
+}
+
 /** Throws the error of a job that failed or was cancelled. */
 export function throwIfFailed(event: JobEvent | undefined): void {
   if (event?.type === 'failed') throw fromJobError(event.error);

@@ -139,6 +139,8 @@ export interface JobLog {
   cancel(jobId: string, by: CancelledBy): Promise<JobState | 'missing'>;
   /** The `original` of its admission; undefined without a record. */
   original(jobId: string): Promise<string | undefined>;
+  /** Of the request that it was admitted with; undefined without a record. */
+  bodyHash(jobId: string): Promise<string | undefined>;
   /** What was owed for an ended job is done. `deleted`: it was deleted meanwhile, and nothing of it may stay. */
   settle(jobId: string): Promise<'settled' | 'deleted' | 'missing'>;
   /** Makes an ended job unreadable: `read` knows it no more. The state of one that is still open. */
@@ -292,6 +294,10 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
 
     async original(jobId) {
       return (await redis.hget(keys.record(jobId), 'original')) ?? undefined;
+    },
+
+    async bodyHash(jobId) {
+      return (await redis.hget(keys.record(jobId), 'hash')) ?? undefined;
     },
 
     async settle(jobId) {

@@ -35,6 +35,7 @@ function world() {
     },
     jobLog: {
       read: () => Promise.resolve(deleted ? undefined : view),
+      bodyHash: () => Promise.resolve('h'),
       original: () => Promise.resolve(deleted ? undefined : '{}'),
       settle: () => {
         if (dies) return Promise.reject(new Error('the process dies'));

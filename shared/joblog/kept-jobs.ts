@@ -23,6 +23,8 @@ const keptJob = z.object({
   owner: z.string().min(1),
   /** Milliseconds since the epoch. */
   createdAt: z.int(),
+  /** See `NewJob`: what a repetition under the same idempotency key is compared with. */
+  bodyHash: z.string(),
   /** See `NewJob.original`. */
   original: z.string(),
   /** In order: the first one's sequence is 1. */
@@ -34,7 +36,7 @@ export interface KeptJob extends z.infer<typeof keptJob> {
 
 interface KeptJobsOptions {
   blobs: Pick<BlobStore, 'put' | 'load' | 'removeFolder'>;
-  jobLog: Pick<JobLog, 'read' | 'original' | 'settle'>;
+  jobLog: Pick<JobLog, 'read' | 'original' | 'bodyHash' | 'settle'>;
 }
 
 /** The blob store's folder of kept jobs: one folder a job. */
@@ -53,13 +55,17 @@ export function createKeptJobs({ blobs, jobLog }: KeptJobsOptions): KeptJobs {
 
   return {
     keep: async (jobId) => {
-      const [view, original] = await Promise.all([jobLog.read(jobId, 0), originals.load(jobId)]);
+      const [view, original, bodyHash] = await Promise.all([
+        jobLog.read(jobId, 0),
+        originals.load(jobId),
+        jobLog.bodyHash(jobId),
+      ]);
       // A try before this one may have died between its copy and the question whether the job still stands.
       if (!view) return removeIfDeleted(jobId);
-      if (original === undefined) return;
+      if (original === undefined || bodyHash === undefined) return;
       const { owner, createdAt, entries } = view;
       const events = entries.map(({ event }) => event);
-      const kept = { version: 1, owner, createdAt, original, events } satisfies KeptJob;
+      const kept = { version: 1, owner, createdAt, bodyHash, original, events } satisfies KeptJob;
       await blobs.put(`${folderOf(jobId)}/log`, await gzip(JSON.stringify(kept)));
       // It may have been deleted while it was being copied.
       await removeIfDeleted(jobId);

@@ -295,6 +295,32 @@ describe('a background response', () => {
     expect(conflict.json()).toMatchObject({ error: { code: 'idempotency_conflict' } });
   });
 
+  test.each([
+    ['whole', {}],
+    ['in the background', { background: true }],
+    ['a stored chat completion', undefined],
+  ])(
+    'under the same idempotency key is not made again when only its copy is left: %s',
+    async (name, more) => {
+      const headers = { 'idempotency-key': `kept ${name}` };
+      const chat = { model: 'm', messages: [{ role: 'user', content: 'Hello' }], store: true };
+      const [url, payload] = more ? ['/v1/responses', { ...ask, ...more }] : ['/v1/chat/completions', chat];
+      const post = (body: object) => ingress.app.inject({ method: 'POST', url, headers, payload: body });
+      const first = (await post(payload)).json<{ id: string; created_at?: number }>();
+      const jobId = first.id.replace('resp_', 'job_').replace('chatcmpl-', '');
+      await ingress.kept.keep(jobId);
+      await expire(jobId);
+      ingress.onSend(() => Promise.reject(new Error('nothing is to be sent')));
+      const again = (await post(payload)).json<{ id: string; usage?: unknown }>();
+      const { output, choices } = again as { output?: object[]; choices?: object[] };
+      expect(JSON.stringify(output ?? choices)).toContain(ANSWER);
+      expect(again).toMatchObject({ id: first.id });
+      const streamed = await post({ ...payload, stream: true });
+      expect(streamed.json()).toMatchObject({ error: { code: 'idempotency_conflict' } });
+      expect(await ingress.redis.exists(ingress.keys.record(jobId))).toBe(0);
+    },
+  );
+
   test('is cancelled, and again, and stays so', async () => {
     const { id } = await createWaiting();
     for (let times = 0; times < 2; times += 1) {

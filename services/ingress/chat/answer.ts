@@ -2,17 +2,14 @@ import { type FastifyReply } from 'fastify';
 import { type JobEvent, isTerminal, isVisible } from '../../../shared/contracts/job-event.ts';
 import { toEnvelope } from '../../../shared/errors/openai-envelope.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type SequencedEvent } from '../../../shared/joblog/job-log.ts';
 import { openEventStream } from '../event-stream.ts';
-import { setJobHeaders, throwIfFailed } from '../job-answer.ts';
+import { type EventGroups, setJobHeaders, throwIfFailed } from '../job-answer.ts';
 import { toCompletion } from './completion.ts';
 import { type CompletionHead, createChunkEncoder } from './completion-chunks.ts';
 
-type Events = AsyncIterable<SequencedEvent[]>;
-
 interface AnswerOptions {
   reply: FastifyReply;
-  events: Events;
+  events: EventGroups;
   head: CompletionHead;
 }
 

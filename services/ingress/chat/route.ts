@@ -5,6 +5,7 @@ import { type AdmissionDesk, type AdmittedJob } from '../admission.ts';
 import { type Caller } from '../api-keys.ts';
 import { type Models } from '../models.ts';
 import { requestControls } from '../request-controls.ts';
+import { atOnce } from '../job-answer.ts';
 import { watchReader } from '../watch-reader.ts';
 import { answerStream, answerWhole } from './answer.ts';
 import { completionHead } from './completion-id.ts';
@@ -56,9 +57,10 @@ async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyRepl
   try {
     await job.publish();
     const head = completionHead(jobId, body.model, createdAt);
-    if (!body.stream) return await answerWhole({ reply, events: following.events, head });
+    const events = job.kept ? atOnce(job.kept) : following.events;
+    if (!body.stream) return await answerWhole({ reply, events, head });
     const includeUsage = body.stream_options?.include_usage ?? false;
-    await answerStream({ reply, events: following.events, head, includeUsage });
+    await answerStream({ reply, events, head, includeUsage });
     return undefined;
   } finally {
     following.end();

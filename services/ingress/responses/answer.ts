@@ -1,13 +1,9 @@
 import { type FastifyReply } from 'fastify';
-import { type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { openEventStream } from '../event-stream.ts';
-import { setJobHeaders, throwIfFailed } from '../job-answer.ts';
+import { type EventGroups, setJobHeaders, throwIfFailed } from '../job-answer.ts';
 import { type ResponseBody } from './response-body.ts';
 import { type ResponseProjection } from './response-events.ts';
-
-/** The job's events in order, in the groups in which they arrive. */
-export type EventGroups = AsyncIterable<readonly { event: JobEvent }[]>;
 
 export interface AnswerOptions {
   reply: FastifyReply;

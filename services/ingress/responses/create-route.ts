@@ -3,6 +3,7 @@ import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type Duty } from '../../../shared/joblog/duties.ts';
 import { type AdmittedJob } from '../admission.ts';
 import { backgroundControls, requestControls } from '../request-controls.ts';
+import { atOnce } from '../job-answer.ts';
 import { watchReader } from '../watch-reader.ts';
 import { answerStream, answerWhole } from './answer.ts';
 import { toStoredItem } from './input-items.ts';
@@ -88,7 +89,8 @@ async function answer(
   const following = deps.live.follow(job.jobId, { fresh: job.fresh, signal: reader.signal });
   try {
     await job.publish();
-    const answering = { reply, events: following.events, projection: projectResponse(head) };
+    const events = job.kept ? atOnce(job.kept) : following.events;
+    const answering = { reply, events, projection: projectResponse(head) };
     if (!body.stream) return await answerWhole(answering);
     await answerStream({ ...answering, after: -1 });
     return undefined;

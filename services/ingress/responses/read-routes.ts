@@ -2,7 +2,8 @@ import { type FastifyInstance, type FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { pageOf, pageQuery } from '../pagination.ts';
 import { watchReader } from '../watch-reader.ts';
-import { type AnswerOptions, answerStream, type EventGroups } from './answer.ts';
+import { atOnce } from '../job-answer.ts';
+import { type AnswerOptions, answerStream } from './answer.ts';
 import { projectResponse } from './response-events.ts';
 import { type ResponseRouteDeps } from './route-deps.ts';
 import { projectStored, type StoredResponse } from './stored-responses.ts';
@@ -60,7 +61,7 @@ function streamFrom(
   after: number,
 ): Promise<void> {
   const answering = { reply, projection: projectResponse(response.head), after };
-  if (!response.open) return answerStream({ ...answering, events: atOnce(response) });
+  if (!response.open) return answerStream({ ...answering, events: atOnce(response.events) });
   const { jobId, deadlineAt = Date.now() } = response;
   return followLive(deps, { jobId, deadlineAt }, answering);
 }
@@ -78,13 +79,4 @@ async function followLive(
     following.end();
     reader.end();
   }
-}
-
-/** In groups, so that of what a client reads slowly no more than one stands encoded in memory. */
-const GROUP_EVENTS = 500;
-
-// eslint would have a generator await something; what has ended is there.
-async function* atOnce({ events }: StoredResponse): EventGroups {
-  for (let at = 0; at < events.length; at += GROUP_EVENTS)
-    yield await Promise.resolve(events.slice(at, at + GROUP_EVENTS).map((event) => ({ event })));
 }
