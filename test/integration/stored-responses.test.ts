@@ -358,43 +358,6 @@ describe('a reader', () => {
   });
 });
 
-describe('a chat completion with store: true', () => {
-  const chat = (more: object = {}) => ({
-    ...({ method: 'POST', url: '/v1/chat/completions' } as const),
-    payload: { model: 'm', messages: [{ role: 'user', content: 'Hello' }], ...more },
-  });
-  const read = (id: string, method: 'GET' | 'DELETE' = 'GET') =>
-    ingress.app.inject({ method, url: `/v1/chat/completions/${id}` });
-
-  test('can be read again with its metadata, also past its log, and deleted', async () => {
-    const created = (await ingress.app.inject(chat({ store: true, metadata: { a: 'b' } }))).json<{
-      id: string;
-    }>();
-    const jobId = created.id.slice('chatcmpl-'.length);
-    expect((await read(created.id)).json()).toEqual({ ...created, metadata: { a: 'b' } });
-    await ingress.kept.keep(jobId);
-    await expire(jobId);
-    expect((await read(created.id)).json()).toEqual({ ...created, metadata: { a: 'b' } });
-    expect((await read(created.id, 'DELETE')).json()).toMatchObject({ deleted: true });
-    expect((await read(created.id)).statusCode).toBe(404);
-  });
-
-  test('without it nothing is kept', async () => {
-    const created = (await ingress.app.inject(chat())).json<{ id: string }>();
-    expect((await read(created.id)).statusCode).toBe(404);
-  });
-
-  test('neither reaches the model: to a provider they would mean its own store', async () => {
-    ingress.onSend(async (message) => {
-      sent.push(message);
-      await ingress.routeAndAnswer(message);
-    });
-    await ingress.app.inject(chat({ store: true, metadata: { a: 'b' } }));
-    const { request } = jobMessage.parse(JSON.parse(sent[0]?.value ?? ''));
-    expect(request).toEqual({ kind: 'inline', request: chat().payload });
-  });
-});
-
 test('an answer that was cut at its limit is incomplete, and says why', async () => {
   const cut: JobEvent[] = [
     { type: 'text', choice: 0, delta: 'Half' },
