@@ -3,7 +3,7 @@ import { type Summary } from '../../../services/metrics/summary.ts';
 import { isTerminal, type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { createKafka } from '../../../shared/kafka/kafkajs.ts';
 import { silentLogger } from '../../../shared/log/logger.ts';
-import { bullPrefix, CONTEXT_QUEUE, LLM_QUEUE } from '../../../shared/queues/names.ts';
+import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE } from '../../../shared/queues/names.ts';
 import { jobKeys } from '../../../shared/redis/keys.ts';
 import { until } from '../../../stack/until.ts';
 import { wholeLedger } from '../support/simulator.ts';
@@ -52,7 +52,7 @@ const outboxRows = ({ redis, services }: Ground) =>
 
 async function bullmqJobs({ redis, services }: Ground): Promise<string[]> {
   const found: string[] = [];
-  for (const name of [LLM_QUEUE, CONTEXT_QUEUE]) {
+  for (const name of [LLM_QUEUE, CONTEXT_QUEUE, DOCUMENT_QUEUE]) {
     const queue = new Queue(name, { connection: redis, prefix: bullPrefix(services.prefix) });
     const unfinished = async () => {
       const counts = await queue.getJobCounts('wait', 'active', 'delayed', 'waiting-children', 'prioritized');
