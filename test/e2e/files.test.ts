@@ -166,8 +166,9 @@ describe.each(['disk', 's3'])('files on %s', (store) => {
     const redis = connectRedisPatiently(testEnv().REDIS_URL, 'files-e2e', silentLogger);
     const waiting = `${bullPrefix(services.prefix)}:${DOCUMENT_QUEUE}:prioritized`;
     const waits = async () => (await redis.zcard(waiting)) > 0;
-    expect(await until(waits, { timeoutMs: 20_000, everyMs: 10 })).toBe(true);
+    const queued = await until(waits, { timeoutMs: 20_000, everyMs: 10 });
     await redis.quit();
+    expect(queued).toBe(true);
     await client.files.delete(file.id);
     await services.start('context-worker');
     expect(await answer).toContain('platform 11');
