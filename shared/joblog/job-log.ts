@@ -141,6 +141,8 @@ export interface JobLog {
   original(jobId: string): Promise<string | undefined>;
   /** Of the request that it was admitted with; undefined without a record. */
   bodyHash(jobId: string): Promise<string | undefined>;
+  /** The job was deleted, and its record still says so. */
+  isDeleted(jobId: string): Promise<boolean>;
   /** What was owed for an ended job is done. `deleted`: it was deleted meanwhile, and nothing of it may stay. */
   settle(jobId: string): Promise<'settled' | 'deleted' | 'missing'>;
   /** Makes an ended job unreadable: `read` knows it no more. The state of one that is still open. */
@@ -298,6 +300,10 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
 
     async bodyHash(jobId) {
       return (await redis.hget(keys.record(jobId), 'hash')) ?? undefined;
+    },
+
+    async isDeleted(jobId) {
+      return (await redis.hexists(keys.record(jobId), 'deleted')) === 1;
     },
 
     async settle(jobId) {

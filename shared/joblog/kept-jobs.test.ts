@@ -37,10 +37,7 @@ function world() {
       read: () => Promise.resolve(deleted ? undefined : view),
       bodyHash: () => Promise.resolve('h'),
       original: () => Promise.resolve(deleted ? undefined : '{}'),
-      settle: () => {
-        if (dies) return Promise.reject(new Error('the process dies'));
-        return Promise.resolve(deleted ? 'deleted' : 'settled');
-      },
+      isDeleted: () => (dies ? Promise.reject(new Error('the process dies')) : Promise.resolve(deleted)),
     },
   });
   return { kept, delete: () => (deleted = true), die: (now: boolean) => (dies = now) };

@@ -36,7 +36,7 @@ export interface KeptJob extends z.infer<typeof keptJob> {
 
 interface KeptJobsOptions {
   blobs: Pick<BlobStore, 'put' | 'load' | 'removeFolder'>;
-  jobLog: Pick<JobLog, 'read' | 'original' | 'bodyHash' | 'settle'>;
+  jobLog: Pick<JobLog, 'read' | 'original' | 'bodyHash' | 'isDeleted'>;
 }
 
 /** The blob store's folder of kept jobs: one folder a job. */
@@ -49,8 +49,9 @@ export function createKeptJobs({ blobs, jobLog }: KeptJobsOptions): KeptJobs {
   const originals = createOriginals({ blobs, jobLog });
   const folderOf = (jobId: string) => `${KEPT_FOLDER}/${jobId}`;
   const remove = (jobId: string) => blobs.removeFolder(folderOf(jobId));
+  /** It only asks: what else is owed for the job may need its log for longer than this copy took. */
   async function removeIfDeleted(jobId: string): Promise<void> {
-    if ((await jobLog.settle(jobId)) === 'deleted') await remove(jobId);
+    if (await jobLog.isDeleted(jobId)) await remove(jobId);
   }
 
   return {

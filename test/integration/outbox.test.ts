@@ -79,6 +79,20 @@ describe('what is owed for an ended job', () => {
     expect(await ingress.kept.find(jobId)).toMatchObject({ owner: 'user-1', events: { length: 5 } });
   });
 
+  test('keeps its log until the last of it is done: a webhook that fails finds it after the copy was made', async () => {
+    const jobId = await endedResponse();
+    const work = open({
+      keep: (id) => ingress.kept.keep(id),
+      notify: () => Promise.reject(new Error('the queue is away')),
+    });
+    const row = await rowOf(jobId);
+    if (!row) throw new Error('there is no row');
+    await work.relay({ ...row, duties: ['keep', 'notify'] });
+    expect(await ingress.kept.find(jobId)).toBeDefined();
+    expect(await rowOf(jobId)).toBeDefined();
+    expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeGreaterThan(60_000);
+  });
+
   test('is done by another process when the one that ended the job died', async () => {
     const jobId = await endedResponse();
     open({ ...nothingElse, keep: (id) => ingress.kept.keep(id) }).start();

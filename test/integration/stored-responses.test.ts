@@ -103,10 +103,12 @@ describe('a stored response outlives its log', () => {
     expect((await get(id)).statusCode).toBe(404);
   });
 
-  test('a log that is owed to the store does not expire before it is kept', async () => {
+  test('a log of which something is owed does not expire before all of it is done', async () => {
     const { jobId } = await create();
     expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeGreaterThan(60_000);
     await ingress.kept.keep(jobId);
+    expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeGreaterThan(60_000);
+    await ingress.jobLog.settle(jobId);
     expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeLessThanOrEqual(60_000);
   });
 });
