@@ -25,10 +25,12 @@ function shown(events: readonly JobEvent[]): Happening {
   const characters = (type: 'text' | 'reasoning') =>
     events.reduce((sum, event) => sum + (event.type === type ? event.delta.length : 0), 0);
   const tools = events.filter((event) => event.type === 'tool_call' && event.id !== undefined).length;
+  const citations = events.filter((event) => event.type === 'citation').length;
   const ends = events.flatMap((event) => (event.type === 'choice_end' ? [`ended (${event.reason})`] : []));
   const parts = [
     ...(characters('reasoning') > 0 ? [`${characters('reasoning')} characters of reasoning`] : []),
     ...(characters('text') > 0 ? [`${characters('text')} characters of text`] : []),
+    ...(citations > 0 ? [`${citations} citations`] : []),
     ...(tools > 0 ? [`${tools} tool calls`] : []),
     ...ends,
   ];
@@ -48,6 +50,10 @@ function inWords(event: JobEvent): string {
       return `routed: ${event.path} (${event.reason}, epoch ${event.epoch})`;
     case 'context':
       return `context ${event.source}: ${event.passages} passages, ${event.leftOut} left out, ${event.ms} ms`;
+    case 'assistant':
+      return `assistant ${event.name} (${event.reason}), model ${event.model}`;
+    case 'degraded':
+      return `context ${event.source}: done without, ${event.code} after ${event.ms} ms`;
     case 'attempt':
       return `attempt ${event.attempt} begun by a worker`;
     case 'retry':
@@ -65,6 +71,7 @@ function inWords(event: JobEvent): string {
     case 'text':
     case 'refusal':
     case 'tool_call':
+    case 'citation':
     case 'choice_end':
       return event.type;
   }

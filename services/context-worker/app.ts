@@ -1,23 +1,40 @@
 import { type Job, Worker } from 'bullmq';
 import { Histogram } from 'prom-client';
+import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { type ContextPiece } from '../../shared/contracts/flow.ts';
-import { createExtractor, type ExtractorLimits } from '../../shared/documents/extract/extractor.ts';
+import {
+  createExtractor,
+  type Extractor,
+  type ExtractorLimits,
+} from '../../shared/documents/extract/extractor.ts';
 import { createPassageChooser } from '../../shared/documents/passage-chooser.ts';
 import { createFileRegistry } from '../../shared/files/file-registry.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
-import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, workerTimings } from '../../shared/queues/names.ts';
+import {
+  bullPrefix,
+  CONTEXT_QUEUE,
+  DOCUMENT_QUEUE,
+  SOURCE_QUEUE,
+  workerTimings,
+} from '../../shared/queues/names.ts';
 import { connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { createModelLimits } from '../../shared/models/model-limits.ts';
+import { type Logger } from '../../shared/log/logger.ts';
 import { fileKeys } from '../../shared/redis/keys.ts';
 import { createProbes, createProbeServer, type Probes } from '../../shared/telemetry/probes.ts';
 import { createExtractWorker } from './extract-worker.ts';
-import { preparePiece, type PreparePieceDeps } from './prepare-piece.ts';
+import { fetchPieces, type FetchPiecesDeps } from './fetch-pieces.ts';
+import { type ContextSources } from './sources/context-source.ts';
+import { createDocumentSource } from './sources/document-source.ts';
+import { createHistorySource } from './sources/history-source.ts';
+import { createRemoteSource } from './sources/remote-source.ts';
 import { createDeliveryWorker } from './webhooks/delivery-worker.ts';
 
 /**
- * BullMQ `context` and `documents` -> one piece of context each, which the parent llm job reads as its child's value; `extract` -> a file's text;
+ * BullMQ `context`, `documents` and `sources` -> pieces of context, which the parent llm job reads as its children's values; `extract` -> a file's text;
  * `webhooks` -> a POST to a user's endpoint. What others wrote and where others point is touched here, where no provider's
  * key is.
  */
@@ -31,7 +48,7 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('blobs', () => blobs.close());
     const extractor = createExtractor(extractorLimits(config));
     releasers.defer('extractor', () => extractor.close());
-    const deps: PreparePieceDeps = { blobs, chooser: createPassageChooser(), extractor, log };
+    const deps: FetchPiecesDeps = { sources: createSources({ config, blobs, extractor, log }), log };
     const probes = createProbes('context-worker', {
       draining: () => !releasers.closing(),
       queue: () => workers.every((worker) => worker.isRunning()),
@@ -52,6 +69,7 @@ export function build({ config, log }: ServiceDeps): Service {
     };
     const texts = pieceWorker(CONTEXT_QUEUE, config.CONTEXT_CONCURRENCY);
     const documents = pieceWorker(DOCUMENT_QUEUE, config.EXTRACT_CONCURRENCY);
+    const remotes = pieceWorker(SOURCE_QUEUE, config.SOURCE_CONCURRENCY);
     const files = createFileRegistry({
       redis,
       keys: fileKeys(config.REDIS_PREFIX),
@@ -62,7 +80,7 @@ export function build({ config, log }: ServiceDeps): Service {
       { blobs, extractor, files, log },
       { connection: redis, redisPrefix: config.REDIS_PREFIX, concurrency: config.EXTRACT_CONCURRENCY },
     );
-    const workers = [texts, documents, extraction];
+    const workers = [texts, documents, remotes, extraction];
     const deliveries = createDeliveryWorker({ config, redis, probes, log });
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());
@@ -88,21 +106,41 @@ function extractorLimits(config: Config): ExtractorLimits {
   };
 }
 
-function processJob(deps: PreparePieceDeps, job: Job): Promise<ContextPiece> {
+interface SourceDeps {
+  config: Config;
+  blobs: BlobStore;
+  extractor: Extractor;
+  log: Logger;
+}
+
+function createSources({ config, blobs, extractor, log }: SourceDeps): ContextSources {
+  const limits = createModelLimits({
+    litellmUrl: config.LITELLM_URL,
+    masterKey: config.LITELLM_MASTER_KEY,
+    log,
+  });
+  return {
+    document: createDocumentSource({ blobs, chooser: createPassageChooser(), extractor }),
+    history: createHistorySource({ blobs, limits }),
+    remote: createRemoteSource({ services: config.RETRIEVAL_SOURCES, log }),
+  };
+}
+
+function processJob(deps: FetchPiecesDeps, job: Job): Promise<ContextPiece[]> {
   const lastAttempt = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-  return preparePiece(deps, job.data, { lastAttempt });
+  return fetchPieces(deps, job.data, { lastAttempt });
 }
 
 function createObserver({ registry }: Probes) {
   const seconds = new Histogram({
     name: 'turnout_context_piece_seconds',
-    help: 'Time to prepare one piece of context, by status; failed pieces count as 0.',
+    help: 'Time to fetch one piece of context, by status.',
     labelNames: ['status'],
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
-  return (piece: ContextPiece): ContextPiece => {
-    seconds.observe({ status: piece.status }, piece.status === 'ready' ? piece.ms / 1_000 : 0);
-    return piece;
+  return (pieces: ContextPiece[]): ContextPiece[] => {
+    for (const { status, ms } of pieces) seconds.observe({ status }, ms / 1_000);
+    return pieces;
   };
 }

@@ -54,11 +54,11 @@ function bytesInMessage(content: TakenContent): number {
 async function toDocument(
   blobs: BlobStore,
   folder: string,
-  { index, name, mediaType, content }: TakenDocument,
+  { content, ...document }: TakenDocument,
   large: boolean,
 ): Promise<Document> {
-  const blobName = `${folder}/document-${index}`;
-  return { index, name, mediaType, content: await travelling(blobs, blobName, content, large) };
+  const blobName = `${folder}/document-${document.index}`;
+  return { ...document, content: await travelling(blobs, blobName, content, large) };
 }
 
 async function travelling(

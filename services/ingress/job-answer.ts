@@ -27,7 +27,15 @@ function fromJobError({ code, message, param, retryAfterS }: JobError): TurnoutE
 /** What a client learns of its job beside the answer. */
 export function setJobHeaders(reply: FastifyReply, event: JobEvent): void {
   if (event.type === 'routed') reply.header('x-turnout-path', event.path);
+  if (event.type === 'degraded') reply.header('x-turnout-degraded', degradedBy(reply, event.source));
   if (event.type === 'attempt' && event.attempt === 1) reply.header('x-turnout-attempts', '1');
   if (event.type === 'retry')
     reply.header('x-turnout-attempts', String(Number(reply.getHeader('x-turnout-attempts')) + 1));
+}
+
+/** The sources that the answer does without, each once: a second attempt may tell of them again. */
+function degradedBy(reply: FastifyReply, source: string): string {
+  const before = String(reply.getHeader('x-turnout-degraded') ?? '');
+  const sources = new Set([...before.split(',').filter((name) => name !== ''), source]);
+  return [...sources].join(',');
 }

@@ -158,12 +158,16 @@ describe('takeDocuments', () => {
     const content = [stored(NOTES_ID), file('a.txt', 'Alpha'), stored(PDF_ID)];
     const { documents, request: rest } = await takeDocuments(request({ role: 'user', content }));
     expect(documents).toEqual([
-      { index: 0, name: 'notes.md', mediaType: 'text/markdown', content: blob(`files/${NOTES_ID}/text`) },
+      {
+        ...{ index: 0, name: 'notes.md', mediaType: 'text/markdown', fileId: NOTES_ID },
+        content: blob(`files/${NOTES_ID}/text`),
+      },
       { index: 1, name: 'a.txt', mediaType: 'text/plain', content: { kind: 'inline', text: 'Alpha' } },
       {
         index: 2,
         name: 'report.pdf',
         mediaType: 'application/pdf',
+        fileId: PDF_ID,
         content: {
           kind: 'raw',
           format: 'pdf',

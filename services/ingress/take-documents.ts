@@ -15,6 +15,8 @@ export interface TakenDocument {
   index: number;
   name: string;
   mediaType: string;
+  /** Of an uploaded file. */
+  fileId?: string;
   content: TakenContent;
 }
 
@@ -139,7 +141,13 @@ function takeStored(
   const name = displayName(filename ?? file.filename, index);
   if (file.status === 'error') throw unreadable(name, file.details, param);
   const { id, mediaType, format, content: blob, text } = file;
-  return { index, name, mediaType, content: text ?? { kind: 'raw', format, blob, text: textName(id) } };
+  return {
+    index,
+    name,
+    mediaType,
+    fileId: id,
+    content: text ?? { kind: 'raw', format, blob, text: textName(id) },
+  };
 }
 
 function unreadable(name: string, details: string | undefined, param: string): TurnoutError {

@@ -9,7 +9,7 @@ import { type Logger } from '../../shared/log/logger.ts';
 import { type Breakers } from './breakers.ts';
 import { continuedRequest, type Plan, planNext } from './continuation.ts';
 import { type CallReport, callModel } from './model-call.ts';
-import { type ModelLimits } from './model-limits.ts';
+import { type ModelLimits } from '../../shared/models/model-limits.ts';
 import { type ModelPath } from './model-path.ts';
 import { nextMove } from './next-move.ts';
 import { createShowing } from './showing.ts';
@@ -34,6 +34,8 @@ export interface AnswerJobOptions {
   path: ModelPath;
   /** The log before this attempt. */
   history: readonly JobEvent[];
+  /** Adds the citations to what goes into the log. */
+  cite: (events: readonly JobEvent[]) => JobEvent[];
   writer: AttemptWriter;
   /** Fires when the attempt must stop, with a `TurnoutError` as the reason, or an `AttemptOver`. */
   signal: AbortSignal;
@@ -101,9 +103,9 @@ async function announce(writer: AttemptWriter, retry: JobEvent): Promise<void> {
 
 /** Runs under the model's breaker, which hears of failures only as errors. */
 async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): Promise<CallReport> {
-  const { job, body, path, history, writer, signal, rules, breakers } = options;
+  const { job, body, path, history, cite, writer, signal, rules, breakers } = options;
   const stamp = stampFirst(history.some(isVisible) || writer.events().some(isVisible));
-  const showing = createShowing(body, (events) => writer.write(...events));
+  const showing = createShowing(body, (events) => writer.write(...cite(events)));
   let report: CallReport | undefined;
   try {
     await breakers.run(model, async () => {

@@ -19,7 +19,7 @@ import { createBreakers } from './breakers.ts';
 import { createGivenUp } from './given-up.ts';
 import { createHeldJobs } from './held-jobs.ts';
 import { createJobEnder } from './job-ender.ts';
-import { createModelLimits } from './model-limits.ts';
+import { createModelLimits } from '../../shared/models/model-limits.ts';
 import { createModelPath, type ModelPath } from './model-path.ts';
 import { createPoisonJobs } from './poison-jobs.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';

@@ -1,40 +1,41 @@
 import { type ChatMessage, type ChatRequest } from '../../shared/contracts/chat-request.ts';
-import { type Passage, type ReadyPiece } from '../../shared/contracts/flow.ts';
+import { type HistoryPiece, type Passage, type PassagesPiece } from '../../shared/contracts/flow.ts';
 import { countTokens, maxTokens } from '../../shared/documents/tokens.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { type Measure, measureMessages } from '../../shared/models/measure-messages.ts';
+import { type ModelWindow, tokensForInput } from '../../shared/models/prompt-budget.ts';
 import { contextText } from './context-text.ts';
-import { type Measure, measureMessages } from './measure-messages.ts';
 
-/** What the model can take, in tokens. */
-export interface ModelLimits {
-  contextWindow: number;
-  /** The longest answer that the model gives. */
-  maxOutput?: number | undefined;
+/** What a prompt is made of, the most important part first: each gets what those before it leave of the window. */
+export interface PromptParts {
+  /** Of an assistant; they stand before the client's own. */
+  instructions?: string | undefined;
+  /** Its messages go whole, or the request does not fit. */
+  request: ChatRequest;
+  /** Which of the messages stay; without it all of them. */
+  history?: HistoryPiece | undefined;
+  passages: readonly PassagesPiece[];
 }
 
 /** What became of one piece of context: what the job's `context` event tells. */
 interface PieceShare {
   source: string;
-  /** Passages in the prompt. */
+  /** Passages, or messages, in the prompt. */
   passages: number;
-  /** The document's other passages, whether they were not chosen or found no room. */
+  /** The others, whether they were not chosen or found no room. */
   leftOut: number;
   ms: number;
 }
 
 export interface AssembledPrompt {
-  /** What goes to the model: the request itself when no passage goes with it. */
+  /** What goes to the model: the request itself where nothing is added to it or taken from it. */
   body: ChatRequest;
-  /** One for each piece, in the order given. */
+  /** One for each piece: the history, then the others in the order given. */
   included: PieceShare[];
-  /** Passages that had been chosen and found no room in this model's window. */
-  leftOut: number;
+  /** The passages that went in. */
+  passages: readonly PassagesPiece[];
 }
 
-/** Passages fill the window up to here, because other providers count more tokens than o200k does. */
-const FILL = 0.9;
-/** What an answer gets when the client set no limit: at most this, and at most a quarter of the window. */
-const DEFAULT_OUTPUT = 4_096;
 /** The instruction above the documents; a document's two tags with its name; a gap between passages. */
 const AROUND_CONTEXT = 130;
 const AROUND_DOCUMENT = 100;
@@ -49,27 +50,33 @@ const AROUND_PASSAGE = 6;
  * `context_length_exceeded` when the messages alone do not fit. What certainly fits, by its size in bytes, is never
  * tokenised: the common case costs microseconds.
  */
-export function assemblePrompt(
-  request: ChatRequest,
-  pieces: readonly ReadyPiece[],
-  limits: ModelLimits,
-): AssembledPrompt {
+export function assemblePrompt(parts: PromptParts, window: ModelWindow): AssembledPrompt {
+  const { history, passages: pieces } = parts;
+  const request = withInstructions(withHistory(parts.request, history), parts.instructions);
   const messages = measureMessages(request);
-  checkMessagesFit(messages, limits);
-  const kept = fitPieces(
-    pieces,
-    messages,
-    Math.floor(limits.contextWindow * FILL) - reservedOutput(request, limits),
-  );
+  checkMessagesFit(messages, window);
+  const kept = fitPieces(pieces, messages, tokensForInput(request, window));
+  const shares = kept.map((piece, at) => toShare(piece, pieces[at]?.passages.length ?? 0));
   return {
     body: withContext(request, kept),
-    included: kept.map((piece, at) => toShare(piece, pieces[at]?.passages.length ?? 0)),
-    leftOut: countPassages(pieces) - countPassages(kept),
+    included: [...(history ? [historyShare(history)] : []), ...shares],
+    passages: kept,
   };
 }
 
+function withHistory(request: ChatRequest, history: HistoryPiece | undefined): ChatRequest {
+  if (!history || history.leftOut === 0) return request;
+  return { ...request, messages: history.keep.flatMap((at) => request.messages[at] ?? []) };
+}
+
+function withInstructions(request: ChatRequest, instructions: string | undefined): ChatRequest {
+  if (!instructions) return request;
+  const message: ChatMessage = { role: instructingRole(request), content: instructions };
+  return { ...request, messages: [message, ...request.messages] };
+}
+
 /** Not less the output that the client asks for: LiteLLM's figure is the input's alone for some models. */
-function checkMessagesFit(messages: Measure, { contextWindow }: ModelLimits): void {
+function checkMessagesFit(messages: Measure, { contextWindow }: ModelWindow): void {
   if (messages.atMost < contextWindow || messages.exact() < contextWindow) return;
   throw new TurnoutError('context_length_exceeded', {
     param: 'messages',
@@ -77,34 +84,27 @@ function checkMessagesFit(messages: Measure, { contextWindow }: ModelLimits): vo
   });
 }
 
-/** What the client allows the answer to take; never more than the model gives. */
-function requestedOutput(request: ChatRequest, { maxOutput = Infinity }: ModelLimits): number | undefined {
-  const requested = request.max_completion_tokens ?? request.max_tokens;
-  return requested ? Math.min(requested, maxOutput) : undefined;
-}
-
-function reservedOutput(request: ChatRequest, limits: ModelLimits): number {
-  const quarter = Math.floor(limits.contextWindow / 4);
-  return requestedOutput(request, limits) ?? Math.min(DEFAULT_OUTPUT, quarter, limits.maxOutput ?? Infinity);
-}
-
 /** The same pieces, with the passages that fit into `room` tokens beside the messages. */
-function fitPieces(pieces: readonly ReadyPiece[], messages: Measure, room: number): readonly ReadyPiece[] {
+function fitPieces(
+  pieces: readonly PassagesPiece[],
+  messages: Measure,
+  room: number,
+): readonly PassagesPiece[] {
   if (countPassages(pieces) === 0) return pieces;
   if (messages.atMost + contextTokens(pieces, maxTokens) <= room) return pieces;
   const left = room - messages.exact();
   return contextTokens(pieces, countTokens) <= left ? pieces : bestThatFit(pieces, left);
 }
 
-function contextTokens(pieces: readonly ReadyPiece[], count: (text: string) => number): number {
+function contextTokens(pieces: readonly PassagesPiece[], count: (text: string) => number): number {
   const passages = pieces.flatMap((piece) => piece.passages);
   const text = passages.reduce((sum, passage) => sum + AROUND_PASSAGE + count(passage.text), 0);
   return AROUND_CONTEXT + pieces.length * AROUND_DOCUMENT + text;
 }
 
 /** Best first; at equal scores the earlier document and the earlier passage. The first one that goes in pays for its tags. */
-function bestThatFit(pieces: readonly ReadyPiece[], room: number): ReadyPiece[] {
-  const kept = new Map<ReadyPiece, Set<Passage>>(pieces.map((piece) => [piece, new Set()]));
+function bestThatFit(pieces: readonly PassagesPiece[], room: number): PassagesPiece[] {
+  const kept = new Map<PassagesPiece, Set<Passage>>(pieces.map((piece) => [piece, new Set()]));
   const candidates = pieces.flatMap((piece) => piece.passages.map((passage) => ({ piece, passage })));
   let left = room - AROUND_CONTEXT;
   for (const { piece, passage } of candidates.sort((a, b) => b.passage.score - a.passage.score)) {
@@ -120,24 +120,29 @@ function bestThatFit(pieces: readonly ReadyPiece[], room: number): ReadyPiece[] 
   }));
 }
 
-function withContext(request: ChatRequest, pieces: readonly ReadyPiece[]): ChatRequest {
+function withContext(request: ChatRequest, pieces: readonly PassagesPiece[]): ChatRequest {
   const filled = pieces.filter(({ passages }) => passages.length > 0);
   if (filled.length === 0) return request;
   const { messages } = request;
   const end = messages.findIndex(({ role }) => role !== 'system' && role !== 'developer');
   const head = end === -1 ? messages.length : end;
-  // OpenAI refuses a request that has both roles.
-  const role: 'system' | 'developer' = messages.some((message) => message.role === 'developer')
-    ? 'developer'
-    : 'system';
-  const context: ChatMessage = { role, content: contextText(filled) };
+  const context: ChatMessage = { role: instructingRole(request), content: contextText(filled) };
   return { ...request, messages: messages.toSpliced(head, 0, context) };
 }
 
-function toShare({ piece, passages, leftOut, ms }: ReadyPiece, chosen: number): PieceShare {
+/** OpenAI refuses a request that has both roles. */
+function instructingRole({ messages }: ChatRequest): 'system' | 'developer' {
+  return messages.some(({ role }) => role === 'developer') ? 'developer' : 'system';
+}
+
+function historyShare({ piece: source, keep, leftOut, ms }: HistoryPiece): PieceShare {
+  return { source, passages: keep.length, leftOut, ms };
+}
+
+function toShare({ piece, passages, leftOut, ms }: PassagesPiece, chosen: number): PieceShare {
   return { source: piece, passages: passages.length, leftOut: leftOut + chosen - passages.length, ms };
 }
 
-function countPassages(pieces: readonly ReadyPiece[]): number {
+function countPassages(pieces: readonly PassagesPiece[]): number {
   return pieces.reduce((sum, { passages }) => sum + passages.length, 0);
 }

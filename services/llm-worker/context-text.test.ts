@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { type ReadyPiece } from '../../shared/contracts/flow.ts';
+import { type PassagesPiece } from '../../shared/contracts/flow.ts';
 import { contextText } from './context-text.ts';
 
-function piece(name: string, ...passages: [position: number, text: string][]): ReadyPiece {
+function piece(name: string, ...passages: [position: number, text: string][]): PassagesPiece {
   return {
     status: 'ready',
+    kind: 'passages',
     piece: 'document-0',
     name,
     passages: passages.map(([position, text]) => ({ position, text, score: 1 })),

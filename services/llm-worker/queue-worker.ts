@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Job, WaitingError, Worker } from 'bullmq';
-import { contextPiece, llmJob } from '../../shared/contracts/flow.ts';
+import { contextPieces, llmJob } from '../../shared/contracts/flow.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { bullPrefix, LLM_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
@@ -88,6 +88,6 @@ async function giveBack(job: Job, token: string | undefined, log: Logger): Promi
 async function run(deps: RunJobDeps, job: Job): Promise<void> {
   const data = llmJob.parse(job.data);
   const values = data.context.length === 0 ? {} : await job.getChildrenValues();
-  const pieces = Object.values(values).map((value) => contextPiece.parse(value));
+  const pieces = Object.values(values).flatMap((value) => contextPieces.parse(value));
   await runJob(deps, data, pieces);
 }

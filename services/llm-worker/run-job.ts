@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
-import { type ChatRequest, chatRequest } from '../../shared/contracts/chat-request.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
-import { type ContextPiece, type LlmJob, type ReadyPiece } from '../../shared/contracts/flow.ts';
+import { type ContextPiece, type LlmJob } from '../../shared/contracts/flow.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
-import { type RequestRef } from '../../shared/contracts/job-message.ts';
+import { loadRequest } from '../../shared/contracts/load-request.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { AttemptOver, type AttemptWriter, createAttemptWriter } from '../../shared/joblog/attempt-writer.ts';
 import { type Ending } from '../../shared/joblog/ending.ts';
@@ -13,11 +12,13 @@ import { roughUsages } from '../../shared/joblog/lost-call.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { answerJob, type AnswerRules } from './answer-job.ts';
 import { assemblePrompt } from './assemble-prompt.ts';
+import { createCiter } from './citations.ts';
+import { sortPieces } from './sort-pieces.ts';
 import { type Breakers } from './breakers.ts';
 import { lostCallUsages } from './call-usage.ts';
 import { CancelRequested, HandedOver, type HeldJob, type HeldJobs } from './held-jobs.ts';
 import { type JobEnder } from './job-ender.ts';
-import { type ModelLimits } from './model-limits.ts';
+import { type ModelLimits } from '../../shared/models/model-limits.ts';
 import { type ModelPath } from './model-path.ts';
 import { type PoisonJobs } from './poison-jobs.ts';
 
@@ -140,9 +141,12 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
   const path = deps.paths[job.decision.path];
   if (!path) throw new TurnoutError('no_legacy_path');
   const request = await loadRequest(deps.blobs, job.request, signal);
-  const prompt = assemblePrompt(request, readyPieces(job, pieces), await deps.limits.of(job.model));
+  const { history: kept, passages, degraded } = sortPieces(job, pieces);
+  const instructions = job.assistant?.instructions;
+  const window = await deps.limits.of(job.model);
+  const prompt = assemblePrompt({ instructions, request, history: kept, passages }, window);
   writer.write(...lostCallUsages(history, prompt.body));
-  writer.write(...prompt.included.map((share): JobEvent => ({ type: 'context', ...share })));
+  writer.write(...prompt.included.map((share): JobEvent => ({ type: 'context', ...share })), ...degraded);
   const { limits, breakers, rules, log } = deps;
   const { body } = prompt;
   return answerJob({
@@ -151,6 +155,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
     body,
     path,
     history,
+    cite: createCiter(prompt.passages, history),
     writer,
     signal,
     rules,
@@ -176,23 +181,4 @@ function deadlineSignal(deadlineAt: number): { signal: AbortSignal; clear: () =>
   if (remaining <= 0) expire();
   const timer = setTimeout(expire, Math.min(MAX_TIMER_MS, Math.max(0, remaining)));
   return { signal: controller.signal, clear: () => clearTimeout(timer) };
-}
-
-function readyPieces(job: LlmJob, pieces: readonly ContextPiece[]): ReadyPiece[] {
-  return job.context.map((name) => {
-    const piece = pieces.find((candidate) => candidate.piece === name);
-    if (piece?.status === 'ready') return piece;
-    throw piece ? documentError(piece) : new TurnoutError('context_failed');
-  });
-}
-
-function documentError({ code, message }: Extract<ContextPiece, { status: 'failed' }>): TurnoutError {
-  const known = code === 'unsupported_document' || code === 'deadline_exceeded' ? code : 'context_failed';
-  return new TurnoutError(known, known === 'context_failed' ? { cause: message } : { message });
-}
-
-async function loadRequest(blobs: BlobStore, ref: RequestRef, signal: AbortSignal): Promise<ChatRequest> {
-  if (ref.kind === 'inline') return ref.request;
-  const bytes = await blobs.get(ref, signal);
-  return chatRequest.parse(JSON.parse(bytes.toString('utf8')));
 }

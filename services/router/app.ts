@@ -1,4 +1,5 @@
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
+import { type Config } from '../../shared/config/schema.ts';
 import { decide } from '../../shared/flags/decide.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createDutyHandlers } from '../../shared/joblog/duty-handlers.ts';
@@ -15,6 +16,7 @@ import { jobKeys } from '../../shared/redis/keys.ts';
 import { onReplaced } from '../../shared/redis/on-replaced.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { createOnBatch } from './consume.ts';
+import { type ContextRules } from './plan-context.ts';
 import { createPosition } from './position.ts';
 import { createWatermarks } from './watermarks.ts';
 
@@ -62,7 +64,7 @@ export function build({ config, log }: ServiceDeps): Service {
       dispatch,
       deadLetters: createDeadLetters(producer, topics.deadLetters, 'router'),
       decide: () => decide({ enableLitellm: config.ENABLE_LITELLM }),
-      contextTokens: config.CONTEXT_TOKENS,
+      context: contextRules(config),
       retentionMs,
       log,
     };
@@ -95,4 +97,13 @@ export function build({ config, log }: ServiceDeps): Service {
   }
 
   return { start, close: () => releasers.close() };
+}
+
+function contextRules(config: Config): ContextRules {
+  return {
+    parallel: config.ENABLE_PARALLEL,
+    documentTokens: config.CONTEXT_TOKENS,
+    historyTokens: config.HISTORY_TOKENS,
+    sources: config.RETRIEVAL_SOURCES,
+  };
 }

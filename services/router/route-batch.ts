@@ -1,23 +1,21 @@
-import { type ContextJob, type LlmJob } from '../../shared/contracts/flow.ts';
 import { type Decision } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/contracts/ids.ts';
-import { type Document, type JobMessage, readJobMessage } from '../../shared/contracts/job-message.ts';
+import { type JobMessage, readJobMessage } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { endUnfenced } from '../../shared/joblog/ending.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
-import { roughTokens } from '../../shared/joblog/lost-call.ts';
 import { type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-letters.ts';
 import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts';
+import { type ContextPlan, type ContextRules, planContext, roughPromptTokens } from './plan-context.ts';
 
 export interface RouteBatchDeps {
   jobLog: JobLog;
   dispatch: Dispatch;
   deadLetters: DeadLetters;
   decide: (job: JobMessage) => Decision;
-  /** Tokens that all documents of a job may fill together. */
-  contextTokens: number;
+  context: ContextRules;
   /** Milliseconds that an ended job's record is kept. */
   retentionMs: number;
   log: Logger;
@@ -47,9 +45,11 @@ async function routeOne(
   if (job instanceof Error) return bury(deps, message, job.message);
 
   const decision = deps.decide(job);
+  const now = Date.now();
+  const plan = planContext(job, { model: job.model, sources: [], now }, deps.context);
   const state = await deps.jobLog.route(job.jobId, [
     { type: 'accepted', at: job.acceptedAt, model: job.model },
-    { type: 'routed', at: Date.now(), ...decision, promptTokens: promptTokens(job, deps.contextTokens) },
+    { type: 'routed', at: now, ...decision, promptTokens: roughPromptTokens(job, plan) },
   ]);
   if (state === 'missing' && seenBefore && mayHaveExpired(job, deps.retentionMs)) return undefined;
   if (state === 'missing')
@@ -57,20 +57,7 @@ async function routeOne(
   if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile: nothing to run
 
   if (state === 'routed') logDecision(deps.log, job, decision);
-  return toDecidedJob(job, decision, message.headers['traceparent'], deps.contextTokens);
-}
-
-/** About: the documents give at most what they may fill together. */
-function promptTokens({ request, documents }: JobMessage, contextTokens: number): number {
-  const bytes = request.kind === 'blob' ? request.bytes : Buffer.byteLength(JSON.stringify(request.request));
-  const documentBytes = documents.reduce((sum, { content }) => sum + sizeOf(content), 0);
-  return roughTokens(bytes) + Math.min(contextTokens, roughTokens(documentBytes));
-}
-
-/** Of a document whose text nobody has read yet, the bytes that it was sent as. */
-function sizeOf(content: Document['content']): number {
-  if (content.kind === 'inline') return Buffer.byteLength(content.text);
-  return content.kind === 'raw' ? content.blob.bytes : content.bytes;
+  return toDecidedJob(job, { decision, plan, routedAt: now, traceparent: message.headers['traceparent'] });
 }
 
 /** Once for each job, however often its message comes. */
@@ -99,38 +86,25 @@ async function bury(deps: RouteBatchDeps, message: InboundMessage, reason: strin
   await endUnfenced(deps, id.data, { status: 'failed', error: new TurnoutError('unreadable_message') });
 }
 
-/** Less than this and nothing of a long document could be chosen: a passage has up to 300 tokens. */
-const PASSAGE_TOKENS = 400;
+interface Routing {
+  decision: Decision;
+  plan: ContextPlan;
+  routedAt: number;
+  traceparent: string | undefined;
+}
 
-function toDecidedJob(
-  job: JobMessage,
-  decision: Decision,
-  traceparent: string | undefined,
-  contextTokens: number,
-): DecidedJob {
+function toDecidedJob(job: JobMessage, { decision, plan, routedAt, traceparent }: Routing): DecidedJob {
+  const { jobId, user, deadlineAt, question } = job;
   const common = {
-    version: 1,
-    jobId: job.jobId,
-    deadlineAt: job.deadlineAt,
+    version: 2,
+    jobId,
+    user,
+    deadlineAt,
     ...(traceparent === undefined ? {} : { traceparent }),
   } as const;
-  const budget = Math.max(PASSAGE_TOKENS, Math.floor(contextTokens / Math.max(1, job.documents.length)));
-  const context: ContextJob[] = job.documents.map((document) => ({
-    ...common,
-    piece: `document-${document.index}`,
-    question: job.question,
-    document,
-    budget,
-  }));
-  const llm: LlmJob = {
-    ...common,
-    user: job.user,
-    userHash: job.userHash,
-    model: job.model,
-    acceptedAt: job.acceptedAt,
-    decision,
-    request: job.request,
-    context: context.map(({ piece }) => piece),
+  const { userHash, model, acceptedAt, request } = job;
+  return {
+    llm: { ...common, userHash, model, acceptedAt, decision, request, context: plan.expected },
+    context: plan.children.map(({ pieces }) => ({ ...common, question, routedAt, pieces })),
   };
-  return { llm, context };
 }

@@ -37,11 +37,17 @@ export function loadConfig(file = '.env'): Config {
   return parseConfig({ ...fromFile, ...process.env });
 }
 
-const SECRET = /KEY|SECRET|PASSWORD|_URL$/;
+const SECRET = /KEY|SECRET|PASSWORD|_URL$|RETRIEVAL_SOURCES/;
 
+/** What stands inside a variable is named by its path: `RETRIEVAL_SOURCES[0].url`. */
 function describe(issue: z.core.$ZodIssue, given: Record<string, unknown>): string {
-  const variable = issue.path.join('.');
+  const [variable = '', ...inside] = issue.path.map(String);
   if (!(variable in given)) return `${variable} is required and not set`;
+  if (inside.length > 0) return `${variable}${inside.map(step).join('')} is not valid: ${issue.message}`;
   const shown = SECRET.test(variable) ? 'its value' : JSON.stringify(given[variable]);
   return `${variable}: ${shown} is not valid: ${issue.message}`;
+}
+
+function step(key: string): string {
+  return /^\d+$/.test(key) ? `[${key}]` : `.${key}`;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { retrievalSources } from './retrieval-sources.ts';
 
 /** Every environment variable that a service reads, with its default. Times are in milliseconds, sizes in bytes. */
 const whole = z.string().regex(/^\d+$/, 'must be a whole number, in digits').transform(Number);
@@ -103,6 +104,18 @@ export const configSchema = z.object({
   TOKEN_TIMEOUT_MS: milliseconds.default(30_000),
   ON_LOST_ATTEMPT: z.enum(['continue', 'fail']).default('continue'),
   CONTEXT_TOKENS: count.default(6_000),
+  /** False: the pieces of a job's context are fetched one after another. */
+  ENABLE_PARALLEL: flag.default(true),
+  /** Tokens that the messages of a request may fill; unset: all that the model takes. */
+  HISTORY_TOKENS: countUpTo(10_000_000).optional(),
+  /** Services that passages come from, as JSON: `[{"name":"wiki","url":"https://...","always":true}]`. */
+  RETRIEVAL_SOURCES: z
+    .string()
+    .default('[]')
+    .transform((text, context) => parseJson(text, context))
+    .pipe(retrievalSources),
+  /** How many pieces of context one worker process waits for at once that other services have. */
+  SOURCE_CONCURRENCY: countUpTo(10_000).default(256),
 
   /** How long a webhook endpoint may take to answer one try, and for how long tries are made. */
   WEBHOOK_TIMEOUT_MS: milliseconds.pipe(z.int().max(60_000)).default(15_000),

@@ -38,7 +38,7 @@ const message = {
   deadlineAt: 2,
 };
 const llm = {
-  version: 1,
+  version: 2,
   jobId: id,
   deadlineAt: 2,
   user: 'u',
@@ -47,21 +47,28 @@ const llm = {
   acceptedAt: 1,
   decision,
   request: blob,
-  context: ['document-0'],
+  context: [{ piece: 'document-0', required: true }],
+  assistant: { name: 'law', version: '1', instructions: 'Speak of law.' },
 };
 const context = {
-  version: 1,
+  version: 2,
   jobId: id,
   deadlineAt: 2,
-  piece: 'document-0',
+  user: 'u',
   question: '',
-  document,
-  budget: 100,
+  routedAt: 1,
+  pieces: [
+    { kind: 'document', piece: 'document-0', document, budget: 100, shareMs: 50 },
+    { kind: 'history', piece: 'history', model: 'm', beside: 0, request: blob, shareMs: 50 },
+    { kind: 'remote', piece: 'source-wiki', source: 'wiki', budget: 100, shareMs: 50 },
+  ],
 };
 const piece = {
   status: 'ready',
+  kind: 'passages',
   piece: 'document-0',
   name: 'a.md',
+  fileId: 'file-1',
   passages: [{ text: 'x', position: 0, score: 1.5 }],
   leftOut: 0,
   ms: 1.5,
@@ -89,9 +96,14 @@ describe('what was sent is what is read', () => {
     ['a context job', contextJob, { ...context, traceparent: childTraceparent(undefined) }],
     ['a context piece', contextPiece, piece],
     [
+      'a history',
+      contextPiece,
+      { status: 'ready', kind: 'history', piece: 'history', keep: [0, 2], leftOut: 1, ms: 1 },
+    ],
+    [
       'a context piece that could not be made',
       contextPiece,
-      { status: 'failed', piece: 'p', name: 'n', code: 'c', message: 'm' },
+      { status: 'failed', piece: 'p', code: 'source_failed', message: 'm', ms: 1 },
     ],
     ['an outcome', outcome, ended],
     [
@@ -114,6 +126,10 @@ describe('the events of a log', () => {
     { type: 'text', choice, delta: 'hi', logprobs: [{ token: 'hi' }] },
     { type: 'refusal', choice, delta: 'no' },
     { type: 'tool_call', choice, index: 0, id: 'call_1', name: 'look', arguments: '{"a":' },
+    {
+      ...{ type: 'citation', choice, start: 0, end: 5 },
+      ...{ source: 'document-0', position: 1, name: 'a.md', fileId: 'file-1' },
+    },
     { type: 'choice_end', choice, reason: 'stop' },
   ];
   const terminal = [
@@ -125,6 +141,11 @@ describe('the events of a log', () => {
     { type: 'accepted', at, model: 'gpt' },
     { type: 'routed', at, ...decision, promptTokens: 12 },
     { type: 'context', source: 'a.md', passages: 1, leftOut: 0, ms: 1 },
+    { type: 'degraded', source: 'source-wiki', code: 'source_timeout', ms: 2_000 },
+    {
+      ...{ type: 'assistant', name: 'law', version: '1', model: 'gpt' },
+      ...{ reason: 'similarity', scores: [{ name: 'law', score: 0.7 }] },
+    },
     { type: 'attempt', at, attempt: 1, path: 'legacy' },
     { type: 'usage', attempt: 1, call: 1, source: 'reported', usage: tokens },
   ];
@@ -154,7 +175,12 @@ describe('refused at the door', () => {
     ['a job id with a colon', jobMessage, { ...message, jobId: 'job_:' }, 'jobId'],
     ['an unknown path', llmJob, { ...llm, decision: { ...decision, path: 'scenic' } }, 'decision.path'],
     ['an unknown reason', llmJob, { ...llm, decision: { ...decision, reason: 'mood' } }, 'decision.reason'],
-    ['a context job without a budget', contextJob, { ...context, budget: 0 }, 'budget'],
+    [
+      'a context job without a budget',
+      contextJob,
+      { ...context, pieces: [{ ...context.pieces[0], budget: 0 }] },
+      'pieces.0.budget',
+    ],
     ['an unknown error code', outcome, { ...ended, error: 'oops' }, 'error'],
     ['half an attempt', outcome, { ...ended, attempts: 0.5 }, 'attempts'],
     ['negative time', outcome, { ...ended, ms: { total: -1 } }, 'ms.total'],

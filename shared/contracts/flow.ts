@@ -1,66 +1,138 @@
 import { z } from 'zod';
+import { errorCodes } from '../errors/catalogue.ts';
 import { decision } from './decision.ts';
 import { document, requestRef } from './job-message.ts';
 import { jobId } from './ids.ts';
 
-/** BullMQ job data, version 1. A flow is one `llm` parent with one `context` child for each piece of context. */
+/**
+ * BullMQ job data. A flow is one `llm` parent with `context` children: one for each piece of context, or one for all of them
+ * where they are fetched one after another.
+ */
 const common = {
-  version: z.literal(1),
   jobId,
   deadlineAt: z.int(),
   traceparent: z.string().optional(),
 };
 
+/** A piece of context that the parent looks for. Without a required one there is no answer; others degrade it. */
+const expectedPiece = z.object({ piece: z.string().min(1), required: z.boolean() });
+
+/** The assistant that answers: what it adds to the request. */
+const chosenAssistant = z.object({
+  name: z.string().min(1),
+  /** What its file said when it was chosen. */
+  version: z.string().min(1),
+  /** For the model, before the client's own. */
+  instructions: z.string(),
+});
+
 export const llmJob = z.object({
   ...common,
+  version: z.literal(2),
   user: z.string().min(1),
   userHash: z.string().min(1),
   model: z.string().min(1),
   acceptedAt: z.int(),
   decision,
+  assistant: chosenAssistant.optional(),
   request: requestRef,
-  /** Names of the context pieces that the parent must find, in order. */
-  context: z.array(z.string()),
+  /** In the order in which the prompt has them. */
+  context: z.array(expectedPiece),
 });
 export type LlmJob = z.infer<typeof llmJob>;
 
+const pieceCommon = {
+  /** The piece's name: `document-0`, `history`, `source-wiki`. */
+  piece: z.string().min(1),
+  /**
+   * Milliseconds that the piece may take: of a child's first piece from the job's routing, of each other from when the piece
+   * before it was done.
+   */
+  shareMs: z.int().min(1),
+};
+
+/** Tokens that a piece may fill. */
+const budget = z.int().min(1);
+
+export const pieceRequest = z.discriminatedUnion('kind', [
+  z.object({ ...pieceCommon, kind: z.literal('document'), budget, document }),
+  z.object({
+    ...pieceCommon,
+    kind: z.literal('history'),
+    /** Undefined: what the model's window leaves beside the other pieces. */
+    budget: budget.optional(),
+    /** Tokens that the other pieces may fill. */
+    beside: z.int().min(0),
+    model: z.string().min(1),
+    request: requestRef,
+  }),
+  /** `source`: the name of a retrieval service that the configuration knows. */
+  z.object({ ...pieceCommon, kind: z.literal('remote'), budget, source: z.string().min(1) }),
+]);
+export type PieceRequest = z.infer<typeof pieceRequest>;
+export type PieceKind = PieceRequest['kind'];
+
 export const contextJob = z.object({
   ...common,
-  /** The piece's name: `document-0`. */
-  piece: z.string().min(1),
+  version: z.literal(2),
+  user: z.string().min(1),
+  /** What the pieces are chosen for. */
   question: z.string(),
-  document,
-  /** Tokens that this piece may fill. */
-  budget: z.int().min(1),
+  /** Milliseconds since the epoch. */
+  routedAt: z.int(),
+  /** Fetched one after another. */
+  pieces: z.array(pieceRequest).min(1),
 });
 export type ContextJob = z.infer<typeof contextJob>;
 
 export const passage = z.object({
   text: z.string(),
-  /** Position among the document's passages, from 0. */
+  /** Position among the document's passages, or the source's results, from 0. */
   position: z.int().min(0),
   score: z.number(),
+  /** Where a passage of a retrieval service comes from. */
+  from: z
+    .object({ title: z.string().optional(), url: z.string().optional(), fileId: z.string().optional() })
+    .optional(),
 });
 export type Passage = z.infer<typeof passage>;
 
-/** What a context child returns. A piece that could not be made is a value too, so that its parent always runs. */
-export const contextPiece = z.discriminatedUnion('status', [
+const ready = { status: z.literal('ready'), piece: z.string(), ms: z.number().min(0) };
+
+/** A piece as it was fetched. One that could not be is a value too, so that its parent always runs. */
+export const contextPiece = z.union([
   z.object({
-    status: z.literal('ready'),
-    piece: z.string(),
+    ...ready,
+    kind: z.literal('passages'),
+    /** Of the document, or of the source. */
     name: z.string(),
+    fileId: z.string().optional(),
     passages: z.array(passage),
-    /** Passages of the document that were not chosen. */
+    /** Passages that were not chosen. */
     leftOut: z.int().min(0),
-    ms: z.number().min(0),
+    /** Why the choice is worse than it should be. */
+    degraded: z.enum(errorCodes).optional(),
+  }),
+  z.object({
+    ...ready,
+    kind: z.literal('history'),
+    /** Indices of the request's messages that go to the model, ascending. */
+    keep: z.array(z.int().min(0)),
+    leftOut: z.int().min(0),
   }),
   z.object({
     status: z.literal('failed'),
     piece: z.string(),
-    name: z.string(),
-    code: z.string(),
+    code: z.enum(errorCodes),
+    /** Safe for clients. */
     message: z.string(),
+    ms: z.number().min(0),
   }),
 ]);
 export type ContextPiece = z.infer<typeof contextPiece>;
-export type ReadyPiece = Extract<ContextPiece, { status: 'ready' }>;
+export type PassagesPiece = Extract<ContextPiece, { kind: 'passages' }>;
+export type HistoryPiece = Extract<ContextPiece, { kind: 'history' }>;
+export type FailedPiece = Extract<ContextPiece, { status: 'failed' }>;
+
+/** What a context child returns: its pieces. */
+export const contextPieces = z.array(contextPiece);

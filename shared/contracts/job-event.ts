@@ -5,7 +5,8 @@ import { decision, path } from './decision.ts';
 /**
  * The events of a job's log, version 1. Everything that a client sees is a projection of them.
  *
- * accepted routed (attempt context* (retry? (reasoning | text | refusal | tool_call | choice_end)* usage?)* released?)* terminal
+ * accepted routed assistant? (attempt context* degraded* (retry? (reasoning | text | refusal | tool_call | citation |
+ * choice_end)* usage?)* released?)* terminal
  *
  * where terminal is exactly one of completed, failed, cancelled. An `attempt` is a worker that took the fence; each of its
  * calls of the model but the job's very first begins with a `retry`. `released`: the worker was stopped and gave the job
@@ -53,6 +54,20 @@ const visible = [
     name: z.string().optional(),
     arguments: z.string(),
   }),
+  z.object({
+    type: z.literal('citation'),
+    at: firstAt,
+    choice,
+    /** Where the sentence that the passage supports stands in the choice's text, in UTF-16 code units: [start, end). */
+    start: z.int().min(0),
+    end: z.int().min(0),
+    /** The piece of context, and the passage's position in it. */
+    source: z.string(),
+    position: z.int().min(0),
+    name: z.string(),
+    fileId: z.string().optional(),
+    url: z.string().optional(),
+  }),
   z.object({ type: z.literal('choice_end'), at: firstAt, choice, reason: z.string() }),
 ] as const;
 
@@ -93,10 +108,28 @@ export const jobEvent = z.discriminatedUnion('type', [
     promptTokens: z.int().min(0).default(0),
   }),
   z.object({
+    type: z.literal('assistant'),
+    name: z.string(),
+    version: z.string(),
+    /** The model that answers. */
+    model: z.string(),
+    reason: z.enum(['explicit', 'conversation', 'file_type', 'pattern', 'similarity', 'default']),
+    /** How well the request fits each assistant that was compared, best first. */
+    scores: z.array(z.object({ name: z.string(), score: z.number() })),
+  }),
+  /** What of a piece of context is in the prompt. Of the history, the passages are messages. */
+  z.object({
     type: z.literal('context'),
     source: z.string(),
     passages: z.int().min(0),
     leftOut: z.int().min(0),
+    ms: z.number().min(0),
+  }),
+  /** The answer does without a source, or with less of it than there should be. */
+  z.object({
+    type: z.literal('degraded'),
+    source: z.string(),
+    code: z.enum(errorCodes),
     ms: z.number().min(0),
   }),
   z.object({ type: z.literal('attempt'), at, attempt: z.int().min(1), path }),

@@ -38,6 +38,8 @@ export const document = z.object({
   name: z.string(),
   mediaType: z.string(),
   /** Text, in the message or in the blob store as UTF-8; or what the text has to be read out of first. */
+  /** Of an uploaded file. */
+  fileId: z.string().optional(),
   content: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('inline'), text: z.string() }),
     blobRef,
@@ -57,6 +59,19 @@ export const jobMessage = z.object({
   question: z.string(),
   request: requestRef,
   documents: z.array(document),
+  /** How the assistant is chosen that answers; without it none does. */
+  assistant: z
+    .object({
+      /** The one that the client named. */
+      asked: z.string().optional(),
+      /** The one that answered before in this conversation. */
+      conversation: z.string().optional(),
+    })
+    .optional(),
+  /** The groups that the user belongs to. */
+  groups: z.array(z.string()).optional(),
+  /** Whether the history may be cut where it is too long for the model. */
+  truncation: z.enum(['auto', 'disabled']).optional(),
   /** SHA-256 of the client's body, where an idempotency key names the job: what a repetition is compared with. */
   bodyHash: z.string().optional(),
   /** What a record that was lost needs to be made again; see `NewJob`. */

@@ -27,16 +27,36 @@ export function scorePassages(
   passages: readonly DocumentPassage[],
   question: string,
 ): ReadonlyMap<number, number> {
+  return score(
+    passages.map(({ position: id, text, heading }) => ({ id, text, heading })),
+    question,
+  );
+}
+
+/** Index -> score of the texts that share a word with the question, by the same measure. */
+export function scoreTexts(texts: readonly string[], question: string): ReadonlyMap<number, number> {
+  return score(
+    texts.map((text, id) => ({ id, text, heading: '' })),
+    question,
+  );
+}
+
+interface Scored {
+  id: number;
+  text: string;
+  heading: string;
+}
+
+function score(texts: readonly Scored[], question: string): ReadonlyMap<number, number> {
   const wanted = new Set(words(question));
-  const index = new MiniSearch<DocumentPassage>({
-    idField: 'position',
+  const index = new MiniSearch<Scored>({
     fields: ['text', 'heading'],
     tokenize: words,
     // The index lives for one question, so it holds that question's words only. Lengths and document frequencies, and so
     // the scores, are those of a full index, for a tenth of its memory.
     processTerm: (term) => (wanted.has(term) ? term : null),
   });
-  index.addAll(passages);
+  index.addAll(texts);
   const found = index.search([...wanted].join(' '), { tokenize: (query) => query.split(' ') });
-  return new Map(found.map(({ id, score }) => [id as number, score]));
+  return new Map(found.map(({ id, score: value }) => [id as number, value]));
 }

@@ -43,6 +43,12 @@ export const catalogue = {
     retryable: false,
     message: 'There is no such file.',
   },
+  assistant_not_found: {
+    status: 404,
+    type: 'not_found_error',
+    retryable: false,
+    message: 'There is no such assistant.',
+  },
   too_many_files: bad(400, 'You have as many files as are allowed. Delete some first.'),
   not_found: {
     status: 404,
@@ -109,6 +115,8 @@ export const catalogue = {
   attempt_lost: server(502, true, 'The answer was interrupted and could not be continued.'),
   poison_job: server(500, false, 'The job made its workers fail and was given up.'),
   context_failed: server(502, true, 'A required document could not be prepared for the model.'),
+  source_failed: server(502, true, 'A required source of context did not answer.'),
+  source_timeout: server(504, true, 'A required source of context did not answer in time.'),
   unreadable_message: server(500, false, 'The job could not be read.'),
   queue_unavailable: server(503, true, 'The job could not be queued. Nothing was started. Try again.'),
   store_unavailable: server(

@@ -1,9 +1,9 @@
 import { FlowProducer, type FlowJob, type JobsOptions } from 'bullmq';
 import { type ContextJob, type LlmJob } from '../contracts/flow.ts';
 import { type Redis } from '../redis/connect.ts';
-import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE } from './names.ts';
+import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE, SOURCE_QUEUE } from './names.ts';
 
-/** A job that the router has decided, with the pieces of context that it waits for. */
+/** A job that the router has decided, with the children that fetch its context. */
 export interface DecidedJob {
   llm: LlmJob;
   context: ContextJob[];
@@ -39,13 +39,13 @@ function toFlow({ llm, context }: DecidedJob, keep: Keep): FlowJob {
     queueName: LLM_QUEUE,
     data: llm,
     opts: { jobId: llm.jobId, ...keep },
-    children: context.map((piece) => ({
+    children: context.map((child) => ({
       name: 'context',
-      queueName: placeOf(piece).queueName,
-      data: piece,
+      queueName: placeOf(child).queueName,
+      data: child,
       opts: {
-        ...placeOf(piece).opts,
-        jobId: `${piece.jobId}-${piece.piece}`,
+        ...placeOf(child).opts,
+        jobId: `${child.jobId}-${nameOf(child)}`,
         ...keep,
         attempts: 2,
         backoff: { type: 'fixed', delay: 200 },
@@ -56,11 +56,20 @@ function toFlow({ llm, context }: DecidedJob, keep: Keep): FlowJob {
   };
 }
 
+/** Of a child that fetches all pieces, `context`. */
+function nameOf({ pieces: [first, ...others] }: ContextJob): string {
+  return first && others.length === 0 ? first.piece : 'context';
+}
+
 /**
- * Where a piece is made. What a parser must read may take long: of several jobs the first documents come first, then the
- * second ones, so that a request with hundreds of slow ones does not keep the others waiting.
+ * Where a child runs. What a parser must read may take long: of several jobs the first documents come first, then the second
+ * ones, so that a request with hundreds of slow ones does not keep the others waiting. What only waits for another service
+ * waits where it takes nobody's place.
  */
-function placeOf({ document }: ContextJob): { queueName: string; opts: Pick<JobsOptions, 'priority'> } {
-  if (document.content.kind !== 'raw') return { queueName: CONTEXT_QUEUE, opts: {} };
-  return { queueName: DOCUMENT_QUEUE, opts: { priority: document.index + 1 } };
+function placeOf({ pieces }: ContextJob): { queueName: string; opts: Pick<JobsOptions, 'priority'> } {
+  const documents = pieces.flatMap((piece) => (piece.kind === 'document' ? [piece.document] : []));
+  const parsed = documents.find(({ content }) => content.kind === 'raw');
+  if (parsed) return { queueName: DOCUMENT_QUEUE, opts: { priority: parsed.index + 1 } };
+  const remote = pieces.some(({ kind }) => kind === 'remote');
+  return { queueName: remote ? SOURCE_QUEUE : CONTEXT_QUEUE, opts: {} };
 }

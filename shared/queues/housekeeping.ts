@@ -7,6 +7,7 @@ import {
   DOCUMENT_QUEUE,
   EXTRACT_QUEUE,
   LLM_QUEUE,
+  SOURCE_QUEUE,
   WEBHOOK_QUEUE,
 } from './names.ts';
 import { periodically } from '../util/periodically.ts';
@@ -42,7 +43,7 @@ const QUEUE_EVENTS = 100;
 
 export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   const { connection, redisPrefix, keepFinishedMs, log } = options;
-  const queues = [LLM_QUEUE, CONTEXT_QUEUE, DOCUMENT_QUEUE, EXTRACT_QUEUE, WEBHOOK_QUEUE].map(
+  const queues = [LLM_QUEUE, CONTEXT_QUEUE, DOCUMENT_QUEUE, SOURCE_QUEUE, EXTRACT_QUEUE, WEBHOOK_QUEUE].map(
     (name) =>
       new Queue(name, {
         connection,

@@ -3,6 +3,8 @@ export const LLM_QUEUE = 'llm';
 export const CONTEXT_QUEUE = 'context';
 /** Pieces of context whose document must be read by a parser: slow ones there hold up no text. */
 export const DOCUMENT_QUEUE = 'documents';
+/** Pieces of context that other services have: whoever fetches one only waits, so many are fetched at once. */
+export const SOURCE_QUEUE = 'sources';
 /** Uploaded files whose text is to be read. */
 export const EXTRACT_QUEUE = 'extract';
 /** Webhooks to be delivered. */

@@ -50,7 +50,7 @@ beforeAll(async () => {
   // Stands where the llm worker does: it returns what its children gave it.
   parents = new Worker(
     LLM_QUEUE,
-    async (job: Job) => Object.values(await job.getChildrenValues<ContextPiece>()),
+    async (job: Job) => Object.values(await job.getChildrenValues<ContextPiece[]>()).flat(),
     options,
   );
 });
@@ -65,23 +65,34 @@ afterAll(async () => {
 
 /** Runs a job with these documents through the queues; resolves with the pieces that its parent saw, by name. */
 async function piecesOf(contents: Document['content'][], deadlineMs = 60_000): Promise<ContextPiece[]> {
-  const common = { version: 1, jobId: newJobId('', 'user'), deadlineAt: Date.now() + deadlineMs } as const;
+  const common = {
+    version: 2,
+    jobId: newJobId('', 'user'),
+    user: 'user-1',
+    deadlineAt: Date.now() + deadlineMs,
+  } as const;
   const context: ContextJob[] = contents.map((content, index) => ({
     ...common,
-    piece: `document-${index}`,
     question: 'From which platform does the night train to Ostheim leave?',
-    document: { index, name: `${index}.txt`, mediaType: 'text/plain', content },
-    budget: 500,
+    routedAt: Date.now(),
+    pieces: [
+      {
+        kind: 'document',
+        piece: `document-${index}`,
+        document: { index, name: `${index}.txt`, mediaType: 'text/plain', content },
+        budget: 500,
+        shareMs: 60_000,
+      },
+    ],
   }));
   const llm: LlmJob = {
     ...common,
-    user: 'user-1',
     userHash: '0'.repeat(16),
     model: 'm',
     acceptedAt: Date.now(),
     decision: { path: 'litellm', reason: 'default', epoch: 0 },
     request: { kind: 'inline', request: { model: 'm', messages: [{ role: 'user', content: 'Hi' }] } },
-    context: context.map(({ piece }) => piece),
+    context: contents.map((_content, index) => ({ piece: `document-${index}`, required: true })),
   };
   await dispatch.dispatch([{ llm, context }]);
   const job = await queue.getJob(common.jobId);

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Worker } from 'bullmq';
 import { randomBytes } from 'node:crypto';
-import { type ContextJob, contextJob } from '../../shared/contracts/flow.ts';
+import { type ContextJob, contextJob, type PieceRequest } from '../../shared/contracts/flow.ts';
 import { newJobId } from '../../shared/contracts/ids.ts';
 import { type Document } from '../../shared/contracts/job-message.ts';
 import { createFlowDispatch, type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts';
-import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE } from '../../shared/queues/names.ts';
+import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, SOURCE_QUEUE } from '../../shared/queues/names.ts';
 import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { until } from '../../stack/until.ts';
@@ -31,20 +31,41 @@ const blob = { kind: 'blob', name: 'jobs/x/document-0', sha256: '0'.repeat(64), 
 const pdf: Document['content'] = { kind: 'raw', format: 'pdf', blob };
 const text: Document['content'] = { kind: 'inline', text: 'Words' };
 
-function jobOf(user: string, contents: Document['content'][]): DecidedJob {
-  const common = { version: 1, jobId: newJobId('', user), deadlineAt: Date.now() + 60_000 } as const;
-  const context = contents.map((content, index): ContextJob => {
-    const document = { index, name: `${user} ${index}`, mediaType: 'text/plain', content };
-    return { ...common, piece: `document-${index}`, question: '', document, budget: 100 };
-  });
+const remote: PieceRequest = {
+  kind: 'remote',
+  piece: 'source-wiki',
+  source: 'wiki',
+  budget: 100,
+  shareMs: 1_000,
+};
+
+function pieceOf(content: Document['content'], index: number, user: string): PieceRequest {
+  const document = { index, name: `${user} ${index}`, mediaType: 'text/plain', content };
+  return { kind: 'document', piece: `document-${index}`, document, budget: 100, shareMs: 1_000 };
+}
+
+const documentsOf = (user: string, contents: Document['content'][]) =>
+  contents.map((content, index) => [pieceOf(content, index, user)]);
+
+/** Of each list of pieces, one child. */
+function jobOf(user: string, children: PieceRequest[][]): DecidedJob {
+  const common = { version: 2, jobId: newJobId('', user), user, deadlineAt: Date.now() + 60_000 } as const;
+  const context = children.map((pieces): ContextJob => ({
+    ...common,
+    question: '',
+    routedAt: Date.now(),
+    pieces,
+  }));
   const decision = { path: 'litellm', reason: 'default', epoch: 0 } as const;
   const messages = [{ role: 'user' as const, content: 'x' }];
   const request = { kind: 'inline' as const, request: { model: 'm', messages } };
-  const who = { user, userHash: 'h', model: 'm', acceptedAt: Date.now(), decision };
-  return {
-    llm: { ...common, ...who, request, context: context.map(({ piece }) => piece) },
-    context,
-  };
+  const who = { userHash: 'h', model: 'm', acceptedAt: Date.now(), decision };
+  const expected = children.flat().map(({ piece }) => ({ piece, required: true }));
+  return { llm: { ...common, ...who, request, context: expected }, context };
+}
+
+function namesOf({ pieces }: ContextJob): string {
+  return pieces.map((piece) => (piece.kind === 'document' ? piece.document.name : piece.piece)).join(' and ');
 }
 
 /** Takes one after another what waits in a queue. */
@@ -52,7 +73,7 @@ async function taken(queue: string, count: number): Promise<string[]> {
   const names: string[] = [];
   const worker = new Worker(
     queue,
-    (job) => Promise.resolve(void names.push(contextJob.parse(job.data).document.name)),
+    (job) => Promise.resolve(void names.push(namesOf(contextJob.parse(job.data)))),
     { connection: redis, prefix: bullPrefix(REDIS_PREFIX), concurrency: 1 },
   );
   await until(() => names.length >= count, { timeoutMs: 20_000, everyMs: 10 });
@@ -61,8 +82,17 @@ async function taken(queue: string, count: number): Promise<string[]> {
 }
 
 test('a request with many documents that must be parsed keeps neither texts nor the first ones of others waiting', async () => {
-  await dispatch.dispatch([jobOf('greedy', [pdf, pdf, pdf, text])]);
-  await dispatch.dispatch([jobOf('modest', [pdf, text])]);
+  await dispatch.dispatch([jobOf('greedy', documentsOf('greedy', [pdf, pdf, pdf, text]))]);
+  await dispatch.dispatch([jobOf('modest', documentsOf('modest', [pdf, text]))]);
   expect(await taken(CONTEXT_QUEUE, 2)).toEqual(['greedy 3', 'modest 1']);
   expect(await taken(DOCUMENT_QUEUE, 4)).toEqual(['greedy 0', 'modest 0', 'greedy 1', 'greedy 2']);
+}, 60_000);
+
+test('what waits for other services waits in a queue of its own, with whatever is fetched in the same child', async () => {
+  const words = pieceOf(text, 0, 'both');
+  await dispatch.dispatch([jobOf('apart', [[remote], [words]]), jobOf('together', [[words, remote]])]);
+  expect(await taken(SOURCE_QUEUE, 2)).toEqual(['source-wiki', 'both 0 and source-wiki']);
+  expect(await taken(CONTEXT_QUEUE, 1)).toEqual(['both 0']);
+  await dispatch.dispatch([jobOf('parsed', [[remote, pieceOf(pdf, 0, 'parsed'), words]])]);
+  expect(await taken(DOCUMENT_QUEUE, 1)).toEqual(['source-wiki and parsed 0 and both 0']);
 }, 60_000);

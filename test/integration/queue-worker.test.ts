@@ -33,7 +33,7 @@ afterAll(async () => {
 
 function llmJob(): LlmJob {
   return {
-    version: 1,
+    version: 2,
     jobId: newJobId('s', 'u'),
     user: 'u',
     userHash: 'h',

@@ -4,6 +4,7 @@ import {
   type VisibleEvent,
   isVisible,
 } from '../../../shared/contracts/job-event.ts';
+import { toChatAnnotation } from '../annotations.ts';
 import { addUsage } from '../usage.ts';
 
 export interface CompletionHead {
@@ -72,6 +73,8 @@ function toDelta(event: VisibleEvent): object {
       return { refusal: event.delta };
     case 'tool_call':
       return { tool_calls: [toToolCall(event)] };
+    case 'citation':
+      return { annotations: [toChatAnnotation(event)] };
     case 'choice_end':
       return {};
   }

@@ -1,5 +1,6 @@
 import { type JobEvent, type VisibleEvent, isVisible } from '../../../shared/contracts/job-event.ts';
 import { type CompletionHead } from './completion-chunks.ts';
+import { toChatAnnotation } from '../annotations.ts';
 import { usageOf } from '../usage.ts';
 
 interface ToolCall {
@@ -13,6 +14,7 @@ interface Choice {
   reasoning: string;
   refusal: string | null;
   toolCalls: ToolCall[];
+  annotations: object[];
   logprobs: unknown[];
   finishReason: string;
 }
@@ -36,7 +38,8 @@ export function toCompletion(head: CompletionHead, events: readonly JobEvent[]):
 }
 
 function emptyChoice(): Choice {
-  return { content: null, reasoning: '', refusal: null, toolCalls: [], logprobs: [], finishReason: 'stop' };
+  const lists = { toolCalls: [], annotations: [], logprobs: [] };
+  return { content: null, reasoning: '', refusal: null, finishReason: 'stop', ...lists };
 }
 
 function extend(choice: Choice, event: VisibleEvent): Choice {
@@ -53,6 +56,9 @@ function extend(choice: Choice, event: VisibleEvent): Choice {
       return choice;
     case 'tool_call':
       extendToolCall(choice.toolCalls, event);
+      return choice;
+    case 'citation':
+      choice.annotations.push(toChatAnnotation(event));
       return choice;
     case 'choice_end':
       choice.finishReason = event.reason;
@@ -76,6 +82,7 @@ function toChoice(index: number, choice: Choice): object {
       refusal: choice.refusal,
       ...(choice.reasoning === '' ? {} : { reasoning_content: choice.reasoning }),
       ...(choice.toolCalls.length === 0 ? {} : { tool_calls: choice.toolCalls }),
+      ...(choice.annotations.length === 0 ? {} : { annotations: choice.annotations }),
     },
     logprobs: mergeLogprobs(choice.logprobs),
     finish_reason: choice.finishReason,

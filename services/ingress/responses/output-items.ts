@@ -7,6 +7,7 @@ import {
   type ResponseStreamEvent,
 } from 'openai/resources/responses/responses';
 import { type VisibleEvent } from '../../../shared/contracts/job-event.ts';
+import { type Annotation, toAnnotation } from '../annotations.ts';
 
 type Unnumbered<Event> = Event extends unknown ? Omit<Event, 'sequence_number'> : never;
 /** A stream event before it has its number. */
@@ -79,6 +80,7 @@ export function reasoningItem({ digits, index: output_index }: Place): GrowingIt
 interface TextPart {
   kind: 'text' | 'refusal';
   text: string;
+  annotations: Annotation[];
   logprobs: LogProbs;
 }
 
@@ -101,7 +103,7 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
       parts.length === 0
         ? [{ type: 'response.output_item.added', output_index, item: render() }]
         : endOfPart();
-    const part: TextPart = { kind, text: '', logprobs: [] };
+    const part: TextPart = { kind, text: '', annotations: [], logprobs: [] };
     parts.push(part);
     return [...drafts, { type: 'response.content_part.added', ...place(), part: renderPart(part) }];
   }
@@ -117,10 +119,20 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
     return [done, { type: 'response.content_part.done', ...place(), part: renderPart(part) }];
   }
 
+  /** Of text alone, and only where some stands: a citation is nothing by itself. */
+  function cite(annotation: Annotation): Draft[] {
+    const part = parts.at(-1);
+    if (part?.kind !== 'text') return [];
+    part.annotations.push(annotation);
+    const annotation_index = part.annotations.length - 1;
+    return [{ type: 'response.output_text.annotation.added', ...place(), annotation_index, annotation }];
+  }
+
   return {
     index: output_index,
     render,
     grow: (event) => {
+      if (event.type === 'citation') return cite(toAnnotation(event));
       if (event.type !== 'text' && event.type !== 'refusal') return [];
       const drafts = parts.at(-1)?.kind === event.type ? [] : begin(event.type);
       const part = parts.at(-1);
@@ -139,9 +151,14 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
   };
 }
 
-function renderPart({ kind, text, logprobs }: TextPart): ResponseOutputText | ResponseOutputRefusal {
+function renderPart({
+  kind,
+  text,
+  annotations,
+  logprobs,
+}: TextPart): ResponseOutputText | ResponseOutputRefusal {
   if (kind === 'refusal') return { type: 'refusal', refusal: text };
-  return { type: 'output_text', text, annotations: [], logprobs };
+  return { type: 'output_text', text, annotations: [...annotations], logprobs };
 }
 
 /** As Chat Completions has them; the bytes of a token may be null there and not here. */

@@ -2,7 +2,7 @@ import { type FastifyInstance, type FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { pageOf, pageQuery } from '../pagination.ts';
 import { watchReader } from '../watch-reader.ts';
-import { atOnce } from '../job-answer.ts';
+import { atOnce, setJobHeaders } from '../job-answer.ts';
 import { type AnswerOptions, answerStream } from './answer.ts';
 import { projectResponse } from './response-events.ts';
 import { type ResponseRouteDeps } from './route-deps.ts';
@@ -36,6 +36,7 @@ export function readRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void 
     async (request, reply) => {
       const response = await deps.find(request.params.id, deps.caller(request).user);
       reply.header('x-turnout-job-id', response.jobId);
+      for (const event of response.events) setJobHeaders(reply, event);
       const { stream, starting_after: after = -1 } = request.query;
       if (!stream) return projectStored(response).body();
       // Not awaited here: this frame would hold the events that were found for as long as the client reads.

@@ -16,7 +16,13 @@ export interface ResponseOutput {
   render(): OutputItem[];
 }
 
-const KIND = { reasoning: 'reasoning', text: 'message', refusal: 'message', tool_call: 'call' } as const;
+const KIND = {
+  reasoning: 'reasoning',
+  text: 'message',
+  refusal: 'message',
+  citation: 'message',
+  tool_call: 'call',
+} as const;
 const CUT_SHORT: ReadonlySet<string> = new Set(['length', 'content_filter']);
 
 /** `digits`: the response's, for the ids of its items. */

@@ -9,6 +9,30 @@ interface Difference {
   added?: Readonly<Record<string, JsonSchema>>;
 }
 
+const citation = (kind: string, members: Record<string, JsonSchema>): JsonSchema => ({
+  type: 'object',
+  required: ['type', kind],
+  properties: {
+    type: { const: kind },
+    [kind]: {
+      type: 'object',
+      required: Object.keys(members),
+      properties: members,
+    },
+  },
+});
+const text: JsonSchema = { type: 'string' };
+const number: JsonSchema = { type: 'number' };
+const ANNOTATIONS: JsonSchema = {
+  type: 'array',
+  items: {
+    anyOf: [
+      citation('file_citation', { file_id: text, filename: text, index: number }),
+      citation('url_citation', { url: text, title: text, start_index: number, end_index: number }),
+    ],
+  },
+};
+
 /** Where bodies and events differ from the SDK's types on purpose. Everything else is a fault. */
 const DIFFERENCES: readonly Difference[] = [
   { type: 'Response', absent: 'output_text', why: 'the SDK puts it together on the client' },
@@ -33,12 +57,12 @@ const DIFFERENCES: readonly Difference[] = [
   },
   {
     type: 'ChatCompletionMessage',
-    added: { reasoning_content: { type: 'string' } },
-    why: 'thinking, as DeepSeek and LiteLLM name it: OpenAI has no word for it in Chat Completions',
+    added: { reasoning_content: { type: 'string' }, annotations: ANNOTATIONS },
+    why: 'citations of files, which OpenAI has in Responses only; and thinking, as DeepSeek and LiteLLM name it: OpenAI has no word for it in Chat Completions',
   },
   {
     type: 'ChatCompletionChunk.Choice.Delta',
-    added: { reasoning_content: { type: 'string' } },
+    added: { reasoning_content: { type: 'string' }, annotations: ANNOTATIONS },
     why: 'the same, streamed',
   },
 ];

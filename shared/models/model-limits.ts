@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Logger } from '../../shared/log/logger.ts';
+import { type Logger } from '../log/logger.ts';
 
 /** Tokens. */
 export interface Limits {

@@ -5,7 +5,9 @@ import { UnreadableDocument } from '../../shared/documents/extract/unreadable-do
 import { createPassageChooser } from '../../shared/documents/passage-chooser.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
-import { preparePiece, type PreparePieceDeps } from './prepare-piece.ts';
+import { fetchPieces } from './fetch-pieces.ts';
+import { type ContextSources } from './sources/context-source.ts';
+import { createDocumentSource, type DocumentSourceDeps } from './sources/document-source.ts';
 
 const TEXT = 'The 07:12 to Ostheim leaves from platform 4.';
 const inline = { kind: 'inline', text: TEXT } as const;
@@ -16,15 +18,24 @@ const ref: BlobRef = {
   bytes: 44,
 };
 
+const document = (content: object = inline, changes: object = {}) => ({
+  kind: 'document',
+  piece: 'document-0',
+  document: { index: 0, name: 'timetable.txt', mediaType: 'text/plain', content },
+  budget: 100,
+  shareMs: 60_000,
+  ...changes,
+});
+
 function job(changes: object = {}, content: object = inline) {
   return {
-    version: 1,
+    version: 2,
     jobId: `job_${'0'.repeat(32)}`,
+    user: 'user-1',
     deadlineAt: Date.now() + 60_000,
-    piece: 'document-0',
+    routedAt: Date.now(),
     question: 'Which platform?',
-    document: { index: 0, name: 'timetable.txt', mediaType: 'text/plain', content },
-    budget: 100,
+    pieces: [document(content)],
     ...changes,
   };
 }
@@ -32,23 +43,34 @@ function job(changes: object = {}, content: object = inline) {
 const unavailable = new TurnoutError('store_unavailable');
 const failing = (error: Error) => ({ get: () => Promise.reject(error), load: () => Promise.reject(error) });
 
-function prepare(data: unknown, deps: Partial<PreparePieceDeps> = {}, lastAttempt = true) {
+const never = () => Promise.reject(new Error('must not be asked'));
+
+function sourcesWith(deps: Partial<DocumentSourceDeps> = {}): ContextSources {
   const blobs = {
     get: () => Promise.resolve(Buffer.from(TEXT)),
     load: () => Promise.resolve(undefined),
   };
-  const extractor = { extract: () => Promise.reject(new Error('must not be asked')) };
-  const all = { blobs, chooser: createPassageChooser(), extractor, log: silentLogger, ...deps };
-  return preparePiece(all, data, { lastAttempt });
+  const all = { blobs, chooser: createPassageChooser(), extractor: { extract: never }, ...deps };
+  return {
+    document: createDocumentSource(all),
+    history: { name: 'history', fetch: never },
+    remote: { name: 'remote', fetch: never },
+  };
 }
 
-describe('preparePiece', () => {
+async function prepare(data: unknown, deps: Partial<DocumentSourceDeps> = {}, lastAttempt = true) {
+  const pieces = await fetchPieces({ sources: sourcesWith(deps), log: silentLogger }, data, { lastAttempt });
+  return pieces[0];
+}
+
+describe('fetchPieces', () => {
   test.each([
     ['inline', inline],
     ['in the blob store', ref],
   ])('a document that lies %s becomes its passages', async (_where, content) => {
     expect(await prepare(job({}, content))).toEqual({
       status: 'ready',
+      kind: 'passages',
       piece: 'document-0',
       name: 'timetable.txt',
       passages: [{ text: TEXT, position: 0, score: 0 }],
@@ -58,17 +80,22 @@ describe('preparePiece', () => {
   });
 
   test.each([
-    ['no object', 'text', 'unknown'],
-    ['another version', job({ version: 2 }), 'document-0'],
-    ['a bad job id', job({ jobId: '../job' }), 'document-0'],
-    ['no budget', job({ budget: 0 }), 'document-0'],
-  ])('data with %s is a failed piece, never a thrown error', async (_what, data, piece) => {
+    ['another version', job({ version: 1 })],
+    ['a bad job id', job({ jobId: '../job' })],
+    ['no budget', job({ pieces: [document(inline, { budget: 0 })] })],
+    ['a kind that nobody knows', job({ pieces: [document(inline, { kind: 'oracle' })] })],
+  ])('data with %s is a failed piece, never a thrown error', async (_what, data) => {
     expect(await prepare(data, {}, false)).toMatchObject({
       status: 'failed',
-      piece,
+      piece: 'document-0',
       code: 'unreadable_message',
     });
   });
+
+  test.each(['text', null, { pieces: 'none' }, { pieces: [null, 7] }])(
+    'data that names no piece (%j) gives none',
+    async (data) => expect(await prepare(data)).toBeUndefined(),
+  );
 
   test('late work is dropped before it is begun', async () => {
     const blobs = failing(new Error('must not be asked'));
@@ -89,7 +116,7 @@ describe('preparePiece', () => {
     const alive = setInterval(() => undefined, 1_000);
     const piece = await prepare(job({ deadlineAt: Date.now() + 30 }, ref), { blobs });
     clearInterval(alive);
-    expect(piece).toMatchObject({ status: 'failed', code: 'deadline_exceeded', name: 'timetable.txt' });
+    expect(piece).toMatchObject({ status: 'failed', code: 'deadline_exceeded' });
   });
 
   test('an unavailable blob store is thrown for another attempt, but not in the last one', async () => {
@@ -115,7 +142,7 @@ describe('preparePiece', () => {
 
   test('a document that needs a parser is read first', async () => {
     const asked: unknown[] = [];
-    const extractor: PreparePieceDeps['extractor'] = {
+    const extractor: DocumentSourceDeps['extractor'] = {
       extract: async ({ format, bytes }) => {
         asked.push({ format, bytes: typeof bytes === 'function' ? await bytes() : 'held while it waits' });
         return Buffer.from(TEXT);
@@ -141,6 +168,51 @@ describe('preparePiece', () => {
       status: 'failed',
       code: 'unsupported_document',
       message: 'The document "timetable.txt" cannot be read: it is protected by a password.',
+    });
+  });
+
+  describe('a share of the time', () => {
+    const hanging = () => new Promise<never>(() => undefined);
+    const fetched = { kind: 'passages' as const, name: 'wiki', passages: [], leftOut: 0 };
+    const remote = (piece: string, shareMs: number) =>
+      ({ kind: 'remote', piece, source: 'wiki', budget: 100, shareMs }) as const;
+    const history = {
+      kind: 'history',
+      piece: 'history',
+      model: 'm',
+      beside: 0,
+      request: { kind: 'inline', request: { model: 'm', messages: [{ role: 'user', content: 'Hi' }] } },
+      shareMs: 20,
+    } as const;
+
+    test.each([
+      ['document', document(inline, { shareMs: 20 })],
+      ['history', history],
+      ['remote', remote('source-wiki', 20)],
+    ] as const)('a %s that hangs and heeds no signal is left when its share is over', async (kind, piece) => {
+      const sources = { ...sourcesWith(), [kind]: { name: kind, fetch: hanging } };
+      const pieces = await fetchPieces({ sources, log: silentLogger }, job({ pieces: [piece] }), {
+        lastAttempt: false,
+      });
+      expect(pieces).toMatchObject([{ status: 'failed', piece: piece.piece, code: 'source_timeout' }]);
+    });
+
+    test('the time in the queue counts: what comes too late is not begun', async () => {
+      const data = job({ routedAt: Date.now() - 1_000, pieces: [remote('source-wiki', 500)] });
+      expect(await prepare(data)).toMatchObject({ status: 'failed', code: 'source_timeout' });
+    });
+
+    test('one after another, each has its own share, and the next ones follow one that hangs', async () => {
+      const order: string[] = [];
+      const fetch = ({ piece }: { piece: string }) => {
+        order.push(piece);
+        return piece === 'source-a' ? hanging() : Promise.resolve(fetched);
+      };
+      const sources: ContextSources = { ...sourcesWith(), remote: { name: 'remote', fetch } };
+      const pieces = [remote('source-a', 20), remote('source-b', 1_000), remote('source-c', 1_000)];
+      const found = await fetchPieces({ sources, log: silentLogger }, job({ pieces }), { lastAttempt: true });
+      expect(found.map(({ status }) => status)).toEqual(['failed', 'ready', 'ready']);
+      expect(order).toEqual(['source-a', 'source-b', 'source-c']);
     });
   });
 });

@@ -1,5 +1,5 @@
-import { type ChatMessage, type ChatRequest } from '../../shared/contracts/chat-request.ts';
-import { countTokens, maxTokens } from '../../shared/documents/tokens.ts';
+import { type ChatMessage, type ChatRequest } from '../contracts/chat-request.ts';
+import { countTokens, maxTokens } from '../documents/tokens.ts';
 
 export interface Measure {
   /** At least as many tokens as the messages have; takes microseconds. */
@@ -14,7 +14,7 @@ const PER_MESSAGE = 4;
 const PER_MEDIA = 1_000;
 
 /** The size of everything in a request that its model reads: messages, tool calls and the definitions of tools. */
-export function measureMessages({ messages, tools }: ChatRequest): Measure {
+export function measureMessages({ messages, tools }: Pick<ChatRequest, 'messages' | 'tools'>): Measure {
   const texts = messages.flatMap(textsOf);
   if (tools) texts.push(JSON.stringify(tools));
   const around =

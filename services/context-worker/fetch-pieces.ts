@@ -1,0 +1,129 @@
+import {
+  type ContextJob,
+  contextJob,
+  type ContextPiece,
+  type FailedPiece,
+  type PieceRequest,
+} from '../../shared/contracts/flow.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { type ContextSources, type Fetched } from './sources/context-source.ts';
+
+export interface FetchPiecesDeps {
+  sources: ContextSources;
+  log: Logger;
+}
+
+/** Timers take no more than this, about 24 days. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/**
+ * Fetches the pieces of context of one child, one after another. A failure is a value, so that the parent, which ends the job
+ * or answers without the piece, always runs; thrown is only what another attempt may heal (a store is unavailable), and that
+ * not in the last attempt.
+ */
+export async function fetchPieces(
+  deps: FetchPiecesDeps,
+  data: unknown,
+  { lastAttempt }: { lastAttempt: boolean },
+): Promise<ContextPiece[]> {
+  const parsed = contextJob.safeParse(data);
+  if (!parsed.success) {
+    deps.log.error({ err: parsed.error }, 'Context job could not be read');
+    const unreadable = new TurnoutError('unreadable_message');
+    return namesIn(data).map((piece) => failed(piece, unreadable, 0));
+  }
+  const job = parsed.data;
+  const pieces: ContextPiece[] = [];
+  for (const request of job.pieces) {
+    const began = pieces.length === 0 ? job.routedAt : Date.now();
+    pieces.push(await fetchPiece(deps, { job, request, endBy: began + request.shareMs, lastAttempt }));
+  }
+  return pieces;
+}
+
+interface Turn {
+  job: ContextJob;
+  request: PieceRequest;
+  /** When the piece's share of the time is used up; milliseconds since the epoch. */
+  endBy: number;
+  lastAttempt: boolean;
+}
+
+async function fetchPiece(deps: FetchPiecesDeps, turn: Turn): Promise<ContextPiece> {
+  const { job, request } = turn;
+  const { piece } = request;
+  const began = performance.now();
+  const elapsed = () => Math.round((performance.now() - began) * 10) / 10;
+  const share = shareSignal(turn);
+  try {
+    share.signal.throwIfAborted();
+    const fetched = await unlessAborted(fetchFrom(deps.sources, request, job, share.signal), share.signal);
+    return { ...fetched, status: 'ready', piece, ms: elapsed() };
+  } catch (error) {
+    const failure = share.signal.aborted ? (share.signal.reason as TurnoutError) : toFailure(error);
+    const { code } = failure;
+    const retry = code === 'store_unavailable' && !turn.lastAttempt;
+    deps.log.warn({ err: error, jobId: job.jobId, piece, code, retry }, 'Context piece failed');
+    if (retry) throw failure;
+    return failed(piece, failure, elapsed());
+  } finally {
+    share.clear();
+  }
+}
+
+function fetchFrom(
+  sources: ContextSources,
+  request: PieceRequest,
+  job: ContextJob,
+  signal: AbortSignal,
+): Promise<Fetched> {
+  switch (request.kind) {
+    case 'document':
+      return sources.document.fetch(request, job, signal);
+    case 'history':
+      return sources.history.fetch(request, job, signal);
+    case 'remote':
+      return sources.remote.fetch(request, job, signal);
+  }
+}
+
+/** Fires when the piece has had its share, or the whole job its time: whatever is not there then is not waited for. */
+function shareSignal({ job, endBy }: Turn): { signal: AbortSignal; clear: () => void } {
+  const controller = new AbortController();
+  const expire = () => {
+    const code = Date.now() >= job.deadlineAt ? 'deadline_exceeded' : 'source_timeout';
+    controller.abort(new TurnoutError(code));
+  };
+  const left = Math.min(endBy, job.deadlineAt) - Date.now();
+  if (left <= 0) expire();
+  const timer = setTimeout(expire, Math.min(Math.max(0, left), MAX_TIMEOUT_MS));
+  return { signal: controller.signal, clear: () => clearTimeout(timer) };
+}
+
+/** A source that does not heed the signal goes on by itself; nobody waits for it. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+function toFailure(error: unknown): TurnoutError {
+  return error instanceof TurnoutError ? error : new TurnoutError('context_failed', { cause: error });
+}
+
+function failed(piece: string, { code, message }: TurnoutError, ms: number): FailedPiece {
+  return { status: 'failed', piece, code, message, ms };
+}
+
+/** The pieces that unreadable data asks for, as far as it can be told: their parent may know them by name. */
+function namesIn(data: unknown): string[] {
+  const pieces = (data as { pieces?: unknown } | null)?.pieces;
+  if (!Array.isArray(pieces)) return [];
+  return pieces.flatMap((piece: { piece?: unknown } | null) =>
+    typeof piece?.piece === 'string' ? [piece.piece] : [],
+  );
+}

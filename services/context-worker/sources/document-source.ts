@@ -1,0 +1,48 @@
+import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
+import { type Document } from '../../../shared/contracts/job-message.ts';
+import { type Extractor } from '../../../shared/documents/extract/extractor.ts';
+import { UnreadableDocument } from '../../../shared/documents/extract/unreadable-document.ts';
+import { type PassageChooser } from '../../../shared/documents/passage-chooser.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type ContextSource } from './context-source.ts';
+
+export interface DocumentSourceDeps {
+  blobs: Pick<BlobStore, 'get' | 'load'>;
+  chooser: Pick<PassageChooser, 'choose'>;
+  extractor: Pick<Extractor, 'extract'>;
+}
+
+/** An attached document: all of it where it fits, else the passages that fit the question. */
+export function createDocumentSource(deps: DocumentSourceDeps): ContextSource<'document'> {
+  return {
+    name: 'document',
+    fetch: async ({ document, budget }, { question }, signal) => {
+      const text = await textOf(document, deps, signal).catch((error: unknown) => {
+        throw inWords(error, document);
+      });
+      const choice = await deps.chooser.choose({ text, question, budgetTokens: budget }, signal);
+      const { name, fileId } = document;
+      return { kind: 'passages', name, ...(fileId === undefined ? {} : { fileId }), ...choice };
+    },
+  };
+}
+
+async function textOf(
+  { content }: Document,
+  { blobs, extractor }: Pick<DocumentSourceDeps, 'blobs' | 'extractor'>,
+  signal: AbortSignal,
+): Promise<string | Buffer> {
+  if (content.kind === 'inline') return content.text;
+  if (content.kind === 'blob') return blobs.get(content, signal);
+  // An uploaded file may have been read since the job was accepted.
+  const text = content.text === undefined ? undefined : await blobs.load(content.text);
+  if (text) return text;
+  const bytes = () => blobs.get(content.blob, signal);
+  return extractor.extract({ format: content.format, bytes }, signal);
+}
+
+function inWords(error: unknown, { name }: Document): unknown {
+  if (!(error instanceof UnreadableDocument)) return error;
+  const message = `The document "${name}" cannot be read: ${error.message}.`;
+  return new TurnoutError('unsupported_document', { message, cause: error });
+}

@@ -1,0 +1,96 @@
+import { type RetrievalSource } from '../../../shared/config/retrieval-sources.ts';
+import { type Passage } from '../../../shared/contracts/flow.ts';
+import { countTokens } from '../../../shared/documents/tokens.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type ContextSource, type PieceJob } from './context-source.ts';
+import { readSearchPage, type SearchResult } from './search-page.ts';
+import { createSourceBreakers, type SourceBreakers } from './source-breakers.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
+
+interface RemoteSourceDeps {
+  services: readonly RetrievalSource[];
+  log: Logger;
+}
+
+/** Characters of a question that a service is asked; the ingress sends no more than this. */
+const MAX_QUERY = 4_096;
+/** An answer of so many bytes is no list of passages. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+
+/**
+ * A team's retrieval service, over HTTP: OpenAI's `POST /v1/vector_stores/{id}/search`. Its answers are data that others wrote,
+ * like a document. A service that keeps failing is not asked for some seconds.
+ *
+ * Rejects with `source_failed`, whose message says nothing of the service's own words.
+ */
+export function createRemoteSource({ services, log }: RemoteSourceDeps): ContextSource<'remote'> {
+  const breakers = createSourceBreakers(log);
+  const known = new Map(services.map((service) => [service.name, service]));
+  return {
+    name: 'remote',
+    fetch: async ({ source, budget }, job, signal) => {
+      const service = known.get(source);
+      if (!service) throw new TurnoutError('source_failed', { cause: `no source "${source}" is configured` });
+      const results = await ask(service, job, { breakers, signal });
+      return { kind: 'passages', name: source, ...fitting(results, budget) };
+    },
+  };
+}
+
+async function ask(
+  service: RetrievalSource,
+  job: PieceJob,
+  { breakers, signal }: { breakers: SourceBreakers; signal: AbortSignal },
+): Promise<SearchResult[]> {
+  if (job.question.trim() === '') return [];
+  return breakers.run(service.name, async () => {
+    const response = await fetch(service.url, {
+      method: 'POST',
+      // A redirect could lead the credentials elsewhere.
+      redirect: 'error',
+      headers: headersFor(service, job),
+      body: JSON.stringify({ query: job.question.slice(0, MAX_QUERY), max_num_results: service.results }),
+      signal,
+    });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Error(`the service answered ${response.status}`);
+    }
+    return readSearchPage(await readAtMost(response, MAX_ANSWER_BYTES)).slice(0, service.results);
+  });
+}
+
+function headersFor({ authorization, tellUser }: RetrievalSource, { jobId, user, traceparent }: PieceJob) {
+  return {
+    'content-type': 'application/json',
+    accept: 'application/json',
+    'x-turnout-job-id': jobId,
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(tellUser ? { 'x-turnout-user': encodeURIComponent(user) } : {}),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+}
+
+async function readAtMost(response: Response, limit: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > limit) throw new Error('the service answered more than a list of passages has');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Best first, as the service ranked them, for as long as they fit; none is cut. */
+function fitting(results: readonly SearchResult[], budget: number): { passages: Passage[]; leftOut: number } {
+  const passages: Passage[] = [];
+  let left = budget;
+  for (const [position, { text, score, from }] of results.entries()) {
+    const tokens = countTokens(text);
+    if (tokens > left) continue;
+    left -= tokens;
+    passages.push({ text, position, score, from });
+  }
+  return { passages, leftOut: results.length - passages.length };
+}
