@@ -4,7 +4,7 @@ import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { childTraceparent, toHeaders } from '../../shared/contracts/cloud-event.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { newJobId, userHash } from '../../shared/contracts/ids.ts';
-import { JOB_TYPE } from '../../shared/contracts/job-message.ts';
+import { JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type FileRegistry } from '../../shared/files/file-registry.ts';
 import { type Admission, type JobLog, type NewJob } from '../../shared/joblog/job-log.ts';
@@ -27,6 +27,8 @@ export interface Submission {
   asked?: unknown;
   /** It outlives its readers. */
   background?: boolean;
+  /** Whether the history may be cut where it is too long; undefined: as the operator says. */
+  truncation?: JobMessage['truncation'];
   /** False where nobody in this process waits for it; default: true. */
   followed?: boolean;
   /** What is owed when it has ended, beside telling the metrics. */
@@ -162,6 +164,7 @@ function describe(
     bodyHash: controls.idempotencyKey === undefined ? '' : sha256(JSON.stringify(asked)),
     duties,
     original: originals.mark(original ?? ''),
+    truncation: submission.truncation,
   };
   return { job, original };
 }

@@ -14,6 +14,7 @@ export interface DescribedJob {
   /** SHA-256 of the body under an idempotency key; '' without one: then there is nothing to compare. */
   bodyHash: string;
   duties: readonly Duty[];
+  truncation: JobMessage['truncation'];
   /** What its record says of the client's request; '' where nobody will ask for it. */
   original: string;
 }

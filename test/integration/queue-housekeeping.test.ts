@@ -39,11 +39,11 @@ afterAll(async () => {
 });
 
 function newJob(): DecidedJob {
-  const common = { version: 1, jobId: newJobId('s', 'u'), deadlineAt: Date.now() + 60_000 } as const;
+  const common = { jobId: newJobId('s', 'u'), deadlineAt: Date.now() + 60_000 } as const;
   const content = { kind: 'inline', text: '' };
   const document = { index: 0, name: 'a.txt', mediaType: 'text/plain', content };
-  const context = [{ ...common, piece: 'document-0', question: '', document, budget: 1 }];
-  const llm = { ...common, user: 'u', userHash: 'h', model: 'm', acceptedAt: 0, context: ['document-0'] };
+  const context = [{ ...common, pieces: [{ piece: 'document-0', kind: 'document', document }] }];
+  const llm = { ...common, user: 'u', userHash: 'h', model: 'm', acceptedAt: 0 };
   // Nobody reads these nodes' data here.
   return { llm: llm as unknown as LlmJob, context: context as unknown as ContextJob[] };
 }

@@ -51,6 +51,7 @@ async function admit(deps: ResponseRouteDeps, request: FastifyRequest<{ Body: Re
       background,
       followed: !background || (body.stream ?? false),
       duties: dutiesOf(body),
+      truncation: body.truncation ?? undefined,
       original: (jobId): ResponseOriginal => ({
         version: 1,
         kind: 'response',

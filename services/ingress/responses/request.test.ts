@@ -67,7 +67,7 @@ describe('a bad request is told which parameter is wrong', () => {
     ['temperature', { temperature: '1' }],
     ['top_p', { top_p: -0.1 }],
     ['top_logprobs', { top_logprobs: 21 }],
-    ['truncation', { truncation: 'auto' }],
+    ['truncation', { truncation: 'middle' }],
     ['user', { user: 5 }],
     ['stream_options.include_usage', { stream_options: { include_usage: true } }, 'unknown_parameter'],
     ['max_tokens', { max_tokens: 5 }, 'unknown_parameter'],

@@ -71,7 +71,7 @@ const parameters = z.strictObject({
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
-  truncation: z.literal('disabled', { error: 'only "disabled" is supported' }).nullish(),
+  truncation: z.enum(['auto', 'disabled']).nullish(),
   user: z.string().max(512).nullish(),
   service_tier: z.string().max(40).nullish(),
   safety_identifier: z.string().max(512).nullish(),

@@ -25,6 +25,8 @@ export interface ResponseProgress {
   usage?: TokenUsage | undefined;
   error?: JobError | undefined;
   incomplete?: IncompleteReason | undefined;
+  /** Sources of context that the answer does without. */
+  degraded?: readonly string[] | undefined;
   /** Milliseconds since the epoch; only of a completed one. */
   completedAt?: number | undefined;
 }
@@ -34,7 +36,7 @@ export type ResponseBody = Omit<SdkResponse, 'output_text'> & { store: boolean }
 
 /** OpenAI's `response` object. What the client left out stands there with the value that holds. */
 export function toResponseBody(head: ResponseHead, progress: ResponseProgress): ResponseBody {
-  return { ...identity(head), ...settings(head.request), ...result(progress) };
+  return { ...identity(head), ...settings(head.request), ...result(progress), ...flags(head, progress) };
 }
 
 function identity({ id, createdAt, request }: ResponseHead) {
@@ -45,7 +47,6 @@ function identity({ id, createdAt, request }: ResponseHead) {
     model: request.model,
     background: request.background ?? false,
     store: request.store ?? true,
-    metadata: request.metadata ?? {},
     previous_response_id: request.previous_response_id ?? null,
     instructions: request.instructions ?? null,
     access_programs: null,
@@ -69,7 +70,7 @@ function settings(request: ResponseHead['request']) {
     top_logprobs: request.top_logprobs ?? 0,
     max_output_tokens: request.max_output_tokens ?? null,
     max_tool_calls: null,
-    truncation: 'disabled' as const,
+    truncation: request.truncation ?? ('disabled' as const),
     text: { format, ...(text?.verbosity ? { verbosity: text.verbosity } : {}) } as NonNullable<
       SdkResponse['text']
     >,
@@ -83,6 +84,12 @@ function settings(request: ResponseHead['request']) {
     prompt_cache_retention: request.prompt_cache_retention ?? null,
     prompt: null,
   };
+}
+
+/** A stream's headers have gone by the time that a source fails: its metadata are where it can still be told. */
+function flags({ request }: ResponseHead, { degraded = [] }: ResponseProgress) {
+  const own = degraded.length === 0 ? {} : { turnout_degraded: degraded.join(',') };
+  return { metadata: { ...request.metadata, ...own } };
 }
 
 function result({ status, output, usage, error, incomplete, completedAt }: ResponseProgress) {

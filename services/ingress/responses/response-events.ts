@@ -35,10 +35,11 @@ export function projectResponse(head: ResponseHead): ResponseProjection {
   const progress: ResponseProgress = { status: initialStatus(head), output: [] };
   let usage: TokenUsage | undefined;
   let incomplete: IncompleteReason | undefined;
+  const degraded = new Set<string>();
   let begun = false;
   let next = 0;
 
-  const body = () => toResponseBody(head, { ...progress, output: output.render() });
+  const body = () => toResponseBody(head, { ...progress, output: output.render(), degraded: [...degraded] });
   const snapshot = () => body() as unknown as SdkResponse;
 
   function begin(): Draft[] {
@@ -51,6 +52,7 @@ export function projectResponse(head: ResponseHead): ResponseProjection {
   function project(event: JobEvent): Draft[] {
     if (event.type === 'attempt' && event.attempt === 1) return start();
     if (event.type === 'usage') usage = usage ? addUsage(usage, event.usage) : event.usage;
+    if (event.type === 'degraded') degraded.add(event.source);
     if (event.type === 'choice_end') incomplete = incompleteReasonOf(event.reason);
     if (isVisible(event)) return output.take(event);
     return isTerminal(event) ? end(event) : [];
