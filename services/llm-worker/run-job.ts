@@ -14,6 +14,7 @@ import { type Logger } from '../../shared/log/logger.ts';
 import { answerJob, type AnswerRules } from './answer-job.ts';
 import { assemblePrompt } from './assemble-prompt.ts';
 import { type Breakers } from './breakers.ts';
+import { type CallLog } from './call-log.ts';
 import { lostCallUsages } from './call-usage.ts';
 import { CancelRequested, HandedOver, type HeldJob, type HeldJobs } from './held-jobs.ts';
 import { type JobEnder } from './job-ender.ts';
@@ -27,6 +28,7 @@ export interface RunJobDeps {
   paths: Readonly<Record<Path, ModelPath | undefined>>;
   limits: ModelLimits;
   breakers: Breakers;
+  callLog: CallLog;
   held: HeldJobs;
   /** The channel by which this process hears of cancellations. */
   channel: string;
@@ -143,7 +145,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
   const prompt = assemblePrompt(request, readyPieces(job, pieces), await deps.limits.of(job.model));
   writer.write(...lostCallUsages(history, prompt.body));
   writer.write(...prompt.included.map((share): JobEvent => ({ type: 'context', ...share })));
-  const { limits, breakers, rules, log } = deps;
+  const { limits, breakers, callLog, rules } = deps;
   const { body } = prompt;
   return answerJob({
     job,
@@ -156,7 +158,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
     rules,
     limits,
     breakers,
-    log,
+    callLog,
   });
 }
 
