@@ -16,11 +16,11 @@ const block = z.looseObject({
   toolResult: z
     .looseObject({
       toolUseId: z.string(),
-      content: z.array(z.looseObject({ text: z.string().optional(), json: z.unknown() })),
+      content: z.array(z.looseObject({ text: z.string().optional(), json: z.unknown().optional() })),
     })
     .optional(),
-  image: z.unknown(),
-  document: z.unknown(),
+  image: z.unknown().optional(),
+  document: z.unknown().optional(),
 });
 type Block = z.infer<typeof block>;
 
@@ -48,7 +48,7 @@ const converseBody = z.looseObject({
         }),
       ),
       toolChoice: z
-        .looseObject({ any: z.unknown(), tool: z.looseObject({ name: z.string() }).optional() })
+        .looseObject({ any: z.unknown().optional(), tool: z.looseObject({ name: z.string() }).optional() })
         .optional(),
     })
     .optional(),

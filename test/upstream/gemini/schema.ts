@@ -28,8 +28,8 @@ const part = either({
   functionResponse: z
     .looseObject({ id: z.string().nullish(), name: z.string(), response: record })
     .optional(),
-  inlineData: z.unknown(),
-  fileData: z.unknown(),
+  inlineData: z.unknown().optional(),
+  fileData: z.unknown().optional(),
 });
 type Part = z.infer<typeof part>;
 const content = z.looseObject({
