@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from './layout.ts';
-import { litellmConfig, usesSimulator } from './litellm-config.ts';
+import { baseAddresses, litellmConfig, providerVariables, usesSimulator } from './litellm-config.ts';
 
 const azure = { AZURE_API_KEY: 'secret-key', AZURE_API_BASE: 'https://example.test', AZURE_API_VERSION: '1' };
 
@@ -33,6 +33,17 @@ describe("LiteLLM's config", () => {
     expect(config).toContain('"azure/small"');
     expect(config).toContain('os.environ/AZURE_API_KEY');
     expect(config).not.toContain('secret-key');
+  });
+
+  test('an address stands in for the provider only where the settings name it, whatever the shell has', () => {
+    const endpoint = 'https://vpce-1.bedrock-runtime.eu-central-1.vpce.amazonaws.com';
+    expect(baseAddresses({ AWS_BEDROCK_RUNTIME_ENDPOINT: endpoint })).toEqual({
+      OPENAI_BASE_URL: '',
+      OPENAI_API_BASE: '',
+      GEMINI_API_BASE: '',
+      AWS_BEDROCK_RUNTIME_ENDPOINT: endpoint,
+    });
+    expect(providerVariables).toEqual(expect.arrayContaining(['OPENAI_BASE_URL', 'GEMINI_API_BASE']));
   });
 
   test('credentials without the names of the models are an error that says which variable is missing', () => {

@@ -5,6 +5,8 @@ type Settings = Readonly<Record<string, string>>;
 interface Provider {
   /** Every one of these must be set for the provider to count as configured. */
   readonly credentials: readonly string[];
+  /** An address that stands in for the provider's own (a private endpoint, a gateway); LiteLLM reads it by itself. */
+  readonly base?: string;
   /** A file of deploy/litellm with the models that everybody with credentials has. */
   readonly fragment?: string;
   /** A comma-separated variable with names that only its owner knows: deployments, models of a server of one's own. */
@@ -12,10 +14,11 @@ interface Provider {
 }
 
 const PROVIDERS: Readonly<Record<string, Provider>> = {
-  openai: { credentials: ['OPENAI_API_KEY'], fragment: 'openai.yaml' },
-  gemini: { credentials: ['GEMINI_API_KEY'], fragment: 'gemini.yaml' },
+  openai: { credentials: ['OPENAI_API_KEY'], base: 'OPENAI_BASE_URL', fragment: 'openai.yaml' },
+  gemini: { credentials: ['GEMINI_API_KEY'], base: 'GEMINI_API_BASE', fragment: 'gemini.yaml' },
   bedrock: {
     credentials: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION_NAME'],
+    base: 'AWS_BEDROCK_RUNTIME_ENDPOINT',
     fragment: 'bedrock.yaml',
   },
   azure: {
@@ -54,13 +57,23 @@ function fromEnvironment(variables: Readonly<Record<string, string>>): Record<st
 
 /** Every variable that the proxy is given if it is set. */
 export const providerVariables: readonly string[] = [
-  ...Object.values(PROVIDERS).flatMap(({ credentials, named }) => [
+  ...Object.values(PROVIDERS).flatMap(({ credentials, base, named }) => [
     ...credentials,
+    ...(base ? [base] : []),
     ...(named ? [named.variable] : []),
   ]),
   'OPENAI_COMPATIBLE_API_KEY',
   'AWS_SESSION_TOKEN',
 ];
+
+/**
+ * The addresses for the proxy's environment; empty where none is set, for one that happens to be in the shell would be sent
+ * the key of this file.
+ */
+export function baseAddresses(settings: Settings): Record<string, string> {
+  const names = Object.values(PROVIDERS).flatMap(({ base }) => base ?? []);
+  return Object.fromEntries([...names, 'OPENAI_API_BASE'].map((name) => [name, settings[name] ?? '']));
+}
 
 /**
  * The proxy's config as YAML: the settings, and the models of every provider whose credentials are set;

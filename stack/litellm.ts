@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { repositoryRoot, type Layout } from './layout.ts';
-import { litellmConfig } from './litellm-config.ts';
+import { baseAddresses, litellmConfig } from './litellm-config.ts';
 import type { ProcessSpec } from './process.ts';
 
 export interface LiteLlmOptions {
@@ -42,6 +42,7 @@ export function prepareLiteLlm(options: LiteLlmOptions, layout: Layout): Process
 
 function environment(options: LiteLlmOptions): Record<string, string> {
   return {
+    ...baseAddresses(options.settings),
     LITELLM_MASTER_KEY: options.masterKey,
     UPSTREAM_BASE_URL: `${options.upstreamUrl}/v1`,
     LITELLM_LOCAL_MODEL_COST_MAP: 'True', // Otherwise it fetches the price list from the web at every start.

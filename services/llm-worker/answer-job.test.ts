@@ -34,7 +34,7 @@ test('an attempt that has lost its fence calls nobody again', async () => {
     },
     limits: { of: () => Promise.resolve({ prefill: false }) },
     breakers: createBreakers(silentLogger),
-    log: silentLogger,
+    callLog: { ended: () => undefined },
   } as unknown as AnswerJobOptions;
   await expect(answerJob(options)).rejects.toBeInstanceOf(AttemptOver);
   expect(calls).toBe(0);

@@ -5,8 +5,8 @@ import { isVisible, type JobEvent } from '../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type AttemptWriter } from '../../shared/joblog/attempt-writer.ts';
 import { type Ending } from '../../shared/joblog/ending.ts';
-import { type Logger } from '../../shared/log/logger.ts';
 import { type Breakers } from './breakers.ts';
+import { type CallLog } from './call-log.ts';
 import { continuedRequest, type Plan, planNext } from './continuation.ts';
 import { type CallReport, callModel } from './model-call.ts';
 import { type ModelLimits } from '../../shared/models/model-limits.ts';
@@ -42,7 +42,7 @@ export interface AnswerJobOptions {
   rules: AnswerRules;
   limits: ModelLimits;
   breakers: Breakers;
-  log: Logger;
+  callLog: CallLog;
 }
 
 /**
@@ -134,7 +134,7 @@ async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): P
     };
   }
   if (!report) throw new Error('a call of the model ended without a report');
-  logCall(options, model, report);
+  options.callLog.ended(job, model, report);
   return report;
 }
 
@@ -164,24 +164,4 @@ function retryEvent(
 ): JobEvent {
   const kind = plan.kind === 'prefill' || plan.kind === 'ask' ? plan.kind : 'start';
   return { type: 'retry', at: Date.now(), attempt, call, model, plan: kind, after: failure.code };
-}
-
-function logCall({ job, log }: AnswerJobOptions, model: string, report: CallReport): void {
-  const { failure, usage, ms, firstTokenMs, callId } = report;
-  const call = { jobId: job.jobId, model, path: job.decision.path, ms, ttft: firstTokenMs, callId };
-  if (failure) {
-    const { code, retryable } = failure;
-    if (code === 'cancelled') {
-      log.info({ ...call, source: usage?.source }, 'Model call closed before its end');
-      return;
-    }
-    log.warn({ ...call, code, retryable, source: usage?.source }, 'LiteLLM Error');
-    return;
-  }
-  const tokens = {
-    promptTokens: usage?.usage.prompt_tokens,
-    completionTokens: usage?.usage.completion_tokens,
-  };
-  const phrase = job.decision.path === 'litellm' ? 'LITELLM REQUEST COMPLETED' : 'Legacy request completed';
-  log.info({ ...call, ...tokens, cost: usage?.cost }, phrase);
 }

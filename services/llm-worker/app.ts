@@ -16,10 +16,12 @@ import { jobKeys } from '../../shared/redis/keys.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { type AnswerRules } from './answer-job.ts';
 import { createBreakers } from './breakers.ts';
+import { createCallLog } from './call-log.ts';
 import { createGivenUp } from './given-up.ts';
 import { createHeldJobs } from './held-jobs.ts';
 import { createJobEnder } from './job-ender.ts';
 import { createModelLimits } from '../../shared/models/model-limits.ts';
+import { fetchDeployedModels, watchModelProviders } from './model-providers.ts';
 import { createModelPath, type ModelPath } from './model-path.ts';
 import { createPoisonJobs } from './poison-jobs.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
@@ -74,6 +76,13 @@ export function build({ config, log }: ServiceDeps): Service {
       log,
     });
 
+    const litellm = { url: config.LITELLM_URL, key: config.LITELLM_MASTER_KEY };
+    const providers = watchModelProviders({
+      fetchModels: (signal) => fetchDeployedModels(litellm, signal),
+      log,
+    });
+    releasers.defer('model providers', () => providers.close());
+
     const deps: RunJobDeps = {
       jobLog,
       blobs,
@@ -84,6 +93,7 @@ export function build({ config, log }: ServiceDeps): Service {
         log,
       }),
       breakers: createBreakers(log),
+      callLog: createCallLog(log, providers),
       held: createHeldJobs(cancellations),
       channel: cancellations.channel,
       ender,

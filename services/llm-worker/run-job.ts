@@ -15,6 +15,7 @@ import { assemblePrompt } from './assemble-prompt.ts';
 import { createCiter } from './citations.ts';
 import { sortPieces } from './sort-pieces.ts';
 import { type Breakers } from './breakers.ts';
+import { type CallLog } from './call-log.ts';
 import { lostCallUsages } from './call-usage.ts';
 import { CancelRequested, HandedOver, type HeldJob, type HeldJobs } from './held-jobs.ts';
 import { type JobEnder } from './job-ender.ts';
@@ -28,6 +29,7 @@ export interface RunJobDeps {
   paths: Readonly<Record<Path, ModelPath | undefined>>;
   limits: ModelLimits;
   breakers: Breakers;
+  callLog: CallLog;
   held: HeldJobs;
   /** The channel by which this process hears of cancellations. */
   channel: string;
@@ -147,7 +149,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
   const prompt = assemblePrompt({ instructions, request, history: kept, passages }, window);
   writer.write(...lostCallUsages(history, prompt.body));
   writer.write(...prompt.included.map((share): JobEvent => ({ type: 'context', ...share })), ...degraded);
-  const { limits, breakers, rules, log } = deps;
+  const { limits, breakers, callLog, rules } = deps;
   const { body } = prompt;
   return answerJob({
     job,
@@ -161,7 +163,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
     rules,
     limits,
     breakers,
-    log,
+    callLog,
   });
 }
 

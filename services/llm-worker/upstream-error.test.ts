@@ -47,6 +47,18 @@ describe('a failed call becomes one of our errors', () => {
     expect(upstreamError(error)).toMatchObject({ code });
   });
 
+  test.each([
+    [400, `b'{"error":{"code":400,"details":[{"reason":"API_KEY_INVALID","domain":"googleapis.com"}]}}'`],
+    [500, 'litellm.InternalServerError: OpenAIException - Missing credentials. Please pass an `api_key`'],
+    [500, 'litellm.APIError: AzureException APIError - Missing credentials. Please pass one of `api_key`'],
+    [500, 'litellm.APIConnectionError: Missing Gemini API key. Set the GEMINI_API_KEY'],
+  ])('credentials that LiteLLM tells of in words only: HTTP %i %s', (status, message) => {
+    expect(upstreamError(httpError(status, { message }))).toMatchObject({
+      code: 'upstream_auth',
+      retryable: false,
+    });
+  });
+
   test('a context that is too long keeps its own code', () => {
     expect(upstreamError(httpError(400, { code: 'context_length_exceeded' }))).toMatchObject({
       code: 'context_length_exceeded',

@@ -1,13 +1,14 @@
 import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
 import { type ErrorCode } from '../../shared/errors/catalogue.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { lacksCredentials } from './lacks-credentials.ts';
 
 /** The longest Retry-After that is passed on, in seconds. */
 const RETRY_AFTER_CAP_S = 600;
 
 /**
- * What the openai client threw, as one of our errors. Decides by class and status, never by message text; the provider's
- * own words stay in `cause`.
+ * What the openai client threw, as one of our errors. Decides by class and status, and by words only where LiteLLM has
+ * nothing else (`lacks-credentials.ts`); the provider's own words stay in `cause`.
  */
 export function upstreamError(error: unknown): TurnoutError {
   if (error instanceof TurnoutError) return error;
@@ -47,7 +48,8 @@ function fromStatus(error: APIError): TurnoutError {
   });
 }
 
-function codeFor({ status, code }: APIError): ErrorCode {
+function codeFor({ status, code, message }: APIError): ErrorCode {
+  if (status !== undefined && lacksCredentials(message)) return 'upstream_auth';
   if (code === 'context_length_exceeded') return 'context_length_exceeded';
   if (status === undefined) return 'upstream_cut'; // an error event inside a stream that had begun
   if (status === 401 || status === 403) return 'upstream_auth';

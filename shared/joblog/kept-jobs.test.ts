@@ -54,6 +54,13 @@ test('a deleted job does not come back by the copy of a process that died', asyn
   expect(await kept.find(JOB)).toBeUndefined();
 });
 
+test('a deleted job is not found by the copy of a process that has not asked yet', async () => {
+  const { kept, ...job } = world();
+  await kept.keep(JOB);
+  job.delete();
+  expect(await kept.find(JOB)).toBeUndefined();
+});
+
 test('a job that nobody deleted is kept, however often', async () => {
   const { kept } = world();
   await kept.keep(JOB);

@@ -13,7 +13,7 @@ import { createOriginals } from './originals.ts';
 export interface KeptJobs {
   /** Copies the ended job's log and original request. Does nothing for a job that is gone or was deleted. */
   keep(jobId: string): Promise<void>;
-  /** Undefined where nothing was kept, or no longer. Throws `store_unavailable`. */
+  /** Undefined where nothing was kept, or no longer, and for a deleted job. Throws `store_unavailable`. */
   find(jobId: string): Promise<KeptJob | undefined>;
   remove(jobId: string): Promise<void>;
 }
@@ -73,7 +73,9 @@ export function createKeptJobs({ blobs, jobLog }: KeptJobsOptions): KeptJobs {
     },
     find: async (jobId) => {
       const body = await blobs.load(`${folderOf(jobId)}/log`);
-      return body && keptJob.parse(JSON.parse((await gunzip(body)).toString('utf8')));
+      // Whoever was copying it while it was deleted has not asked yet.
+      if (!body || (await jobLog.isDeleted(jobId))) return undefined;
+      return keptJob.parse(JSON.parse((await gunzip(body)).toString('utf8')));
     },
     remove,
   };

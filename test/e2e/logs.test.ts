@@ -173,6 +173,11 @@ test('each job says which path it took, and each call that it was completed or w
   expect(count('LiteLLM Error')).toBe(3);
 });
 
+test('providers that the proxy has no models of are named at the start, once each', () => {
+  const lines = shell('grep -o "No [A-Za-z]* key available" llm-worker.log').split('\n');
+  expect(lines).toEqual(['OpenAI', 'Azure', 'Bedrock', 'Gemini'].map((name) => `No ${name} key available`));
+});
+
 test('every line is JSON with its message last', () => {
   const lines = readFileSync(join(logs, 'turnout.log'), 'utf8').split('\n').filter(Boolean);
   expect(lines.length).toBeGreaterThan(jobs.length);

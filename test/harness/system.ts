@@ -15,6 +15,8 @@ export interface SystemOptions {
   /** Default: Kafka, both Redis, LiteLLM and the upstream simulator. */
   readonly parts?: readonly InfrastructurePart[];
   readonly say?: (line: string) => void;
+  /** Provider credentials and the like, for LiteLLM. Default: none, and the simulated models. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Kafka tells its clients to use this port: that of a proxy before it. */
   readonly kafkaAdvertisedPort?: number;
 }
@@ -57,7 +59,7 @@ async function start(state: string, options: SystemOptions): Promise<Omit<System
         secrets,
         ports,
         parts: some,
-        settings: {},
+        settings: options.settings ?? {},
         say,
         kafkaAdvertisedPort: options.kafkaAdvertisedPort,
       }).values(),

@@ -200,6 +200,21 @@ describe('failures', () => {
     expect(await callOf('cut1', ({ outcome }) => outcome !== 'running')).toMatchObject({ outcome: 'cut' });
   });
 
+  test('a failure inside a stream is an event in the place of the rest, and a 500 where nothing is streamed', async () => {
+    await expect(collect(hello, sim('inside', 'streamError=3'))).rejects.toThrow(/inside a stream/);
+    const whole = client.chat.completions.create(hello, sim('inside', 'streamError=3'));
+    await expect(whole).rejects.toBeInstanceOf(InternalServerError);
+    expect((await ledger()).jobs['inside']).toMatchObject([
+      { outcome: 'failed', status: 200, fault: 'streamError', completionTokens: 3 },
+      { outcome: 'failed', status: 500, fault: 'streamError' },
+    ]);
+  });
+
+  test('a key that is refused is an AuthenticationError', async () => {
+    const refused = client.chat.completions.create(hello, sim('key', 'badKey'));
+    await expect(refused).rejects.toBeInstanceOf(AuthenticationError);
+  });
+
   test.each([true, false])('a malformed answer cannot be parsed (streamed: %s)', async (stream) => {
     const response = await fetch(`${url}/v1/chat/completions`, {
       method: 'POST',

@@ -1,8 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { azureRoutes } from './azure/routes.ts';
+import { bedrockRoutes } from './bedrock/routes.ts';
+import { geminiRoutes } from './gemini/routes.ts';
 import { ApiError, CallerGone, findRoute, sendError, type Exchange, type Route } from './http/router.ts';
 import { SocketBook } from './http/sockets.ts';
 import { Ledger } from './ledger.ts';
+import { openaiErrors } from './openai/errors.ts';
 import { openaiRoutes } from './openai/routes.ts';
 import { simRoutes } from './sim/routes.ts';
 import type { Simulator } from './simulator.ts';
@@ -37,7 +41,15 @@ function toExchange(
 ): { exchange: Exchange; path: string } {
   const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
   const receivedAt = performance.timeOrigin + performance.now();
-  return { path, exchange: { request, response, params: {}, query: new URLSearchParams(query), receivedAt } };
+  const exchange = {
+    request,
+    response,
+    params: {},
+    query: new URLSearchParams(query),
+    receivedAt,
+    errors: openaiErrors,
+  };
+  return { path, exchange };
 }
 
 function answer(
@@ -51,7 +63,10 @@ function answer(
   if (found === null)
     throw new ApiError(404, `Unknown request URL: ${request.method ?? ''} ${path}`, { code: 'unknown_url' });
   if (found.route.provider) simulator.sockets.admit(request, response);
-  return found.route.handle({ ...exchange, params: found.params });
+  exchange.params = found.params;
+  // From here on whatever goes wrong is worded as this route's provider does.
+  exchange.errors = found.route.errors ?? openaiErrors;
+  return found.route.handle(exchange);
 }
 
 function refuse(
@@ -116,7 +131,13 @@ export function build(options: UpstreamOptions): Upstream {
     models: options.models ?? MODELS,
     maxBodyBytes: MAX_BODY_BYTES,
   };
-  const routes = [...openaiRoutes(simulator), ...simRoutes(simulator)];
+  const routes = [
+    ...openaiRoutes(simulator),
+    ...azureRoutes(simulator),
+    ...bedrockRoutes(simulator),
+    ...geminiRoutes(simulator),
+    ...simRoutes(simulator),
+  ];
   const report =
     options.onInternalError ??
     ((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)));

@@ -24,7 +24,7 @@ export interface Call {
   outcome: Outcome;
   status: number | null;
   /** The fault that struck, whatever the outcome. */
-  fault: 'fail' | 'cut' | 'stall' | 'malformed' | 'hang' | null;
+  fault: 'fail' | 'badKey' | 'cut' | 'stall' | 'streamError' | 'malformed' | 'hang' | null;
   promptTokens: number;
   /** Handed to the socket so far, reasoning included. */
   completionTokens: number;

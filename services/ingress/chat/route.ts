@@ -9,6 +9,7 @@ import { atOnce } from '../job-answer.ts';
 import { watchReader } from '../watch-reader.ts';
 import { answerStream, answerWhole } from './answer.ts';
 import { completionHead } from './completion-id.ts';
+import { forModel } from './for-model.ts';
 import { chatOriginalOf } from './original.ts';
 
 export interface ChatRouteDeps {
@@ -66,13 +67,4 @@ async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyRepl
     following.end();
     patience.end();
   }
-}
-
-/** Without what is ours to do: to a provider, or to LiteLLM, both would mean something of its own. */
-function forModel(body: ChatRequest): ChatRequest {
-  if (body.store === undefined && body.metadata === undefined) return body;
-  const request = { ...body };
-  delete request.store;
-  delete request.metadata;
-  return request;
 }

@@ -15,12 +15,16 @@ export interface Knobs {
   fail: number | null;
   /** Seconds in the Retry-After header of a failure. */
   retryAfter: number | null;
-  /** Faults (fail, cut, stall, malformed, hang) strike only the first N calls of the job. */
+  /** Refuse the key, with the status and in the words that the provider has for it. */
+  badKey: boolean;
+  /** Faults (fail, badKey, cut, stall, streamError, malformed, hang) strike only the first N calls of the job. */
   failTimes: number | null;
   /** Destroy the socket after K tokens. */
   cut: number | null;
   /** Send nothing more after K tokens, and keep the socket open. */
   stall: number | null;
+  /** After K tokens the provider says inside the stream that it has failed, and ends it. */
+  streamError: number | null;
   /** The chunk after K tokens is broken JSON; the rest follows. */
   malformed: number | null;
   /** Never send the headers. */
@@ -42,9 +46,11 @@ export const DEFAULT_KNOBS: Readonly<Knobs> = {
   reasoning: null,
   fail: null,
   retryAfter: null,
+  badKey: false,
   failTimes: null,
   cut: null,
   stall: null,
+  streamError: null,
   malformed: null,
   hang: false,
   jitter: 0,
@@ -84,9 +90,11 @@ const settingsSchema = z.strictObject({
   reasoning: unlessOff(whole(0, MAX_TOKENS)).optional(),
   fail: unlessOff(whole(400, 599)).optional(),
   retryAfter: unlessOff(real(0, 86_400)).optional(),
+  badKey: z.stringbool({ error: 'must be true or false' }).optional(),
   failTimes: unlessOff(whole(0, MAX_TOKENS)).optional(),
   cut: unlessOff(whole(0, MAX_TOKENS)).optional(),
   stall: unlessOff(whole(0, MAX_TOKENS)).optional(),
+  streamError: unlessOff(whole(0, MAX_TOKENS)).optional(),
   malformed: unlessOff(whole(0, MAX_TOKENS)).optional(),
   hang: z.stringbool({ error: 'must be true or false' }).optional(),
   jitter: real(0, 1).optional(),
@@ -173,7 +181,8 @@ export function resolveKnobs(...layers: readonly KnobSettings[]): Knobs {
 
 /** The same knobs without their faults: what a call gets that comes after the first `failTimes` of its job. */
 function withoutFaults(knobs: Knobs): Knobs {
-  return { ...knobs, fail: null, cut: null, stall: null, malformed: null, hang: false };
+  const none = { fail: null, cut: null, stall: null, streamError: null, malformed: null };
+  return { ...knobs, ...none, badKey: false, hang: false };
 }
 
 /** The knobs in force for the n-th call (from 1) of a job. */

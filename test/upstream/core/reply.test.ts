@@ -34,6 +34,7 @@ function request(turns: Turn[], extra: Partial<ChatRequest> = {}): ChatRequest {
     maxTokens: null,
     stop: [],
     effort: null,
+    thinking: false,
     ...extra,
   };
 }

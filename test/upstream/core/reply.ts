@@ -30,6 +30,8 @@ export interface ChatRequest {
   maxTokens: number | null;
   stop: readonly string[];
   effort: string | null;
+  /** The request itself asks for thinking; a model with `reason` in its name thinks anyway. */
+  thinking: boolean;
 }
 
 /** One token on its way to the client. A tool call begins with a token that names it. */
@@ -89,7 +91,7 @@ function reasoningTokens(request: ChatRequest, knobs: Knobs, continuation: Conti
   // A prefilled answer has begun already: models that take a prefill do not think before they go on.
   if (continuation === 'prefill') return 0;
   if (knobs.reasoning !== null) return knobs.reasoning;
-  if (!/reason/i.test(request.model)) return 0;
+  if (!request.thinking && !/reason/i.test(request.model)) return 0;
   return EFFORT_TOKENS[request.effort ?? 'medium'] ?? 32;
 }
 

@@ -1,7 +1,8 @@
 import type { Knobs } from '../core/knobs.ts';
 import type { Call, Ledger } from '../ledger.ts';
-import { ApiError, sendError, type Exchange } from './router.ts';
+import { BadKeyError, simulatedFailure } from './failures.ts';
 import { createPacer, durationOf } from './pacing.ts';
+import { type ApiError, sendError, type Exchange } from './router.ts';
 import type { SocketBook } from './sockets.ts';
 
 /**
@@ -23,12 +24,16 @@ export interface Delivery {
 /** Pieces are encoded as they go, one per token. */
 export interface StreamScript<P> {
   contentType: string;
+  /** `latin1`: the strings hold bytes, for a format that is not text. */
+  encoding: 'utf8' | 'latin1';
   head: string;
   pieces: readonly P[];
   encode: (piece: P) => string;
   isReasoning: (piece: P) => boolean;
   /** Unreadable bytes in the place of this piece. */
   garble: (piece: P) => string;
+  /** What the provider sends in the place of the rest when it fails in the middle. */
+  failure: string;
   tail: string;
 }
 
@@ -63,25 +68,6 @@ function after(ms: number, delivery: Delivery, action: () => void): void {
   else action();
 }
 
-const FAILURES: Readonly<Record<number, { type: string; code?: string }>> = {
-  401: { type: 'authentication_error', code: 'invalid_api_key' },
-  403: { type: 'permission_error', code: 'permission_denied' },
-  404: { type: 'invalid_request_error', code: 'model_not_found' },
-  408: { type: 'timeout_error', code: 'request_timeout' },
-  429: { type: 'rate_limit_error', code: 'rate_limit_exceeded' },
-};
-
-function simulatedFailure(status: number): ApiError {
-  const known = FAILURES[status] ?? { type: status < 500 ? 'invalid_request_error' : 'server_error' };
-  return new ApiError(status, `simulated failure with status ${status}`, known);
-}
-
-/** Providers say when to come back with a 429; one second unless the knob says otherwise. */
-function retryHeaders(status: number, retryAfter: number | null): Record<string, string> {
-  const seconds = retryAfter ?? (status === 429 ? 1 : null);
-  return seconds === null ? {} : { 'retry-after': String(seconds) };
-}
-
 /** Faults that come before the answer. True when one struck and there is nothing more to deliver. */
 export function failFirst(delivery: Delivery): boolean {
   const { call, knobs, exchange, seed } = delivery;
@@ -89,13 +75,16 @@ export function failFirst(delivery: Delivery): boolean {
     call.fault = 'hang';
     return true;
   }
-  const { fail } = knobs;
-  if (fail === null) return false;
-  call.fault = 'fail';
-  after(durationOf(1, knobs, seed), delivery, () =>
-    sendError(exchange, simulatedFailure(fail), retryHeaders(fail, knobs.retryAfter)),
-  );
+  const refusal = refusalOf(knobs);
+  if (refusal === null) return false;
+  call.fault = knobs.badKey ? 'badKey' : 'fail';
+  after(durationOf(1, knobs, seed), delivery, () => sendError(exchange, refusal, knobs.retryAfter));
   return true;
+}
+
+function refusalOf({ badKey, fail }: Knobs): ApiError | null {
+  if (badKey) return new BadKeyError({ missing: false });
+  return fail === null ? null : simulatedFailure(fail);
 }
 
 function cutSocket({ exchange, call, ledger, sockets }: Delivery): void {
@@ -127,16 +116,24 @@ function encodeSome<P>({ call, knobs }: Delivery, script: StreamScript<P>, from:
 }
 
 /** A fault at or past the end of the answer still comes before its closing chunks; one beyond it never comes. */
-function faultAt(knobs: Knobs, total: number): { kind: 'cut' | 'stall'; at: number } | null {
-  const cut = knobs.cut ?? Infinity;
-  const stall = knobs.stall ?? Infinity;
-  const at = Math.min(cut, stall);
-  return at > total ? null : { kind: cut <= stall ? 'cut' : 'stall', at };
+function faultAt(knobs: Knobs, total: number): { kind: 'cut' | 'streamError' | 'stall'; at: number } | null {
+  const kinds = ['cut', 'streamError', 'stall'] as const;
+  const faults = kinds.map((kind) => ({ kind, at: knobs[kind] ?? Infinity }));
+  const first = faults.reduce((one, other) => (other.at < one.at ? other : one));
+  return first.at > total ? null : first;
+}
+
+/** Ends the stream with the provider's own word for a failure; the call has failed although its status is a success. */
+function failInside({ exchange, call, ledger }: Delivery, text: string, encoding: BufferEncoding): void {
+  call.fault = 'streamError';
+  ledger.settle(call, 'failed', { status: exchange.response.statusCode });
+  exchange.response.end(text, encoding);
 }
 
 export function deliverStream<P>(delivery: Delivery, script: StreamScript<P>): void {
   const { exchange, call, knobs, seed } = delivery;
   const { response } = exchange;
+  const { encoding } = script;
   const fault = faultAt(knobs, script.pieces.length);
   const end = fault?.at ?? script.pieces.length;
   const pacer = createPacer(knobs, seed);
@@ -144,11 +141,15 @@ export function deliverStream<P>(delivery: Delivery, script: StreamScript<P>): v
   let sent = 0;
 
   const finish = (text: string): void => {
-    if (fault === null) return void response.end(text + script.tail);
+    if (fault === null) return void response.end(text + script.tail, encoding);
+    if (fault.kind === 'streamError') {
+      failInside(delivery, text + script.failure, encoding);
+      return;
+    }
     if (fault.kind === 'stall') call.fault = 'stall';
     const then = fault.kind === 'cut' ? () => cutSocket(delivery) : undefined;
     // Only what the kernel has taken reaches the caller before the cut.
-    if (text !== '') response.write(text, then);
+    if (text !== '') response.write(text, encoding, then);
     else then?.();
   };
   const step = (): void => {
@@ -161,7 +162,7 @@ export function deliverStream<P>(delivery: Delivery, script: StreamScript<P>): v
       finish(text);
       return;
     }
-    if (text !== '') response.write(text);
+    if (text !== '') response.write(text, encoding);
     after(Math.max(1, Math.ceil(pacer.nextAt() - elapsed)), delivery, step);
   };
 
@@ -179,6 +180,11 @@ export function deliverJson(delivery: Delivery, script: JsonScript): void {
   const fault = faultAt(knobs, script.tokens);
   const garbled = knobs.malformed !== null && knobs.malformed < script.tokens;
   after(durationOf(script.tokens, knobs, seed), delivery, () => {
+    if (fault?.kind === 'streamError') {
+      call.fault = 'streamError';
+      sendError(exchange, simulatedFailure(500));
+      return;
+    }
     const body = garbled ? half(script.body) : script.body;
     response.writeHead(200, {
       'content-type': 'application/json',

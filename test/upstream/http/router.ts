@@ -8,7 +8,14 @@ export interface Exchange {
   query: URLSearchParams;
   /** Milliseconds since the epoch. */
   receivedAt: number;
+  errors: ErrorFormat;
 }
+
+/** How a provider words an error. `retryAfterS`: when to come back, in seconds; null where the request's knobs do not say. */
+export type ErrorFormat = (
+  error: ApiError,
+  retryAfterS: number | null,
+) => { status: number; body: object; headers: Readonly<Record<string, string>> };
 
 /** A provider's wire format is a table of these. */
 export interface Route {
@@ -16,10 +23,12 @@ export interface Route {
   path: RegExp;
   /** Provider calls are counted by socket; the simulator's own administration is not. */
   provider: boolean;
+  /** Default: OpenAI's envelope. */
+  errors?: ErrorFormat;
   handle: (exchange: Exchange) => Promise<void> | void;
 }
 
-/** An answer in OpenAI's error envelope. */
+/** A refusal, in OpenAI's terms; each wire format has its own words for it. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
@@ -93,16 +102,15 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   response.end(body);
 }
 
-/** `headers` such as Retry-After go with it. What was not read of the request's body, node:http drains. */
+/** In the words of the exchange's wire format. What was not read of the request's body, node:http drains. */
 export function sendError(
-  exchange: Exchange,
+  { response, errors }: Exchange,
   error: ApiError,
-  headers: Readonly<Record<string, string>> = {},
+  retryAfterS: number | null = null,
 ): void {
-  const { response } = exchange;
+  const { status, body, headers } = errors(error, retryAfterS);
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  const { message, type, param, code } = error;
-  sendJson(response, error.status, { error: { message, type, param, code } });
+  sendJson(response, status, body);
 }
 
 export function findRoute(

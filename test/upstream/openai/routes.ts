@@ -1,69 +1,38 @@
+import { answerChat } from '../chat.ts';
 import { DEFAULT_DIMENSIONS, embed, toBase64 } from '../core/embedding.ts';
-import { planReply, type Reply } from '../core/reply.ts';
 import { seedOf } from '../core/random.ts';
 import { countTokens } from '../core/tokens.ts';
 import { deliverJson, deliverStream } from '../http/delivery.ts';
-import {
-  ApiError,
-  parseJson,
-  readBody,
-  sendError,
-  sendJson,
-  type Exchange,
-  type Route,
-} from '../http/router.ts';
+import { parseJson, readBody, sendJson, type Exchange, type Route } from '../http/router.ts';
 import { jobOf, knobsOf, openCall, type Simulator } from '../simulator.ts';
-import { parseChat, parseEmbeddings, type EmbeddingsBody } from './schema.ts';
-import { jsonScript, streamScript, type WireOptions } from './wire.ts';
-
-const refusePartial = (): ApiError =>
-  new ApiError(
-    400,
-    'This model does not support assistant message prefill. The conversation must end with a user message.',
-    {
-      param: 'messages',
-    },
-  );
+import { parseChat, parseEmbeddings, type EmbeddingsBody, type ParsedChat } from './schema.ts';
+import { type Additions, jsonScript, streamScript, type WireOptions } from './wire.ts';
 
 async function chat(simulator: Simulator, exchange: Exchange): Promise<void> {
   const parsed = parseChat(parseJson(await readBody(exchange.request, simulator.maxBodyBytes)));
-  const { request, stream, includeUsage, logprobs, directives } = parsed;
-  const knobs = knobsOf(simulator, exchange, request.model, directives);
-  const reply = planReply(request, knobs);
-  const delivery = openCall(
-    simulator,
-    exchange,
-    chatCall(exchange, request.model, stream, reply),
-    knobs,
-    reply.seed,
-  );
-  if (delivery === null) return;
-  if (reply.continuation !== 'none' && knobs.continue === 'refuse') {
-    sendError(exchange, refusePartial());
-    return;
-  }
-  const options: WireOptions = {
-    id: `chatcmpl-${delivery.call.id}`,
-    model: request.model,
-    created: Math.floor(exchange.receivedAt / 1000),
-    includeUsage,
-    logprobs,
-  };
-  if (stream) deliverStream(delivery, streamScript(reply, options));
-  else deliverJson(delivery, jsonScript(reply, options));
+  deliverChat(simulator, exchange, parsed);
 }
 
-function chatCall(exchange: Exchange, model: string, stream: boolean, reply: Reply) {
-  return {
-    job: jobOf(exchange),
-    kind: 'chat' as const,
-    model,
-    stream,
-    continuation: reply.continuation,
-    promptTokens: reply.promptTokens,
-    startedAt: exchange.receivedAt,
-    conversation: String(reply.seed),
-  };
+/** `additions`: what a provider that speaks this format adds to it. */
+export function deliverChat(
+  simulator: Simulator,
+  exchange: Exchange,
+  parsed: ParsedChat,
+  additions?: Additions,
+): void {
+  const { request, stream, includeUsage, logprobs } = parsed;
+  answerChat(simulator, exchange, parsed, (delivery, reply) => {
+    const options: WireOptions = {
+      id: `chatcmpl-${delivery.call.id}`,
+      model: request.model,
+      created: Math.floor(exchange.receivedAt / 1000),
+      includeUsage,
+      logprobs,
+      additions,
+    };
+    if (stream) deliverStream(delivery, streamScript(reply, options));
+    else deliverJson(delivery, jsonScript(reply, options));
+  });
 }
 
 /** Texts, or lists of token numbers, which stand for texts as well. */

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import type { AskedChat } from '../chat.ts';
 import type { Turn } from '../core/conversation.ts';
 import { extractDirectives } from '../core/knobs.ts';
 import type { AnswerFormat, ChatRequest } from '../core/reply.ts';
-import { ApiError } from '../http/router.ts';
+import { check } from '../http/validation.ts';
 
 /** OpenAI's request bodies, as far as the simulator obeys them; what it does not know is let through. */
 const textPart = z.looseObject({
@@ -78,16 +79,6 @@ const embeddingsBody = z.looseObject({
 type ChatBody = z.infer<typeof chatBody>;
 export type EmbeddingsBody = z.infer<typeof embeddingsBody>;
 
-function check<T>(schema: z.ZodType<T>, body: unknown): T {
-  const result = schema.safeParse(body);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const param = issue?.path.join('.') ?? '';
-  throw new ApiError(400, `${param === '' ? 'the request body' : param}: ${issue?.message ?? 'is invalid'}`, {
-    param,
-  });
-}
-
 /** @throws ApiError 400 naming the first bad field */
 export const parseEmbeddings = (body: unknown): EmbeddingsBody => check(embeddingsBody, body);
 
@@ -139,13 +130,9 @@ function toolChoiceOf(choice: ChatBody['tool_choice']): ChatRequest['toolChoice'
   return typeof choice === 'object' && choice !== null ? { name: choice.function.name } : (choice ?? 'auto');
 }
 
-export interface ParsedChat {
-  request: ChatRequest;
-  stream: boolean;
+export interface ParsedChat extends AskedChat {
   includeUsage: boolean;
   logprobs: boolean;
-  /** The knobs that stood in the messages, in order. */
-  directives: readonly string[];
 }
 
 /** @throws ApiError 400 naming the first bad field */
@@ -167,6 +154,7 @@ export function parseChat(raw: unknown): ParsedChat {
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
     stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
     effort: body.reasoning_effort ?? null,
+    thinking: false,
   };
   const { stream, stream_options: options, logprobs } = body;
   return {

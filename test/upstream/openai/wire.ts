@@ -11,6 +11,17 @@ export interface WireOptions {
   created: number;
   includeUsage: boolean;
   logprobs: boolean;
+  additions: Additions | undefined;
+}
+
+/** What a provider that speaks this format adds to it. */
+export interface Additions {
+  /** A chunk before all others. */
+  firstChunk: object;
+  /** Beside the choices of a body. */
+  body: object;
+  /** In each choice. */
+  choice: object;
 }
 
 function usageBody(reply: Reply): object {
@@ -51,9 +62,13 @@ function deltaOf(piece: Piece): string {
   }
 }
 
+const STREAM_FAILURE = {
+  error: { message: 'simulated failure inside a stream', type: 'server_error', param: null, code: null },
+};
+
 /** Chunks are put together as text: the frame is the same for all of them, and this is the simulator's hottest path. */
 export function streamScript(reply: Reply, options: WireOptions): StreamScript<Piece> {
-  const { id, model, created, includeUsage, logprobs } = options;
+  const { id, model, created, includeUsage, logprobs, additions } = options;
   const frame = JSON.stringify({
     id,
     object: 'chat.completion.chunk',
@@ -63,13 +78,15 @@ export function streamScript(reply: Reply, options: WireOptions): StreamScript<P
   });
   const before = `data: ${frame.slice(0, -1)},"choices":[`;
   const after = includeUsage ? `],"usage":null}\n\n` : `]}\n\n`;
+  const added = additions === undefined ? '' : `,${JSON.stringify(additions.choice).slice(1, -1)}`;
   const chunk = (choice: number, delta: string, logprob: string, finish: string): string =>
-    `${before}{"index":${choice},"delta":${delta},"logprobs":${logprob},"finish_reason":${finish}}${after}`;
+    `${before}{"index":${choice},"delta":${delta},"logprobs":${logprob},"finish_reason":${finish}${added}}${after}`;
   const logprobField = (piece: Piece): string =>
     logprobs && piece.kind === 'content'
       ? JSON.stringify({ content: [logprobOf(piece.text)], refusal: null })
       : 'null';
   const encode = (piece: Piece): string => chunk(piece.choice, deltaOf(piece), logprobField(piece), 'null');
+  const first = additions === undefined ? '' : `data: ${JSON.stringify(additions.firstChunk)}\n\n`;
   const role = '{"role":"assistant","content":"","refusal":null}';
   const closing = reply.choices
     .map(({ finish }, choice) => chunk(choice, '{}', 'null', `"${finish}"`))
@@ -77,11 +94,13 @@ export function streamScript(reply: Reply, options: WireOptions): StreamScript<P
   const usage = includeUsage ? `${before}],"usage":${JSON.stringify(usageBody(reply))}}\n\n` : '';
   return {
     contentType: 'text/event-stream; charset=utf-8',
-    head: reply.choices.map((_, choice) => chunk(choice, role, 'null', 'null')).join(''),
+    encoding: 'utf8',
+    head: first + reply.choices.map((_, choice) => chunk(choice, role, 'null', 'null')).join(''),
     pieces: interleave(reply.choices),
     encode,
     isReasoning: ({ kind }) => kind === 'reasoning',
     garble: (piece) => `${encode(piece).slice(0, before.length + 20)}\n\n`,
+    failure: `data: ${JSON.stringify(STREAM_FAILURE)}\n\n`,
     tail: `${closing}${usage}data: [DONE]\n\n`,
   };
 }
@@ -100,7 +119,7 @@ function toolCallsOf(pieces: readonly Piece[]): object[] {
   });
 }
 
-function choiceBody({ pieces, finish }: Choice, index: number, logprobs: boolean): object {
+function choiceBody({ pieces, finish }: Choice, index: number, { logprobs, additions }: WireOptions): object {
   const reasoning = textOf(pieces, 'reasoning');
   const calls = toolCallsOf(pieces);
   return {
@@ -114,19 +133,22 @@ function choiceBody({ pieces, finish }: Choice, index: number, logprobs: boolean
     },
     logprobs: logprobs ? { content: pieces.flatMap(logprobsOf), refusal: null } : null,
     finish_reason: finish,
+    ...additions?.choice,
   };
 }
 
-export function jsonScript(reply: Reply, { id, model, created, logprobs }: WireOptions): JsonScript {
+export function jsonScript(reply: Reply, options: WireOptions): JsonScript {
+  const { id, model, created, additions } = options;
   const { completion, reasoning } = usageOf(reply);
   const body = JSON.stringify({
     id,
     object: 'chat.completion',
     created,
     model,
-    choices: reply.choices.map((choice, index) => choiceBody(choice, index, logprobs)),
+    choices: reply.choices.map((choice, index) => choiceBody(choice, index, options)),
     usage: usageBody(reply),
     system_fingerprint: 'fp_turnout_sim',
+    ...additions?.body,
   });
   return { body, tokens: completion, reasoning };
 }

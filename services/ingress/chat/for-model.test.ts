@@ -1,0 +1,41 @@
+import { expect, test } from '@jest/globals';
+import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
+import { forModel } from './for-model.ts';
+
+const question = { role: 'user' as const, content: 'And today?' };
+
+function sent(answer: object): unknown {
+  const body = { model: 'm', messages: [{ role: 'assistant', content: 'Rain.', ...answer }, question] };
+  return forModel(body as ChatRequest).messages[0];
+}
+
+test("what is ours to do does not go to a provider, and all of the caller's other parameters do", () => {
+  const body: ChatRequest = { model: 'm', messages: [question], store: true, metadata: { a: 'b' }, seed: 3 };
+  expect(forModel(body)).toEqual({ model: 'm', messages: [question], seed: 3 });
+});
+
+test.each(['reasoning_content', 'reasoning', 'reasoning_details'])(
+  'thinking that a client sends back (%s) never goes to a provider',
+  (name) => {
+    expect(sent({ [name]: 'They ask about the weather.' })).toEqual({ role: 'assistant', content: 'Rain.' });
+  },
+);
+
+test('thinking that is signed goes back as what it is; what is not signed does not', () => {
+  const signed = { type: 'thinking', thinking: 'They ask.', signature: 'c2ln' };
+  const sealed = { type: 'redacted_thinking', data: 'c2VhbA==' };
+  const loose = { type: 'thinking', thinking: 'Nobody signed this.' };
+  expect(sent({ thinking_blocks: [signed, loose, sealed] })).toEqual({
+    role: 'assistant',
+    content: 'Rain.',
+    thinking_blocks: [signed, sealed],
+  });
+  expect(sent({ thinking_blocks: [loose] })).toEqual({ role: 'assistant', content: 'Rain.' });
+});
+
+test("a caller's request is left as it is", () => {
+  const answer = { role: 'assistant', content: 'Rain.', reasoning_content: 'They ask.' };
+  const body = { model: 'm', messages: [answer, question] } as ChatRequest;
+  forModel(body);
+  expect(body.messages[0]).toEqual({ role: 'assistant', content: 'Rain.', reasoning_content: 'They ask.' });
+});

@@ -1,0 +1,53 @@
+import { type LlmJob } from '../../shared/contracts/flow.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { type CallReport } from './model-call.ts';
+import { logNoKey, type ModelProviders } from './model-providers.ts';
+
+/** Tells the log how each call of a model went, in the phrases of the rollout guide. */
+export interface CallLog {
+  ended(job: Pick<LlmJob, 'jobId' | 'decision'>, model: string, report: CallReport): void;
+}
+
+export function createCallLog(log: Logger, providers: Pick<ModelProviders, 'of'>): CallLog {
+  return {
+    ended: ({ jobId, decision: { path } }, model, report) => {
+      const { ms, firstTokenMs: ttft, callId } = report;
+      // Who answers on the legacy path is not LiteLLM's to know.
+      const provider = path === 'litellm' ? providers.of(model) : undefined;
+      const call = { jobId, model, provider, path, ms, ttft, callId };
+      if (report.failure) logFailure(log, call, report.failure, report.usage?.source);
+      else logSuccess(log, call, report.usage);
+    },
+  };
+}
+
+interface Call {
+  jobId: string;
+  model: string;
+  provider: string | undefined;
+  path: string;
+}
+
+function logFailure(
+  log: Logger,
+  call: Call,
+  { code, retryable }: NonNullable<CallReport['failure']>,
+  source: string | undefined,
+): void {
+  if (code === 'cancelled') {
+    log.info({ ...call, source }, 'Model call closed before its end');
+    return;
+  }
+  log.warn({ ...call, code, retryable, source }, 'LiteLLM Error');
+  const { jobId, model, provider } = call;
+  if (code === 'upstream_auth') logNoKey(log, provider, { jobId, model, code });
+}
+
+function logSuccess(log: Logger, call: Call, usage: CallReport['usage']): void {
+  const tokens = {
+    promptTokens: usage?.usage.prompt_tokens,
+    completionTokens: usage?.usage.completion_tokens,
+  };
+  const phrase = call.path === 'litellm' ? 'LITELLM REQUEST COMPLETED' : 'Legacy request completed';
+  log.info({ ...call, ...tokens, cost: usage?.cost }, phrase);
+}
