@@ -75,7 +75,7 @@ function parseYaml(yaml: string): unknown {
     const document = parseDocument(yaml);
     const [first] = document.errors;
     // Of more than one line: the message draws the place as well.
-    return first ? new Error(first.message.split('\n', 1).join('')) : document.toJS();
+    return first ? new Error(first.message.split('\n', 1).join('').replace(/:$/, '')) : document.toJS();
   } catch (error) {
     return new Error(messageOf(error)); // aliases that would unfold into something huge
   }

@@ -32,8 +32,11 @@ async function open(path = folder): Promise<AssistantRegistry<string[]>> {
   return registry;
 }
 
-function put(file: string, yaml: string): Promise<void> {
-  return writeFile(join(folder, file), yaml);
+/** At once: a file that is half written is looked at as well. */
+async function put(file: string, yaml: string): Promise<void> {
+  const draft = join(folder, '.draft');
+  await writeFile(draft, yaml);
+  await rename(draft, join(folder, file));
 }
 
 const named = (name: string, more = '') => `{ name: ${name}, description: d, instructions: i${more} }`;
@@ -84,7 +87,7 @@ test('what changes in the folder is read without a restart; what is broken chang
 test('a mounted config map is read again when its link is turned', async () => {
   for (const [at, name] of ['old', 'new'].entries()) {
     await mkdir(join(folder, `..${at}`));
-    await put(`..${at}/a.yaml`, named(name));
+    await writeFile(join(folder, `..${at}/a.yaml`), named(name));
   }
   await symlink('..0', join(folder, '..data'));
   await symlink(join('..data', 'a.yaml'), join(folder, 'a.yaml'));

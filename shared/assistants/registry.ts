@@ -8,6 +8,8 @@ import { fingerprint, readAssistants, readFolder } from './read-folder.ts';
 export interface AssistantRegistry<T> {
   /** Made of one state of the folder: whoever needs it twice for one request asks once. */
   current(): T;
+  /** Looks at the folder now. Never rejects: what is wrong is logged. */
+  refresh(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,24 +46,28 @@ export async function openAssistants<T>({
   let seen = await fingerprint(folder);
   let current = await read();
 
-  const looking = periodically({
-    everyMs,
-    run: async () => {
-      const now = await fingerprint(folder);
-      if (now === seen) return;
-      try {
-        current = await read();
-      } catch (error) {
-        // Files that are wrong stay so until one of them changes; anything else may pass.
-        if (!(error instanceof ConfigError)) throw error;
-        log.error({ err: error }, 'Assistants are not valid; those from before serve on');
-      }
-      seen = now;
-    },
-    onError: (error) => {
-      log.error({ err: error }, 'Assistants could not be read; those from before serve on');
-    },
-  });
+  async function look(): Promise<void> {
+    const now = await fingerprint(folder);
+    if (now === seen) return;
+    try {
+      current = await read();
+    } catch (error) {
+      // Files that are wrong stay so until one of them changes; anything else may pass.
+      if (!(error instanceof ConfigError)) throw error;
+      log.error({ err: error }, 'Assistants are not valid; those from before serve on');
+    }
+    seen = now;
+  }
+
+  let underWay: Promise<void> | undefined;
+  const onError = (error: unknown) => {
+    log.error({ err: error }, 'Assistants could not be read; those from before serve on');
+  };
+  const refresh = () =>
+    (underWay ??= look()
+      .catch(onError)
+      .finally(() => (underWay = undefined)));
+  const looking = periodically({ everyMs, run: refresh, onError });
   looking.start();
-  return { current: () => current, close: () => looking.close() };
+  return { current: () => current, refresh, close: () => looking.close() };
 }

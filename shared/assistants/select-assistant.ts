@@ -26,6 +26,8 @@ export interface Selection {
 }
 
 export interface Selector {
+  /** Whoever asks for it. */
+  find(name: string): Assistant | undefined;
   /**
    * Undefined where none fits. Throws `assistant_not_found` where one was asked for by name that does not exist or that the
    * user may not use. The same request and assistants always give the same answer.
@@ -54,7 +56,9 @@ export function createSelector(assistants: readonly Assistant[]): Selector {
   const candidates = assistants.map((assistant, at) => ({ assistant, at }));
   const index = createLexicalIndex(assistants.map((one) => [one.description, ...one.examples]));
   const matching = createPatterns(assistants);
+  const byName = new Map(assistants.map((assistant) => [assistant.name, assistant]));
   return {
+    find: (name) => byName.get(name),
     select: (request) => {
       const allowed = candidates.filter(({ assistant }) => mayUse(assistant, request.user));
       if (request.asked !== undefined) return asked(allowed, request.asked);
