@@ -2,10 +2,10 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test check bench streams faults soak
+.PHONY: help up down status logs test check bench streams assistants-eval faults soak
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: node_modules ## Install, start everything in the background, send one chat request through it
 	@$(RUN) up
@@ -30,6 +30,9 @@ bench: node_modules ## Measure latency, throughput and the bare hops
 
 streams: node_modules ## Hold 2,000 streams open on one ingress, with slow readers among them; 1 when a promise did not hold
 	@$(RUN) streams
+
+assistants-eval: node_modules ## How well and how fast assistants are chosen, on a public data set
+	@$(RUN) assistants-eval
 
 faults: node_modules ## Kill, freeze and cut everything under load; 1 when a promise did not hold (FULL=1: the long run)
 	@$(RUN) faults

@@ -22,6 +22,7 @@ const code = await runProgram(process.argv.slice(2), {
       file: readEnvFile('.env'),
       stack: readEnvFile('.turnout', 'dev.env'),
     }),
+  root,
   print: (text) => void process.stdout.write(`${text}\n`),
   complain: (text) => void process.stderr.write(`${text}\n`),
 });

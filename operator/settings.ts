@@ -10,6 +10,7 @@ const operatorSchema = configSchema
     REDIS_URL: true,
     REDIS_PREFIX: true,
     LOG_RETENTION_MS: true,
+    ASSISTANTS_DIR: true,
     WEBHOOK_ALLOW_HTTP: true,
     WEBHOOK_ALLOW_PRIVATE: true,
     TURNOUT_SECRET: true,

@@ -21,6 +21,9 @@ const NOT_FOR_SERVICES = [
   'TURNOUT_SIMULATOR',
 ];
 
+/** Answers for the example assistants, which name no model, where no provider does. */
+const SIMULATED_MODEL = 'turnout-sim';
+
 /** What all six services are started with: the addresses of the parts, the generated keys, and the settings over both. */
 export function serviceEnv(options: ServiceEnvOptions): Record<string, string> {
   return {
@@ -28,6 +31,7 @@ export function serviceEnv(options: ServiceEnvOptions): Record<string, string> {
     ...generated(options.secrets),
     API_KEYS_FILE: options.apiKeysFile,
     BLOB_DIR: join(options.layout.data, 'blobs'),
+    ...(options.parts.has('upstream') ? { ASSISTANT_DEFAULT_MODEL: SIMULATED_MODEL } : {}),
     ...omit(options.settings, NOT_FOR_SERVICES),
   };
 }

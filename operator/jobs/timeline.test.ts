@@ -6,6 +6,13 @@ const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
 const events: JobEvent[] = [
   { type: 'accepted', at: 0, model: 'm' },
   { type: 'routed', at: 1, path: 'litellm', reason: 'default', epoch: 0, promptTokens: 4 },
+  {
+    ...{ type: 'assistant', name: 'law', version: 'c0ffee', model: 'm', reason: 'similarity' },
+    scores: [
+      { name: 'law', score: 0.5 },
+      { name: 'tax', score: 0.1 },
+    ],
+  },
   { type: 'attempt', at: 2, attempt: 1, path: 'litellm' },
   { type: 'reasoning', at: 3, choice: 0, delta: 'secret' },
   { type: 'text', choice: 0, delta: 'se' },
@@ -22,6 +29,7 @@ test('a job is told in order, and nothing of what was asked or answered', () => 
   expect(happened.map(({ what }) => what)).toEqual([
     'accepted for m',
     'routed: litellm (default, epoch 0)',
+    'assistant law c0ffee (similarity, law 0.500, tax 0.100), model m',
     'attempt 1 begun by a worker',
     'answer: 6 characters of reasoning, 6 characters of text',
     'attempt 1, call 2 of m (ask) after upstream_cut',
@@ -29,12 +37,12 @@ test('a job is told in order, and nothing of what was asked or answered', () => 
     'usage of attempt 1, call 2: 3 + 2 tokens, reported, $0.01',
     'completed',
   ]);
-  expect(happened[3]?.at).toBe(new Date(3).toISOString());
+  expect(happened[4]?.at).toBe(new Date(3).toISOString());
   expect(JSON.stringify(happened)).not.toContain('secret');
 });
 
 test('a job that still streams is told up to there', () => {
-  expect(timeline(events.slice(0, 5)).at(-1)?.what).toBe(
+  expect(timeline(events.slice(0, 6)).at(-1)?.what).toBe(
     'answer: 6 characters of reasoning, 2 characters of text',
   );
   expect(timeline([])).toEqual([]);

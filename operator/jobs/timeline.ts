@@ -51,7 +51,7 @@ function inWords(event: JobEvent): string {
     case 'context':
       return `context ${event.source}: ${event.passages} passages, ${event.leftOut} left out, ${event.ms} ms`;
     case 'assistant':
-      return `assistant ${event.name} (${event.reason}), model ${event.model}`;
+      return `assistant ${event.name} ${event.version} (${[event.reason, ...event.scores.map(scoreInWords)].join(', ')}), model ${event.model}`;
     case 'degraded':
       return `context ${event.source}: done without, ${event.code} after ${event.ms} ms`;
     case 'attempt':
@@ -75,6 +75,10 @@ function inWords(event: JobEvent): string {
     case 'choice_end':
       return event.type;
   }
+}
+
+function scoreInWords({ name, score }: { name: string; score: number }): string {
+  return `${name} ${score.toFixed(3)}`;
 }
 
 function usageInWords({ attempt, call, source, usage, cost }: UsageEvent): string {

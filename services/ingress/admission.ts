@@ -13,14 +13,17 @@ import { createKeptJobs, type KeptJobs } from '../../shared/joblog/kept-jobs.ts'
 import { createOriginals, type Originals } from '../../shared/joblog/originals.ts';
 import { type Producer } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { type Caller } from './api-keys.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
 import { type RequestControls } from './request-controls.ts';
 import { storing } from './storing.ts';
 import { takeDocuments, type TakenDocuments } from './take-documents.ts';
 
 export interface Submission {
-  user: string;
+  caller: Pick<Caller, 'user' | 'groups'>;
   request: ChatRequest;
+  /** How the assistant is chosen; none is without it. */
+  assistant?: JobMessage['assistant'];
   controls: RequestControls;
   traceparent: string | undefined;
   /** What is compared when the idempotency key comes again; default: the request. */
@@ -93,7 +96,7 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
       const { job, original } = describe(deps, submission);
       const kept = await keptBefore(deps, job);
       if (kept) return { ...job, ...kept, fresh: false, publish: () => Promise.resolve() };
-      const findFile = (id: string) => deps.files.find(submission.user, id);
+      const findFile = (id: string) => deps.files.find(submission.caller.user, id);
       const taken = await takeDocuments(submission.request, findFile).catch((error: unknown) =>
         takenBefore(deps, job, submission, error),
       );
@@ -149,24 +152,32 @@ async function takenBefore(
 /** `original`: its whole text, which may be too large for the record. */
 function describe(
   { secret, originals }: Deps,
-  { user, request, controls, asked = request, duties = [], ...submission }: Submission,
+  { caller, request, controls, asked = request, duties = [], ...submission }: Submission,
 ): { job: DescribedJob; original: string | undefined } {
   const acceptedAt = Date.now();
+  const { user, groups } = caller;
   const jobId = newJobId(secret, user, controls.idempotencyKey);
   const original = JSON.stringify(submission.original?.(jobId)) as string | undefined;
   const job = {
     jobId,
     user,
     userHash: userHash(secret, user),
+    groups: [...groups],
     model: request.model,
+    assistant: submission.assistant,
     acceptedAt,
     deadlineAt: acceptedAt + controls.deadlineMs,
-    bodyHash: controls.idempotencyKey === undefined ? '' : sha256(JSON.stringify(asked)),
+    bodyHash: controls.idempotencyKey === undefined ? '' : hashOf(asked, controls),
     duties,
     original: originals.mark(original ?? ''),
     truncation: submission.truncation,
   };
   return { job, original };
+}
+
+/** The header is a part of what was asked; without one, the hash is that of the body alone. */
+function hashOf(asked: unknown, { assistant }: RequestControls): string {
+  return sha256(JSON.stringify(assistant === undefined ? asked : [asked, assistant]));
 }
 
 async function admit(

@@ -7,6 +7,8 @@ import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 export interface Caller {
   keyId: string;
   user: string;
+  /** Some assistants are for the members of some groups only. */
+  groups: readonly string[];
 }
 
 /** Keys are 256 random bits, so their plain SHA-256 is enough: there is nothing to guess by a dictionary. */
@@ -16,6 +18,7 @@ const keyFile = z.object({
       id: z.string().min(1),
       user: z.string().min(1).max(200),
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      groups: z.array(z.string().min(1).max(200)).max(1_000).default([]),
     }),
   ),
 });
@@ -26,7 +29,9 @@ export interface ApiKeys {
 }
 
 export function loadApiKeys(file: string): ApiKeys {
-  const callers = new Map(readKeyFile(file).map(({ id, user, sha256 }) => [sha256, { keyId: id, user }]));
+  const callers = new Map(
+    readKeyFile(file).map(({ id, user, sha256, groups }) => [sha256, { keyId: id, user, groups }]),
+  );
   return {
     authenticate: (authorization) => {
       const [, key] = /^Bearer (\S+)$/i.exec(authorization ?? '') ?? [];

@@ -1,4 +1,5 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { type Assistant } from '../../shared/assistants/assistant-file.ts';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
@@ -12,6 +13,7 @@ import { storedChatRoutes } from './chat/stored-routes.ts';
 import { fileRoutes, type FileRoutesDeps } from './files/route.ts';
 import { modelRoutes } from './model-routes.ts';
 import { type Models } from './models.ts';
+import { createReadWish } from './read-wish.ts';
 import { createConversations } from './responses/conversation.ts';
 import { responseRoutes } from './responses/routes.ts';
 import { createFindResponse } from './responses/stored-responses.ts';
@@ -25,6 +27,8 @@ export interface ApiDeps extends Pick<FileRoutesDeps, 'files' | 'queue'> {
   desk: AdmissionDesk;
   stored: StoredJobs;
   models: Models;
+  /** Those that there are now. */
+  assistants: () => readonly Assistant[];
   blobs: BlobStore;
   webhooks: Omit<WebhookRoutesDeps, 'caller'>;
   /** Who sent a request of this scope. */
@@ -36,11 +40,17 @@ export interface ApiDeps extends Pick<FileRoutesDeps, 'files' | 'queue'> {
 
 /** All that answers to an API key: one call for each part of OpenAI's API. */
 export function apiRoutes(api: FastifyInstance, deps: ApiDeps): void {
-  const { config, jobLog, live, desk, stored, blobs, files, queue, caller, cut, log } = deps;
-  modelRoutes(api, deps.models);
+  const { config, jobLog, live, desk, stored, assistants, blobs, files, queue, caller, cut, log } = deps;
+  modelRoutes(api, { models: deps.models, assistants, caller });
   // Past LiteLLM nobody knows which models there are.
   const models = config.ENABLE_LITELLM ? deps.models : { assertServed: () => Promise.resolve() };
-  const asking = { desk, live, models, defaultDeadlineMs: config.DEFAULT_DEADLINE_MS, caller, cut };
+  const readWish = createReadWish({
+    assistants,
+    models,
+    selection: config.ASSISTANT_SELECTION,
+    defaultModel: config.ASSISTANT_DEFAULT_MODEL,
+  });
+  const asking = { desk, live, readWish, defaultDeadlineMs: config.DEFAULT_DEADLINE_MS, caller, cut };
   chatRoute(api, { ...asking, checkParameters: createParameterCheck(config.PASS_PARAMETERS) });
   storedChatRoutes(api, { stored, caller });
   const find = createFindResponse(stored);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { openAssistants } from '../../shared/assistants/registry.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
@@ -34,6 +35,8 @@ export function build({ config, log }: ServiceDeps): Service {
 
   async function start() {
     const apiKeys = loadApiKeys(config.API_KEYS_FILE);
+    const assistants = await openAssistants({ folder: config.ASSISTANTS_DIR, build: (all) => all, log });
+    releasers.defer('assistants', () => assistants.close());
     const redis = connectRedis(config.REDIS_URL, 'ingress', log);
     releasers.defer('redis', () => closeRedis(redis));
     const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
@@ -102,7 +105,8 @@ export function build({ config, log }: ServiceDeps): Service {
       const caller = authenticated(api, apiKeys);
       const cut = drain.signal;
       const parts = { jobLog, live, desk, stored, models, blobs, files, queue, webhooks };
-      apiRoutes(api, { ...parts, config, caller, cut, log });
+      const current = () => assistants.current();
+      apiRoutes(api, { ...parts, assistants: current, config, caller, cut, log });
       return Promise.resolve();
     });
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };

@@ -8,7 +8,9 @@ export interface DescribedJob {
   jobId: string;
   user: string;
   userHash: string;
+  groups: string[];
   model: string;
+  assistant: JobMessage['assistant'];
   acceptedAt: number;
   deadlineAt: number;
   /** SHA-256 of the body under an idempotency key; '' without one: then there is nothing to compare. */

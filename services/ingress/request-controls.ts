@@ -6,7 +6,11 @@ export interface RequestControls {
   /** Milliseconds from now. */
   deadlineMs: number;
   idempotencyKey: string | undefined;
+  /** The name of an assistant, `auto` or `none`. */
+  assistant: string | undefined;
 }
+
+export const ASSISTANT_HEADER = 'x-turnout-assistant';
 
 const MAX_DEADLINE_MS = 24 * 3_600_000;
 
@@ -14,7 +18,7 @@ const MAX_DEADLINE_MS = 24 * 3_600_000;
 export function backgroundControls(headers: IncomingHttpHeaders): RequestControls {
   return {
     deadlineMs: ownDeadlineMs(headers['x-turnout-deadline-ms']) ?? MAX_DEADLINE_MS,
-    idempotencyKey: idempotencyKey(headers['idempotency-key']),
+    ...commonControls(headers),
   };
 }
 
@@ -28,7 +32,14 @@ export function requestControls(headers: IncomingHttpHeaders, defaultDeadlineMs:
     sdkTimeoutMs(headers['x-stainless-timeout']) ?? sdkTimeoutMs(headers['x-stainless-read-timeout']);
   return {
     deadlineMs: own ?? sdk ?? defaultDeadlineMs,
+    ...commonControls(headers),
+  };
+}
+
+function commonControls(headers: IncomingHttpHeaders): Omit<RequestControls, 'deadlineMs'> {
+  return {
     idempotencyKey: idempotencyKey(headers['idempotency-key']),
+    assistant: assistant(headers[ASSISTANT_HEADER]),
   };
 }
 
@@ -57,5 +68,14 @@ function idempotencyKey(header: Header): string | undefined {
   throw new TurnoutError('invalid_value', {
     message: 'Idempotency-Key must have 1 to 255 characters.',
     param: 'Idempotency-Key',
+  });
+}
+
+function assistant(header: Header): string | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header === 'string' && /^[a-z0-9][a-z0-9-]{0,63}$/.test(header)) return header;
+  throw new TurnoutError('invalid_value', {
+    message: `${ASSISTANT_HEADER} must be the name of an assistant, auto or none.`,
+    param: ASSISTANT_HEADER,
   });
 }

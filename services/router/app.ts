@@ -1,3 +1,5 @@
+import { openAssistants } from '../../shared/assistants/registry.ts';
+import { createSelector } from '../../shared/assistants/select-assistant.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { decide } from '../../shared/flags/decide.ts';
@@ -16,6 +18,7 @@ import { jobKeys } from '../../shared/redis/keys.ts';
 import { onReplaced } from '../../shared/redis/on-replaced.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { createOnBatch } from './consume.ts';
+import { createAssistantPicker } from './pick-assistant.ts';
 import { type ContextRules } from './plan-context.ts';
 import { createPosition } from './position.ts';
 import { createWatermarks } from './watermarks.ts';
@@ -36,6 +39,8 @@ export function build({ config, log }: ServiceDeps): Service {
   const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-router', log });
 
   async function start() {
+    const assistants = await openAssistants({ folder: config.ASSISTANTS_DIR, build: createSelector, log });
+    releasers.defer('assistants', () => assistants.close());
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
@@ -65,6 +70,10 @@ export function build({ config, log }: ServiceDeps): Service {
       deadLetters: createDeadLetters(producer, topics.deadLetters, 'router'),
       decide: () => decide({ enableLitellm: config.ENABLE_LITELLM }),
       context: contextRules(config),
+      assistants: createAssistantPicker({
+        registry: assistants,
+        defaultModel: config.ASSISTANT_DEFAULT_MODEL,
+      }),
       retentionMs,
       log,
     };

@@ -1,13 +1,16 @@
 import { type Decision } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/contracts/ids.ts';
+import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type JobMessage, readJobMessage } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { endUnfenced } from '../../shared/joblog/ending.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
+import { roughTokens } from '../../shared/joblog/lost-call.ts';
 import { type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-letters.ts';
 import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts';
+import { type AssistantPicker, type Picked } from './pick-assistant.ts';
 import { type ContextPlan, type ContextRules, planContext, roughPromptTokens } from './plan-context.ts';
 
 export interface RouteBatchDeps {
@@ -16,6 +19,7 @@ export interface RouteBatchDeps {
   deadLetters: DeadLetters;
   decide: (job: JobMessage) => Decision;
   context: ContextRules;
+  assistants: AssistantPicker;
   /** Milliseconds that an ended job's record is kept. */
   retentionMs: number;
   log: Logger;
@@ -46,24 +50,96 @@ async function routeOne(
 
   const decision = deps.decide(job);
   const now = Date.now();
-  const plan = planContext(job, { model: job.model, sources: [], now }, deps.context);
-  const state = await deps.jobLog.route(job.jobId, [
-    { type: 'accepted', at: job.acceptedAt, model: job.model },
-    { type: 'routed', at: now, ...decision, promptTokens: roughPromptTokens(job, plan) },
-  ]);
+  const picked = await deps.assistants.pick(job);
+  const planned = planFor(deps, job, { picked, now });
+  const state = await deps.jobLog.route(job.jobId, firstEvents(job, { decision, picked, ...planned }));
   if (state === 'missing' && seenBefore && mayHaveExpired(job, deps.retentionMs)) return undefined;
   if (state === 'missing')
     return bury(deps, message, 'the job has no record: it expired or was never admitted');
   if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile: nothing to run
 
-  if (state === 'routed') logDecision(deps.log, job, decision);
-  return toDecidedJob(job, { decision, plan, routedAt: now, traceparent: message.headers['traceparent'] });
+  const traceparent = message.headers['traceparent'];
+  if (state === 'again' && job.assistant) return routeAgain(deps, job, { decision, now, traceparent });
+  if (state === 'routed') logDecision(deps.log, job, decision, picked);
+  if (picked instanceof TurnoutError) return fail(deps, job, picked);
+  return toDecidedJob(job, { decision, picked, ...planned, traceparent });
+}
+
+/** A job whose log tells already who answers it. One that was begun was dispatched, and needs nothing. */
+async function routeAgain(
+  deps: RouteBatchDeps,
+  job: JobMessage,
+  { decision, now, traceparent }: { decision: Decision; now: number; traceparent: string | undefined },
+): Promise<DecidedJob | undefined> {
+  const view = await deps.jobLog.read(job.jobId, 0, undefined, FIRST_EVENTS);
+  const log = (view?.entries ?? []).map(({ event }) => event);
+  const picked = deps.assistants.pickAgain(job, log);
+  if (!(picked instanceof TurnoutError))
+    return toDecidedJob(job, { decision, picked, ...planFor(deps, job, { picked, now }), traceparent });
+  return log.some(({ type }) => type === 'attempt') ? undefined : fail(deps, job, picked);
+}
+
+/** accepted, routed, assistant, attempt */
+const FIRST_EVENTS = 4;
+
+function planFor(
+  { context }: RouteBatchDeps,
+  job: JobMessage,
+  { picked, now }: { picked: Picked | TurnoutError; now: number },
+): { plan: ContextPlan; routedAt: number } {
+  const { model, sources } = picked instanceof TurnoutError ? { model: job.model, sources: [] } : picked;
+  return { plan: planContext(job, { model, sources, now }, context), routedAt: now };
+}
+
+function firstEvents(
+  job: JobMessage,
+  {
+    decision,
+    picked,
+    plan,
+    routedAt,
+  }: Omit<Routing, 'picked' | 'traceparent'> & {
+    picked: Picked | TurnoutError;
+  },
+): JobEvent[] {
+  const accepted = { type: 'accepted', at: job.acceptedAt, model: job.model } as const;
+  const routed = { type: 'routed', at: routedAt, ...decision } as const;
+  const promptTokens = roughPromptTokens(job, plan);
+  if (picked instanceof TurnoutError) return [accepted, { ...routed, promptTokens }];
+  const { model, event, assistant } = picked;
+  const instructions = roughTokens(Buffer.byteLength(assistant?.instructions ?? ''));
+  return [
+    accepted,
+    { ...routed, promptTokens: promptTokens + instructions, ...(model === job.model ? {} : { model }) },
+    ...(event ? [event] : []),
+  ];
 }
 
 /** Once for each job, however often its message comes. */
-function logDecision(log: Logger, { jobId, userHash }: JobMessage, { path, reason, epoch }: Decision): void {
+function logDecision(
+  log: Logger,
+  { jobId, userHash, assistant }: JobMessage,
+  { path, reason, epoch }: Decision,
+  picked: Picked | TurnoutError,
+): void {
   const phrase = path === 'litellm' ? 'Using LiteLLM path' : 'Using legacy path';
   log.info({ jobId, userHash, reason, epoch }, phrase);
+  if (!assistant) return;
+  const { event } = picked instanceof TurnoutError ? {} : picked;
+  if (event)
+    log.info(
+      { jobId, assistant: event.name, version: event.version, reason: event.reason },
+      'Assistant chosen',
+    );
+  else
+    log.info(
+      { jobId, reason: picked instanceof TurnoutError ? picked.code : 'none fits' },
+      'No assistant chosen',
+    );
+}
+
+async function fail(deps: RouteBatchDeps, { jobId }: JobMessage, error: TurnoutError): Promise<undefined> {
+  await endUnfenced(deps, jobId, { status: 'failed', error });
 }
 
 /** Clocks differ between the processes that stamp a message, keep a record and look at both. */
@@ -88,12 +164,16 @@ async function bury(deps: RouteBatchDeps, message: InboundMessage, reason: strin
 
 interface Routing {
   decision: Decision;
+  picked: Picked;
   plan: ContextPlan;
   routedAt: number;
   traceparent: string | undefined;
 }
 
-function toDecidedJob(job: JobMessage, { decision, plan, routedAt, traceparent }: Routing): DecidedJob {
+function toDecidedJob(
+  job: JobMessage,
+  { decision, picked, plan, routedAt, traceparent }: Routing,
+): DecidedJob {
   const { jobId, user, deadlineAt, question } = job;
   const common = {
     version: 2,
@@ -102,9 +182,13 @@ function toDecidedJob(job: JobMessage, { decision, plan, routedAt, traceparent }
     deadlineAt,
     ...(traceparent === undefined ? {} : { traceparent }),
   } as const;
-  const { userHash, model, acceptedAt, request } = job;
+  const { userHash, acceptedAt, request } = job;
+  const { model, assistant } = picked;
   return {
-    llm: { ...common, userHash, model, acceptedAt, decision, request, context: plan.expected },
+    llm: {
+      ...{ ...common, userHash, model, acceptedAt, decision, request, context: plan.expected },
+      ...(assistant ? { assistant } : {}),
+    },
     context: plan.children.map(({ pieces }) => ({ ...common, question, routedAt, pieces })),
   };
 }

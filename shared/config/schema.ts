@@ -104,6 +104,12 @@ export const configSchema = z.object({
   TOKEN_TIMEOUT_MS: milliseconds.default(30_000),
   ON_LOST_ATTEMPT: z.enum(['continue', 'fail']).default('continue'),
   CONTEXT_TOKENS: count.default(6_000),
+  /** A folder of YAML files, one for each assistant. */
+  ASSISTANTS_DIR: z.string().min(1).default('deploy/assistants'),
+  /** `always`: a request that does not speak of assistants gets the one that fits, if any. */
+  ASSISTANT_SELECTION: z.enum(['asked', 'always']).default('asked'),
+  /** Answers where a request's model is `auto` and its assistant, if there is one, has none of its own. */
+  ASSISTANT_DEFAULT_MODEL: z.string().min(1).max(200).optional(),
   /** False: the pieces of a job's context are fetched one after another. */
   ENABLE_PARALLEL: flag.default(true),
   /** Tokens that the messages of a request may fill; unset: all that the model takes. */

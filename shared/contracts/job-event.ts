@@ -106,6 +106,8 @@ export const jobEvent = z.discriminatedUnion('type', [
     ...decision.shape,
     /** About as many as the prompt will have, by its size. */
     promptTokens: z.int().min(0).default(0),
+    /** The model that answers, where the client left that to us. */
+    model: z.string().optional(),
   }),
   z.object({
     type: z.literal('assistant'),

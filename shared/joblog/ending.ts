@@ -118,7 +118,7 @@ function factsOf(jobId: string, { userHash, model, createdAt, entries }: JobView
   return {
     jobId,
     userHash,
-    model,
+    model: routed?.model ?? model,
     acceptedAt: createdAt,
     decision: routed && { path: routed.path, reason: routed.reason, epoch: routed.epoch },
     attempts: entries.filter(({ event }) => event.type === 'attempt').length,

@@ -87,11 +87,12 @@ export async function startIngressOnRedis(
   const common = {
     desk,
     live,
-    models: { assertServed: () => Promise.resolve() },
+    readWish: ({ model }: { model: string }) => Promise.resolve({ model, assistant: undefined }),
     defaultDeadlineMs: 10_000,
     caller: (request: { headers: Record<string, unknown> }) => ({
       keyId: 'key',
       user: (request.headers['x-user'] as string | undefined) ?? 'user-1',
+      groups: [],
     }),
     cut: new AbortController().signal,
   };

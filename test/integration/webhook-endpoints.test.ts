@@ -54,6 +54,7 @@ describe("OpenAI's SDK, unchanged,", () => {
     const caller = ({ headers }: Pick<FastifyRequest, 'headers'>) => ({
       keyId: 'key',
       user: headers.authorization ?? '',
+      groups: [],
     });
     webhookRoutes(app, { ...webhooks, caller });
     const baseURL = `${await app.listen({ host: '127.0.0.1', port: 0 })}/v1`;

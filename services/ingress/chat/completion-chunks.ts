@@ -5,11 +5,13 @@ import {
   isVisible,
 } from '../../../shared/contracts/job-event.ts';
 import { toChatAnnotation } from '../annotations.ts';
+import { modelOf } from '../answered-by.ts';
 import { addUsage } from '../usage.ts';
 
 export interface CompletionHead {
   /** `chatcmpl-...` */
   id: string;
+  /** As the client named it; another one stands in the answer where that was left to us. */
   model: string;
   /** Seconds since the epoch. */
   created: number;
@@ -27,16 +29,18 @@ export function createChunkEncoder(
 ): (event: JobEvent) => Chunk[] {
   const begun = new Set<number>();
   let usage: TokenUsage | undefined;
+  let { model } = head;
   const chunk = (choices: unknown[], total: TokenUsage | null = null): Chunk => ({
     id: head.id,
     object: 'chat.completion.chunk',
     created: head.created,
-    model: head.model,
+    model,
     choices,
     ...(includeUsage ? { usage: total } : {}),
   });
 
   return (event) => {
+    model = modelOf(event) ?? model;
     if (event.type === 'usage') usage = usage ? addUsage(usage, event.usage) : event.usage;
     if (event.type === 'completed') return includeUsage && usage ? [chunk([], usage)] : [];
     if (!isVisible(event)) return [];

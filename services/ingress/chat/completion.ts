@@ -1,5 +1,6 @@
 import { type JobEvent, type VisibleEvent, isVisible } from '../../../shared/contracts/job-event.ts';
 import { type CompletionHead } from './completion-chunks.ts';
+import { modelOf } from '../answered-by.ts';
 import { toChatAnnotation } from '../annotations.ts';
 import { usageOf } from '../usage.ts';
 
@@ -31,7 +32,7 @@ export function toCompletion(head: CompletionHead, events: readonly JobEvent[]):
     id: head.id,
     object: 'chat.completion',
     created: head.created,
-    model: head.model,
+    model: events.map(modelOf).find((model) => model !== undefined) ?? head.model,
     choices: indexed.map(([index, choice]) => toChoice(index, choice)),
     usage: usageOf(events) ?? null,
   };

@@ -6,12 +6,12 @@ const question = { role: 'user' as const, content: 'And today?' };
 
 function sent(answer: object): unknown {
   const body = { model: 'm', messages: [{ role: 'assistant', content: 'Rain.', ...answer }, question] };
-  return forModel(body as ChatRequest).messages[0];
+  return forModel(body as ChatRequest, 'm').messages[0];
 }
 
 test("what is ours to do does not go to a provider, and all of the caller's other parameters do", () => {
   const body: ChatRequest = { model: 'm', messages: [question], store: true, metadata: { a: 'b' }, seed: 3 };
-  expect(forModel(body)).toEqual({ model: 'm', messages: [question], seed: 3 });
+  expect(forModel(body, 'm')).toEqual({ model: 'm', messages: [question], seed: 3 });
 });
 
 test.each(['reasoning_content', 'reasoning', 'reasoning_details'])(
@@ -36,6 +36,6 @@ test('thinking that is signed goes back as what it is; what is not signed does n
 test("a caller's request is left as it is", () => {
   const answer = { role: 'assistant', content: 'Rain.', reasoning_content: 'They ask.' };
   const body = { model: 'm', messages: [answer, question] } as ChatRequest;
-  forModel(body);
+  forModel(body, 'm');
   expect(body.messages[0]).toEqual({ role: 'assistant', content: 'Rain.', reasoning_content: 'They ask.' });
 });

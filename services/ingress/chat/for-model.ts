@@ -4,8 +4,8 @@ import { type ChatMessage, type ChatRequest } from '../../../shared/contracts/ch
  * The request as the model gets it: without what is ours to do, which would mean something of its own to LiteLLM or a
  * provider, and without the thinking of earlier answers, which is never fed back as content.
  */
-export function forModel(body: ChatRequest): ChatRequest {
-  const request = { ...body, messages: body.messages.map(withoutThinking) };
+export function forModel(body: ChatRequest, model: string): ChatRequest {
+  const request = { ...body, model, messages: body.messages.map(withoutThinking) };
   delete request.store;
   delete request.metadata;
   return request;

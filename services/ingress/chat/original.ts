@@ -10,7 +10,7 @@ const chatOriginal = z.object({
 });
 type ChatOriginal = z.infer<typeof chatOriginal>;
 
-export function chatOriginalOf({ model, metadata: pairs }: ChatRequest): ChatOriginal {
+export function chatOriginalOf({ metadata: pairs }: ChatRequest, model: string): ChatOriginal {
   return { version: 1, kind: 'chat.completion', model, metadata: pairs };
 }
 

@@ -26,9 +26,9 @@ test('a request on an open connection behind the cut is refused before its job i
     desk,
     live: {} as ChatRouteDeps['live'], // a job that is not admitted is not followed
     checkParameters: () => undefined,
-    models: { assertServed: () => Promise.resolve() },
+    readWish: ({ model }) => Promise.resolve({ model, assistant: undefined }),
     defaultDeadlineMs: 1_000,
-    caller: () => ({ keyId: 'key_1', user: 'user-1' }),
+    caller: () => ({ keyId: 'key_1', user: 'user-1', groups: [] }),
     cut: AbortSignal.abort(new TurnoutError('shutting_down', { retryAfterS: 1 })),
   });
   const response = await app.inject({

@@ -3,7 +3,7 @@ import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-re
 import { type LiveLog } from '../../../shared/joblog/live-log.ts';
 import { type AdmissionDesk, type AdmittedJob } from '../admission.ts';
 import { type Caller } from '../api-keys.ts';
-import { type Models } from '../models.ts';
+import { type ReadWish } from '../read-wish.ts';
 import { requestControls } from '../request-controls.ts';
 import { atOnce } from '../job-answer.ts';
 import { watchReader } from '../watch-reader.ts';
@@ -15,7 +15,7 @@ import { chatOriginalOf } from './original.ts';
 export interface ChatRouteDeps {
   desk: AdmissionDesk;
   live: LiveLog;
-  models: Pick<Models, 'assertServed'>;
+  readWish: ReadWish;
   /** Throws for a parameter that nobody would act on. */
   checkParameters: (body: ChatRequest) => void;
   defaultDeadlineMs: number;
@@ -32,15 +32,18 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
     async (request, reply) => {
       const { body, headers } = request;
       deps.checkParameters(body);
-      await deps.models.assertServed(body.model);
+      const caller = deps.caller(request);
+      const controls = requestControls(headers, deps.defaultDeadlineMs);
+      const wish = await deps.readWish({ said: controls.assistant, model: body.model, caller });
       // On a connection that is still open behind the cut: nobody could wait for the answer.
       deps.cut.throwIfAborted();
       const job = await deps.desk.admit({
-        user: deps.caller(request).user,
-        request: forModel(body),
+        caller,
+        request: forModel(body, wish.model),
+        assistant: wish.assistant,
         asked: body,
-        ...(body.store ? { duties: ['keep'], original: () => chatOriginalOf(body) } : {}),
-        controls: requestControls(headers, deps.defaultDeadlineMs),
+        ...(body.store ? { duties: ['keep'], original: () => chatOriginalOf(body, wish.model) } : {}),
+        controls,
         traceparent: headers['traceparent'] as string | undefined,
       });
       reply.header('x-turnout-job-id', job.jobId);
@@ -57,7 +60,7 @@ async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyRepl
   const following = deps.live.follow(jobId, { fresh, signal: patience.signal });
   try {
     await job.publish();
-    const head = completionHead(jobId, body.model, createdAt);
+    const head = completionHead(jobId, job.model, createdAt);
     const events = job.kept ? atOnce(job.kept) : following.events;
     if (!body.stream) return await answerWhole({ reply, events, head });
     const includeUsage = body.stream_options?.include_usage ?? false;

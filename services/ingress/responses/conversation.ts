@@ -1,5 +1,6 @@
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { responseStatus } from '../../../shared/responses/response-status.ts';
+import { assistantOf } from '../answered-by.ts';
 import { type InputItem, type ResolvedItem, type StoredItem, toItems } from './input-items.ts';
 import { type ResponseRequest } from './request.ts';
 import { type FindResponse, outputItems, type StoredResponse } from './stored-responses.ts';
@@ -9,6 +10,8 @@ export interface ResolvedConversation {
   /** Items of the earlier responses that this one goes on from, oldest first. */
   context: StoredItem[];
   input: ResolvedItem[];
+  /** The assistant that answered the response that this one goes on from. */
+  assistant?: string | undefined;
 }
 
 export type ResolveConversation = (
@@ -26,7 +29,8 @@ export type ResolveConversation = (
 export function createConversations(find: FindResponse, maxBytes: number): ResolveConversation {
   return async (user, { previous_response_id: previous, input }) => {
     const findOwn = (responseId: string) => unlessNotFound(find(responseId, user));
-    const context = previous ? await contextOf(findOwn, previous) : [];
+    const before = previous ? await previousOf(findOwn, previous) : undefined;
+    const context = before ? [...before.context, ...before.input, ...outputItems(before)] : [];
     const named = toItems(input);
     const resolve = referenceResolver(findOwn, idsNamedBy(named), maxBytes);
     const items: ResolvedItem[] = [];
@@ -37,13 +41,13 @@ export function createConversations(find: FindResponse, maxBytes: number): Resol
       if (bytes > maxBytes) throw tooLarge();
       items.push(resolved);
     }
-    return { context, input: items };
+    return { context, input: items, assistant: before && assistantOf(before.events) };
   };
 }
 
 type FindOwn = (responseId: string) => Promise<StoredResponse | undefined>;
 
-async function contextOf(find: FindOwn, previous: string): Promise<StoredItem[]> {
+async function previousOf(find: FindOwn, previous: string): Promise<StoredResponse> {
   const param = 'previous_response_id';
   const found = await find(previous);
   // One that was not to be stored may still be there for those who read its stream.
@@ -58,7 +62,7 @@ async function contextOf(find: FindOwn, previous: string): Promise<StoredItem[]>
       message: `The previous response is ${status}: only a finished one can be gone on from.`,
       param,
     });
-  return [...found.context, ...found.input, ...outputItems(found)];
+  return found;
 }
 
 type Reference = Extract<InputItem, { type: 'item_reference' }>;

@@ -2,10 +2,12 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fa
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type Duty } from '../../../shared/joblog/duties.ts';
 import { type AdmittedJob } from '../admission.ts';
-import { backgroundControls, requestControls } from '../request-controls.ts';
+import { type AssistantWish } from '../assistant-wish.ts';
+import { backgroundControls, type RequestControls, requestControls } from '../request-controls.ts';
 import { atOnce } from '../job-answer.ts';
 import { watchReader } from '../watch-reader.ts';
 import { answerStream, answerWhole } from './answer.ts';
+import { type ResolvedConversation } from './conversation.ts';
 import { toStoredItem } from './input-items.ts';
 import { type ResponseOriginal } from './original.ts';
 import { type ResponseRequest, responseRequest, responseSettings } from './request.ts';
@@ -20,10 +22,15 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
     '/v1/responses',
     { schema: { body: responseRequest, summary: 'Create a response', tags: ['Responses'] } },
     async (request, reply) => {
-      await deps.models.assertServed(request.body.model);
+      const { body, headers } = request;
+      const controls = body.background
+        ? backgroundControls(headers)
+        : requestControls(headers, deps.defaultDeadlineMs);
+      const caller = deps.caller(request);
+      const wish = await deps.readWish({ said: controls.assistant, model: body.model, caller });
       // On a connection that is still open behind the cut: nobody could wait for the answer.
       deps.cut.throwIfAborted();
-      const { job, paramOf } = await admit(deps, request);
+      const { job, paramOf } = await admit(deps, request, { wish, controls });
       reply.header('x-turnout-job-id', job.jobId);
       const response = await answer(deps, request, reply, job).catch((error: unknown) => {
         throw named(error, paramOf);
@@ -33,20 +40,31 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
   );
 }
 
-async function admit(deps: ResponseRouteDeps, request: FastifyRequest<{ Body: ResponseRequest }>) {
+/** What the headers ask for. */
+interface Asked {
+  wish: AssistantWish;
+  controls: RequestControls;
+}
+
+async function admit(
+  deps: ResponseRouteDeps,
+  request: FastifyRequest<{ Body: ResponseRequest }>,
+  { wish, controls }: Asked,
+) {
   const { body, headers } = request;
-  const { user } = deps.caller(request);
-  const conversation = await deps.resolve(user, body);
+  const caller = deps.caller(request);
+  const conversation = await deps.resolve(caller.user, body);
   const translation = toChat(body, conversation);
   const background = body.background ?? false;
-  const settings = responseSettings.parse(body);
+  const settings = { ...responseSettings.parse(body), model: wish.model };
   try {
     const job = await deps.desk.admit({
-      user,
-      request: translation.request,
+      caller,
+      request: { ...translation.request, model: wish.model },
+      ...(wish.assistant ? { assistant: { ...wish.assistant, ...continued(conversation) } } : {}),
       // Not the chat request: what an earlier response says is not part of what was asked.
       asked: { response: body },
-      controls: background ? backgroundControls(headers) : requestControls(headers, deps.defaultDeadlineMs),
+      controls,
       traceparent: headers['traceparent'] as string | undefined,
       background,
       followed: !background || (body.stream ?? false),
@@ -66,6 +84,11 @@ async function admit(deps: ResponseRouteDeps, request: FastifyRequest<{ Body: Re
   }
 }
 
+/** The assistant that answered last. */
+function continued({ assistant }: ResolvedConversation): { conversation?: string } {
+  return assistant === undefined ? {} : { conversation: assistant };
+}
+
 /** OpenAI tells of the end of background responses only: whoever waits for another one hears of it anyway. */
 function dutiesOf({ store, background }: ResponseRequest): Duty[] {
   if (background) return ['keep', 'notify'];
@@ -80,7 +103,8 @@ async function answer(
   job: AdmittedJob,
 ) {
   const { body } = request;
-  const head = responseHead(job.jobId, job.createdAt, responseSettings.parse(body));
+  const settings = { ...responseSettings.parse(body), model: job.model };
+  const head = responseHead(job.jobId, job.createdAt, settings);
   if (body.background && !body.stream) {
     await job.publish();
     if (job.fresh) return projectResponse(head).body();

@@ -20,6 +20,8 @@ export interface ResponseHead {
 
 /** What became of it so far. */
 export interface ResponseProgress {
+  /** The one that answers, where the client left that to us. */
+  model?: string | undefined;
   status: ResponseStatus;
   output: OutputItem[];
   usage?: TokenUsage | undefined;
@@ -36,7 +38,11 @@ export type ResponseBody = Omit<SdkResponse, 'output_text'> & { store: boolean }
 
 /** OpenAI's `response` object. What the client left out stands there with the value that holds. */
 export function toResponseBody(head: ResponseHead, progress: ResponseProgress): ResponseBody {
-  return { ...identity(head), ...settings(head.request), ...result(progress), ...flags(head, progress) };
+  const { model = head.request.model } = progress;
+  return {
+    ...{ ...identity(head), model, ...settings(head.request), ...result(progress) },
+    ...flags(head, progress),
+  };
 }
 
 function identity({ id, createdAt, request }: ResponseHead) {
@@ -44,7 +50,6 @@ function identity({ id, createdAt, request }: ResponseHead) {
     id,
     object: 'response' as const,
     created_at: createdAt,
-    model: request.model,
     background: request.background ?? false,
     store: request.store ?? true,
     previous_response_id: request.previous_response_id ?? null,

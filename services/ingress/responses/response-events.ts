@@ -7,6 +7,7 @@ import {
   type TokenUsage,
 } from '../../../shared/contracts/job-event.ts';
 import { type IncompleteReason, incompleteReasonOf } from '../../../shared/responses/response-status.ts';
+import { modelOf } from '../answered-by.ts';
 import { addUsage } from '../usage.ts';
 import { type Draft } from './output-items.ts';
 import {
@@ -49,6 +50,13 @@ export function projectResponse(head: ResponseHead): ResponseProjection {
     return head.request.background ? [created, { type: 'response.queued', response: snapshot() }] : [created];
   }
 
+  /** A response begins when it is routed, which comes with its acceptance: then its model is known. */
+  function draftsOf(event: JobEvent): Draft[] {
+    if (event.type === 'accepted') return [];
+    progress.model ??= modelOf(event);
+    return [...begin(), ...project(event)];
+  }
+
   function project(event: JobEvent): Draft[] {
     if (event.type === 'attempt' && event.attempt === 1) return start();
     if (event.type === 'usage') usage = usage ? addUsage(usage, event.usage) : event.usage;
@@ -76,7 +84,7 @@ export function projectResponse(head: ResponseHead): ResponseProjection {
 
   return {
     body,
-    take: (event) => [...begin(), ...project(event)].map((draft) => ({ ...draft, sequence_number: next++ })),
+    take: (event) => draftsOf(event).map((draft) => ({ ...draft, sequence_number: next++ })),
   };
 }
 

@@ -3,7 +3,7 @@ import { type EndingDeps } from '../../../shared/joblog/ending.ts';
 import { type LiveLog } from '../../../shared/joblog/live-log.ts';
 import { type AdmissionDesk } from '../admission.ts';
 import { type Caller } from '../api-keys.ts';
-import { type Models } from '../models.ts';
+import { type ReadWish } from '../read-wish.ts';
 import { type StoredJobs } from '../stored-jobs.ts';
 import { type ResolveConversation } from './conversation.ts';
 import { type FindResponse } from './stored-responses.ts';
@@ -14,7 +14,7 @@ export interface ResponseRouteDeps {
   find: FindResponse;
   resolve: ResolveConversation;
   remove: StoredJobs['remove'];
-  models: Pick<Models, 'assertServed'>;
+  readWish: ReadWish;
   defaultDeadlineMs: number;
   caller: (request: FastifyRequest) => Caller;
   /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */

@@ -1,0 +1,44 @@
+/** `make assistants-eval`: how well and how fast assistants are chosen, on CLINC150; ends with 1 when it takes too long. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { stateFolder } from '../../stack/layout.ts';
+import { generator } from '../../test/upstream/core/random.ts';
+import { readClinc } from './clinc.ts';
+import { meanOf, measureQuality } from './quality.ts';
+import { type Shape, toRegistry, toTrial } from './registries.ts';
+import { type Report, SPEED_SHAPE, toText } from './report.ts';
+import { measureSpeed } from './speed.ts';
+import { bestFloor } from './tune.ts';
+
+/** How many registries of a shape are drawn: of small ones more, for which intents they have matters more. */
+const SHAPES: readonly (Shape & { draws: number })[] = [
+  { assistants: 150, examples: 100, draws: 1 },
+  { assistants: 100, examples: 20, draws: 3 },
+  { assistants: 20, examples: 20, draws: 10 },
+  { assistants: 10, examples: 10, draws: 20 },
+  { assistants: 5, examples: 8, draws: 20 },
+];
+/** p99 in milliseconds. */
+const HELD_TO = 1;
+const SEED = 150;
+
+const data = readClinc();
+const random = generator(SEED);
+
+const qualities = SHAPES.map(({ draws, ...shape }) => {
+  const drawn = Array.from({ length: draws }, () => toRegistry(data, shape, random));
+  const tried = drawn.map((assistants) =>
+    toTrial(assistants, data.val, [...data.oos_val, ...data.oos_train]),
+  );
+  const quality = meanOf(drawn.map((one) => measureQuality(toTrial(one, data.test, data.oos_test))));
+  return { ...shape, draws, quality, validation: bestFloor(tried) };
+});
+const speed = measureSpeed(toRegistry(data, SPEED_SHAPE, random), data.val, data.test);
+const report: Report = { at: new Date().toISOString(), qualities, speed, heldToMs: HELD_TO };
+console.log(toText(report));
+const folder = join(stateFolder(), 'reports');
+mkdirSync(folder, { recursive: true });
+const file = join(folder, 'assistants.json');
+writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+console.error(`written to ${relative(process.cwd(), file)}`);
+process.exitCode = speed.short.p99 < HELD_TO ? 0 : 1;

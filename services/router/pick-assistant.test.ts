@@ -1,0 +1,100 @@
+import { expect, test } from '@jest/globals';
+import { type Assistant, readAssistant } from '../../shared/assistants/assistant-file.ts';
+import { createSelector } from '../../shared/assistants/select-assistant.ts';
+import { type JobEvent } from '../../shared/contracts/job-event.ts';
+import { createAssistantPicker, type PickedJob } from './pick-assistant.ts';
+
+function assistant(name: string, more = ''): Assistant {
+  const read = readAssistant(`{ name: ${name}, description: d, instructions: of ${name}${more} }`);
+  if ('name' in read) return read;
+  throw new Error(read.join());
+}
+
+const law = assistant('law', ', model: m-law, sources: [statutes], patterns: [clause]');
+const bare = assistant('bare');
+
+/** `later`: what the folder has when it is looked at again. */
+function picker(
+  all: Assistant[],
+  { later = all, defaultModel }: { later?: Assistant[]; defaultModel?: string } = {},
+) {
+  let now = all;
+  const registry = {
+    current: () => createSelector(now),
+    refresh: () => Promise.resolve(void (now = later)),
+  };
+  return createAssistantPicker({ registry, defaultModel });
+}
+
+const job = (changes: Partial<PickedJob> = {}): PickedJob => ({
+  ...{ user: 'ada', model: 'auto', question: 'Which clause?', documents: [], assistant: {} },
+  ...changes,
+});
+const routed = {
+  type: 'routed',
+  at: 1,
+  path: 'litellm',
+  reason: 'default',
+  epoch: 0,
+  promptTokens: 0,
+} as const;
+const event: JobEvent = {
+  ...{ type: 'assistant', name: 'law', version: 'old', model: 'm-old' },
+  ...{ reason: 'pattern', scores: [] },
+};
+
+test('a job that speaks of no assistant has none, whatever fits it', async () => {
+  const picked = await picker([law]).pick(job({ assistant: undefined, model: 'gpt' }));
+  expect(picked).toEqual({ model: 'gpt', sources: [] });
+});
+
+test('an assistant brings its model, instructions and sources, and the log tells why', async () => {
+  expect(await picker([law, bare]).pick(job())).toEqual({
+    model: 'm-law',
+    event: {
+      type: 'assistant',
+      name: 'law',
+      version: law.version,
+      model: 'm-law',
+      reason: 'pattern',
+      scores: [],
+    },
+    assistant: { name: 'law', version: law.version, instructions: 'of law' },
+    sources: ['statutes'],
+  });
+});
+
+test('the model that a request names stands before the assistant’s', async () => {
+  expect(await picker([law]).pick(job({ model: 'gpt' }))).toMatchObject({
+    model: 'gpt',
+    event: { model: 'gpt' },
+  });
+});
+
+test.each([
+  ['no assistant', [law], job({ question: 'Hello' }), 'assistant_not_found'],
+  ['one without a model', [bare], job({ assistant: { asked: 'bare' } }), 'invalid_value'],
+])('a job whose model nobody names has the default one, or fails: %s', async (_, all, asked, code) => {
+  expect(await picker(all, { defaultModel: 'd' }).pick(asked)).toMatchObject({ model: 'd' });
+  expect(await picker(all).pick(asked)).toMatchObject({ code, param: 'model' });
+});
+
+test('a file that only the ingress has seen is looked for before its job fails', async () => {
+  const asked = job({ assistant: { asked: 'law' } });
+  expect(await picker([], { later: [law] }).pick(asked)).toMatchObject({ model: 'm-law' });
+  expect(await picker([]).pick(asked)).toMatchObject({ code: 'assistant_not_found' });
+});
+
+test.each<[string, JobEvent[], Assistant[], object]>([
+  [
+    'the assistant of the log',
+    [routed, event],
+    [bare, law],
+    { model: 'm-old', event, assistant: { version: law.version } },
+  ],
+  ['nobody, where it has gone', [routed, event], [bare], { code: 'assistant_not_found' }],
+  ['nobody, as before, though one fits now', [{ ...routed, model: 'd' }], [law], { model: 'd', sources: [] }],
+  ['nobody, where no model was found before', [routed], [law], { code: 'assistant_not_found' }],
+])('a job that is routed again has %s', (_, log, all, expected) => {
+  expect(picker(all).pickAgain(job(), log)).toMatchObject(expected);
+});

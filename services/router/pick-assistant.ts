@@ -1,0 +1,124 @@
+import { type Assistant } from '../../shared/assistants/assistant-file.ts';
+import { type AssistantRegistry } from '../../shared/assistants/registry.ts';
+import { type Selection, type Selector } from '../../shared/assistants/select-assistant.ts';
+import { type LlmJob } from '../../shared/contracts/flow.ts';
+import { type JobEvent } from '../../shared/contracts/job-event.ts';
+import { type JobMessage } from '../../shared/contracts/job-message.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+
+/** Who answers a job. */
+export interface Picked {
+  /** Never `auto`. */
+  model: string;
+  /** What the log tells of it, behind `routed`. */
+  event?: AssistantEvent;
+  assistant?: LlmJob['assistant'];
+  /** Retrieval services that the assistant names. */
+  sources: readonly string[];
+}
+
+interface PickerOptions {
+  /** The assistants as their folder has them by now. */
+  registry: Pick<AssistantRegistry<Selector>, 'current' | 'refresh'>;
+  /** Answers where the model is left to the assistant, and it has none or there is none. */
+  defaultModel: string | undefined;
+}
+
+export type PickedJob = Pick<
+  JobMessage,
+  'assistant' | 'groups' | 'user' | 'model' | 'question' | 'documents'
+>;
+type AssistantEvent = Extract<JobEvent, { type: 'assistant' }>;
+
+/** What a request names as its model to leave it to the assistant. */
+const AUTO = 'auto';
+
+export interface AssistantPicker {
+  /**
+   * The assistant and the model that answer a job. Or why it cannot be answered: its assistant has gone, or is not for this user
+   * any more, or nothing says which model answers.
+   */
+  pick(job: PickedJob): Promise<Picked | TurnoutError>;
+  /**
+   * The same for a job that was routed before: what its log says holds, whatever has become of the assistants since. Only the
+   * instructions are those of now, and where the assistant has gone there are none: that is `assistant_not_found`.
+   */
+  pickAgain(job: PickedJob, log: readonly JobEvent[]): Picked | TurnoutError;
+}
+
+export function createAssistantPicker({ registry, defaultModel }: PickerOptions): AssistantPicker {
+  return {
+    pick: async (job) => {
+      if (!job.assistant) return { model: job.model, sources: [] };
+      const picked = select(job, registry.current(), defaultModel);
+      if (!(picked instanceof TurnoutError) || job.assistant.asked === undefined) return picked;
+      // The ingress knew it: its file may be so new that only this process has not seen it yet.
+      await registry.refresh();
+      return select(job, registry.current(), defaultModel);
+    },
+    pickAgain: (job, log) => {
+      const event = log.find((one) => one.type === 'assistant');
+      if (!event) return withoutAssistant(job, log, defaultModel);
+      const assistant = registry.current().find(event.name);
+      return assistant ? { model: event.model, event, ...partsOf(assistant) } : gone(event.name);
+    },
+  };
+}
+
+function select(job: PickedJob, selector: Selector, defaultModel: string | undefined): Picked | TurnoutError {
+  const { user, groups = [], question, documents, assistant } = job;
+  try {
+    const selection = selector.select({ ...assistant, question, documents, user: { user, groups } });
+    return toPicked(job, selection, defaultModel);
+  } catch (error) {
+    if (error instanceof TurnoutError) return error;
+    throw error;
+  }
+}
+
+function withoutAssistant(
+  job: PickedJob,
+  log: readonly JobEvent[],
+  defaultModel: string | undefined,
+): Picked | TurnoutError {
+  if (job.assistant?.asked !== undefined) return gone(job.assistant.asked);
+  const routed = log.find((one) => one.type === 'routed');
+  return toPicked({ ...job, model: routed?.model ?? job.model }, undefined, defaultModel);
+}
+
+function toPicked(
+  job: PickedJob,
+  selection: Selection | undefined,
+  defaultModel: string | undefined,
+): Picked | TurnoutError {
+  const left = job.assistant !== undefined && job.model === AUTO;
+  const model = left ? (selection?.assistant.model ?? defaultModel) : job.model;
+  if (model === undefined) return noModel(selection?.assistant);
+  if (!selection) return { model, sources: [] };
+  const { assistant, reason, scores } = selection;
+  const { name, version } = assistant;
+  return { model, event: { type: 'assistant', name, version, model, reason, scores }, ...partsOf(assistant) };
+}
+
+function partsOf({ name, version, instructions, sources }: Assistant) {
+  return { assistant: { name, version, instructions }, sources };
+}
+
+function gone(name: string): TurnoutError {
+  return new TurnoutError('assistant_not_found', {
+    message: `The assistant '${name}' does not exist any more.`,
+    param: 'x-turnout-assistant',
+  });
+}
+
+function noModel(assistant: Assistant | undefined): TurnoutError {
+  if (!assistant)
+    return new TurnoutError('assistant_not_found', {
+      message: 'No assistant fits the request, and it names no model that could answer without one.',
+      param: 'model',
+    });
+  return new TurnoutError('invalid_value', {
+    message: `The assistant '${assistant.name}' has no model of its own: the request must name one.`,
+    param: 'model',
+  });
+}

@@ -1,0 +1,80 @@
+import { expect, test } from '@jest/globals';
+import { readAssistant } from './assistant-file.ts';
+
+const whole = `
+name: contracts
+description: Reads contracts
+examples: [What is the notice period?, Who may terminate?]
+model: turnout-sim
+instructions: |
+  Quote the clause.
+sources: [clauses]
+file_types: [PDF, .docx, text/csv]
+patterns: ['\\bnotice period\\b']
+access: { groups: [legal] }
+`;
+
+test('a file describes one assistant, and its version is its content', () => {
+  const read = readAssistant(whole);
+  expect(read).toMatchObject({
+    name: 'contracts',
+    instructions: 'Quote the clause.',
+    file_types: ['pdf', '.docx', 'text/csv'],
+    default: false,
+    access: { users: [], groups: ['legal'] },
+    version: expect.stringMatching(/^[0-9a-f]{12}$/),
+  });
+  expect(readAssistant(whole)).toEqual(read);
+  expect(readAssistant(`${whole}# a comment`)).not.toEqual(read);
+});
+
+test('what is left out has a default', () => {
+  expect(readAssistant('{ name: a, description: b, instructions: c }')).toEqual({
+    ...{ name: 'a', description: 'b', instructions: 'c', version: expect.any(String) },
+    ...{ examples: [], sources: [], file_types: [], patterns: [], default: false },
+  });
+});
+
+test('all that is wrong with a file is told at once, each with its field', () => {
+  const problems = readAssistant(`
+name: No Spaces
+instructions: ''
+examples: [good, 7]
+modle: turnout-sim
+patterns: ['(a', '(?=look-ahead)']
+file_types: [a b]
+access: {}
+`);
+  expect(problems).toEqual([
+    'name: must be a-z, 0-9 and -, at most 64 characters',
+    expect.stringMatching(/^description: /),
+    'examples[1]: Invalid input: expected string, received number',
+    'instructions: must not be empty',
+    'file_types[0]: must be pdf, docx, html, text, an extension or a media type',
+    expect.stringMatching(/^patterns\[0\]: is not an expression of RE2: .*missing closing/),
+    expect.stringMatching(/^patterns\[1\]: is not an expression of RE2/),
+    'access: must name a user or a group',
+    expect.stringMatching(/modle/),
+  ]);
+});
+
+test.each([
+  ['no YAML', 'name: [', /line 1/],
+  ['a key twice', 'name: a\nname: b', /unique/],
+  ['nothing', '', /expected object/],
+  ['a list', '- name', /expected object/],
+  ['a word that requests use', '{ name: auto, description: b, instructions: c }', /^name: is a word/],
+  ['aliases without end', `a: &a [x, x]\n${bomb()}`, /alias/i],
+])('a file with %s is refused in words', (_, yaml, problem) => {
+  expect(readAssistant(yaml)).toEqual([expect.stringMatching(problem)]);
+});
+
+/** Each level names the one before it eight times. */
+function bomb(): string {
+  const level = (at: number) => {
+    const letters = 'abcdefghij';
+    const before = Array.from({ length: 8 }, () => `*${letters.charAt(at)}`).join(', ');
+    return `${letters.charAt(at + 1)}: &${letters.charAt(at + 1)} [${before}]`;
+  };
+  return Array.from({ length: 8 }, (_, at) => level(at)).join('\n');
+}
