@@ -18,9 +18,12 @@ export interface BenchSystem {
   /** Made up for this run: what it keeps in Kafka and Redis starts with it. */
   readonly prefix: string;
   readonly litellm: Target;
+  /** The simulated provider, without `/v1`. */
+  readonly simulatorUrl: string;
   /** Kafka, the two Redis, LiteLLM and the simulator. */
   readonly infrastructure: Pids;
-  turnout(upstream: Upstream): Promise<Measured>;
+  /** `name`: of one more that runs beside, with settings of its own. */
+  turnout(upstream: Upstream, also?: { name: string; env: Record<string, string> }): Promise<Measured>;
   baseline(upstream: Upstream): Promise<Measured>;
   stop(): Promise<void>;
 }
@@ -51,13 +54,14 @@ export async function startBenchSystem(say: (line: string) => void): Promise<Ben
     brokers: env.KAFKA_BROKERS.split(','),
     prefix,
     litellm,
+    simulatorUrl: env.UPSTREAM_URL,
     infrastructure: Object.fromEntries(readPidRecords(layout.run).map(({ name, pid }) => [name, pid])),
-    turnout: async (upstream) => {
+    turnout: async (upstream, { name, env: settings } = { name: 'turnout', env: {} }) => {
       const services = await startServices({
-        prefix: `${prefix}-${upstream}`,
-        env: { API_KEYS_FILE: users.file, ENABLE_LITELLM: String(upstream === 'litellm') },
+        prefix: `${prefix}-${upstream}${name === 'turnout' ? '' : `-${name}`}`,
+        env: { API_KEYS_FILE: users.file, ENABLE_LITELLM: String(upstream === 'litellm'), ...settings },
       });
-      return toMeasured(services, users.keys);
+      return toMeasured(name, services, users.keys);
     },
     baseline: async (upstream) => {
       const { baseUrl, pids } = await startBaseline(layout, {
@@ -73,8 +77,8 @@ export async function startBenchSystem(say: (line: string) => void): Promise<Ben
   };
 }
 
-function toMeasured(services: RunningServices, apiKeys: readonly string[]): Measured {
-  const target = { name: 'turnout', baseUrl: `${services.url}/v1`, apiKeys };
+function toMeasured(name: string, services: RunningServices, apiKeys: readonly string[]): Measured {
+  const target = { name, baseUrl: `${services.url}/v1`, apiKeys };
   const pids = Object.fromEntries(serviceNames.map((name) => [name, services.pidOf(name)]));
   return { target, pids, stop: () => services.stop() };
 }

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { stateFolder } from '../stack/layout.ts';
 import { type BenchSystem, startBenchSystem } from './bench-system.ts';
 import { type LoadProcess, startLoadProcess } from './load/load-process.ts';
+import { measureComplex } from './phases/complex.ts';
 import { measureHops } from './phases/hops.ts';
 import { measureAlone, measureCrowd } from './phases/latency.ts';
 import { measureThroughput } from './phases/throughput.ts';
@@ -37,8 +38,10 @@ async function measureAll(bench: BenchSystem): Promise<Findings> {
     // Not first: a Kafka that has just started takes many times as long for a message.
     say('bare hops');
     const hops = await measureHops(bench, plan);
+    say('context from several sources');
+    const complex = await measureComplex(bench, plan);
     const { jobs, streams } = await measureRates(bench, load);
-    return { quick: plan.quick, hops, alone, crowd, jobs, streams };
+    return { quick: plan.quick, hops, alone, crowd, complex, jobs, streams };
   } finally {
     await load.close();
   }

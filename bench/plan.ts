@@ -15,6 +15,8 @@ export interface Plan {
     measureMs: number;
     concurrency: number;
   };
+  /** Requests with context from several sources, each to both orders. */
+  complex: { requests: number };
   quick: boolean;
   /** Whether the yardstick is measured as well. */
   baseline: boolean;
@@ -23,7 +25,7 @@ export interface Plan {
 
 const common = { saturationConcurrency: 64, hopsPerSecond: 20, seed: 20_260_824 };
 
-/** At most five minutes. */
+/** At most six minutes. */
 const FULL: Plan = {
   hops: { count: 120, perSecond: common.hopsPerSecond },
   alone: { rounds: 240, atMostMs: 60_000 },
@@ -35,6 +37,7 @@ const FULL: Plan = {
     measureMs: 5_000,
     concurrency: common.saturationConcurrency,
   },
+  complex: { requests: 16 },
   quick: false,
   baseline: true,
   seed: common.seed,
@@ -52,6 +55,7 @@ const QUICK: Plan = {
     measureMs: 1_500,
     concurrency: common.saturationConcurrency,
   },
+  complex: { requests: 4 },
   quick: true,
   baseline: false,
   seed: common.seed,

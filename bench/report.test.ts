@@ -36,6 +36,11 @@ const findings = (over: Partial<Findings> = {}): Findings => ({
   crowd: latency(640),
   jobs: rates(),
   streams: rates(),
+  complex: {
+    times: [],
+    p50: { sequential: 2_400, parallel: 840, limit: 800 },
+    errors: {},
+  },
   ...over,
 });
 const now = new Date(0);
@@ -49,6 +54,7 @@ describe('the report', () => {
       jobsPerSecond: { turnout: 600, litellm: 120 },
       cpuMsPerJob: { router: 0.5 },
       rssMb: { router: 90 },
+      complex: { sequentialMs: 2_400, parallelMs: 840, limitMs: 800, saved: 0.65, overLimit: 0.05 },
       ratios: { ttftToHops: 1.6, jobsToLiteLlm: 5 },
       notes: [],
       errors: {},
@@ -76,6 +82,7 @@ describe('the report', () => {
       'jobs, turnout',
       '50-token streams, litellm',
       'router',
+      'In parallel: 65% less than one after another, 5% above the limit.',
     ]) {
       expect(table).toContain(line);
     }

@@ -1,5 +1,6 @@
 import type { Errors } from './load/protocol.ts';
 import type { Percentiles } from './measure/percentiles.ts';
+import type { ComplexFigures } from './phases/complex.ts';
 import type { HopFigures } from './phases/hops.ts';
 import type { AddedTimes, LatencyFigures } from './phases/latency.ts';
 import type { Saturation, ThroughputFigures } from './phases/throughput.ts';
@@ -12,6 +13,7 @@ export interface Findings {
   crowd: LatencyFigures;
   jobs: ThroughputFigures;
   streams: ThroughputFigures;
+  complex: ComplexFigures;
 }
 
 type ByConcurrency = Record<'c1' | 'c20', Percentiles>;
@@ -29,6 +31,15 @@ export interface Report {
   /** Of Turnout's jobs that are no streams. */
   cpuMsPerJob: Record<string, number>;
   rssMb: Record<string, number>;
+  /** p50 of the time to first token with four documents, a long thread and a retrieval service. */
+  complex: {
+    sequentialMs: number;
+    parallelMs: number;
+    limitMs: number;
+    /** Share of the sequential time that is saved, and of the limit's that is added. */
+    saved: number;
+    overLimit: number;
+  };
   /** The p50 of added time to first token over the sum of the hops, and Turnout's jobs per second over LiteLLM's. */
   ratios: { ttftToHops: number; jobsToLiteLlm: number };
   /** What makes a figure say less than it seems to. */
@@ -52,13 +63,22 @@ export function toReport(findings: Findings, at: Date): Report {
     streamsPerSecond: ratesOf(streams),
     cpuMsPerJob: turnout.cpuMsPerJob,
     rssMb: turnout.rssMb,
+    complex: complexOf(findings.complex),
     ratios: {
       ttftToHops: hundredths(c1.ttft.p50 / sumOfHops(hops)),
       jobsToLiteLlm: hundredths(turnout.perSecond / saturationOf(jobs, 'litellm').perSecond),
     },
     notes: notesOn(findings),
     details: findings,
-    errors: sumOfErrors([alone.errors, crowd.errors, jobs.errors, streams.errors]),
+    errors: sumOfErrors([alone.errors, crowd.errors, jobs.errors, streams.errors, findings.complex.errors]),
+  };
+}
+
+function complexOf({ p50: { sequential, parallel, limit } }: ComplexFigures): Report['complex'] {
+  return {
+    ...{ sequentialMs: sequential, parallelMs: parallel, limitMs: limit },
+    saved: hundredths(1 - parallel / sequential),
+    overLimit: hundredths(parallel / limit - 1),
   };
 }
 

@@ -30,6 +30,8 @@ export function toTable(report: Report): string {
     '',
     ...processes(report, details.jobs),
     '',
+    ...complex(report),
+    '',
     `Added time to first token, p50: ${report.ratios.ttftToHops} times the sum of the hops.`,
     `Turnout without LiteLLM in between: ${report.ratios.jobsToLiteLlm} times LiteLLM's own jobs per second.`,
     ...report.notes,
@@ -49,6 +51,18 @@ function latency(title: string, { times, added }: LatencyFigures): string[] {
   ]);
   const head = [title, 'ttft p50', 'p99', 'total p50', 'p99', 'ttft in pairs'];
   return aligned([head, ...measured, ...more]);
+}
+
+function complex({ complex: { sequentialMs, parallelMs, limitMs, saved, overLimit } }: Report): string[] {
+  return [
+    ...aligned([
+      ['4 documents, a long thread, 1 retrieval service', 'ttft p50'],
+      ['one after another', ms(sequentialMs)],
+      ['in parallel', ms(parallelMs)],
+      ['limit: slowest source, then the model', ms(limitMs)],
+    ]),
+    `In parallel: ${percent(saved)} less than one after another, ${percent(overLimit)} above the limit.`,
+  ];
 }
 
 function throughput(what: string, { byTarget }: ThroughputFigures): Row[] {
@@ -81,6 +95,7 @@ function processes(report: Report, { byTarget }: ThroughputFigures): string[] {
 }
 
 const ms = (value: number): string => value.toFixed(value < 10 ? 2 : 1);
+const percent = (share: number): string => `${Math.round(share * 100)}%`;
 const signed = (value: number): string => `${value < 0 ? '-' : '+'}${ms(Math.abs(value))}`;
 
 /** The first column to the left, the others to the right. */

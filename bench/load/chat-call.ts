@@ -15,6 +15,8 @@ const IDLE_MS = 3_000;
 export interface ChatCaller {
   /** One request, read to its end. Rejects with what is wrong with the answer, in a few words. */
   call(target: Target, shape: Shape): Promise<CallTimes>;
+  /** The same for a body that the caller made. */
+  send(target: Target, body: string, as: Pick<Shape, 'stream'>): Promise<CallTimes>;
   close(): void;
 }
 
@@ -26,13 +28,19 @@ export function createChatCaller(): ChatCaller {
   const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
   let sent = 0;
   return {
-    call: (target, shape) => send(agent, target, shape, sent++),
+    call: (target, shape) => send(agent, target, { body: bodyOf(shape, sent), shape, number: sent++ }),
+    send: (target, body, shape) => send(agent, target, { body, shape, number: sent++ }),
     close: () => agent.destroy(),
   };
 }
 
-function send(agent: Agent, target: Target, shape: Shape, number: number): Promise<CallTimes> {
-  const body = bodyOf(shape, number);
+interface Sent {
+  body: string;
+  shape: Pick<Shape, 'stream'>;
+  number: number;
+}
+
+function send(agent: Agent, target: Target, { body, shape, number }: Sent): Promise<CallTimes> {
   const apiKey = target.apiKeys[number % target.apiKeys.length] ?? '';
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
@@ -62,11 +70,11 @@ function bodyOf({ stream, tokens, ttft, tokensPerSecond }: Shape, number: number
   return JSON.stringify({ model: MODEL, stream, ...options, messages: [{ role: 'user', content }] });
 }
 
-const MODEL = 'turnout-sim';
+export const MODEL = 'turnout-sim';
 const FIRST_TEXT = /"content":\s?"[^"]/;
 const END_OF_STREAM = /data: \[DONE\]\s*$/;
 
-function read(response: IncomingMessage, { stream }: Shape, startedAt: number): Promise<CallTimes> {
+function read(response: IncomingMessage, { stream }: Sent['shape'], startedAt: number): Promise<CallTimes> {
   let text = '';
   let ttft: number | undefined;
   response.setEncoding('utf8');

@@ -1,0 +1,58 @@
+import { MODEL } from '../load/chat-call.ts';
+import type { ComplexRequest } from './trace.ts';
+
+/** What a client sends. */
+export function chatBody({ question, documents, thread, modelMs }: ComplexRequest): string {
+  const files = documents.map((text, at) => ({
+    type: 'file',
+    file: { filename: `case-${at}.txt`, file_data: `data:text/plain;base64,${toBase64(text)}` },
+  }));
+  const text = { type: 'text', text: `${question} ${knobs(modelMs)}` };
+  return streamed([...thread, { role: 'user', content: [text, ...files] }]);
+}
+
+/** What the model is asked in the end: about as long as the prompt that is made of the same request. */
+export function promptBody(
+  { question, documents, thread, modelMs }: ComplexRequest,
+  tokens: Budgets,
+): string {
+  const share = Math.floor((tokens.documents * CHARACTERS_PER_TOKEN) / documents.length);
+  const context = documents.map((text) => text.slice(0, share)).join('\n\n');
+  const recent = thread.slice(-Math.floor((thread.length * tokens.history) / tokensOf(thread)));
+  return streamed([...recent, { role: 'user', content: `${context}\n\n${question} ${knobs(modelMs)}` }]);
+}
+
+/** Tokens. */
+export interface Budgets {
+  documents: number;
+  history: number;
+}
+
+const CHARACTERS_PER_TOKEN = 4.5;
+const PASSAGES = 32;
+const PASSAGE_CHARACTERS = 1_100;
+
+/** One request for the vectors of a document's passages. */
+export function embeddingBody({ documents: [text = ''] }: ComplexRequest, model: string): string {
+  const input = Array.from({ length: PASSAGES }, (_, at) => {
+    const from = (at * PASSAGE_CHARACTERS) % Math.max(1, text.length - PASSAGE_CHARACTERS);
+    return text.slice(from, from + PASSAGE_CHARACTERS);
+  });
+  return JSON.stringify({ model, input });
+}
+
+function tokensOf(thread: ComplexRequest['thread']): number {
+  return thread.reduce((sum, { content }) => sum + content.length, 0) / CHARACTERS_PER_TOKEN;
+}
+
+function knobs(modelMs: number): string {
+  return `[[sim: tokens=12; ttft=${modelMs}]]`;
+}
+
+function streamed(messages: readonly object[]): string {
+  return JSON.stringify({ model: MODEL, stream: true, stream_options: { include_usage: true }, messages });
+}
+
+function toBase64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}

@@ -1,0 +1,147 @@
+import { startRetrievalService } from '../../test/harness/retrieval-service.ts';
+import type { BenchSystem, Measured } from '../bench-system.ts';
+import { type Budgets, chatBody, embeddingBody, promptBody } from '../complex/bodies.ts';
+import { type ComplexRequest, complexTrace, DELAYS } from '../complex/trace.ts';
+import { type ChatCaller, createChatCaller } from '../load/chat-call.ts';
+import type { Errors } from '../load/protocol.ts';
+import { noteError } from '../load/tally.ts';
+import { median, round } from '../measure/percentiles.ts';
+import type { Plan } from '../plan.ts';
+
+/** Milliseconds. */
+export interface ComplexTimes {
+  /** To the first token, the pieces of context fetched one after another. */
+  sequential: number;
+  /** To the first token, all fetched at once. */
+  parallel: number;
+  /** What no order can go below: the slowest source and then the model, each asked without Turnout in between. */
+  limit: number;
+}
+
+export interface ComplexFigures {
+  /** One for each request of the trace, in order. */
+  times: ComplexTimes[];
+  p50: ComplexTimes;
+  errors: Errors;
+}
+
+const EMBEDDING_MODEL = 'text-embedding-sim';
+const BUDGETS: Budgets = { documents: 6_000, history: 2_000 };
+/** Of the trace, before anything counts. */
+const WARM_UP = 4;
+
+/** Every request of one trace, one at a time, to both orders in turn; beside it, its sources and its model by themselves. */
+export async function measureComplex(bench: BenchSystem, plan: Plan): Promise<ComplexFigures> {
+  const trace = complexTrace(WARM_UP + plan.complex.requests, plan.seed);
+  const remoteMs = new Map(trace.map((request) => [request.question, request.remoteMs]));
+  const service = await startRetrievalService({
+    passages: [{ text: 'Case notes are kept at the junction.', title: 'Case notes' }],
+    // The question goes on with the simulator's knobs.
+    delayMs: (query) => remoteMs.get(query.slice(0, query.indexOf('?') + 1)) ?? DELAYS.remote,
+  });
+  const caller = createChatCaller();
+  await setEmbeddingDelay(bench);
+  const measured: Measured[] = [];
+  try {
+    measured.push(...(await startBoth(bench, service.url)));
+    return await measureTrace({ bench, caller, remoteUrl: service.url }, measured, trace);
+  } finally {
+    caller.close();
+    await Promise.all(measured.map((one) => one.stop()));
+    await service.close();
+    await fetch(`${bench.simulatorUrl}/sim/knobs`, { method: 'DELETE' });
+  }
+}
+
+function startBoth(bench: BenchSystem, url: string): Promise<Measured[]> {
+  const env = {
+    RETRIEVAL_SOURCES: JSON.stringify([{ name: 'cases', url, always: true, required: true }]),
+    EMBEDDING_MODEL,
+    CONTEXT_TOKENS: String(BUDGETS.documents),
+    HISTORY_TOKENS: String(BUDGETS.history),
+  };
+  return Promise.all(
+    [false, true].map((parallel) =>
+      bench.turnout('litellm', {
+        name: parallel ? 'parallel' : 'sequential',
+        env: { ...env, ENABLE_PARALLEL: String(parallel) },
+      }),
+    ),
+  );
+}
+
+async function setEmbeddingDelay({ simulatorUrl }: BenchSystem): Promise<void> {
+  const knobs = { ttft: DELAYS.embedding };
+  const response = await fetch(`${simulatorUrl}/sim/knobs`, {
+    method: 'PUT',
+    body: JSON.stringify({ model: EMBEDDING_MODEL, knobs }),
+  });
+  if (!response.ok) throw new Error(`The simulator refused its knobs: ${await response.text()}`);
+}
+
+interface Ground {
+  bench: BenchSystem;
+  caller: ChatCaller;
+  remoteUrl: string;
+}
+
+async function measureTrace(
+  ground: Ground,
+  [sequential, parallel]: readonly Measured[],
+  trace: readonly ComplexRequest[],
+): Promise<ComplexFigures> {
+  if (!sequential || !parallel) throw new Error('Both orders must run');
+  const times: ComplexTimes[] = [];
+  const errors: Errors = {};
+  for (const request of trace) {
+    try {
+      times.push({
+        sequential: (await ground.caller.send(sequential.target, chatBody(request), STREAM)).ttft,
+        parallel: (await ground.caller.send(parallel.target, chatBody(request), STREAM)).ttft,
+        limit: await limitOf(ground, request),
+      });
+    } catch (error) {
+      noteError(errors, error);
+    }
+  }
+  const counted = times.slice(WARM_UP).map(rounded);
+  return { times: counted, p50: p50Of(counted), errors };
+}
+
+const STREAM = { stream: true } as const;
+
+/** The sources are asked at once, as nothing hinders anyone to; the model is asked when the slowest has answered. */
+async function limitOf({ bench, caller, remoteUrl }: Ground, request: ComplexRequest): Promise<number> {
+  const { litellm } = bench;
+  const authorization = `Bearer ${litellm.apiKeys[0] ?? ''}`;
+  const headers = { 'content-type': 'application/json', authorization };
+  const embedding = { headers, body: embeddingBody(request, EMBEDDING_MODEL) };
+  const slowest = await timeOf(() =>
+    Promise.all([
+      post(`${litellm.baseUrl}/embeddings`, embedding),
+      post(remoteUrl, { headers, body: JSON.stringify({ query: request.question, max_num_results: 10 }) }),
+    ]),
+  );
+  return slowest + (await caller.send(litellm, promptBody(request, BUDGETS), STREAM)).ttft;
+}
+
+async function post(url: string, init: { headers: Record<string, string>; body: string }): Promise<void> {
+  const response = await fetch(url, { method: 'POST', ...init });
+  const body = await response.text();
+  if (!response.ok) throw new Error(`status ${response.status} of a source: ${body.slice(0, 200)}`);
+}
+
+async function timeOf(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}
+
+function rounded({ sequential, parallel, limit }: ComplexTimes): ComplexTimes {
+  return { sequential: round(sequential), parallel: round(parallel), limit: round(limit) };
+}
+
+function p50Of(times: readonly ComplexTimes[]): ComplexTimes {
+  const of = (name: keyof ComplexTimes) => median(times.map((one) => one[name]));
+  return rounded({ sequential: of('sequential'), parallel: of('parallel'), limit: of('limit') });
+}
