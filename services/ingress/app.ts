@@ -35,7 +35,10 @@ export function build({ config, log }: ServiceDeps): Service {
 
   async function start() {
     const apiKeys = loadApiKeys(config.API_KEYS_FILE);
-    const assistants = await openAssistants({ folder: config.ASSISTANTS_DIR, build: (all) => all, log });
+    const sources = config.RETRIEVAL_SOURCES.map(({ name }) => name);
+    const assistants = await openAssistants({
+      ...{ folder: config.ASSISTANTS_DIR, sources, build: (all) => all, log },
+    });
     releasers.defer('assistants', () => assistants.close());
     const redis = connectRedis(config.REDIS_URL, 'ingress', log);
     releasers.defer('redis', () => closeRedis(redis));

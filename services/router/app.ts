@@ -39,7 +39,10 @@ export function build({ config, log }: ServiceDeps): Service {
   const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-router', log });
 
   async function start() {
-    const assistants = await openAssistants({ folder: config.ASSISTANTS_DIR, build: createSelector, log });
+    const sources = config.RETRIEVAL_SOURCES.map(({ name }) => name);
+    const assistants = await openAssistants({
+      ...{ folder: config.ASSISTANTS_DIR, sources, build: createSelector, log },
+    });
     releasers.defer('assistants', () => assistants.close());
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
     const producer = await kafka.producer();

@@ -15,8 +15,11 @@ export interface ReadAssistants {
   problems: readonly string[];
 }
 
-/** Reads files together: names must differ, and one assistant at most may be the default. */
-export function readAssistants(files: readonly NamedFile[]): ReadAssistants {
+/**
+ * Reads files together: names must differ, and one assistant at most may be the default. `sources`: the retrieval services
+ * that there are, where that is known.
+ */
+export function readAssistants(files: readonly NamedFile[], sources?: readonly string[]): ReadAssistants {
   const assistants: Assistant[] = [];
   const problems: string[] = [];
   const fileOf = new Map<string, string>();
@@ -32,6 +35,9 @@ export function readAssistants(files: readonly NamedFile[]): ReadAssistants {
     if (read.default && defaultIn !== undefined)
       problems.push(`${file}: default: ${defaultIn} has the default assistant already`);
     if (read.default) defaultIn ??= file;
+    for (const [at, source] of read.sources.entries())
+      if (sources && !sources.includes(source))
+        problems.push(`${file}: sources[${at}]: there is no '${source}' among RETRIEVAL_SOURCES`);
     fileOf.set(read.name, taken ?? file);
     assistants.push(read);
   }

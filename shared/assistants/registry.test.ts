@@ -24,7 +24,7 @@ afterEach(async () => {
 
 async function open(path = folder): Promise<AssistantRegistry<string[]>> {
   registry = await openAssistants({
-    folder: path,
+    ...{ folder: path, sources: ['wiki'] },
     build: (assistants) => assistants.map(({ name }) => name),
     log: pino({ level: 'error' }, { write: (line) => void lines.push(line) }),
     everyMs: 5,
@@ -110,4 +110,14 @@ test('a name that stands twice, and a second default, are told with both files',
     "b.yaml: name: 'a' is the one in a.yaml already",
     'b.yaml: default: a.yaml has the default assistant already',
   ]);
+});
+
+test('an assistant that asks a retrieval service which nobody knows is told with its place', async () => {
+  await put('a.yaml', named('a', ', sources: [wiki]'));
+  expect((await open()).current()).toEqual(['a']);
+  await registry?.close();
+  await put('a.yaml', named('a', ', sources: [wiki, wkii]'));
+  await expect(open()).rejects.toThrow(
+    "ASSISTANTS_DIR: a.yaml: sources[1]: there is no 'wkii' among RETRIEVAL_SOURCES",
+  );
 });

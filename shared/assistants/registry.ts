@@ -16,6 +16,8 @@ export interface AssistantRegistry<T> {
 interface RegistryOptions<T> {
   /** Of YAML files, one for each assistant. One that is not there holds none. */
   folder: string;
+  /** Names of the retrieval services that they may ask. */
+  sources: readonly string[];
   /** Makes of the assistants what this process needs. */
   build: (assistants: readonly Assistant[]) => T;
   log: Logger;
@@ -32,12 +34,13 @@ const LOOK_EVERY_MS = 2_000;
  */
 export async function openAssistants<T>({
   folder,
+  sources,
   build,
   log,
   everyMs = LOOK_EVERY_MS,
 }: RegistryOptions<T>): Promise<AssistantRegistry<T>> {
   const read = async (): Promise<T> => {
-    const { assistants, problems } = readAssistants(await readFolder(folder));
+    const { assistants, problems } = readAssistants(await readFolder(folder), sources);
     if (problems.length > 0) throw new ConfigError(problems.map((problem) => `ASSISTANTS_DIR: ${problem}`));
     log.info({ assistants: assistants.map(({ name, version }) => `${name} ${version}`) }, 'Assistants read');
     return build(assistants);

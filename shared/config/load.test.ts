@@ -111,6 +111,40 @@ describe('a bad environment', () => {
   });
 });
 
+describe('RETRIEVAL_SOURCES', () => {
+  const wiki = { name: 'wiki', url: 'https://rag.example.org/search', authorization: 'Bearer hush' };
+  const parse = (sources: unknown) => ({ RETRIEVAL_SOURCES: JSON.stringify(sources) });
+
+  test('has defaults for what a service leaves out', () => {
+    expect(parseConfig({ ...required, ...parse([wiki]) }).RETRIEVAL_SOURCES).toEqual([
+      {
+        ...wiki,
+        ...{ required: false, always: false, tellUser: false, timeoutMs: 2_000, results: 8, tokens: 2_000 },
+      },
+    ]);
+    expect(parseConfig(required).RETRIEVAL_SOURCES).toEqual([]);
+  });
+
+  test.each([
+    ['[0].name', [{ ...wiki, name: 'The Wiki' }]],
+    ['[0].url', [{ ...wiki, url: 'file:///etc/passwd' }]],
+    ['[1].timeoutMs', [wiki, { ...wiki, name: 'b', timeoutMs: 0 }]],
+    ['[0]', [{ ...wiki, timeout: 3 }]],
+    ['', [wiki, wiki]],
+    ['', { wiki }],
+  ])('names what is wrong by its place (%s), and never its secrets', (place, sources) => {
+    const problems = problemsOf(parse(sources));
+    expect(problems).toEqual([expect.stringContaining(`RETRIEVAL_SOURCES${place}`)]);
+    expect(problems.join()).not.toContain('hush');
+  });
+
+  test('that is no JSON is told without what it says', () => {
+    expect(problemsOf({ RETRIEVAL_SOURCES: '[{"authorization":"hush"' })).toEqual([
+      expect.stringMatching(/^RETRIEVAL_SOURCES: its value is not valid: must be JSON$/),
+    ]);
+  });
+});
+
 describe('the .env file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'turnout-env-'));
   const file = join(folder, '.env');

@@ -1,0 +1,99 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { type RetrievalSource, retrievalSource } from '../../../shared/config/retrieval-sources.ts';
+import { type ContextJob, type PieceRequest } from '../../../shared/contracts/flow.ts';
+import { newJobId } from '../../../shared/contracts/ids.ts';
+import { silentLogger } from '../../../shared/log/logger.ts';
+import { countTokens } from '../../../shared/documents/tokens.ts';
+import {
+  type RetrievalBehaviour,
+  type RetrievalService,
+  startRetrievalService,
+} from '../../../test/harness/retrieval-service.ts';
+import { until } from '../../../stack/until.ts';
+import { createRemoteSource } from './remote-source.ts';
+
+let service: RetrievalService | undefined;
+afterEach(async () => {
+  await service?.close();
+  service = undefined;
+});
+
+const QUESTION = 'From which platform?';
+
+/** A service that behaves so, and a source that knows it. */
+async function ground(behaviour: RetrievalBehaviour, settings: Partial<RetrievalSource> = {}) {
+  const started = (service = await startRetrievalService(behaviour));
+  const known = retrievalSource.parse({ name: 'wiki', url: started.url, ...settings });
+  const source = createRemoteSource({ services: [known], log: silentLogger });
+  const fetch = ({ question = QUESTION, budget = 1_000, signal = new AbortController().signal } = {}) => {
+    const request: Extract<PieceRequest, { kind: 'remote' }> = {
+      ...{ kind: 'remote', piece: 'source-wiki', source: 'wiki', budget, shareMs: 1_000 },
+    };
+    const job: ContextJob = {
+      ...{ version: 2, jobId: newJobId('', 'u'), user: 'ada lovelace', deadlineAt: Date.now() + 60_000 },
+      ...{ question, routedAt: Date.now(), pieces: [request] },
+    };
+    return source.fetch(request, job, signal);
+  };
+  return { asked: started.asked, fetch };
+}
+
+describe('a retrieval service', () => {
+  test('is told who asks only where it is meant to be', async () => {
+    const open = await ground({}, { tellUser: true });
+    await open.fetch();
+    expect(open.asked[0]?.headers).toMatchObject({ 'x-turnout-user': 'ada%20lovelace' });
+    await service?.close();
+    const closed = await ground({});
+    await closed.fetch();
+    expect(closed.asked[0]?.headers).not.toHaveProperty('x-turnout-user');
+  });
+
+  test('is not asked nothing, and never more than it could be meant to read', async () => {
+    const { asked, fetch } = await ground({});
+    expect(await fetch({ question: ' \n' })).toMatchObject({ passages: [], leftOut: 0 });
+    expect(asked).toEqual([]);
+    await fetch({ question: 'x'.repeat(10_000) });
+    expect(asked[0]?.query).toHaveLength(4_096);
+  });
+
+  test('fills its budget with whole passages, the best first', async () => {
+    const texts = ['Short.', 'A long passage. '.repeat(100), 'Short as well.'];
+    const { fetch } = await ground({ passages: texts.map((text) => ({ text })) });
+    const fetched = await fetch({ budget: 50 });
+    if (fetched.kind !== 'passages') throw new Error('these are no passages');
+    expect(fetched.passages.map(({ text, position }) => [position, text])).toEqual([
+      [0, 'Short.'],
+      [2, 'Short as well.'],
+    ]);
+    expect(fetched.leftOut).toBe(1);
+    expect(fetched.passages.reduce((sum, { text }) => sum + countTokens(text), 0)).toBeLessThanOrEqual(50);
+  });
+
+  test('that answers without end is cut off', async () => {
+    const { fetch } = await ground({ broken: { status: 200, body: 'x'.repeat(5 * 1024 * 1024) } });
+    await expect(fetch()).rejects.toMatchObject({ code: 'source_failed' });
+  });
+
+  test('that keeps failing is not asked for a while', async () => {
+    const { asked, fetch } = await ground({ broken: { status: 500, body: 'hush' } });
+    for (let n = 0; n < 8; n += 1) await expect(fetch()).rejects.toMatchObject({ code: 'source_failed' });
+    expect(asked).toHaveLength(5);
+  });
+
+  test('that nobody knows, because the configuration changed meanwhile, failed', async () => {
+    const { fetch } = await ground({}, { name: 'other' });
+    await expect(fetch()).rejects.toMatchObject({ code: 'source_failed' });
+  });
+
+  test('hears when nobody waits for it any more', async () => {
+    const { asked, fetch } = await ground({ hang: true });
+    const share = new AbortController();
+    const fetching = fetch({ signal: share.signal });
+    const failing = expect(fetching).rejects.toMatchObject({ code: 'source_failed' });
+    await until(() => asked.length > 0, { timeoutMs: 5_000, everyMs: 5 });
+    share.abort();
+    await failing;
+    expect(await until(() => asked[0]?.gone.aborted ?? false, { timeoutMs: 5_000, everyMs: 5 })).toBe(true);
+  });
+});
