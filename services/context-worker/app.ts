@@ -28,6 +28,8 @@ import { createProbes, createProbeServer, type Probes } from '../../shared/telem
 import { createExtractWorker } from './extract-worker.ts';
 import { fetchPieces, type FetchPiecesDeps } from './fetch-pieces.ts';
 import { type ContextSources } from './sources/context-source.ts';
+import { createEmbedding } from './vectors/create-embedding.ts';
+import { type DocumentSimilarities } from './sources/document-similarity.ts';
 import { createDocumentSource } from './sources/document-source.ts';
 import { createHistorySource } from './sources/history-source.ts';
 import { createRemoteSource } from './sources/remote-source.ts';
@@ -48,11 +50,18 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('blobs', () => blobs.close());
     const extractor = createExtractor(extractorLimits(config));
     releasers.defer('extractor', () => extractor.close());
-    const deps: FetchPiecesDeps = { sources: createSources({ config, blobs, extractor, log }), log };
+    const {
+      similarities,
+      vectors,
+      worker: embedding,
+    } = createEmbedding({ config, redis, blobs, releasers, log }) ?? {};
+    const sources = createSources({ config, blobs, extractor, similarities, log });
+    const deps: FetchPiecesDeps = { sources, log };
     const probes = createProbes('context-worker', {
       draining: () => !releasers.closing(),
       queue: () => workers.every((worker) => worker.isRunning()),
       webhooks: () => deliveries.running(),
+      embedding: () => embedding?.running() ?? true,
       redis: () => redis.status === 'ready',
     });
     const observe = createObserver(probes);
@@ -77,7 +86,7 @@ export function build({ config, log }: ServiceDeps): Service {
       graceMs: config.FILE_GRACE_MS,
     });
     const extraction = createExtractWorker(
-      { blobs, extractor, files, log },
+      { blobs, extractor, files, vectors, log },
       { connection: redis, redisPrefix: config.REDIS_PREFIX, concurrency: config.EXTRACT_CONCURRENCY },
     );
     const workers = [texts, documents, remotes, extraction];
@@ -85,12 +94,13 @@ export function build({ config, log }: ServiceDeps): Service {
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());
     const address = await server.listen(config.HOST, config.PORT);
-    releasers.defer('workers', () => Promise.all([...workers, deliveries].map((each) => each.close())));
+    const all = [...workers, deliveries, ...(embedding ? [embedding] : [])];
+    releasers.defer('workers', () => Promise.all(all.map((each) => each.close())));
     for (const each of workers) {
       void each.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
       await each.waitUntilReady();
     }
-    await deliveries.start();
+    await Promise.all([deliveries.start(), embedding?.start()]);
     return address;
   }
 
@@ -110,17 +120,18 @@ interface SourceDeps {
   config: Config;
   blobs: BlobStore;
   extractor: Extractor;
+  similarities: DocumentSimilarities | undefined;
   log: Logger;
 }
 
-function createSources({ config, blobs, extractor, log }: SourceDeps): ContextSources {
+function createSources({ config, blobs, extractor, similarities, log }: SourceDeps): ContextSources {
   const limits = createModelLimits({
     litellmUrl: config.LITELLM_URL,
     masterKey: config.LITELLM_MASTER_KEY,
     log,
   });
   return {
-    document: createDocumentSource({ blobs, chooser: createPassageChooser(), extractor }),
+    document: createDocumentSource({ blobs, chooser: createPassageChooser(), extractor, similarities }),
     history: createHistorySource({ blobs, limits }),
     remote: createRemoteSource({ services: config.RETRIEVAL_SOURCES, log }),
   };

@@ -5,18 +5,21 @@ import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { extractJob, type ExtractJob } from '../../shared/files/extract-job.ts';
 import { type FileRegistry, type Settlement } from '../../shared/files/file-registry.ts';
 import { textName } from '../../shared/files/stored-file.ts';
+import { type FileVectors } from './vectors/file-vectors.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 
 export interface ExtractFileDeps {
   blobs: Pick<BlobStore, 'get' | 'put'>;
   extractor: Pick<Extractor, 'extract'>;
   files: Pick<FileRegistry, 'settle'>;
+  /** Absent: passages are not embedded. */
+  vectors?: Pick<FileVectors, 'request'> | undefined;
   log: Logger;
 }
 
 /**
  * Reads an uploaded file, once for all requests that will name it: uploaded -> processed | error. The text is stored before
- * the record speaks of it. Thrown is what another attempt may heal: a store that is away, and a record that is not there
+ * the record speaks of it, and its vectors are asked for behind that: nobody waits for them. Thrown is what another attempt may heal: a store that is away, and a record that is not there
  * yet, since it is written last.
  */
 export async function extractFile(deps: ExtractFileDeps, data: unknown): Promise<void> {
@@ -25,6 +28,7 @@ export async function extractFile(deps: ExtractFileDeps, data: unknown): Promise
   const status = await deps.files.settle(job.fileId, settlement);
   if (status === '') throw new Error('the file has no record, or none yet');
   const { status: result } = settlement;
+  if (settlement.status === 'processed') await deps.vectors?.request(job.fileId, settlement.text);
   deps.log.info({ fileId: job.fileId, format: job.format, bytes: job.content.bytes, result }, 'File read');
 }
 

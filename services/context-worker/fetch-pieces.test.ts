@@ -73,7 +73,7 @@ describe('fetchPieces', () => {
       kind: 'passages',
       piece: 'document-0',
       name: 'timetable.txt',
-      passages: [{ text: TEXT, position: 0, score: 0 }],
+      passages: [{ text: TEXT, position: 0, score: expect.any(Number) }],
       leftOut: 0,
       ms: expect.any(Number),
     });

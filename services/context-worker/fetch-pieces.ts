@@ -7,6 +7,7 @@ import {
 } from '../../shared/contracts/flow.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { unlessAborted } from '../../shared/util/unless-aborted.ts';
 import { type ContextSources, type Fetched } from './sources/context-source.ts';
 
 export interface FetchPiecesDeps {
@@ -99,16 +100,6 @@ function shareSignal({ job, endBy }: Turn): { signal: AbortSignal; clear: () => 
   if (left <= 0) expire();
   const timer = setTimeout(expire, Math.min(Math.max(0, left), MAX_TIMEOUT_MS));
   return { signal: controller.signal, clear: () => clearTimeout(timer) };
-}
-
-/** A source that does not heed the signal goes on by itself; nobody waits for it. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 function toFailure(error: unknown): TurnoutError {

@@ -7,7 +7,7 @@ import { chunkEvents, chunkUsage } from './chunk-events.ts';
 import { type Plan } from './continuation.ts';
 import { type ModelPath } from './model-path.ts';
 import { createOverlapFilter, DivergedError } from './overlap.ts';
-import { upstreamError } from './upstream-error.ts';
+import { upstreamError } from '../../shared/upstream/upstream-error.ts';
 import { createWatchdog, type Patience } from './watchdog.ts';
 
 export interface CallUsage {

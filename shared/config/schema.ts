@@ -104,6 +104,10 @@ export const configSchema = z.object({
   TOKEN_TIMEOUT_MS: milliseconds.default(30_000),
   ON_LOST_ATTEMPT: z.enum(['continue', 'fail']).default('continue'),
   CONTEXT_TOKENS: count.default(6_000),
+  /** LiteLLM's name of a model of embeddings; unset: documents are compared with a question by its words alone. */
+  EMBEDDING_MODEL: z.string().min(1).max(200).optional(),
+  /** What all embeddings of one document may take, before words alone decide. */
+  EMBEDDING_TIMEOUT_MS: milliseconds.pipe(z.int().max(60_000)).default(1_500),
   /** A folder of YAML files, one for each assistant. */
   ASSISTANTS_DIR: z.string().min(1).default('deploy/assistants'),
   /** `always`: a request that does not speak of assistants gets the one that fits, if any. */

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { choosePassages } from './choose-passages.ts';
 import { cutIntoPassages } from './cut-into-passages.ts';
+import { createPassageChooser } from './passage-chooser.ts';
 import { countTokens } from './tokens.ts';
+
+const chooser = createPassageChooser();
 
 const section = (n: number) => {
   const filler =
@@ -10,16 +12,16 @@ const section = (n: number) => {
 };
 const long = Array.from({ length: 50 }, (_, n) => section(n)).join('');
 
-describe('choosePassages', () => {
-  test('a document that fits is taken whole, letter by letter', () => {
+describe('choosing passages', () => {
+  test('a document that fits is taken whole, letter by letter', async () => {
     const text = section(1) + section(2);
-    const { passages, leftOut } = choosePassages({ text, question: 'anything', budgetTokens: 2_000 });
+    const { passages, leftOut } = await chooser.choose({ text, question: 'anything', budgetTokens: 2_000 });
     expect(passages.map((passage) => passage.text).join('')).toBe(text);
     expect(leftOut).toBe(0);
   });
 
-  test('else the passage that answers the question is among those chosen, with the best score', () => {
-    const { passages } = choosePassages({
+  test('else the passage that answers the question is among those chosen, with the best score', async () => {
+    const { passages } = await chooser.choose({
       text: long,
       question: 'When was the box of Ostheim33 closed?',
       budgetTokens: 1_000,
@@ -28,8 +30,8 @@ describe('choosePassages', () => {
     expect(best?.text).toContain('Ostheim33 was closed in 1983');
   });
 
-  test('the chosen ones fit the budget, stand in document order and are whole', () => {
-    const { passages, leftOut } = choosePassages({
+  test('the chosen ones fit the budget, stand in document order and are whole', async () => {
+    const { passages, leftOut } = await chooser.choose({
       text: long,
       question: 'inspected fault Ostheim7',
       budgetTokens: 1_500,
@@ -43,9 +45,9 @@ describe('choosePassages', () => {
     for (const { text, position } of passages) expect(all[position]?.text.endsWith(text)).toBe(true);
   });
 
-  test('neighbours do not repeat the sentence that they share', () => {
+  test('neighbours do not repeat the sentence that they share', async () => {
     const text = Array.from({ length: 200 }, (_, n) => `Sentence ${n} speaks of locomotives. `).join('');
-    const { passages } = choosePassages({ text, question: 'locomotives', budgetTokens: 900 });
+    const { passages } = await chooser.choose({ text, question: 'locomotives', budgetTokens: 900 });
     const numbers = passages.flatMap((passage) => passage.text.match(/Sentence \d+/g) ?? []);
     expect(passages.length).toBeGreaterThan(2);
     expect(new Set(numbers).size).toBe(numbers.length);
@@ -53,22 +55,22 @@ describe('choosePassages', () => {
 
   test.each(['', '???', 'xylophone'])(
     'the question %j matches no word: the document is taken from its beginning',
-    (question) => {
-      const { passages } = choosePassages({ text: long, question, budgetTokens: 1_000 });
+    async (question) => {
+      const { passages } = await chooser.choose({ text: long, question, budgetTokens: 1_000 });
       expect(passages.map(({ position }) => position)).toEqual(passages.map((_, at) => at));
       expect(passages.length).toBeGreaterThan(2);
     },
   );
 
-  test('nothing is cut to fit: a budget smaller than every passage chooses none', () => {
-    const { passages, leftOut } = choosePassages({ text: long, question: 'Ostheim7', budgetTokens: 5 });
+  test('nothing is cut to fit: a budget smaller than every passage chooses none', async () => {
+    const { passages, leftOut } = await chooser.choose({ text: long, question: 'Ostheim7', budgetTokens: 5 });
     expect(passages).toEqual([]);
     expect(leftOut).toBe(cutIntoPassages(long).length);
   });
 
-  test('Chinese is found without spaces between its words', () => {
+  test('Chinese is found without spaces between its words', async () => {
     const text = `${'列車在車站停靠。'.repeat(600)}道岔壞了。${'列車在車站停靠。'.repeat(600)}`;
-    const { passages } = choosePassages({ text, question: '道岔怎麼了？', budgetTokens: 400 });
+    const { passages } = await chooser.choose({ text, question: '道岔怎麼了？', budgetTokens: 400 });
     expect(passages.some((passage) => passage.text.includes('道岔壞了'))).toBe(true);
   });
 });

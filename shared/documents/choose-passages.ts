@@ -1,7 +1,8 @@
 import { type Passage } from '../contracts/flow.ts';
 import { cutIntoPassages, type DocumentPassage } from './cut-into-passages.ts';
-import { type RankedPassage, scorePassages } from './rank-passages.ts';
-import { type Shortlist, shortlist, type ShortlistInput } from './shortlist.ts';
+import { type Cosines, rankCandidates, type ScoredPassage } from './rank-candidates.ts';
+import { rankPassages } from './rank-passages.ts';
+import { type Shortlist } from './shortlist.ts';
 import { countTokens, maxTokens } from './tokens.ts';
 
 export interface Choice {
@@ -15,28 +16,19 @@ export interface Choice {
 const MAX_MISSES = 8;
 
 /**
- * What of a document goes into the prompt: all of it if it fits the budget (tokens); else the passages that answer the
- * question best by BM25+, none of them cut, and the beginning of the document when no word of the question occurs in it.
- * Nothing is chosen when the budget is smaller than every candidate.
- */
-export function choosePassages({ text, question, budgetTokens }: ShortlistInput): Choice {
-  if (fitsWhole(text, budgetTokens)) return wholeDocument(text, question);
-  return fillBudget(shortlist({ text, question, budgetTokens }), budgetTokens);
-}
-
-/**
  * Whether all of the text fits. Only a text whose size leaves it open is tokenised: above 8 characters per token of the
  * budget it counts as too large.
  */
-function fitsWhole(text: string, budgetTokens: number): boolean {
+export function fitsWhole(text: string, budgetTokens: number): boolean {
   if (text.length > budgetTokens * 8) return false;
   return maxTokens(text) <= budgetTokens || countTokens(text) <= budgetTokens;
 }
 
 /** In passages all the same, with scores: the prompt may still have to do without the worst of them. */
-function wholeDocument(text: string, question: string): Choice {
+export function wholeDocument(text: string, question: string): Choice {
   const all = cutIntoPassages(text, { overlap: false });
-  const scores = all.length > 1 ? scorePassages(all, question) : new Map<number, number>();
+  const ranking = rankCandidates({ ranked: rankPassages(all, question), others: [], total: all.length });
+  const scores = new Map(ranking.map(({ position, score }) => [position, score]));
   return {
     passages: all.map((passage) => ({
       text: passage.text,
@@ -47,22 +39,22 @@ function wholeDocument(text: string, question: string): Choice {
   };
 }
 
-/** Takes the shortlist's passages, best first, for as long as they fit. */
-export function fillBudget({ ranked, total }: Shortlist, budgetTokens: number): Choice {
-  const chosen: RankedPassage[] = [];
+/** Takes the shortlist's passages, best first (by meaning too, where cosines are known), for as long as they fit. */
+export function fillBudget(list: Shortlist, budgetTokens: number, cosines?: Cosines): Choice {
+  const chosen: ScoredPassage[] = [];
   let left = budgetTokens;
   let misses = 0;
-  for (const passage of ranked) {
+  for (const passage of rankCandidates(list, cosines)) {
     const tokens = countTokens(passage.text);
     if (tokens <= left) {
       chosen.push(passage);
       left -= tokens;
     } else if ((misses += 1) >= MAX_MISSES) break;
   }
-  return { passages: inDocumentOrder(chosen), leftOut: total - chosen.length };
+  return { passages: inDocumentOrder(chosen), leftOut: list.total - chosen.length };
 }
 
-function inDocumentOrder(chosen: readonly RankedPassage[]): Passage[] {
+function inDocumentOrder(chosen: readonly ScoredPassage[]): Passage[] {
   const sorted = chosen.toSorted((a, b) => a.position - b.position);
   return sorted.map((passage, at) => ({
     text: withoutOverlap(passage, sorted[at - 1]),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { cutIntoPassages } from './cut-into-passages.ts';
+import { createHash } from 'node:crypto';
+import { CUTTING_VERSION, cutIntoPassages } from './cut-into-passages.ts';
 import { countTokens } from './tokens.ts';
 
 const sentence = (n: number) =>
@@ -68,6 +69,14 @@ describe('cutIntoPassages', () => {
     const starts = cutIntoPassages(yaml, { overlap: false }).map(({ text }) => text);
     expect(starts.length).toBeGreaterThan(2);
     for (const text of starts) expect(text).toMatch(/^(?:routes:| {2}- name| {4}stops)/);
+  });
+
+  test('what is cut otherwise than before has another version', () => {
+    const text = `# Stations\n\n${paragraph(1)}${paragraph(2)}## Signals\n\n${paragraph(3)}- ${'word '.repeat(900)}。道。`;
+    const ends = cutIntoPassages(text).map(({ start, end }) => `${start}-${end}`);
+    const hash = createHash('sha256').update(ends.join()).digest('hex').slice(0, 8);
+    // When this fails: raise CUTTING_VERSION, or vectors that were stored before are taken for other passages.
+    expect([CUTTING_VERSION, hash]).toEqual([1, '3c49434e']);
   });
 
   test.each([

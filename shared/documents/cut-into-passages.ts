@@ -12,6 +12,9 @@ export interface DocumentPassage {
   heading: string;
 }
 
+/** Goes up with every change of what the cutting yields: stored vectors belong to passages by their position. */
+export const CUTTING_VERSION = 1;
+
 interface CutOptions {
   /** Whether a passage may begin with the last sentence of the one before it (at most ~50 tokens). Default true. */
   overlap?: boolean;

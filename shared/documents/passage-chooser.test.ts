@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { choosePassages } from './choose-passages.ts';
-import { createPassageChooser } from './passage-chooser.ts';
+import { fillBudget } from './choose-passages.ts';
+import { type Chosen, createPassageChooser } from './passage-chooser.ts';
+import { shortlist } from './shortlist.ts';
+import { type Similarity } from './similarity.ts';
 
 const chooser = createPassageChooser({ threads: 1 });
 
@@ -35,7 +37,7 @@ describe('the passage chooser', () => {
 
   test('chooses in a thread what it would choose without one', async () => {
     const input = { text: book(600_000).toString(), question: 'Ostheim77 closed', budgetTokens: 1_000 };
-    expect(await chooser.choose(input)).toEqual(choosePassages(input));
+    expect(await chooser.choose(input)).toEqual(fillBudget(shortlist(input), input.budgetTokens));
   });
 
   test('a small document given as bytes is read as UTF-8', async () => {
@@ -44,7 +46,7 @@ describe('the passage chooser', () => {
       question: 'Brücke',
       budgetTokens: 100,
     });
-    expect(passages).toEqual([{ text: 'Die Brücke trägt.', position: 0, score: 0 }]);
+    expect(passages).toEqual([{ text: 'Die Brücke trägt.', position: 0, score: 1 }]);
   });
 
   test('an abort ends the work and gives the turn to the next', async () => {
@@ -60,4 +62,57 @@ describe('the passage chooser', () => {
     await expect(first).rejects.toThrow('too late');
     expect((await second).passages.length).toBeGreaterThan(0);
   }, 30_000);
+
+  describe('with a similarity', () => {
+    const text = book(200_000);
+    const question = 'In which year did the Ostheim3 signalman go home for good?';
+    const SOLUTION = 150;
+    const input = { text, question, budgetTokens: 2_000 };
+    const none = () => Promise.resolve(undefined);
+    const must = () => Promise.reject(new Error('must not be asked'));
+    const has = ({ passages }: Chosen, position: number) => passages.some((one) => one.position === position);
+
+    test('what is near by its meaning is chosen as well, where the vectors are stored', async () => {
+      expect(has(await chooser.choose(input), SOLUTION)).toBe(false);
+      const nearest = () => Promise.resolve({ cosines: new Map([[SOLUTION, 0.8]]) });
+      const chosen = await chooser.choose({ ...input, similarity: () => ({ nearest, compare: must }) });
+      expect(has(chosen, SOLUTION)).toBe(true);
+      expect(chosen).not.toHaveProperty('degraded');
+    });
+
+    test('else a bounded number is compared on the spot: the best by words, and some from everywhere', async () => {
+      const asked: number[] = [];
+      const compare: Similarity['compare'] = (passages) => {
+        asked.push(...passages.map(({ position }) => position));
+        const last = asked.at(-1) ?? 0;
+        return Promise.resolve({ cosines: new Map([[last, 0.9]]) });
+      };
+      const chosen = await chooser.choose({ ...input, similarity: () => ({ nearest: none, compare }) });
+      expect(asked).toHaveLength(64);
+      expect(Math.max(...asked)).toBeGreaterThan(200);
+      expect(has(chosen, asked.at(-1) ?? 0)).toBe(true);
+    });
+
+    test.each([
+      [
+        'stored vectors',
+        { nearest: () => Promise.resolve({ degraded: 'upstream_stalled' as const }), compare: must },
+      ],
+      [
+        'a comparison',
+        { nearest: none, compare: () => Promise.resolve({ degraded: 'upstream_stalled' as const }) },
+      ],
+    ])('without an answer for %s words alone decide, and it is said', async (_what, similarity) => {
+      const chosen = await chooser.choose({ ...input, similarity: () => similarity });
+      expect(chosen).toEqual({ ...(await chooser.choose(input)), degraded: 'upstream_stalled' });
+    });
+
+    test('a document that fits whole is not compared', async () => {
+      const similarity = () => {
+        throw new Error('must not be asked');
+      };
+      const { leftOut } = await chooser.choose({ text: 'Soup.', question, budgetTokens: 100, similarity });
+      expect(leftOut).toBe(0);
+    });
+  });
 });

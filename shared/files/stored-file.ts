@@ -55,6 +55,11 @@ export function textName(fileId: string): string {
   return `${FILES_FOLDER}/${fileId}/text`;
 }
 
+/** Of its passages, of one embedding model. */
+export function vectorsName(fileId: string): string {
+  return `${FILES_FOLDER}/${fileId}/vectors`;
+}
+
 /** Undefined for what its user cannot see: it is another's, was deleted, or has expired. */
 export function visibleFile(
   id: string,

@@ -1,5 +1,5 @@
 import { type ChatMessage, textOf } from '../contracts/chat-request.ts';
-import { scoreTexts } from '../documents/rank-passages.ts';
+import { matchTexts } from '../documents/rank-passages.ts';
 import { measureMessages } from '../models/measure-messages.ts';
 
 export interface HistoryInput {
@@ -77,12 +77,12 @@ function sumOf(turns: ReadonlySet<Turn>): number {
 /** The turns that share a word with the question, best first; equal ones newest first. */
 function byRelevance(turns: readonly Turn[], messages: readonly ChatMessage[], question: string): Turn[] {
   const texts = turns.map((turn) => turn.messages.map((at) => textOf(messages[at]?.content)).join('\n'));
-  const scores = scoreTexts(texts, question);
+  const matches = matchTexts(texts, question);
   return turns
     .flatMap((turn, at) => {
-      const score = scores.get(at);
-      return score === undefined ? [] : [{ turn, score }];
+      const match = matches.get(at);
+      return match ? [{ turn, ...match }] : [];
     })
-    .sort((a, b) => b.score - a.score)
+    .sort((a, b) => b.bm25 - a.bm25)
     .map(({ turn }) => turn);
 }

@@ -6,6 +6,7 @@ import {
   CONTEXT_QUEUE,
   DOCUMENT_QUEUE,
   EXTRACT_QUEUE,
+  VECTORS_QUEUE,
   LLM_QUEUE,
   SOURCE_QUEUE,
   WEBHOOK_QUEUE,
@@ -43,7 +44,15 @@ const QUEUE_EVENTS = 100;
 
 export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   const { connection, redisPrefix, keepFinishedMs, log } = options;
-  const queues = [LLM_QUEUE, CONTEXT_QUEUE, DOCUMENT_QUEUE, SOURCE_QUEUE, EXTRACT_QUEUE, WEBHOOK_QUEUE].map(
+  const queues = [
+    LLM_QUEUE,
+    CONTEXT_QUEUE,
+    DOCUMENT_QUEUE,
+    SOURCE_QUEUE,
+    EXTRACT_QUEUE,
+    VECTORS_QUEUE,
+    WEBHOOK_QUEUE,
+  ].map(
     (name) =>
       new Queue(name, {
         connection,

@@ -7,6 +7,8 @@ export const DOCUMENT_QUEUE = 'documents';
 export const SOURCE_QUEUE = 'sources';
 /** Uploaded files whose text is to be read. */
 export const EXTRACT_QUEUE = 'extract';
+/** Uploaded files whose passages are to be embedded. */
+export const VECTORS_QUEUE = 'vectors';
 /** Webhooks to be delivered. */
 export const WEBHOOK_QUEUE = 'webhooks';
 

@@ -4,27 +4,51 @@ import { type Extractor } from '../../../shared/documents/extract/extractor.ts';
 import { UnreadableDocument } from '../../../shared/documents/extract/unreadable-document.ts';
 import { type PassageChooser } from '../../../shared/documents/passage-chooser.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type ContextSource } from './context-source.ts';
+import { type ContextSource, type PieceJob } from './context-source.ts';
+import { type DocumentSimilarities } from './document-similarity.ts';
+import { type Similarity } from '../../../shared/documents/similarity.ts';
 
 export interface DocumentSourceDeps {
   blobs: Pick<BlobStore, 'get' | 'load'>;
   chooser: Pick<PassageChooser, 'choose'>;
   extractor: Pick<Extractor, 'extract'>;
+  /** Absent: words alone are compared. */
+  similarities?: DocumentSimilarities | undefined;
 }
 
 /** An attached document: all of it where it fits, else the passages that fit the question. */
 export function createDocumentSource(deps: DocumentSourceDeps): ContextSource<'document'> {
   return {
     name: 'document',
-    fetch: async ({ document, budget }, { question }, signal) => {
+    fetch: async ({ document, budget }, job, signal) => {
       const text = await textOf(document, deps, signal).catch((error: unknown) => {
         throw inWords(error, document);
       });
-      const choice = await deps.chooser.choose({ text, question, budgetTokens: budget }, signal);
+      const { question } = job;
+      const similarity =
+        question.trim() === '' ? undefined : similarityOf(deps, { document, text, job }, signal);
+      const choice = await deps.chooser.choose({ text, question, budgetTokens: budget, similarity }, signal);
       const { name, fileId } = document;
       return { kind: 'passages', name, ...(fileId === undefined ? {} : { fileId }), ...choice };
     },
   };
+}
+
+interface Compared {
+  document: Document;
+  text: string | Buffer;
+  job: PieceJob;
+}
+
+/** Begun with the choice, not before: a document that fits whole is compared with nothing. */
+function similarityOf(
+  { similarities }: DocumentSourceDeps,
+  { document: { fileId, content }, text, job }: Compared,
+  signal: AbortSignal,
+): (() => Similarity) | undefined {
+  const stored = content.kind === 'blob' ? content : undefined;
+  const textBytes = Buffer.byteLength(text);
+  return similarities && (() => similarities.of({ fileId, text: stored, textBytes }, job, signal));
 }
 
 async function textOf(

@@ -1,5 +1,7 @@
 import { type RetrievalSource } from '../../../shared/config/retrieval-sources.ts';
 import { type Passage } from '../../../shared/contracts/flow.ts';
+import { withScores } from '../../../shared/documents/rank-candidates.ts';
+import { matchTexts } from '../../../shared/documents/rank-passages.ts';
 import { countTokens } from '../../../shared/documents/tokens.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type ContextSource, type PieceJob } from './context-source.ts';
@@ -32,7 +34,7 @@ export function createRemoteSource({ services, log }: RemoteSourceDeps): Context
       const service = known.get(source);
       if (!service) throw new TurnoutError('source_failed', { cause: `no source "${source}" is configured` });
       const results = await ask(service, job, { breakers, signal });
-      return { kind: 'passages', name: source, ...fitting(results, budget) };
+      return { kind: 'passages', name: source, ...fitting(scored(results, job.question), budget) };
     },
   };
 }
@@ -82,8 +84,25 @@ async function readAtMost(response: Response, limit: number): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+interface ScoredResult extends SearchResult {
+  score: number;
+}
+
+/**
+ * The service's own scores have a scale of its own, and the passages stand beside those of documents in one prompt. So its
+ * ranking holds, and how much of the question's words each passage has tells how much it counts.
+ */
+function scored(results: readonly SearchResult[], question: string): ScoredResult[] {
+  const matches = matchTexts(
+    results.map(({ text }) => text),
+    question,
+  );
+  const ranking = results.map((result, at) => ({ ...result, coverage: matches.get(at)?.coverage ?? 0 }));
+  return withScores(ranking, ({ coverage }) => coverage);
+}
+
 /** Best first, as the service ranked them, for as long as they fit; none is cut. */
-function fitting(results: readonly SearchResult[], budget: number): { passages: Passage[]; leftOut: number } {
+function fitting(results: readonly ScoredResult[], budget: number): { passages: Passage[]; leftOut: number } {
   const passages: Passage[] = [];
   let left = budget;
   for (const [position, { text, score, from }] of results.entries()) {

@@ -14,14 +14,14 @@ describe('readSearchPage', () => {
       content: [text('One.'), text('Two.')],
     };
     expect(readSearchPage(page(result))).toEqual([
-      { text: 'One.\nTwo.', score: 0.9, from: { title: 'trains.md', fileId: 'file-1' } },
+      { text: 'One.\nTwo.', from: { title: 'trains.md', fileId: 'file-1' } },
     ]);
   });
 
   test('a title and an address among the attributes tell the origin better than a file name', () => {
     const attributes = { title: 'Night trains', url: 'https://wiki.example.org/trains' };
     expect(readSearchPage(page({ filename: '1.md', attributes, content: [text('One.')] }))).toEqual([
-      { text: 'One.', score: 0, from: { title: attributes.title, url: attributes.url } },
+      { text: 'One.', from: { title: attributes.title, url: attributes.url } },
     ]);
   });
 

@@ -3,7 +3,6 @@ import { z } from 'zod';
 /** One passage that a retrieval service found. */
 export interface SearchResult {
   text: string;
-  score: number;
   from: { title?: string; url?: string; fileId?: string };
 }
 
@@ -14,7 +13,6 @@ const searchPage = z.looseObject({
       z.looseObject({
         file_id: z.string().max(200).nullish(),
         filename: z.string().max(1_000).nullish(),
-        score: z.number().nullish(),
         attributes: z.record(z.string(), z.unknown()).nullish(),
         content: z.array(z.looseObject({ type: z.string(), text: z.string().optional() })),
       }),
@@ -24,9 +22,9 @@ const searchPage = z.looseObject({
 
 /** Throws for an answer that is not a page of search results. */
 export function readSearchPage(text: string): SearchResult[] {
-  return searchPage.parse(JSON.parse(text)).data.flatMap(({ content, score, ...result }) => {
+  return searchPage.parse(JSON.parse(text)).data.flatMap(({ content, ...result }) => {
     const said = content.flatMap((part) => (part.type === 'text' && part.text ? [part.text] : [])).join('\n');
-    return said.trim() === '' ? [] : [{ text: said, score: score ?? 0, from: originOf(result) }];
+    return said.trim() === '' ? [] : [{ text: said, from: originOf(result) }];
   });
 }
 

@@ -1,6 +1,6 @@
 import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
-import { type ErrorCode } from '../../shared/errors/catalogue.ts';
-import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { type ErrorCode } from '../errors/catalogue.ts';
+import { TurnoutError } from '../errors/turnout-error.ts';
 import { lacksCredentials } from './lacks-credentials.ts';
 
 /** The longest Retry-After that is passed on, in seconds. */

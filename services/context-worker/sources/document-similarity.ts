@@ -1,0 +1,99 @@
+import { type BlobRef } from '../../../shared/contracts/job-message.ts';
+import { type DocumentPassage } from '../../../shared/documents/cut-into-passages.ts';
+import { nearestPassages, textToEmbed } from '../../../shared/documents/passage-vectors.ts';
+import { type Compared, type Similarity } from '../../../shared/documents/similarity.ts';
+import { type EmbeddingCall, type Embeddings } from '../../../shared/embeddings/embeddings.ts';
+import { createQuestionVectors } from '../../../shared/embeddings/question-vectors.ts';
+import { type ErrorCode } from '../../../shared/errors/catalogue.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
+import { unlessAborted } from '../../../shared/util/unless-aborted.ts';
+import { type FileVectors } from '../vectors/file-vectors.ts';
+import { type PieceJob } from './context-source.ts';
+
+/** A document that is to be compared with its job's question. */
+export interface ComparedDocument {
+  /** Of an uploaded one. */
+  fileId?: string | undefined;
+  /** Where its text is stored. */
+  text?: BlobRef | undefined;
+  textBytes: number;
+}
+
+export interface DocumentSimilarities {
+  /** From now on, all that its embeddings take may take `timeoutMs`; then words alone are compared. */
+  of(document: ComparedDocument, job: PieceJob, signal: AbortSignal): Similarity;
+}
+
+interface SimilaritiesOptions {
+  embeddings: Embeddings;
+  vectors: Pick<FileVectors, 'find' | 'request'>;
+  /** Milliseconds. */
+  timeoutMs: number;
+  log: Logger;
+}
+
+export function createDocumentSimilarities(options: SimilaritiesOptions): DocumentSimilarities {
+  const { embeddings, vectors, timeoutMs, log } = options;
+  const questions = createQuestionVectors(embeddings);
+
+  async function findStored({ fileId, text, textBytes }: ComparedDocument, signal: AbortSignal) {
+    if (fileId === undefined) return undefined;
+    const stored = await unlessAborted(vectors.find(fileId, textBytes), signal);
+    if (!stored && text) await unlessAborted(vectors.request(fileId, text), signal);
+    return stored;
+  }
+
+  return {
+    of: (document, { jobId, question, traceparent }, piece) => {
+      const signal = AbortSignal.any([piece, AbortSignal.timeout(timeoutMs)]);
+      const call: EmbeddingCall & { jobId: string } = { signal, timeoutMs, jobId, traceparent };
+      // Asked at once: what it is compared with is looked for meanwhile.
+      const asked = questions.of(question, call);
+      asked.catch(() => undefined); // whoever compares hears of it
+
+      /** Words are compared where this fails, unless the piece itself has no time any more. */
+      async function degrading<T>(work: () => Promise<T>): Promise<T | { degraded: ErrorCode }> {
+        try {
+          return await work();
+        } catch (error) {
+          piece.throwIfAborted();
+          const code = codeOf(error, signal);
+          log.warn({ err: error, jobId, code }, 'Passages are compared by words alone');
+          return { degraded: code };
+        }
+      }
+
+      return {
+        nearest: (count) =>
+          degrading(async (): Promise<Compared | undefined> => {
+            const stored = await findStored(document, signal);
+            const cosines = stored && nearestPassages(stored, await asked, count);
+            return cosines && cosines.size > 0 ? { cosines } : undefined;
+          }),
+        compare: (passages) =>
+          degrading(async () => {
+            const embedded = embeddings.embed(passages.map(textToEmbed), call);
+            const [wanted, given] = await Promise.all([asked, embedded]);
+            return { cosines: cosinesOf(wanted, passages, given) };
+          }),
+      };
+    },
+  };
+}
+
+function codeOf(error: unknown, signal: AbortSignal): ErrorCode {
+  if (signal.aborted) return 'upstream_stalled';
+  return error instanceof TurnoutError ? error.code : 'context_failed';
+}
+
+/** Of vectors of length 1. */
+function cosinesOf(
+  question: Float32Array,
+  passages: readonly DocumentPassage[],
+  vectors: readonly Float32Array[],
+): Map<number, number> {
+  const cosine = (vector: Float32Array) =>
+    vector.reduce((sum, value, at) => sum + value * (question[at] ?? 0), 0);
+  return new Map(passages.map(({ position }, at) => [position, cosine(vectors[at] ?? new Float32Array())]));
+}

@@ -1,0 +1,49 @@
+import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
+import { type Config } from '../../../shared/config/schema.ts';
+import { withBreaker } from '../../../shared/embeddings/embedding-breaker.ts';
+import { createEmbeddings } from '../../../shared/embeddings/embeddings.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
+import { type Releasers } from '../../../shared/lifecycle/releasers.ts';
+import { type Redis } from '../../../shared/redis/connect.ts';
+import { createDocumentSimilarities, type DocumentSimilarities } from '../sources/document-similarity.ts';
+import { createFileVectors, type FileVectors } from './file-vectors.ts';
+import { createVectorsQueue } from './vectors-queue.ts';
+import { createVectorsWorker, type VectorsWorker } from './vectors-worker.ts';
+
+export interface Embedding {
+  similarities: DocumentSimilarities;
+  vectors: FileVectors;
+  /** Embeds files in the background. */
+  worker: VectorsWorker;
+}
+
+interface EmbeddingDeps {
+  config: Config;
+  redis: Redis;
+  blobs: BlobStore;
+  releasers: Releasers;
+  log: Logger;
+}
+
+/** All that compares by meaning; undefined where no model for it is configured. */
+export function createEmbedding({
+  config,
+  redis,
+  blobs,
+  releasers,
+  log,
+}: EmbeddingDeps): Embedding | undefined {
+  const { EMBEDDING_MODEL: model, EMBEDDING_TIMEOUT_MS: timeoutMs, REDIS_PREFIX: redisPrefix } = config;
+  if (model === undefined) return undefined;
+  const endpoint = { baseURL: `${config.LITELLM_URL}/v1`, apiKey: config.LITELLM_MASTER_KEY, model };
+  const embeddings = createEmbeddings(endpoint);
+  const queue = createVectorsQueue(redis, redisPrefix, log);
+  releasers.defer('vectors queue', () => queue.close());
+  const vectors = createFileVectors({ blobs, embeddings, queue, wholeTokens: config.CONTEXT_TOKENS });
+  const asked = withBreaker(embeddings, log);
+  return {
+    similarities: createDocumentSimilarities({ embeddings: asked, vectors, timeoutMs, log }),
+    vectors,
+    worker: createVectorsWorker({ connection: redis, redisPrefix, vectors, log }),
+  };
+}

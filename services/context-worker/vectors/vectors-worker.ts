@@ -1,0 +1,63 @@
+import { Worker } from 'bullmq';
+import { type Logger } from '../../../shared/log/logger.ts';
+import { bullPrefix, VECTORS_QUEUE, workerTimings } from '../../../shared/queues/names.ts';
+import { type Redis } from '../../../shared/redis/connect.ts';
+import { type FileVectors } from './file-vectors.ts';
+import { vectorsJob } from './vectors-queue.ts';
+
+interface VectorsWorkerOptions {
+  connection: Redis;
+  redisPrefix: string;
+  vectors: Pick<FileVectors, 'store'>;
+  log: Logger;
+}
+
+/** Files at a time: each has several requests to the embeddings under way. */
+const CONCURRENCY = 2;
+
+/** BullMQ `vectors` -> the vectors of a file's passages. */
+export interface VectorsWorker {
+  start: () => Promise<void>;
+  running: () => boolean;
+  /** What is under way is begun anew by another worker. */
+  close: () => Promise<void>;
+}
+
+export function createVectorsWorker({
+  connection,
+  redisPrefix,
+  vectors,
+  log,
+}: VectorsWorkerOptions): VectorsWorker {
+  const stop = new AbortController();
+  const worker = new Worker(
+    VECTORS_QUEUE,
+    async ({ data }) => {
+      const job = vectorsJob.parse(data);
+      await vectors.store(job, stop.signal);
+      log.info({ fileId: job.fileId, textBytes: job.text.bytes }, 'File embedded');
+    },
+    {
+      connection,
+      prefix: bullPrefix(redisPrefix),
+      concurrency: CONCURRENCY,
+      autorun: false,
+      ...workerTimings,
+    },
+  );
+  worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
+  worker.on('failed', (job, error) =>
+    log.warn({ err: error, fileId: job?.id, attempt: job?.attemptsMade }, 'File was not embedded'),
+  );
+  return {
+    start: async () => {
+      void worker.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
+      await worker.waitUntilReady();
+    },
+    running: () => worker.isRunning(),
+    close: () => {
+      stop.abort(new Error('the worker stops'));
+      return worker.close();
+    },
+  };
+}
