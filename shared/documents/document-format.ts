@@ -32,6 +32,8 @@ const PAGE: ReadonlySet<string> = new Set(['text/html', 'application/xhtml+xml']
 
 const PDF_MAGIC = Buffer.from('%PDF-');
 const ZIP_MAGIC = Buffer.from('PK\x03\x04');
+/** Of a compound file (MS-CFB 2.2): what Office wraps an encrypted DOCX in, and what its old formats are. */
+const COMPOUND_MAGIC = Buffer.from('d0cf11e0a1b11ae1', 'hex');
 /** Where a PDF may begin (ISO 32000-1, annex H.3.4.1), and how much of a document is looked at. Bytes. */
 export const HEAD_BYTES = 1_024;
 
@@ -59,6 +61,8 @@ export function documentKind({ declared, filename, head, charset }: Signs): Docu
   const mediaType = VAGUE.has(said) ? typeOfName(filename, said) : said;
   if (isPdf(head, mediaType)) return { format: 'pdf', mediaType: 'application/pdf' };
   if (head.subarray(0, 4).equals(ZIP_MAGIC) && mediaType === DOCX) return { format: 'docx', mediaType };
+  if (mediaType === DOCX && head.subarray(0, 8).equals(COMPOUND_MAGIC))
+    return 'The document is protected by a password, or a DOC of an old version of Word.';
   if (mediaType === DOCX) return 'The document is not a DOCX, though it is called one.';
   if (mediaType === 'application/pdf') return 'The document is not a PDF, though it is called one.';
   if (BINARY.test(mediaType)) return `Documents of type ${shown(mediaType)} cannot be read.`;

@@ -52,6 +52,7 @@ export async function failureOf(call: PromiseLike<unknown>): Promise<unknown> {
 
 /** What the provider saw of a job. */
 export interface UpstreamCall {
+  kind: 'chat' | 'embeddings';
   outcome: string;
   model: string;
   attempt: number;

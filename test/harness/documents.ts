@@ -34,6 +34,20 @@ function pdfOfStreams(streams: readonly Buffer[]): Buffer {
   return withXref(objects);
 }
 
+/** A PDF that nobody can open without its password (ISO 32000-1, 7.6.3: the standard security handler). */
+export function lockedPdf(): Buffer {
+  const plain = pdfOf('Nobody reads this.').toString('latin1');
+  const key = (fill: string) => `<${fill.repeat(32)}>`;
+  const encrypt = `/Encrypt << /Filter /Standard /V 1 /R 2 /P -44 /O ${key('4f')} /U ${key('55')} >>`;
+  const locked = plain.replace('/Root 1 0 R', `/Root 1 0 R ${encrypt} /ID [${key('49')} ${key('49')}]`);
+  return Buffer.from(locked, 'latin1');
+}
+
+/** What Office makes of a DOCX with a password: its first bytes, which are all that anybody looks at. */
+export function lockedDocx(): Buffer {
+  return Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.alloc(4_096)]);
+}
+
 function withXref(objects: readonly Buffer[]): Buffer {
   const parts: Buffer[] = [Buffer.from('%PDF-1.7\n')];
   const offsets: number[] = [];

@@ -1,0 +1,113 @@
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { toFile } from 'openai';
+import type OpenAI from 'openai';
+import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
+import { type RunningServices, startServices } from '../harness/services.ts';
+import { layoutOfServices } from '../harness/state.ts';
+import { openaiClient, textFile, upstreamCalls } from './support.ts';
+
+jest.setTimeout(60_000);
+
+const MODEL = 'text-embedding-sim';
+const FACT = 'The night train to Ostheim leaves from platform 11.';
+const QUESTION = 'From which platform does the night train to Ostheim leave?';
+const FILLER = Array.from({ length: 900 }, (_, n) => `Signal box ${n} was quiet that day.`).join(' ');
+/** Of ~12,000 tokens: only some of it fits. */
+const LONG = `${FILLER}\n\n${FACT}\n\n${FILLER}`;
+
+let services: RunningServices;
+let client: OpenAI;
+
+beforeAll(async () => {
+  services = await startServices({
+    env: { EMBEDDING_MODEL: MODEL, EMBEDDING_TIMEOUT_MS: '500' },
+    only: ['ingress', 'router', 'context-worker', 'llm-worker'],
+  });
+  client = openaiClient(services, { maxRetries: 0 });
+}, 60_000);
+afterEach(() => setEmbeddings({}));
+afterAll(() => services.stop());
+
+/** How the simulated embeddings behave from now on. */
+async function setEmbeddings(knobs: Record<string, unknown>): Promise<void> {
+  const body = JSON.stringify({ model: MODEL, knobs });
+  const response = await fetch(`${testEnv().UPSTREAM_URL}/sim/knobs`, { method: 'PUT', body });
+  expect(response.status).toBe(200);
+}
+
+async function ask(file: ReturnType<typeof textFile> | { type: 'file'; file: { file_id: string } }) {
+  const content = [{ type: 'text' as const, text: QUESTION }, file];
+  const { data, response } = await client.chat.completions
+    .create({ model: 'turnout-sim', messages: [{ role: 'user', content }] })
+    .withResponse();
+  const jobId = response.headers.get('x-turnout-job-id') ?? '';
+  const calls = (await upstreamCalls(jobId)).filter(({ kind }) => kind === 'embeddings');
+  return {
+    text: data.choices[0]?.message.content ?? '',
+    degraded: response.headers.get('x-turnout-degraded'),
+    embeddings: calls.length,
+  };
+}
+
+function vectorsOf(fileId: string): string {
+  const { data } = layoutOfServices(testEnv().TURNOUT_TEST_STATE, services.prefix);
+  return join(data, 'blobs', 'files', fileId, 'vectors');
+}
+
+const embedded = (fileId: string) =>
+  until(() => existsSync(vectorsOf(fileId)), { timeoutMs: 20_000, everyMs: 20 });
+
+async function upload() {
+  return client.files.create({ file: await toFile(Buffer.from(LONG), 'log.txt'), purpose: 'user_data' });
+}
+
+describe('a long document', () => {
+  test('that was uploaded is embedded once, and each question about it costs one vector', async () => {
+    const file = await upload();
+    expect(await embedded(file.id)).toBe(true);
+    for (let n = 0; n < 2; n += 1)
+      expect(await ask({ type: 'file', file: { file_id: file.id } })).toEqual({
+        ...{ text: expect.stringContaining('platform 11'), degraded: null, embeddings: 1 },
+      });
+    await client.files.delete(file.id);
+  });
+
+  test('that came with its request is compared on the spot', async () => {
+    const answer = await ask(textFile('log.txt', LONG));
+    expect(answer).toMatchObject({ text: expect.stringContaining('platform 11'), degraded: null });
+    expect(answer.embeddings).toBeGreaterThan(1);
+  });
+
+  test('that fits whole asks nobody', async () => {
+    expect(await ask(textFile('note.txt', FACT))).toMatchObject({ degraded: null, embeddings: 0 });
+  });
+});
+
+describe('embeddings that are away', () => {
+  test.each([
+    ['hang', { hang: true }],
+    ['fail', { fail: 500 }],
+  ])(
+    'and %s cost an answer no more than their share: words alone decide, and it is told',
+    async (_how, knobs) => {
+      await setEmbeddings(knobs);
+      expect(await ask(textFile('log.txt', LONG))).toMatchObject({
+        ...{ text: expect.stringContaining('platform 11'), degraded: 'document-0' },
+      });
+    },
+  );
+
+  test('keep no file from being read; its vectors are made when somebody asks about it again', async () => {
+    await setEmbeddings({ fail: 400 });
+    const file = await upload();
+    const status = async () => ((await client.files.retrieve(file.id)) as { status: string }).status;
+    expect(await until(async () => (await status()) === 'processed', { timeoutMs: 20_000 })).toBe(true);
+    expect(existsSync(vectorsOf(file.id))).toBe(false);
+    await setEmbeddings({});
+    expect((await ask({ type: 'file', file: { file_id: file.id } })).text).toContain('platform 11');
+    expect(await embedded(file.id)).toBe(true);
+  });
+});
