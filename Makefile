@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test check bench streams assistants-eval faults soak
+.PHONY: help up down status logs test check bench streams assistants-eval retrieval-eval faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ streams: node_modules ## Hold 2,000 streams open on one ingress, with slow reade
 
 assistants-eval: node_modules ## How well and how fast assistants are chosen, on a public data set
 	@$(RUN) assistants-eval
+
+retrieval-eval: node_modules ## How often the passage with the answer is found, by words, by meaning and by both, on XQuAD (DATA=file: a copy of it)
+	@$(RUN) retrieval-eval -- $(DATA)
 
 faults: node_modules ## Kill, freeze and cut everything under load; 1 when a promise did not hold (FULL=1: the long run)
 	@$(RUN) faults
