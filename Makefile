@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test check bench streams assistants-eval retrieval-eval faults soak
+.PHONY: help up down status logs test check bench streams assistants-eval retrieval-eval documents faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,11 +31,14 @@ bench: node_modules ## Measure latency, throughput and the bare hops
 streams: node_modules ## Hold 2,000 streams open on one ingress, with slow readers among them; 1 when a promise did not hold
 	@$(RUN) streams
 
-assistants-eval: node_modules ## How well and how fast assistants are chosen, on a public data set
-	@$(RUN) assistants-eval
+assistants-eval: node_modules ## How well and how fast assistants are chosen, on CLINC150 (DATA=file: a copy of it)
+	@$(RUN) assistants-eval -- $(DATA)
 
 retrieval-eval: node_modules ## How often the passage with the answer is found, by words, by meaning and by both, on XQuAD (DATA=file: a copy of it)
 	@$(RUN) retrieval-eval -- $(DATA)
+
+documents: node_modules ## 200 pages of PDF, from upload to answer, and the memory that takes; 1 when an answer was wrong
+	@$(RUN) documents
 
 faults: node_modules ## Kill, freeze and cut everything under load; 1 when a promise did not hold (FULL=1: the long run)
 	@$(RUN) faults

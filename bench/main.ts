@@ -1,7 +1,5 @@
 /** `make bench`: starts what it needs, measures, prints one table, writes the report, stops everything. Ends with 1 when a request failed. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { stateFolder } from '../stack/layout.ts';
+import { sayAs, writeReport } from '../stack/reports.ts';
 import { type BenchSystem, startBenchSystem } from './bench-system.ts';
 import { type LoadProcess, startLoadProcess } from './load/load-process.ts';
 import { measureComplex } from './phases/complex.ts';
@@ -12,9 +10,7 @@ import { type Plan, planFrom, STREAM, WHOLE } from './plan.ts';
 import { type Findings, type Report, toReport } from './report.ts';
 import { toTable } from './table.ts';
 
-const startedAt = performance.now();
-const say = (line: string): void =>
-  console.error(`[bench ${((performance.now() - startedAt) / 1_000).toFixed(0).padStart(3)} s] ${line}`);
+const say = sayAs('bench');
 
 const plan = planFrom(process.argv.slice(2));
 const system = await startBenchSystem(say);
@@ -24,7 +20,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   const report = toReport(await measureAll(system), new Date());
   console.log(toTable(report));
-  writeReport(report);
+  writeReport('bench', report, say);
   process.exitCode = tellErrors(report);
 } finally {
   say('stopping');
@@ -77,14 +73,6 @@ async function measureRates(
 
 function startAll(bench: BenchSystem, upstream: 'litellm' | 'simulator', { baseline }: Plan) {
   return Promise.all([bench.turnout(upstream), ...(baseline ? [bench.baseline(upstream)] : [])]);
-}
-
-function writeReport(report: Report): void {
-  const folder = join(stateFolder(), 'reports');
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, 'bench.json');
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  say(`written to ${relative(process.cwd(), file)}`);
 }
 
 function tellErrors({ errors }: Report): number {

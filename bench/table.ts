@@ -1,3 +1,4 @@
+import { aligned } from './measure/aligned.ts';
 import type { Percentiles } from './measure/percentiles.ts';
 import type { LatencyFigures } from './phases/latency.ts';
 import type { Saturation, ThroughputFigures } from './phases/throughput.ts';
@@ -97,17 +98,3 @@ function processes(report: Report, { byTarget }: ThroughputFigures): string[] {
 const ms = (value: number): string => value.toFixed(value < 10 ? 2 : 1);
 const percent = (share: number): string => `${Math.round(share * 100)}%`;
 const signed = (value: number): string => `${value < 0 ? '-' : '+'}${ms(Math.abs(value))}`;
-
-/** The first column to the left, the others to the right. */
-function aligned(rows: readonly Row[]): string[] {
-  const columns = Math.max(...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, at) =>
-    Math.max(...rows.map((row) => (row[at] ?? '').length)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
-}

@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
-import { repositoryRoot } from '../../stack/layout.ts';
+import { type InstallContext } from '../../stack/install/python.ts';
+import { type Published, readData } from '../published.ts';
 
 /** A request and the intent that it belongs to; that of a request out of scope is `oos`. */
 export type Query = readonly [text: string, intent: string];
@@ -18,8 +16,17 @@ const dataset = z.object({
 });
 export type Clinc = z.infer<typeof dataset>;
 
-/** CLINC150, the whole of it: see test/data/clinc150/README.md. */
-export function readClinc(): Clinc {
-  const file = join(repositoryRoot, 'test', 'data', 'clinc150', 'data_full.json.gz');
-  return dataset.parse(JSON.parse(gunzipSync(readFileSync(file)).toString('utf8')));
+/**
+ * CLINC150 (Larson et al. 2019, "An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction"), CC BY 3.0, all
+ * of it: 150 intents with 100 training, 20 validation and 30 test requests each, and requests that belong to none of them.
+ */
+const CLINC150: Published = {
+  url: 'https://raw.githubusercontent.com/clinc/oos-eval/828f8093932c8fe6ca7936c3d2e52903b1c523de/data/data_full.json',
+  sha256: '36923c3705a59e08fe9c3883d8bc2dd966ef93e22cb78ac41171782a698d56e0',
+  command: 'make assistants-eval',
+};
+
+/** `given`: a copy of it. Throws what `readData` throws. */
+export async function readClinc(given: string | undefined, context: InstallContext): Promise<Clinc> {
+  return dataset.parse(JSON.parse(await readData(given, CLINC150, context)));
 }

@@ -1,7 +1,6 @@
 /** `make assistants-eval`: how well and how fast assistants are chosen, on CLINC150; ends with 1 when it takes too long. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { stateFolder } from '../../stack/layout.ts';
+import { cacheFolder } from '../../stack/layout.ts';
+import { sayAs, writeReport } from '../../stack/reports.ts';
 import { generator } from '../../test/upstream/core/random.ts';
 import { readClinc } from './clinc.ts';
 import { meanOf, measureQuality } from './quality.ts';
@@ -22,7 +21,9 @@ const SHAPES: readonly (Shape & { draws: number })[] = [
 const HELD_TO = 1;
 const SEED = 150;
 
-const data = readClinc();
+const say = sayAs('assistants');
+const [given] = process.argv.slice(2);
+const data = await readClinc(given, { cache: cacheFolder(process.env), say });
 const random = generator(SEED);
 
 const qualities = SHAPES.map(({ draws, ...shape }) => {
@@ -36,9 +37,5 @@ const qualities = SHAPES.map(({ draws, ...shape }) => {
 const speed = measureSpeed(toRegistry(data, SPEED_SHAPE, random), data.val, data.test);
 const report: Report = { at: new Date().toISOString(), qualities, speed, heldToMs: HELD_TO };
 console.log(toText(report));
-const folder = join(stateFolder(), 'reports');
-mkdirSync(folder, { recursive: true });
-const file = join(folder, 'assistants.json');
-writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-console.error(`written to ${relative(process.cwd(), file)}`);
+writeReport('assistants', report, say);
 process.exitCode = speed.short.p99 < HELD_TO ? 0 : 1;

@@ -2,6 +2,7 @@ import type { Quality } from './quality.ts';
 import type { Shape } from './registries.ts';
 import type { Speed } from './speed.ts';
 import type { TunedFloor } from './tune.ts';
+import { aligned } from '../measure/aligned.ts';
 
 /** Of the registry that speed is measured with. */
 export const SPEED_SHAPE: Shape = { assistants: 100, examples: 20 };
@@ -49,9 +50,4 @@ function percent(share: number | undefined): string {
 
 function inMs({ p50, p99 }: Speed['short']): string {
   return `${p50.toFixed(3)} ms (p50) and ${p99.toFixed(3)} ms (p99)`;
-}
-
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = HEAD.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, at) => cell.padStart(widths[at] ?? 0)).join('  '));
 }

@@ -1,24 +1,21 @@
 /** `make retrieval-eval`: how often the passage with the answer is found, by words, by meaning and by both, on XQuAD. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
 import { sha256 } from '../../stack/install/jar-lock.ts';
-import { cacheFolder, stateFolder } from '../../stack/layout.ts';
+import { cacheFolder } from '../../stack/layout.ts';
+import { sayAs, writeReport } from '../../stack/reports.ts';
 import { type Embeddings } from '../../shared/embeddings/embeddings.ts';
 import { askAll } from './ask.ts';
 import { startEmbeddingServer } from './embedding-server.ts';
 import { embedAll, indexDocument } from './rankings.ts';
 import { type Report, toTask, toText } from './report.ts';
 import { type AskedDocument, parseSquad, together } from './squad.ts';
-import { readPublished, XQUAD } from './xquad.ts';
+import { readData } from '../published.ts';
+import { XQUAD } from './xquad.ts';
 
-const startedAt = performance.now();
-const say = (line: string): void =>
-  console.error(`[retrieval ${((performance.now() - startedAt) / 1_000).toFixed(0).padStart(3)} s] ${line}`);
+const say = sayAs('retrieval');
 
 const context = { cache: cacheFolder(process.env), say };
-mkdirSync(context.cache, { recursive: true });
 const [given] = process.argv.slice(2);
-const json = given === undefined ? await readPublished(XQUAD, context) : readFileSync(given, 'utf8');
+const json = await readData(given, XQUAD, context);
 const articles = parseSquad(json);
 const server = await startEmbeddingServer(context);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -27,7 +24,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   const report = await evaluate(articles, server.embeddings);
   console.log(toText(report));
-  writeReport(report);
+  writeReport('retrieval', report, say);
 } finally {
   await server.stop();
 }
@@ -47,12 +44,4 @@ async function evaluate(documents: readonly AskedDocument[], embeddings: Embeddi
     await measure('all articles together', [together(documents)]),
   ];
   return { at: new Date().toISOString(), data: sha256(json), model: embeddings.model, tasks };
-}
-
-function writeReport(report: Report): void {
-  const folder = join(stateFolder(), 'reports');
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, 'retrieval.json');
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  say(`written to ${relative(process.cwd(), file)}`);
 }

@@ -1,6 +1,7 @@
 import type { Asked } from './ask.ts';
 import { type Quality, qualityOf } from './quality.ts';
 import { type IndexedDocument, type Method, METHODS } from './rankings.ts';
+import { aligned } from '../measure/aligned.ts';
 
 /** `.turnout/reports/retrieval.json`. */
 export interface Report {
@@ -108,9 +109,4 @@ function kindTable({ kinds }: Task): string[] {
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(1)}%`;
-}
-
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, at) => cell.padStart(widths[at] ?? 0)).join('  '));
 }

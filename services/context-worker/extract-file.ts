@@ -19,8 +19,8 @@ export interface ExtractFileDeps {
 
 /**
  * Reads an uploaded file, once for all requests that will name it: uploaded -> processed | error. The text is stored before
- * the record speaks of it, and its vectors are asked for behind that: nobody waits for them. Thrown is what another attempt may heal: a store that is away, and a record that is not there
- * yet, since it is written last.
+ * the record speaks of it, and its vectors are asked for behind that: nobody waits for them. Thrown is what another attempt
+ * may heal: a store that is away, and a record that is not there yet, since it is written last.
  */
 export async function extractFile(deps: ExtractFileDeps, data: unknown): Promise<void> {
   const job = extractJob.parse(data);
@@ -28,7 +28,7 @@ export async function extractFile(deps: ExtractFileDeps, data: unknown): Promise
   const status = await deps.files.settle(job.fileId, settlement);
   if (status === '') throw new Error('the file has no record, or none yet');
   const { status: result } = settlement;
-  if (settlement.status === 'processed') await deps.vectors?.request(job.fileId, settlement.text);
+  if (settlement.status === 'processed') deps.vectors?.request(job.fileId, settlement.text);
   deps.log.info({ fileId: job.fileId, format: job.format, bytes: job.content.bytes, result }, 'File read');
 }
 

@@ -65,7 +65,10 @@ async function routeOne(
   return toDecidedJob(job, { decision, picked, ...planned, traceparent });
 }
 
-/** A job whose log tells already who answers it. One that was begun was dispatched, and needs nothing. */
+/**
+ * A job whose log tells already who answers it. Where that assistant has gone since, a job that was dispatched runs all the same:
+ * it has the instructions with it. Only one that was not, because its router died in between, cannot be answered any more.
+ */
 async function routeAgain(
   deps: RouteBatchDeps,
   job: JobMessage,
@@ -76,11 +79,11 @@ async function routeAgain(
   const picked = deps.assistants.pickAgain(job, log);
   if (!(picked instanceof TurnoutError))
     return toDecidedJob(job, { decision, picked, ...planFor(deps, job, { picked, now }), traceparent });
-  return log.some(({ type }) => type === 'attempt') ? undefined : fail(deps, job, picked);
+  return (await deps.dispatch.has(job.jobId)) ? undefined : fail(deps, job, picked);
 }
 
-/** accepted, routed, assistant, attempt */
-const FIRST_EVENTS = 4;
+/** accepted, routed, assistant */
+const FIRST_EVENTS = 3;
 
 function planFor(
   { context }: RouteBatchDeps,

@@ -37,9 +37,9 @@ export const document = z.object({
   index: z.int().min(0),
   name: z.string(),
   mediaType: z.string(),
-  /** Text, in the message or in the blob store as UTF-8; or what the text has to be read out of first. */
   /** Of an uploaded file. */
   fileId: z.string().optional(),
+  /** Text, in the message or in the blob store as UTF-8; or what the text has to be read out of first. */
   content: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('inline'), text: z.string() }),
     blobRef,

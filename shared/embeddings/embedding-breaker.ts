@@ -1,10 +1,10 @@
-import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
+import { ConsecutiveBreaker } from 'cockatiel';
 import { type ErrorCode } from '../errors/catalogue.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { type Logger } from '../log/logger.ts';
+import { createCircuits } from '../upstream/circuits.ts';
 import { type Embeddings } from './embeddings.ts';
 
-const HALF_OPEN_AFTER_MS = 10_000;
 /** In a row: each may have cost a user the whole share of time that embeddings have. */
 const FAILURES = 3;
 /** These are about one request and not about the endpoint. */
@@ -14,29 +14,16 @@ const ONES_OWN: ReadonlySet<ErrorCode> = new Set([
   'cancelled',
 ]);
 
-/**
- * Embeddings whose dead endpoint is not asked: closed -> open after 3 failures in a row -> half open 10 s later, when one
- * call is let through and decides. While it is open, `upstream_failed` comes at once.
- */
+/** Embeddings whose dead endpoint is not asked for ten seconds at a time. */
 export function withBreaker(embeddings: Embeddings, log: Logger): Embeddings {
   const { model } = embeddings;
-  const policy = circuitBreaker(handleWhen(isEndpointsFault), {
-    halfOpenAfter: HALF_OPEN_AFTER_MS,
-    breaker: new ConsecutiveBreaker(FAILURES),
+  const circuits = createCircuits({
+    breaker: () => new ConsecutiveBreaker(FAILURES),
+    halfOpenAfterMs: 10_000,
+    isFault: isEndpointsFault,
+    ...{ field: 'model', opened: 'embeddings fail, words alone are compared', log },
   });
-  policy.onBreak(() => log.warn({ model }, 'Circuit opened: embeddings fail, words alone are compared'));
-  policy.onReset(() => log.info({ model }, 'Circuit closed'));
-  return {
-    model,
-    embed: async (texts, call) => {
-      try {
-        return await policy.execute(() => embeddings.embed(texts, call));
-      } catch (error) {
-        if (error instanceof BrokenCircuitError) throw new TurnoutError('upstream_failed', { cause: error });
-        throw error;
-      }
-    },
-  };
+  return { model, embed: (texts, call) => circuits.run(model, () => embeddings.embed(texts, call)) };
 }
 
 function isEndpointsFault(error: unknown): boolean {

@@ -12,6 +12,8 @@ export interface DecidedJob {
 /** Hands decided jobs over to be run. Idempotent by job id: a redelivered message adds nothing. */
 export interface Dispatch {
   dispatch(jobs: readonly DecidedJob[]): Promise<void>;
+  /** It was handed over, and is not long done: all that it needs travels with it. */
+  has(jobId: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ export function createFlowDispatch(connection: Redis, redisPrefix: string, keepF
     dispatch: async (jobs) => {
       await producer.addBulk(jobs.map((job) => toFlow(job, keep)));
     },
+    has: async (jobId) => (await connection.exists(`${bullPrefix(redisPrefix)}:${LLM_QUEUE}:${jobId}`)) === 1,
     close: () => producer.close(),
   };
 }

@@ -2,9 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { ensureVenv } from '../../stack/install/python.ts';
-import { freePort } from '../../stack/ports.ts';
-import { ensureRunning } from '../../stack/process.ts';
-import { stopAll } from '../../stack/shutdown.ts';
+import { startLocalServer } from '../../stack/local-server.ts';
 import { testEnv } from './env.ts';
 import { layoutOfServices } from './state.ts';
 
@@ -23,31 +21,22 @@ export async function startS3(): Promise<RunningS3> {
   const layout = layoutOfServices(testEnv().TURNOUT_TEST_STATE, `s3-${randomBytes(4).toString('hex')}`);
   const say = (line: string) => console.error(`[stack] ${line}`);
   const venv = await ensureVenv('s3', ['s3'], { cache: layout.cache, say });
-  const port = await freePort(new Set());
-  const log = join(layout.logs, 's3.log');
-  const endpoint = `http://127.0.0.1:${port}`;
-  const process = {
-    name: 's3',
-    command: join(venv, 'bin', 'moto_server'),
-    args: ['--host', '127.0.0.1', '--port', String(port)],
-    env: {},
-    workingFolder: layout.workingFolder,
-    port,
-    health: { kind: 'http', url: `${endpoint}/moto-api/` },
-    stdout: log,
-    stderr: log,
-    explainedBy: [log],
-    startTimeoutMs: 30_000,
-    stopTimeoutMs: 5_000,
-  } as const;
-  await ensureRunning(process, layout.run);
-  const client = await clientWithBucket(endpoint);
+  const server = await startLocalServer(
+    {
+      name: 's3',
+      command: join(venv, 'bin', 'moto_server'),
+      args: (port) => ['--host', '127.0.0.1', '--port', String(port)],
+      healthPath: '/moto-api/',
+    },
+    layout,
+  );
+  const client = await clientWithBucket(server.url);
   return {
-    env: s3Env(endpoint),
+    env: s3Env(server.url),
     client,
     stop: async () => {
       client.destroy();
-      await stopAll(layout);
+      await server.stop();
     },
   };
 }

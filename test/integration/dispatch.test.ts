@@ -88,6 +88,15 @@ test('a request with many documents that must be parsed keeps neither texts nor 
   expect(await taken(DOCUMENT_QUEUE, 4)).toEqual(['greedy 0', 'modest 0', 'greedy 1', 'greedy 2']);
 }, 60_000);
 
+test('a job that was handed over is known, before and after it was begun; another one is not', async () => {
+  const job = jobOf('known', documentsOf('known', [text]));
+  expect(await dispatch.has(job.llm.jobId)).toBe(false);
+  await dispatch.dispatch([job]);
+  expect(await dispatch.has(job.llm.jobId)).toBe(true);
+  expect(await taken(CONTEXT_QUEUE, 1)).toEqual(['known 0']);
+  expect(await dispatch.has(job.llm.jobId)).toBe(true);
+}, 60_000);
+
 test('what waits for other services waits in a queue of its own, with whatever is fetched in the same child', async () => {
   const words = pieceOf(text, 0, 'both');
   await dispatch.dispatch([jobOf('apart', [[remote], [words]]), jobOf('together', [[words, remote]])]);

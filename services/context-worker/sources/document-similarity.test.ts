@@ -32,7 +32,7 @@ function ground(
     },
     vectors: {
       find: over.find ?? (() => Promise.resolve(undefined)),
-      request: (fileId) => (requested.push(fileId), Promise.resolve()),
+      request: (fileId) => void requested.push(fileId),
     },
     ...{ timeoutMs: 40, log: silentLogger },
   });

@@ -40,7 +40,7 @@ export function createDocumentSimilarities(options: SimilaritiesOptions): Docume
   async function findStored({ fileId, text, textBytes }: ComparedDocument, signal: AbortSignal) {
     if (fileId === undefined) return undefined;
     const stored = await unlessAborted(vectors.find(fileId, textBytes), signal);
-    if (!stored && text) await unlessAborted(vectors.request(fileId, text), signal);
+    if (!stored && text) vectors.request(fileId, text);
     return stored;
   }
 

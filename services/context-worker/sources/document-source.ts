@@ -3,10 +3,10 @@ import { type Document } from '../../../shared/contracts/job-message.ts';
 import { type Extractor } from '../../../shared/documents/extract/extractor.ts';
 import { UnreadableDocument } from '../../../shared/documents/extract/unreadable-document.ts';
 import { type PassageChooser } from '../../../shared/documents/passage-chooser.ts';
+import { type Similarity } from '../../../shared/documents/similarity.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type ContextSource, type PieceJob } from './context-source.ts';
 import { type DocumentSimilarities } from './document-similarity.ts';
-import { type Similarity } from '../../../shared/documents/similarity.ts';
 
 export interface DocumentSourceDeps {
   blobs: Pick<BlobStore, 'get' | 'load'>;
@@ -46,9 +46,9 @@ function similarityOf(
   { document: { fileId, content }, text, job }: Compared,
   signal: AbortSignal,
 ): (() => Similarity) | undefined {
+  if (!similarities) return undefined;
   const stored = content.kind === 'blob' ? content : undefined;
-  const textBytes = Buffer.byteLength(text);
-  return similarities && (() => similarities.of({ fileId, text: stored, textBytes }, job, signal));
+  return () => similarities.of({ fileId, text: stored, textBytes: Buffer.byteLength(text) }, job, signal);
 }
 
 async function textOf(

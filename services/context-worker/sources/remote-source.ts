@@ -1,13 +1,14 @@
+import { ConsecutiveBreaker } from 'cockatiel';
 import { type RetrievalSource } from '../../../shared/config/retrieval-sources.ts';
 import { type Passage } from '../../../shared/contracts/flow.ts';
 import { withScores } from '../../../shared/documents/rank-candidates.ts';
 import { matchTexts } from '../../../shared/documents/rank-passages.ts';
 import { countTokens } from '../../../shared/documents/tokens.ts';
+import { type Circuits, createCircuits } from '../../../shared/upstream/circuits.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
 import { type ContextSource, type PieceJob } from './context-source.ts';
 import { readSearchPage, type SearchResult } from './search-page.ts';
-import { createSourceBreakers, type SourceBreakers } from './source-breakers.ts';
-import { type Logger } from '../../../shared/log/logger.ts';
 
 interface RemoteSourceDeps {
   services: readonly RetrievalSource[];
@@ -16,6 +17,8 @@ interface RemoteSourceDeps {
 
 /** Characters of a question that a service is asked; the ingress sends no more than this. */
 const MAX_QUERY = 4_096;
+/** In a row: one that keeps failing, or does not answer in time, is not waited for again at once. */
+const FAILURES = 5;
 /** An answer of so many bytes is no list of passages. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
@@ -26,14 +29,20 @@ const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
  * Rejects with `source_failed`, whose message says nothing of the service's own words.
  */
 export function createRemoteSource({ services, log }: RemoteSourceDeps): ContextSource<'remote'> {
-  const breakers = createSourceBreakers(log);
+  const circuits = createCircuits({
+    breaker: () => new ConsecutiveBreaker(FAILURES),
+    ...{ halfOpenAfterMs: 5_000, isFault: () => true },
+    ...{ field: 'source', opened: 'this source keeps failing', log },
+  });
   const known = new Map(services.map((service) => [service.name, service]));
   return {
     name: 'remote',
     fetch: async ({ source, budget }, job, signal) => {
       const service = known.get(source);
       if (!service) throw new TurnoutError('source_failed', { cause: `no source "${source}" is configured` });
-      const results = await ask(service, job, { breakers, signal });
+      const results = await ask(service, job, { circuits, signal }).catch((error: unknown) => {
+        throw new TurnoutError('source_failed', { cause: error });
+      });
       return { kind: 'passages', name: source, ...fitting(scored(results, job.question), budget) };
     },
   };
@@ -42,10 +51,10 @@ export function createRemoteSource({ services, log }: RemoteSourceDeps): Context
 async function ask(
   service: RetrievalSource,
   job: PieceJob,
-  { breakers, signal }: { breakers: SourceBreakers; signal: AbortSignal },
+  { circuits, signal }: { circuits: Circuits; signal: AbortSignal },
 ): Promise<SearchResult[]> {
   if (job.question.trim() === '') return [];
-  return breakers.run(service.name, async () => {
+  return circuits.run(service.name, async () => {
     const response = await fetch(service.url, {
       method: 'POST',
       // A redirect could lead the credentials elsewhere.

@@ -37,9 +37,11 @@ export function createEmbedding({
   if (model === undefined) return undefined;
   const endpoint = { baseURL: `${config.LITELLM_URL}/v1`, apiKey: config.LITELLM_MASTER_KEY, model };
   const embeddings = createEmbeddings(endpoint);
-  const queue = createVectorsQueue(redis, redisPrefix, log);
+  const queue = createVectorsQueue({ connection: redis, redisPrefix, log });
   releasers.defer('vectors queue', () => queue.close());
-  const vectors = createFileVectors({ blobs, embeddings, queue, wholeTokens: config.CONTEXT_TOKENS });
+  const vectors = createFileVectors({
+    ...{ blobs, embeddings, queue, wholeTokens: config.CONTEXT_TOKENS, log },
+  });
   const asked = withBreaker(embeddings, log);
   return {
     similarities: createDocumentSimilarities({ embeddings: asked, vectors, timeoutMs, log }),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type BlobRef } from '../../../shared/contracts/job-message.ts';
 import { cutIntoPassages } from '../../../shared/documents/cut-into-passages.ts';
+import { silentLogger } from '../../../shared/log/logger.ts';
 import { createFileVectors } from './file-vectors.ts';
 
 const FILE = 'file-1';
@@ -8,7 +9,7 @@ const LONG = Array.from({ length: 400 }, (_, n) => `Sentence number ${n} of a lo
 const signal = new AbortController().signal;
 
 /** A file with that text, in a store, and what was asked of the embeddings and the queue. */
-function ground(text = LONG) {
+function ground(text = LONG, over: { away?: boolean } = {}) {
   const bytes = Buffer.from(text);
   const ref: BlobRef = {
     kind: 'blob',
@@ -36,8 +37,13 @@ function ground(text = LONG) {
           return Promise.resolve(texts.map((_, at) => Float32Array.of(Math.cos(at), Math.sin(at))));
         },
       },
-      queue: { add: ({ fileId }) => (queued.push(fileId), Promise.resolve()) },
-      wholeTokens: 500,
+      queue: {
+        add: ({ fileId }) => (
+          queued.push(fileId),
+          over.away ? Promise.reject(new Error('away')) : Promise.resolve()
+        ),
+      },
+      ...{ wholeTokens: 500, log: silentLogger },
     });
   return { ref, stored, embedded, queued, vectorsOf };
 }
@@ -73,9 +79,16 @@ describe('the vectors of a file', () => {
     ['longer', 501, [FILE]],
     ['of 4 MB', 4 * 1024 * 1024, [FILE]],
     ['larger than that', 4 * 1024 * 1024 + 1, []],
-  ])('of a text that is %s are asked for as far as anybody needs them', async (_what, bytes, expected) => {
+  ])('of a text that is %s are asked for as far as anybody needs them', (_what, bytes, expected) => {
     const { ref, queued, vectorsOf } = ground();
-    await vectorsOf('m').request(FILE, { ...ref, bytes });
+    vectorsOf('m').request(FILE, { ...ref, bytes });
     expect(queued).toEqual(expected);
+  });
+
+  test('that cannot be asked for now are no trouble of whoever asks', async () => {
+    const { ref, queued, vectorsOf } = ground(LONG, { away: true });
+    vectorsOf('m').request(FILE, ref);
+    await new Promise(setImmediate);
+    expect(queued).toEqual([FILE]);
   });
 });

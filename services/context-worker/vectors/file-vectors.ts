@@ -10,6 +10,7 @@ import {
   textToEmbed,
 } from '../../../shared/documents/passage-vectors.ts';
 import { type Embeddings } from '../../../shared/embeddings/embeddings.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
 import { vectorsName } from '../../../shared/files/stored-file.ts';
 import { type VectorsJob, type VectorsQueue } from './vectors-queue.ts';
 
@@ -20,8 +21,11 @@ import { type VectorsJob, type VectorsQueue } from './vectors-queue.ts';
 export interface FileVectors {
   /** Undefined where there are none. */
   find(fileId: string, textBytes: number): Promise<PassageVectors | undefined>;
-  /** They will be there soon; not those of a text so large or so small that nobody needs them. */
-  request(fileId: string, text: BlobRef): Promise<void>;
+  /**
+   * They will be there soon; not those of a text so large or so small that nobody needs them. Nobody waits for it: where it
+   * fails the log says so, and whoever asks about the file next asks again.
+   */
+  request(fileId: string, text: BlobRef): void;
   /** Embeds and stores them. Rejects with what the embeddings or the stores reject with. */
   store(job: VectorsJob, signal: AbortSignal): Promise<void>;
 }
@@ -32,6 +36,7 @@ interface FileVectorsOptions {
   queue: Pick<VectorsQueue, 'add'>;
   /** Tokens: a text that fits goes to the model whole. */
   wholeTokens: number;
+  log: Logger;
 }
 
 /** Of text, about a million tokens in 4,000 passages: of what is larger, passages are compared when it is asked about. */
@@ -44,6 +49,7 @@ export function createFileVectors({
   embeddings,
   queue,
   wholeTokens,
+  log,
 }: FileVectorsOptions): FileVectors {
   const { model } = embeddings;
   return {
@@ -51,10 +57,12 @@ export function createFileVectors({
       const stored = textBytes > MOST_TEXT_BYTES ? undefined : await blobs.load(vectorsName(fileId));
       return stored && decodeVectors(stored, { model, textBytes });
     },
-    request: async (fileId, text) => {
+    request: (fileId, text) => {
       // A token has at least one byte.
-      if (text.bytes > wholeTokens && text.bytes <= MOST_TEXT_BYTES)
-        await queue.add({ version: 1, fileId, text });
+      if (text.bytes <= wholeTokens || text.bytes > MOST_TEXT_BYTES) return;
+      queue.add({ version: 1, fileId, text }).catch((error: unknown) => {
+        log.warn({ err: error, fileId }, 'A file waits for its vectors until somebody asks about it');
+      });
     },
     store: async ({ fileId, text }, signal) => {
       const whole = (await blobs.get(text, signal)).toString();

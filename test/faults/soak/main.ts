@@ -1,16 +1,12 @@
 /** `make soak`: half load for ten minutes (FULL=1: an hour; MINUTES=n), with restarts and kills; ends with 1 when unhealthy. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { stateFolder } from '../../../stack/layout.ts';
+import { sayAs, writeReport } from '../../../stack/reports.ts';
 import { startGround } from '../suite/ground.ts';
 import { suiteQuestions } from '../suite/questions.ts';
-import { complaints, describeSoak, type SoakReport } from './report.ts';
+import { complaints, describeSoak } from './report.ts';
 import { runSoak } from './run-soak.ts';
 import { soakMinutes } from './settings.ts';
 
-const startedAt = performance.now();
-const say = (line: string): void =>
-  console.error(`[soak ${((performance.now() - startedAt) / 1_000).toFixed(0).padStart(4)} s] ${line}`);
+const say = sayAs('soak');
 
 /**
  * So that what belongs to ended jobs comes and goes within the soak, instead of piling up for an hour. Longer than the minute
@@ -34,16 +30,8 @@ try {
   for (const line of describeSoak(report)) console.log(line);
   const wrong = complaints(report);
   for (const complaint of wrong) console.log(`WRONG ${complaint}`);
-  write(report);
+  writeReport('soak', report, say);
   process.exitCode = wrong.length === 0 ? 0 : 1;
 } finally {
   await ground.stop();
-}
-
-function write(report: SoakReport): void {
-  const folder = join(stateFolder(), 'reports');
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, 'soak.json');
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  say(`written to ${relative(process.cwd(), file)}`);
 }

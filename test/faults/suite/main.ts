@@ -1,7 +1,5 @@
 /** `make faults`: everything is killed, cut and frozen under load; ends with 1 when a promise did not hold. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { stateFolder } from '../../../stack/layout.ts';
+import { sayAs, writeReport } from '../../../stack/reports.ts';
 import { startGround } from './ground.ts';
 import { planSuite } from './plan.ts';
 import { suiteQuestions } from './questions.ts';
@@ -10,9 +8,7 @@ import { suiteSize } from './settings.ts';
 import { describeTarget } from './targets.ts';
 import { type FaultReport, isClean, toTable } from './tally.ts';
 
-const startedAt = performance.now();
-const say = (line: string): void =>
-  console.error(`[faults ${((performance.now() - startedAt) / 1_000).toFixed(0).padStart(4)} s] ${line}`);
+const say = sayAs('faults');
 
 const questions = suiteQuestions();
 const size = suiteSize(process.env, questions.length);
@@ -31,7 +27,7 @@ try {
   for (const failures of report.tooManyFailures) console.log(`WRONG ${failures}`);
   for (const leftover of report.leftovers) console.log(`WRONG ${leftover}`);
   console.log(summary(report));
-  write(report);
+  writeReport('faults', report, say);
   process.exitCode = isClean(report) ? 0 : 1;
 } finally {
   await ground.stop();
@@ -47,12 +43,4 @@ function summary({
   usageDifference,
 }: FaultReport) {
   return `${jobs} jobs, ${faults} faults: ${lost} lost, ${doubled} doubled, ${torn} torn, ${duplicateUpstreamCalls} duplicate calls, ${usageDifference} tokens of difference`;
-}
-
-function write(report: FaultReport): void {
-  const folder = join(stateFolder(), 'reports');
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, 'faults.json');
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  say(`written to ${relative(process.cwd(), file)}`);
 }

@@ -4,8 +4,8 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sha256 } from '../../stack/install/jar-lock.ts';
-import { readPublished } from './xquad.ts';
+import { sha256 } from '../stack/install/jar-lock.ts';
+import { readPublished } from './published.ts';
 
 let [cache, asked]: [string, number] = ['', 0];
 let server: Server;
@@ -29,7 +29,11 @@ afterEach(async () => {
 
 const read = (hash = sha256('the data')) =>
   readPublished(
-    { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/data.json`, sha256: hash },
+    {
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/data.json`,
+      sha256: hash,
+      command: 'make measure',
+    },
     { cache, say: () => undefined },
   );
 
@@ -51,5 +55,5 @@ test('a cached file that was changed is refused', async () => {
 
 test('where the data cannot be fetched, it says what to do', async () => {
   status = 404;
-  await expect(read()).rejects.toThrow(/answers 404.*make retrieval-eval DATA=file/);
+  await expect(read()).rejects.toThrow(/answers 404.*make measure DATA=file/);
 });

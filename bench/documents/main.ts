@@ -1,0 +1,43 @@
+/** `make documents`: 200 pages of PDF, from their upload to answers from them, and the memory it takes. Ends with 1 when an answer was wrong. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import OpenAI from 'openai';
+import { sayAs, writeReport } from '../../stack/reports.ts';
+import { type BenchSystem, startBenchSystem } from '../bench-system.ts';
+import { type Findings, measureDocuments } from './measure.ts';
+import { PLAN } from './plan.ts';
+import { toReport, toText } from './report.ts';
+
+const say = sayAs('documents');
+
+const EMBEDDING_MODEL = 'text-embedding-sim';
+
+const system = await startBenchSystem(say);
+const blobFolder = mkdtempSync(join(tmpdir(), 'turnout-documents-'));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void stop().finally(() => process.exit(1)));
+}
+try {
+  const report = toReport(await measure(system), PLAN, new Date());
+  console.log(toText(report));
+  for (const wrong of report.wrong) console.log(`WRONG ${wrong}`);
+  writeReport('documents', report, say);
+  process.exitCode = report.wrong.length === 0 ? 0 : 1;
+} finally {
+  say('stopping');
+  await stop();
+}
+
+async function measure(bench: BenchSystem): Promise<Findings> {
+  say('starting the services');
+  const env = { EMBEDDING_MODEL, BLOB_DIR: blobFolder };
+  const { target, pids } = await bench.turnout('litellm', { name: 'documents', env });
+  const client = new OpenAI({ baseURL: target.baseUrl, apiKey: target.apiKeys[0] ?? '', maxRetries: 0 });
+  return measureDocuments({ client, pids, blobFolder, plan: PLAN, say });
+}
+
+async function stop(): Promise<void> {
+  await system.stop();
+  rmSync(blobFolder, { recursive: true, force: true });
+}

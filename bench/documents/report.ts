@@ -1,0 +1,63 @@
+import { median } from '../measure/percentiles.ts';
+import type { DocumentTimes, Findings, Peaks } from './measure.ts';
+import type { PLAN } from './plan.ts';
+import { aligned } from '../measure/aligned.ts';
+
+/** `.turnout/reports/documents.json`. Milliseconds and MiB. */
+export interface Report extends Findings {
+  at: string;
+  plan: typeof PLAN;
+  times: Record<keyof DocumentTimes, { p50: number; max: number }>;
+}
+
+const LABELS: Record<keyof DocumentTimes, string> = {
+  uploaded: 'taken by the API',
+  processed: 'its text was read',
+  embedded: 'its vectors were stored',
+  firstAnswer: 'first word of the first answer',
+  nextAnswers: 'first word of those after it',
+  inline: 'first word, the PDF in the request',
+  atOnce: 'upload to first word, asked at once',
+};
+
+const NAMES = Object.keys(LABELS) as (keyof DocumentTimes)[];
+
+export function toReport(findings: Findings, plan: typeof PLAN, at: Date): Report {
+  const of = (name: keyof DocumentTimes) => {
+    const all = findings.documents.map((times) => times[name]);
+    return { p50: Math.round(median(all)), max: Math.round(Math.max(...all)) };
+  };
+  const times = Object.fromEntries(NAMES.map((name) => [name, of(name)])) as Report['times'];
+  return { at: at.toISOString(), plan, times, ...findings };
+}
+
+/** The report for people. */
+export function toText({ plan, bytes, times, crowd, peaks, documents }: Report): string {
+  const rows = NAMES.map((name) => [LABELS[name], String(times[name].p50), String(times[name].max)]);
+  return [
+    `PDFs of ${plan.pages} pages, ${Math.round(bytes / 1_024)} KiB each, ${documents.length} one after another`,
+    ...aligned([['ms', 'p50', 'max'], ...rows]),
+    `${plan.crowd} at once: the last text was read after ${Math.round(Math.max(...crowd))} ms`,
+    '',
+    ...aligned([['peak MiB', 'context worker', 'its readers', 'ingress'], ...memoryRows(peaks)]),
+  ].join('\n');
+}
+
+/** What grows without end has grown from the middle to the last, too. */
+function memoryRows({ before, afterEach, afterCrowd }: Findings['peaks']): string[][] {
+  const moments: [string, Peaks | undefined][] = [
+    ['before', before],
+    ['after the first', afterEach[0]],
+    ['after half of them', afterEach[Math.floor((afterEach.length - 1) / 2)]],
+    ['after the last', afterEach.at(-1)],
+    ['after those at once', afterCrowd],
+  ];
+  return moments.flatMap(([when, peaks]) =>
+    peaks ? [[when, ...[peaks.contextWorker, sumOf(peaks.readers), peaks.ingress].map(String)]] : [],
+  );
+}
+
+/** Each had its peak at its own time: together they had no more than this. */
+function sumOf(readers: Peaks['readers']): number {
+  return readers.reduce((sum, peak) => sum + peak, 0);
+}

@@ -1,0 +1,91 @@
+import { type Job, Worker } from 'bullmq';
+import { Histogram } from 'prom-client';
+import { type BlobStore } from '../../shared/blobs/blob-store.ts';
+import { type Config } from '../../shared/config/schema.ts';
+import { type ContextPiece } from '../../shared/contracts/flow.ts';
+import { type Extractor } from '../../shared/documents/extract/extractor.ts';
+import { createPassageChooser } from '../../shared/documents/passage-chooser.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { createModelLimits } from '../../shared/models/model-limits.ts';
+import {
+  bullPrefix,
+  CONTEXT_QUEUE,
+  DOCUMENT_QUEUE,
+  SOURCE_QUEUE,
+  workerTimings,
+} from '../../shared/queues/names.ts';
+import { type Redis } from '../../shared/redis/connect.ts';
+import { type Probes } from '../../shared/telemetry/probes.ts';
+import { fetchPieces } from './fetch-pieces.ts';
+import { type ContextSources } from './sources/context-source.ts';
+import { type DocumentSimilarities } from './sources/document-similarity.ts';
+import { createDocumentSource } from './sources/document-source.ts';
+import { createHistorySource } from './sources/history-source.ts';
+import { createRemoteSource } from './sources/remote-source.ts';
+
+interface PieceWorkersDeps {
+  config: Config;
+  redis: Redis;
+  blobs: BlobStore;
+  extractor: Extractor;
+  /** Absent: documents are compared by words alone. */
+  similarities: DocumentSimilarities | undefined;
+  probes: Pick<Probes, 'registry'>;
+  log: Logger;
+}
+
+/**
+ * BullMQ `context`, `documents` and `sources` -> pieces of context, which the parent llm job reads as its children's values. They
+ * do not run before they are told to.
+ */
+export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
+  const { config, redis, probes, log } = deps;
+  const sources = createSources(deps);
+  const observe = createObserver(probes);
+
+  async function fetchJob(job: Job): Promise<ContextPiece[]> {
+    const lastAttempt = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+    return observe(await fetchPieces({ sources, log }, job.data, { lastAttempt }));
+  }
+
+  function workOn(queue: string, concurrency: number): Worker {
+    const worker = new Worker(queue, fetchJob, {
+      connection: redis,
+      prefix: bullPrefix(config.REDIS_PREFIX),
+      concurrency,
+      autorun: false,
+      ...workerTimings,
+    });
+    worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
+    return worker;
+  }
+
+  return [
+    workOn(CONTEXT_QUEUE, config.CONTEXT_CONCURRENCY),
+    workOn(DOCUMENT_QUEUE, config.EXTRACT_CONCURRENCY),
+    workOn(SOURCE_QUEUE, config.SOURCE_CONCURRENCY),
+  ];
+}
+
+function createSources({ config, blobs, extractor, similarities, log }: PieceWorkersDeps): ContextSources {
+  const { LITELLM_URL: litellmUrl, LITELLM_MASTER_KEY: masterKey } = config;
+  return {
+    document: createDocumentSource({ blobs, chooser: createPassageChooser(), extractor, similarities }),
+    history: createHistorySource({ blobs, limits: createModelLimits({ litellmUrl, masterKey, log }) }),
+    remote: createRemoteSource({ services: config.RETRIEVAL_SOURCES, log }),
+  };
+}
+
+function createObserver({ registry }: Pick<Probes, 'registry'>) {
+  const seconds = new Histogram({
+    name: 'turnout_context_piece_seconds',
+    help: 'Time to fetch one piece of context, by status.',
+    labelNames: ['status'],
+    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  });
+  return (pieces: ContextPiece[]): ContextPiece[] => {
+    for (const { status, ms } of pieces) seconds.observe({ status }, ms / 1_000);
+    return pieces;
+  };
+}
