@@ -2,6 +2,7 @@
 const common = {
   extensionsToTreatAsEsm: ['.ts'],
   testEnvironment: 'node',
+  setupFiles: ['<rootDir>/test/harness/seeded-properties.ts'],
   transform: {
     '\\.ts$': [
       '@swc/jest',
