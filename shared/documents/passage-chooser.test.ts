@@ -88,7 +88,7 @@ describe('the passage chooser', () => {
         return Promise.resolve({ cosines: new Map([[last, 0.9]]) });
       };
       const chosen = await chooser.choose({ ...input, similarity: () => ({ nearest: none, compare }) });
-      expect(asked).toHaveLength(64);
+      expect(asked).toHaveLength(32);
       expect(Math.max(...asked)).toBeGreaterThan(200);
       expect(has(chosen, asked.at(-1) ?? 0)).toBe(true);
     });

@@ -33,10 +33,11 @@ export interface Chosen extends Choice {
 const LARGE = 512 * 1024;
 /**
  * Passages that are compared on the spot where a document's vectors are not stored: the best ones by words, since these may
- * be right, and some from everywhere, since the answer may share no word with the question. Two requests of 32.
+ * be right, and some from everywhere, since the answer may share no word with the question. One request: many servers take
+ * no more than 32 texts.
  */
-const COMPARED_BY_WORDS = 48;
-const COMPARED_BESIDE = 16;
+const COMPARED_BY_WORDS = 24;
+const COMPARED_BESIDE = 8;
 
 /** A thread lives for one document: nothing to keep warm, nothing left behind, and its memory goes with it. */
 export function createPassageChooser({ threads = 2 }: { threads?: number } = {}): PassageChooser {
