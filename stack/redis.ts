@@ -6,7 +6,7 @@ import type { ProcessSpec } from './process.ts';
 export type RedisRole = 'redis' | 'cache-redis';
 
 export interface RedisOptions {
-  /** `redis` keeps jobs and must never lose or evict a key; `cache-redis` may lose everything and evicts what was used least. */
+  /** `redis` keeps jobs and must never lose or evict a key; `cache-redis` may lose everything. */
   readonly role: RedisRole;
   readonly server: string;
   readonly port: number;
@@ -62,7 +62,8 @@ const byRole: Readonly<Record<RedisRole, readonly Setting[]>> = {
   'cache-redis': [
     ['appendonly', 'no'],
     ['maxmemory', '128mb'],
-    ['maxmemory-policy', 'allkeys-lru'],
+    // Should its own limits not suffice, entries go and not the books about them: only entries have an expiry.
+    ['maxmemory-policy', 'volatile-lru'],
   ],
 };
 

@@ -9,6 +9,14 @@ const count = countUpTo(Number.MAX_SAFE_INTEGER);
 const milliseconds = count;
 const DAY_MS = 86_400_000;
 const flag = z.stringbool();
+const percentage = z
+  .string()
+  .regex(/^\d+(\.\d+)?$/, 'must be a number from 0 to 100')
+  .transform(Number)
+  .pipe(z.number().max(100));
+/** Shorter than the generations that entries hang on (30 days). */
+const cacheLifetime = milliseconds.pipe(z.int().max(30 * DAY_MS));
+const cacheKey = z.string().min(32, 'must be keys of at least 32 characters, comma-separated');
 const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' });
 const redisUrl = z.url({ protocol: /^rediss?$/, error: 'must be a redis(s):// URL' });
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'must be a-z, 0-9 and -, starting with a letter');
@@ -126,6 +134,37 @@ export const configSchema = z.object({
     .pipe(retrievalSources),
   /** How many pieces of context one worker process waits for at once that other services have. */
   SOURCE_CONCURRENCY: countUpTo(10_000).default(256),
+
+  /** The cache of each user. */
+  ENABLE_CACHE: flag.default(true),
+  /** Percent of the users who have one, and of these whose retrieval is cached as well. */
+  CACHE_PERCENTAGE: percentage.default(100),
+  RAG_CACHE_PERCENTAGE: percentage.default(100),
+  /** Secrets that entries are named and encrypted with, the newest first; unset: TURNOUT_SECRET. */
+  CACHE_KEYS: z
+    .string()
+    .transform((keys) => keys.split(','))
+    .pipe(z.tuple([cacheKey], cacheKey))
+    .optional(),
+  /**
+   * Which answers are kept, by what a request says of sampling. `fixed`: where it asks for temperature 0, or gives a seed;
+   * `unasked`: those, and where it says nothing; `any`.
+   */
+  CACHE_SAMPLING: z.enum(['fixed', 'unasked', 'any']).default('unasked'),
+  CACHE_ANSWER_TTL_MS: cacheLifetime.default(3_600_000),
+  CACHE_RAG_TTL_MS: cacheLifetime.default(600_000),
+  /** What all users' entries may take, and one user's. */
+  CACHE_MAX_ENTRIES: count.default(100_000),
+  CACHE_MAX_BYTES: count.default(64 * 1024 * 1024),
+  CACHE_USER_MAX_ENTRIES: count.default(1_000),
+  CACHE_USER_MAX_BYTES: count.default(4 * 1024 * 1024),
+  /** Of one user's: who has no more than that loses nothing to others. */
+  CACHE_USER_FLOOR_PERCENT: percentage.default(10),
+  /** How long a look-up may take before it is a miss. */
+  CACHE_TIMEOUT_MS: countUpTo(1_000).default(20),
+  /** How often what has expired is removed, and figures are told. */
+  CACHE_SWEEP_MS: milliseconds.pipe(z.int().max(DAY_MS)).default(10_000),
+  CACHE_STATS_MS: milliseconds.pipe(z.int().max(DAY_MS)).default(60_000),
 
   /** How long a webhook endpoint may take to answer one try, and for how long tries are made. */
   WEBHOOK_TIMEOUT_MS: milliseconds.pipe(z.int().max(60_000)).default(15_000),

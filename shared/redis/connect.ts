@@ -15,6 +15,19 @@ export function connectRedis(url: string, name: string, log: Logger): Redis {
   );
 }
 
+/**
+ * For what one can do without: a command fails at once while there is no connection, and none is sent again. Who calls gives
+ * up a slow one by himself, sooner than this does.
+ */
+export function connectRedisImpatiently(url: string, name: string, log: Logger): Redis {
+  const options = {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+  };
+  return watched(new Redis(url, { ...common(name), ...options, commandTimeout: 5_000 }), name, log);
+}
+
 /** BullMQ and subscriptions need a connection whose commands wait for as long as it takes. */
 export function connectRedisPatiently(url: string, name: string, log: Logger): Redis {
   return watched(new Redis(url, { ...common(name), maxRetriesPerRequest: null }), name, log);

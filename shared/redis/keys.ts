@@ -35,6 +35,8 @@ export interface JobKeys {
   webhookDeliveryRecords(user: string, endpointId: string): string;
   /** String with an expiry: a test of this endpoint is under way. */
   webhookTest(user: string, endpointId: string): string;
+  /** String with an expiry: the secret that the user's entries in the cache hang on. */
+  cacheGeneration(user: string): string;
   /** Channel of the processes' live events: one per process. */
   channel(instance: string): string;
 }
@@ -78,6 +80,7 @@ export function jobKeys(prefix: string): JobKeys {
     webhookDeliveries: (user, endpointId) => `${ofUser(user, 'webhook-deliveries')}:${endpointId}`,
     webhookDeliveryRecords: (user, endpointId) => `${ofUser(user, 'webhook-delivery-records')}:${endpointId}`,
     webhookTest: (user, endpointId) => `${ofUser(user, 'webhook-test')}:${endpointId}`,
+    cacheGeneration: (user) => ofUser(user, 'cache-generation'),
     channel: (instance) => `${prefix}:live:${instance}`,
   };
 }

@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { type Redis } from 'ioredis';
 
-type Argument = string | number;
-export type Script = (keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
+type Argument = string | number | Buffer;
+
+export interface Script {
+  (keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
+  /** The same, with every text of the reply as the bytes that it is. */
+  raw(keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
+}
 
 /**
  * A Lua file beside its TypeScript, called by its SHA and loaded on first use (ioredis). `prelude` files go before it:
@@ -12,11 +17,15 @@ export function defineScript(redis: Redis, file: URL, prelude: readonly URL[] = 
   const lua = [...prelude, file].map((url) => readFileSync(url, 'utf8')).join('\n');
   const command = file.pathname.replaceAll(/[^A-Za-z0-9]/g, '_');
   redis.defineCommand(command, { lua });
+  return Object.assign(callerOf(redis, command), { raw: callerOf(redis, `${command}Buffer`) });
+}
+
+function callerOf(redis: Redis, command: string) {
   const commands = redis as unknown as Record<
     string,
     ((...args: Argument[]) => Promise<unknown>) | undefined
   >;
-  return async (keys, args) => {
+  return async (keys: readonly string[], args: readonly Argument[]): Promise<unknown> => {
     const run = commands[command];
     if (!run) throw new Error(`${command} was not defined`);
     return run.call(redis, keys.length, ...keys, ...args);
