@@ -3,7 +3,5 @@ import stringify from 'safe-stable-stringify';
 
 /** SHA-256 of a JSON value in hex, the same whatever the order of its keys. */
 export function fingerprintOf(value: object): string {
-  return createHash('sha256')
-    .update(stringify(value) ?? '')
-    .digest('hex');
+  return createHash('sha256').update(stringify(value)).digest('hex');
 }
