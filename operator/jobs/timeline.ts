@@ -47,7 +47,9 @@ function inWords(event: JobEvent): string {
     case 'accepted':
       return `accepted for ${event.model}`;
     case 'routed':
-      return `routed: ${event.path} (${event.reason}, epoch ${event.epoch})`;
+      return `routed: ${event.path} (${event.reason}, epoch ${event.epoch})${event.cache ? `, cache ${event.cache}` : ''}`;
+    case 'cached':
+      return `answered from the cache, where it was kept at ${new Date(event.keptAt).toISOString()}; saved ${event.saved.total_tokens} tokens`;
     case 'context':
       return `context ${event.source}: ${event.passages} passages, ${event.leftOut} left out, ${event.ms} ms`;
     case 'assistant':

@@ -14,6 +14,7 @@ import { createOriginals, type Originals } from '../../shared/joblog/originals.t
 import { type Producer } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type Caller } from './api-keys.ts';
+import { cachingOf, type SamplingPolicy } from './caching.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
 import { type RequestControls } from './request-controls.ts';
 import { storing } from './storing.ts';
@@ -32,6 +33,8 @@ export interface Submission {
   background?: boolean;
   /** Whether the history may be cut where it is too long; undefined: as the operator says. */
   truncation?: JobMessage['truncation'];
+  /** Whether its answer may be stored; false: it is not cached either. */
+  store?: boolean | null | undefined;
   /** False where nobody in this process waits for it; default: true. */
   followed?: boolean;
   /** What is owed when it has ended, beside telling the metrics. */
@@ -69,6 +72,8 @@ export interface AdmissionDeps {
   secret: string;
   /** The channel by which this process hears of the job. */
   reader: string;
+  /** Which answers may come from the cache. */
+  sampling: SamplingPolicy;
   log: Logger;
 }
 
@@ -103,14 +108,16 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
       const admission = await admit(deps, job, submission);
       const fresh = admission.kind === 'new';
       const open = fresh || admission.state === 'admitting';
-      const outgoing = { job, taken, original, traceparent: submission.traceparent };
       return {
         ...job,
         fresh,
         createdAt: fresh ? job.acceptedAt : admission.createdAt,
         kept: undefined,
         publish: async () => {
-          if (open) await publish(deps, outgoing);
+          if (!open) return;
+          const caching = cachingFor(deps, taken, submission);
+          const { traceparent } = submission;
+          await publish(deps, { job: { ...job, caching }, taken, original, traceparent });
         },
       };
     },
@@ -200,8 +207,16 @@ async function admit(
   return admission;
 }
 
+function cachingFor(
+  { sampling: policy }: Deps,
+  { request }: TakenDocuments,
+  { controls, store }: Submission,
+): JobMessage['caching'] {
+  return cachingOf(request, controls.cacheControl, { store, policy });
+}
+
 interface Outgoing {
-  job: DescribedJob;
+  job: DescribedJob & Pick<JobMessage, 'caching'>;
   taken: TakenDocuments;
   original: string | undefined;
   traceparent: string | undefined;

@@ -89,6 +89,7 @@ export function build({ config, log }: ServiceDeps): Service {
       topic: topics.jobs,
       secret: config.TURNOUT_SECRET,
       reader: live.channel,
+      sampling: config.CACHE_SAMPLING,
       log,
     });
 

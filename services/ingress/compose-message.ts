@@ -27,7 +27,7 @@ const INLINE_BYTES = 256 * 1024;
 /** The message of a job on `turnout.jobs`. What is too large for Kafka goes into the blob store first. */
 export async function composeMessage(
   blobs: BlobStore,
-  job: DescribedJob,
+  job: DescribedJob & Pick<JobMessage, 'caching'>,
   taken: TakenDocuments,
 ): Promise<JobMessage> {
   const folder = `jobs/${job.jobId}`;

@@ -27,6 +27,9 @@ function fromJobError({ code, message, param, retryAfterS }: JobError): TurnoutE
 /** What a client learns of its job beside the answer. */
 export function setJobHeaders(reply: FastifyReply, event: JobEvent): void {
   if (event.type === 'routed') reply.header('x-turnout-path', event.path);
+  if (event.type === 'routed' && event.cache) reply.header('x-turnout-cache', event.cache);
+  if (event.type === 'cached') reply.header('x-turnout-attempts', '0');
+  if (event.type === 'cached') reply.header('x-turnout-saved-tokens', String(event.saved.total_tokens));
   if (event.type === 'assistant') reply.header('x-turnout-assistant', event.name);
   if (event.type === 'degraded') reply.header('x-turnout-degraded', degradedBy(reply, event.source));
   if (event.type === 'attempt' && event.attempt === 1) reply.header('x-turnout-attempts', '1');

@@ -1,4 +1,5 @@
 import { type IncomingHttpHeaders } from 'node:http';
+import { type CacheControl, readCacheControl } from './cache-control.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 
 /** What a caller asks of Turnout itself, by headers. */
@@ -8,6 +9,7 @@ export interface RequestControls {
   idempotencyKey: string | undefined;
   /** The name of an assistant, `auto` or `none`. */
   assistant: string | undefined;
+  cacheControl: CacheControl;
 }
 
 export const ASSISTANT_HEADER = 'x-turnout-assistant';
@@ -40,6 +42,7 @@ function commonControls(headers: IncomingHttpHeaders): Omit<RequestControls, 'de
   return {
     idempotencyKey: idempotencyKey(headers['idempotency-key']),
     assistant: assistant(headers[ASSISTANT_HEADER]),
+    cacheControl: readCacheControl(headers['cache-control']),
   };
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type ChatMessage,
   type ChatRequest,
@@ -17,6 +18,8 @@ export interface TakenDocument {
   mediaType: string;
   /** Of an uploaded file. */
   fileId?: string;
+  /** SHA-256 of what was sent. */
+  version: string;
   content: TakenContent;
 }
 
@@ -129,7 +132,8 @@ function take(
     format === 'text'
       ? { kind: 'inline', text: decoded.text }
       : { kind: 'bytes', format, bytes: decoded.bytes };
-  return { index, name: displayName(filename, index), mediaType, content };
+  const version = sha256(format === 'text' ? decoded.text : decoded.bytes);
+  return { index, name: displayName(filename, index), mediaType, version, content };
 }
 
 /** By its text where that was read already; else whoever prepares the piece reads it, or finds it read by then. */
@@ -146,8 +150,13 @@ function takeStored(
     name,
     mediaType,
     fileId: id,
+    version: blob.sha256,
     content: text ?? { kind: 'raw', format, blob, text: textName(id) },
   };
+}
+
+function sha256(data: string | Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
 }
 
 function unreadable(name: string, details: string | undefined, param: string): TurnoutError {

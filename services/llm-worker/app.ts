@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
+import { openCache } from '../../shared/cache/open-cache.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { listenForCancellations } from '../../shared/joblog/cancellation.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
-import { createDutyHandlers } from '../../shared/joblog/duty-handlers.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
@@ -15,6 +15,7 @@ import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { type AnswerRules } from './answer-job.ts';
+import { createAnswerKeeper } from './answer-keeper.ts';
 import { createBreakers } from './breakers.ts';
 import { createCallLog } from './call-log.ts';
 import { createGivenUp } from './given-up.ts';
@@ -49,21 +50,12 @@ export function build({ config, log }: ServiceDeps): Service {
     const blobs = await createBlobStore(config);
     releasers.defer('blobs', () => blobs.close());
     const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
-    const duties = createDutyHandlers({ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log });
-    releasers.defer('duties', () => duties.close());
     const caretaker = startCaretaker({
-      redis,
-      keys,
-      jobLog,
-      producer,
-      topic: topics.events,
-      source: 'llm-worker',
-      handlers: duties.handlers,
-      log,
+      ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
+      ...{ producer, topic: topics.events, source: 'llm-worker' },
     });
     releasers.defer('caretaker', () => caretaker.close());
-    const ender = createJobEnder(caretaker.outbox, log);
-    releasers.defer('outcomes in flight', () => ender.idle());
+    const ender = createJobEnder(caretaker.relays, log);
     const deadLetters = createDeadLetters(producer, topics.deadLetters, 'llm-worker');
     const poison = createPoisonJobs({ deadLetters, jobLog, log });
     releasers.defer('jobs being given up', () => poison.idle());
@@ -76,6 +68,11 @@ export function build({ config, log }: ServiceDeps): Service {
       log,
     });
 
+    const probes = createProbes('llm-worker', {
+      draining: () => !releasers.closing(),
+      queue: () => worker.isRunning(),
+      redis: () => redis.status === 'ready',
+    });
     const litellm = { url: config.LITELLM_URL, key: config.LITELLM_MASTER_KEY };
     const providers = watchModelProviders({
       fetchModels: (signal) => fetchDeployedModels(litellm, signal),
@@ -83,8 +80,17 @@ export function build({ config, log }: ServiceDeps): Service {
     });
     releasers.defer('model providers', () => providers.close());
 
+    const opened = openCache({
+      ...{ config, jobRedis: redis, name: 'llm-worker', log },
+      registry: probes.registry,
+    });
+    releasers.defer('cache', () => opened.close());
+    const answers = createAnswerKeeper(opened.cache);
+    releasers.defer('answers being kept', () => answers.idle());
+
     const deps: RunJobDeps = {
       jobLog,
+      answers,
       blobs,
       paths: { litellm: litellmPath(config), legacy: legacyPath(config) },
       limits: createModelLimits({
@@ -106,11 +112,6 @@ export function build({ config, log }: ServiceDeps): Service {
       connection: connect('llm-queue'),
       redisPrefix,
       concurrency: config.LLM_CONCURRENCY,
-    });
-    const probes = createProbes('llm-worker', {
-      draining: () => !releasers.closing(),
-      queue: () => worker.isRunning(),
-      redis: () => redis.status === 'ready',
     });
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());

@@ -2,7 +2,7 @@ import { type LlmJob } from '../../shared/contracts/flow.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type AttemptWriter } from '../../shared/joblog/attempt-writer.ts';
 import { type Ending, logEnding, terminalEvent, toOutcome } from '../../shared/joblog/ending.ts';
-import { type Outbox } from '../../shared/joblog/outbox.ts';
+import { type Relays } from '../../shared/joblog/relays.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 
 export interface EndedAttempt {
@@ -16,13 +16,9 @@ export interface EndedAttempt {
 export interface JobEnder {
   /** Writes the terminal event, the state and the outbox row in one step. Throws `AttemptOver`. */
   end(job: LlmJob, ended: EndedAttempt): Promise<void>;
-  /** Waits for the outcomes that are on their way to Kafka. */
-  idle(): Promise<void>;
 }
 
-export function createJobEnder(outbox: Outbox, log: Logger): JobEnder {
-  const relaying = new Set<Promise<void>>();
-
+export function createJobEnder(relays: Pick<Relays, 'begin'>, log: Logger): JobEnder {
   return {
     end: async (job, { writer, history, ending, attempts }) => {
       const at = Date.now();
@@ -30,11 +26,7 @@ export function createJobEnder(outbox: Outbox, log: Logger): JobEnder {
       const outcome = toOutcome(facts, [...history, ...writer.events()], ending, at);
       const { outboxRow: row, duties } = await writer.finish([terminalEvent(ending, at)], outcome);
       logEnding(log, facts, ending, at);
-      const relayed = outbox.relay({ row, outcome, duties }).finally(() => relaying.delete(relayed));
-      relaying.add(relayed);
-    },
-    idle: async () => {
-      await Promise.all(relaying);
+      relays.begin({ row, outcome, duties });
     },
   };
 }

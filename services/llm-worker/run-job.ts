@@ -10,6 +10,7 @@ import { type Ending } from '../../shared/joblog/ending.ts';
 import { type Begun, type JobLog } from '../../shared/joblog/job-log.ts';
 import { roughUsages } from '../../shared/joblog/lost-call.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { type AnswerKeeper } from './answer-keeper.ts';
 import { answerJob, type AnswerRules } from './answer-job.ts';
 import { assemblePrompt } from './assemble-prompt.ts';
 import { createCiter } from './citations.ts';
@@ -34,6 +35,7 @@ export interface RunJobDeps {
   /** The channel by which this process hears of cancellations. */
   channel: string;
   ender: JobEnder;
+  answers: Pick<AnswerKeeper, 'keep'>;
   poison: PoisonJobs;
   rules: AnswerRules;
   /** A job that was begun more often than this, and not given back, makes its workers fail. */
@@ -95,6 +97,7 @@ async function runAttempt(
   // An attempt that ends before it has a prompt (a poison job, a deadline) settles its forerunners' calls without one.
   writer.write(...roughUsages(history, writer.events()));
   await ender.end(job, { writer, history, ending, attempts: fence.counter });
+  if (ending.status === 'completed') deps.answers.keep(job, [...history, ...writer.events()]);
 }
 
 /** Another worker may begin as soon as this is done: from then on this attempt can append nothing. */

@@ -1,10 +1,10 @@
 import { openAssistants } from '../../shared/assistants/registry.ts';
 import { createSelector } from '../../shared/assistants/select-assistant.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
+import { openCache } from '../../shared/cache/open-cache.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { decide } from '../../shared/flags/decide.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
-import { createDutyHandlers } from '../../shared/joblog/duty-handlers.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
@@ -18,6 +18,7 @@ import { jobKeys } from '../../shared/redis/keys.ts';
 import { onReplaced } from '../../shared/redis/on-replaced.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { createOnBatch } from './consume.ts';
+import { createAnswerCache } from './answer-cache.ts';
 import { createAssistantPicker } from './pick-assistant.ts';
 import { type ContextRules } from './plan-context.ts';
 import { createPosition } from './position.ts';
@@ -45,30 +46,34 @@ export function build({ config, log }: ServiceDeps): Service {
     });
     releasers.defer('assistants', () => assistants.close());
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
+    const probes = createProbes('router', {
+      draining: () => !releasers.closing(),
+      kafka: () => consumer.joined(),
+      position: () => position.known(),
+      redis: () => redis.status === 'ready',
+    });
+    const opened = openCache({
+      ...{ config, jobRedis: redis, name: 'router', log },
+      registry: probes.registry,
+    });
+    releasers.defer('cache', () => opened.close());
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
     const blobs = await createBlobStore(config);
     releasers.defer('blobs', () => blobs.close());
-    const duties = createDutyHandlers({ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log });
-    releasers.defer('duties', () => duties.close());
     const caretaker = startCaretaker({
-      redis,
-      keys,
-      jobLog,
-      producer,
-      topic: topics.events,
-      source: 'router',
-      handlers: duties.handlers,
-      log,
+      ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
+      ...{ producer, topic: topics.events, source: 'router' },
     });
     releasers.defer('caretaker', () => caretaker.close());
-
     const housekeeping = createHousekeeping({ connection: redis, redisPrefix, keepFinishedMs, log });
     releasers.defer('housekeeping', () => housekeeping.close());
     housekeeping.start();
 
     const routing = {
       jobLog,
+      relays: caretaker.relays,
+      answers: createAnswerCache({ cache: opened.cache, retrievalTtlMs: config.CACHE_RAG_TTL_MS }),
       dispatch,
       deadLetters: createDeadLetters(producer, topics.deadLetters, 'router'),
       decide: () => decide({ enableLitellm: config.ENABLE_LITELLM }),
@@ -94,12 +99,6 @@ export function build({ config, log }: ServiceDeps): Service {
       reposition();
     });
 
-    const probes = createProbes('router', {
-      draining: () => !releasers.closing(),
-      kafka: () => consumer.joined(),
-      position: () => position.known(),
-      redis: () => redis.status === 'ready',
-    });
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());
     const address = await server.listen(config.HOST, config.PORT);

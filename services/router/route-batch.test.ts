@@ -46,6 +46,8 @@ async function routedAgain(dispatched: boolean): Promise<{ ended: string[]; hand
     decide: () => ({ path: 'litellm', reason: 'default', epoch: 0 }),
     context: { parallel: true, documentTokens: 1_000, historyTokens: undefined, sources: [] },
     assistants: { pick: () => Promise.resolve(gone), pickAgain: () => gone },
+    answers: { consult: () => Promise.resolve({}) },
+    relays: { begin: () => undefined },
     ...{ retentionMs: 60_000, log: silentLogger },
   } satisfies RouteBatchDeps;
   const message = {

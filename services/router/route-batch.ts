@@ -5,13 +5,17 @@ import { type JobMessage, readJobMessage } from '../../shared/contracts/job-mess
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { endUnfenced } from '../../shared/joblog/ending.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
-import { roughTokens } from '../../shared/joblog/lost-call.ts';
+import { type Relays } from '../../shared/joblog/relays.ts';
 import { type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-letters.ts';
 import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts';
+import { type AnswerCache, type Consulted } from './answer-cache.ts';
+import { toDecidedJob } from './decided-job.ts';
+import { type Decided, firstEvents, logDecision, MOST_FIRST_EVENTS } from './first-events.ts';
 import { type AssistantPicker, type Picked } from './pick-assistant.ts';
-import { type ContextPlan, type ContextRules, planContext, roughPromptTokens } from './plan-context.ts';
+import { type ContextPlan, type ContextRules, planContext } from './plan-context.ts';
+import { serveCached } from './serve-cached.ts';
 
 export interface RouteBatchDeps {
   jobLog: JobLog;
@@ -20,13 +24,16 @@ export interface RouteBatchDeps {
   decide: (job: JobMessage) => Decision;
   context: ContextRules;
   assistants: AssistantPicker;
+  answers: AnswerCache;
+  /** Carries on the outcomes of jobs that the cache has answered. */
+  relays: Pick<Relays, 'begin'>;
   /** Milliseconds that an ended job's record is kept. */
   retentionMs: number;
   log: Logger;
 }
 
 /**
- * One message's way: unread -> dead letter | decided -> routed in the log -> dispatched. `doneBelow`: messages below this
+ * One message's way: unread -> dead letter | decided -> answered from the cache | routed in the log -> dispatched. `doneBelow`: messages below this
  * offset were routed before, and are looked at again.
  *
  * Each step may be repeated: a router that dies between two of them leaves the message below no watermark, and its
@@ -51,8 +58,11 @@ async function routeOne(
   const decision = deps.decide(job);
   const now = Date.now();
   const picked = await deps.assistants.pick(job);
-  const planned = planFor(deps, job, { picked, now });
-  const state = await deps.jobLog.route(job.jobId, firstEvents(job, { decision, picked, ...planned }));
+  const decided = { decision, picked, ...planFor(deps, job, { picked, now }) };
+  const cached = seenBefore ? {} : await consult(deps, job, decided);
+  const first = firstEvents(job, decided, cached.status);
+  if (cached.answer && (await serve(deps, job, { decided, first, answer: cached.answer }))) return undefined;
+  const state = await deps.jobLog.route(job.jobId, first);
   if (state === 'missing' && seenBefore && mayHaveExpired(job, deps.retentionMs)) return undefined;
   if (state === 'missing')
     return bury(deps, message, 'the job has no record: it expired or was never admitted');
@@ -60,9 +70,36 @@ async function routeOne(
 
   const traceparent = message.headers['traceparent'];
   if (state === 'again' && job.assistant) return routeAgain(deps, job, { decision, now, traceparent });
-  if (state === 'routed') logDecision(deps.log, job, decision, picked);
+  if (state === 'routed') logDecision(deps.log, job, decided);
   if (picked instanceof TurnoutError) return fail(deps, job, picked);
-  return toDecidedJob(job, { decision, picked, ...planned, traceparent });
+  return toDecidedJob(job, { ...decided, picked, traceparent, keepAs: cached.keepAs });
+}
+
+async function consult(
+  { answers }: RouteBatchDeps,
+  job: JobMessage,
+  { picked, ...decided }: Decided,
+): Promise<Consulted> {
+  return picked instanceof TurnoutError ? {} : answers.consult(job, { picked, ...decided });
+}
+
+interface Serving {
+  decided: Decided;
+  first: JobEvent[];
+  answer: NonNullable<Consulted['answer']>;
+}
+
+/** False where it goes the way of all jobs: it was routed before, or is to be cancelled. */
+async function serve(
+  deps: RouteBatchDeps,
+  job: JobMessage,
+  { decided, first, answer }: Serving,
+): Promise<boolean> {
+  const { decision, picked } = decided;
+  const model = picked instanceof TurnoutError ? job.model : picked.model;
+  const served = await serveCached(deps, job, { decision, model, first, answer });
+  if (served) logDecision(deps.log, job, decided);
+  return served;
 }
 
 /**
@@ -74,16 +111,13 @@ async function routeAgain(
   job: JobMessage,
   { decision, now, traceparent }: { decision: Decision; now: number; traceparent: string | undefined },
 ): Promise<DecidedJob | undefined> {
-  const view = await deps.jobLog.read(job.jobId, 0, undefined, FIRST_EVENTS);
+  const view = await deps.jobLog.read(job.jobId, 0, undefined, MOST_FIRST_EVENTS);
   const log = (view?.entries ?? []).map(({ event }) => event);
   const picked = deps.assistants.pickAgain(job, log);
   if (!(picked instanceof TurnoutError))
     return toDecidedJob(job, { decision, picked, ...planFor(deps, job, { picked, now }), traceparent });
   return (await deps.dispatch.has(job.jobId)) ? undefined : fail(deps, job, picked);
 }
-
-/** accepted, routed, assistant */
-const FIRST_EVENTS = 3;
 
 function planFor(
   { context }: RouteBatchDeps,
@@ -92,53 +126,6 @@ function planFor(
 ): { plan: ContextPlan; routedAt: number } {
   const { model, sources } = picked instanceof TurnoutError ? { model: job.model, sources: [] } : picked;
   return { plan: planContext(job, { model, sources, now }, context), routedAt: now };
-}
-
-function firstEvents(
-  job: JobMessage,
-  {
-    decision,
-    picked,
-    plan,
-    routedAt,
-  }: Omit<Routing, 'picked' | 'traceparent'> & {
-    picked: Picked | TurnoutError;
-  },
-): JobEvent[] {
-  const accepted = { type: 'accepted', at: job.acceptedAt, model: job.model } as const;
-  const routed = { type: 'routed', at: routedAt, ...decision } as const;
-  const promptTokens = roughPromptTokens(job, plan);
-  if (picked instanceof TurnoutError) return [accepted, { ...routed, promptTokens }];
-  const { model, event, assistant } = picked;
-  const instructions = roughTokens(Buffer.byteLength(assistant?.instructions ?? ''));
-  return [
-    accepted,
-    { ...routed, promptTokens: promptTokens + instructions, ...(model === job.model ? {} : { model }) },
-    ...(event ? [event] : []),
-  ];
-}
-
-/** Once for each job, however often its message comes. */
-function logDecision(
-  log: Logger,
-  { jobId, userHash, assistant }: JobMessage,
-  { path, reason, epoch }: Decision,
-  picked: Picked | TurnoutError,
-): void {
-  const phrase = path === 'litellm' ? 'Using LiteLLM path' : 'Using legacy path';
-  log.info({ jobId, userHash, reason, epoch }, phrase);
-  if (!assistant) return;
-  const { event } = picked instanceof TurnoutError ? {} : picked;
-  if (event)
-    log.info(
-      { jobId, assistant: event.name, version: event.version, reason: event.reason },
-      'Assistant chosen',
-    );
-  else
-    log.info(
-      { jobId, reason: picked instanceof TurnoutError ? picked.code : 'none fits' },
-      'No assistant chosen',
-    );
 }
 
 async function fail(deps: RouteBatchDeps, { jobId }: JobMessage, error: TurnoutError): Promise<undefined> {
@@ -163,35 +150,4 @@ async function bury(deps: RouteBatchDeps, message: InboundMessage, reason: strin
   const id = jobId.safeParse(message.headers['ce_id']);
   if (!id.success) return;
   await endUnfenced(deps, id.data, { status: 'failed', error: new TurnoutError('unreadable_message') });
-}
-
-interface Routing {
-  decision: Decision;
-  picked: Picked;
-  plan: ContextPlan;
-  routedAt: number;
-  traceparent: string | undefined;
-}
-
-function toDecidedJob(
-  job: JobMessage,
-  { decision, picked, plan, routedAt, traceparent }: Routing,
-): DecidedJob {
-  const { jobId, user, deadlineAt, question } = job;
-  const common = {
-    version: 2,
-    jobId,
-    user,
-    deadlineAt,
-    ...(traceparent === undefined ? {} : { traceparent }),
-  } as const;
-  const { userHash, acceptedAt, request } = job;
-  const { model, assistant } = picked;
-  return {
-    llm: {
-      ...{ ...common, userHash, model, acceptedAt, decision, request, context: plan.expected },
-      ...(assistant ? { assistant } : {}),
-    },
-    context: plan.children.map(({ pieces }) => ({ ...common, question, routedAt, pieces })),
-  };
 }

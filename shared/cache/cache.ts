@@ -27,6 +27,10 @@ export interface Cache {
    * that one fails or dies, the next does. Rejects with what `compute` rejects with, or with the signal's reason.
    */
   getOrCompute<T>(key: CacheKey, codec: Codec<T>, options: ComputeOptions<T>): Promise<T>;
+  /** Whether this is cached at all. */
+  uses(key: CacheKey): boolean;
+  /** For what is to be kept although nobody looked it up; undefined where the cache is away. */
+  era(key: CacheKey): Promise<string | undefined>;
   /** From its return on nobody reads what was kept for this user before. Rejects where the job Redis is away. */
   clearUserCache(user: string): Promise<void>;
   /** Of all processes. Rejects where the cache's Redis is away. */
@@ -67,7 +71,6 @@ interface CacheDeps {
   impatience: Impatience;
   /** Milliseconds that a look-up may take. */
   timeoutMs: number;
-  /** Whether this is cached at all. */
   uses: (key: CacheKey) => boolean;
   lookups: Lookups;
   log: Logger;
@@ -78,6 +81,10 @@ export function createCache(deps: CacheDeps): Cache {
   const flights = createFlights(deps);
 
   return {
+    uses,
+
+    era: (key) => impatience.ask(async () => (await vault.locate(key)).place.tag, timeoutMs),
+
     get: async (key, codec, { maxAgeMs = Infinity } = {}) => {
       if (!uses(key)) return { found: false, era: undefined };
       const looked = await impatience.ask(async () => {

@@ -38,6 +38,16 @@ export const llmJob = z.object({
   request: requestRef,
   /** In the order in which the prompt has them. */
   context: z.array(expectedPiece),
+  /** Where the answer is to be kept in its user's cache. */
+  keepAs: z
+    .object({
+      fingerprint: z.string().min(1),
+      /** Of the look-up before: an answer is not kept when the cache was cleared since. */
+      era: z.string().min(1),
+      /** Milliseconds, where it is for less long than other answers. */
+      ttlMs: z.int().min(1).optional(),
+    })
+    .optional(),
 });
 export type LlmJob = z.infer<typeof llmJob>;
 

@@ -5,8 +5,8 @@ import { decision, path } from './decision.ts';
 /**
  * The events of a job's log, version 1. Everything that a client sees is a projection of them.
  *
- * accepted routed assistant? (attempt context* degraded* (retry? (reasoning | text | refusal | tool_call | citation |
- * choice_end)* usage?)* released?)* terminal
+ * accepted routed assistant? (cached visible* | (attempt context* degraded* (retry? (reasoning | text | refusal | tool_call | citation |
+ * choice_end)* usage?)* released?)*) terminal
  *
  * where terminal is exactly one of completed, failed, cancelled. An `attempt` is a worker that took the fence; each of its
  * calls of the model but the job's very first begins with a `retry`. `released`: the worker was stopped and gave the job
@@ -92,6 +92,10 @@ const usageEvent = z.object({
   cost: z.number().min(0).optional(),
 });
 
+/** Whether the user's cache had the answer; `bypass`: it was not to be asked. */
+const cacheStatus = z.enum(['hit', 'miss', 'bypass']);
+export type CacheStatus = z.infer<typeof cacheStatus>;
+
 const terminal = [
   z.object({ type: z.literal('completed'), at }),
   z.object({ type: z.literal('failed'), at, error: jobError }),
@@ -108,6 +112,18 @@ export const jobEvent = z.discriminatedUnion('type', [
     promptTokens: z.int().min(0).default(0),
     /** The model that answers, where the client left that to us. */
     model: z.string().optional(),
+    /** Absent where the job has nothing to do with a cache. */
+    cache: cacheStatus.optional(),
+  }),
+  /** The answer that follows was given before, to the same user's same request. */
+  z.object({
+    type: z.literal('cached'),
+    /** Milliseconds since the epoch: when it was kept. */
+    keptAt: z.int(),
+    /** What it took to make it, and does not take again. */
+    saved: tokenUsage,
+    /** US dollars, where the price was known. */
+    cost: z.number().min(0).optional(),
   }),
   z.object({
     type: z.literal('assistant'),

@@ -3,11 +3,13 @@ import { duty } from '../joblog/duties.ts';
 import { chatRequest } from './chat-request.ts';
 import { jobId } from './ids.ts';
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
 /** A body that is too large to travel lies in the blob store; the message carries its name and SHA-256 ("claim check"). */
 export const blobRef = z.object({
   kind: z.literal('blob'),
   name: z.string().min(1),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sha256,
   bytes: z.int().min(0),
 });
 export type BlobRef = z.infer<typeof blobRef>;
@@ -39,6 +41,8 @@ export const document = z.object({
   mediaType: z.string(),
   /** Of an uploaded file. */
   fileId: z.string().optional(),
+  /** SHA-256 of what was sent: of another one the answer may be another. */
+  version: sha256.optional(),
   /** Text, in the message or in the blob store as UTF-8; or what the text has to be read out of first. */
   content: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('inline'), text: z.string() }),
@@ -47,6 +51,18 @@ export const document = z.object({
   ]),
 });
 export type Document = z.infer<typeof document>;
+
+/** What its user's cache may do for a job. */
+export const caching = z.object({
+  /** Fingerprint of all in the request that its answer depends on. */
+  request: sha256,
+  /** Whether an answer of before will do, and how old it may be (milliseconds). */
+  lookUp: z.boolean(),
+  maxAgeMs: z.int().min(0).optional(),
+  /** Whether this answer may be kept. */
+  keep: z.boolean(),
+});
+export type Caching = z.infer<typeof caching>;
 
 /** `turnout.jobs`, version 1. Key: the user. */
 export const jobMessage = z.object({
@@ -72,6 +88,8 @@ export const jobMessage = z.object({
   groups: z.array(z.string()).optional(),
   /** Whether the history may be cut where it is too long for the model. */
   truncation: z.enum(['auto', 'disabled']).optional(),
+  /** Without it, the cache has nothing to do with the job. */
+  caching: caching.optional(),
   /** SHA-256 of the client's body, where an idempotency key names the job: what a repetition is compared with. */
   bodyHash: z.string().optional(),
   /** What a record that was lost needs to be made again; see `NewJob`. */

@@ -17,6 +17,8 @@ export const outcome = z.object({
   decision: decision.optional(),
   status: z.enum(['completed', 'failed', 'cancelled']),
   error: z.enum(errorCodes).optional(),
+  /** The answer came from the user's cache; what that saved. */
+  cached: z.object({ tokens: tokenUsage, cost: z.number().min(0).optional() }).optional(),
   /** How often a worker began the job. */
   attempts: z.int().min(0),
   at: z.int(),

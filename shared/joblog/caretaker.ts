@@ -1,37 +1,42 @@
 import { type Producer } from '../kafka/port.ts';
-import { type Logger } from '../log/logger.ts';
-import { type Redis } from '../redis/connect.ts';
-import { type JobKeys } from '../redis/keys.ts';
-import { type DutyHandlers } from './duties.ts';
-import { type JobLog } from './job-log.ts';
-import { createOutbox, type Outbox } from './outbox.ts';
+import { createDutyHandlers, type DutyHandlersOptions } from './duty-handlers.ts';
+import { createOutbox } from './outbox.ts';
 import { createReaderLeases } from './reader-leases.ts';
+import { createRelays, type Relays } from './relays.ts';
 import { createSweep } from './sweep.ts';
 
-interface CaretakerOptions {
-  redis: Redis;
-  keys: JobKeys;
-  jobLog: JobLog;
+interface CaretakerOptions extends DutyHandlersOptions {
   producer: Producer;
   /** `turnout.events` */
   topic: string;
   source: string;
-  handlers: DutyHandlers;
-  log: Logger;
 }
 
-/** What every router and worker does beside its work: publish the outcomes, and end the jobs that nobody else ends. */
-export function startCaretaker(options: CaretakerOptions): { outbox: Outbox; close: () => Promise<void> } {
-  const { redis, keys, jobLog, producer, topic, source, handlers, log } = options;
+/** What every router and worker does beside its work. */
+export interface Caretaker {
+  /** Carries on the outcomes that this process writes. */
+  relays: Relays;
+  /** Waits for those that are under way. */
+  close(): Promise<void>;
+}
+
+/** Ends the jobs that nobody else ends, and carries on what is owed for those that have ended. */
+export function startCaretaker(options: CaretakerOptions): Caretaker {
+  const { redis, keys, jobLog, producer, topic, source, log } = options;
+  const duties = createDutyHandlers(options);
+  const { handlers } = duties;
   const outbox = createOutbox({ redis, keys, producer, topic, source, jobLog, handlers, logger: log });
+  const relays = createRelays(outbox);
   const sweep = createSweep({ redis, keys, jobLog, leases: createReaderLeases(redis, keys), log });
   outbox.start();
   sweep.start();
   return {
-    outbox,
+    relays,
     close: async () => {
+      await relays.idle();
       await sweep.close();
       await outbox.close();
+      await duties.close();
     },
   };
 }

@@ -9,7 +9,7 @@ import { type DutyHandlers } from './duties.ts';
 import { createKeptJobs } from './kept-jobs.ts';
 import { type JobLog } from './job-log.ts';
 
-interface DutyHandlersOptions {
+export interface DutyHandlersOptions {
   redis: Redis;
   keys: JobKeys;
   jobLog: JobLog;

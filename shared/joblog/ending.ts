@@ -47,6 +47,7 @@ function failedEvent({ code, message, param, retryAfterS }: TurnoutError, at: nu
 /** What the metrics learn of a job: all of it stands in its log. */
 export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: Ending, at: number): Outcome {
   const firstAt = events.find(isVisible)?.at;
+  const cached = events.find((event) => event.type === 'cached');
   return {
     version: 1,
     id: `${job.jobId}.end`,
@@ -56,6 +57,7 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
     ...(job.decision ? { decision: job.decision } : {}),
     status: ending.status,
     ...(ending.status === 'failed' ? { error: ending.error.code } : {}),
+    ...(cached ? { cached: savedBy(cached) } : {}),
     attempts: job.attempts,
     at,
     ms: {
@@ -64,6 +66,10 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
     },
     usage: events.filter((event) => event.type === 'usage').map((event) => usageRecord(job.jobId, event)),
   };
+}
+
+function savedBy({ saved: tokens, cost }: Extract<JobEvent, { type: 'cached' }>): Outcome['cached'] {
+  return { tokens, ...(cost === undefined ? {} : { cost }) };
 }
 
 function usageRecord(

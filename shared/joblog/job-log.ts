@@ -10,9 +10,9 @@ import { duties, type Duty } from './duties.ts';
 /**
  * One job's record and log in the job Redis. Every change is one Lua script (`scripts/`), whose invariants stand there.
  *
- *   admitting -> refused | queued -> running -> completed | failed | cancelled
+ *   admitting -> refused | completed | queued -> running -> completed | failed | cancelled
  *
- * The ingress admits (and refuses when Kafka did not acknowledge), the router routes, an attempt begins and appends under
+ * The ingress admits (and refuses when Kafka did not acknowledge), the router routes, or serves what is cached; an attempt begins and appends under
  * its fence, and whoever is first finishes. A request to cancel is a flag beside the state: the holder of the fence sees
  * it, and he or the canceller finishes.
  */
@@ -82,8 +82,15 @@ export type Appended =
   | { kind: 'fenced' }
   | { kind: 'over'; state: JobState | 'missing' };
 
+export interface Ended {
+  kind: 'finished';
+  outboxRow: string;
+  lastSequence: number;
+  duties: Duty[];
+}
+
 export type Finished =
-  | { kind: 'finished'; outboxRow: string; lastSequence: number; duties: Duty[] }
+  | Ended
   /** The log has grown since one without a fence read it. */
   | { kind: 'moved' }
   | Exclude<Appended, { kind: 'appended' }>;
@@ -127,6 +134,11 @@ export interface JobLog {
   refuse(jobId: string): Promise<JobState | 'missing'>;
   /** `routed` for the first delivery, `again` for a later one of an open job, else the state that it ended in. */
   route(jobId: string, events: readonly JobEvent[]): Promise<'routed' | 'again' | 'missing' | JobState>;
+  /**
+   * Answers the job at once with all of its events. Undefined for one that is not to be answered so: it was routed before, has
+   * ended, or somebody wants it to end.
+   */
+  serve(jobId: string, events: readonly JobEvent[], outcome: Outcome): Promise<Ended | undefined>;
   /** `holder`: the channel by which the process that begins hears of a cancellation. */
   begin(jobId: string, nonce: string, path: Path, holder: string): Promise<Begun>;
   append(jobId: string, fence: Fence, expected: number, events: readonly JobEvent[]): Promise<Appended>;
@@ -180,11 +192,9 @@ const refusals = z.union([
   z.tuple([stateOrMissing]),
 ]);
 const appendReply = z.union([z.tuple([z.literal('appended'), z.int(), cancelFlag]), refusals]);
-const finishReply = z.union([
-  z.tuple([z.literal('finished'), z.string(), z.int(), duties]),
-  z.tuple([z.literal('moved')]),
-  refusals,
-]);
+const ended = z.tuple([z.literal('finished'), z.string(), z.int(), duties]);
+const serveReply = z.union([ended, z.tuple([])]);
+const finishReply = z.union([ended, z.tuple([z.literal('moved')]), refusals]);
 const entry = z.tuple([z.string(), z.tuple([z.literal('e'), z.string()])]);
 const settleReply = z.union([
   z.enum(['settled', 'deleted']),
@@ -204,6 +214,7 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
   const admit = defineScript(redis, script('admit'), PRELUDE);
   const refuse = defineScript(redis, script('refuse'));
   const route = defineScript(redis, script('route'), PRELUDE);
+  const serve = defineScript(redis, script('serve'), PRELUDE);
   const begin = defineScript(redis, script('begin'), PRELUDE);
   const append = defineScript(redis, script('append'), PRELUDE);
   const finish = defineScript(redis, script('finish'), PRELUDE);
@@ -213,6 +224,7 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
   const settle = defineScript(redis, script('settle'));
   const remove = defineScript(redis, script('delete'), PRELUDE);
   const log = (jobId: string) => [keys.record(jobId), keys.log(jobId)];
+  const ending = (jobId: string) => [...log(jobId), keys.open(jobId), keys.outbox(jobId)];
 
   return {
     async admit(job) {
@@ -229,6 +241,12 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
 
     async route(jobId, events) {
       return routeReply.parse(await route(log(jobId), [jobId, OPEN_LIFETIME_MS, ...toJson(events)]));
+    },
+
+    async serve(jobId, events, outcome) {
+      const args = [jobId, JSON.stringify(outcome), retentionMs, OPEN_LIFETIME_MS, ...toJson(events)];
+      const reply = serveReply.parse(await serve(ending(jobId), args));
+      return reply.length === 0 ? undefined : toEnded(reply);
     },
 
     async begin(jobId, nonce, path, holder) {
@@ -256,12 +274,8 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
         OPEN_LIFETIME_MS,
         ...toJson(events),
       ];
-      const reply = finishReply.parse(
-        await finish([...log(jobId), keys.open(jobId), keys.outbox(jobId)], args),
-      );
-      if (reply[0] === 'finished') {
-        return { kind: 'finished', outboxRow: reply[1], lastSequence: reply[2], duties: reply[3] };
-      }
+      const reply = finishReply.parse(await finish(ending(jobId), args));
+      if (reply[0] === 'finished') return toEnded(reply);
       return reply[0] === 'moved' ? { kind: 'moved' } : refusal(reply);
     },
 
@@ -341,6 +355,10 @@ function admitArguments(job: NewJob): (string | number)[] {
     owed.join(' '),
     original,
   ];
+}
+
+function toEnded([kind, outboxRow, lastSequence, owed]: z.infer<typeof ended>): Ended {
+  return { kind, outboxRow, lastSequence, duties: owed };
 }
 
 function toJson(events: readonly JobEvent[]): string[] {

@@ -77,6 +77,7 @@ export async function startIngressOnRedis(
     topic: 'jobs',
     secret: TURNOUT_SECRET,
     reader: live.channel,
+    sampling: 'unasked',
     log: silentLogger,
   });
   const stored = createStoredJobs({ jobLog, blobs, retentionMs: responseRetentionMs });

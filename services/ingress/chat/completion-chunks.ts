@@ -6,7 +6,7 @@ import {
 } from '../../../shared/contracts/job-event.ts';
 import { toChatAnnotation } from '../annotations.ts';
 import { modelOf } from '../answered-by.ts';
-import { addUsage } from '../usage.ts';
+import { addUsage, usageIn } from '../../../shared/joblog/usage.ts';
 
 export interface CompletionHead {
   /** `chatcmpl-...` */
@@ -41,7 +41,7 @@ export function createChunkEncoder(
 
   return (event) => {
     model = modelOf(event) ?? model;
-    if (event.type === 'usage') usage = usage ? addUsage(usage, event.usage) : event.usage;
+    for (const one of usageIn(event)) usage = usage ? addUsage(usage, one) : one;
     if (event.type === 'completed') return includeUsage && usage ? [chunk([], usage)] : [];
     if (!isVisible(event)) return [];
     const role = begun.has(event.choice) ? {} : { role: 'assistant' };

@@ -2,7 +2,7 @@ import { type JobEvent, type VisibleEvent, isVisible } from '../../../shared/con
 import { type CompletionHead } from './completion-chunks.ts';
 import { modelOf } from '../answered-by.ts';
 import { toChatAnnotation } from '../annotations.ts';
-import { usageOf } from '../usage.ts';
+import { usageOf } from '../../../shared/joblog/usage.ts';
 
 interface ToolCall {
   id: string;

@@ -43,6 +43,7 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
         assistant: wish.assistant,
         asked: body,
         ...(body.store ? { duties: ['keep'], original: () => chatOriginalOf(body, wish.model) } : {}),
+        store: body.store,
         controls,
         traceparent: headers['traceparent'] as string | undefined,
       });

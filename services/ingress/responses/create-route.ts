@@ -64,6 +64,7 @@ async function admit(
       ...(wish.assistant ? { assistant: { ...wish.assistant, ...continued(conversation) } } : {}),
       // Not the chat request: what an earlier response says is not part of what was asked.
       asked: { response: body },
+      store: body.store,
       controls,
       traceparent: headers['traceparent'] as string | undefined,
       background,

@@ -8,7 +8,7 @@ import {
 } from '../../../shared/contracts/job-event.ts';
 import { type IncompleteReason, incompleteReasonOf } from '../../../shared/responses/response-status.ts';
 import { modelOf } from '../answered-by.ts';
-import { addUsage } from '../usage.ts';
+import { addUsage, NO_USAGE } from '../../../shared/joblog/usage.ts';
 import { type Draft } from './output-items.ts';
 import {
   type ResponseBody,
@@ -58,7 +58,7 @@ export function projectResponse(head: ResponseHead): ResponseProjection {
   }
 
   function project(event: JobEvent): Draft[] {
-    if (event.type === 'attempt' && event.attempt === 1) return start();
+    if (event.type === 'cached' || (event.type === 'attempt' && event.attempt === 1)) return start();
     if (event.type === 'usage') usage = usage ? addUsage(usage, event.usage) : event.usage;
     if (event.type === 'degraded') degraded.add(event.source);
     if (event.type === 'choice_end') incomplete = incompleteReasonOf(event.reason);
@@ -91,8 +91,6 @@ export function projectResponse(head: ResponseHead): ResponseProjection {
 function initialStatus({ request }: ResponseHead): 'queued' | 'in_progress' {
   return request.background ? 'queued' : 'in_progress';
 }
-
-const NO_USAGE: TokenUsage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
 
 /** OpenAI has no event for a cancellation: the SDKs know `response.incomplete`, and the status in it says what happened. */
 const TERMINAL: Readonly<Partial<Record<string, 'response.completed' | 'response.incomplete'>>> = {

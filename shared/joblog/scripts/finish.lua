@@ -5,10 +5,10 @@
 -- outcome (JSON), retention (ms), lifetime (ms, while something is owed), events... (the last one is the terminal).
 -- Returns {'finished', outbox row id, last sequence, duties}; {'moved'} when the log is not as one without a fence expects it;
 -- otherwise as append.lua.
-local record, log, open, outbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local record, log = KEYS[1], KEYS[2]
 local job, fence, nonce, expected, ending, outcome, retention, lifetime = unpack(ARGV, 1, 8)
 
-local found = redis.call('HMGET', record, 'state', 'readers', 'seq', 'fence', 'nonce', 'duties')
+local found = redis.call('HMGET', record, 'state', 'readers', 'seq', 'fence', 'nonce')
 local state, seq = found[1], tonumber(found[3])
 if not state then return { '' } end
 if ENDED[state] then return { state } end
@@ -23,11 +23,5 @@ else
   first = first + (seq - expected)
 end
 local last = append(record, log, job, found[2], seq, ARGV, first)
-redis.call('HSET', record, 'state', ending)
-local duties = found[6] or ''
-local expiry = duties == '' and retention or lifetime
-redis.call('PEXPIRE', record, expiry)
-redis.call('PEXPIRE', log, expiry)
-redis.call('ZREM', open, job)
-local row = redis.call('XADD', outbox, '*', 'outcome', outcome, 'duties', duties)
+local row, duties = close(KEYS, job, ending, outcome, retention, lifetime)
 return { 'finished', row, last, duties }

@@ -1,8 +1,8 @@
 -- What the job log's scripts share. Record: the hash of one job; log: the stream of its events.
 --
 -- The record's `state` moves only here:
---   admitting -> refused | queued -> running -> completed | failed | cancelled
--- `running` may follow itself (another attempt, under a new fence). An ended job never moves again.
+--   admitting -> refused | completed | queued -> running -> completed | failed | cancelled
+-- From `admitting` it is completed at once where its answer was there before. `running` may follow itself (another attempt, under a new fence). An ended job never moves again.
 -- `seq` is the sequence of the log's last event; events are numbered 1, 2, 3 ... without a gap.
 
 local ENDED = { completed = true, failed = true, cancelled = true, refused = true }
@@ -28,6 +28,20 @@ end
 local function join(record, readers, channel)
   if channel == '' or string.find(' ' .. readers .. ' ', ' ' .. channel .. ' ', 1, true) then return end
   redis.call('HSET', record, 'readers', readers == '' and channel or (readers .. ' ' .. channel), 'left', '')
+end
+
+-- Ends a job whose last events are in its log: the state, the outbox row, and when all of it may be forgotten. What is owed
+-- something more than its outcome stays for `lifetime` (ms), else for `retention`.
+-- Returns the id of the outbox row, and the duties.
+local function close(keys, job, ending, outcome, retention, lifetime)
+  local record, log, open, outbox = keys[1], keys[2], keys[3], keys[4]
+  local duties = redis.call('HGET', record, 'duties') or ''
+  local expiry = duties == '' and retention or lifetime
+  redis.call('HSET', record, 'state', ending)
+  redis.call('PEXPIRE', record, expiry)
+  redis.call('PEXPIRE', log, expiry)
+  redis.call('ZREM', open, job)
+  return redis.call('XADD', outbox, '*', 'outcome', outcome, 'duties', duties), duties
 end
 
 -- Asks for a job's end, at that time (ms). The holder of the fence hears of it at once. Where that message is lost, it sees

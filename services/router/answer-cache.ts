@@ -1,0 +1,75 @@
+import { answerFingerprint } from '../../shared/answers/fingerprint.ts';
+import { type CachedAnswer, cachedAnswerCodec } from '../../shared/answers/cached-answer.ts';
+import { type Cache } from '../../shared/cache/cache.ts';
+import { type Decision } from '../../shared/contracts/decision.ts';
+import { type LlmJob } from '../../shared/contracts/flow.ts';
+import { type CacheStatus } from '../../shared/contracts/job-event.ts';
+import { type JobMessage } from '../../shared/contracts/job-message.ts';
+import { type Picked } from './pick-assistant.ts';
+import { type ContextPlan } from './plan-context.ts';
+
+/** What the cache of a job's user has to say to it. */
+export interface Consulted {
+  /** Undefined where the job has nothing to do with the cache. */
+  status?: CacheStatus;
+  answer?: CachedAnswer & { at: number };
+  /** Where the answer is to be kept that the job will get. */
+  keepAs?: LlmJob['keepAs'];
+}
+
+export type CacheableJob = Pick<JobMessage, 'user' | 'caching' | 'documents' | 'groups' | 'truncation'>;
+
+export interface AnswerCache {
+  /** Never rejects: a cache that is away has no answer. */
+  consult(job: CacheableJob, decided: DecidedAnswer): Promise<Consulted>;
+}
+
+export interface DecidedAnswer {
+  decision: Decision;
+  picked: Picked;
+  plan: ContextPlan;
+}
+
+interface AnswerCacheOptions {
+  cache: Pick<Cache, 'uses' | 'era' | 'get'>;
+  /** Milliseconds: an answer that rests on what a retrieval service said is no better than that. */
+  retrievalTtlMs: number;
+}
+
+export function createAnswerCache({ cache, retrievalTtlMs }: AnswerCacheOptions): AnswerCache {
+  return {
+    consult: async (job, decided) => {
+      const fingerprint = fingerprintOf(job, decided);
+      if (!job.caching || fingerprint === undefined) return {};
+      const key = { kind: 'answer', user: job.user, fingerprint } as const;
+      if (!cache.uses(key)) return {};
+      const { lookUp, keep, maxAgeMs } = job.caching;
+      const remote = requestsOf(decided.plan).some(({ kind }) => kind === 'remote');
+      const keptAt = (era: string | undefined) =>
+        keep && era !== undefined
+          ? { keepAs: { fingerprint, era, ...(remote ? { ttlMs: retrievalTtlMs } : {}) } }
+          : {};
+      if (!lookUp) return { status: 'bypass', ...keptAt(await cache.era(key)) };
+      const found = await cache.get(key, cachedAnswerCodec, { maxAgeMs });
+      if (found.found) return { status: 'hit', answer: { ...found.value, at: found.at } };
+      return { status: 'miss', ...keptAt(found.era) };
+    },
+  };
+}
+
+function fingerprintOf(
+  { caching, documents, groups = [], truncation }: CacheableJob,
+  { decision, picked, plan }: DecidedAnswer,
+): string | undefined {
+  if (!caching) return undefined;
+  const { model, assistant } = picked;
+  return answerFingerprint({
+    ...{ request: caching.request, model, path: decision.path, documents, groups, truncation },
+    assistant: assistant && { name: assistant.name, version: assistant.version },
+    pieces: requestsOf(plan),
+  });
+}
+
+function requestsOf({ children }: ContextPlan) {
+  return children.flatMap(({ pieces }) => pieces);
+}

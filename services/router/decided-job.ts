@@ -1,0 +1,37 @@
+import { type JobMessage } from '../../shared/contracts/job-message.ts';
+import { type LlmJob } from '../../shared/contracts/flow.ts';
+import { type DecidedJob } from '../../shared/queues/dispatch.ts';
+import { type Decided } from './first-events.ts';
+import { type Picked } from './pick-assistant.ts';
+
+export interface Routing extends Decided {
+  picked: Picked;
+  traceparent: string | undefined;
+  /** Where the answer is to be kept. */
+  keepAs?: LlmJob['keepAs'];
+}
+
+/** The job as it is handed over: all that its workers need travels with it. */
+export function toDecidedJob(
+  job: JobMessage,
+  { decision, picked, plan, routedAt, traceparent, keepAs }: Routing,
+): DecidedJob {
+  const { jobId, user, deadlineAt, question } = job;
+  const common = {
+    version: 2,
+    jobId,
+    user,
+    deadlineAt,
+    ...(traceparent === undefined ? {} : { traceparent }),
+  } as const;
+  const { userHash, acceptedAt, request } = job;
+  const { model, assistant } = picked;
+  return {
+    llm: {
+      ...{ ...common, userHash, model, acceptedAt, decision, request, context: plan.expected },
+      ...(assistant ? { assistant } : {}),
+      ...(keepAs ? { keepAs } : {}),
+    },
+    context: plan.children.map(({ pieces }) => ({ ...common, question, routedAt, pieces })),
+  };
+}

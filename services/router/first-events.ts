@@ -1,0 +1,61 @@
+import { type Decision } from '../../shared/contracts/decision.ts';
+import { type CacheStatus, type JobEvent } from '../../shared/contracts/job-event.ts';
+import { type JobMessage } from '../../shared/contracts/job-message.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { roughTokens } from '../../shared/joblog/lost-call.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { type Picked } from './pick-assistant.ts';
+import { type ContextPlan, roughPromptTokens } from './plan-context.ts';
+
+/** What the router has decided about a job. */
+export interface Decided {
+  decision: Decision;
+  /** Or why nobody can answer it. */
+  picked: Picked | TurnoutError;
+  plan: ContextPlan;
+  /** Milliseconds since the epoch. */
+  routedAt: number;
+}
+
+/** The log's beginning: accepted, routed, assistant. */
+export function firstEvents(
+  job: JobMessage,
+  { decision, picked, plan, routedAt }: Decided,
+  cache: CacheStatus | undefined,
+): JobEvent[] {
+  const accepted = { type: 'accepted', at: job.acceptedAt, model: job.model } as const;
+  const routed = { type: 'routed', at: routedAt, ...decision, ...(cache ? { cache } : {}) } as const;
+  const promptTokens = roughPromptTokens(job, plan);
+  if (picked instanceof TurnoutError) return [accepted, { ...routed, promptTokens }];
+  const { model, event, assistant } = picked;
+  const instructions = roughTokens(Buffer.byteLength(assistant?.instructions ?? ''));
+  return [
+    accepted,
+    { ...routed, promptTokens: promptTokens + instructions, ...(model === job.model ? {} : { model }) },
+    ...(event ? [event] : []),
+  ];
+}
+
+export const MOST_FIRST_EVENTS = 3;
+
+/** Once for each job, however often its message comes. */
+export function logDecision(
+  log: Logger,
+  { jobId, userHash, assistant }: JobMessage,
+  { decision: { path, reason, epoch }, picked }: Pick<Decided, 'decision' | 'picked'>,
+): void {
+  const phrase = path === 'litellm' ? 'Using LiteLLM path' : 'Using legacy path';
+  log.info({ jobId, userHash, reason, epoch }, phrase);
+  if (!assistant) return;
+  const { event } = picked instanceof TurnoutError ? {} : picked;
+  if (event)
+    log.info(
+      { jobId, assistant: event.name, version: event.version, reason: event.reason },
+      'Assistant chosen',
+    );
+  else
+    log.info(
+      { jobId, reason: picked instanceof TurnoutError ? picked.code : 'none fits' },
+      'No assistant chosen',
+    );
+}

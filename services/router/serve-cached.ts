@@ -1,0 +1,51 @@
+import { type CachedAnswer } from '../../shared/answers/cached-answer.ts';
+import { type Decision } from '../../shared/contracts/decision.ts';
+import { type JobEvent } from '../../shared/contracts/job-event.ts';
+import { type JobMessage } from '../../shared/contracts/job-message.ts';
+import { logEnding, terminalEvent, toOutcome } from '../../shared/joblog/ending.ts';
+import { type JobLog } from '../../shared/joblog/job-log.ts';
+import { type Relays } from '../../shared/joblog/relays.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+
+export interface ServeCachedDeps {
+  jobLog: Pick<JobLog, 'serve'>;
+  relays: Pick<Relays, 'begin'>;
+  log: Logger;
+}
+
+interface Serving {
+  decision: Decision;
+  /** The one that answered. */
+  model: string;
+  /** The log's first events. */
+  first: readonly JobEvent[];
+  answer: CachedAnswer & { at: number };
+}
+
+/**
+ * Answers a job with what its user was answered before: its log is as if a model had said it all at once, but for the event
+ * that says so. False where the job is not to be answered so; then nothing has happened.
+ */
+export async function serveCached(
+  { jobLog, relays, log }: ServeCachedDeps,
+  job: Pick<JobMessage, 'jobId' | 'userHash' | 'acceptedAt'>,
+  { decision, model, first, answer }: Serving,
+): Promise<boolean> {
+  const at = Date.now();
+  const ending = { status: 'completed' } as const;
+  const { jobId, userHash, acceptedAt } = job;
+  const facts = { jobId, userHash, model, acceptedAt, decision, attempts: 0 };
+  const events = [...first, ...eventsOf(answer, at), terminalEvent(ending, at)];
+  const outcome = toOutcome(facts, events, ending, at);
+  const served = await jobLog.serve(jobId, events, outcome);
+  if (!served) return false;
+  logEnding(log, facts, ending, at);
+  relays.begin({ row: served.outboxRow, outcome, duties: served.duties });
+  return true;
+}
+
+function eventsOf({ at: keptAt, events, usage: saved, cost }: Serving['answer'], at: number): JobEvent[] {
+  const [start, ...rest] = events;
+  const cached = { type: 'cached', keptAt, saved, ...(cost === undefined ? {} : { cost }) } as const;
+  return [cached, ...(start ? [{ ...start, at }] : []), ...rest];
+}
