@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../shared/config/load.ts';
 import { assistantsCommand } from './assistants/command.ts';
+import { cacheCommand } from './cache/command.ts';
 import { CommandFailed, type OperatorContext } from './context.ts';
 import { dlqCommand } from './dlq/command.ts';
 import { jobsCommand } from './jobs/command.ts';
@@ -9,13 +10,14 @@ import { webhooksCommand } from './webhooks/command.ts';
 /** Each command group is one function that builds its part of the tree: a new group is one more line here. */
 const GROUPS: readonly ((context: OperatorContext) => Command)[] = [
   assistantsCommand,
+  cacheCommand,
   dlqCommand,
   jobsCommand,
   webhooksCommand,
 ];
 
 const SETTINGS_HELP = `
-Settings: the services' own variables (KAFKA_BROKERS, REDIS_URL, TOPIC_PREFIX, REDIS_PREFIX, LOG_RETENTION_MS; ASSISTANTS_DIR; for
+Settings: the services' own variables (KAFKA_BROKERS, REDIS_URL, CACHE_REDIS_URL, TOPIC_PREFIX, REDIS_PREFIX, LOG_RETENTION_MS; ASSISTANTS_DIR; for
 webhooks TURNOUT_SECRET, WEBHOOK_ALLOW_HTTP and WEBHOOK_ALLOW_PRIVATE), from the environment, then from .env. KAFKA_BROKERS and
 REDIS_URL come from one place, which must name both: the environment, else the stack that \`make up\` started
 (.turnout/dev.env), else .env.

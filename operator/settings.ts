@@ -8,6 +8,7 @@ const operatorSchema = configSchema
     KAFKA_BROKERS: true,
     TOPIC_PREFIX: true,
     REDIS_URL: true,
+    CACHE_REDIS_URL: true,
     REDIS_PREFIX: true,
     LOG_RETENTION_MS: true,
     ASSISTANTS_DIR: true,
@@ -44,13 +45,13 @@ export function operatorSettings({ shell, file, stack }: SettingsSources): Opera
     ...file,
     ...(place['TURNOUT_SECRET'] && { TURNOUT_SECRET: place['TURNOUT_SECRET'] }), // the running stack's own
     ...Object.fromEntries(given),
-    ...Object.fromEntries(ADDRESSES.map((name) => [name, place[name]])),
+    ...Object.fromEntries([...ADDRESSES, 'CACHE_REDIS_URL'].map((name) => [name, place[name]])),
   });
 }
 
 const ADDRESSES = ['KAFKA_BROKERS', 'REDIS_URL'] as const;
 
-/** The first place that names any address; it must name both. Where none does, the defaults are one system as well. */
+/** The first place that names any of the two addresses; it must name both. The cache's comes from there too, if it is named.  Where none does, the defaults are one system as well. */
 function placeOfAddresses(places: readonly (readonly [string, Variables])[]): Variables {
   const found = places.find(([, variables]) => ADDRESSES.some((name) => isSet(variables[name])));
   if (!found) return {};

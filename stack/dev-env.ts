@@ -13,6 +13,7 @@ const NAMES = [
   'TURNOUT_ADMIN_KEY',
   'TURNOUT_SECRET',
   'METRICS_URL',
+  'CACHE_URL',
   'LITELLM_URL',
   'LITELLM_MASTER_KEY',
   'KAFKA_BROKERS',
@@ -22,7 +23,7 @@ const NAMES = [
 ] as const;
 
 export interface DevEnvOptions {
-  readonly ports: Readonly<Record<'ingress' | 'metrics' | 'upstream', number>>;
+  readonly ports: Readonly<Record<'ingress' | 'metrics' | 'cache' | 'upstream', number>>;
   readonly secrets: Secrets;
   /** What the services were started with. */
   readonly env: Readonly<Record<string, string>>;
@@ -38,6 +39,7 @@ export function devEnv({ ports, secrets, env, simulated }: DevEnvOptions): DevEn
     TURNOUT_ADMIN_KEY: of('TURNOUT_ADMIN_KEY'),
     TURNOUT_SECRET: of('TURNOUT_SECRET'),
     METRICS_URL: `http://127.0.0.1:${ports.metrics}`,
+    CACHE_URL: `http://127.0.0.1:${ports.cache}`,
     LITELLM_URL: of('LITELLM_URL'),
     LITELLM_MASTER_KEY: of('LITELLM_MASTER_KEY'),
     KAFKA_BROKERS: of('KAFKA_BROKERS'),

@@ -1,19 +1,42 @@
+import { openCache } from '../../shared/cache/open-cache.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
+import { adminRoutes } from './admin-routes.ts';
+import { measureTotals } from './figures.ts';
+import { createJanitor } from './janitor.ts';
+import { createReporter } from './reporter.ts';
 
-/** Holds a connection to the cache's Redis and serves health. */
+/** The users' cache: removes what nobody can have any more, tells its figures, and clears a user's for an operator. */
 export function build({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
-  const redis = connectRedis(config.CACHE_REDIS_URL, 'cache', log);
+  const jobRedis = connectRedis(config.REDIS_URL, 'cache-service', log);
+  const opened = openCache({ config, jobRedis, name: 'cache-service', log });
+  const { cache, entries, redis } = opened;
   const probes = createProbes('cache', {
     draining: () => !releasers.closing(),
     cacheRedis: () => redis.status === 'ready',
+    redis: () => jobRedis.status === 'ready',
   });
-  const server = createProbeServer(probes);
-  // Closed last: it answers "draining" while the connection closes.
+  measureTotals(probes.registry, cache);
+  const janitor = createJanitor({ entries, redis, everyMs: config.CACHE_SWEEP_MS, log });
+  const reporter = createReporter({ cache, everyMs: config.CACHE_STATS_MS, log });
+  const routes = adminRoutes({ cache, adminKey: config.TURNOUT_ADMIN_KEY, log });
+  const server = createProbeServer(probes, routes);
+  // Closed last: it answers "draining" while the connections close.
   releasers.defer('http', () => server.close());
-  releasers.defer('redis', () => closeRedis(redis));
-  return { start: () => server.listen(config.HOST, config.PORT), close: () => releasers.close() };
+  releasers.defer('redis', () => closeRedis(jobRedis));
+  releasers.defer('cache', () => opened.close());
+  releasers.defer('reporter', () => reporter.close());
+  releasers.defer('janitor', () => janitor.close());
+
+  async function start() {
+    const address = await server.listen(config.HOST, config.PORT);
+    janitor.start();
+    reporter.start();
+    return address;
+  }
+
+  return { start, close: () => releasers.close() };
 }

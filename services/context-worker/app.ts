@@ -1,4 +1,5 @@
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
+import { openCache } from '../../shared/cache/open-cache.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { createExtractor, type ExtractorLimits } from '../../shared/documents/extract/extractor.ts';
 import { createFileRegistry } from '../../shared/files/file-registry.ts';
@@ -27,7 +28,6 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('blobs', () => blobs.close());
     const extractor = createExtractor(extractorLimits(config));
     releasers.defer('extractor', () => extractor.close());
-    const embedding = createEmbedding({ config, redis, blobs, releasers, log });
     const probes = createProbes('context-worker', {
       draining: () => !releasers.closing(),
       queue: () => workers.every((worker) => worker.isRunning()),
@@ -35,8 +35,14 @@ export function build({ config, log }: ServiceDeps): Service {
       embedding: () => embedding?.worker.running() ?? true,
       redis: () => redis.status === 'ready',
     });
+    const opened = openCache({
+      ...{ config, jobRedis: redis, name: 'context-worker', registry: probes.registry, log },
+    });
+    releasers.defer('cache', () => opened.close());
+    const { cache } = opened;
+    const embedding = createEmbedding({ config, redis, blobs, cache, releasers, log });
     const { similarities, vectors } = embedding ?? {};
-    const pieces = createPieceWorkers({ config, redis, blobs, extractor, similarities, probes, log });
+    const pieces = createPieceWorkers({ config, redis, blobs, extractor, cache, similarities, probes, log });
     const files = createFileRegistry({
       redis,
       keys: fileKeys(config.REDIS_PREFIX),

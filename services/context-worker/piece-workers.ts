@@ -17,17 +17,21 @@ import {
 import { type Redis } from '../../shared/redis/connect.ts';
 import { type Probes } from '../../shared/telemetry/probes.ts';
 import { fetchPieces } from './fetch-pieces.ts';
+import { withCache } from './sources/cached-source.ts';
 import { type ContextSources } from './sources/context-source.ts';
 import { type DocumentSimilarities } from './sources/document-similarity.ts';
 import { createDocumentSource } from './sources/document-source.ts';
 import { createHistorySource } from './sources/history-source.ts';
 import { createRemoteSource } from './sources/remote-source.ts';
+import { documentTerms, remoteTerms } from './sources/terms.ts';
+import { type PieceCache } from './through-cache.ts';
 
 interface PieceWorkersDeps {
   config: Config;
   redis: Redis;
   blobs: BlobStore;
   extractor: Extractor;
+  cache: PieceCache;
   /** Absent: documents are compared by words alone. */
   similarities: DocumentSimilarities | undefined;
   probes: Pick<Probes, 'registry'>;
@@ -67,12 +71,16 @@ export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
   ];
 }
 
-function createSources({ config, blobs, extractor, similarities, log }: PieceWorkersDeps): ContextSources {
-  const { LITELLM_URL: litellmUrl, LITELLM_MASTER_KEY: masterKey } = config;
+function createSources(deps: PieceWorkersDeps): ContextSources {
+  const { config, blobs, extractor, similarities, cache, log } = deps;
+  const { LITELLM_URL: litellmUrl, LITELLM_MASTER_KEY: masterKey, RETRIEVAL_SOURCES: services } = config;
+  const documents = createDocumentSource({
+    ...{ blobs, chooser: createPassageChooser(), extractor, similarities },
+  });
   return {
-    document: createDocumentSource({ blobs, chooser: createPassageChooser(), extractor, similarities }),
-    history: createHistorySource({ blobs, limits: createModelLimits({ litellmUrl, masterKey, log }) }),
-    remote: createRemoteSource({ services: config.RETRIEVAL_SOURCES, log }),
+    document: withCache(documents, cache, documentTerms(config.EMBEDDING_MODEL)),
+    history: createHistorySource({ blobs, limits: createModelLimits({ litellmUrl, masterKey, cache, log }) }),
+    remote: withCache(createRemoteSource({ services, log }), cache, remoteTerms(services)),
   };
 }
 

@@ -4,7 +4,7 @@ import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { childTraceparent, toHeaders } from '../../shared/contracts/cloud-event.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { newJobId, userHash } from '../../shared/contracts/ids.ts';
-import { JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
+import { type Caching, JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type FileRegistry } from '../../shared/files/file-registry.ts';
 import { type Admission, type JobLog, type NewJob } from '../../shared/joblog/job-log.ts';
@@ -211,7 +211,7 @@ function cachingFor(
   { sampling: policy }: Deps,
   { request }: TakenDocuments,
   { controls, store }: Submission,
-): JobMessage['caching'] {
+): Caching {
   return cachingOf(request, controls.cacheControl, { store, policy });
 }
 

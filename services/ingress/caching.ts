@@ -9,18 +9,19 @@ import { type CacheControl } from './cache-control.ts';
  */
 export type SamplingPolicy = 'fixed' | 'unasked' | 'any';
 
-/** What the cache may do for a request (without its documents); undefined where it has nothing to do with it. */
+/** What the cache may do for a request (without its documents). */
 export function cachingOf(
   request: ChatRequest,
   { noCache, noStore, maxAgeMs }: CacheControl,
   { store, policy }: { store: boolean | null | undefined; policy: SamplingPolicy },
-): Caching | undefined {
-  const lookUp = !noCache && maxAgeMs !== 0;
-  const keep = !noStore && store !== false;
-  if ((!lookUp && !keep) || !allows(policy, request)) return undefined;
+): Caching {
+  const wish = { lookUp: !noCache && maxAgeMs !== 0, keep: !noStore && store !== false };
   return {
-    ...{ request: requestFingerprint(request), lookUp, keep },
+    ...wish,
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+    ...((wish.lookUp || wish.keep) && allows(policy, request)
+      ? { request: requestFingerprint(request) }
+      : {}),
   };
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { chatRequest } from '../../shared/contracts/chat-request.ts';
 import { type StoredFile } from '../../shared/files/stored-file.ts';
@@ -21,7 +22,8 @@ const stored = (file_id: string) => ({ type: 'file', file: { file_id } });
 const PDF_ID = `file-${'1'.repeat(32)}`;
 const NOTES_ID = `file-${'2'.repeat(32)}`;
 const BROKEN_ID = `file-${'3'.repeat(32)}`;
-const blob = (name: string) => ({ kind: 'blob', name, sha256: 'a'.repeat(64), bytes: 9 }) as const;
+const SHA256 = 'a'.repeat(64);
+const blob = (name: string) => ({ kind: 'blob', name, sha256: SHA256, bytes: 9 }) as const;
 
 function storedFile(id: string, changes: Partial<StoredFile>): StoredFile {
   return {
@@ -56,6 +58,10 @@ const FILES = new Map([
 ]);
 const takeDocuments = (asked: ReturnType<typeof request>) =>
   takeWith(asked, (id) => Promise.resolve(FILES.get(id)));
+const inline = (text: string) => ({
+  version: createHash('sha256').update(text).digest('hex'),
+  content: { kind: 'inline', text },
+});
 const say = (text: string) => ({ type: 'text', text });
 const request = (...messages: unknown[]) => chatRequest.parse({ model: 'm', temperature: 0.5, messages });
 
@@ -78,9 +84,9 @@ describe('takeDocuments', () => {
       ),
     );
     expect(taken.documents).toEqual([
-      { index: 0, name: 'a.txt', mediaType: 'text/plain', content: { kind: 'inline', text: 'Alpha' } },
-      { index: 1, name: 'b.txt', mediaType: 'text/plain', content: { kind: 'inline', text: 'Beta' } },
-      { index: 2, name: 'document-3', mediaType: 'text/plain', content: { kind: 'inline', text: 'Gamma' } },
+      { index: 0, name: 'a.txt', mediaType: 'text/plain', ...inline('Alpha') },
+      { index: 1, name: 'b.txt', mediaType: 'text/plain', ...inline('Beta') },
+      { index: 2, name: 'document-3', mediaType: 'text/plain', ...inline('Gamma') },
     ]);
     expect(taken.request).toEqual(
       request(
@@ -159,15 +165,15 @@ describe('takeDocuments', () => {
     const { documents, request: rest } = await takeDocuments(request({ role: 'user', content }));
     expect(documents).toEqual([
       {
-        ...{ index: 0, name: 'notes.md', mediaType: 'text/markdown', fileId: NOTES_ID },
+        ...{ index: 0, name: 'notes.md', mediaType: 'text/markdown', fileId: NOTES_ID, version: SHA256 },
         content: blob(`files/${NOTES_ID}/text`),
       },
-      { index: 1, name: 'a.txt', mediaType: 'text/plain', content: { kind: 'inline', text: 'Alpha' } },
+      { index: 1, name: 'a.txt', mediaType: 'text/plain', ...inline('Alpha') },
       {
         index: 2,
         name: 'report.pdf',
         mediaType: 'application/pdf',
-        fileId: PDF_ID,
+        ...{ fileId: PDF_ID, version: SHA256 },
         content: {
           kind: 'raw',
           format: 'pdf',

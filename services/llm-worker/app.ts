@@ -96,6 +96,7 @@ export function build({ config, log }: ServiceDeps): Service {
       limits: createModelLimits({
         litellmUrl: config.LITELLM_URL,
         masterKey: config.LITELLM_MASTER_KEY,
+        cache: opened.cache,
         log,
       }),
       breakers: createBreakers(log),

@@ -7,8 +7,10 @@ import { type Outcome } from '../../shared/contracts/outcome.ts';
  * order in which batches arrive does not matter. A histogram is one field for each bucket (`#<bucket>`) and one for its
  * sum (`#us`).
  */
-export const PATHS = ['litellm', 'legacy', 'none'] as const satisfies readonly (Path | 'none')[];
-/** `none`: the job ended before it was routed. */
+export const PATHS = ['litellm', 'legacy', 'cache', 'none'] as const satisfies readonly (
+  Path | 'cache' | 'none'
+)[];
+/** `cache`: no path was taken, the answer was there. `none`: the job ended before it was routed. */
 export type PathLabel = (typeof PATHS)[number];
 export const STATUSES = ['completed', 'failed', 'cancelled'] as const satisfies readonly Outcome['status'][];
 export type Status = (typeof STATUSES)[number];
@@ -23,6 +25,9 @@ export const field = {
   attempts: (path: PathLabel) => `attempts/${path}`,
   tokens: (path: PathLabel, source: Source, kind: TokenKind) => `tokens/${path}/${source}/${kind}`,
   cost: (path: PathLabel, source: Source) => `cost/${path}/${source}`,
+  /** What answers from the cache did not cost again. */
+  savedTokens: (kind: TokenKind) => `saved/${kind}`,
+  savedCost: () => 'saved/cost',
   /** Completed jobs that nobody reported or estimated the usage of. */
   withoutUsage: (path: PathLabel) => `without-usage/${path}`,
   latency: (path: PathLabel, status: Status) => `latency/${path}/${status}`,

@@ -16,7 +16,7 @@ export function add(delta: Delta, name: string, by: number): void {
 }
 
 function addOutcome(delta: Delta, outcome: Outcome): void {
-  const path = outcome.decision?.path ?? 'none';
+  const path = outcome.cached ? 'cache' : (outcome.decision?.path ?? 'none');
   add(delta, field.events('counted'), 1);
   add(delta, field.jobs(path, outcome.status), 1);
   add(delta, field.attempts(path), outcome.attempts);
@@ -24,6 +24,13 @@ function addOutcome(delta: Delta, outcome: Outcome): void {
   addDuration(delta, field.latency(path, outcome.status), outcome.ms.total);
   if (outcome.ms.firstToken !== undefined) addDuration(delta, field.firstToken(path), outcome.ms.firstToken);
   addUsage(delta, path, outcome);
+  if (outcome.cached) addSaved(delta, outcome.cached);
+}
+
+function addSaved(delta: Delta, { tokens, cost = 0 }: NonNullable<Outcome['cached']>): void {
+  add(delta, field.savedTokens('prompt'), tokens.prompt_tokens);
+  add(delta, field.savedTokens('completion'), tokens.completion_tokens);
+  add(delta, field.savedCost(), Math.round(cost * PICODOLLARS));
 }
 
 function addDuration(delta: Delta, histogram: string, ms: number): void {
@@ -32,8 +39,8 @@ function addDuration(delta: Delta, histogram: string, ms: number): void {
 }
 
 /** An answer that nobody reported or estimated the usage of. */
-export function isUnpaid({ usage, status }: Outcome): boolean {
-  return status === 'completed' && usage.length === 0;
+export function isUnpaid({ usage, status, cached }: Outcome): boolean {
+  return status === 'completed' && usage.length === 0 && !cached;
 }
 
 function addUsage(delta: Delta, path: PathLabel, outcome: Outcome): void {

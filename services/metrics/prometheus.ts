@@ -50,6 +50,17 @@ const COUNTERS: readonly Family[] = [
     unit: PICODOLLARS,
   },
   {
+    name: 'turnout_saved_tokens_total',
+    help: 'Tokens that answers from the cache did not cost again.',
+    series: TOKEN_KINDS.map((kind) => [{ kind }, field.savedTokens(kind)]),
+  },
+  {
+    name: 'turnout_saved_dollars_total',
+    help: 'US dollars that answers from the cache did not cost again.',
+    series: [[{}, field.savedCost()]],
+    unit: PICODOLLARS,
+  },
+  {
     name: 'turnout_jobs_without_usage_total',
     help: 'Completed jobs that nobody reported or estimated the usage of.',
     series: paths.map((labels) => [labels, field.withoutUsage(labels.path)]),

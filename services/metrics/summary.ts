@@ -17,7 +17,9 @@ export interface Summary extends Figures {
   /** ISO 8601: when the first and the last counted job ended; null before there was one. */
   since: string | null;
   until: string | null;
-  /** `none`: jobs that ended before they were routed. */
+  /** What answers from the cache did not cost again; US dollars. */
+  saved: { prompt: number; completion: number; cost: number };
+  /** `cache`: answered without a path. `none`: jobs that ended before they were routed. */
   paths: Record<PathLabel, Figures>;
   events: Record<EventFate, number>;
 }
@@ -58,7 +60,12 @@ export function summarise(counts: Counts): Summary {
     since: isoTime(counts.get('since')),
     until: isoTime(counts.get('until')),
     ...figures(...PATHS),
-    paths: { litellm: figures('litellm'), legacy: figures('legacy'), none: figures('none') },
+    saved: {
+      prompt: countNamed(counts, field.savedTokens('prompt')),
+      completion: countNamed(counts, field.savedTokens('completion')),
+      cost: countNamed(counts, field.savedCost()) / PICODOLLARS,
+    },
+    paths: Object.fromEntries(PATHS.map((path) => [path, figures(path)])) as Summary['paths'],
     events: Object.fromEntries(
       EVENT_FATES.map((fate) => [fate, countNamed(counts, field.events(fate))]),
     ) as Summary['events'],

@@ -61,7 +61,7 @@ function fingerprintOf(
   { caching, documents, groups = [], truncation }: CacheableJob,
   { decision, picked, plan }: DecidedAnswer,
 ): string | undefined {
-  if (!caching) return undefined;
+  if (caching?.request === undefined) return undefined;
   const { model, assistant } = picked;
   return answerFingerprint({
     ...{ request: caching.request, model, path: decision.path, documents, groups, truncation },

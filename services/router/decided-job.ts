@@ -16,7 +16,7 @@ export function toDecidedJob(
   job: JobMessage,
   { decision, picked, plan, routedAt, traceparent, keepAs }: Routing,
 ): DecidedJob {
-  const { jobId, user, deadlineAt, question } = job;
+  const { jobId, user, deadlineAt, question, caching } = job;
   const common = {
     version: 2,
     jobId,
@@ -32,6 +32,6 @@ export function toDecidedJob(
       ...(assistant ? { assistant } : {}),
       ...(keepAs ? { keepAs } : {}),
     },
-    context: plan.children.map(({ pieces }) => ({ ...common, question, routedAt, pieces })),
+    context: plan.children.map(({ pieces }) => ({ ...common, question, routedAt, caching, pieces })),
   };
 }

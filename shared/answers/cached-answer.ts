@@ -40,25 +40,16 @@ export function toCachedAnswer(events: readonly JobEvent[]): CachedAnswer | unde
   };
 }
 
+const FLAWS: ReadonlySet<string> = new Set<JobEvent['type']>(['tool_call', 'refusal', 'degraded', 'retry']);
+
 function isFlaw(event: JobEvent): boolean {
-  switch (event.type) {
-    case 'tool_call':
-    case 'refusal':
-    case 'degraded':
-    case 'retry':
-      return true;
-    case 'attempt':
-      return event.attempt > 1;
-    case 'choice_end':
-      return event.reason !== 'stop';
-    default:
-      return false;
-  }
+  if (event.type === 'attempt') return event.attempt > 1;
+  if (event.type === 'choice_end') return event.reason !== 'stop';
+  return FLAWS.has(event.type);
 }
 
 function withoutTime(event: VisibleEvent): VisibleEvent {
-  const { at: _at, ...rest } = event;
-  return rest;
+  return { ...event, at: undefined };
 }
 
 function merged(events: readonly VisibleEvent[]): VisibleEvent[] {

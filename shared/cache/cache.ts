@@ -1,12 +1,10 @@
-import { type Logger } from '../log/logger.ts';
 import { type Codec } from './codec.ts';
 import { type EntryStore } from './entry-store.ts';
+import { clearUserCache, type ClearDeps } from './clear-user-cache.ts';
 import { createFlights, KEEP_TIMEOUT_MS } from './flights.ts';
-import { type Generations } from './generations.ts';
 import { type Impatience } from './impatience.ts';
 import { type CacheKey } from './kinds.ts';
 import { type Lookups } from './lookups.ts';
-import { type Sealer } from './seal.ts';
 import { type CacheStats, toStats } from './stats.ts';
 import { type Vault } from './vault.ts';
 
@@ -63,21 +61,18 @@ export type Found<T> =
   /** `era`: see `SetOptions`; undefined where the cache is off or away. */
   | { found: false; era: string | undefined };
 
-interface CacheDeps {
+interface CacheDeps extends ClearDeps {
   entries: EntryStore;
-  generations: Generations;
-  sealer: Sealer;
   vault: Vault;
   impatience: Impatience;
   /** Milliseconds that a look-up may take. */
   timeoutMs: number;
   uses: (key: CacheKey) => boolean;
   lookups: Lookups;
-  log: Logger;
 }
 
 export function createCache(deps: CacheDeps): Cache {
-  const { entries, generations, sealer, vault, impatience, timeoutMs, uses, lookups, log } = deps;
+  const { entries, vault, impatience, timeoutMs, uses, lookups } = deps;
   const flights = createFlights(deps);
 
   return {
@@ -122,15 +117,7 @@ export function createCache(deps: CacheDeps): Cache {
       return value;
     },
 
-    clearUserCache: async (user) => {
-      const generation = await generations.renew(user);
-      if (generation === undefined) return;
-      try {
-        await entries.abandon(sealer.tagOf({ user, generation }));
-      } catch (error) {
-        log.warn({ err: error }, 'What was cleared stays in Redis, unreadable, until it expires');
-      }
-    },
+    clearUserCache: (user) => clearUserCache(deps, user),
 
     stats: async () => {
       await lookups.flush();

@@ -48,7 +48,7 @@ export function openCache({ config, jobRedis, name, registry, log }: OpenCacheOp
   const hashUser = (user: string) => userHash(config.TURNOUT_SECRET, user);
   const lookups = createLookups({ entries, hashUser, registry, log });
   const cache = createCache({
-    ...{ entries, generations, sealer, lookups, log },
+    ...{ entries, generations, lookups, log },
     vault: createVault({ entries, generations, sealer, rules: rulesOf(config) }),
     impatience: createImpatience(log),
     timeoutMs: config.CACHE_TIMEOUT_MS,
@@ -75,6 +75,6 @@ function rulesOf(config: Config): Record<CacheKind, KindRules> {
     rag: { ttlMs: config.CACHE_RAG_TTL_MS, maxBytes: 256 * KIB },
     embedding: { ttlMs: DAY_MS, maxBytes: 64 * KIB },
     assistant: { ttlMs: 10 * MINUTE_MS, maxBytes: 16 * KIB },
-    model: { ttlMs: MINUTE_MS, maxBytes: 1_024 * KIB },
+    model: { ttlMs: MINUTE_MS / 2, maxBytes: 1_024 * KIB },
   };
 }

@@ -45,7 +45,7 @@ export function createSealer([first, ...others]: readonly [string, ...string[]])
     derive(secret, generation, `turnout cache value v1 ${user}`);
 
   return {
-    tagOf: ({ user, generation }) => mac(generation, ['turnout cache tag v1', user]),
+    tagOf: ownerTag,
     idsOf: ({ user, generation }, kind, fingerprint) => {
       const id = (key: Buffer) => mac(key, [user, generation, kind, fingerprint]);
       return [id(newest), ...older.map(id)];
@@ -57,6 +57,11 @@ export function createSealer([first, ...others]: readonly [string, ...string[]])
       return packed && unpack(packed);
     },
   };
+}
+
+/** See `Sealer`. No server key is in it, so it outlives a change of these, and with it the counts of what its owner has. */
+export function ownerTag({ user, generation }: Owner): string {
+  return mac(generation, ['turnout cache tag v1', user]);
 }
 
 function derive(secret: string, salt: string, info: string): Buffer {

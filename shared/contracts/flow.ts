@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { errorCodes } from '../errors/catalogue.ts';
 import { decision } from './decision.ts';
-import { document, requestRef } from './job-message.ts';
+import { caching, document, requestRef } from './job-message.ts';
 import { jobId } from './ids.ts';
 
 /**
@@ -88,6 +88,8 @@ export const contextJob = z.object({
   user: z.string().min(1),
   /** What the pieces are chosen for. */
   question: z.string(),
+  /** What the user's cache may do for the pieces; without it, nothing. */
+  caching: caching.optional(),
   /** Milliseconds since the epoch. */
   routedAt: z.int(),
   /** Fetched one after another. */
@@ -107,22 +109,24 @@ export const passage = z.object({
 });
 export type Passage = z.infer<typeof passage>;
 
+export const chosenPassages = z.object({
+  kind: z.literal('passages'),
+  /** Of the document, or of the source. */
+  name: z.string(),
+  fileId: z.string().optional(),
+  passages: z.array(passage),
+  /** Passages that were not chosen. */
+  leftOut: z.int().min(0),
+  /** Why the choice is worse than it should be. */
+  degraded: z.enum(errorCodes).optional(),
+});
+export type ChosenPassages = z.infer<typeof chosenPassages>;
+
 const ready = { status: z.literal('ready'), piece: z.string(), ms: z.number().min(0) };
 
 /** A piece as it was fetched. One that could not be is a value too, so that its parent always runs. */
 export const contextPiece = z.union([
-  z.object({
-    ...ready,
-    kind: z.literal('passages'),
-    /** Of the document, or of the source. */
-    name: z.string(),
-    fileId: z.string().optional(),
-    passages: z.array(passage),
-    /** Passages that were not chosen. */
-    leftOut: z.int().min(0),
-    /** Why the choice is worse than it should be. */
-    degraded: z.enum(errorCodes).optional(),
-  }),
+  z.object({ ...ready, ...chosenPassages.shape }),
   z.object({
     ...ready,
     kind: z.literal('history'),

@@ -54,13 +54,13 @@ export type Document = z.infer<typeof document>;
 
 /** What its user's cache may do for a job. */
 export const caching = z.object({
-  /** Fingerprint of all in the request that its answer depends on. */
-  request: sha256,
-  /** Whether an answer of before will do, and how old it may be (milliseconds). */
+  /** Whether what was kept before will do, and how old it may be (milliseconds). */
   lookUp: z.boolean(),
   maxAgeMs: z.int().min(0).optional(),
-  /** Whether this answer may be kept. */
+  /** Whether what is made for it may be kept. */
   keep: z.boolean(),
+  /** Fingerprint of all in the request that its answer depends on; absent where no answer is to be given twice. */
+  request: sha256.optional(),
 });
 export type Caching = z.infer<typeof caching>;
 

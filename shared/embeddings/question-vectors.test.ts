@@ -3,12 +3,17 @@ import { TurnoutError } from '../errors/turnout-error.ts';
 import { type Embeddings } from './embeddings.ts';
 import { createQuestionVectors } from './question-vectors.ts';
 
-const call = (jobId = 'job_1') => ({ signal: new AbortController().signal, timeoutMs: 1_000, jobId });
+const call = (jobId = 'job_1') => ({
+  signal: new AbortController().signal,
+  timeoutMs: 1_000,
+  jobId,
+  user: 'u',
+});
 
 function ground(answer: () => Promise<Float32Array[]> = () => Promise.resolve([Float32Array.of(1)])) {
   const asked: string[] = [];
   const embeddings: Embeddings = { model: 'm', embed: ([text]) => (asked.push(text ?? ''), answer()) };
-  return { asked, questions: createQuestionVectors(embeddings) };
+  return { asked, questions: createQuestionVectors(embeddings, (_text, { signal }, make) => make(signal)) };
 }
 
 test('a question that many documents are asked at once is embedded once', async () => {

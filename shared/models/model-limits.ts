@@ -1,13 +1,18 @@
 import { z } from 'zod';
+import { type Cache } from '../cache/cache.ts';
+import { jsonCodec } from '../cache/codec.ts';
+import { fingerprintOf } from '../cache/fingerprint.ts';
 import { type Logger } from '../log/logger.ts';
 
-/** Tokens. */
-export interface Limits {
-  contextWindow: number;
-  maxOutput?: number;
+const limits = z.object({
+  /** Tokens. */
+  contextWindow: z.number(),
+  maxOutput: z.number().optional(),
   /** The model continues an assistant message that ends the conversation. */
-  prefill: boolean;
-}
+  prefill: z.boolean(),
+});
+export type Limits = z.infer<typeof limits>;
+const codec = jsonCodec(z.array(z.tuple([z.string(), limits])));
 
 export interface ModelLimits {
   of(model: string): Promise<Limits>;
@@ -16,6 +21,7 @@ export interface ModelLimits {
 /** For models that LiteLLM knows nothing about. */
 const UNKNOWN: Limits = { contextWindow: 128_000, prefill: false };
 const REFRESH_MS = 60_000;
+const TIMEOUT_MS = 3_000;
 
 const modelInfo = z.object({
   data: z.array(
@@ -34,6 +40,8 @@ const modelInfo = z.object({
 interface ModelLimitsOptions {
   litellmUrl: string;
   masterKey: string;
+  /** What one process has asked, the others find there. */
+  cache: Pick<Cache, 'getOrCompute'>;
   log: Logger;
 }
 
@@ -41,14 +49,20 @@ interface ModelLimitsOptions {
  * Windows of the models, from LiteLLM's `/model/info`, asked at most once a minute and never on the way of a job that an
  * older answer can serve. LiteLLM away: what was known last, else a window that today's models have.
  */
-export function createModelLimits({ litellmUrl, masterKey, log }: ModelLimitsOptions): ModelLimits {
+export function createModelLimits(options: ModelLimitsOptions): ModelLimits {
+  const { litellmUrl, masterKey, cache, log } = options;
+  const key = { kind: 'model', fingerprint: fingerprintOf({ limits: 1, litellmUrl }) } as const;
   let known = new Map<string, Limits>();
   let askedAt = Number.NEGATIVE_INFINITY;
   let asking: Promise<void> | undefined;
 
   async function refresh(): Promise<void> {
     try {
-      known = await fetchLimits(litellmUrl, masterKey);
+      const limits = await cache.getOrCompute(key, codec, {
+        compute: (signal) => fetchLimits(litellmUrl, masterKey, signal),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      known = new Map(limits);
     } catch (error) {
       log.warn({ err: error }, 'Model windows could not be read from LiteLLM');
     } finally {
@@ -68,14 +82,11 @@ export function createModelLimits({ litellmUrl, masterKey, log }: ModelLimitsOpt
   };
 }
 
-async function fetchLimits(url: string, key: string): Promise<Map<string, Limits>> {
-  const response = await fetch(`${url}/model/info`, {
-    headers: { authorization: `Bearer ${key}` },
-    signal: AbortSignal.timeout(3_000),
-  });
+async function fetchLimits(url: string, key: string, signal: AbortSignal): Promise<[string, Limits][]> {
+  const response = await fetch(`${url}/model/info`, { headers: { authorization: `Bearer ${key}` }, signal });
   if (!response.ok) throw new Error(`/model/info answered ${response.status}`);
   const { data } = modelInfo.parse(await response.json());
-  return new Map(data.map(({ model_name, model_info: info }) => [model_name, toLimits(info)]));
+  return data.map(({ model_name, model_info: info }) => [model_name, toLimits(info)]);
 }
 
 function toLimits(info: z.infer<typeof modelInfo>['data'][number]['model_info']): Limits {

@@ -4,7 +4,7 @@ import { type ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
-import { collect, openaiClient, textFile, textOf, upstreamCalls } from './support.ts';
+import { collect, openaiClient, textOf, upstreamCalls } from './support.ts';
 
 jest.setTimeout(60_000);
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { packVectors } from '../../../shared/documents/passage-vectors.ts';
 import { type Embeddings } from '../../../shared/embeddings/embeddings.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { noCache } from '../../../test/harness/no-cache.ts';
 import { silentLogger } from '../../../shared/log/logger.ts';
 import { type FileVectors } from '../vectors/file-vectors.ts';
 import { createDocumentSimilarities } from './document-similarity.ts';
@@ -34,7 +35,7 @@ function ground(
       find: over.find ?? (() => Promise.resolve(undefined)),
       request: (fileId) => void requested.push(fileId),
     },
-    ...{ timeoutMs: 40, log: silentLogger },
+    ...{ cache: noCache, timeoutMs: 40, log: silentLogger },
   });
   const { fileId } = over;
   return { requested, embedded, similarity: similarities.of({ fileId, text, textBytes: 26 }, job, piece) };

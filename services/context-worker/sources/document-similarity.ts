@@ -1,13 +1,20 @@
+import { floatsCodec } from '../../../shared/cache/codec.ts';
+import { fingerprintOf } from '../../../shared/cache/fingerprint.ts';
 import { type BlobRef } from '../../../shared/contracts/job-message.ts';
 import { type DocumentPassage } from '../../../shared/documents/cut-into-passages.ts';
 import { nearestPassages, textToEmbed } from '../../../shared/documents/passage-vectors.ts';
 import { type Compared, type Similarity } from '../../../shared/documents/similarity.ts';
-import { type EmbeddingCall, type Embeddings } from '../../../shared/embeddings/embeddings.ts';
-import { createQuestionVectors } from '../../../shared/embeddings/question-vectors.ts';
+import { type Embeddings } from '../../../shared/embeddings/embeddings.ts';
+import {
+  createQuestionVectors,
+  type QuestionCall,
+  type Through,
+} from '../../../shared/embeddings/question-vectors.ts';
 import { type ErrorCode } from '../../../shared/errors/catalogue.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
 import { unlessAborted } from '../../../shared/util/unless-aborted.ts';
+import { type PieceCache, throughCache } from '../through-cache.ts';
 import { type FileVectors } from '../vectors/file-vectors.ts';
 import { type PieceJob } from './context-source.ts';
 
@@ -28,14 +35,19 @@ export interface DocumentSimilarities {
 interface SimilaritiesOptions {
   embeddings: Embeddings;
   vectors: Pick<FileVectors, 'find' | 'request'>;
+  cache: PieceCache;
   /** Milliseconds. */
   timeoutMs: number;
   log: Logger;
 }
 
+interface CachedCall extends QuestionCall {
+  caching: PieceJob['caching'];
+}
+
 export function createDocumentSimilarities(options: SimilaritiesOptions): DocumentSimilarities {
   const { embeddings, vectors, timeoutMs, log } = options;
-  const questions = createQuestionVectors(embeddings);
+  const questions = createQuestionVectors(embeddings, throughUsersCache(options));
 
   async function findStored({ fileId, text, textBytes }: ComparedDocument, signal: AbortSignal) {
     if (fileId === undefined) return undefined;
@@ -45,9 +57,9 @@ export function createDocumentSimilarities(options: SimilaritiesOptions): Docume
   }
 
   return {
-    of: (document, { jobId, question, traceparent }, piece) => {
+    of: (document, { jobId, user, question, caching, traceparent }, piece) => {
       const signal = AbortSignal.any([piece, AbortSignal.timeout(timeoutMs)]);
-      const call: EmbeddingCall & { jobId: string } = { signal, timeoutMs, jobId, traceparent };
+      const call: CachedCall = { signal, timeoutMs, jobId, user, caching, traceparent };
       // Asked at once: what it is compared with is looked for meanwhile.
       const asked = questions.of(question, call);
       asked.catch(() => undefined); // whoever compares hears of it
@@ -80,6 +92,20 @@ export function createDocumentSimilarities(options: SimilaritiesOptions): Docume
       };
     },
   };
+}
+
+/** A question's vector, kept for its user. */
+function throughUsersCache({ cache, embeddings: { model } }: SimilaritiesOptions): Through<CachedCall> {
+  return (text, { user, caching, signal }, make) =>
+    throughCache(
+      cache,
+      {
+        key: { kind: 'embedding', user, fingerprint: fingerprintOf({ model, text }) },
+        codec: floatsCodec,
+        make,
+      },
+      { caching, signal },
+    );
 }
 
 function codeOf(error: unknown, signal: AbortSignal): ErrorCode {

@@ -6,6 +6,7 @@ import { type Logger } from '../../../shared/log/logger.ts';
 import { type Releasers } from '../../../shared/lifecycle/releasers.ts';
 import { type Redis } from '../../../shared/redis/connect.ts';
 import { createDocumentSimilarities, type DocumentSimilarities } from '../sources/document-similarity.ts';
+import { type PieceCache } from '../through-cache.ts';
 import { createFileVectors, type FileVectors } from './file-vectors.ts';
 import { createVectorsQueue } from './vectors-queue.ts';
 import { createVectorsWorker, type VectorsWorker } from './vectors-worker.ts';
@@ -21,6 +22,7 @@ interface EmbeddingDeps {
   config: Config;
   redis: Redis;
   blobs: BlobStore;
+  cache: PieceCache;
   releasers: Releasers;
   log: Logger;
 }
@@ -30,6 +32,7 @@ export function createEmbedding({
   config,
   redis,
   blobs,
+  cache,
   releasers,
   log,
 }: EmbeddingDeps): Embedding | undefined {
@@ -44,7 +47,7 @@ export function createEmbedding({
   });
   const asked = withBreaker(embeddings, log);
   return {
-    similarities: createDocumentSimilarities({ embeddings: asked, vectors, timeoutMs, log }),
+    similarities: createDocumentSimilarities({ embeddings: asked, vectors, cache, timeoutMs, log }),
     vectors,
     worker: createVectorsWorker({ connection: redis, redisPrefix, vectors, log }),
   };

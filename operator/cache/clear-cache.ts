@@ -1,0 +1,17 @@
+import { clearUserCache } from '../../shared/cache/clear-user-cache.ts';
+import { createGenerations } from '../../shared/cache/generations.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { type OperatorContext } from '../context.ts';
+import { needing } from '../stores.ts';
+import { withCache } from './with-cache.ts';
+
+export async function clearCache(
+  { settings, print }: OperatorContext,
+  { user }: { user: string },
+): Promise<void> {
+  await withCache(settings(), ({ entries, stores: { redis, keys, places } }) => {
+    const generations = createGenerations(redis, keys);
+    return needing(places.redis, clearUserCache({ generations, entries, log: silentLogger }, user));
+  });
+  print('Cleared: nothing that was kept for this user before is read any more.');
+}

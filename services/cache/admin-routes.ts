@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { adminRoute } from '../../shared/admin/admin-route.ts';
+import { type Cache } from '../../shared/cache/cache.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { type Route } from '../../shared/telemetry/probes.ts';
+
+interface AdminRoutesDeps {
+  cache: Pick<Cache, 'stats' | 'clearUserCache'>;
+  adminKey: string | undefined;
+  log: Logger;
+}
+
+const clearing = z.strictObject({ user: z.string().min(1).max(200) });
+
+/** `GET /admin/cache/stats`, `POST /admin/cache/clear`: the user in the body, so that no address in any log names him. */
+export function adminRoutes({ cache, adminKey, log }: AdminRoutesDeps): Record<string, Route> {
+  return {
+    '/admin/cache/stats': adminRoute({
+      ...{ method: 'GET', adminKey, log },
+      handle: () => reaching(cache.stats()),
+    }),
+    '/admin/cache/clear': adminRoute({
+      ...{ method: 'POST', adminKey, log, body: clearing },
+      handle: async ({ user }) => {
+        await reaching(cache.clearUserCache(user));
+        log.info('A user of the cache was cleared');
+        return { cleared: true };
+      },
+    }),
+  };
+}
+
+async function reaching<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: 1 });
+  }
+}

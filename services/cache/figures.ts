@@ -1,0 +1,53 @@
+import { Gauge, type Registry } from 'prom-client';
+import { type Cache } from '../../shared/cache/cache.ts';
+import { type CacheStats } from '../../shared/cache/stats.ts';
+
+type Sample = readonly [labels: Record<string, string>, value: number];
+
+const TOTALS = [
+  ['entries', 'entries', 'Entries of all users.'],
+  ['bytes', 'bytes', 'Bytes of all entries and their names.'],
+  ['users', 'owners', 'Users who have entries.'],
+  ['evictions', 'evicted', 'Entries that had to go for others.'],
+  ['expirations', 'expired', 'Entries that had expired.'],
+  ['clearances', 'cleared', 'Entries whose user was cleared.'],
+] as const satisfies readonly (readonly [name: string, field: keyof CacheStats, help: string])[];
+
+/** The figures of the whole cache, read when Prometheus asks. While its Redis is away there is none but `turnout_cache_up`. */
+export function measureTotals(registry: Registry, cache: Pick<Cache, 'stats'>): void {
+  const read = atMostOnceA(SCRAPE_MS, () => cache.stats().catch(() => undefined));
+
+  function gauge(name: string, help: string, samples: (stats: CacheStats | undefined) => Sample[]): void {
+    const one: Gauge = new Gauge({
+      ...{ name: `turnout_cache_${name}`, help, labelNames: ['kind', 'found'], registers: [registry] },
+      collect: async () => {
+        const found = samples(await read());
+        one.reset();
+        for (const [labels, value] of found) one.set(labels, value);
+      },
+    });
+  }
+
+  gauge('up', 'Whether the cache could be asked.', (stats) => [[{}, stats ? 1 : 0]]);
+  for (const [name, field, help] of TOTALS) gauge(name, help, (stats) => (stats ? [[{}, stats[field]]] : []));
+  gauge('lookups', 'Look-ups of all processes.', (stats) => (stats ? lookupsIn(stats) : []));
+}
+
+function lookupsIn({ kinds }: CacheStats): Sample[] {
+  return Object.entries(kinds).flatMap(([kind, { hits, misses }]): Sample[] => [
+    [{ kind, found: 'true' }, hits],
+    [{ kind, found: 'false' }, misses],
+  ]);
+}
+
+/** All figures of one scrape come from one reading. */
+const SCRAPE_MS = 500;
+
+function atMostOnceA(ms: number, read: () => Promise<CacheStats | undefined>) {
+  let last: { at: number; reading: Promise<CacheStats | undefined> } | undefined;
+  return () => {
+    const now = performance.now();
+    if (!last || now - last.at > ms) last = { at: now, reading: read() };
+    return last.reading;
+  };
+}
