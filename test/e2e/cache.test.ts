@@ -1,19 +1,34 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
+import { type RetrievalService, startRetrievalService } from '../harness/retrieval-service.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
-import { collect, openaiClient, textOf, upstreamCalls } from './support.ts';
+import { runTurnout } from '../harness/turnout-cli.ts';
+import { collect, failureOf, openaiClient, textFile, textOf, upstreamCalls } from './support.ts';
 
 jest.setTimeout(60_000);
 
 let services: RunningServices;
+let wiki: RetrievalService;
 
 beforeAll(async () => {
-  services = await startServices({ env: { ENABLE_CACHE: 'true' } });
+  wiki = await startRetrievalService({
+    passages: [{ text: 'Turnouts are kept in the wiki.', title: 'Wiki' }],
+  });
+  const sources = [{ name: 'wiki', url: wiki.url, always: true }];
+  services = await startServices({
+    env: { ENABLE_CACHE: 'true', CACHE_TIMEOUT_MS: '1000', RETRIEVAL_SOURCES: JSON.stringify(sources) },
+  });
 }, 60_000);
-afterAll(() => services.stop());
+afterAll(async () => {
+  await services.stop();
+  await wiki.close();
+}, 60_000);
 
 /** A question that nobody has asked before. */
 function newQuestion(): string {
@@ -71,6 +86,15 @@ async function askUntilKept(body: Body): Promise<Asked> {
   return last;
 }
 
+/** Asks it once, and waits until its answer is kept. */
+async function keep(body: Body): Promise<Asked> {
+  const first = await ask(body);
+  await askUntilKept(body);
+  return first;
+}
+
+const bob = () => testEnv().TURNOUT_API_KEY_2;
+
 describe('an answer that its user had before', () => {
   test('comes from his cache: the same text, no call of the model, no tokens', async () => {
     const body = said(newQuestion());
@@ -81,4 +105,186 @@ describe('an answer that its user had before', () => {
     expect(again.usage).toEqual({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 });
     expect(again.saved).toBe(String((first.usage as { total_tokens: number }).total_tokens));
   });
+
+  test('is the same whether it is streamed, and whatever idles in the request', async () => {
+    const { messages } = said(newQuestion());
+    const { text } = await keep({ messages });
+    const { data, response } = await openaiClient(services)
+      .chat.completions.create({
+        metadata: { trace: 'x' },
+        service_tier: 'auto',
+        messages,
+        model: 'turnout-sim',
+      })
+      .withResponse();
+    expect(response.headers.get('x-turnout-cache')).toBe('hit');
+    expect(data.choices[0]).toMatchObject({ finish_reason: 'stop', message: { content: text } });
+    expect(data.usage).toEqual({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 });
+  });
+
+  test('is a response like any other: streamed, in the background, stored', async () => {
+    const { responses } = openaiClient(services);
+    const request = { model: 'turnout-sim', input: newQuestion() };
+    const first = await responses.create(request);
+    await askUntilKept(said(request.input));
+    const types: string[] = [];
+    for await (const { type } of await responses.create({ ...request, stream: true })) types.push(type);
+    expect(types.filter((type) => type !== 'response.output_text.delta')).toEqual([
+      ...['response.created', 'response.in_progress', 'response.output_item.added'],
+      ...['response.content_part.added', 'response.output_text.done', 'response.content_part.done'],
+      ...['response.output_item.done', 'response.completed'],
+    ]);
+    const { id } = await responses.create({ ...request, background: true });
+    await until(async () => (await responses.retrieve(id)).status === 'completed', { timeoutMs: 10_000 });
+    const stored = await responses.retrieve(id);
+    expect(stored).toMatchObject({ output_text: first.output_text, usage: { total_tokens: 0 } });
+  });
+
+  test("is no other user's", async () => {
+    const body = said(newQuestion());
+    await keep(body);
+    expect(await ask(body, {}, bob())).toMatchObject({ cache: 'miss', calls: 1 });
+  });
 });
+
+describe('what a client says of it', () => {
+  test('no-cache: another answer, which is the one that is kept; no-store: none is', async () => {
+    const body = said(newQuestion());
+    await keep(body);
+    expect(await ask(body, { 'cache-control': 'no-cache' })).toMatchObject({ cache: 'bypass', calls: 1 });
+    expect(await ask(body)).toMatchObject({ cache: 'hit' });
+    const other = said(newQuestion());
+    await ask(other, { 'cache-control': 'no-store' });
+    expect(await ask(other, { 'cache-control': 'no-store' })).toMatchObject({ cache: 'miss', calls: 1 });
+  });
+
+  test('max-age: one that is old enough; nonsense is a typed error', async () => {
+    const body = said(newQuestion());
+    await keep(body);
+    expect(await ask(body, { 'cache-control': 'max-age=3600' })).toMatchObject({ cache: 'hit' });
+    expect(await ask(body, { 'cache-control': 'max-age=0' })).toMatchObject({ cache: 'bypass', calls: 1 });
+    const failure = await failureOf(ask(body, { 'cache-control': 'max-age=soon' }));
+    expect(failure).toMatchObject({ status: 400, code: 'invalid_value', param: 'Cache-Control' });
+  });
+
+  test('store false, a request for variety and a call of a tool are not kept', async () => {
+    for (const body of [
+      { ...said(newQuestion()), store: false },
+      { ...said(newQuestion()), temperature: 0.7 },
+      {
+        ...said(`${newQuestion()} call look`),
+        tools: [{ type: 'function' as const, function: { name: 'look' } }],
+      },
+    ]) {
+      await ask(body);
+      // What is kept is kept in order: when this one is there, the one before it would be.
+      await keep(said(newQuestion()));
+      expect(await ask(body)).toMatchObject({ calls: 1 });
+    }
+  });
+});
+
+describe('what an answer rests on', () => {
+  const withDocument = (question: string, text: string) => ({
+    messages: [
+      {
+        role: 'user' as const,
+        content: [{ type: 'text' as const, text: question }, textFile('a.txt', text)],
+      },
+    ],
+  });
+
+  test('another version of a document is another question', async () => {
+    const question = newQuestion();
+    const first = await keep(withDocument(question, 'A turnout has a frog.'));
+    const second = await ask(withDocument(question, 'A turnout has two frogs.'));
+    expect(second).toMatchObject({ cache: 'miss', calls: 1 });
+    expect(second.text).not.toBe(first.text);
+  });
+
+  test('a retrieval service is asked once for the same question of the same user', async () => {
+    const question = newQuestion();
+    const asked = () => wiki.asked.filter(({ query }) => query === question).length;
+    await ask(said(question));
+    await until(
+      async () => {
+        const { cache } = await ask({ ...said(question), temperature: 0.7 });
+        return cache === null;
+      },
+      { timeoutMs: 5_000 },
+    );
+    expect(asked()).toBe(1);
+    await ask(said(question), { 'cache-control': 'no-cache' });
+    expect(asked()).toBe(2);
+    await ask(said(question), {}, bob());
+    expect(asked()).toBe(3);
+  });
+});
+
+describe('a cleared cache', () => {
+  test('has nothing any more: by the command line, and over HTTP with the admin key', async () => {
+    const [body, other] = [said(newQuestion()), said(newQuestion())];
+    await keep(body);
+    await keep(other);
+    const [user] = await usersOf(testEnv().API_KEYS_FILE);
+    const { CACHE_REDIS_URL } = testEnv();
+    const run = await runTurnout(services.prefix, ['cache', 'clear', '--user', user ?? ''], {
+      env: { CACHE_REDIS_URL },
+    });
+    expect(run).toMatchObject({ code: 0, err: '' });
+    expect(await ask(body)).toMatchObject({ cache: 'miss', calls: 1 });
+    await askUntilKept(body);
+
+    const clear = (key: string) =>
+      fetch(`${services.urlOf('cache')}/admin/cache/clear`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}` },
+        body: JSON.stringify({ user }),
+      });
+    expect((await clear(testEnv().TURNOUT_API_KEY)).status).toBe(401);
+    expect(await ask(body)).toMatchObject({ cache: 'hit' });
+    expect((await clear(testEnv().TURNOUT_ADMIN_KEY)).status).toBe(200);
+    expect(await ask(body)).toMatchObject({ cache: 'miss', calls: 1 });
+  });
+});
+
+test('the figures: by the command line, over HTTP, for Prometheus, and what was saved in the summary', async () => {
+  await keep(said(newQuestion()));
+  const { CACHE_REDIS_URL, TURNOUT_ADMIN_KEY } = testEnv();
+  const run = await runTurnout(services.prefix, ['cache', 'stats', '--json'], { env: { CACHE_REDIS_URL } });
+  const shown = JSON.parse(run.out) as { hits: number; kinds: { answer: { hits: number } } };
+  expect(shown.kinds.answer.hits).toBeGreaterThan(0);
+  const response = await fetch(`${services.urlOf('cache')}/admin/cache/stats`, {
+    headers: { authorization: `Bearer ${TURNOUT_ADMIN_KEY}` },
+  });
+  expect(await response.json()).toMatchObject({ entries: expect.any(Number), hitRate: expect.any(Number) });
+  const metrics = await (await fetch(`${services.urlOf('cache')}/metrics`)).text();
+  expect(metrics).toMatch(/turnout_cache_lookups\{kind="answer",found="true",service="cache"\} [1-9]/);
+  await until(async () => (await summary()).paths.cache.jobs > 0, { timeoutMs: 10_000 });
+  expect(await summary()).toMatchObject({ completedWithoutUsage: 0, saved: { prompt: expect.any(Number) } });
+});
+
+test("the guide's hit rate, from the log as it is written", async () => {
+  await keep(said(newQuestion()));
+  const log = join(services.logs, 'turnout.log');
+  const lines = (pattern: string) => execFileSync('grep', ['-cE', pattern, log]).toString().trim();
+  const [hits, misses] = [Number(lines('Cache HIT')), Number(lines('Cache MISS'))];
+  const command = `grep -E "Cache (HIT|MISS)" ${log} | awk '/HIT/{h++}/MISS/{m++} END{printf "%d %d %.1f", h, m, h/(h+m)*100}'`;
+  const [h, m, rate] = execFileSync('sh', ['-c', command]).toString().split(' ').map(Number);
+  expect(h).toBeGreaterThan(0);
+  expect(Math.abs((h ?? 0) - hits) + Math.abs((m ?? 0) - misses)).toBeLessThan(5);
+  expect(rate).toBeCloseTo((100 * (h ?? 0)) / ((h ?? 0) + (m ?? 0)), 0);
+});
+
+interface SummaryView {
+  paths: { cache: { jobs: number } };
+}
+
+async function summary(): Promise<SummaryView> {
+  return (await (await fetch(`${services.urlOf('metrics')}/summary`)).json()) as SummaryView;
+}
+
+async function usersOf(file: string): Promise<string[]> {
+  const { keys } = JSON.parse(await readFile(file, 'utf8')) as { keys: { user: string }[] };
+  return keys.map(({ user }) => user);
+}

@@ -1,0 +1,78 @@
+import { describe, expect, test } from '@jest/globals';
+import { type CachedAnswer } from '../../shared/answers/cached-answer.ts';
+import { type Cache, type Found } from '../../shared/cache/cache.ts';
+import { type PieceRequest } from '../../shared/contracts/flow.ts';
+import { type Caching } from '../../shared/contracts/job-message.ts';
+import { type CacheableJob, createAnswerCache } from './answer-cache.ts';
+
+const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+const answer: CachedAnswer = { version: 1, events: [], usage };
+const remote = { kind: 'remote', piece: 'source-wiki', source: 'wiki', budget: 9, shareMs: 9 } as const;
+
+/** What a job hears, and what the cache was asked. */
+async function consulted(
+  caching: Partial<Caching> | undefined,
+  over: { found?: Found<CachedAnswer>; uses?: boolean; era?: string; pieces?: PieceRequest[] } = {},
+) {
+  const asked: unknown[] = [];
+  const cache = {
+    uses: () => over.uses ?? true,
+    era: () => Promise.resolve(over.era),
+    get: (key: object, _codec: unknown, options: object) => {
+      asked.push({ ...key, ...options });
+      return Promise.resolve(over.found ?? { found: false, era: over.era });
+    },
+  } as unknown as Pick<Cache, 'uses' | 'era' | 'get'>;
+  const job: CacheableJob = {
+    ...{ user: 'ada', documents: [], groups: [] },
+    caching: caching && { lookUp: true, keep: true, request: 'r', ...caching },
+  };
+  const result = await createAnswerCache({ cache, retrievalTtlMs: 60_000 }).consult(job, {
+    decision: { path: 'litellm', reason: 'default', epoch: 0 },
+    picked: { model: 'm', sources: [] },
+    plan: { children: [{ pieces: over.pieces ?? [] }], expected: [] },
+  });
+  return { ...result, asked };
+}
+
+describe('the cache is asked for an answer', () => {
+  test('a hit is the answer and when it was kept', async () => {
+    const { status, answer: found } = await consulted({}, { found: { found: true, value: answer, at: 7 } });
+    expect({ status, found }).toEqual({ status: 'hit', found: { ...answer, at: 7 } });
+  });
+
+  test('after a miss, the answer is kept under the fingerprint that was asked for, in the same era', async () => {
+    const { status, keepAs, asked } = await consulted({ maxAgeMs: 5 }, { era: 'e' });
+    expect(asked).toEqual([{ kind: 'answer', user: 'ada', fingerprint: keepAs?.fingerprint, maxAgeMs: 5 }]);
+    expect({ status, keepAs }).toEqual({
+      status: 'miss',
+      keepAs: { fingerprint: expect.any(String), era: 'e' },
+    });
+  });
+
+  test('one that rests on a retrieval service is kept no longer than what that said', async () => {
+    expect((await consulted({}, { era: 'e', pieces: [remote] })).keepAs).toMatchObject({ ttlMs: 60_000 });
+  });
+
+  test('where nobody may look, it is kept all the same; where nobody may keep, it is not', async () => {
+    const bypass = await consulted({ lookUp: false }, { era: 'e' });
+    expect(bypass).toMatchObject({ status: 'bypass', keepAs: { era: 'e' }, asked: [] });
+    expect(await consulted({ keep: false }, { era: 'e' })).not.toHaveProperty('keepAs');
+  });
+
+  test('a cache that is away keeps nothing', async () => {
+    const away = await consulted({});
+    expect(away).toMatchObject({ status: 'miss' });
+    expect(away).not.toHaveProperty('keepAs');
+  });
+});
+
+describe('the cache has nothing to do with', () => {
+  test.each([
+    ['a message of before there was one', undefined, {}],
+    ['a request for variety', { request: undefined }, {}],
+    ['a user without a cache', {}, { uses: false }],
+  ])('%s', async (_what, caching, over) => {
+    expect(await consulted(caching, over)).toEqual({ asked: [] });
+  });
+});
