@@ -119,6 +119,61 @@ describe('admission', () => {
   });
 });
 
+describe('an answer that was there before', () => {
+  const events: JobEvent[] = [accepted, routed, text('A switch.'), { type: 'completed', at: 1 }];
+  const serve = (jobId: string) =>
+    log.serve(jobId, events, {
+      ...{ version: 1, id: `${jobId}.end`, jobId, userHash: 'abc', model: 'm', status: 'completed' },
+      ...{ attempts: 0, at: 1, ms: { total: 1 }, usage: [] },
+    });
+
+  test('is all of the log at once, with its end, its outbox row and its duties', async () => {
+    const jobId = await admitted({ duties: ['keep'] });
+    await expect(serve(jobId)).resolves.toMatchObject({ lastSequence: 4, duties: ['keep'] });
+    await expect(typesOf(jobId)).resolves.toEqual(['accepted', 'routed', 'text', 'completed']);
+    await expect(redis.zscore(keys.open(jobId), jobId)).resolves.toBeNull();
+    const rows = await redis.xrange(keys.outbox(jobId), '-', '+');
+    expect(rows.filter(([, fields]) => fields[1]?.includes(jobId))).toHaveLength(1);
+  });
+
+  test('is not served to a job that somebody wants to end, that was routed before, or is gone', async () => {
+    const cancelled = await admitted();
+    await log.cancel(cancelled, 'client');
+    for (const jobId of [cancelled, await routedJob(), newJobId('', 'user-1')]) {
+      const before = await typesOf(jobId);
+      await expect(serve(jobId)).resolves.toBeUndefined();
+      await expect(typesOf(jobId)).resolves.toEqual(before);
+    }
+  });
+
+  test('is served once, and a cancellation behind it changes nothing', async () => {
+    const jobId = await admitted();
+    await serve(jobId);
+    await expect(serve(jobId)).resolves.toBeUndefined();
+    await expect(log.cancel(jobId, 'client')).resolves.toBe('completed');
+    await expect(log.route(jobId, [accepted, routed])).resolves.toBe('completed');
+    await expect(log.begin(jobId, 'nonce', 'litellm', HOLDER)).resolves.toEqual({
+      ...{ kind: 'over', state: 'completed' },
+    });
+    await expect(typesOf(jobId)).resolves.toHaveLength(4);
+  });
+
+  test('comes before a cancellation or after it, never between', async () => {
+    const jobIds = await Promise.all(Array.from({ length: 50 }, () => admitted()));
+    const ends = await Promise.all(
+      jobIds.map(async (jobId) => {
+        const [served, state] = await Promise.all([serve(jobId), log.cancel(jobId, 'client')]);
+        return { served: served !== undefined, state, events: (await typesOf(jobId)).length };
+      }),
+    );
+    for (const end of ends)
+      expect([
+        { served: true, state: 'completed', events: 4 },
+        { served: false, state: 'admitting', events: 0 },
+      ]).toContainEqual(end);
+  });
+});
+
 describe('a fence', () => {
   test('is taken from whoever held it before', async () => {
     const jobId = await routedJob();

@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { TurnoutError } from '../errors/turnout-error.ts';
+import { silentLogger } from '../log/logger.ts';
+import { createProbes, createProbeServer, type HttpServer } from '../telemetry/probes.ts';
+import { adminRoute } from './admin-route.ts';
+
+const adminKey = 'admin-key-of-operators';
+let server: HttpServer;
+let url: string;
+
+beforeAll(async () => {
+  const body = z.strictObject({ user: z.string() });
+  const common = { adminKey, log: silentLogger };
+  server = createProbeServer(createProbes('test', {}), {
+    '/get': adminRoute({ ...common, method: 'GET', handle: () => Promise.resolve({ it: 'works' }) }),
+    '/post': adminRoute({ ...common, method: 'POST', body, handle: ({ user }) => Promise.resolve({ user }) }),
+    '/away': adminRoute({
+      ...{ ...common, method: 'GET' },
+      handle: () => Promise.reject(new TurnoutError('store_unavailable')),
+    }),
+    '/broken': adminRoute({ ...common, method: 'GET', handle: () => Promise.reject(new Error('hush')) }),
+    '/none': adminRoute({ ...common, adminKey: undefined, method: 'GET', handle: () => Promise.resolve({}) }),
+  });
+  ({ url } = await server.listen('127.0.0.1', 0));
+});
+afterAll(() => server.close());
+
+async function ask(path: string, { key = adminKey, ...init }: RequestInit & { key?: string } = {}) {
+  const response = await fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${key}` } });
+  const body = (await response.json()) as { error?: { code: string; message: string } };
+  return { status: response.status, body };
+}
+
+describe('a route for operators', () => {
+  test('answers to the admin key, with JSON', async () => {
+    expect(await ask('/get')).toEqual({ status: 200, body: { it: 'works' } });
+    const body = JSON.stringify({ user: 'ada' });
+    expect(await ask('/post', { method: 'POST', body })).toEqual({ status: 200, body: { user: 'ada' } });
+  });
+
+  test.each<[string, string, Parameters<typeof ask>[1], number, string]>([
+    ['another key', '/get', { key: 'other' }, 401, 'invalid_api_key'],
+    ['another method', '/get', { method: 'POST', body: '{}' }, 405, 'method_not_allowed'],
+    ['no JSON', '/post', { method: 'POST', body: 'user=ada' }, 400, 'invalid_json'],
+    ['unknown members', '/post', { method: 'POST', body: '{"user":"a","x":1}' }, 400, 'invalid_value'],
+    ['too much', '/post', { method: 'POST', body: 'x'.repeat(70_000) }, 413, 'body_too_large'],
+    ['a store that is away', '/away', {}, 503, 'store_unavailable'],
+    ['no admin key at all', '/none', {}, 404, 'not_found'],
+  ])('%s is a typed error', async (_what, path, init, status, code) => {
+    expect(await ask(path, init)).toMatchObject({ status, body: { error: { code } } });
+  });
+
+  test('says nothing of the inside', async () => {
+    const { status, body } = await ask('/broken');
+    expect({ status, code: body.error?.code }).toEqual({ status: 500, code: 'internal_error' });
+    expect(JSON.stringify(body)).not.toContain('hush');
+  });
+});
