@@ -54,6 +54,23 @@ describe('an outcome adds', () => {
     expect(delta.has('without-usage/none')).toBe(false);
   });
 
+  test('an answer from the cache under `cache`, with what it saved and no alarm', () => {
+    const tokens = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
+    expect(
+      Object.fromEntries(
+        fold([{ ...bare, cached: { tokens, cost: 1.5e-7 }, attempts: 0, ms: { total: 0.1 } }]),
+      ),
+    ).toEqual({
+      'events/counted': 1,
+      'jobs/cache/completed': 1,
+      'latency/cache/completed#99': 1,
+      'latency/cache/completed#us': 100,
+      'saved/prompt': 10,
+      'saved/completion': 5,
+      'saved/cost': 150_000,
+    });
+  });
+
   test('a completed job without usage to the alarm', () => {
     expect(fold([bare]).get('without-usage/none')).toBe(1);
   });

@@ -34,16 +34,21 @@ const failed = outcome(200, {
   error: 'upstream_failed',
   decision: { path: 'legacy', reason: 'disabled', epoch: 0 },
 });
-const counts: Counts = new Map([...fold([...hundred, failed]), ['since', 1_000], ['until', 200_000]]);
+const cached = outcome(300, {
+  cached: { tokens: { prompt_tokens: 30, completion_tokens: 20, total_tokens: 50 }, cost: 0.5 },
+  attempts: 0,
+});
+const counts: Counts = new Map([...fold([...hundred, failed, cached]), ['since', 1_000], ['until', 200_000]]);
 
 describe('the summary', () => {
   const summary = summarise(counts);
 
   test('adds all paths up, and tells them apart', () => {
-    expect(summary).toMatchObject({ jobs: 101, completed: 100, errors: 1, cancelled: 0, errorRate: 1 / 101 });
+    expect(summary).toMatchObject({ jobs: 102, completed: 101, errors: 1, cancelled: 0, errorRate: 1 / 102 });
     expect(summary.errorsByCode).toEqual({ upstream_failed: 1 });
     expect(summary.paths.litellm).toMatchObject({ jobs: 100, errorRate: 0, errorsByCode: {} });
     expect(summary.paths.legacy).toMatchObject({ jobs: 1, errorRate: 1, latencyMs: null });
+    expect(summary.paths.cache).toMatchObject({ jobs: 1, attempts: 0, completedWithoutUsage: 0 });
     expect(summary.paths.none).toMatchObject({ jobs: 0, errorRate: null, ttftMs: null });
   });
 
@@ -61,6 +66,10 @@ describe('the summary', () => {
       estimated: { prompt: 0, completion: 0 },
     });
     expect(summary.cost).toEqual({ reported: 25, estimated: 0 });
+  });
+
+  test('tells what answers from the cache did not cost again, and adds it to nothing', () => {
+    expect(summary.saved).toEqual({ prompt: 30, completion: 20, cost: 0.5 });
   });
 
   test('says since when', () => {
@@ -81,8 +90,11 @@ describe('the Prometheus text', () => {
     'turnout_job_errors_total{path="legacy",code="upstream_failed"} 1',
     'turnout_tokens_total{path="litellm",source="reported",kind="prompt"} 300',
     'turnout_cost_dollars_total{path="litellm",source="reported"} 25',
+    'turnout_saved_tokens_total{kind="prompt"} 30',
+    'turnout_saved_dollars_total{} 0.5',
     'turnout_jobs_without_usage_total{path="litellm"} 0',
-    'turnout_events_total{fate="counted"} 101',
+    'turnout_jobs_without_usage_total{path="cache"} 0',
+    'turnout_events_total{fate="counted"} 102',
     'turnout_job_duration_seconds_bucket{path="litellm",status="completed",le="0.001024"} 1',
     'turnout_job_duration_seconds_bucket{path="litellm",status="completed",le="0.065536"} 65',
     'turnout_job_duration_seconds_bucket{path="litellm",status="completed",le="+Inf"} 100',
@@ -93,7 +105,7 @@ describe('the Prometheus text', () => {
   test('has help and type once for each name', () => {
     const types = text.split('\n').filter((line) => line.startsWith('# TYPE'));
     expect(new Set(types).size).toBe(types.length);
-    expect(types).toHaveLength(9);
+    expect(types).toHaveLength(11);
   });
 
   test('tells no error code that never happened', () => {

@@ -10,8 +10,16 @@ export interface Codec<T> {
 export function jsonCodec<T>(schema: z.ZodType<T>): Codec<T> {
   return {
     encode: (value) => Buffer.from(JSON.stringify(value)),
-    decode: (bytes) => schema.safeParse(JSON.parse(bytes.toString('utf8'))).data,
+    decode: (bytes) => schema.safeParse(parseJson(bytes)).data,
   };
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined; // an entry opens only as it was kept, so another version kept another format here
+  }
 }
 
 /** Numbers of 32 bits, in this machine's order: another one's are nonsense, and none is read by another one. */

@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { randomBytes } from 'node:crypto';
+import { parseConfig } from '../../shared/config/load.ts';
+import { type OpenCache, openCache } from '../../shared/cache/open-cache.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { testEnv } from '../harness/env.ts';
+
+type Env = Record<string, string>;
+
+/** Caches that share nothing but their two Redis, as those of as many processes do. */
+export interface Caches {
+  readonly prefix: string;
+  readonly all: readonly OpenCache[];
+  /** The cache's, and the job Redis, to look behind them. */
+  readonly redis: Redis;
+  readonly jobRedis: Redis;
+  /** What every name in the cache's Redis begins with. */
+  readonly totals: string;
+  /** One more, with settings of its own. */
+  open(env?: Env): Promise<OpenCache>;
+  /** Leaves nothing behind. */
+  close(): Promise<void>;
+}
+
+/** They take their time where a test's machine is busy: a miss would be right, and say nothing. */
+const PATIENT = { CACHE_TIMEOUT_MS: '1000' };
+
+export async function openCaches(processes: number, env: Env = {}): Promise<Caches> {
+  const prefix = `t-cache-${randomBytes(4).toString('hex')}`;
+  const { REDIS_URL, CACHE_REDIS_URL } = testEnv();
+  const redis = connectRedisPatiently(CACHE_REDIS_URL, 'test', silentLogger);
+  const jobRedis = connectRedisPatiently(REDIS_URL, 'test', silentLogger);
+  const all: OpenCache[] = [];
+
+  async function open(own: Env = {}): Promise<OpenCache> {
+    const config = parseConfig({ ...testEnv(), REDIS_PREFIX: prefix, ...PATIENT, ...env, ...own });
+    const opened = openCache({ config, jobRedis, name: 'test', log: silentLogger });
+    all.push(opened);
+    await once(opened.redis, 'ready');
+    return opened;
+  }
+
+  for (let process = 0; process < processes; process++) await open();
+  return {
+    ...{ prefix, all, redis, jobRedis, open },
+    totals: `${prefix}:{cache}`,
+    close: async () => {
+      for (const opened of all) await opened.close();
+      for (const connection of [redis, jobRedis]) {
+        await removeKeys(connection, prefix);
+        await closeRedis(connection);
+      }
+    },
+  };
+}
+
+async function removeKeys(redis: Redis, prefix: string): Promise<void> {
+  for await (const page of redis.scanStream({ match: `${prefix}*`, count: 1_000 })) {
+    const keys = page as string[];
+    if (keys.length > 0) await redis.unlink(...keys);
+  }
+}
