@@ -7,6 +7,9 @@ afterEach(() => void jest.useRealTimers());
 
 const never = () => new Promise<never>(() => undefined);
 const broken = () => Promise.reject(new Error('connection refused'));
+const throwing = (): Promise<never> => {
+  throw new Error('before there was a promise');
+};
 const answer = () => Promise.resolve('here');
 
 async function askSlowly(impatience: Impatience): Promise<unknown> {
@@ -24,11 +27,7 @@ describe('a question', () => {
     const impatience = createImpatience(silentLogger);
     expect(await impatience.ask(broken, 20)).toBeUndefined();
     expect(await askSlowly(impatience)).toBeUndefined();
-    expect(
-      await impatience.ask(() => {
-        throw new Error('before there was a promise');
-      }, 20),
-    ).toBeUndefined();
+    expect(await impatience.ask(throwing, 20)).toBeUndefined();
   });
 });
 

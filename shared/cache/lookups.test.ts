@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { createLogger } from '../log/logger.ts';
+import { type EntryStore } from './entry-store.ts';
 import { type CacheKey } from './kinds.ts';
 import { createLookups } from './lookups.ts';
 
@@ -10,7 +11,7 @@ afterEach(() => void jest.useRealTimers());
 const ofAda: CacheKey = { kind: 'answer', user: 'ada', fingerprint: 'f' };
 const ofNobody: CacheKey = { kind: 'model', fingerprint: 'm' };
 
-function watched(count = jest.fn((_counts: ReadonlyMap<string, number>) => Promise.resolve())) {
+function watched(count = jest.fn<EntryStore['count']>(() => Promise.resolve())) {
   const lines: string[] = [];
   const registry = new Registry();
   const lookups = createLookups({

@@ -24,9 +24,11 @@ describe('is found', () => {
     ['percent-encoded', encodeURIComponent(secret)],
     [
       'in JSON escapes',
-      [...secret].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''),
+      Array.from(secret)
+        .map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+        .join(''),
     ],
-    ['backwards', [...secret].toReversed().join('')],
+    ['backwards', Array.from(secret).toReversed().join('')],
     ['byte by byte backwards', Buffer.from(plain).reverse()],
     ['as its SHA-256', digest],
     ['as its SHA-256 in hex, cut', digest.toString('hex').slice(0, 24)],

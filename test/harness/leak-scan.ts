@@ -68,7 +68,7 @@ async function contentOf(redis: Redis, key: string, type: string): Promise<Buffe
         value,
       ]);
     case 'zset':
-      return redis.zrangeBuffer(key, 0, -1);
+      return redis.zrangeBuffer(key, '0', '-1');
     case 'set':
       return redis.smembersBuffer(key);
     case 'none': // It has expired meanwhile.
@@ -86,12 +86,14 @@ function encodingsOf(secret: string): (readonly [string, Buffer])[] {
     text: secret,
     'lower case': secret.toLowerCase(),
     'upper case': secret.toUpperCase(),
-    'reversed text': [...secret].toReversed().join(''),
+    'reversed text': Array.from(secret).toReversed().join(''),
     hex,
     'upper case hex': hex.toUpperCase(),
     'percent-encoding': encodeURIComponent(secret),
     'percent-encoding of every byte': hex.replaceAll(/../g, (byte) => `%${byte}`),
-    'JSON escapes': [...utf16Units(secret)].map((unit) => `\\u${unit}`).join(''),
+    'JSON escapes': utf16Units(secret)
+      .map((unit) => `\\u${unit}`)
+      .join(''),
   };
   const encoded: Record<string, Buffer> = {
     'UTF-16LE': utf16,

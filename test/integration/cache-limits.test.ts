@@ -104,9 +104,9 @@ async function recount(store: EntryStore, totals: string): Promise<Entry[]> {
   expect(await store.totals()).toMatchObject({
     ...{ entries: entries.length, bytes: sizeOf(entries), owners: owners.length },
   });
-  expect((await redis.zrange(`${totals}:owners`, 0, -1)).sort()).toEqual(owners);
+  expect((await redis.zrange(`${totals}:owners`, '0', '-1')).sort()).toEqual(owners);
   expect(Object.keys(held).sort()).toEqual(owners);
-  expect((await redis.zrange(`${totals}:expiry`, 0, -1)).sort()).toEqual(
+  expect((await redis.zrange(`${totals}:expiry`, '0', '-1')).sort()).toEqual(
     entries.map(({ owner, id }) => `${owner}:${id}`).sort(),
   );
   for (const owner of owners) {
@@ -115,7 +115,7 @@ async function recount(store: EntryStore, totals: string): Promise<Entry[]> {
     expect(await redis.hgetall(`${totals}:s:${owner}`)).toEqual(
       Object.fromEntries(own.map(({ id, size }) => [id, String(size)])),
     );
-    expect((await redis.zrange(`${totals}:u:${owner}`, 0, -1)).sort()).toEqual(
+    expect((await redis.zrange(`${totals}:u:${owner}`, '0', '-1')).sort()).toEqual(
       own.map(({ id }) => id).sort(),
     );
   }
@@ -261,7 +261,7 @@ describe('one call', () => {
   test('sweeps no more than it has the time for, and says so', async () => {
     const { store, totals } = emptyStore(limits);
     for (let at = 0; at < 100; at++) await store.put('ada', `${at}`, Buffer.alloc(10), LIFETIME_MS);
-    const members = await caches.redis.zrange(`${totals}:expiry`, 0, 69);
+    const members = await caches.redis.zrange(`${totals}:expiry`, '0', '69');
     await caches.redis.zadd(`${totals}:expiry`, ...members.flatMap((member) => [1, member]));
     await store.abandon('ada');
     expect(await store.sweep()).toEqual({ expired: 64, cleared: 0, more: true });
