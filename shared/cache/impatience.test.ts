@@ -6,8 +6,8 @@ beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 const never = () => new Promise<never>(() => undefined);
-const broken = () => Promise.reject(new Error('connection refused'));
-const throwing = (): Promise<never> => {
+const broken = (): Promise<string> => Promise.reject(new Error('connection refused'));
+const throwing = (): Promise<string> => {
   throw new Error('before there was a promise');
 };
 const answer = () => Promise.resolve('here');

@@ -4,8 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
+import { userDigest, userHash } from '../../shared/contracts/ids.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
+import { dumpRedis, findLeaks } from '../harness/leak-scan.ts';
 import { type RetrievalService, startRetrievalService } from '../harness/retrieval-service.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { runTurnout } from '../harness/turnout-cli.ts';
@@ -249,6 +253,35 @@ describe('a cleared cache', () => {
     expect((await clear(testEnv().TURNOUT_ADMIN_KEY)).status).toBe(200);
     expect(await ask(body)).toMatchObject({ cache: 'miss', calls: 1 });
   });
+});
+
+test('the cache’s Redis tells nothing of who asked what, of which file, and what was answered', async () => {
+  const question = newQuestion();
+  const name = 'plan-of-the-northern-siding.txt';
+  const body = {
+    messages: [
+      {
+        role: 'user' as const,
+        content: [
+          { type: 'text' as const, text: question },
+          textFile(name, 'The northern siding holds forty wagons.'),
+        ],
+      },
+    ],
+  };
+  const { text } = await keep(body);
+  const { CACHE_REDIS_URL, TURNOUT_SECRET, API_KEYS_FILE } = testEnv();
+  const users = (await usersOf(API_KEYS_FILE)).flatMap((user) => [
+    ...[userHash(TURNOUT_SECRET, user), userDigest(user)],
+    ...(user.length < 8 ? [] : [user]),
+  ]);
+  const redis = connectRedis(CACHE_REDIS_URL, 'test', silentLogger);
+  const pieces = await dumpRedis(redis);
+  await closeRedis(redis);
+  expect(pieces.length).toBeGreaterThan(20);
+  const passage = 'Turnouts are kept in the wiki.';
+  const told = [question, name, 'forty wagons', passage, text, text.slice(0, 24), ...users, TURNOUT_SECRET];
+  expect(findLeaks(pieces, told)).toEqual([]);
 });
 
 test('the figures: by the command line, over HTTP, for Prometheus, and what was saved in the summary', async () => {
