@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test check bench streams assistants-eval retrieval-eval documents faults soak
+.PHONY: help up down status logs test check bench streams assistants-eval retrieval-eval documents cache faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ retrieval-eval: node_modules ## How often the passage with the answer is found, 
 
 documents: node_modules ## 200 pages of PDF, from upload to answer, and the memory that takes; 1 when an answer was wrong
 	@$(RUN) documents
+
+cache: node_modules ## The users' cache: its limits, hit rates on public traces (DATA=folder: copies of them), times; 1 when one was broken
+	@$(RUN) cache -- $(DATA)
 
 faults: node_modules ## Kill, freeze and cut everything under load; 1 when a promise did not hold (FULL=1: the long run)
 	@$(RUN) faults

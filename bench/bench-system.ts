@@ -6,7 +6,7 @@ import { layoutOfRun } from '../test/harness/state.ts';
 import { startSystem } from '../test/harness/system.ts';
 import { testEnv } from '../test/harness/env.ts';
 import { readPidRecords } from '../stack/pid-record.ts';
-import { serviceNames } from '../stack/services.ts';
+import { type ServiceName, serviceNames } from '../stack/services.ts';
 import { startBaseline } from './baseline/start.ts';
 import type { Target } from './load/protocol.ts';
 import type { Pids } from './measure/process-usage.ts';
@@ -23,7 +23,7 @@ export interface BenchSystem {
   /** Kafka, the two Redis, LiteLLM and the simulator. */
   readonly infrastructure: Pids;
   /** `name`: of one more that runs beside, with settings of its own. */
-  turnout(upstream: Upstream, also?: { name: string; env: Record<string, string> }): Promise<Measured>;
+  turnout(upstream: Upstream, also?: { name: string; env: Record<string, string> }): Promise<MeasuredTurnout>;
   baseline(upstream: Upstream): Promise<Measured>;
   stop(): Promise<void>;
 }
@@ -35,6 +35,10 @@ export interface Measured {
   target: Target;
   pids: Pids;
   stop(): Promise<void>;
+}
+
+export interface MeasuredTurnout extends Measured {
+  urlOf(service: ServiceName): string;
 }
 
 /** Jobs of one user go through one partition one after another; a service has many users. */
@@ -77,10 +81,10 @@ export async function startBenchSystem(say: (line: string) => void): Promise<Ben
   };
 }
 
-function toMeasured(name: string, services: RunningServices, apiKeys: readonly string[]): Measured {
+function toMeasured(name: string, services: RunningServices, apiKeys: readonly string[]): MeasuredTurnout {
   const target = { name, baseUrl: `${services.url}/v1`, apiKeys };
   const pids = Object.fromEntries(serviceNames.map((name) => [name, services.pidOf(name)]));
-  return { target, pids, stop: () => services.stop() };
+  return { target, pids, urlOf: (service) => services.urlOf(service), stop: () => services.stop() };
 }
 
 function createUsers(file: string): { file: string; keys: string[] } {
