@@ -38,9 +38,10 @@ try {
   const hits = await throughTheSystem(system);
   const limits = await limitsOf(system);
   const replays: ReplayFigures[] = [];
-  for (const { trace, limits: share } of PLAN.replay.runs) {
+  for (const [at, { trace, limits: share }] of PLAN.replay.runs.entries()) {
     say(`replaying ${trace}, ${share} of the default limits`);
-    const figures = await replayed(traces[trace], share, `${system.prefix}-${trace}-${share}`);
+    const figures = await replayed(traces[trace], share, `${system.prefix}-replay-${at}`);
+    say(`${(figures.hitRate * 100).toFixed(1)}% of what was repeated was found`);
     replays.push({ trace, limits: share, ...figures });
   }
   const report = toReport({ plan: PLAN, limits, replays, hits }, new Date());

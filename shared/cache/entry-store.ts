@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Redis } from '../redis/connect.ts';
 import { defineScript } from '../redis/script.ts';
 
-/** What the cache may hold. Bytes are those of values and their names; Redis takes some 400 more for each entry. */
+/** What the cache may hold. Bytes are those of values and their names; Redis takes some 260 more for each entry. */
 export interface CacheLimits {
   entries: number;
   bytes: number;
