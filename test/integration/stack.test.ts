@@ -17,8 +17,9 @@ describe('the embedded stack', () => {
       appendonly: 'yes',
       appendfsync: 'always',
     });
+    // Only what expires by itself: the books of what is cached must not go before the entries.
     expect(await settings(testEnv().CACHE_REDIS_URL)).toMatchObject({
-      'maxmemory-policy': 'allkeys-lru',
+      'maxmemory-policy': 'volatile-lru',
       appendonly: 'no',
       save: '',
     });
