@@ -1,7 +1,7 @@
 import { type Codec } from './codec.ts';
 import { type EntryStore } from './entry-store.ts';
 import { clearUserCache, type ClearDeps } from './clear-user-cache.ts';
-import { createFlights, KEEP_TIMEOUT_MS } from './flights.ts';
+import { createFlights } from './flights.ts';
 import { type Impatience } from './impatience.ts';
 import { type CacheKey } from './kinds.ts';
 import { type Lookups } from './lookups.ts';
@@ -70,6 +70,9 @@ interface CacheDeps extends ClearDeps {
   uses: (key: CacheKey) => boolean;
   lookups: Lookups;
 }
+
+/** Milliseconds; nobody waits for what is set. */
+const KEEP_TIMEOUT_MS = 1_000;
 
 export function createCache(deps: CacheDeps): Cache {
   const { entries, vault, impatience, timeoutMs, uses, lookups } = deps;

@@ -36,7 +36,7 @@ interface FlightsOptions {
   entries: Pick<EntryStore, 'nameOf' | 'enter' | 'hold'>;
   vault: Pick<Vault, 'open' | 'keep'>;
   impatience: Impatience;
-  /** Milliseconds that a look may take. */
+  /** Milliseconds that a look may take, and keeping what was computed. */
   timeoutMs: number;
 }
 
@@ -47,8 +47,6 @@ const RENEW_MS = 400;
 const [FIRST_WAIT_MS, LONGEST_WAIT_MS] = [5, 50];
 /** Nobody waits for a lease. */
 const HOLD_TIMEOUT_MS = 1_000;
-/** What was computed is kept before its flight ends, else the next in line would compute it again. */
-export const KEEP_TIMEOUT_MS = 1_000;
 
 export function createFlights({ entries, vault, impatience, timeoutMs }: FlightsOptions): Flights {
   const work = createSharedWork();
@@ -77,8 +75,9 @@ export function createFlights({ entries, vault, impatience, timeoutMs }: Flights
   async function compute<T>(flight: Flight<T>, signal: AbortSignal): Promise<T> {
     const { kind, located, codec, ttlMs } = flight;
     const value = await flight.compute(signal);
+    // Before the flight ends, else the next in line would compute it again; but who has it waits no longer than for a look.
     if (flight.keep(value))
-      await impatience.ask(() => vault.keep(kind, located, { value, codec, ttlMs }), KEEP_TIMEOUT_MS);
+      await impatience.ask(() => vault.keep(kind, located, { value, codec, ttlMs }), timeoutMs);
     return value;
   }
 

@@ -300,6 +300,20 @@ describe('a cache that is', () => {
     close();
   });
 
+  test('slow only when something was computed holds it back no longer than a look-up', async () => {
+    const slow = await startSlowRedis();
+    const hurried = await caches.open({ CACHE_TIMEOUT_MS: '100', CACHE_REDIS_URL: slow.url });
+    const compute = () => {
+      slow.answer(false);
+      return Promise.resolve('computed');
+    };
+    const asked = hurried.cache.getOrCompute(newKey(), text, { compute, signal: forever });
+    const late = new Promise((resolve) => setTimeout(resolve, 800, 'late'));
+    expect(await Promise.race([asked, late])).toBe('computed');
+    slow.answer(true);
+    slow.close();
+  });
+
   test('slow has nothing in time, is not asked for a while, and is found again', async () => {
     const slow = await startSlowRedis();
     const hurried = await caches.open({ CACHE_TIMEOUT_MS: '20', CACHE_REDIS_URL: slow.url });
