@@ -24,6 +24,9 @@ const NOT_FOR_SERVICES = [
 /** Answers for the example assistants, which name no model, where no provider does. */
 const SIMULATED_MODEL = 'turnout-sim';
 
+/** Whoever tries Turnout has no users to move yet; a deployment begins in phase 1, with nobody on LiteLLM. */
+const EVERYONE_ON_LITELLM = '3';
+
 /** What all six services are started with: the addresses of the parts, the generated keys, and the settings over both. */
 export function serviceEnv(options: ServiceEnvOptions): Record<string, string> {
   return {
@@ -31,6 +34,7 @@ export function serviceEnv(options: ServiceEnvOptions): Record<string, string> {
     ...generated(options.secrets),
     API_KEYS_FILE: options.apiKeysFile,
     BLOB_DIR: join(options.layout.data, 'blobs'),
+    MIGRATION_PHASE: EVERYONE_ON_LITELLM,
     ...(options.parts.has('upstream') ? { ASSISTANT_DEFAULT_MODEL: SIMULATED_MODEL } : {}),
     ...omit(options.settings, NOT_FOR_SERVICES),
   };

@@ -5,7 +5,7 @@ import { timeline } from './timeline.ts';
 const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
 const events: JobEvent[] = [
   { type: 'accepted', at: 0, model: 'm' },
-  { type: 'routed', at: 1, path: 'litellm', reason: 'default', epoch: 0, promptTokens: 4 },
+  { type: 'routed', at: 1, path: 'litellm', reason: 'percentage', epoch: 0, step: 0, promptTokens: 4 },
   {
     ...{ type: 'assistant', name: 'law', version: 'c0ffee', model: 'm', reason: 'similarity' },
     scores: [
@@ -28,7 +28,7 @@ test('a job is told in order, and nothing of what was asked or answered', () => 
   const happened = timeline(events);
   expect(happened.map(({ what }) => what)).toEqual([
     'accepted for m',
-    'routed: litellm (default, epoch 0)',
+    'routed: litellm (percentage, epoch 0)',
     'assistant law c0ffee (similarity, law 0.500, tax 0.100), model m',
     'attempt 1 begun by a worker',
     'answer: 6 characters of reasoning, 6 characters of text',

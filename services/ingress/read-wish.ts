@@ -1,4 +1,5 @@
 import { type Assistant } from '../../shared/assistants/assistant-file.ts';
+import { type Path } from '../../shared/contracts/decision.ts';
 import { type AssistantWish, assistantWish, AUTO } from './assistant-wish.ts';
 import { type Models } from './models.ts';
 
@@ -12,14 +13,18 @@ interface WishOptions {
   /** Those that there are now. */
   assistants: () => readonly Assistant[];
   models: Pick<Models, 'assertServed'>;
+  /** The path that this user's job will probably take. */
+  pathOf: (user: string) => Path;
   selection: 'asked' | 'always';
   defaultModel: string | undefined;
 }
 
-export function createReadWish({ assistants, models, ...rules }: WishOptions): ReadWish {
+export function createReadWish({ assistants, models, pathOf, ...rules }: WishOptions): ReadWish {
   return async (asked) => {
     const wish = assistantWish(asked, { ...rules, assistants: assistants() });
-    if (!wish.assistant || wish.model !== AUTO) await models.assertServed(wish.model);
+    // Past LiteLLM nobody knows which models there are.
+    const isKnown = !wish.assistant || wish.model !== AUTO;
+    if (isKnown && pathOf(asked.caller.user) === 'litellm') await models.assertServed(wish.model);
     return wish;
   };
 }

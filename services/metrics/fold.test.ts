@@ -18,7 +18,7 @@ const bare: Outcome = {
 
 const completed: Outcome = {
   ...bare,
-  decision: { path: 'litellm', reason: 'default', epoch: 0 },
+  decision: { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 },
   usage: [
     {
       id: 'job_1.1.1',

@@ -12,7 +12,7 @@ function outcome(i: number, more: Partial<Outcome>): Outcome {
     jobId: `job_${i.toString(16).padStart(32, '0')}`,
     userHash: 'abc',
     model: 'gpt',
-    decision: { path: 'litellm', reason: 'default', epoch: 0 },
+    decision: { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 },
     status: 'completed',
     attempts: 1,
     at: 1_000 * i,
@@ -32,7 +32,7 @@ const hundred = Array.from({ length: 100 }, (_, i) => outcome(i + 1, { usage: [u
 const failed = outcome(200, {
   status: 'failed',
   error: 'upstream_failed',
-  decision: { path: 'legacy', reason: 'disabled', epoch: 0 },
+  decision: { path: 'legacy', reason: 'disabled', epoch: 0, step: 0 },
 });
 const cached = outcome(300, {
   cached: { tokens: { prompt_tokens: 30, completion_tokens: 20, total_tokens: 50 }, cost: 0.5 },

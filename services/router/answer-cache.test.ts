@@ -28,7 +28,7 @@ async function consulted(
     caching: caching && { lookUp: true, keep: true, request: 'r', ...caching },
   };
   const result = await createAnswerCache({ cache, retrievalTtlMs: 60_000 }).consult(job, {
-    decision: { path: 'litellm', reason: 'default', epoch: 0 },
+    decision: { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 },
     picked: { model: 'm', sources: [] },
     plan: { children: [{ pieces: over.pieces ?? [] }], expected: [] },
   });

@@ -3,7 +3,10 @@ import { createSelector } from '../../shared/assistants/select-assistant.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { openCache } from '../../shared/cache/open-cache.ts';
 import { type Config } from '../../shared/config/schema.ts';
+import { type Path } from '../../shared/contracts/decision.ts';
+import { type JobMessage } from '../../shared/contracts/job-message.ts';
 import { decide } from '../../shared/flags/decide.ts';
+import { usesParallel } from '../../shared/flags/uses-parallel.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
@@ -76,7 +79,7 @@ export function build({ config, log }: ServiceDeps): Service {
       answers: createAnswerCache({ cache: opened.cache, retrievalTtlMs: config.CACHE_RAG_TTL_MS }),
       dispatch,
       deadLetters: createDeadLetters(producer, topics.deadLetters, 'router'),
-      decide: () => decide({ enableLitellm: config.ENABLE_LITELLM }),
+      decide: ({ user }: JobMessage) => decide(user, { flags: config, rolledBack: false, epoch: 0, step: 0 }),
       context: contextRules(config),
       assistants: createAssistantPicker({
         registry: assistants,
@@ -110,11 +113,11 @@ export function build({ config, log }: ServiceDeps): Service {
   return { start, close: () => releasers.close() };
 }
 
-function contextRules(config: Config): ContextRules {
-  return {
-    parallel: config.ENABLE_PARALLEL,
+function contextRules(config: Config): (user: string, path: Path) => ContextRules {
+  const common = {
     documentTokens: config.CONTEXT_TOKENS,
     historyTokens: config.HISTORY_TOKENS,
     sources: config.RETRIEVAL_SOURCES,
   };
+  return (user, path) => ({ ...common, parallel: usesParallel(config, user, path) });
 }

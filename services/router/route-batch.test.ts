@@ -14,7 +14,16 @@ const job: JobMessage = {
 };
 const log: JobEvent[] = [
   { type: 'accepted', at: 1, model: 'auto' },
-  { type: 'routed', at: 2, path: 'litellm', reason: 'default', epoch: 0, promptTokens: 1, model: 'm' },
+  {
+    type: 'routed',
+    at: 2,
+    path: 'litellm',
+    reason: 'percentage',
+    epoch: 0,
+    step: 0,
+    promptTokens: 1,
+    model: 'm',
+  },
   { type: 'assistant', name: 'law', version: 'v', model: 'm', reason: 'explicit', scores: [] },
 ];
 const gone = new TurnoutError('assistant_not_found');
@@ -43,8 +52,8 @@ async function routedAgain(dispatched: boolean): Promise<{ ended: string[]; hand
       close: () => Promise.resolve(),
     },
     deadLetters: { bury: () => Promise.reject(new Error('nothing is wrong with it')) },
-    decide: () => ({ path: 'litellm', reason: 'default', epoch: 0 }),
-    context: { parallel: true, documentTokens: 1_000, historyTokens: undefined, sources: [] },
+    decide: () => ({ path: 'litellm', reason: 'percentage', epoch: 0, step: 0 }),
+    context: () => ({ parallel: true, documentTokens: 1_000, historyTokens: undefined, sources: [] }),
     assistants: { pick: () => Promise.resolve(gone), pickAgain: () => gone },
     answers: { consult: () => Promise.resolve({}) },
     relays: { begin: () => undefined },

@@ -1,4 +1,4 @@
-import { type Decision } from '../../shared/contracts/decision.ts';
+import { type Decision, type Path } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/contracts/ids.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type JobMessage, readJobMessage } from '../../shared/contracts/job-message.ts';
@@ -22,7 +22,8 @@ export interface RouteBatchDeps {
   dispatch: Dispatch;
   deadLetters: DeadLetters;
   decide: (job: JobMessage) => Decision;
-  context: ContextRules;
+  /** What holds for the context of this user's jobs on that path. */
+  context: (user: string, path: Path) => ContextRules;
   assistants: AssistantPicker;
   answers: AnswerCache;
   /** Carries on the outcomes of jobs that the cache has answered. */
@@ -58,7 +59,7 @@ async function routeOne(
   const decision = deps.decide(job);
   const now = Date.now();
   const picked = await deps.assistants.pick(job);
-  const decided = { decision, picked, ...planFor(deps, job, { picked, now }) };
+  const decided = { decision, picked, ...planFor(deps, job, { decision, picked, now }) };
   const cached = seenBefore ? {} : await consult(deps, job, decided);
   const first = firstEvents(job, decided, cached.status);
   if (cached.answer && (await serve(deps, job, { decided, first, answer: cached.answer }))) return undefined;
@@ -115,17 +116,21 @@ async function routeAgain(
   const log = (view?.entries ?? []).map(({ event }) => event);
   const picked = deps.assistants.pickAgain(job, log);
   if (!(picked instanceof TurnoutError))
-    return toDecidedJob(job, { decision, picked, ...planFor(deps, job, { picked, now }), traceparent });
+    return toDecidedJob(job, {
+      ...{ decision, picked, traceparent },
+      ...planFor(deps, job, { decision, picked, now }),
+    });
   return (await deps.dispatch.has(job.jobId)) ? undefined : fail(deps, job, picked);
 }
 
 function planFor(
   { context }: RouteBatchDeps,
   job: JobMessage,
-  { picked, now }: { picked: Picked | TurnoutError; now: number },
+  { decision, picked, now }: { decision: Decision; picked: Picked | TurnoutError; now: number },
 ): { plan: ContextPlan; routedAt: number } {
   const { model, sources } = picked instanceof TurnoutError ? { model: job.model, sources: [] } : picked;
-  return { plan: planContext(job, { model, sources, now }, context), routedAt: now };
+  const rules = context(job.user, decision.path);
+  return { plan: planContext(job, { model, sources, now }, rules), routedAt: now };
 }
 
 async function fail(deps: RouteBatchDeps, { jobId }: JobMessage, error: TurnoutError): Promise<undefined> {

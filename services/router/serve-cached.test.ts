@@ -5,7 +5,7 @@ import { createLogger } from '../../shared/log/logger.ts';
 import { serveCached } from './serve-cached.ts';
 
 const job = { jobId: `job_${'0'.repeat(32)}`, userHash: 'abc', acceptedAt: Date.now() };
-const decision = { path: 'litellm', reason: 'default', epoch: 0 } as const;
+const decision = { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 } as const;
 const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
 const serving: Parameters<typeof serveCached>[2] = {
   decision,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { flagTexts, percentage } from '../flags/flags.ts';
 import { retrievalSources } from './retrieval-sources.ts';
 
 /** Every environment variable that a service reads, with its default. Times are in milliseconds, sizes in bytes. */
@@ -9,11 +10,6 @@ const count = countUpTo(Number.MAX_SAFE_INTEGER);
 const milliseconds = count;
 const DAY_MS = 86_400_000;
 const flag = z.stringbool();
-const percentage = z
-  .string()
-  .regex(/^\d+(\.\d+)?$/, 'must be a number from 0 to 100')
-  .transform(Number)
-  .pipe(z.number().max(100));
 /** Shorter than the generations that entries hang on (30 days). */
 const cacheLifetime = milliseconds.pipe(z.int().max(30 * DAY_MS));
 const cacheKey = z.string().min(32, 'must be keys of at least 32 characters, comma-separated');
@@ -64,7 +60,7 @@ export const configSchema = z.object({
   LITELLM_MASTER_KEY: z.string().min(1),
   LEGACY_BASE_URL: url.optional(),
   LEGACY_API_KEY: z.string().min(1).optional(),
-  ENABLE_LITELLM: flag.default(true),
+  ...flagTexts,
 
   TURNOUT_SECRET: z.string().min(32, 'must have at least 32 characters'),
   TURNOUT_ADMIN_KEY: z.string().min(16, 'must have at least 16 characters').optional(),
@@ -122,8 +118,6 @@ export const configSchema = z.object({
   ASSISTANT_SELECTION: z.enum(['asked', 'always']).default('asked'),
   /** Answers where a request's model is `auto` and its assistant, if there is one, has none of its own. */
   ASSISTANT_DEFAULT_MODEL: z.string().min(1).max(200).optional(),
-  /** False: the pieces of a job's context are fetched one after another. */
-  ENABLE_PARALLEL: flag.default(true),
   /** Tokens that the messages of a request may fill; unset: all that the model takes. */
   HISTORY_TOKENS: countUpTo(10_000_000).optional(),
   /** Services that passages come from, as JSON: `[{"name":"wiki","url":"https://...","always":true}]`. */
@@ -135,11 +129,6 @@ export const configSchema = z.object({
   /** How many pieces of context one worker process waits for at once that other services have. */
   SOURCE_CONCURRENCY: countUpTo(10_000).default(256),
 
-  /** The cache of each user. */
-  ENABLE_CACHE: flag.default(true),
-  /** Percent of the users who have one, and of these whose retrieval is cached as well. */
-  CACHE_PERCENTAGE: percentage.default(100),
-  RAG_CACHE_PERCENTAGE: percentage.default(100),
   /** Secrets that entries are named and encrypted with, the newest first; unset: TURNOUT_SECRET. */
   CACHE_KEYS: z
     .string()

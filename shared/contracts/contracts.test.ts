@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type z } from 'zod';
 import { chatRequest, textOf } from './chat-request.ts';
 import { childTraceparent, toHeaders } from './cloud-event.ts';
+import { decision as decisionSchema } from './decision.ts';
 import { contextJob, contextPiece, llmJob } from './flow.ts';
 import { jobId, newJobId, userHash } from './ids.ts';
 import { isTerminal, isVisible, jobEvent } from './job-event.ts';
@@ -11,7 +12,7 @@ import { outcome } from './outcome.ts';
 const id = `job_${'0123456789abcdef'.repeat(2)}`;
 const request = { model: 'gpt', messages: [{ role: 'user', content: 'Hello' }] };
 const blob = { kind: 'blob', name: 'jobs/x/request', sha256: 'a'.repeat(64), bytes: 300_000 };
-const decision = { path: 'litellm', reason: 'default', epoch: 3 };
+const decision = { path: 'litellm', reason: 'percentage', epoch: 3, step: 0 };
 const document = {
   index: 0,
   name: 'a.md',
@@ -116,6 +117,11 @@ describe('what was sent is what is read', () => {
   test.each(contracts)('%s', (_name, schema, value) => {
     expect(schema.parse(JSON.parse(JSON.stringify(value)))).toEqual(value);
   });
+});
+
+test('a decision of a version that knew no percentage can be read', () => {
+  const before = { path: 'litellm', reason: 'default', epoch: 0 };
+  expect(decisionSchema.parse(before)).toEqual({ ...before, reason: 'percentage', step: 0 });
 });
 
 describe('the events of a log', () => {

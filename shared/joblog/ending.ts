@@ -1,4 +1,4 @@
-import { type Decision } from '../contracts/decision.ts';
+import { type Decision, decision } from '../contracts/decision.ts';
 import { type CancelledBy, isVisible, type JobEvent, type UsageEvent } from '../contracts/job-event.ts';
 import { type Outcome } from '../contracts/outcome.ts';
 import { type TurnoutError } from '../errors/turnout-error.ts';
@@ -126,7 +126,7 @@ function factsOf(jobId: string, { userHash, model, createdAt, entries }: JobView
     userHash,
     model: routed?.model ?? model,
     acceptedAt: createdAt,
-    decision: routed && { path: routed.path, reason: routed.reason, epoch: routed.epoch },
+    decision: routed && decision.parse(routed),
     attempts: entries.filter(({ event }) => event.type === 'attempt').length,
   };
 }

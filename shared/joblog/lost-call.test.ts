@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type JobEvent } from '../contracts/job-event.ts';
 import { lostCalls, roughTokens, roughUsages } from './lost-call.ts';
 
-const decision = { path: 'litellm', reason: 'default', epoch: 0 } as const;
+const decision = { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 } as const;
 const routed: JobEvent = { type: 'routed', at: 1, ...decision, promptTokens: 40 };
 const attempt = (number: number): JobEvent => ({ type: 'attempt', at: 1, attempt: number, path: 'litellm' });
 const text = (delta: string): JobEvent => ({ type: 'text', choice: 0, delta });

@@ -90,7 +90,7 @@ async function piecesOf(contents: Document['content'][], deadlineMs = 60_000): P
     userHash: '0'.repeat(16),
     model: 'm',
     acceptedAt: Date.now(),
-    decision: { path: 'litellm', reason: 'default', epoch: 0 },
+    decision: { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 },
     request: { kind: 'inline', request: { model: 'm', messages: [{ role: 'user', content: 'Hi' }] } },
     context: contents.map((_content, index) => ({ piece: `document-${index}`, required: true })),
   };

@@ -56,7 +56,7 @@ function jobOf(user: string, children: PieceRequest[][]): DecidedJob {
     routedAt: Date.now(),
     pieces,
   }));
-  const decision = { path: 'litellm', reason: 'default', epoch: 0 } as const;
+  const decision = { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 } as const;
   const messages = [{ role: 'user' as const, content: 'x' }];
   const request = { kind: 'inline' as const, request: { model: 'm', messages } };
   const who = { userHash: 'h', model: 'm', acceptedAt: Date.now(), decision };

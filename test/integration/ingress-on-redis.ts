@@ -137,7 +137,7 @@ async function routeAndAnswer(
 ): Promise<string> {
   const { jobId, model, userHash } = jobMessage.parse(JSON.parse(value));
   const at = Date.now();
-  const decision = { path: 'litellm', reason: 'default', epoch: 0 } as const;
+  const decision = { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 } as const;
   const state = await jobLog.route(jobId, [
     { type: 'accepted', at, model },
     { type: 'routed', at, ...decision, promptTokens: 1 },

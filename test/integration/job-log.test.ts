@@ -34,8 +34,9 @@ const routed: JobEvent = {
   type: 'routed',
   at: 1,
   path: 'litellm',
-  reason: 'default',
+  reason: 'percentage',
   epoch: 0,
+  step: 0,
   promptTokens: 10,
 };
 

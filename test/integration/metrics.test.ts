@@ -60,7 +60,7 @@ function outcome(more: Partial<Outcome> = {}): Outcome {
     jobId,
     userHash: 'abc',
     model: 'turnout-sim',
-    decision: { path: 'litellm', reason: 'default', epoch: 0 },
+    decision: { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 },
     status: 'completed',
     attempts: 1,
     at: Date.now(),

@@ -40,7 +40,7 @@ function llmJob(): LlmJob {
     model: 'm',
     acceptedAt: Date.now(),
     deadlineAt: Date.now() + 60_000,
-    decision: { path: 'litellm', reason: 'default', epoch: 0 },
+    decision: { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 },
     request: { kind: 'inline', request: { model: 'm', messages: [{ role: 'user', content: 'Why?' }] } },
     context: [],
   };

@@ -39,7 +39,7 @@ async function createRunning() {
   });
   const { jobId } = jobMessage.parse(JSON.parse(sent?.value ?? ''));
   const at = Date.now();
-  const decision = { path: 'litellm', reason: 'default', epoch: 0 } as const;
+  const decision = { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 } as const;
   await ingress.jobLog.route(jobId, [
     { type: 'accepted', at, model: 'm' },
     { type: 'routed', at, ...decision, promptTokens: 1 },

@@ -42,7 +42,7 @@ describe('chunks', () => {
   test("events that are not the client's add nothing", () => {
     const internal: JobEvent[] = [
       { type: 'accepted', at: 1, model: 'm' },
-      { type: 'routed', at: 1, path: 'litellm', reason: 'default', epoch: 0, promptTokens: 1 },
+      { type: 'routed', at: 1, path: 'litellm', reason: 'percentage', epoch: 0, step: 0, promptTokens: 1 },
       { type: 'attempt', at: 1, attempt: 1, path: 'litellm' },
       { type: 'completed', at: 1 },
     ];

@@ -15,8 +15,9 @@ const routed: JobEvent = {
   type: 'routed',
   at: 2,
   path: 'litellm',
-  reason: 'default',
+  reason: 'percentage',
   epoch: 0,
+  step: 0,
   promptTokens: 3,
 };
 const attempt: JobEvent = { type: 'attempt', at: 3, attempt: 1, path: 'litellm' };
