@@ -1,0 +1,31 @@
+/** `make simulate`: healthy rollouts and broken ones, judged; writes the report, and ends with 1 when a promise did not hold. */
+import { Worker } from 'node:worker_threads';
+import { sayAs, writeReport } from '../../stack/reports.ts';
+import { PLAN } from './plan.ts';
+import { toReport, toText } from './report.ts';
+import { allRuns, type RunResult } from './runs.ts';
+
+const say = sayAs('simulate');
+const total = allRuns().length;
+const results: RunResult[] = [];
+
+function run(worker: number): Promise<void> {
+  const thread = new Worker(new URL('worker.ts', import.meta.url), {
+    workerData: { worker, workers: PLAN.workers },
+  });
+  thread.on('message', (result: RunResult) => {
+    results.push(result);
+    if (results.length % 200 === 0) say(`${results.length} of ${total} runs`);
+  });
+  return new Promise((resolve, reject) => {
+    thread.once('error', reject);
+    thread.once('exit', () => resolve());
+  });
+}
+
+await Promise.all(Array.from({ length: PLAN.workers }, (_, worker) => run(worker)));
+const report = toReport(results, new Date());
+console.log(toText(report));
+for (const promise of report.broken) console.log(`WRONG ${promise}`);
+writeReport('simulate', report, say);
+process.exitCode = report.broken.length === 0 ? 0 : 1;

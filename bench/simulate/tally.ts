@@ -1,0 +1,68 @@
+import {
+  type Arm,
+  emptySegment,
+  type First,
+  GROUPS,
+  type Segment,
+  SLOTS,
+} from '../../shared/rollout/segment.ts';
+
+export interface TalliedJob {
+  user: number;
+  arm: Arm;
+  slot: number;
+  /** How the path failed it, if it did. */
+  failed: 'saved' | 'lost' | undefined;
+  slow: boolean;
+}
+
+/** One day of one step, as its jobs come. */
+export interface Tally {
+  segment: Segment;
+  add(job: TalliedJob): void;
+}
+
+type Kind = 'failed' | 'slow';
+
+export function createTally(): Tally {
+  const segment = emptySegment();
+  const seen = new Set<number>();
+  /** The slot of each user's last job of the kind. */
+  const last: Record<Kind, Map<number, number>> = { failed: new Map(), slow: new Map() };
+
+  function addFirst({ user, arm, slot }: TalliedJob, kind: Kind, first: First): void {
+    const before = last[kind].get(user) ?? -1;
+    if (before >= slot) return;
+    last[kind].set(user, slot);
+    const differences = segment[arm].first[first];
+    differences[before + 1] = (differences[before + 1] ?? 0) + 1;
+    differences[slot + 1] = (differences[slot + 1] ?? 0) - 1;
+  }
+
+  return {
+    segment,
+    add: (job) => {
+      const { user, arm, slot, failed, slow } = job;
+      const counts = segment[arm];
+      increment(counts.jobs, slot);
+      increment(counts.groupJobs, user % GROUPS);
+      if (!seen.has(user)) {
+        seen.add(user);
+        counts.users += 1;
+      }
+      if (slow) addFirst(job, 'slow', 'slow');
+      if (!failed) return;
+      increment(counts.failures, slot);
+      increment(counts.groupFailures, user % GROUPS);
+      addFirst(job, 'failed', failed);
+    },
+  };
+}
+
+export function slotAt(second: number): number {
+  return Math.floor(((second % 86_400) / 86_400) * SLOTS);
+}
+
+function increment(counts: number[], at: number): void {
+  counts[at] = (counts[at] ?? 0) + 1;
+}

@@ -1,0 +1,36 @@
+import { PLAN } from './plan.ts';
+
+/** The rules that rollouts are usually judged by: over the threshold in five minutes; the same in three checks in a row. */
+export interface UsualRules {
+  add(failed: boolean): void;
+  /** Once a minute. */
+  check(second: number): void;
+  /** The second in which each rule first said to go back. */
+  readonly saidAt: { threshold: number | undefined; badChecks: number | undefined };
+}
+
+export function createUsualRules(): UsualRules {
+  const { thresholdPercent, windowMinutes, fewJobs, badChecks } = PLAN.usual;
+  const minutes: { jobs: number; failures: number }[] = [];
+  const saidAt: UsualRules['saidAt'] = { threshold: undefined, badChecks: undefined };
+  let bad = 0;
+  let current = { jobs: 0, failures: 0 };
+  return {
+    saidAt,
+    add: (failed) => {
+      current.jobs += 1;
+      if (failed) current.failures += 1;
+    },
+    check: (second) => {
+      minutes.push(current);
+      if (minutes.length > windowMinutes) minutes.shift();
+      current = { jobs: 0, failures: 0 };
+      const jobs = minutes.reduce((sum, minute) => sum + minute.jobs, 0);
+      const failures = minutes.reduce((sum, minute) => sum + minute.failures, 0);
+      const isBad = jobs >= fewJobs && (100 * failures) / jobs > thresholdPercent;
+      bad = isBad ? bad + 1 : 0;
+      if (isBad) saidAt.threshold ??= second;
+      if (bad >= badChecks) saidAt.badChecks ??= second;
+    },
+  };
+}

@@ -1,0 +1,8 @@
+/** A thread that simulates every so-manieth run, and posts each result. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { allRuns, simulate } from './runs.ts';
+
+const { worker, workers } = workerData as { worker: number; workers: number };
+for (const [at, run] of allRuns().entries()) {
+  if (at % workers === worker) parentPort?.postMessage(simulate(run));
+}

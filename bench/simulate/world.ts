@@ -1,0 +1,94 @@
+import { PLAN } from './plan.ts';
+
+export type Random = () => number;
+
+/** Users whose jobs and failures are unequal: each has a place between 0 and 1, which decides on his arm for good. */
+export interface Population {
+  /** Draws the user of the next job. */
+  draw: () => number;
+  place: Float64Array;
+  /** How often a user's jobs fail, as a multiple of the mean. */
+  failing: Float64Array;
+}
+
+export interface Outage {
+  /** Seconds since the beginning. */
+  from: number;
+  until: number;
+  /** How many of the calls fail, on both paths. */
+  severity: number;
+}
+
+export function populate(users: number, random: Random): Population {
+  const weights = logNormals(users, PLAN.heavyTails.jobs, random);
+  const failing = logNormals(users, PLAN.heavyTails.failures, random);
+  const jobs = weights.reduce((sum, weight) => sum + weight, 0);
+  const mean = weights.reduce((sum, weight, user) => sum + weight * (failing[user] ?? 0), 0) / jobs;
+  return {
+    draw: createDraw(weights, random),
+    place: Float64Array.from({ length: users }, random),
+    failing: failing.map((factor) => factor / mean),
+  };
+}
+
+export function outagesOf(days: number, random: Random): Outage[] {
+  const { everyDays, minutes, severity } = PLAN.healthy.outages;
+  const outages: Outage[] = [];
+  for (let at = 0; ;) {
+    at += -Math.log(1 - random()) * everyDays * 86_400;
+    if (at > days * 86_400) return outages;
+    const until = at + logUniform(minutes, random) * 60;
+    outages.push({ from: at, until, severity: uniform(severity, random) });
+  }
+}
+
+/** How many jobs come in a tick. */
+export function arrivals(mean: number, random: Random): number {
+  if (mean > 50) return Math.max(0, Math.round(mean + Math.sqrt(mean) * normal(random)));
+  const limit = Math.exp(-mean);
+  let count = 0;
+  for (let product = random(); product > limit; product *= random()) count += 1;
+  return count;
+}
+
+export function swing(second: number): number {
+  return 1 + PLAN.dailySwing * Math.sin((2 * Math.PI * second) / 86_400);
+}
+
+export function uniform([low, high]: readonly [number, number], random: Random): number {
+  return low + (high - low) * random();
+}
+
+export function logUniform([low, high]: readonly [number, number], random: Random): number {
+  return low * (high / low) ** random();
+}
+
+function logNormals(count: number, deviation: number, random: Random): Float64Array {
+  return Float64Array.from({ length: count }, () => Math.exp(deviation * normal(random)));
+}
+
+/** Box and Muller's. */
+function normal(random: Random): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
+
+/** Vose's alias method: in constant time, with chances as the weights are. */
+function createDraw(weights: Float64Array, random: Random): () => number {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const scaled = weights.map((weight) => (weight * weights.length) / total);
+  const alias = new Int32Array(weights.length);
+  const small: number[] = [];
+  const large: number[] = [];
+  scaled.forEach((weight, user) => (weight < 1 ? small : large).push(user));
+  for (let less = small.pop(); less !== undefined; less = small.pop()) {
+    const more = large.pop();
+    if (more === undefined) break;
+    alias[less] = more;
+    scaled[more] = (scaled[more] ?? 0) + (scaled[less] ?? 0) - 1;
+    ((scaled[more] ?? 0) < 1 ? small : large).push(more);
+  }
+  return () => {
+    const user = Math.floor(random() * weights.length);
+    return random() < (scaled[user] ?? 1) ? user : (alias[user] ?? user);
+  };
+}
