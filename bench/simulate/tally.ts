@@ -19,7 +19,7 @@ export interface TalliedJob {
 /** One day of one step, as its jobs come. */
 export interface Tally {
   segment: Segment;
-  add(job: TalliedJob): void;
+  add: (job: TalliedJob) => void;
 }
 
 type Kind = 'failed' | 'slow';

@@ -2,7 +2,7 @@ import { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type Assistant } from '../../shared/assistants/assistant-file.ts';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
-import { decide } from '../../shared/flags/decide.ts';
+import { decide, rulesOf } from '../../shared/flags/decide.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { type LiveLog } from '../../shared/joblog/live-log.ts';
 import { type Logger } from '../../shared/log/logger.ts';
@@ -43,7 +43,7 @@ export interface ApiDeps extends Pick<FileRoutesDeps, 'files' | 'queue'> {
 export function apiRoutes(api: FastifyInstance, deps: ApiDeps): void {
   const { config, jobLog, live, desk, stored, assistants, blobs, files, queue, caller, cut, log } = deps;
   modelRoutes(api, { models: deps.models, assistants, caller });
-  const rules = { flags: config, rolledBack: false, epoch: 0, step: 0 };
+  const rules = rulesOf(config);
   const readWish = createReadWish({
     assistants,
     models: deps.models,

@@ -5,7 +5,7 @@ import { openCache } from '../../shared/cache/open-cache.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
-import { decide } from '../../shared/flags/decide.ts';
+import { decide, rulesOf } from '../../shared/flags/decide.ts';
 import { usesParallel } from '../../shared/flags/uses-parallel.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
@@ -73,13 +73,14 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('housekeeping', () => housekeeping.close());
     housekeeping.start();
 
+    const rules = rulesOf(config);
     const routing = {
       jobLog,
       relays: caretaker.relays,
       answers: createAnswerCache({ cache: opened.cache, retrievalTtlMs: config.CACHE_RAG_TTL_MS }),
       dispatch,
       deadLetters: createDeadLetters(producer, topics.deadLetters, 'router'),
-      decide: ({ user }: JobMessage) => decide(user, { flags: config, rolledBack: false, epoch: 0, step: 0 }),
+      decide: ({ user }: JobMessage) => decide(user, rules),
       context: contextRules(config),
       assistants: createAssistantPicker({
         registry: assistants,

@@ -5,6 +5,7 @@ import { newJobId } from '../../shared/contracts/ids.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
+import { type Picked } from './pick-assistant.ts';
 import { routeBatch, type RouteBatchDeps } from './route-batch.ts';
 
 const job: JobMessage = {
@@ -28,10 +29,13 @@ const log: JobEvent[] = [
 ];
 const gone = new TurnoutError('assistant_not_found');
 
-/** A job whose message comes again when its assistant has gone; what it ended with, if with anything. */
-async function routedAgain(dispatched: boolean): Promise<{ ended: string[]; handedOver: number }> {
+/** A job whose message comes again, on flags that say legacy by now; what it ended with, and what was handed over. */
+async function routedAgain(
+  dispatched: boolean,
+  picked: Picked | TurnoutError,
+): Promise<{ ended: string[]; handedOver: string[] }> {
   const ended: string[] = [];
-  let handedOver = 0;
+  const handedOver: string[] = [];
   const jobLog: Partial<JobLog> = {
     route: () => Promise.resolve('again'),
     read: () =>
@@ -47,14 +51,14 @@ async function routedAgain(dispatched: boolean): Promise<{ ended: string[]; hand
   const deps = {
     jobLog: jobLog as JobLog,
     dispatch: {
-      dispatch: (jobs) => Promise.resolve(void (handedOver += jobs.length)),
+      dispatch: (jobs) => Promise.resolve(void handedOver.push(...jobs.map(({ llm }) => llm.decision.path))),
       has: () => Promise.resolve(dispatched),
       close: () => Promise.resolve(),
     },
     deadLetters: { bury: () => Promise.reject(new Error('nothing is wrong with it')) },
-    decide: () => ({ path: 'litellm', reason: 'percentage', epoch: 0, step: 0 }),
+    decide: () => ({ path: 'legacy', reason: 'percentage', epoch: 0, step: 0 }),
     context: () => ({ parallel: true, documentTokens: 1_000, historyTokens: undefined, sources: [] }),
-    assistants: { pick: () => Promise.resolve(gone), pickAgain: () => gone },
+    assistants: { pick: () => Promise.resolve(picked), pickAgain: () => picked },
     answers: { consult: () => Promise.resolve({}) },
     relays: { begin: () => undefined },
     ...{ retentionMs: 60_000, log: silentLogger },
@@ -67,10 +71,22 @@ async function routedAgain(dispatched: boolean): Promise<{ ended: string[]; hand
   return { ended, handedOver };
 }
 
-test('a job that was dispatched runs on, although its assistant has gone when its message comes again', async () => {
-  expect(await routedAgain(true)).toEqual({ ended: [], handedOver: 0 });
+const law: Picked = { model: 'm', sources: [] };
+
+test.each([
+  ['its assistant has gone', gone],
+  ['the flags have changed', law],
+])(
+  'a job that was dispatched runs on as it is, although %s when its message comes again',
+  async (_, picked) => {
+    expect(await routedAgain(true, picked)).toEqual({ ended: [], handedOver: [] });
+  },
+);
+
+test('one whose router died before it was dispatched keeps the path that its log tells', async () => {
+  expect(await routedAgain(false, law)).toEqual({ ended: [], handedOver: ['litellm'] });
 });
 
-test('one whose router died before it was dispatched fails with a typed error', async () => {
-  expect(await routedAgain(false)).toEqual({ ended: ['assistant_not_found'], handedOver: 0 });
+test('and fails with a typed error where its assistant has gone', async () => {
+  expect(await routedAgain(false, gone)).toEqual({ ended: ['assistant_not_found'], handedOver: [] });
 });

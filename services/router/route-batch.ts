@@ -1,4 +1,4 @@
-import { type Decision, type Path } from '../../shared/contracts/decision.ts';
+import { decision as decisionSchema, type Decision, type Path } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/contracts/ids.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type JobMessage, readJobMessage } from '../../shared/contracts/job-message.ts';
@@ -38,7 +38,7 @@ export interface RouteBatchDeps {
  * offset were routed before, and are looked at again.
  *
  * Each step may be repeated: a router that dies between two of them leaves the message below no watermark, and its
- * redelivery finds the job `again` and dispatches it again under the same ids.
+ * redelivery finds the job `again`, and dispatches it where that had not been done.
  */
 export async function routeBatch(deps: RouteBatchDeps, batch: Batch, doneBelow: bigint): Promise<void> {
   const decided = await Promise.all(
@@ -70,8 +70,8 @@ async function routeOne(
   if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile: nothing to run
 
   const traceparent = message.headers['traceparent'];
-  if (state === 'again' && job.assistant) return routeAgain(deps, job, { decision, now, traceparent });
-  if (state === 'routed') logDecision(deps.log, job, decided);
+  if (state === 'again') return routeAgain(deps, job, { now, traceparent });
+  logDecision(deps.log, job, decided);
   if (picked instanceof TurnoutError) return fail(deps, job, picked);
   return toDecidedJob(job, { ...decided, picked, traceparent, keepAs: cached.keepAs });
 }
@@ -104,23 +104,28 @@ async function serve(
 }
 
 /**
- * A job whose log tells already who answers it. Where that assistant has gone since, a job that was dispatched runs all the same:
- * it has the instructions with it. Only one that was not, because its router died in between, cannot be answered any more.
+ * A job that was routed before. Dispatched as well, it runs with what travels with it: flags that have changed since would give it
+ * other children beside those that it has. One that was not, because its router died in between, keeps the path and the
+ * assistant that its log tells; where that assistant has gone, it cannot be answered any more.
  */
 async function routeAgain(
   deps: RouteBatchDeps,
   job: JobMessage,
-  { decision, now, traceparent }: { decision: Decision; now: number; traceparent: string | undefined },
+  { now, traceparent }: { now: number; traceparent: string | undefined },
 ): Promise<DecidedJob | undefined> {
+  if (await deps.dispatch.has(job.jobId)) return undefined;
   const view = await deps.jobLog.read(job.jobId, 0, undefined, MOST_FIRST_EVENTS);
   const log = (view?.entries ?? []).map(({ event }) => event);
-  const picked = deps.assistants.pickAgain(job, log);
-  if (!(picked instanceof TurnoutError))
-    return toDecidedJob(job, {
-      ...{ decision, picked, traceparent },
-      ...planFor(deps, job, { decision, picked, now }),
-    });
-  return (await deps.dispatch.has(job.jobId)) ? undefined : fail(deps, job, picked);
+  const routed = log.find(({ type }) => type === 'routed');
+  if (!routed) return undefined; // its record went meanwhile: it has ended
+  const decided = {
+    decision: decisionSchema.parse(routed),
+    picked: deps.assistants.pickAgain(job, log),
+    now,
+  };
+  const { picked } = decided;
+  if (picked instanceof TurnoutError) return fail(deps, job, picked);
+  return toDecidedJob(job, { ...decided, picked, traceparent, ...planFor(deps, job, decided) });
 }
 
 function planFor(

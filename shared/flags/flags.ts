@@ -18,8 +18,7 @@ const users = z
 const phase = z.enum(['1', '2', '3'], 'must be 1, 2 or 3').transform((text) => Number(text) as 1 | 2 | 3);
 
 /**
- * The rollout guide's flags, each as the text that its environment variable, an operator's command or a control message has,
- * with its default. An empty text counts as not set.
+ * The rollout guide's flags, each as the text of its environment variable, with its default.
  */
 export const flagTexts = {
   /** The emergency switch: false sends everyone to the legacy path at once. */
@@ -44,31 +43,7 @@ export const flagTexts = {
   PARALLEL_PERCENTAGE: percentage.default(50),
 } as const;
 
-export const flagsSchema = z.object(flagTexts);
-export type Flags = z.infer<typeof flagsSchema>;
-export type FlagName = keyof Flags;
-export const flagNames = Object.keys(flagTexts) as FlagName[];
-
-/** A flag as its text would be; empty where it is not set. */
-export function textOfFlag(flags: Flags, name: FlagName): string {
-  const value = flags[name];
-  return Array.isArray(value) ? value.join(',') : String(value ?? '');
-}
-
-/** The flags with some of them set anew, or what is wrong with the texts: one line for each. */
-export function withFlags(flags: Flags, texts: Readonly<Record<string, string>>): Flags | string[] {
-  const unknown = Object.keys(texts).filter((name) => !flagNames.includes(name as FlagName));
-  const all = Object.fromEntries(flagNames.map((name) => [name, texts[name] ?? textOfFlag(flags, name)]));
-  const parsed = flagsSchema.safeParse(
-    Object.fromEntries(Object.entries(all).filter(([, text]) => text !== '')),
-  );
-  const wrong = (parsed.error?.issues ?? []).map(({ path, message }) => {
-    const name = String(path[0]);
-    return `${name}: ${JSON.stringify(all[name])} is not valid: ${message}`;
-  });
-  const problems = [...unknown.map((name) => `${JSON.stringify(name)} is no flag`), ...wrong];
-  return parsed.success && problems.length === 0 ? parsed.data : problems;
-}
+export type Flags = z.infer<z.ZodObject<typeof flagTexts>>;
 
 /** The share of users on LiteLLM that the flags speak of: 0 to 100. */
 export function litellmPercentage({

@@ -1,12 +1,8 @@
 import { type CacheKey } from '../cache/kinds.ts';
 import { isInShare } from './bucket.ts';
+import { type Flags } from './flags.ts';
 
-export interface CacheFlags {
-  ENABLE_CACHE: boolean;
-  /** Percent of the users who have a cache, and of these whose retrieval is cached. */
-  CACHE_PERCENTAGE: number;
-  RAG_CACHE_PERCENTAGE: number;
-}
+type CacheFlags = Pick<Flags, 'ENABLE_CACHE' | 'CACHE_PERCENTAGE' | 'RAG_CACHE_PERCENTAGE'>;
 
 /** Whether that is looked for in the cache, and kept there. What belongs to nobody does not depend on users' shares. */
 export function usesCache(flags: CacheFlags, key: CacheKey): boolean {

@@ -1,51 +1,40 @@
-import { z } from 'zod';
-
-/**
- * What the judge knows of one step of a rollout on one day (UTC): counts, no jobs and no users. A step is the time for which
- * the share of users on LiteLLM stays the same. Only users whom the percentage assigned count, and no answers from the cache.
- */
-export const ARMS = ['canary', 'control'] as const;
 /** `canary`: on LiteLLM. `control`: on the legacy path. */
-export type Arm = (typeof ARMS)[number];
+export type Arm = 'canary' | 'control';
 
-/** A span begins at any of these, and ends now. Milliseconds. */
-const SLOT_MS = 5 * 60_000;
-const DAY_MS = 86_400_000;
-export const SLOTS = DAY_MS / SLOT_MS;
+/** A span begins at any of these slots of a day, five minutes each, and ends now. */
+export const SLOTS = 288;
 
 /** Users are put into these groups by their hash, to tell how much the arms differ by chance: users, not jobs, are independent. */
 export const GROUPS = 32;
 
-/** How a job failed on the path that its user is on. */
-export const FIRSTS = ['saved', 'lost', 'slow'] as const;
 /**
- * Of the first such job of a user in a span. `saved`: the path failed and the other one answered, or could not be asked.
- * `lost`: both failed. `slow`: its first token came later than 95% of the control arm's in the window before.
+ * What happened to a job that counts once for each user in a span. `saved`: its path failed and the other one answered, or could
+ * not be asked. `lost`: both failed. `slow`: its first token came later than 95% of the control arm's in the window before.
  */
-export type First = (typeof FIRSTS)[number];
+export type First = 'saved' | 'lost' | 'slow';
 
-const numbers = z.array(z.number());
-
-const armCounts = z.object({
+export interface ArmCounts {
   /** Jobs, and those that the path failed, by slot. */
-  jobs: numbers,
-  failures: numbers,
+  jobs: number[];
+  failures: number[];
   /** Users that were seen. */
-  users: z.number(),
+  users: number;
   /** Jobs and failures, by group of users. */
-  groupJobs: numbers,
-  groupFailures: numbers,
+  groupJobs: number[];
+  groupFailures: number[];
   /**
    * Differences between neighbouring spans' numbers of users with such a job: their running sum at slot `i` is how many users
    * have one in the span that begins with slot `i`. A user's first job of the kind since slot `i` is one whose last one
    * was before `i`: so each adds 1 at the slot behind his last one and takes 1 behind the slot of this one.
    */
-  first: z.object({ saved: numbers, lost: numbers, slow: numbers }),
-});
-export type ArmCounts = z.infer<typeof armCounts>;
+  first: Record<First, number[]>;
+}
 
-export const segmentSchema = z.object({ canary: armCounts, control: armCounts });
-export type Segment = z.infer<typeof segmentSchema>;
+/**
+ * What the judge knows of one step of a rollout on one day (UTC): counts, no jobs and no users. A step is the time for which
+ * the share of users on LiteLLM stays the same. Only users whom the percentage assigned count, and no answers from the cache.
+ */
+export type Segment = Record<Arm, ArmCounts>;
 
 export function emptySegment(): Segment {
   return { canary: emptyArm(), control: emptyArm() };

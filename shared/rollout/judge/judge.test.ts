@@ -113,6 +113,11 @@ describe('the verdict', () => {
     expect(verdict({ ...healthy, canary })).toEqual({ kind: 'unsure', why: 'wide_interval' });
   });
 
+  test('with a threshold of 0 is no freeze by itself: nobody failed', () => {
+    const none = { canary: { jobs: 1_000, users: 100 }, control: { jobs: 9_000, users: 900 } };
+    expect(verdict(none, { errorThreshold: 0 })).toEqual({ kind: 'safe' });
+  });
+
   describe('at 100%', () => {
     const all = { percentage: 100 };
 

@@ -100,7 +100,7 @@ function twoArmed({ percentage, segment }: Judged, { canary, control }: Segment)
 
 function oneArmed({ errorThreshold, segment }: Judged, { canary }: Segment): Tests {
   const answered = answeredBySpan(canary);
-  const threshold = Math.min(0.99, Math.max(0.001, errorThreshold / 100));
+  const threshold = shareOf(errorThreshold);
   const found = strongestSpan(
     usersBySpan(canary.first.saved),
     usersBySpan(canary.first.lost),
@@ -162,7 +162,7 @@ function isDecisive(test: TestEvidence | undefined): boolean {
 function isProvidersOutage({ slot, percentage, errorThreshold }: Judged, today: Segment): boolean {
   const recent = (counts: readonly number[]) => sum(counts.slice(Math.max(0, slot - 1), slot + 1));
   const rate = ({ jobs, failures }: ArmCounts) => recent(failures) / Math.max(1, recent(jobs));
-  const threshold = errorThreshold / 100;
+  const threshold = shareOf(errorThreshold);
   const { canary, control } = today;
   if (percentage < 100)
     return (
@@ -186,6 +186,11 @@ function hasFew({ segments, percentage }: Judged): boolean {
     const users = Math.max(...segments.map((segment) => segment[arm].users));
     return jobs < FEW.jobs || users < FEW.users;
   });
+}
+
+/** Of a threshold in percent: no test is possible against never, nor against always. */
+function shareOf(percent: number): number {
+  return Math.min(0.99, Math.max(0.001, percent / 100));
 }
 
 function lastOf<T>([first, ...rest]: readonly [T, ...T[]]): T {
