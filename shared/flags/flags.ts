@@ -18,7 +18,8 @@ const users = z
 const phase = z.enum(['1', '2', '3'], 'must be 1, 2 or 3').transform((text) => Number(text) as 1 | 2 | 3);
 
 /**
- * The rollout guide's flags, each as the text of its environment variable, with its default.
+ * The rollout guide's flags, each as the text that its environment variable, an operator's command or a control message has,
+ * with its default. An empty text counts as not set.
  */
 export const flagTexts = {
   /** The emergency switch: false sends everyone to the legacy path at once. */
@@ -41,9 +42,40 @@ export const flagTexts = {
   ENABLE_PARALLEL: flag.default(true),
   /** Percent of the users on LiteLLM whose pieces are fetched in parallel. */
   PARALLEL_PERCENTAGE: percentage.default(50),
+  /** False: the judge only reports that it would roll back. */
+  ENABLE_ROLLBACK: flag.default(true),
+  /** Percent of a path's jobs that may fail: the alert, and what LiteLLM is measured by where nobody is on the legacy path. */
+  ERROR_THRESHOLD: percentage.default(5),
 } as const;
 
-export type Flags = z.infer<z.ZodObject<typeof flagTexts>>;
+const flagsSchema = z.object(flagTexts);
+export type Flags = z.infer<typeof flagsSchema>;
+export type FlagName = keyof Flags;
+export const flagNames = Object.keys(flagTexts) as FlagName[];
+
+/** Flags by name, each as a text; one that is missing or empty has its default. */
+export type FlagTexts = Readonly<Record<string, string>>;
+
+export function textsOf(flags: Flags): Record<FlagName, string> {
+  const texts = flagNames.map((name) => {
+    const value = flags[name];
+    return [name, Array.isArray(value) ? value.join(',') : String(value ?? '')];
+  });
+  return Object.fromEntries(texts) as Record<FlagName, string>;
+}
+
+/** The flags that the texts say, or what is wrong with them: one line for each. */
+export function readFlags(texts: FlagTexts): Flags | string[] {
+  const unknown = Object.keys(texts).filter((name) => !flagNames.includes(name as FlagName));
+  const given = Object.entries(texts).filter(([, text]) => text !== '');
+  const parsed = flagsSchema.safeParse(Object.fromEntries(given));
+  const wrong = (parsed.error?.issues ?? []).map(({ path, message }) => {
+    const name = String(path[0]);
+    return `${name}: ${JSON.stringify(texts[name])} is not valid: ${message}`;
+  });
+  const problems = [...unknown.map((name) => `${JSON.stringify(name)} is no flag`), ...wrong];
+  return parsed.success && problems.length === 0 ? parsed.data : problems;
+}
 
 /** The share of users on LiteLLM that the flags speak of: 0 to 100. */
 export function litellmPercentage({
