@@ -177,11 +177,15 @@ const flags = fc.record(
   { requiredKeys: [] },
 );
 const anything: fc.Arbitrary<Instruction> = fc.oneof(
-  fc.record({ type: fc.constant('set' as const), flags: flags as fc.Arbitrary<Record<string, string>> }),
+  fc.record({ type: fc.constant('set' as const), flags: flags }),
   fc.record({ type: fc.constant('rollback' as const), why: fc.constant('errors') }),
   fc.record({ type: fc.constant('freeze' as const), why: fc.constant('no_data') }),
   fc.record({ type: fc.constant('thaw' as const) }),
-  fc.record({ type: fc.constant('start' as const), steps: fc.constant<number[]>([5, 50, 100]), dwellMs: fc.nat() }),
+  fc.record({
+    type: fc.constant('start' as const),
+    steps: fc.constant<number[]>([5, 50, 100]),
+    dwellMs: fc.nat(),
+  }),
   fc.record({ type: fc.constant('advance' as const) }),
   fc.record({ type: fc.constant('stop' as const) }),
 );

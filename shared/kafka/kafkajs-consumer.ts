@@ -2,6 +2,8 @@ import { type Consumer as ClientConsumer, type EachBatchPayload, type Kafka as K
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger } from '../log/logger.ts';
 import { backoffMs, retrying } from '../util/retrying.ts';
+import { withTimeout } from '../util/with-timeout.ts';
+import { deleteGroup } from './kafkajs-groups.ts';
 import { createPlacements } from './kafkajs-placements.ts';
 import { type Batch, type Consumer, type ConsumerOptions, type InboundMessage } from './port.ts';
 
@@ -9,6 +11,9 @@ export const SESSION_TIMEOUT_MS = 6_000;
 const HEARTBEAT_MS = 1_500;
 /** How long the broker holds an empty fetch; also the longest that `close` waits for an idle consumer. */
 const LONG_POLL_MS = 500;
+
+/** How long removing a temporary group may take when the broker is away. */
+const FORGET_TIMEOUT_MS = 2_000;
 
 /** A batch waits so long for its partition's position; then the partition is paused until it has one. */
 const POSITION_MS = 1_000;
@@ -64,8 +69,16 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
       placements.close();
       await consumer.disconnect();
       await reviving;
+      if (options.temporary) await forget();
     },
   };
+
+  /** A group that stays behind is the broker's to expire. */
+  async function forget(): Promise<void> {
+    await withTimeout(deleteGroup(client, options.groupId), FORGET_TIMEOUT_MS, 'Kafka did not answer').catch(
+      (error: unknown) => log.debug({ err: error }, 'Kafka: a temporary group was left behind'),
+    );
+  }
 
   /** kafkajs gives up for good on what it takes for permanent: a cold broker without a group coordinator, for one. */
   async function revive(): Promise<void> {
@@ -85,7 +98,7 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     await member.connect();
     await member.subscribe({ topic: options.topic, fromBeginning: true });
     await member.run({
-      autoCommitInterval: 1_000,
+      ...(options.temporary ? { autoCommit: false } : { autoCommitInterval: 1_000 }),
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: options.partitionsAtOnce ?? 1,
       eachBatch: async (payload) => {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type Logger } from '../log/logger.ts';
 import { withTimeout } from '../util/with-timeout.ts';
 import { SESSION_TIMEOUT_MS, toBatch, whileBeating } from './kafkajs-consumer.ts';
+import { deleteGroup } from './kafkajs-groups.ts';
 import { type ReadTopicOptions } from './port.ts';
 
 /** How long leaving may take when the broker went away meanwhile. */
@@ -163,14 +164,4 @@ async function leave(
   await withTimeout(leaving, LEAVE_TIMEOUT_MS, 'Kafka did not let the reader go in time').catch(
     (error: unknown) => log.debug({ err: error, groupId }, 'Kafka: a reader left its group behind'),
   );
-}
-
-async function deleteGroup(client: KafkaClient, groupId: string): Promise<void> {
-  const admin = client.admin();
-  await admin.connect();
-  try {
-    await admin.deleteGroups([groupId]);
-  } finally {
-    await admin.disconnect();
-  }
 }

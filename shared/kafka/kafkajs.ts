@@ -3,6 +3,7 @@ import { type Logger } from '../log/logger.ts';
 import { createConsumer } from './kafkajs-consumer.ts';
 import { stopIdleTimers } from './kafkajs-idle-timer.ts';
 import { createProducer } from './kafkajs-producer.ts';
+import { followTopic } from './kafkajs-topic-follower.ts';
 import { readTopic } from './kafkajs-topic-reader.ts';
 import { type Kafka, type TopicSpec } from './port.ts';
 import { retrying } from '../util/retrying.ts';
@@ -31,6 +32,7 @@ export function createKafka({ brokers, clientId, log }: KafkaOptions): Kafka {
     producer: () => createProducer(client, log),
     consumer: (options) => createConsumer(client, options, log),
     readTopic: (options) => readTopic(client, options, log),
+    followTopic: (options) => followTopic(client, options, log),
   };
 }
 

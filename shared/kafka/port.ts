@@ -52,6 +52,8 @@ export interface ConsumerOptions {
   topic: string;
   /** Partitions worked on at the same time. Within one partition batches come one after another. */
   partitionsAtOnce?: number;
+  /** The group is this consumer's own: nothing is committed, and it is removed with it. */
+  temporary?: boolean;
   /**
    * Where to begin, asked at each assignment: the next offset to read, or undefined for the group's committed one. Until
    * it resolves nothing of the partition is handed to `onBatch`; when it rejects, it is asked again.
@@ -79,6 +81,21 @@ export interface ReadTopicOptions {
   onBatch: (batch: Batch) => Promise<void>;
 }
 
+export interface FollowTopicOptions {
+  /** Of one partition. */
+  topic: string;
+  /** One at a time, in order, each once. While it rejects, the message comes again. */
+  onMessage: (message: InboundMessage) => Promise<void>;
+}
+
+export interface TopicFollower {
+  /** Resolves when everything was handed over that the topic had at the call. */
+  caughtUp: Promise<void>;
+  /** True while it is connected, as far as it knows. */
+  joined(): boolean;
+  close(): Promise<void>;
+}
+
 export interface TopicSpec {
   topic: string;
   partitions: number;
@@ -96,4 +113,6 @@ export interface Kafka {
    * `onBatch` threw.
    */
   readTopic(options: ReadTopicOptions): Promise<void>;
+  /** Reads a topic from its beginning and goes on for as long as it is open. */
+  followTopic(options: FollowTopicOptions): Promise<TopicFollower>;
 }

@@ -4,10 +4,20 @@ export interface Topics {
   jobs: string;
   deadLetters: string;
   events: string;
+  /** What operators, the environment and the judge command, and what became of it. */
+  control: string;
+  /** The flags in force. */
+  controlState: string;
 }
 
 export function topicNames(prefix: string): Topics {
-  return { jobs: `${prefix}.jobs`, deadLetters: `${prefix}.jobs.dlq`, events: `${prefix}.events` };
+  return {
+    jobs: `${prefix}.jobs`,
+    deadLetters: `${prefix}.jobs.dlq`,
+    events: `${prefix}.events`,
+    control: `${prefix}.control`,
+    controlState: `${prefix}.control.state`,
+  };
 }
 
 const DAY_MS = 86_400_000;
@@ -37,5 +47,17 @@ export function topicSpecs(topics: Topics, jobPartitions: number): TopicSpec[] {
       },
     },
     { topic: topics.events, partitions: jobPartitions, config: { 'retention.ms': String(30 * DAY_MS) } },
+    // One partition each: commands have an order. The audit is kept for ever.
+    { topic: topics.control, partitions: 1, config: { 'retention.ms': '-1', 'retention.bytes': '-1' } },
+    {
+      topic: topics.controlState,
+      partitions: 1,
+      // Its leader repeats the record all the time: with large segments a reader that starts had days of them to read.
+      config: {
+        'cleanup.policy': 'compact',
+        'segment.ms': String(DAY_MS / 144),
+        'min.cleanable.dirty.ratio': '0.1',
+      },
+    },
   ];
 }

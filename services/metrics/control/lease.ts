@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import { type ControlKeys } from '../../../shared/control/control-keys.ts';
+import { type ControlState } from '../../../shared/contracts/control.ts';
+import { readState } from '../../../shared/control/read-state.ts';
+import { type Redis } from '../../../shared/redis/connect.ts';
+import { defineScript } from '../../../shared/redis/script.ts';
+
+/** Without a renewal for so long, another one may lead. */
+export const LEASE_MS = 3_000;
+
+/** The right to change the control state. */
+export interface Lease {
+  /** The term that begins, or undefined while somebody else leads. */
+  acquire(): Promise<number | undefined>;
+  /** False when it is lost. */
+  renew(): Promise<boolean>;
+  release(): Promise<void>;
+  /** The state as it was last committed. */
+  committed(): Promise<ControlState | undefined>;
+  /** False when nothing was changed: the lease is another's, or the committed epoch is another one than `believed`. */
+  commit(state: ControlState, believed: number): Promise<boolean>;
+}
+
+/** One holder's, who may lead in several terms one after another. A holder that stood still finds his term over. */
+export function createLease(redis: Redis, keys: ControlKeys): Lease {
+  const holder = randomBytes(8).toString('hex');
+  const script = (name: string) => defineScript(redis, new URL(`${name}.lua`, import.meta.url));
+  const [acquire, renew, commit] = [script('acquire'), script('renew'), script('commit')];
+  const [lease, term, state] = [keys.lease, keys.term, keys.state];
+  let held = '';
+
+  return {
+    acquire: async () => {
+      const found = (await acquire([lease, term], [holder, LEASE_MS])) as number | null;
+      if (found === null) return undefined;
+      held = `${found}:${holder}`;
+      return found;
+    },
+    renew: async () => (await renew([lease], [held, LEASE_MS])) === 1,
+    release: async () => void (await renew([lease], [held, 0])),
+    committed: async () => {
+      const text = await redis.hget(state, 'json');
+      if (text === null) return undefined;
+      const read = readState(text);
+      if (read instanceof Error) throw read;
+      return read;
+    },
+    commit: async (next, believed) =>
+      (await commit([lease, state], [held, believed, next.epoch, JSON.stringify(next)])) === 1,
+  };
+}

@@ -1,0 +1,55 @@
+import { type Kafka as KafkaClient } from 'kafkajs';
+import { randomBytes } from 'node:crypto';
+import { type Logger } from '../log/logger.ts';
+import { retrying } from '../util/retrying.ts';
+import { createConsumer } from './kafkajs-consumer.ts';
+import { type FollowTopicOptions, type TopicFollower } from './port.ts';
+
+/**
+ * following -> caught up -> following -> closed. The one member of a group that nobody else has; after a rejoin it goes on behind
+ * the last message that was taken, which it alone knows.
+ */
+export async function followTopic(
+  client: KafkaClient,
+  { topic, onMessage }: FollowTopicOptions,
+  log: Logger,
+): Promise<TopicFollower> {
+  const { promise: caughtUp, resolve } = Promise.withResolvers<undefined>();
+  const end = await endOf(client, topic);
+  let next = 0n;
+  const moveTo = (offset: bigint) => {
+    next = offset;
+    if (next >= end) resolve(undefined);
+  };
+  const consumer = createConsumer(
+    client,
+    {
+      ...{ groupId: `follow-${topic}-${randomBytes(6).toString('hex')}`, topic, temporary: true },
+      position: () => Promise.resolve(next),
+      onBatch: async ({ messages }) => {
+        for (const message of messages) {
+          if (message.offset < next) continue;
+          await onMessage(message);
+          moveTo(message.offset + 1n);
+        }
+      },
+    },
+    log,
+  );
+  moveTo(0n);
+  await consumer.start();
+  return { caughtUp, joined: () => consumer.joined(), close: () => consumer.close() };
+}
+
+/** 0 for a topic without messages: also one whose messages are all gone. */
+async function endOf(client: KafkaClient, topic: string): Promise<bigint> {
+  const admin = client.admin();
+  await retrying(() => admin.connect(), { attempts: 10, baseMs: 200, maxMs: 2_000 });
+  try {
+    const [partition] = await admin.fetchTopicOffsets(topic);
+    if (!partition || partition.low === partition.high) return 0n;
+    return BigInt(partition.high);
+  } finally {
+    await admin.disconnect();
+  }
+}
