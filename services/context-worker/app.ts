@@ -1,8 +1,11 @@
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { openCache } from '../../shared/cache/open-cache.ts';
 import { type Config } from '../../shared/config/schema.ts';
+import { openControl } from '../../shared/control/open-control.ts';
 import { createExtractor, type ExtractorLimits } from '../../shared/documents/extract/extractor.ts';
 import { createFileRegistry } from '../../shared/files/file-registry.ts';
+import { createKafka } from '../../shared/kafka/kafkajs.ts';
+import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { connectRedisPatiently } from '../../shared/redis/connect.ts';
@@ -35,8 +38,21 @@ export function build({ config, log }: ServiceDeps): Service {
       embedding: () => embedding?.worker.running() ?? true,
       redis: () => redis.status === 'ready',
     });
+    const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-context-worker', log });
+    await kafka.ensureTopics(topicSpecs(topicNames(config.TOPIC_PREFIX), config.JOB_PARTITIONS));
+    const control = await openControl({
+      ...{ config, kafka, redis, service: 'context-worker', registry: probes.registry, log },
+    });
+    releasers.defer('control', () => control.close());
     const opened = openCache({
-      ...{ config, jobRedis: redis, name: 'context-worker', registry: probes.registry, log },
+      ...{
+        config,
+        flags: () => control.inForce().flags,
+        jobRedis: redis,
+        name: 'context-worker',
+        registry: probes.registry,
+        log,
+      },
     });
     releasers.defer('cache', () => opened.close());
     const { cache } = opened;

@@ -2,7 +2,7 @@ import { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type Assistant } from '../../shared/assistants/assistant-file.ts';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
-import { decide, rulesOf } from '../../shared/flags/decide.ts';
+import { type Path } from '../../shared/contracts/decision.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { type LiveLog } from '../../shared/joblog/live-log.ts';
 import { type Logger } from '../../shared/log/logger.ts';
@@ -30,6 +30,8 @@ export interface ApiDeps extends Pick<FileRoutesDeps, 'files' | 'queue'> {
   models: Models;
   /** Those that there are now. */
   assistants: () => readonly Assistant[];
+  /** The path that a user's job would take now. */
+  pathOf: (user: string) => Path;
   blobs: BlobStore;
   webhooks: Omit<WebhookRoutesDeps, 'caller'>;
   /** Who sent a request of this scope. */
@@ -43,11 +45,10 @@ export interface ApiDeps extends Pick<FileRoutesDeps, 'files' | 'queue'> {
 export function apiRoutes(api: FastifyInstance, deps: ApiDeps): void {
   const { config, jobLog, live, desk, stored, assistants, blobs, files, queue, caller, cut, log } = deps;
   modelRoutes(api, { models: deps.models, assistants, caller });
-  const rules = rulesOf(config);
   const readWish = createReadWish({
     assistants,
     models: deps.models,
-    pathOf: (user) => decide(user, rules).path,
+    pathOf: deps.pathOf,
     selection: config.ASSISTANT_SELECTION,
     defaultModel: config.ASSISTANT_DEFAULT_MODEL,
   });

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { openAssistants } from '../../shared/assistants/registry.ts';
+import { openControl } from '../../shared/control/open-control.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
+import { decide } from '../../shared/flags/decide.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
@@ -73,6 +75,10 @@ export function build({ config, log }: ServiceDeps): Service {
       redis: () => redis.status === 'ready',
       subscription: () => live.subscribed(),
     });
+    const control = await openControl({
+      ...{ config, kafka, redis, service: 'ingress', registry: probes.registry, log },
+    });
+    releasers.defer('control', () => control.close());
     const blobs = await createBlobStore(config);
     releasers.defer('blobs', () => blobs.close());
     const { RESPONSE_RETENTION_MS: responseRetentionMs } = config;
@@ -110,7 +116,8 @@ export function build({ config, log }: ServiceDeps): Service {
       const cut = drain.signal;
       const parts = { jobLog, live, desk, stored, models, blobs, files, queue, webhooks };
       const current = () => assistants.current();
-      apiRoutes(api, { ...parts, assistants: current, config, caller, cut, log });
+      const pathOf = (user: string) => decide(user, control.inForce()).path;
+      apiRoutes(api, { ...parts, assistants: current, pathOf, config, caller, cut, log });
       return Promise.resolve();
     });
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };

@@ -6,6 +6,7 @@ import { listenForCancellations } from '../../shared/joblog/cancellation.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
+import { openControl } from '../../shared/control/open-control.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { planDrain } from '../../shared/lifecycle/drain.ts';
@@ -80,8 +81,12 @@ export function build({ config, log }: ServiceDeps): Service {
     });
     releasers.defer('model providers', () => providers.close());
 
+    const control = await openControl({
+      ...{ config, kafka, redis, service: 'llm-worker', registry: probes.registry, log },
+    });
+    releasers.defer('control', () => control.close());
     const opened = openCache({
-      ...{ config, jobRedis: redis, name: 'llm-worker', log },
+      ...{ config, flags: () => control.inForce().flags, jobRedis: redis, name: 'llm-worker', log },
       registry: probes.registry,
     });
     releasers.defer('cache', () => opened.close());

@@ -5,7 +5,9 @@ import { openCache } from '../../shared/cache/open-cache.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
-import { decide, rulesOf } from '../../shared/flags/decide.ts';
+import { openControl } from '../../shared/control/open-control.ts';
+import { decide } from '../../shared/flags/decide.ts';
+import { type Flags } from '../../shared/flags/flags.ts';
 import { usesParallel } from '../../shared/flags/uses-parallel.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
@@ -55,8 +57,13 @@ export function build({ config, log }: ServiceDeps): Service {
       position: () => position.known(),
       redis: () => redis.status === 'ready',
     });
+    const control = await openControl({
+      ...{ config, kafka, redis, service: 'router', registry: probes.registry, log },
+    });
+    releasers.defer('control', () => control.close());
+    const { inForce } = control;
     const opened = openCache({
-      ...{ config, jobRedis: redis, name: 'router', log },
+      ...{ config, flags: () => inForce().flags, jobRedis: redis, name: 'router', log },
       registry: probes.registry,
     });
     releasers.defer('cache', () => opened.close());
@@ -73,15 +80,14 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('housekeeping', () => housekeeping.close());
     housekeeping.start();
 
-    const rules = rulesOf(config);
     const routing = {
       jobLog,
       relays: caretaker.relays,
       answers: createAnswerCache({ cache: opened.cache, retrievalTtlMs: config.CACHE_RAG_TTL_MS }),
       dispatch,
       deadLetters: createDeadLetters(producer, topics.deadLetters, 'router'),
-      decide: ({ user }: JobMessage) => decide(user, rules),
-      context: contextRules(config),
+      decide: ({ user }: JobMessage) => decide(user, inForce()),
+      context: contextRules(config, () => inForce().flags),
       assistants: createAssistantPicker({
         registry: assistants,
         defaultModel: config.ASSISTANT_DEFAULT_MODEL,
@@ -114,11 +120,11 @@ export function build({ config, log }: ServiceDeps): Service {
   return { start, close: () => releasers.close() };
 }
 
-function contextRules(config: Config): (user: string, path: Path) => ContextRules {
+function contextRules(config: Config, flags: () => Flags): (user: string, path: Path) => ContextRules {
   const common = {
     documentTokens: config.CONTEXT_TOKENS,
     historyTokens: config.HISTORY_TOKENS,
     sources: config.RETRIEVAL_SOURCES,
   };
-  return (user, path) => ({ ...common, parallel: usesParallel(config, user, path) });
+  return (user, path) => ({ ...common, parallel: usesParallel(flags(), user, path) });
 }

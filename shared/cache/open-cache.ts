@@ -1,7 +1,7 @@
 import { type Registry } from 'prom-client';
 import { type Config } from '../config/schema.ts';
 import { userHash } from '../contracts/ids.ts';
-import { usesCache } from '../flags/uses-cache.ts';
+import { type CacheFlags, usesCache } from '../flags/uses-cache.ts';
 import { type Logger } from '../log/logger.ts';
 import { closeRedis, connectRedisImpatiently, type Redis } from '../redis/connect.ts';
 import { jobKeys } from '../redis/keys.ts';
@@ -24,6 +24,8 @@ export interface OpenCache {
 
 interface OpenCacheOptions {
   config: Config;
+  /** As they are by now. Default: those of the environment. */
+  flags?: () => CacheFlags;
   /** The job Redis, where the users' generations are. */
   jobRedis: Redis;
   /** What its connection is called. */
@@ -34,7 +36,14 @@ interface OpenCacheOptions {
 }
 
 /** The cache as a process has it. It does not wait for its Redis: until that answers, nothing is found. */
-export function openCache({ config, jobRedis, name, registry, log }: OpenCacheOptions): OpenCache {
+export function openCache({
+  config,
+  flags = () => config,
+  jobRedis,
+  name,
+  registry,
+  log,
+}: OpenCacheOptions): OpenCache {
   const redis = connectRedisImpatiently(config.CACHE_REDIS_URL, `${name}-cache`, log);
   const entries = createEntryStore(redis, config.REDIS_PREFIX, {
     entries: config.CACHE_MAX_ENTRIES,
@@ -52,7 +61,7 @@ export function openCache({ config, jobRedis, name, registry, log }: OpenCacheOp
     vault: createVault({ entries, generations, sealer, rules: rulesOf(config) }),
     impatience: createImpatience(log),
     timeoutMs: config.CACHE_TIMEOUT_MS,
-    uses: (key) => usesCache(config, key),
+    uses: (key) => usesCache(flags(), key),
   });
   return {
     cache,

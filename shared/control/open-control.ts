@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Gauge, type Registry } from 'prom-client';
+import { type Config } from '../config/schema.ts';
 import { type ControlState } from '../contracts/control.ts';
-import { type Flags } from '../flags/flags.ts';
 import { type InboundMessage, type Kafka } from '../kafka/port.ts';
+import { topicNames } from '../kafka/topics.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { periodically } from '../util/periodically.ts';
@@ -13,7 +14,7 @@ import { isNewer, readState } from './read-state.ts';
 
 /** What was commanded, as this process knows it by now. */
 export interface Control {
-  inForce(): InForce;
+  inForce: () => InForce;
   /** Undefined before anything was commanded. */
   state(): ControlState | undefined;
   /** Called at each new epoch. */
@@ -22,15 +23,11 @@ export interface Control {
 }
 
 interface OpenControlOptions {
-  kafka: Kafka;
-  /** The topic of the state. */
-  topic: string;
+  config: Config;
+  kafka: Pick<Kafka, 'followTopic'>;
   /** The job Redis, where the applied epochs are told. */
   redis: Redis;
-  prefix: string;
   service: string;
-  /** Of the process's environment. */
-  own: Flags;
   registry: Registry;
   log: Logger;
 }
@@ -43,12 +40,12 @@ const TELL_MS = 2_000;
  * another version or without sense is left alone: the process keeps what it has, and goes on with it while nobody leads.
  */
 export async function openControl(options: OpenControlOptions): Promise<Control> {
-  const { kafka, topic, redis, prefix, service, own, registry, log } = options;
-  const applied = createAppliedEpochs(redis, controlKeys(prefix).applied);
+  const { config, kafka, redis, service, registry, log } = options;
+  const applied = createAppliedEpochs(redis, controlKeys(config.REDIS_PREFIX).applied);
   const instance = `${service}-${randomBytes(6).toString('hex')}`;
   const listeners: ((state: ControlState) => void)[] = [];
   let state: ControlState | undefined;
-  let current = inForce(undefined, own);
+  let current = inForce(undefined, config);
   let appliedAt = Date.now();
 
   const tell = () =>
@@ -66,7 +63,7 @@ export async function openControl(options: OpenControlOptions): Promise<Control>
     const isChange = read.epoch !== state?.epoch;
     state = read;
     if (!isChange) return;
-    current = inForce(state, own);
+    current = inForce(state, config);
     appliedAt = Date.now();
     tell().catch(untold);
     log.info({ epoch: read.epoch, ms: Math.max(0, appliedAt - read.at) }, 'Control state applied');
@@ -74,7 +71,7 @@ export async function openControl(options: OpenControlOptions): Promise<Control>
   }
 
   const follower = await kafka.followTopic({
-    topic,
+    topic: topicNames(config.TOPIC_PREFIX).controlState,
     onMessage: (message) => {
       take(message);
       return Promise.resolve();

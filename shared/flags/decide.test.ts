@@ -2,13 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { isInShare } from './bucket.ts';
-import { decide, type Rules, rulesOf } from './decide.ts';
+import { decide, type Rules } from './decide.ts';
 import { flagTexts } from './flags.ts';
 
 type Given = Record<string, string>;
 
 function rules(texts: Given, rest: Partial<Rules> = {}): Rules {
-  return { ...rulesOf(z.object(flagTexts).parse(texts)), epoch: 7, step: 5, ...rest };
+  return { ...flags: z.object(flagTexts).parse(texts), rolledBack: false, epoch: 7, step: 5, ...rest };
 }
 
 const pathOf = (user: string, texts: Given, rest?: Partial<Rules>) => {

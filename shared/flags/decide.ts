@@ -21,11 +21,6 @@ export interface Rules {
   step: number;
 }
 
-/** The rules of a process that knows its environment's flags and nothing else. */
-export function rulesOf(flags: Rules['flags']): Rules {
-  return { flags, rolledBack: false, epoch: 0, step: 0 };
-}
-
 /**
  * Which path a user's job takes, and why. Pure and sticky: the same user and flags give the same answer, and who is on LiteLLM
  * stays there when the percentage grows. The first that applies decides: disabled, bypass, forced, rollback, test users

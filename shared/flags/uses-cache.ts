@@ -2,7 +2,7 @@ import { type CacheKey } from '../cache/kinds.ts';
 import { isInShare } from './bucket.ts';
 import { type Flags } from './flags.ts';
 
-type CacheFlags = Pick<Flags, 'ENABLE_CACHE' | 'CACHE_PERCENTAGE' | 'RAG_CACHE_PERCENTAGE'>;
+export type CacheFlags = Pick<Flags, 'ENABLE_CACHE' | 'CACHE_PERCENTAGE' | 'RAG_CACHE_PERCENTAGE'>;
 
 /** Whether that is looked for in the cache, and kept there. What belongs to nobody does not depend on users' shares. */
 export function usesCache(flags: CacheFlags, key: CacheKey): boolean {

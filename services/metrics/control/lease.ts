@@ -37,7 +37,9 @@ export function createLease(redis: Redis, keys: ControlKeys): Lease {
       return found;
     },
     renew: async () => (await renew([lease], [held, LEASE_MS])) === 1,
-    release: async () => void (await renew([lease], [held, 0])),
+    release: async () => {
+      await renew([lease], [held, 0]);
+    },
     committed: async () => {
       const text = await redis.hget(state, 'json');
       if (text === null) return undefined;
