@@ -1,6 +1,7 @@
 import { judge, type Verdict } from '../../shared/rollout/judge/judge.ts';
-import { type Segment } from '../../shared/rollout/segment.ts';
-import { createTally, slotAt, type Tally } from './tally.ts';
+import { GROUPS, type Segment } from '../../shared/rollout/segment.ts';
+import { createTally, type Tally } from '../../shared/rollout/tally.ts';
+import { slotOf } from '../../shared/rollout/rollout-job.ts';
 import { createUsualRules, type UsualRules } from './usual-rules.ts';
 import { PLAN } from './plan.ts';
 import { arrivals, type Outage, type Population, type Random, swing } from './world.ts';
@@ -52,7 +53,7 @@ export function simulateRollout(options: RolloutOptions): RolloutResult {
   const verdictAt = (second: number): Verdict =>
     judge({
       ...{ percentage: steps[step] ?? 100, errorThreshold: 5, hasLegacy: true, silentMs: 0 },
-      ...{ segments: recentDays(days, tally.segment), segment, slot: slotAt(second) },
+      ...{ segments: recentDays(days, tally.segment), segment, slot: slotOf(second * 1_000) },
     }).verdict;
 
   for (let second = 0; second < endS; second += tickS) {
@@ -95,7 +96,7 @@ interface Tick {
 function runTick(options: RolloutOptions, { second, percentage, tally, usual }: Tick): boolean {
   const { population, jobsPerSecond, errorRate, outages, fault, tickS, random } = options;
   const outage = outages.find(({ from, until }) => second >= from && second < until)?.severity ?? 0;
-  const slot = slotAt(second);
+  const slot = slotOf(second * 1_000);
   let suspicious = false;
   for (let left = arrivals(jobsPerSecond * swing(second) * tickS, random); left > 0; left -= 1) {
     const user = population.draw();
@@ -106,7 +107,7 @@ function runTick(options: RolloutOptions, { second, percentage, tally, usual }: 
     const fails = random() < 1 - (1 - both) * (1 - extra);
     const failed = !fails ? undefined : random() < both ? 'lost' : 'saved';
     const slow = random() < (outage > 0 ? PLAN.slow.outage : PLAN.slow.usual);
-    tally.add({ user, arm, slot, failed, slow });
+    tally.add({ user, group: user % GROUPS, arm, slot, failed, slow });
     if (arm !== 'canary') continue;
     usual.add(fails);
     suspicious ||= fails || slow;

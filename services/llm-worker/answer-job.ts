@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
+import { type Path } from '../../shared/contracts/decision.ts';
 import { type LlmJob } from '../../shared/contracts/flow.ts';
 import { isVisible, type JobEvent } from '../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
@@ -7,6 +8,7 @@ import { type AttemptWriter } from '../../shared/joblog/attempt-writer.ts';
 import { type Ending } from '../../shared/joblog/ending.ts';
 import { type Breakers } from './breakers.ts';
 import { type CallLog } from './call-log.ts';
+import { type CallTarget, callTargets } from './call-targets.ts';
 import { continuedRequest, type Plan, planNext } from './continuation.ts';
 import { type CallReport, callModel } from './model-call.ts';
 import { type ModelLimits } from '../../shared/models/model-limits.ts';
@@ -20,6 +22,8 @@ export interface AnswerRules {
   /** How long a model is tried that no call comes to and that has no fallback; milliseconds. */
   unreachablePatienceMs: number;
   onLostAttempt: 'continue' | 'fail';
+  /** Whether the legacy path answers what LiteLLM fails to. */
+  legacyFallback: boolean;
   /** Model -> models to fall back to, in order. */
   fallbacks: Readonly<Record<string, readonly string[]>>;
   patience: Patience;
@@ -31,7 +35,11 @@ export interface AnswerJobOptions {
   attempt: number;
   /** The assembled prompt. */
   body: ChatRequest;
-  path: ModelPath;
+  /** The path that the attempt began on. */
+  path: Path;
+  paths: Readonly<Record<Path, ModelPath | undefined>>;
+  /** Whether this job is not to spend on LiteLLM any more, by what was commanded since it was decided. */
+  hasLeftLitellm: () => boolean;
   /** The log before this attempt. */
   history: readonly JobEvent[];
   /** Adds the citations to what goes into the log. */
@@ -53,13 +61,18 @@ export interface AnswerJobOptions {
  */
 export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
   const { job, writer, rules, signal, attempt } = options;
-  const chain = [job.model, ...(rules.fallbacks[job.model] ?? [])];
-  let callsOfModel = 0;
+  let chain = targetsFrom(options, options.path);
+  let callsOfTarget = 0;
+  /** Of the path that the job was decided for. */
+  let ownFailure: TurnoutError | undefined;
   let unreachableSince: number | undefined;
   let failure = attempt > 1 ? new TurnoutError('attempt_lost') : undefined;
 
   for (let call = 1; ; call += 1) {
-    const model = chain[0] ?? job.model;
+    if (chain[0]?.path === 'litellm' && options.hasLeftLitellm())
+      [chain, callsOfTarget, unreachableSince] = [targetsFrom(options, 'legacy'), 0, undefined];
+    const target = chain[0] ?? { path: options.path, model: job.model };
+    const { model } = target;
     const plan = planNext([...options.history, ...writer.events()], options.body, {
       prefill: (await options.limits.of(model)).prefill,
       onLostAttempt: rules.onLostAttempt,
@@ -67,29 +80,36 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
     if (plan.kind === 'complete') return { status: 'completed' };
     if (plan.kind === 'impossible')
       return { status: 'failed', error: failure ?? new TurnoutError('attempt_lost') };
-    if (failure) await announce(writer, retryEvent(attempt, call, model, plan, failure));
+    if (failure) await announce(writer, retryEvent({ attempt, call, target }, plan, failure));
 
-    const report = await callOnce(options, model, plan);
+    const report = await callOnce(options, target, plan);
     if (report.usage) writer.write({ type: 'usage', attempt, call, ...report.usage });
     signal.throwIfAborted();
-    callsOfModel += 1;
+    callsOfTarget += 1;
     if (!report.failure) return { status: 'completed' };
     failure = report.failure;
+    if (target.path === job.decision.path) ownFailure = failure;
     unreachableSince = report.reached ? undefined : (unreachableSince ?? Date.now());
 
     const move = nextMove({
       failure,
-      calls: callsOfModel,
+      calls: callsOfTarget,
       maxCalls: rules.maxCallsPerModel,
       unreachableMs: unreachableSince === undefined ? undefined : Date.now() - unreachableSince,
       unreachablePatienceMs: rules.unreachablePatienceMs,
       hasFallback: chain.length > 1,
+      changesPath: chain[1] !== undefined && chain[1].path !== target.path,
       remainingMs: job.deadlineAt - Date.now(),
     });
-    if (move.kind === 'give-up') return { status: 'failed', error: finalError(failure, plan) };
+    if (move.kind === 'give-up') return { status: 'failed', error: finalError(ownFailure ?? failure, plan) };
     if (move.kind === 'retry') await delay(move.delayMs, undefined, { signal });
-    else [, callsOfModel, unreachableSince] = [chain.shift(), 0, undefined];
+    else [, callsOfTarget, unreachableSince] = [chain.shift(), 0, undefined];
   }
+}
+
+function targetsFrom({ job: { model }, paths, rules }: AnswerJobOptions, path: Path): CallTarget[] {
+  const legacyFallback = rules.legacyFallback && paths.legacy !== undefined;
+  return callTargets({ path, model, fallbacks: rules.fallbacks[model] ?? [], legacyFallback });
 }
 
 /**
@@ -101,14 +121,17 @@ async function announce(writer: AttemptWriter, retry: JobEvent): Promise<void> {
   await writer.flush();
 }
 
-/** Runs under the model's breaker, which hears of failures only as errors. */
-async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): Promise<CallReport> {
-  const { job, body, path, history, cite, writer, signal, rules, breakers } = options;
+/** Runs under the breaker of the model on that path, which hears of failures only as errors. */
+async function callOnce(options: AnswerJobOptions, target: CallTarget, plan: Plan): Promise<CallReport> {
+  const { model } = target;
+  const path = options.paths[target.path];
+  if (!path) throw new TurnoutError('no_legacy_path');
+  const { job, body, history, cite, writer, signal, rules, breakers } = options;
   const stamp = stampFirst(history.some(isVisible) || writer.events().some(isVisible));
   const showing = createShowing(body, (events) => writer.write(...cite(events)));
   let report: CallReport | undefined;
   try {
-    await breakers.run(model, async () => {
+    await breakers.run(breakerOf(target), async () => {
       report = await callModel({
         path,
         jobId: job.jobId,
@@ -134,8 +157,12 @@ async function callOnce(options: AnswerJobOptions, model: string, plan: Plan): P
     };
   }
   if (!report) throw new Error('a call of the model ended without a report');
-  options.callLog.ended(job, model, report);
+  options.callLog.ended(job.jobId, target, report);
   return report;
+}
+
+function breakerOf({ path, model }: CallTarget): string {
+  return path === 'litellm' ? model : `${path}/${model}`;
 }
 
 /** A provider that refuses our continuation has found no fault with the client's own request. */
@@ -155,13 +182,13 @@ function stampFirst(seenBefore: boolean): (events: JobEvent[]) => JobEvent[] {
   };
 }
 
-function retryEvent(
-  attempt: number,
-  call: number,
-  model: string,
-  plan: Plan,
-  failure: TurnoutError,
-): JobEvent {
+interface RetriedCall {
+  attempt: number;
+  call: number;
+  target: CallTarget;
+}
+
+function retryEvent({ attempt, call, target }: RetriedCall, plan: Plan, failure: TurnoutError): JobEvent {
   const kind = plan.kind === 'prefill' || plan.kind === 'ask' ? plan.kind : 'start';
-  return { type: 'retry', at: Date.now(), attempt, call, model, plan: kind, after: failure.code };
+  return { type: 'retry', at: Date.now(), attempt, call, ...target, plan: kind, after: failure.code };
 }

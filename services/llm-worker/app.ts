@@ -7,6 +7,7 @@ import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { openControl } from '../../shared/control/open-control.ts';
+import { decide } from '../../shared/flags/decide.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { planDrain } from '../../shared/lifecycle/drain.ts';
@@ -98,6 +99,7 @@ export function build({ config, log }: ServiceDeps): Service {
       answers,
       blobs,
       paths: { litellm: litellmPath(config), legacy: legacyPath(config) },
+      pathOf: (user) => decide(user, control.inForce()).path,
       limits: createModelLimits({
         litellmUrl: config.LITELLM_URL,
         masterKey: config.LITELLM_MASTER_KEY,
@@ -137,16 +139,20 @@ function answerRules(config: Config): AnswerRules {
     maxCallsPerModel: config.MAX_CALLS_PER_MODEL,
     unreachablePatienceMs: config.UNREACHABLE_PATIENCE_MS,
     onLostAttempt: config.ON_LOST_ATTEMPT,
+    legacyFallback: config.LEGACY_FALLBACK,
     fallbacks: config.MODEL_FALLBACKS,
     patience: { firstTokenMs: config.FIRST_TOKEN_TIMEOUT_MS, betweenTokensMs: config.TOKEN_TIMEOUT_MS },
   };
 }
 
 function litellmPath(config: Config): ModelPath {
-  return createModelPath({ baseURL: `${config.LITELLM_URL}/v1`, apiKey: config.LITELLM_MASTER_KEY });
+  return createModelPath({
+    ...{ baseURL: `${config.LITELLM_URL}/v1`, apiKey: config.LITELLM_MASTER_KEY, style: 'openai' },
+  });
 }
 
 function legacyPath(config: Config): ModelPath | undefined {
   if (!config.LEGACY_BASE_URL) return undefined;
-  return createModelPath({ baseURL: config.LEGACY_BASE_URL, apiKey: config.LEGACY_API_KEY ?? 'none' });
+  const { LEGACY_BASE_URL: baseURL, LEGACY_API_KEY: apiKey = 'none', LEGACY_STYLE: style } = config;
+  return createModelPath({ baseURL, apiKey, style, apiVersion: config.LEGACY_API_VERSION });
 }

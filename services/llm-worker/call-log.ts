@@ -1,16 +1,16 @@
-import { type LlmJob } from '../../shared/contracts/flow.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { type CallTarget } from './call-targets.ts';
 import { type CallReport } from './model-call.ts';
 import { logNoKey, type ModelProviders } from './model-providers.ts';
 
 /** Tells the log how each call of a model went, in the phrases of the rollout guide. */
 export interface CallLog {
-  ended(job: Pick<LlmJob, 'jobId' | 'decision'>, model: string, report: CallReport): void;
+  ended(jobId: string, target: CallTarget, report: CallReport): void;
 }
 
 export function createCallLog(log: Logger, providers: Pick<ModelProviders, 'of'>): CallLog {
   return {
-    ended: ({ jobId, decision: { path } }, model, report) => {
+    ended: (jobId, { path, model }, report) => {
       const { ms, firstTokenMs: ttft, callId } = report;
       // Who answers on the legacy path is not LiteLLM's to know.
       const provider = path === 'litellm' ? providers.of(model) : undefined;

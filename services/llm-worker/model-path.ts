@@ -1,4 +1,4 @@
-import OpenAI from 'openai';
+import OpenAI, { AzureOpenAI } from 'openai';
 import {
   type ChatCompletionChunk,
   type ChatCompletionCreateParamsStreaming,
@@ -25,12 +25,21 @@ export interface OpenStream {
   callId: string | undefined;
 }
 
+interface ModelPathOptions {
+  /** For `azure` the resource's address: `https://NAME.openai.azure.com`. */
+  baseURL: string;
+  apiKey: string;
+  style: 'openai' | 'azure';
+  /** Azure's alone. */
+  apiVersion?: string | undefined;
+}
+
 /**
  * Always a stream, even for a client that did not ask for one: LiteLLM closes the provider's socket on a hang-up only
  * then. No retries here: one layer owns them.
  */
-export function createModelPath({ baseURL, apiKey }: { baseURL: string; apiKey: string }): ModelPath {
-  const client = new OpenAI({ baseURL, apiKey, maxRetries: 0, logLevel: 'off' });
+export function createModelPath(options: ModelPathOptions): ModelPath {
+  const client = createClient(options);
   return {
     open: async (body, { jobId, traceparent, signal }) => {
       const headers = { 'x-turnout-job-id': jobId, ...(traceparent === undefined ? {} : { traceparent }) };
@@ -41,6 +50,15 @@ export function createModelPath({ baseURL, apiKey }: { baseURL: string; apiKey: 
     },
   };
 }
+
+function createClient({ baseURL, apiKey, style, apiVersion }: ModelPathOptions): OpenAI {
+  const common = { apiKey, maxRetries: 0, logLevel: 'off' } as const;
+  if (style === 'openai') return new OpenAI({ ...common, baseURL });
+  // The model names the deployment, in the address.
+  return new AzureOpenAI({ ...common, endpoint: baseURL, apiVersion: apiVersion ?? AZURE_API_VERSION });
+}
+
+const AZURE_API_VERSION = '2024-10-21';
 
 /** The job's deadline rules, through the signal; the client's own ten minutes must not cut in. */
 const NO_CLIENT_TIMEOUT_MS = 2 ** 31 - 1;

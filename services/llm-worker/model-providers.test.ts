@@ -65,14 +65,16 @@ function failed(failure: TurnoutError): CallReport {
   return { failure, reached: true, usage: undefined, ms: 7, firstTokenMs: undefined, callId: 'c' };
 }
 
-const job = (path: 'litellm' | 'legacy') =>
-  ({ jobId: 'job_1', decision: { path } }) as Parameters<ReturnType<typeof createCallLog>['ended']>[0];
+const [FLASH, SMALL] = [
+  { path: 'litellm', model: 'flash' },
+  { path: 'legacy', model: 'small' },
+] as const;
 
 test('a failed call tells its provider; one for want of credentials says whose key it was, and nothing of the key', () => {
   const calls = createCallLog(log, { of: () => 'gemini' });
-  calls.ended(job('litellm'), 'flash', failed(new TurnoutError('upstream_failed')));
+  calls.ended('job_1', FLASH, failed(new TurnoutError('upstream_failed')));
   const cause = new Error('key AIza-secret of the project');
-  calls.ended(job('litellm'), 'flash', failed(new TurnoutError('upstream_auth', { cause })));
+  calls.ended('job_1', FLASH, failed(new TurnoutError('upstream_auth', { cause })));
   expect(lines).toMatchObject([
     { msg: 'LiteLLM Error', provider: 'gemini', code: 'upstream_failed', retryable: true },
     { msg: 'LiteLLM Error', provider: 'gemini', code: 'upstream_auth', retryable: false },
@@ -89,7 +91,7 @@ test('a failed call tells its provider; one for want of credentials says whose k
 
 test('on the legacy path no provider of the proxy is blamed', () => {
   const calls = createCallLog(log, { of: () => 'openai' });
-  calls.ended(job('legacy'), 'small', failed(new TurnoutError('upstream_auth')));
+  calls.ended('job_1', SMALL, failed(new TurnoutError('upstream_auth')));
   expect(messages()).toEqual(['LiteLLM Error']);
   expect(lines[0]).not.toHaveProperty('provider');
 });

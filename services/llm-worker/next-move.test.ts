@@ -15,6 +15,7 @@ const FIRST = {
   unreachableMs: undefined,
   unreachablePatienceMs: 30_000,
   hasFallback: false,
+  changesPath: false,
   remainingMs: 60_000,
 } as const;
 
@@ -34,6 +35,17 @@ describe('after a failed call', () => {
     'context_length_exceeded',
   ])('%s is not, not even on another model', (code) =>
     expect(move(code, { hasFallback: true })).toEqual({ kind: 'give-up' }),
+  );
+
+  const onOtherPath = { hasFallback: true, changesPath: true };
+
+  test.each<ErrorCode>(['upstream_auth', 'upstream_model_not_found'])('%s is, on another path', (code) =>
+    expect(move(code, onOtherPath)).toEqual({ kind: 'fallback' }),
+  );
+
+  test.each<ErrorCode>(['upstream_rejected', 'context_length_exceeded'])(
+    '%s is the request’s own fault, on any path',
+    (code) => expect(move(code, onOtherPath)).toEqual({ kind: 'give-up' }),
   );
 
   test('Retry-After is honoured', () => {

@@ -1,4 +1,5 @@
 import { type TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { isPathsOwn } from '../../shared/rollout/own-failure.ts';
 import { backoffMs } from '../../shared/util/retrying.ts';
 
 /** What follows a failed call. */
@@ -14,6 +15,8 @@ export interface RetryState {
   /** So long is a model tried that no call comes to. */
   unreachablePatienceMs: number;
   hasFallback: boolean;
+  /** The fallback is on another path, which may do what this one cannot. */
+  changesPath: boolean;
   /** Until the job's deadline. */
   remainingMs: number;
 }
@@ -23,13 +26,14 @@ const BACKOFF = { baseMs: 250, maxMs: 8_000 };
 const RETRY_AFTER_CAP_MS = 20_000;
 
 /**
- * Only failures that the catalogue calls retryable are tried again: on the same model with full jitter, never before the
+ * Only failures that the catalogue calls retryable are tried again, and on another path those that are the path's own: on the same model with full jitter, never before the
  * provider's Retry-After, and never past the deadline; then on the next model of the chain. Calls that came to nobody cost
  * nothing: without another model they do not count, and a proxy has time to restart.
  */
 export function nextMove(state: RetryState): Move {
-  const { failure, calls, hasFallback, remainingMs } = state;
-  if (!failure.retryable) return { kind: 'give-up' };
+  const { failure, calls, hasFallback, changesPath, remainingMs } = state;
+  if (!failure.retryable)
+    return changesPath && isPathsOwn(failure.code) ? { kind: 'fallback' } : { kind: 'give-up' };
   const askedMs = (failure.retryAfterS ?? 0) * 1_000;
   const delayMs = Math.max(askedMs, backoffMs(calls, BACKOFF));
   const worthwhile = mayCallAgain(state) && askedMs <= RETRY_AFTER_CAP_MS && delayMs < remainingMs;

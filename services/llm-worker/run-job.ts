@@ -28,6 +28,8 @@ export interface RunJobDeps {
   jobLog: JobLog;
   blobs: BlobStore;
   paths: Readonly<Record<Path, ModelPath | undefined>>;
+  /** The path that a user's job would take by what is commanded now. */
+  pathOf: (user: string) => Path;
   limits: ModelLimits;
   breakers: Breakers;
   callLog: CallLog;
@@ -55,12 +57,13 @@ export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly Con
   try {
     held.signal.throwIfAborted();
     const nonce = randomBytes(8).toString('hex');
-    const begun = await deps.jobLog.begin(job.jobId, nonce, job.decision.path, deps.channel);
+    const path = hasLeftLitellm(deps, job) ? 'legacy' : job.decision.path;
+    const begun = await deps.jobLog.begin(job.jobId, nonce, path, deps.channel);
     if (begun.kind === 'over') {
       deps.log.info({ jobId: job.jobId, state: begun.state }, 'Job had ended before this attempt');
       return;
     }
-    await runAttempt(deps, job, pieces, begun, held);
+    await runAttempt(deps, { job, pieces, path }, begun, held);
   } catch (error) {
     if (!(error instanceof AttemptOver)) throw error;
     deps.log.warn({ jobId: job.jobId, why: error.why }, 'Attempt lost its right to write');
@@ -71,10 +74,24 @@ export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly Con
 
 type Open = Extract<Begun, { kind: 'begun' }>;
 
+/**
+ * Looked at again before each call: a rollback moves what was queued, or has failed, as well. Never towards LiteLLM, and not where
+ * nobody would answer instead.
+ */
+function hasLeftLitellm({ paths, pathOf }: RunJobDeps, { user, decision }: LlmJob): boolean {
+  return decision.path === 'litellm' && paths.legacy !== undefined && pathOf(user) === 'legacy';
+}
+
+interface Assigned {
+  job: LlmJob;
+  pieces: readonly ContextPiece[];
+  /** The path that the attempt begins on. */
+  path: Path;
+}
+
 async function runAttempt(
   deps: RunJobDeps,
-  job: LlmJob,
-  pieces: readonly ContextPiece[],
+  { job, pieces, path }: Assigned,
   begun: Open,
   held: HeldJob,
 ): Promise<void> {
@@ -89,7 +106,7 @@ async function runAttempt(
   });
   if (begun.cancel) held.cancel(begun.cancel);
   const history = fence.counter === 1 ? [] : await readHistory(jobLog, job.jobId);
-  const ending = await attempt(deps, { job, pieces, fence: fence.counter, history, writer, held });
+  const ending = await attempt(deps, { job, pieces, path, fence: fence.counter, history, writer, held });
   if (ending instanceof HandedOver) {
     await release(writer, fence.counter);
     throw ending;
@@ -106,9 +123,7 @@ async function release(writer: AttemptWriter, attempt: number): Promise<void> {
   await writer.flush();
 }
 
-interface AttemptState {
-  job: LlmJob;
-  pieces: readonly ContextPiece[];
+interface AttemptState extends Assigned {
   fence: number;
   history: readonly JobEvent[];
   writer: AttemptWriter;
@@ -137,14 +152,13 @@ function endingOf(reason: unknown): Ending | HandedOver {
 }
 
 async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal): Promise<Ending> {
-  const { job, pieces, fence: attemptNumber, history, writer } = state;
+  const { job, pieces, path, fence: attemptNumber, history, writer } = state;
   const released = history.filter(({ type }) => type === 'released').length;
   if (attemptNumber - released > deps.maxAttempts) {
     await deps.poison.keep(job.jobId, job, `begun ${deps.maxAttempts} times without an end`, signal);
     throw new TurnoutError('poison_job');
   }
-  const path = deps.paths[job.decision.path];
-  if (!path) throw new TurnoutError('no_legacy_path');
+  if (!deps.paths[path]) throw new TurnoutError('no_legacy_path');
   const request = await loadRequest(deps.blobs, job.request, signal);
   const { history: kept, passages, degraded } = sortPieces(job, pieces);
   const instructions = job.assistant?.instructions;
@@ -159,6 +173,8 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
     attempt: attemptNumber,
     body,
     path,
+    paths: deps.paths,
+    hasLeftLitellm: () => hasLeftLitellm(deps, job),
     history,
     cite: createCiter(prompt.passages, history),
     writer,

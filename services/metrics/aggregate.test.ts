@@ -71,6 +71,8 @@ const log = Object.assign(Object.create(silentLogger) as typeof silentLogger, {
   error: (fields: unknown, message: string) => alarms.push([fields, message]),
 });
 
+const slowFrom = { learn: () => Promise.resolve(), of: () => undefined };
+
 function aggregator() {
   const deadLetters = {
     bury: ({ origin, reason }: DeadLetter) => {
@@ -78,7 +80,7 @@ function aggregator() {
       return Promise.resolve();
     },
   };
-  const made = createAggregator({ ledger, deadLetters, log });
+  const made = createAggregator({ ledger, slowFrom, deadLetters, log });
   return {
     position: () => made.position(topic, 0),
     onBatch: (...messages: InboundMessage[]) => made.onBatch({ topic, partition: 0, messages }),

@@ -1,11 +1,14 @@
 import { type Outcome } from '../../shared/contracts/outcome.ts';
 import { type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-letters.ts';
 import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
+import { type RolloutJob, rolloutJobOf } from '../../shared/rollout/rollout-job.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { field } from './fields.ts';
 import { add, fold, isUnpaid } from './fold.ts';
 import { type Applied, type Entry, type Ledger, MAX_IDS } from './ledger.ts';
 import { readEvent } from './read-event.ts';
+import { sectionsOf } from './rollout/sections.ts';
+import { type SlowFrom } from './rollout/slow-from.ts';
 
 /** Redis lost what it had acknowledged. Only reading again from the offset that it still has makes the counts right. */
 export class LedgerRewound extends Error {
@@ -25,6 +28,7 @@ export interface Aggregator {
 
 interface AggregatorDeps {
   ledger: Ledger;
+  slowFrom: Pick<SlowFrom, 'learn' | 'of'>;
   deadLetters: DeadLetters;
   log: Logger;
 }
@@ -44,7 +48,7 @@ interface Pending {
   known: ReadonlySet<string>;
 }
 
-export function createAggregator({ ledger, deadLetters, log }: AggregatorDeps): Aggregator {
+export function createAggregator({ ledger, slowFrom, deadLetters, log }: AggregatorDeps): Aggregator {
   const positions = new Map<string, bigint | undefined>();
 
   async function countMessages(partition: string, messages: readonly InboundMessage[]): Promise<void> {
@@ -52,10 +56,11 @@ export function createAggregator({ ledger, deadLetters, log }: AggregatorDeps): 
     const events = await Promise.all(
       messages.filter(({ offset }) => offset >= (believed ?? 0n)).map(readOrBury),
     );
+    await slowFrom.learn(events.flatMap(({ outcome }) => (outcome && rolloutJobOf(outcome)) ?? []));
     let pending = toPending(partition, believed, events, new Set());
     while (pending) {
       const next = nextOf(pending);
-      pending = remaining(pending, await ledger.apply(toEntry(pending)));
+      pending = remaining(pending, await ledger.apply(toEntry(pending, (job) => slowFrom.of(job))));
       positions.set(partition, pending ? pending.believed : next);
     }
     for (const { outcome } of events) if (outcome && isUnpaid(outcome)) alarm(outcome);
@@ -127,7 +132,10 @@ function remaining(pending: Pending, applied: Applied): Pending | undefined {
   }
 }
 
-function toEntry({ partition, believed, events, known }: Pending): Entry {
+function toEntry(
+  { partition, believed, events, known }: Pending,
+  slowFrom: (job: RolloutJob) => number | undefined,
+): Entry {
   const readable = events.flatMap(({ outcome }) => outcome ?? []);
   const fresh = firstOfEachId(readable, known);
   const delta = fold(fresh);
@@ -141,6 +149,7 @@ function toEntry({ partition, believed, events, known }: Pending): Entry {
     next,
     ids: fresh.map(({ id }) => id),
     delta,
+    sections: sectionsOf(fresh, slowFrom),
     times: fresh.map(({ at }) => at),
   };
 }

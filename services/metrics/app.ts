@@ -9,6 +9,7 @@ import { createProbes, createProbeServer } from '../../shared/telemetry/probes.t
 import { type Aggregator, createAggregator, LedgerRewound } from './aggregate.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createLedger } from './ledger.ts';
+import { createSlowFrom } from './rollout/slow-from.ts';
 import { figureRoutes } from './routes.ts';
 
 /** Kafka `turnout.events` -> counts in the job Redis -> `/metrics` and `/summary`. A second instance takes half the partitions. */
@@ -49,7 +50,11 @@ export function build({ config, log }: ServiceDeps): Service {
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
     const deadLetters = createDeadLetters(producer, topics.deadLetters, 'metrics');
-    const aggregator = createAggregator({ ledger, deadLetters, log });
+    const slowFrom = createSlowFrom({
+      read: (name) => ledger.readSection(name),
+      setOnce: (...set) => ledger.setOnce(...set),
+    });
+    const aggregator = createAggregator({ ledger, slowFrom, deadLetters, log });
     const consumer = {
       groupId: `${config.TOPIC_PREFIX}-metrics`,
       topic: topics.events,

@@ -1,6 +1,7 @@
 import { defineScript } from '../../shared/redis/script.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
 import { type Delta } from './fold.ts';
+import { type Section } from './rollout/sections.ts';
 
 /**
  * The counts, the offsets that they include and the ids of the last events, together in the job Redis: what survives of
@@ -14,6 +15,13 @@ export interface Ledger {
   read(): Promise<ReadonlyMap<string, number>>;
 }
 
+export interface Sections {
+  /** The counts of a section; empty where it has expired, or never was. */
+  readSection(name: string): Promise<ReadonlyMap<string, number>>;
+  /** Sets a count of a section that is not set, and returns what it is then. */
+  setOnce(name: string, field: string, value: number): Promise<number>;
+}
+
 export interface Entry {
   partition: string;
   /** The stored offset as the caller knows it. */
@@ -22,6 +30,7 @@ export interface Entry {
   /** Ids of the events, each once, at most `MAX_IDS`. */
   ids: readonly string[];
   delta: Delta;
+  sections: readonly Section[];
   /** Milliseconds since the epoch, of the events. */
   times: readonly number[];
 }
@@ -39,22 +48,37 @@ export const MAX_IDS = 1_000;
 /** Ids are remembered for the next 250,000 to 500,000 events: over six minutes at 640 jobs/s. */
 const GENERATION = 250_000;
 
-export function createLedger(redis: Redis, prefix: string, generation = GENERATION): Ledger {
+export function createLedger(redis: Redis, prefix: string, generation = GENERATION): Ledger & Sections {
   const key = (name: string) => `${prefix}:{metrics}:${name}`;
   const keys = [key('offsets'), key('counts'), key('ids:young'), key('ids:old')];
   const applyBatch = defineScript(redis, new URL('apply-batch.lua', import.meta.url));
 
   return {
     position: async (partition) => toOffset(await redis.hget(key('offsets'), partition)),
-    apply: async ({ partition, believed, next, ids, delta, times }) => {
+    apply: async ({ partition, believed, next, ids, delta, sections, times }) => {
       const span = times.length === 0 ? ['', ''] : [Math.min(...times), Math.max(...times)];
       const head = [partition, believed?.toString() ?? '', next.toString(), ...span, generation, ids.length];
-      return toApplied(await applyBatch(keys, [...head, ...ids, ...[...delta].flat()]), ids);
+      const all = [...keys, ...sections.flatMap(({ name }) => [key(name), key(`${name}:users`)])];
+      const args = [...head, JSON.stringify(sections.map(toArgument)), ...ids, ...[...delta].flat()];
+      return toApplied(await applyBatch(all, args), ids);
     },
-    read: async () => {
-      const stored = await redis.hgetall(key('counts'));
-      return new Map(Object.entries(stored).map(([name, count]) => [name, Number(count)]));
+    read: async () => toCounts(await redis.hgetall(key('counts'))),
+    readSection: async (name) => toCounts(await redis.hgetall(key(name))),
+    setOnce: async (name, field, value) => {
+      await redis.hsetnx(key(name), field, value);
+      return Number(await redis.hget(key(name), field));
     },
+  };
+}
+
+function toCounts(stored: Readonly<Record<string, string>>): ReadonlyMap<string, number> {
+  return new Map(Object.entries(stored).map(([name, count]) => [name, Number(count)]));
+}
+
+function toArgument({ keptMs, last, counts, marks }: Section) {
+  return {
+    ...{ kept: keptMs, last, counts: [...counts] },
+    marks: marks.map(({ arm, userHash, slot, first }) => [arm, userHash, slot, first]),
   };
 }
 

@@ -60,6 +60,14 @@ export const configSchema = z.object({
   LITELLM_MASTER_KEY: z.string().min(1),
   LEGACY_BASE_URL: url.optional(),
   LEGACY_API_KEY: z.string().min(1).optional(),
+  /** `azure`: the base URL is the resource's, and a model's name is that of its deployment. */
+  LEGACY_STYLE: z.enum(['openai', 'azure']).default('openai'),
+  LEGACY_API_VERSION: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}(-preview)?$/, 'must be a date: 2024-10-21')
+    .default('2024-10-21'),
+  /** Whether the legacy path answers what LiteLLM fails to. */
+  LEGACY_FALLBACK: flag.default(true),
   ...flagTexts,
 
   TURNOUT_SECRET: z.string().min(32, 'must have at least 32 characters'),

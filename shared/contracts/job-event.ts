@@ -156,6 +156,8 @@ export const jobEvent = z.discriminatedUnion('type', [
     at,
     attempt: z.int().min(1),
     call: z.int().min(1),
+    /** Where the call goes; absent in logs of versions before there was a choice. */
+    path: path.optional(),
     model: z.string(),
     plan: continuationPlan,
     /** What ended the call before this one. */

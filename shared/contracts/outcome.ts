@@ -17,6 +17,10 @@ export const outcome = z.object({
   decision: decision.optional(),
   status: z.enum(['completed', 'failed', 'cancelled']),
   error: z.enum(errorCodes).optional(),
+  /** How the path that the job was decided for failed it, and what became of that on the other one. */
+  pathFailure: z
+    .object({ error: z.enum(errorCodes), fallback: z.enum(['answered', 'failed', 'none']) })
+    .optional(),
   /** The answer came from the user's cache; what that saved. */
   cached: z.object({ tokens: tokenUsage, cost: z.number().min(0).optional() }).optional(),
   /** How often a worker began the job. */

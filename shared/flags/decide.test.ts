@@ -8,7 +8,7 @@ import { flagTexts } from './flags.ts';
 type Given = Record<string, string>;
 
 function rules(texts: Given, rest: Partial<Rules> = {}): Rules {
-  return { ...flags: z.object(flagTexts).parse(texts), rolledBack: false, epoch: 7, step: 5, ...rest };
+  return { flags: z.object(flagTexts).parse(texts), rolledBack: false, epoch: 7, step: 5, ...rest };
 }
 
 const pathOf = (user: string, texts: Given, rest?: Partial<Rules>) => {

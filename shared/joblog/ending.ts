@@ -57,6 +57,7 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
     ...(job.decision ? { decision: job.decision } : {}),
     status: ending.status,
     ...(ending.status === 'failed' ? { error: ending.error.code } : {}),
+    ...pathFailureIn(job, events, ending),
     ...(cached ? { cached: savedBy(cached) } : {}),
     attempts: job.attempts,
     at,
@@ -66,6 +67,27 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
     },
     usage: events.filter((event) => event.type === 'usage').map((event) => usageRecord(job.jobId, event)),
   };
+}
+
+/** A cancelled job says nothing of its path, and one that was moved off it says so of neither. */
+function pathFailureIn(
+  { decision: decided }: JobFacts,
+  events: readonly JobEvent[],
+  ending: Ending,
+): Pick<Outcome, 'pathFailure'> {
+  if (!decided || ending.status === 'cancelled') return {};
+  let path = decided.path;
+  for (const event of events) {
+    if (event.type === 'attempt') path = event.path;
+    if (event.type !== 'retry' || event.path === undefined) continue;
+    const leaves = path === decided.path && event.path !== decided.path;
+    path = event.path;
+    if (!leaves) continue;
+    const fallback = ending.status === 'completed' ? 'answered' : 'failed';
+    return { pathFailure: { error: event.after, fallback } };
+  }
+  const failed = ending.status === 'failed' && path === decided.path;
+  return failed ? { pathFailure: { error: ending.error.code, fallback: 'none' } } : {};
 }
 
 function savedBy({ saved: tokens, cost }: Extract<JobEvent, { type: 'cached' }>): Outcome['cached'] {

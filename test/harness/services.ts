@@ -61,8 +61,9 @@ class Fleet implements RunningServices {
     this.prefix = prefix;
     this.#layout = layoutOfServices(run.TURNOUT_TEST_STATE, prefix);
     const own = { TOPIC_PREFIX: prefix, REDIS_PREFIX: prefix, BLOB_DIR: `${this.#layout.data}/blobs` };
-    // The cache is off where a test does not speak of it: most ask the same again, and mean the model. And everyone is on LiteLLM.
-    const rollout = { MIGRATION_PHASE: '3', PARALLEL_PERCENTAGE: '100' };
+    // The cache is off where a test does not speak of it: most ask the same again, and mean the model. And everyone is on LiteLLM,
+    // and stays there: its failures are what most tests are about.
+    const rollout = { MIGRATION_PHASE: '3', PARALLEL_PERCENTAGE: '100', LEGACY_FALLBACK: 'false' };
     this.#env = { ...run, ...own, ...rollout, ENABLE_CACHE: 'false', ...env };
   }
 

@@ -1,10 +1,13 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type First, SLOTS, sum, usersBySpan } from '../../shared/rollout/segment.ts';
+import { type First, SLOTS, sum, usersBySpan } from './segment.ts';
 import { createTally, type TalliedJob } from './tally.ts';
 
-const job = fc.record<TalliedJob>({
+type Job = TalliedJob & { user: number };
+
+const job = fc.record<Job>({
   user: fc.integer({ min: 0, max: 5 }),
+  group: fc.integer({ min: 0, max: 31 }),
   arm: fc.constantFrom('canary', 'control'),
   slot: fc.integer({ min: 0, max: SLOTS - 1 }),
   failed: fc.constantFrom('saved', 'lost', undefined),
@@ -14,7 +17,7 @@ const job = fc.record<TalliedJob>({
 const jobs = fc
   .array(job, { maxLength: 60 })
   .map((all) => all.toSorted((a, b) => a.slot - b.slot))
-  .map((all) => all.map((one): TalliedJob => ({ ...one, arm: one.user < 2 ? 'canary' : 'control' })));
+  .map((all) => all.map((one): Job => ({ ...one, arm: one.user < 2 ? 'canary' : 'control' })));
 
 const isOf = (kinds: readonly First[]) => (one: TalliedJob) =>
   kinds.some((kind) => (kind === 'slow' ? one.slow : one.failed === kind));

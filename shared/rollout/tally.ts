@@ -1,14 +1,9 @@
-import {
-  type Arm,
-  emptySegment,
-  type First,
-  GROUPS,
-  type Segment,
-  SLOTS,
-} from '../../shared/rollout/segment.ts';
+import { type Arm, emptySegment, type First, type Segment } from './segment.ts';
 
 export interface TalliedJob {
-  user: number;
+  /** Whoever it is: a hash, or a number. */
+  user: string | number;
+  group: number;
   arm: Arm;
   slot: number;
   /** How the path failed it, if it did. */
@@ -16,7 +11,7 @@ export interface TalliedJob {
   slow: boolean;
 }
 
-/** One day of one step, as its jobs come. */
+/** One day of one step, as its jobs come: in memory what `apply-batch.lua` keeps in Redis. */
 export interface Tally {
   segment: Segment;
   add: (job: TalliedJob) => void;
@@ -26,9 +21,9 @@ type Kind = 'failed' | 'slow';
 
 export function createTally(): Tally {
   const segment = emptySegment();
-  const seen = new Set<number>();
+  const seen = new Set<TalliedJob['user']>();
   /** The slot of each user's last job of the kind. */
-  const last: Record<Kind, Map<number, number>> = { failed: new Map(), slow: new Map() };
+  const last: Record<Kind, Map<TalliedJob['user'], number>> = { failed: new Map(), slow: new Map() };
 
   function addFirst({ user, arm, slot }: TalliedJob, kind: Kind, first: First): void {
     const before = last[kind].get(user) ?? -1;
@@ -42,10 +37,10 @@ export function createTally(): Tally {
   return {
     segment,
     add: (job) => {
-      const { user, arm, slot, failed, slow } = job;
+      const { user, group, arm, slot, failed, slow } = job;
       const counts = segment[arm];
       increment(counts.jobs, slot);
-      increment(counts.groupJobs, user % GROUPS);
+      increment(counts.groupJobs, group);
       if (!seen.has(user)) {
         seen.add(user);
         counts.users += 1;
@@ -53,14 +48,10 @@ export function createTally(): Tally {
       if (slow) addFirst(job, 'slow', 'slow');
       if (!failed) return;
       increment(counts.failures, slot);
-      increment(counts.groupFailures, user % GROUPS);
+      increment(counts.groupFailures, group);
       addFirst(job, 'failed', failed);
     },
   };
-}
-
-export function slotAt(second: number): number {
-  return Math.floor(((second % 86_400) / 86_400) * SLOTS);
 }
 
 function increment(counts: number[], at: number): void {

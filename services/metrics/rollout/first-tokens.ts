@@ -1,0 +1,15 @@
+import { type Arm } from '../../../shared/rollout/segment.ts';
+import { type Histogram, mergeHistograms } from '../histogram.ts';
+
+/** An arm's times to the first token, of the sections of some slots. */
+export function firstTokensOf(arm: Arm, sections: readonly ReadonlyMap<string, number>[]): Histogram {
+  return mergeHistograms(
+    sections.map((counts) => {
+      const buckets = [...counts].flatMap(([field, count]): [number, number][] => {
+        const [of, bucket] = field.split('/');
+        return of === arm ? [[Number(bucket), count]] : [];
+      });
+      return { buckets: new Map(buckets), sumUs: 0 };
+    }),
+  );
+}

@@ -1,0 +1,74 @@
+import { type ControlState, type Instruction } from '../../../shared/contracts/control.ts';
+import { flagsOf, shareInForce } from '../../../shared/control/apply-command.ts';
+import { judge, type Judged, type Judgement } from '../../../shared/rollout/judge/judge.ts';
+import { dayOf, slotOf } from '../../../shared/rollout/rollout-job.ts';
+import { type RolloutFigures } from './figures.ts';
+
+/** Judges what is in force by its figures. */
+export function judgeState(
+  state: ControlState,
+  figures: Pick<RolloutFigures, 'segments' | 'lastAt'>,
+  { now, hasLegacy }: { now: number; hasLegacy: boolean },
+): Judgement {
+  const { step } = state;
+  const judged: Judged = {
+    percentage: shareInForce(state),
+    errorThreshold: flagsOf(state).ERROR_THRESHOLD,
+    hasLegacy,
+    segments: figures.segments,
+    segment: step.segment + dayOf(now) - dayOf(step.at),
+    slot: slotOf(now),
+    silentMs: now - Math.max(figures.lastAt ?? 0, step.at),
+  };
+  return judge(judged);
+}
+
+export interface Proposal {
+  actor: 'judge' | 'plan';
+  instruction: Instruction;
+}
+
+/** Freezes that end by themselves do so when nothing has spoken for them for so long. */
+const CALM_MS = 5 * 60_000;
+/** That the wrong users are on LiteLLM does not end by itself. */
+const ENDS_BY_ITSELF: readonly string[] = ['provider_outage', 'no_data', 'no_legacy_path'];
+
+interface Circumstances {
+  now: number;
+  /** Milliseconds since the epoch: when a verdict last was to freeze, or this leader began to judge. */
+  troubledAt: number;
+}
+
+/** What follows from a judgement, if anything. */
+export function proposalOf(
+  state: ControlState,
+  { verdict, tests, difference }: Judgement,
+  { now, troubledAt }: Circumstances,
+): Proposal | undefined {
+  const evidence = { tests, difference };
+  const { frozen, plan, step } = state;
+  const share = shareInForce(state);
+  if (verdict.kind === 'rollback') {
+    const mayAct = flagsOf(state).ENABLE_ROLLBACK;
+    return mayAct
+      ? { actor: 'judge', instruction: { type: 'rollback', why: verdict.test, evidence } }
+      : undefined;
+  }
+  if (verdict.kind === 'freeze') {
+    // At 100% there is nothing left to grow.
+    const matters = !frozen && share > 0 && share < 100;
+    return matters
+      ? { actor: 'judge', instruction: { type: 'freeze', why: verdict.why, evidence } }
+      : undefined;
+  }
+  if (frozen) {
+    const thaws = frozen.actor === 'judge' && ENDS_BY_ITSELF.includes(frozen.why);
+    return thaws && now - troubledAt >= CALM_MS
+      ? { actor: 'judge', instruction: { type: 'thaw' } }
+      : undefined;
+  }
+  const isDue = plan !== undefined && now - step.at >= plan.dwellMs;
+  return verdict.kind === 'safe' && isDue
+    ? { actor: 'plan', instruction: { type: 'advance', evidence } }
+    : undefined;
+}

@@ -1,0 +1,72 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Path } from '../contracts/decision.ts';
+import { type JobEvent } from '../contracts/job-event.ts';
+import { TurnoutError } from '../errors/turnout-error.ts';
+import { type Ending, toOutcome } from './ending.ts';
+
+const FAILED: Ending = { status: 'failed', error: new TurnoutError('upstream_failed') };
+const COMPLETED: Ending = { status: 'completed' };
+
+function attempt(path: Path, attempt = 1): JobEvent {
+  return { type: 'attempt', at: 1, attempt, path };
+}
+
+function retry(path: Path, call = 2): JobEvent {
+  return {
+    type: 'retry',
+    at: 1,
+    attempt: 1,
+    call,
+    path,
+    model: 'm',
+    plan: 'start',
+    after: 'upstream_stalled',
+  };
+}
+
+function pathFailure(path: Path, events: JobEvent[], ending: Ending) {
+  const decision = { path, reason: 'percentage', epoch: 1, step: 1 } as const;
+  const job = { jobId: 'job_1', userHash: 'u', model: 'm', acceptedAt: 0, attempts: 1, decision };
+  return toOutcome(job, events, ending, 10).pathFailure;
+}
+
+describe('the path that a job was decided for has failed it', () => {
+  test('where the other one answered', () => {
+    expect(
+      pathFailure('litellm', [attempt('litellm'), retry('litellm'), retry('legacy', 3)], COMPLETED),
+    ).toEqual({
+      error: 'upstream_stalled',
+      fallback: 'answered',
+    });
+  });
+
+  test('where both failed', () => {
+    expect(pathFailure('litellm', [attempt('litellm'), retry('legacy')], FAILED)).toEqual({
+      error: 'upstream_stalled',
+      fallback: 'failed',
+    });
+  });
+
+  test('where nobody else was asked', () => {
+    expect(pathFailure('legacy', [attempt('legacy')], FAILED)).toEqual({
+      error: 'upstream_failed',
+      fallback: 'none',
+    });
+  });
+});
+
+describe('it has not', () => {
+  test('where a retry on the same path answered', () => {
+    expect(pathFailure('litellm', [attempt('litellm'), retry('litellm')], COMPLETED)).toBeUndefined();
+  });
+
+  test('where the job was moved off it before it was called', () => {
+    expect(pathFailure('litellm', [attempt('legacy')], FAILED)).toBeUndefined();
+    expect(pathFailure('litellm', [attempt('litellm'), attempt('legacy', 2)], FAILED)).toBeUndefined();
+  });
+
+  test('where the job was cancelled', () => {
+    const cancelled = { status: 'cancelled', by: 'client' } as const;
+    expect(pathFailure('litellm', [attempt('litellm'), retry('legacy')], cancelled)).toBeUndefined();
+  });
+});
