@@ -7,12 +7,16 @@ import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-servi
 import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { type Aggregator, createAggregator, LedgerRewound } from './aggregate.ts';
+import { openRollout } from './control/open-rollout.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createLedger } from './ledger.ts';
 import { createSlowFrom } from './rollout/slow-from.ts';
 import { figureRoutes } from './routes.ts';
 
-/** Kafka `turnout.events` -> counts in the job Redis -> `/metrics` and `/summary`. A second instance takes half the partitions. */
+/**
+ * Kafka `turnout.events` -> counts in the job Redis -> `/metrics` and `/summary`; a second instance takes half the partitions. And
+ * `turnout.control` -> `turnout.control.state`, by the one instance that leads; it judges the rollout by the counts.
+ */
 export function build({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const topics = topicNames(config.TOPIC_PREFIX);
@@ -65,6 +69,9 @@ export function build({ config, log }: ServiceDeps): Service {
     intake = createIntake(() => kafka.consumer(consumer), log);
     releasers.defer('consumer', () => intake?.close());
     await intake.start();
+    const { registry } = probes;
+    const rollout = await openRollout({ config, kafka, producer, redis, ledger, registry, log });
+    releasers.defer('rollout', () => rollout.close());
     return address;
   }
 

@@ -8,9 +8,14 @@ export interface ControlKeys {
   state: string;
   /** Hash: instance -> the epoch that it applied, and when it said so. */
   applied: string;
+  /** String with an expiry: what the leader last judged by (JSON). */
+  safety: string;
 }
 
 export function controlKeys(prefix: string): ControlKeys {
   const key = (name: string) => `${prefix}:{control}:${name}`;
-  return { lease: key('lease'), term: key('term'), state: key('state'), applied: key('applied') };
+  return {
+    ...{ lease: key('lease'), term: key('term'), state: key('state') },
+    ...{ applied: key('applied'), safety: key('safety') },
+  };
 }

@@ -13,7 +13,7 @@ export interface Leadership {
 
 interface LeadershipOptions {
   lease: Pick<Lease, 'acquire' | 'renew' | 'release'>;
-  open: (term: number) => Promise<Term>;
+  open: (term: number, signal: AbortSignal) => Promise<Term>;
   /** What a leader does, again and again. */
   work: (term: Term) => Promise<void>;
   log: Logger;
@@ -33,12 +33,14 @@ export function createLeadership({ lease, open, work, log }: LeadershipOptions):
   let holds = false;
   let taking: Promise<void> | undefined;
   let leading: Term | undefined;
+  let ending = new AbortController();
 
   async function keep(): Promise<void> {
     if (!holds) {
       const term = await lease.acquire();
       if (term === undefined) return;
       holds = true;
+      ending = new AbortController();
       taking = takeOver(term).finally(() => (taking = undefined));
       return;
     }
@@ -50,7 +52,7 @@ export function createLeadership({ lease, open, work, log }: LeadershipOptions):
 
   async function takeOver(term: number): Promise<void> {
     try {
-      leading = await open(term);
+      leading = await open(term, ending.signal);
     } catch (error) {
       log.warn({ err: error, term }, 'A term could not begin');
       holds = false;
@@ -59,6 +61,7 @@ export function createLeadership({ lease, open, work, log }: LeadershipOptions):
   }
 
   async function stepDown(): Promise<void> {
+    ending.abort();
     await taking;
     const ended = leading;
     [holds, leading] = [false, undefined];

@@ -16,6 +16,7 @@ import { type InboundMessage, type Kafka, type Producer } from '../../../shared/
 import { type Topics } from '../../../shared/kafka/topics.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
 import { retrying } from '../../../shared/util/retrying.ts';
+import { unlessAborted } from '../../../shared/util/unless-aborted.ts';
 import { type Lease } from './lease.ts';
 
 /** The lease is another's: whatever this term still wanted is not for it to do. */
@@ -32,6 +33,7 @@ export interface Term {
   beat(): Promise<void>;
   /** It has found the lease to be another's. */
   isOver(): boolean;
+  /** Its signal has fired by then. */
   close(): Promise<void>;
 }
 
@@ -46,6 +48,8 @@ export interface TermOptions {
   /** The leader's environment. */
   env: FlagTexts;
   clearCache: (user: string) => Promise<void>;
+  /** Nobody waits for this term any more. */
+  signal: AbortSignal;
   log: Logger;
 }
 
@@ -58,10 +62,9 @@ export interface TermOptions {
  * command is decided once, and a leader that stood still has decided nothing that is not committed.
  */
 export async function openTerm(options: TermOptions): Promise<Term> {
-  const { term, lease, producer, topics, env, log } = options;
-  const closing = new AbortController();
-  /** Of commands whose results the topic has. */
-  const told = new Set<string>();
+  const { term, lease, producer, topics, env, signal, log } = options;
+  /** Of the last command whose result the topic has. */
+  let told = -1n;
   const committed = await lease.committed();
   let state = newest(committed, options.published);
   /** What Redis has; it may have gone back behind Kafka. */
@@ -77,7 +80,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
   }
 
   async function change(next: ControlState): Promise<void> {
-    closing.signal.throwIfAborted();
+    signal.throwIfAborted();
     if (isOver || !(await lease.commit(next, believed))) {
       isOver = true;
       throw new TermOver('the lease was lost');
@@ -90,7 +93,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
   async function publish(topic: string, type: string, key: string, value: object): Promise<void> {
     const headers = toHeaders({ id: key, type, source: 'metrics' });
     const send = () => producer.send({ topic, key, value: JSON.stringify(value), headers });
-    await retrying(send, { attempts: Infinity, baseMs: 50, maxMs: 1_000, signal: closing.signal });
+    await retrying(send, { attempts: Infinity, baseMs: 50, maxMs: 1_000, signal });
   }
 
   const tell = (result: ControlResult) =>
@@ -101,7 +104,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
   async function decide(message: InboundMessage): Promise<void> {
     const record = readControl(message.value);
     if ('kind' in record && record.kind === 'result') {
-      told.add(record.offset);
+      told = BigInt(record.offset);
       return;
     }
     if (message.offset < BigInt(state.position)) return;
@@ -129,24 +132,32 @@ export async function openTerm(options: TermOptions): Promise<Term> {
     topic: topics.control,
     onMessage: (message) => inTurn(() => decide(message)),
   });
-  await follower.caughtUp;
-  if (state.last && !told.has(state.last.offset)) await tell(state.last);
-  const changed = differingFrom(state.env, env);
-
+  const close = async () => {
+    await follower.close();
+    await working;
+  };
   const propose: Term['propose'] = (actor, instruction) =>
     sendCommand(producer, topics.control, newCommand(actor, instruction, state.epoch));
-  if (Object.keys(changed).length > 0) await propose('env', { type: 'set', flags: changed });
+
+  async function begin(): Promise<void> {
+    await unlessAborted(follower.caughtUp, signal);
+    if (state.last && BigInt(state.last.offset) > told) await tell(state.last);
+    const changed = differingFrom(state.env, env);
+    if (Object.keys(changed).length > 0) await propose('env', { type: 'set', flags: changed });
+  }
+  try {
+    await begin();
+  } catch (error) {
+    await close();
+    throw error;
+  }
   log.info({ term, epoch: state.epoch }, 'Leading the rollout');
   return {
     state: () => state,
     propose,
     beat,
     isOver: () => isOver,
-    close: async () => {
-      closing.abort();
-      await follower.close();
-      await working;
-    },
+    close,
   };
 }
 

@@ -1,0 +1,66 @@
+import { type Registry } from 'prom-client';
+import { openCache } from '../../../shared/cache/open-cache.ts';
+import { type Config } from '../../../shared/config/schema.ts';
+import { controlKeys } from '../../../shared/control/control-keys.ts';
+import { type Control, openControl } from '../../../shared/control/open-control.ts';
+import { textsOf } from '../../../shared/flags/flags.ts';
+import { type Kafka, type Producer } from '../../../shared/kafka/port.ts';
+import { topicNames } from '../../../shared/kafka/topics.ts';
+import { createReleasers } from '../../../shared/lifecycle/releasers.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
+import { type Redis } from '../../../shared/redis/connect.ts';
+import { keepSafetyMetrics } from '../../../shared/rollout/safety-metrics.ts';
+import { type Sections } from '../ledger.ts';
+import { readFigures } from '../rollout/figures.ts';
+import { createWatch } from '../rollout/watch.ts';
+import { createLeadership } from './leadership.ts';
+import { createLease } from './lease.ts';
+import { openTerm, type Term } from './term.ts';
+
+interface RolloutDeps {
+  config: Config;
+  kafka: Kafka;
+  producer: Producer;
+  /** The job Redis. */
+  redis: Redis;
+  ledger: Sections;
+  registry: Registry;
+  log: Logger;
+}
+
+export interface Rollout {
+  control: Control;
+  close(): Promise<void>;
+}
+
+/** The rollout as an instance of this service has it: it follows what is in force, and leads while no other instance does. */
+export async function openRollout(deps: RolloutDeps): Promise<Rollout> {
+  const { config, kafka, producer, redis, ledger, registry, log } = deps;
+  const releasers = createReleasers(log);
+  const control = await openControl({ ...{ config, kafka, redis, registry, log }, service: 'metrics' });
+  releasers.defer('control', () => control.close());
+  const opened = openCache({ ...{ config, jobRedis: redis, name: 'metrics', log } });
+  releasers.defer('cache', () => opened.close());
+  const keys = controlKeys(config.REDIS_PREFIX);
+  const lease = createLease(redis, keys);
+  const watch = createWatch({
+    figures: (step, now) => readFigures(ledger, step, now),
+    hasLegacy: config.LEGACY_BASE_URL !== undefined,
+    keep: (safety) => keepSafetyMetrics(redis, keys.safety, safety),
+    log,
+  });
+  const open = (term: number, signal: AbortSignal) =>
+    openTerm({
+      ...{ term, lease, kafka, producer, topics: topicNames(config.TOPIC_PREFIX) },
+      ...{ published: control.state(), env: textsOf(config), signal, log },
+      clearCache: (user) => opened.cache.clearUserCache(user),
+    });
+  const work = async (term: Term) => {
+    await term.beat();
+    await watch(term);
+  };
+  const leadership = createLeadership({ lease, open, work, log });
+  releasers.defer('leadership', () => leadership.close());
+  leadership.start();
+  return { control, close: () => releasers.close() };
+}
