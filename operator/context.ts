@@ -4,6 +4,8 @@ import { type OperatorSettings } from './settings.ts';
 export interface OperatorContext {
   /** Read when a command needs them, so that `--help` works without. Throws `ConfigError`. */
   settings: () => OperatorSettings;
+  /** Who types, as the audit names him. */
+  operator: string | undefined;
   /** The repository's folder: relative paths of settings begin there, as those of the services do. */
   root: string;
   /** The answer. */

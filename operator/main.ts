@@ -1,5 +1,6 @@
 /** The operator's command line: the only file of it that touches the environment, the arguments and the exit code. */
 import { existsSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { runProgram } from './program.ts';
@@ -12,6 +13,15 @@ function readEnvFile(...path: string[]): NodeJS.Dict<string> {
   return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
 }
 
+/** A container's user may have no name. */
+function nameOfOperator(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined;
+  }
+}
+
 // `turnout dlq list | head` closes the pipe: there is nobody left to tell anything.
 process.stdout.on('error', () => process.exit(1));
 
@@ -22,6 +32,7 @@ const code = await runProgram(process.argv.slice(2), {
       file: readEnvFile('.env'),
       stack: readEnvFile('.turnout', 'dev.env'),
     }),
+  operator: nameOfOperator(),
   root,
   print: (text) => void process.stdout.write(`${text}\n`),
   complain: (text) => void process.stderr.write(`${text}\n`),

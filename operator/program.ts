@@ -1,18 +1,26 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../shared/config/load.ts';
 import { assistantsCommand } from './assistants/command.ts';
+import { auditCommand } from './audit/command.ts';
 import { cacheCommand } from './cache/command.ts';
 import { CommandFailed, type OperatorContext } from './context.ts';
 import { dlqCommand } from './dlq/command.ts';
+import { flagsCommand } from './flags/command.ts';
 import { jobsCommand } from './jobs/command.ts';
+import { rolloutCommand } from './rollout/command.ts';
+import { userCommand } from './user/command.ts';
 import { webhooksCommand } from './webhooks/command.ts';
 
 /** Each command group is one function that builds its part of the tree: a new group is one more line here. */
 const GROUPS: readonly ((context: OperatorContext) => Command)[] = [
   assistantsCommand,
+  auditCommand,
   cacheCommand,
   dlqCommand,
+  flagsCommand,
   jobsCommand,
+  rolloutCommand,
+  userCommand,
   webhooksCommand,
 ];
 

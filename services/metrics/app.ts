@@ -1,3 +1,6 @@
+import { controlKeys } from '../../shared/control/control-keys.ts';
+import { readAudit } from '../../shared/control/read-audit.ts';
+import { readStatus } from '../../shared/control/read-status.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { type Batch, type PositionQuestion } from '../../shared/kafka/port.ts';
@@ -7,11 +10,15 @@ import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-servi
 import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { type Aggregator, createAggregator, LedgerRewound } from './aggregate.ts';
-import { openRollout } from './control/open-rollout.ts';
+import { openRollout, type Rollout } from './control/open-rollout.ts';
+import { controlRoutes } from './control/routes.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createLedger } from './ledger.ts';
 import { createSlowFrom } from './rollout/slow-from.ts';
 import { figureRoutes } from './routes.ts';
+
+/** Without a word of Kafka for so long, an operator is told that it is away. */
+const AUDIT_PATIENCE_MS = 5_000;
 
 /**
  * Kafka `turnout.events` -> counts in the job Redis -> `/metrics` and `/summary`; a second instance takes half the partitions. And
@@ -24,13 +31,23 @@ export function build({ config, log }: ServiceDeps): Service {
   const ledger = createLedger(redis, config.REDIS_PREFIX);
   const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-metrics', log });
   let intake: Intake | undefined;
+  let rollout: Rollout | undefined;
 
   const probes = createProbes('metrics', {
     draining: () => !releasers.closing(),
     redis: () => redis.status === 'ready',
     kafka: () => intake?.joined() ?? false,
   });
-  const server = createProbeServer(probes, figureRoutes({ probes, ledger, log }));
+  const server = createProbeServer(probes, {
+    ...figureRoutes({ probes, ledger, log }),
+    ...controlRoutes({
+      status: () => readStatus(redis, controlKeys(config.REDIS_PREFIX)),
+      audit: () => readAudit(kafka, topics.control, AUDIT_PATIENCE_MS),
+      command: (command) => rollout?.command(command) ?? Promise.reject(new Error('not started yet')),
+      adminKey: config.TURNOUT_ADMIN_KEY,
+      log,
+    }),
+  });
   // Closed last: it answers "draining" while the others close.
   releasers.defer('http', () => server.close());
   releasers.defer('redis', () => closeRedis(redis));
@@ -70,8 +87,9 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('consumer', () => intake?.close());
     await intake.start();
     const { registry } = probes;
-    const rollout = await openRollout({ config, kafka, producer, redis, ledger, registry, log });
-    releasers.defer('rollout', () => rollout.close());
+    rollout = await openRollout({ config, kafka, producer, redis, ledger, registry, log });
+    const { close } = rollout;
+    releasers.defer('rollout', close);
     return address;
   }
 

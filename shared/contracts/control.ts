@@ -51,6 +51,8 @@ export const controlCommand = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 hex digits'),
   at,
   actor: z.enum(actors),
+  /** Who of the operators, as he says. */
+  by: z.string().min(1).max(200).optional(),
   /** The epoch that it was decided under; refused under any other one. */
   under: epoch.optional(),
   instruction,

@@ -3,14 +3,17 @@ import { toHeaders } from '../contracts/cloud-event.ts';
 import { CONTROL_TYPE, type ControlCommand, controlCommand, type Instruction } from '../contracts/control.ts';
 import { type Producer } from '../kafka/port.ts';
 
-/** `under`: the epoch that it was decided under, where it holds under no other one. */
-export function newCommand(
-  actor: ControlCommand['actor'],
-  instruction: Instruction,
-  under?: number,
-): ControlCommand {
+interface From {
+  actor: ControlCommand['actor'];
+  by?: string | undefined;
+  /** The epoch that it was decided under, where it holds under no other one. */
+  under?: number | undefined;
+}
+
+export function newCommand({ actor, by, under }: From, instruction: Instruction): ControlCommand {
   return controlCommand.parse({
     ...{ version: 1, kind: 'command', id: randomBytes(16).toString('hex'), at: Date.now(), actor },
+    ...(by === undefined ? {} : { by }),
     ...(under === undefined ? {} : { under }),
     instruction,
   });

@@ -94,6 +94,15 @@ export const catalogue = {
   upstream_cut: server(502, true, 'The answer of the model provider broke off.'),
   no_legacy_path: server(503, false, 'No legacy path is configured.'),
 
+  // What operators command
+  command_refused: {
+    status: 409,
+    type: 'conflict_error',
+    retryable: false,
+    message: 'The command was refused.',
+  },
+  no_leader: server(503, true, 'Nobody leads the rollout now. The command waits for a leader.'),
+
   // Webhooks
   webhook_limit: bad(400, 'There are as many webhook endpoints as one user may have.'),
   webhook_test_running: {

@@ -1,8 +1,11 @@
 import { type Registry } from 'prom-client';
 import { openCache } from '../../../shared/cache/open-cache.ts';
 import { type Config } from '../../../shared/config/schema.ts';
+import { type ControlCommand } from '../../../shared/contracts/control.ts';
+import { createAppliedEpochs } from '../../../shared/control/applied-epochs.ts';
+import { type Confirmation, confirmCommand } from '../../../shared/control/confirm-command.ts';
 import { controlKeys } from '../../../shared/control/control-keys.ts';
-import { type Control, openControl } from '../../../shared/control/open-control.ts';
+import { openControl } from '../../../shared/control/open-control.ts';
 import { textsOf } from '../../../shared/flags/flags.ts';
 import { type Kafka, type Producer } from '../../../shared/kafka/port.ts';
 import { topicNames } from '../../../shared/kafka/topics.ts';
@@ -29,8 +32,9 @@ interface RolloutDeps {
 }
 
 export interface Rollout {
-  control: Control;
-  close(): Promise<void>;
+  /** Sends a command and waits for what becomes of it. */
+  command: (command: ControlCommand) => Promise<Confirmation>;
+  close: () => Promise<void>;
 }
 
 /** The rollout as an instance of this service has it: it follows what is in force, and leads while no other instance does. */
@@ -42,6 +46,7 @@ export async function openRollout(deps: RolloutDeps): Promise<Rollout> {
   const opened = openCache({ ...{ config, jobRedis: redis, name: 'metrics', log } });
   releasers.defer('cache', () => opened.close());
   const keys = controlKeys(config.REDIS_PREFIX);
+  const topics = topicNames(config.TOPIC_PREFIX);
   const lease = createLease(redis, keys);
   const watch = createWatch({
     figures: (step, now) => readFigures(ledger, step, now),
@@ -51,7 +56,7 @@ export async function openRollout(deps: RolloutDeps): Promise<Rollout> {
   });
   const open = (term: number, signal: AbortSignal) =>
     openTerm({
-      ...{ term, lease, kafka, producer, topics: topicNames(config.TOPIC_PREFIX) },
+      ...{ term, lease, kafka, producer, topics },
       ...{ published: control.state(), env: textsOf(config), signal, log },
       clearCache: (user) => opened.cache.clearUserCache(user),
     });
@@ -62,5 +67,9 @@ export async function openRollout(deps: RolloutDeps): Promise<Rollout> {
   const leadership = createLeadership({ lease, open, work, log });
   releasers.defer('leadership', () => leadership.close());
   leadership.start();
-  return { control, close: () => releasers.close() };
+  const applied = createAppliedEpochs(redis, keys.applied);
+  return {
+    command: (command) => confirmCommand({ kafka, producer, topic: topics.control, applied }, command),
+    close: () => releasers.close(),
+  };
 }

@@ -137,7 +137,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
     await working;
   };
   const propose: Term['propose'] = (actor, instruction) =>
-    sendCommand(producer, topics.control, newCommand(actor, instruction, state.epoch));
+    sendCommand(producer, topics.control, newCommand({ actor, under: state.epoch }, instruction));
 
   async function begin(): Promise<void> {
     await unlessAborted(follower.caughtUp, signal);

@@ -1,0 +1,31 @@
+import { type AuditEntry } from '../../shared/control/read-audit.ts';
+import { type OperatorContext } from '../context.ts';
+import { auditOf } from '../control/audit-of.ts';
+import { instructionInWords } from '../control/instruction-in-words.ts';
+import { inColumns, toJsonLine } from '../output.ts';
+import { withStores } from '../stores.ts';
+import { oneLine } from '../terminal-safe.ts';
+
+interface AuditOptions {
+  limit: number;
+  json?: true;
+}
+
+/** The last commands, oldest first. */
+export async function showAudit(context: OperatorContext, { limit, json }: AuditOptions): Promise<void> {
+  const entries = (await withStores(context.settings(), auditOf)).slice(-limit);
+  if (json) for (const entry of entries) context.print(toJsonLine(entry));
+  else for (const line of inColumns(entries.map(cellsOf))) context.print(line);
+  if (entries.length === 0) context.complain('Nothing was ever commanded.');
+}
+
+function cellsOf({ at, command, status, epoch, note }: AuditEntry): string[] {
+  const by = command?.by === undefined ? '' : ` ${oneLine(command.by)}`;
+  return [
+    new Date(at).toISOString(),
+    command ? `${command.actor}${by}` : '?',
+    command ? instructionInWords(command.instruction) : 'unreadable',
+    epoch === undefined ? status : `${status}, epoch ${epoch}`,
+    note === undefined ? '' : oneLine(note),
+  ];
+}

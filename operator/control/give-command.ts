@@ -1,0 +1,61 @@
+import { type Instruction } from '../../shared/contracts/control.ts';
+import { createAppliedEpochs } from '../../shared/control/applied-epochs.ts';
+import { type AppliedBy, type Confirmation, confirmCommand } from '../../shared/control/confirm-command.ts';
+import { controlKeys } from '../../shared/control/control-keys.ts';
+import { newCommand } from '../../shared/control/send-command.ts';
+import { CommandFailed, type OperatorContext } from '../context.ts';
+import { toJsonLine } from '../output.ts';
+import { needing, withStores } from '../stores.ts';
+import { oneLine } from '../terminal-safe.ts';
+
+export interface GiveOptions {
+  json?: true;
+}
+
+/** Commands it, and says what became of it. Throws `CommandFailed` unless all processes that run have applied it. */
+export async function giveCommand(
+  context: OperatorContext,
+  instruction: Instruction,
+  { json }: GiveOptions,
+): Promise<void> {
+  const settings = context.settings();
+  const command = newCommand({ actor: 'operator', by: context.operator }, instruction);
+  const confirmed = await withStores(settings, async ({ kafka, topics, redis, places }) => {
+    const producer = await needing(places.kafka, kafka.producer());
+    try {
+      const applied = createAppliedEpochs(redis, controlKeys(settings.REDIS_PREFIX).applied);
+      const deps = { kafka, producer, topic: topics.control, applied };
+      return await needing(`${places.kafka} or ${places.redis}`, confirmCommand(deps, command));
+    } finally {
+      await producer.close();
+    }
+  });
+  if (json) context.print(toJsonLine(confirmed));
+  else if (confirmed.status === 'applied') context.print(inWords(confirmed));
+  const problem = problemOf(confirmed);
+  if (problem !== undefined) throw new CommandFailed(problem);
+}
+
+type Applied = Extract<Confirmation, { status: 'applied' }>;
+
+function inWords({ epoch, note, instances }: Applied): string {
+  const { applied, of, ms } = instances;
+  const line = `Epoch ${epoch}: applied by ${applied} of ${of} instances in ${ms} ms.`;
+  return note === undefined ? line : `${line}\nNote: ${oneLine(note)}.`;
+}
+
+function problemOf(confirmed: Confirmation): string | undefined {
+  switch (confirmed.status) {
+    case 'undecided':
+      return `No leader has looked at it within 10 s; the next one will. Does the metrics service run? Its id: ${confirmed.command}`;
+    case 'refused':
+      return `Refused: ${oneLine(confirmed.note)}.`;
+    case 'applied':
+      return missingOf(confirmed.instances);
+  }
+}
+
+function missingOf({ missing }: AppliedBy): string | undefined {
+  if (missing.length === 0) return undefined;
+  return `Not applied within 10 s by: ${missing.join(', ')}. They go on as before until they hear of it, or are restarted.`;
+}

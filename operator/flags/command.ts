@@ -1,0 +1,26 @@
+import { Command } from 'commander';
+import { giveCommand, type GiveOptions } from '../control/give-command.ts';
+import { type OperatorContext } from '../context.ts';
+import { flagValue } from './flag-value.ts';
+import { showFlags } from './show-flags.ts';
+
+const ABOUT = `The rollout's flags, as the leader of the metrics service has committed them; all processes go by them, whatever their own
+environment says. Two things of a process's environment win in that process all the same: ENABLE_LITELLM=false and BYPASS_USER.`;
+
+export function flagsCommand(context: OperatorContext): Command {
+  const group = new Command('flags').summary('flags: get, set').description(ABOUT);
+  group
+    .command('get')
+    .description('The flags in force.')
+    .option('--json', 'one JSON object')
+    .action((options: { json?: true }) => showFlags(context, options));
+  group
+    .command('set')
+    .description('Sets flags in all processes, and waits until they have applied them. `NAME=`: its default.')
+    .argument('<NAME=VALUE...>', 'e.g. LITELLM_PERCENTAGE=15', flagValue)
+    .option('--json', 'one JSON object')
+    .action((flags: Record<string, string>, options: GiveOptions) =>
+      giveCommand(context, { type: 'set', flags }, options),
+    );
+  return group;
+}

@@ -1,0 +1,71 @@
+import { path } from '../../shared/contracts/decision.ts';
+import { type Latch } from '../../shared/contracts/control.ts';
+import { type RolloutStatus } from '../../shared/control/read-status.ts';
+import { type SafetyMetrics } from '../../shared/rollout/safety-metrics.ts';
+import { durationInWords } from '../control/duration.ts';
+import { inColumns } from '../output.ts';
+import { oneLine } from '../terminal-safe.ts';
+
+/** Without a leader's word for so long, nobody leads. */
+const SILENT_MS = 5_000;
+
+export function statusInWords(status: RolloutStatus, now: number): string[] {
+  const { epoch, since, percentage, rolledBack, frozen, plan, step, flags } = status;
+  if (epoch === 0) return ['Nothing was ever commanded: each process goes by its own environment.'];
+  return [
+    `LiteLLM: ${percentage}% of users, since ${iso(step.at)} (phase ${flags['MIGRATION_PHASE']}, epoch ${epoch} since ${iso(since)})`,
+    ...(rolledBack ? [latchInWords('Rolled back', rolledBack)] : []),
+    ...(frozen ? [latchInWords('Frozen', frozen)] : []),
+    ...(plan ? [planInWords(plan, step.at)] : []),
+    leaderInWords(status, now),
+    instancesInWords(status),
+    ...safetyInWords(status.safety),
+  ];
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}
+
+function latchInWords(what: string, { epoch, at, actor, why }: Latch): string {
+  return `${what} by ${actor} at ${iso(at)} (epoch ${epoch}): ${oneLine(why)}. \`turnout rollout resume\` ends it.`;
+}
+
+function planInWords({ steps, dwellMs, next }: NonNullable<RolloutStatus['plan']>, since: number): string {
+  const due = iso(since + dwellMs);
+  return `Plan: ${steps.join(', ')}; ${steps[next]}% next, when ${durationInWords(dwellMs)} are over (${due}) and it is safe`;
+}
+
+function leaderInWords({ beatAt }: RolloutStatus, now: number): string {
+  const seconds = Math.max(0, Math.round((now - beatAt) / 1_000));
+  return now - beatAt > SILENT_MS
+    ? `Leader: NONE for ${seconds} s. Nothing is judged and nothing is decided; what holds, holds on.`
+    : `Leader: heard of ${seconds} s ago`;
+}
+
+function instancesInWords({ epoch, instances }: RolloutStatus): string {
+  const behind = instances.filter((one) => one.epoch < epoch);
+  const names = behind.map((one) => `${one.service} (${one.epoch})`);
+  const line = `Instances: ${instances.length - behind.length} of ${instances.length} have applied epoch ${epoch}`;
+  return behind.length === 0 ? line : `${line}; not: ${names.join(', ')}`;
+}
+
+function safetyInWords(safety: SafetyMetrics | undefined): string[] {
+  if (!safety) return ['Judge: nothing was judged in the last minute'];
+  const { verdict, evidence, points } = safety;
+  const reason = 'why' in verdict ? `: ${verdict.why}` : 'test' in verdict ? `: ${verdict.test}` : '';
+  const ms = (value: number | undefined) => (value === undefined ? '-' : `${Math.round(value)} ms`);
+  const rows = path.options.map((of) => {
+    const { jobs, errorRate, firstTokenMs } = safety[of];
+    return [of, String(jobs), `${errorRate}%`, ms(firstTokenMs.p50), ms(firstTokenMs.p95)];
+  });
+  const tests = Object.entries(evidence).map(
+    ([test, found]) => `${test} ${found.evidence.toFixed(2)} of ${found.decisive.toFixed(2)}`,
+  );
+  return [
+    `Judge: ${verdict.kind}${reason}`,
+    ...(tests.length === 0 ? [] : [`Evidence (decimal logarithms): ${tests.join(', ')}`]),
+    ...(points ? [`Errors: LiteLLM ${points.difference} points (${points.low} to ${points.high})`] : []),
+    ...inColumns([['path', 'jobs', 'errors', 'first token p50', 'p95'], ...rows]),
+  ];
+}

@@ -1,0 +1,56 @@
+import { adminRoute } from '../../../shared/admin/admin-route.ts';
+import { instruction } from '../../../shared/contracts/control.ts';
+import { type Confirmation } from '../../../shared/control/confirm-command.ts';
+import { newCommand } from '../../../shared/control/send-command.ts';
+import { type ControlCommand } from '../../../shared/contracts/control.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type AuditEntry } from '../../../shared/control/read-audit.ts';
+import { type RolloutStatus } from '../../../shared/control/read-status.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
+import { type Route } from '../../../shared/telemetry/probes.ts';
+
+interface ControlRoutesDeps {
+  status: () => Promise<RolloutStatus>;
+  audit: () => Promise<AuditEntry[]>;
+  command: (command: ControlCommand) => Promise<Confirmation>;
+  adminKey: string | undefined;
+  log: Logger;
+}
+
+/** As many of the last commands are answered. */
+const LAST = 500;
+
+/**
+ * `GET /admin/rollout`, `GET /admin/audit`, and `POST /admin/control` with an instruction (`{"type":"rollback","why":"..."}`), which
+ * is answered when all processes have applied it: 409 where it was refused, 503 where nobody decided.
+ */
+export function controlRoutes({ status, audit, command, adminKey, log }: ControlRoutesDeps) {
+  return {
+    '/admin/rollout': adminRoute({ ...{ method: 'GET', adminKey, log }, handle: () => reaching(status()) }),
+    '/admin/audit': adminRoute({
+      ...{ method: 'GET', adminKey, log },
+      handle: async () => ({ commands: (await reaching(audit())).slice(-LAST) }),
+    }),
+    '/admin/control': adminRoute({
+      ...{ method: 'POST', adminKey, log, body: instruction },
+      handle: async (given) => {
+        const confirmed = await reaching(command(newCommand({ actor: 'operator' }, given)));
+        if (confirmed.status === 'applied') return confirmed;
+        if (confirmed.status === 'undecided') throw new TurnoutError('no_leader', { retryAfterS: 10 });
+        throw new TurnoutError('command_refused', { message: `It was refused: ${confirmed.note}.` });
+      },
+    }),
+  } satisfies Record<string, Route>;
+}
+
+async function reaching<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new TurnoutError('store_unavailable', {
+      message: 'Kafka or the job Redis cannot be reached now. Try again.',
+      cause: error,
+      retryAfterS: 1,
+    });
+  }
+}
