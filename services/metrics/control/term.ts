@@ -63,10 +63,11 @@ export interface TermOptions {
  */
 export async function openTerm(options: TermOptions): Promise<Term> {
   const { term, lease, producer, topics, env, signal, log } = options;
-  /** Of the last command whose result the topic has. */
-  let told = -1n;
   const committed = await lease.committed();
   let state = newest(committed, options.published);
+  /** What the leader before decided last; he may have died before he told it. */
+  const inherited = state.last;
+  let isInheritedTold = false;
   /** What Redis has; it may have gone back behind Kafka. */
   let believed = committed?.epoch ?? state.epoch;
   let isOver = false;
@@ -104,7 +105,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
   async function decide(message: InboundMessage): Promise<void> {
     const record = readControl(message.value);
     if ('kind' in record && record.kind === 'result') {
-      told = BigInt(record.offset);
+      isInheritedTold ||= record.offset === inherited?.offset;
       return;
     }
     if (message.offset < BigInt(state.position)) return;
@@ -141,7 +142,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
 
   async function begin(): Promise<void> {
     await unlessAborted(follower.caughtUp, signal);
-    if (state.last && BigInt(state.last.offset) > told) await tell(state.last);
+    if (inherited && !isInheritedTold) await tell(inherited);
     const changed = differingFrom(state.env, env);
     if (Object.keys(changed).length > 0) await propose('env', { type: 'set', flags: changed });
   }

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { type ControlCommand, type ControlState, type Instruction } from '../../shared/contracts/control.ts';
+import { controlKeys } from '../../shared/control/control-keys.ts';
+import { type AuditEntry, readAudit } from '../../shared/control/read-audit.ts';
+import { readCommitted } from '../../shared/control/read-status.ts';
+import { readState } from '../../shared/control/read-state.ts';
+import { newCommand, sendCommand } from '../../shared/control/send-command.ts';
+import { createKafka } from '../../shared/kafka/kafkajs.ts';
+import { type Kafka, type Producer } from '../../shared/kafka/port.ts';
+import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { connectRedis } from '../../shared/redis/connect.ts';
+import { until } from '../../stack/until.ts';
+import { type RunningServices, startServices } from '../harness/services.ts';
+import { type CliRun, runTurnout } from '../harness/turnout-cli.ts';
+
+const DECIDES_WITHIN = { timeoutMs: 30_000, everyMs: 50 };
+
+/** Metrics and a router with topics of their own, and an operator before them. */
+export interface ControlSystem {
+  prefix: string;
+  services: RunningServices;
+  /** The operator's command line. */
+  turnout: (...args: string[]) => Promise<CliRun>;
+  /** Past all that the command line checks. */
+  sendRaw: (value: string, topic?: 'control' | 'controlState') => Promise<void>;
+  send: (
+    instruction: Instruction,
+    options?: Partial<Pick<ControlCommand, 'actor' | 'under'>>,
+  ) => Promise<string>;
+  audit: () => Promise<AuditEntry[]>;
+  /** All records of the state's topic, in order. */
+  published: () => Promise<ControlState[]>;
+  committed: () => Promise<ControlState>;
+  /** Waits for it. */
+  atEpoch: (epoch: number) => Promise<ControlState>;
+  /** What became of that command, as soon as somebody has decided. */
+  decided: (id: string) => Promise<AuditEntry>;
+  stop: () => Promise<void>;
+}
+
+interface Servers {
+  KAFKA_BROKERS: string;
+  REDIS_URL: string;
+}
+
+export async function startControlSystem(
+  servers: Servers,
+  env: Readonly<Record<string, string>> = {},
+): Promise<ControlSystem> {
+  const prefix = `t-control-${randomBytes(4).toString('hex')}`;
+  const brokers = servers.KAFKA_BROKERS.split(',');
+  const kafka = createKafka({ brokers, clientId: 'control-test', log: silentLogger });
+  const topics = topicNames(prefix);
+  await kafka.ensureTopics(topicSpecs(topics, 3));
+  const producer = await kafka.producer();
+  const redis = connectRedis(servers.REDIS_URL, 'control-test', silentLogger);
+  const keys = controlKeys(prefix);
+  const services = await startServices({ prefix, env: { ...servers, ...env }, only: ['metrics', 'router'] });
+  const committed = () => readCommitted(redis, keys);
+  const audit = () => readAudit(kafka, topics.control, 10_000);
+
+  return {
+    prefix,
+    services,
+    turnout: (...args) => runTurnout(prefix, args, { env: { ...servers } }),
+    sendRaw: (value, topic = 'control') =>
+      producer.send({ topic: topics[topic], key: 'raw', value, headers: {} }),
+    send: (instruction, { actor = 'operator', under } = {}) =>
+      sent(producer, topics.control, newCommand({ actor, under }, instruction)),
+    audit,
+    published: () => publishedStates(kafka, topics.controlState),
+    committed,
+    atEpoch: (epoch) => found(committed, (state) => state.epoch >= epoch, `epoch ${epoch}`),
+    decided: async (id) => {
+      const entryOf = async () => (await audit()).find((one) => one.command?.id === id);
+      const entry = await found(entryOf, (one) => one !== undefined && one.status !== 'undecided', id);
+      if (!entry) throw new Error(`${id} is not in the audit`);
+      return entry;
+    },
+    stop: async () => {
+      await services.stop();
+      await producer.close();
+      const left = await redis.keys(`${prefix}:*`);
+      if (left.length > 0) await redis.del(left);
+      await redis.quit();
+    },
+  };
+}
+
+async function sent(producer: Producer, topic: string, command: ControlCommand): Promise<string> {
+  await sendCommand(producer, topic, command);
+  return command.id;
+}
+
+async function publishedStates(kafka: Kafka, topic: string): Promise<ControlState[]> {
+  const states: ControlState[] = [];
+  await kafka.readTopic({
+    ...{ topic, patienceMs: 10_000 },
+    onBatch: ({ messages }) => {
+      const read = messages.map(({ value }) => readState(value));
+      states.push(...read.flatMap((state) => (state instanceof Error ? [] : state)));
+      return Promise.resolve();
+    },
+  });
+  return states;
+}
+
+async function found<T>(look: () => Promise<T>, isIt: (seen: T) => boolean, what: string): Promise<T> {
+  let last: T | undefined;
+  const isThere = async () => isIt((last = await look()));
+  if (!(await until(isThere, DECIDES_WITHIN)) || last === undefined)
+    throw new Error(`${what} did not come; last seen: ${JSON.stringify(last)}`);
+  return last;
+}
+
+/** The epochs of records in the order of the topic, without repetitions. */
+export function epochsOf(states: readonly ControlState[]): number[] {
+  return states.map(({ epoch }) => epoch).filter((epoch, at, all) => at === 0 || epoch !== all[at - 1]);
+}
