@@ -26,9 +26,9 @@ const BACKOFF = { baseMs: 250, maxMs: 8_000 };
 const RETRY_AFTER_CAP_MS = 20_000;
 
 /**
- * Only failures that the catalogue calls retryable are tried again, and on another path those that are the path's own: on the same model with full jitter, never before the
- * provider's Retry-After, and never past the deadline; then on the next model of the chain. Calls that came to nobody cost
- * nothing: without another model they do not count, and a proxy has time to restart.
+ * Only failures that the catalogue calls retryable are tried again, and on another path those that are the path's own: on the same
+ * model with full jitter, never before the provider's Retry-After, and never past the deadline; then on the next target of the
+ * chain. Calls that came to nobody cost nothing: without another target they do not count, and a proxy has time to restart.
  */
 export function nextMove(state: RetryState): Move {
   const { failure, calls, hasFallback, changesPath, remainingMs } = state;

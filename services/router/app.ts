@@ -22,6 +22,7 @@ import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { onReplaced } from '../../shared/redis/on-replaced.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
+import { createFlagMetrics } from './flag-metrics.ts';
 import { createOnBatch } from './consume.ts';
 import { createAnswerCache } from './answer-cache.ts';
 import { createAssistantPicker } from './pick-assistant.ts';
@@ -80,11 +81,18 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('housekeeping', () => housekeeping.close());
     housekeeping.start();
 
+    const { registry } = probes;
+    const flagMetrics = createFlagMetrics({ inForce, registry, everyMs: config.FLAG_METRICS_MS, log });
+    releasers.defer('flag metrics', () => flagMetrics.close());
+    control.onChange(() => flagMetrics.tell());
+    flagMetrics.start();
+
     const routing = {
       jobLog,
       relays: caretaker.relays,
       answers: createAnswerCache({ cache: opened.cache, retrievalTtlMs: config.CACHE_RAG_TTL_MS }),
       dispatch,
+      flagMetrics,
       deadLetters: createDeadLetters(producer, topics.deadLetters, 'router'),
       decide: ({ user }: JobMessage) => decide(user, inForce()),
       context: contextRules(config, () => inForce().flags),

@@ -13,6 +13,7 @@ import { type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts'
 import { type AnswerCache, type Consulted } from './answer-cache.ts';
 import { toDecidedJob } from './decided-job.ts';
 import { type Decided, firstEvents, logDecision, MOST_FIRST_EVENTS } from './first-events.ts';
+import { type FlagMetrics } from './flag-metrics.ts';
 import { type AssistantPicker, type Picked } from './pick-assistant.ts';
 import { type ContextPlan, type ContextRules, planContext } from './plan-context.ts';
 import { serveCached } from './serve-cached.ts';
@@ -26,6 +27,8 @@ export interface RouteBatchDeps {
   context: (user: string, path: Path) => ContextRules;
   assistants: AssistantPicker;
   answers: AnswerCache;
+  /** Hears of each decision once. */
+  flagMetrics: Pick<FlagMetrics, 'count'>;
   /** Carries on the outcomes of jobs that the cache has answered. */
   relays: Pick<Relays, 'begin'>;
   /** Milliseconds that an ended job's record is kept. */
@@ -34,8 +37,8 @@ export interface RouteBatchDeps {
 }
 
 /**
- * One message's way: unread -> dead letter | decided -> answered from the cache | routed in the log -> dispatched. `doneBelow`: messages below this
- * offset were routed before, and are looked at again.
+ * One message's way: unread -> dead letter | decided -> answered from the cache | routed in the log -> dispatched. `doneBelow`:
+ * messages below this offset were routed before, and are looked at again.
  *
  * Each step may be repeated: a router that dies between two of them leaves the message below no watermark, and its
  * redelivery finds the job `again`, and dispatches it where that had not been done.
@@ -71,9 +74,14 @@ async function routeOne(
 
   const traceparent = message.headers['traceparent'];
   if (state === 'again') return routeAgain(deps, job, { now, traceparent });
-  logDecision(deps.log, job, decided);
+  tellDecision(deps, job, decided);
   if (picked instanceof TurnoutError) return fail(deps, job, picked);
   return toDecidedJob(job, { ...decided, picked, traceparent, keepAs: cached.keepAs });
+}
+
+function tellDecision({ log, flagMetrics }: RouteBatchDeps, job: JobMessage, decided: Decided): void {
+  logDecision(log, job, decided);
+  flagMetrics.count(decided.decision);
 }
 
 async function consult(
@@ -99,7 +107,7 @@ async function serve(
   const { decision, picked } = decided;
   const model = picked instanceof TurnoutError ? job.model : picked.model;
   const served = await serveCached(deps, job, { decision, model, first, answer });
-  if (served) logDecision(deps.log, job, decided);
+  if (served) tellDecision(deps, job, decided);
   return served;
 }
 

@@ -69,6 +69,8 @@ export const configSchema = z.object({
   /** Whether the legacy path answers what LiteLLM fails to. */
   LEGACY_FALLBACK: flag.default(true),
   ...flagTexts,
+  /** How often a router tells the flags in force, and what it decided by them. */
+  FLAG_METRICS_MS: milliseconds.pipe(z.int().max(DAY_MS)).default(60_000),
 
   TURNOUT_SECRET: z.string().min(32, 'must have at least 32 characters'),
   TURNOUT_ADMIN_KEY: z.string().min(16, 'must have at least 16 characters').optional(),
