@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test check bench streams assistants-eval retrieval-eval documents cache simulate faults soak
+.PHONY: help up down status logs test check bench streams assistants-eval retrieval-eval documents cache simulate rollback faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ cache: node_modules ## The users' cache: its limits, hit rates on public traces 
 
 simulate: node_modules ## Thousands of simulated rollouts, judged: false rollbacks, and how soon a fault is found; 1 when one was wrong
 	@$(RUN) simulate
+
+rollback: node_modules ## Roll back again and again under load: how soon nothing begins on LiteLLM any more; 1 when it was too late
+	@$(RUN) rollback
 
 faults: node_modules ## Kill, freeze and cut everything under load; 1 when a promise did not hold (FULL=1: the long run)
 	@$(RUN) faults

@@ -41,12 +41,13 @@ export async function followTopic(
   return { caughtUp, joined: () => consumer.joined(), close: () => consumer.close() };
 }
 
-/** 0 for a topic without messages: also one whose messages are all gone. */
+/** 0 for a topic without messages: also one whose messages are all gone. A topic that was just made has no leader yet. */
 async function endOf(client: KafkaClient, topic: string): Promise<bigint> {
   const admin = client.admin();
-  await retrying(() => admin.connect(), { attempts: 10, baseMs: 200, maxMs: 2_000 });
+  const patience = { attempts: 10, baseMs: 200, maxMs: 2_000 };
+  await retrying(() => admin.connect(), patience);
   try {
-    const [partition] = await admin.fetchTopicOffsets(topic);
+    const [partition] = await retrying(() => admin.fetchTopicOffsets(topic), patience);
     if (!partition || partition.low === partition.high) return 0n;
     return BigInt(partition.high);
   } finally {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { until } from '../../stack/until.ts';
-import { type Answered, type RolloutSystem, startRollout } from './rollout-support.ts';
+import { type Answered, type RolloutSystem, startRollout } from '../harness/rollout.ts';
 
 /** The guide's four ways back, each on the whole system with LiteLLM failing alone. */
 jest.setTimeout(120_000);

@@ -9,11 +9,11 @@ import { readFlags } from '../../shared/flags/flags.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { connectRedis } from '../../shared/redis/connect.ts';
 import { until } from '../../stack/until.ts';
-import { testEnv } from '../harness/env.ts';
-import { type LitellmSwitch, startLitellmSwitch } from '../harness/litellm-switch.ts';
-import { type RunningServices, startServices } from '../harness/services.ts';
-import { type CliRun, runTurnout } from '../harness/turnout-cli.ts';
-import { type TestUser, writeUsers } from '../harness/users.ts';
+import { testEnv } from './env.ts';
+import { type LitellmSwitch, startLitellmSwitch } from './litellm-switch.ts';
+import { type RunningServices, startServices } from './services.ts';
+import { type CliRun, runTurnout } from './turnout-cli.ts';
+import { type TestUser, writeUsers } from './users.ts';
 
 /** What became of one request. */
 export interface Answered {
