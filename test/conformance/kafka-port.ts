@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Batch, type Kafka } from '../../shared/kafka/port.ts';
 import { collector, eventually, PARTITIONS, useKafka, WAIT_MS } from './kafka-ground.ts';
+import { describeKafkaFollowing } from './kafka-following.ts';
 import { describeKafkaPositions } from './kafka-positions.ts';
 
 /** What Turnout relies on in Kafka. Every adapter of the port must pass; run it against a real broker. */
@@ -217,6 +218,7 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
       }, 60_000);
     });
 
+    describeKafkaFollowing(create);
     describeKafkaPositions(create);
   });
 }
