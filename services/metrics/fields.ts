@@ -1,6 +1,6 @@
 import { type ErrorCode } from '../../shared/errors/catalogue.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
-import { type Outcome } from '../../shared/contracts/outcome.ts';
+import { type Outcome, type Stage } from '../../shared/contracts/outcome.ts';
 
 /**
  * The names of the counts. What is stored in Redis is one flat hash, name -> integer: additions of integers commute, so the
@@ -32,6 +32,7 @@ export const field = {
   withoutUsage: (path: PathLabel) => `without-usage/${path}`,
   latency: (path: PathLabel, status: Status) => `latency/${path}/${status}`,
   firstToken: (path: PathLabel) => `first-token/${path}`,
+  stage: (path: PathLabel, stage: Stage) => `stage/${path}/${stage}`,
   /** What became of the events themselves. */
   events: (fate: EventFate) => `events/${fate}`,
 } as const;

@@ -45,6 +45,13 @@ describe('an outcome adds', () => {
     });
   });
 
+  test('the stages of a job that was sampled', () => {
+    const delta = fold([{ ...completed, stages: { routing: 0.1, model: 0.2 } }]);
+    expect(delta.get('stage/litellm/routing#us')).toBe(100);
+    expect(delta.get('stage/litellm/model#us')).toBe(200);
+    expect([...delta.keys()].filter((name) => name.startsWith('stage/'))).toHaveLength(4);
+  });
+
   test('a failure under its code, and under `none` when it was never routed', () => {
     const delta = fold([
       { ...bare, status: 'failed', error: 'unreadable_message', attempts: 0, ms: { total: 1 } },

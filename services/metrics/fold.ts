@@ -1,4 +1,4 @@
-import { type Outcome } from '../../shared/contracts/outcome.ts';
+import { type Outcome, type Stage } from '../../shared/contracts/outcome.ts';
 import { bucketField, field, type PathLabel, PICODOLLARS, sumField } from './fields.ts';
 import { bucketOf } from './histogram.ts';
 
@@ -23,6 +23,8 @@ function addOutcome(delta: Delta, outcome: Outcome): void {
   if (outcome.status === 'failed') add(delta, field.errors(path, outcome.error ?? 'internal_error'), 1);
   addDuration(delta, field.latency(path, outcome.status), outcome.ms.total);
   if (outcome.ms.firstToken !== undefined) addDuration(delta, field.firstToken(path), outcome.ms.firstToken);
+  for (const [stage, ms] of Object.entries(outcome.stages ?? {}) as [Stage, number][])
+    addDuration(delta, field.stage(path, stage), ms);
   addUsage(delta, path, outcome);
   if (outcome.cached) addSaved(delta, outcome.cached);
 }

@@ -1,3 +1,4 @@
+import { stage } from '../../shared/contracts/outcome.ts';
 import { errorCodes } from '../../shared/errors/catalogue.ts';
 import { countNamed, type Counts, histogramsOf } from './counts.ts';
 import { EVENT_FATES, field, PATHS, PICODOLLARS, SOURCES, STATUSES, TOKEN_KINDS } from './fields.ts';
@@ -20,6 +21,7 @@ const paths = PATHS.map((path) => ({ path }));
 const statuses = PATHS.flatMap((path) => STATUSES.map((status) => ({ path, status })));
 const sources = PATHS.flatMap((path) => SOURCES.map((source) => ({ path, source })));
 const tokens = sources.flatMap((labels) => TOKEN_KINDS.map((kind) => ({ ...labels, kind })));
+const stages = PATHS.flatMap((path) => stage.options.map((of) => ({ path, stage: of })));
 const codes = PATHS.flatMap((path) => errorCodes.map((code) => ({ path, code })));
 
 const COUNTERS: readonly Family[] = [
@@ -82,6 +84,11 @@ const HISTOGRAMS: readonly Family[] = [
     name: 'turnout_time_to_first_token_seconds',
     help: 'From acceptance to the first token.',
     series: paths.map((labels) => [labels, field.firstToken(labels.path)]),
+  },
+  {
+    name: 'turnout_stage_duration_seconds',
+    help: 'Of the jobs that METRICS_SAMPLING_RATE chose, stage by stage.',
+    series: stages.map((labels) => [labels, field.stage(labels.path, labels.stage)]),
   },
 ];
 

@@ -105,7 +105,7 @@ describe('the Prometheus text', () => {
   test('has help and type once for each name', () => {
     const types = text.split('\n').filter((line) => line.startsWith('# TYPE'));
     expect(new Set(types).size).toBe(types.length);
-    expect(types).toHaveLength(11);
+    expect(types).toHaveLength(12);
   });
 
   test('tells no error code that never happened', () => {

@@ -8,6 +8,7 @@ import { type JobMessage } from '../../shared/contracts/job-message.ts';
 import { openControl } from '../../shared/control/open-control.ts';
 import { decide } from '../../shared/flags/decide.ts';
 import { type Flags } from '../../shared/flags/flags.ts';
+import { usesDetails } from '../../shared/flags/uses-details.ts';
 import { usesParallel } from '../../shared/flags/uses-parallel.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
@@ -95,6 +96,7 @@ export function build({ config, log }: ServiceDeps): Service {
       flagMetrics,
       deadLetters: createDeadLetters(producer, topics.deadLetters, 'router'),
       decide: ({ user }: JobMessage) => decide(user, inForce()),
+      isDetailed: (jobId: string) => usesDetails(inForce().flags, jobId),
       context: contextRules(config, () => inForce().flags),
       assistants: createAssistantPicker({
         registry: assistants,

@@ -15,16 +15,22 @@ export interface Decided {
   plan: ContextPlan;
   /** Milliseconds since the epoch. */
   routedAt: number;
+  /** Its stages are timed. */
+  detailed: boolean;
 }
 
 /** The log's beginning: accepted, routed, assistant. */
 export function firstEvents(
   job: JobMessage,
-  { decision, picked, plan, routedAt }: Decided,
+  { decision, picked, plan, routedAt, detailed }: Decided,
   cache: CacheStatus | undefined,
 ): JobEvent[] {
   const accepted = { type: 'accepted', at: job.acceptedAt, model: job.model } as const;
-  const routed = { type: 'routed', at: routedAt, ...decision, ...(cache ? { cache } : {}) } as const;
+  const routed = {
+    ...({ type: 'routed', at: routedAt, ...decision } as const),
+    ...(cache ? { cache } : {}),
+    ...(detailed ? { detailed } : {}),
+  };
   const promptTokens = roughPromptTokens(job, plan);
   if (picked instanceof TurnoutError) return [accepted, { ...routed, promptTokens }];
   const { model, event, assistant } = picked;

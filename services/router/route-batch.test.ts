@@ -60,6 +60,7 @@ async function routedAgain(
     context: () => ({ parallel: true, documentTokens: 1_000, historyTokens: undefined, sources: [] }),
     assistants: { pick: () => Promise.resolve(picked), pickAgain: () => picked },
     answers: { consult: () => Promise.resolve({}) },
+    isDetailed: () => false,
     flagMetrics: { count: () => undefined },
     relays: { begin: () => undefined },
     ...{ retentionMs: 60_000, log: silentLogger },

@@ -23,6 +23,8 @@ export interface RouteBatchDeps {
   dispatch: Dispatch;
   deadLetters: DeadLetters;
   decide: (job: JobMessage) => Decision;
+  /** Whether the stages of that job are timed. */
+  isDetailed: (jobId: string) => boolean;
   /** What holds for the context of this user's jobs on that path. */
   context: (user: string, path: Path) => ContextRules;
   assistants: AssistantPicker;
@@ -62,7 +64,8 @@ async function routeOne(
   const decision = deps.decide(job);
   const now = Date.now();
   const picked = await deps.assistants.pick(job);
-  const decided = { decision, picked, ...planFor(deps, job, { decision, picked, now }) };
+  const detailed = deps.isDetailed(job.jobId);
+  const decided = { decision, picked, detailed, ...planFor(deps, job, { decision, picked, now }) };
   const cached = seenBefore ? {} : await consult(deps, job, decided);
   const first = firstEvents(job, decided, cached.status);
   if (cached.answer && (await serve(deps, job, { decided, first, answer: cached.answer }))) return undefined;

@@ -14,8 +14,7 @@ const user = z
   .max(200)
   .regex(/^[^\s,]([^,]*[^\s,])?$/, 'must be a user id, without commas');
 
-export const actors = ['operator', 'env', 'judge', 'plan'] as const;
-export type Actor = (typeof actors)[number];
+const actors = ['operator', 'env', 'judge', 'plan'] as const;
 
 const ofUser = <const T extends string>(type: T) => z.strictObject({ type: z.literal(type), user });
 

@@ -114,6 +114,8 @@ export const jobEvent = z.discriminatedUnion('type', [
     model: z.string().optional(),
     /** Absent where the job has nothing to do with a cache. */
     cache: cacheStatus.optional(),
+    /** Its stages are timed. */
+    detailed: z.literal(true).optional(),
   }),
   /** The answer that follows was given before, to the same user's same request. */
   z.object({

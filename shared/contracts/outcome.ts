@@ -5,6 +5,13 @@ import { tokenUsage } from './job-event.ts';
 import { jobId } from './ids.ts';
 
 /**
+ * A job's way in time: until a router has read it (Kafka); until a worker has begun its first attempt (queue and context); until the
+ * first token of its answer; until its end.
+ */
+export const stage = z.enum(['routing', 'context', 'model', 'answer']);
+export type Stage = z.infer<typeof stage>;
+
+/**
  * `turnout.events`, version 1: how one job ended. Written by the script that ends the job, so there is exactly one; it
  * may be published more than once, always under the same `id`.
  */
@@ -28,6 +35,8 @@ export const outcome = z.object({
   at: z.int(),
   /** Milliseconds. `firstToken` and `total` count from acceptance. */
   ms: z.object({ total: z.number().min(0), firstToken: z.number().min(0).optional() }),
+  /** Of jobs that are sampled for it; milliseconds, one stage after another. Those that a job did not come to are absent. */
+  stages: z.partialRecord(stage, z.number().min(0)).optional(),
   /** One record for each call of the model. */
   usage: z.array(
     z.object({

@@ -1,7 +1,7 @@
 import murmurhash from 'murmurhash';
 
 /** Each percentage has a salt of its own, so that the arms are independent: who is in one says nothing of who is in another. */
-export type Salt = 'litellm' | 'cache' | 'rag-cache' | 'parallel';
+export type Salt = 'litellm' | 'cache' | 'rag-cache' | 'parallel' | 'metrics';
 
 const HASHES = 2 ** 32;
 

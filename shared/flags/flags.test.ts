@@ -21,6 +21,8 @@ test('the defaults are the guide’s', () => {
     PARALLEL_PERCENTAGE: 50,
     ENABLE_ROLLBACK: true,
     ERROR_THRESHOLD: 5,
+    ENABLE_DETAILED_METRICS: true,
+    METRICS_SAMPLING_RATE: 25,
   });
 });
 

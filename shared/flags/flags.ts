@@ -46,6 +46,10 @@ export const flagTexts = {
   ENABLE_ROLLBACK: flag.default(true),
   /** Percent of a path's jobs that may fail: the alert, and what LiteLLM is measured by where nobody is on the legacy path. */
   ERROR_THRESHOLD: percentage.default(5),
+  /** False: no job's stages are timed. */
+  ENABLE_DETAILED_METRICS: flag.default(true),
+  /** Percent of the jobs whose stages are timed. Counts, errors and usage are of all jobs. */
+  METRICS_SAMPLING_RATE: percentage.default(25),
 } as const;
 
 const flagsSchema = z.object(flagTexts);

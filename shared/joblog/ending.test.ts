@@ -70,3 +70,38 @@ describe('it has not', () => {
     expect(pathFailure('litellm', [attempt('litellm'), retry('legacy')], cancelled)).toBeUndefined();
   });
 });
+
+describe('the stages of a job', () => {
+  const routed = (detailed: boolean): JobEvent => ({
+    ...{ type: 'routed', at: 30, path: 'litellm', reason: 'percentage', epoch: 1, step: 1, promptTokens: 0 },
+    ...(detailed ? { detailed } : {}),
+  });
+  const begun: JobEvent = { type: 'attempt', at: 100, attempt: 1, path: 'litellm' };
+  const token: JobEvent = { type: 'text', at: 180, choice: 0, delta: 'a' };
+  const stages = (events: JobEvent[]) => {
+    const job = { jobId: 'job_1', userHash: 'u', model: 'm', acceptedAt: 20, attempts: 1 };
+    return toOutcome(job, events, COMPLETED, 400).stages;
+  };
+
+  test('follow one another where it was sampled', () => {
+    expect(stages([routed(true), begun, token])).toEqual({
+      routing: 10,
+      context: 70,
+      model: 80,
+      answer: 220,
+    });
+  });
+
+  test('are not told where it was not', () => {
+    expect(stages([routed(false), begun, token])).toBeUndefined();
+  });
+
+  test('end where it did', () => {
+    expect(stages([routed(true), begun])).toEqual({ routing: 10, context: 70 });
+  });
+
+  test('count from the first attempt: what a lost one took is part of the waiting', () => {
+    const again: JobEvent = { ...begun, at: 150, attempt: 2 };
+    expect(stages([routed(true), begun, again, token])).toMatchObject({ context: 70, model: 80 });
+  });
+});

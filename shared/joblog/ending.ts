@@ -1,6 +1,6 @@
 import { type Decision, decision } from '../contracts/decision.ts';
 import { type CancelledBy, isVisible, type JobEvent, type UsageEvent } from '../contracts/job-event.ts';
-import { type Outcome } from '../contracts/outcome.ts';
+import { type Outcome, type Stage } from '../contracts/outcome.ts';
 import { type TurnoutError } from '../errors/turnout-error.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Finished, type JobLog, type JobView } from './job-log.ts';
@@ -65,6 +65,7 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
       total: Math.max(0, at - job.acceptedAt),
       ...(firstAt === undefined ? {} : { firstToken: Math.max(0, firstAt - job.acceptedAt) }),
     },
+    ...stagesIn(job, events, at),
     usage: events.filter((event) => event.type === 'usage').map((event) => usageRecord(job.jobId, event)),
   };
 }
@@ -88,6 +89,27 @@ function pathFailureIn(
   }
   const failed = ending.status === 'failed' && path === decided.path;
   return failed ? { pathFailure: { error: ending.error.code, fallback: 'none' } } : {};
+}
+
+function stagesIn(
+  { acceptedAt }: JobFacts,
+  events: readonly JobEvent[],
+  endedAt: number,
+): Pick<Outcome, 'stages'> {
+  const routed = events.find((event) => event.type === 'routed');
+  if (!routed?.detailed) return {};
+  const begunAt = events.find((event) => event.type === 'attempt')?.at;
+  const firstAt = events.find(isVisible)?.at;
+  const spans: [Stage, number | undefined, number | undefined][] = [
+    ['routing', acceptedAt, routed.at],
+    ['context', routed.at, begunAt],
+    ['model', begunAt, firstAt],
+    ['answer', firstAt, endedAt],
+  ];
+  const known = spans.flatMap(([stage, from, to]): [Stage, number][] =>
+    from !== undefined && to !== undefined && to >= from ? [[stage, to - from]] : [],
+  );
+  return { stages: Object.fromEntries(known) };
 }
 
 function savedBy({ saved: tokens, cost }: Extract<JobEvent, { type: 'cached' }>): Outcome['cached'] {

@@ -6,7 +6,7 @@ import { type Redis } from '../../../shared/redis/connect.ts';
 import { defineScript } from '../../../shared/redis/script.ts';
 
 /** Without a renewal for so long, another one may lead. */
-export const LEASE_MS = 3_000;
+const LEASE_MS = 3_000;
 
 /** The right to change the control state. */
 export interface Lease {

@@ -38,10 +38,11 @@ export function createWatch({ figures: read, hasLegacy, keep, log }: WatchDeps):
   function tell(state: ControlState, { at, ...safety }: SafetyMetrics): void {
     const { verdict } = safety;
     const text = JSON.stringify(verdict);
-    if (text === toldVerdict && at - toldAt < TELL_MS) return;
+    const isNew = text !== toldVerdict;
+    if (!isNew && at - toldAt < TELL_MS) return;
     [toldVerdict, toldAt] = [text, at];
     log.info(safety, 'Safety metrics');
-    if (verdict.kind === 'freeze') log.error(verdict, 'The rollout cannot go on');
+    if (verdict.kind === 'freeze' && isNew) log.warn(verdict, 'The rollout cannot go on');
     if (verdict.kind === 'rollback' && !flagsOf(state).ENABLE_ROLLBACK)
       log.error(verdict, 'A rollback is due, and ENABLE_ROLLBACK=false forbids it');
   }
