@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { Queue } from 'bullmq';
 import { createHeldJobs } from '../../services/llm-worker/held-jobs.ts';
 import { createQueueWorker } from '../../services/llm-worker/queue-worker.ts';
@@ -12,6 +12,9 @@ import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
 import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
+
+/** BullMQ goes back to a job that was refused after a while. */
+jest.setTimeout(30_000);
 
 const redisPrefix = `t-${randomBytes(4).toString('hex')}`;
 const prefix = bullPrefix(redisPrefix);
@@ -64,6 +67,7 @@ test.each([
   const nobody = { channel: 'c', watch: () => () => undefined, close: () => Promise.resolve() };
   const deps = {
     jobLog: { begin, standings: () => Promise.resolve([]) },
+    paths: {},
     held: createHeldJobs(nobody),
     poison: { giveUp: ({ id }: { id?: string | undefined }) => void given.push(id ?? '') },
     log: silentLogger,
