@@ -3,6 +3,7 @@ import { giveCommand, type GiveOptions } from '../control/give-command.ts';
 import { duration } from '../control/duration.ts';
 import { type OperatorContext } from '../context.ts';
 import { explainEpoch } from './explain-epoch.ts';
+import { type ReplayOptions, showReplay } from './replay/show-replay.ts';
 import { showStatus } from './show-status.ts';
 
 const ABOUT = `The rollout: the share of users on LiteLLM, the plan that raises it, and what the judge says about it. A rollback holds, whatever
@@ -18,7 +19,7 @@ interface WhyOptions extends GiveOptions {
 }
 
 export function rolloutCommand(context: OperatorContext): Command {
-  const names = 'status, start, stop, hold, resume, rollback, explain';
+  const names = 'status, start, stop, hold, resume, rollback, explain, replay';
   const group = new Command('rollout').summary(`rollout: ${names}`).description(ABOUT);
   const command = (name: string, description: string) =>
     group.command(name).description(description).option('--json', 'one JSON object');
@@ -49,6 +50,13 @@ export function rolloutCommand(context: OperatorContext): Command {
   command('explain', 'Why an epoch began: who commanded it, and what the judge saw.')
     .argument('<epoch>', 'as in the log and in `audit`', epochNumber)
     .action((epoch: number, options: GiveOptions) => explainEpoch(context, epoch, options));
+  command(
+    'replay',
+    'Judges every decision again by the outcomes that Kafka has (30 days): does the same come out?',
+  )
+    .option('--from <epoch>', 'the first epoch', epochNumber, 1)
+    .option('--no-legacy', 'there was no legacy path')
+    .action((options: ReplayOptions) => showReplay(context, options));
   return group;
 }
 

@@ -1,5 +1,6 @@
 import { defineScript } from '../../shared/redis/script.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
+import { metricsKey } from '../../shared/rollout/section-names.ts';
 import { type Delta } from './fold.ts';
 import { type Section } from './rollout/sections.ts';
 
@@ -49,7 +50,7 @@ export const MAX_IDS = 1_000;
 const GENERATION = 250_000;
 
 export function createLedger(redis: Redis, prefix: string, generation = GENERATION): Ledger & Sections {
-  const key = (name: string) => `${prefix}:{metrics}:${name}`;
+  const key = (name: string) => metricsKey(prefix, name);
   const keys = [key('offsets'), key('counts'), key('ids:young'), key('ids:old')];
   const applyBatch = defineScript(redis, new URL('apply-batch.lua', import.meta.url));
 

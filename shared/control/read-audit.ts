@@ -12,6 +12,8 @@ export interface AuditEntry {
   command: ControlCommand | undefined;
   /** `undecided`: no leader has looked at it. */
   status: 'applied' | 'refused' | 'undecided';
+  /** Milliseconds since the epoch, by its leader's clock: when it was decided. */
+  decidedAt: number | undefined;
   /** In force after it. */
   epoch: number | undefined;
   note: string | undefined;
@@ -30,16 +32,16 @@ export async function readAudit(
       for (const { offset, timestamp, value } of messages) {
         const record = readControl(value);
         if ('kind' in record && record.kind === 'result') {
-          const { status, epoch, note } = record;
+          const { status, epoch, note, at: decidedAt } = record;
           const entry = entries.get(record.offset);
           // A leader that took over may tell again what the one before told.
-          if (entry) entries.set(record.offset, { ...entry, status, epoch, note });
+          if (entry) entries.set(record.offset, { ...entry, status, epoch, note, decidedAt });
           continue;
         }
         const at = offset.toString();
         const isUnreadable = record instanceof Error;
         entries.set(at, {
-          ...{ offset: at, at: timestamp, status: 'undecided', epoch: undefined },
+          ...{ offset: at, at: timestamp, status: 'undecided', epoch: undefined, decidedAt: undefined },
           command: isUnreadable ? undefined : record,
           note: isUnreadable ? record.message : undefined,
         });

@@ -23,7 +23,7 @@ export interface ControlSystem {
   /** The operator's command line. */
   turnout: (...args: string[]) => Promise<CliRun>;
   /** Past all that the command line checks. */
-  sendRaw: (value: string, topic?: 'control' | 'controlState') => Promise<void>;
+  sendRaw: (value: string, topic?: 'control' | 'controlState' | 'events') => Promise<void>;
   send: (
     instruction: Instruction,
     options?: Partial<Pick<ControlCommand, 'actor' | 'under'>>,

@@ -1,5 +1,7 @@
 import { type Path, path } from '../../../shared/contracts/decision.ts';
 import { dayOf, slotOf } from '../../../shared/rollout/rollout-job.ts';
+import { judgedDays, type JudgedFigures } from '../../../shared/rollout/judge-state.ts';
+import { sectionField, sectionName } from '../../../shared/rollout/section-names.ts';
 import {
   type Arm,
   type ArmCounts,
@@ -10,7 +12,6 @@ import {
 import { type Sections } from '../ledger.ts';
 import { type Histogram } from '../histogram.ts';
 import { firstTokensOf } from './first-tokens.ts';
-import { sectionField, sectionName } from './sections.ts';
 
 /** Jobs of a path in the last minutes, and those that it failed. */
 export interface PathWindow {
@@ -19,11 +20,7 @@ export interface PathWindow {
 }
 
 /** What the judge and the operators are told of a step, as it is now. */
-export interface RolloutFigures {
-  /** The step's last days, oldest first; the last one is today. */
-  segments: [Segment, ...Segment[]];
-  /** Milliseconds since the epoch: the last job that counts; undefined without any. */
-  lastAt: number | undefined;
+export interface RolloutFigures extends JudgedFigures {
   windows: Record<Path, PathWindow>;
   /** Times to the first token of the last five to ten minutes. */
   firstTokens: Record<Arm, Histogram>;
@@ -38,16 +35,13 @@ export async function readFigures(
   step: { epoch: number; at: number },
   now: number,
 ): Promise<RolloutFigures> {
-  const today = dayOf(now);
   const read = (day: number) => sections.readSection(sectionName.segment(step.epoch, day));
-  const [counts, before] = await Promise.all([
-    read(today),
-    dayOf(step.at) < today ? read(today - 1) : undefined,
-  ]);
-  const last = Math.max(counts.get('last') ?? 0, before?.get('last') ?? 0);
-  const segment = toSegment(counts);
+  const [first, ...rest] = judgedDays(step.at, now);
+  const days = await Promise.all([read(first), ...rest.map(read)] as const);
+  const last = Math.max(...days.map((counts) => counts.get('last') ?? 0));
+  const [oldest, ...later] = days;
   return {
-    segments: before ? [toSegment(before), segment] : [segment],
+    segments: [toSegment(oldest), ...later.map(toSegment)],
     lastAt: last === 0 ? undefined : last,
     windows: await readWindows(sections, now),
     firstTokens: await readFirstTokens(sections, step.epoch, now),

@@ -1,7 +1,7 @@
-import { type Path } from '../../../shared/contracts/decision.ts';
 import { type Outcome } from '../../../shared/contracts/outcome.ts';
 import { isPathsOwn } from '../../../shared/rollout/own-failure.ts';
 import { type RolloutJob, rolloutJobOf } from '../../../shared/rollout/rollout-job.ts';
+import { sectionField, sectionName } from '../../../shared/rollout/section-names.ts';
 import { type Arm, type First } from '../../../shared/rollout/segment.ts';
 import { add, type Delta } from '../fold.ts';
 import { bucketOf } from '../histogram.ts';
@@ -27,29 +27,6 @@ export interface Mark {
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-
-export const sectionName = {
-  segment: (step: number, day: number) => `segment:${step}:${day}`,
-  /** Times to the first token, in one slot: by arm and bucket, jobs. */
-  firstTokens: (step: number, day: number, slot: number) => `first-tokens:${step}:${day}:${slot}`,
-  /** Jobs of a path and those that it failed, by minute, whoever sent them. */
-  window: (at: number) => `window:${Math.floor(at / (60 * MINUTE_MS))}`,
-} as const;
-
-export const sectionField = {
-  jobs: (arm: Arm, slot: number) => `${arm}/jobs/${slot}`,
-  failures: (arm: Arm, slot: number) => `${arm}/failures/${slot}`,
-  groupJobs: (arm: Arm, group: number) => `${arm}/group-jobs/${group}`,
-  groupFailures: (arm: Arm, group: number) => `${arm}/group-failures/${group}`,
-  /** Those two the script keeps. */
-  users: (arm: Arm) => `${arm}/users`,
-  first: (arm: Arm, first: First, slot: number) => `${arm}/${first}/${slot}`,
-  firstToken: (arm: Arm, bucket: number) => `${arm}/${bucket}`,
-  /** From how many milliseconds on a job of the slot is slow. */
-  slowFrom: (slot: number) => `slow-from/${slot}`,
-  windowJobs: (path: Path, minute: number) => `${path}/jobs/${minute}`,
-  windowFailures: (path: Path, minute: number) => `${path}/failures/${minute}`,
-} as const;
 
 /** What some outcomes add. `slowFrom`: milliseconds, for the slot of a job; undefined where it is not known. */
 export function sectionsOf(

@@ -1,8 +1,8 @@
 import { type RolloutJob } from '../../../shared/rollout/rollout-job.ts';
+import { sectionField, sectionName } from '../../../shared/rollout/section-names.ts';
 import { SLOTS } from '../../../shared/rollout/segment.ts';
 import { countOf, quantile } from '../histogram.ts';
 import { firstTokensOf } from './first-tokens.ts';
-import { sectionField, sectionName } from './sections.ts';
 
 interface SlowFromDeps {
   /** A section's counts. */

@@ -3,11 +3,12 @@ import { type Path, path as paths } from '../../../shared/contracts/decision.ts'
 import { flagsOf, shareInForce } from '../../../shared/control/apply-command.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
 import { type Judgement } from '../../../shared/rollout/judge/judge.ts';
+import { judgeState } from '../../../shared/rollout/judge-state.ts';
 import { type SafetyMetrics } from '../../../shared/rollout/safety-metrics.ts';
 import { type Term } from '../control/term.ts';
 import { type Histogram, quantile } from '../histogram.ts';
 import { type RolloutFigures } from './figures.ts';
-import { judgeState, proposalOf } from './judge-state.ts';
+import { proposalOf } from './proposal.ts';
 
 interface WatchDeps {
   figures: (step: ControlState['step'], now: number) => Promise<RolloutFigures>;

@@ -1,27 +1,6 @@
 import { type ControlState, type Instruction } from '../../../shared/contracts/control.ts';
 import { flagsOf, shareInForce } from '../../../shared/control/apply-command.ts';
-import { judge, type Judged, type Judgement } from '../../../shared/rollout/judge/judge.ts';
-import { dayOf, slotOf } from '../../../shared/rollout/rollout-job.ts';
-import { type RolloutFigures } from './figures.ts';
-
-/** Judges what is in force by its figures. */
-export function judgeState(
-  state: ControlState,
-  figures: Pick<RolloutFigures, 'segments' | 'lastAt'>,
-  { now, hasLegacy }: { now: number; hasLegacy: boolean },
-): Judgement {
-  const { step } = state;
-  const judged: Judged = {
-    percentage: shareInForce(state),
-    errorThreshold: flagsOf(state).ERROR_THRESHOLD,
-    hasLegacy,
-    segments: figures.segments,
-    segment: step.segment + dayOf(now) - dayOf(step.at),
-    slot: slotOf(now),
-    silentMs: now - Math.max(figures.lastAt ?? 0, step.at),
-  };
-  return judge(judged);
-}
+import { type Judgement } from '../../../shared/rollout/judge/judge.ts';
 
 export interface Proposal {
   actor: 'judge' | 'plan';

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type ControlState } from '../../../shared/contracts/control.ts';
 import { initialState } from '../../../shared/control/apply-command.ts';
 import { type Judgement, type Verdict } from '../../../shared/rollout/judge/judge.ts';
-import { proposalOf } from './judge-state.ts';
+import { proposalOf } from './proposal.ts';
 
 const HOUR_MS = 3_600_000;
 const NOW = 100 * HOUR_MS;

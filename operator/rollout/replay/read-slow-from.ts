@@ -1,0 +1,23 @@
+import { type RolloutJob } from '../../../shared/rollout/rollout-job.ts';
+import { metricsKey, sectionField, sectionName } from '../../../shared/rollout/section-names.ts';
+import { needing, type Stores } from '../../stores.ts';
+
+/** From how many milliseconds on a first token of a job's slot is slow, as the metrics service set it. */
+export async function readSlowFrom(
+  { redis, places }: Stores,
+  redisPrefix: string,
+  jobs: readonly RolloutJob[],
+): Promise<(job: RolloutJob) => number | undefined> {
+  const names = [...new Set(jobs.map(sectionOf))];
+  const read = async (name: string) =>
+    [name, await needing(places.redis, redis.hgetall(metricsKey(redisPrefix, name)))] as const;
+  const sections = new Map(await Promise.all(names.map(read)));
+  return (job) => {
+    const text = sections.get(sectionOf(job))?.[sectionField.slowFrom(job.slot)];
+    return text === undefined ? undefined : Number(text);
+  };
+}
+
+function sectionOf({ step, day }: RolloutJob): string {
+  return sectionName.segment(step, day);
+}

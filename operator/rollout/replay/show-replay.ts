@@ -1,0 +1,95 @@
+import { type ReplayedEpoch, replayStates } from '../../../shared/control/replay-states.ts';
+import { type Judgement } from '../../../shared/rollout/judge/judge.ts';
+import { auditOf } from '../../control/audit-of.ts';
+import { instructionInWords } from '../../control/instruction-in-words.ts';
+import { CommandFailed, type OperatorContext } from '../../context.ts';
+import { toJsonLine } from '../../output.ts';
+import { withStores } from '../../stores.ts';
+import { readJobs } from './read-jobs.ts';
+import { readSlowFrom } from './read-slow-from.ts';
+import { isJudged, replayDecision, type ReplayedDecision } from './replay-decision.ts';
+
+export interface ReplayOptions {
+  /** The first epoch that is replayed. */
+  from: number;
+  /** False where there was no legacy path. */
+  legacy: boolean;
+  json?: true;
+}
+
+interface Decision {
+  epoch: ReplayedEpoch;
+  replayed: ReplayedDecision;
+}
+
+/**
+ * Makes every state again from the audit, and every decision of the judge and the plan from the outcomes of the jobs. Throws
+ * `CommandFailed` where anything comes out otherwise.
+ */
+export async function showReplay(
+  context: OperatorContext,
+  { from, legacy: hasLegacy, json }: ReplayOptions,
+): Promise<void> {
+  const settings = context.settings();
+  const { problems, epochs, decisions } = await withStores(settings, async (stores) => {
+    const states = replayStates(await auditOf(stores));
+    const judged = states.epochs.filter((epoch) => epoch.after.epoch >= from && isJudged(epoch));
+    const jobs = await readJobs(stores, new Set(judged.map(({ before }) => before.step.epoch)));
+    const slowFrom = await readSlowFrom(stores, settings.REDIS_PREFIX, jobs);
+    const replayed = judged.map((epoch): Decision => ({
+      ...{ epoch, replayed: replayDecision(epoch, { jobs, slowFrom, hasLegacy }) },
+    }));
+    return { ...states, decisions: replayed };
+  });
+  for (const decision of decisions)
+    for (const line of json ? [jsonOf(decision)] : inWords(decision)) context.print(line);
+  const otherwise = decisions.filter(({ replayed }) => !replayed.agrees).length;
+  for (const problem of problems) context.complain(problem);
+  if (otherwise + problems.length > 0)
+    throw new CommandFailed(
+      `${otherwise} of ${decisions.length} decisions and ${problems.length} states come out otherwise.`,
+    );
+  if (!json)
+    context.print(`${epochs.length} epochs and ${decisions.length} decisions come out as they were.`);
+}
+
+function inWords({ epoch, replayed }: Decision): string[] {
+  const { command, decidedAt, after } = epoch;
+  const { verdict } = replayed;
+  const reason = 'why' in verdict ? `: ${verdict.why}` : 'test' in verdict ? `: ${verdict.test}` : '';
+  const recorded = evidenceOf(epoch);
+  return [
+    `Epoch ${after.epoch}, ${new Date(decidedAt).toISOString()}, ${command.actor}: ${instructionInWords(command.instruction)}`,
+    `  replayed: ${verdict.kind}${reason}${replayed.agrees ? '' : ' (OTHERWISE)'}`,
+    ...Object.entries(replayed.tests).map(
+      ([test, found]) =>
+        `  ${test}: evidence ${found.evidence.toFixed(2)} of ${found.decisive.toFixed(2)}, recorded ${recorded(test)}`,
+    ),
+  ];
+}
+
+/** As the command tells it; it is for people's eyes, and may be of another version. */
+function evidenceOf({ command: { instruction } }: ReplayedEpoch): (test: string) => string {
+  const told = 'evidence' in instruction ? instruction.evidence : undefined;
+  const { tests } = (told ?? {}) as { tests?: Partial<Record<string, { evidence?: number }>> };
+  return (test) => tests?.[test]?.evidence?.toFixed(2) ?? 'nothing';
+}
+
+interface ReplayRecord {
+  epoch: number;
+  decidedAt: number;
+  instruction: ReplayedEpoch['command']['instruction'];
+  verdict: Judgement['verdict'];
+  tests: Judgement['tests'];
+  agrees: boolean;
+}
+
+function jsonOf({ epoch: { command, decidedAt, after }, replayed }: Decision): string {
+  const record: ReplayRecord = {
+    epoch: after.epoch,
+    decidedAt,
+    instruction: command.instruction,
+    ...replayed,
+  };
+  return toJsonLine(record);
+}
