@@ -16,6 +16,7 @@ import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-servi
 import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
+import { legacyAddress } from '../../shared/upstream/provider-client.ts';
 import { type AnswerRules } from './answer-job.ts';
 import { createAnswerKeeper } from './answer-keeper.ts';
 import { createBreakers } from './breakers.ts';
@@ -26,6 +27,7 @@ import { createJobEnder } from './job-ender.ts';
 import { createModelLimits } from '../../shared/models/model-limits.ts';
 import { fetchDeployedModels, watchModelProviders } from './model-providers.ts';
 import { createModelPath, type ModelPath } from './model-path.ts';
+import { providerOf } from './provider-names.ts';
 import { createPoisonJobs } from './poison-jobs.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import { type RunJobDeps } from './run-job.ts';
@@ -107,7 +109,7 @@ export function build({ config, log }: ServiceDeps): Service {
         log,
       }),
       breakers: createBreakers(log),
-      callLog: createCallLog(log, providers),
+      callLog: createCallLog(log, { litellm: providers, legacy: legacyProvider(config) }),
       held: createHeldJobs(cancellations),
       channel: cancellations.channel,
       ender,
@@ -152,7 +154,12 @@ function litellmPath(config: Config): ModelPath {
 }
 
 function legacyPath(config: Config): ModelPath | undefined {
-  if (!config.LEGACY_BASE_URL) return undefined;
-  const { LEGACY_BASE_URL: baseURL, LEGACY_API_KEY: apiKey = 'none', LEGACY_STYLE: style } = config;
-  return createModelPath({ baseURL, apiKey, style, apiVersion: config.LEGACY_API_VERSION });
+  const address = legacyAddress(config);
+  return address && createModelPath(address);
+}
+
+/** As the log names him; undefined where there is no legacy path. */
+function legacyProvider(config: Config): string | undefined {
+  const address = legacyAddress(config);
+  return address && providerOf({ model: '', named: address.style, apiBase: address.baseURL });
 }

@@ -8,12 +8,15 @@ export interface CallLog {
   ended(jobId: string, target: CallTarget, report: CallReport): void;
 }
 
-export function createCallLog(log: Logger, providers: Pick<ModelProviders, 'of'>): CallLog {
+/** `legacy`: who answers on that path. */
+export function createCallLog(
+  log: Logger,
+  { litellm, legacy }: { litellm: Pick<ModelProviders, 'of'>; legacy: string | undefined },
+): CallLog {
   return {
     ended: (jobId, { path, model }, report) => {
       const { ms, firstTokenMs: ttft, callId } = report;
-      // Who answers on the legacy path is not LiteLLM's to know.
-      const provider = path === 'litellm' ? providers.of(model) : undefined;
+      const provider = path === 'litellm' ? litellm.of(model) : legacy;
       const call = { jobId, model, provider, path, ms, ttft, callId };
       if (report.failure) logFailure(log, call, report.failure, report.usage?.source);
       else logSuccess(log, call, report.usage);
@@ -38,7 +41,8 @@ function logFailure(
     log.info({ ...call, source }, 'Model call closed before its end');
     return;
   }
-  log.warn({ ...call, code, retryable, source }, 'LiteLLM Error');
+  const phrase = call.path === 'litellm' ? 'LiteLLM Error' : 'Legacy Error';
+  log.warn({ ...call, code, retryable, source }, phrase);
   const { jobId, model, provider } = call;
   if (code === 'upstream_auth') logNoKey(log, provider, { jobId, model, code });
 }

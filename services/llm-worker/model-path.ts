@@ -1,9 +1,9 @@
-import OpenAI, { AzureOpenAI } from 'openai';
 import {
   type ChatCompletionChunk,
   type ChatCompletionCreateParamsStreaming,
 } from 'openai/resources/chat/completions';
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
+import { createProviderClient, type ProviderAddress } from '../../shared/upstream/provider-client.ts';
 import { readChunks } from './chunk-stream.ts';
 
 /** One way to a model: LiteLLM, or the legacy provider called directly. */
@@ -25,21 +25,12 @@ export interface OpenStream {
   callId: string | undefined;
 }
 
-interface ModelPathOptions {
-  /** For `azure` the resource's address: `https://NAME.openai.azure.com`. */
-  baseURL: string;
-  apiKey: string;
-  style: 'openai' | 'azure';
-  /** Azure's alone. */
-  apiVersion?: string | undefined;
-}
-
 /**
  * Always a stream, even for a client that did not ask for one: LiteLLM closes the provider's socket on a hang-up only
- * then. No retries here: one layer owns them.
+ * then.
  */
-export function createModelPath(options: ModelPathOptions): ModelPath {
-  const client = createClient(options);
+export function createModelPath(address: ProviderAddress): ModelPath {
+  const client = createProviderClient(address);
   return {
     open: async (body, { jobId, traceparent, signal }) => {
       const headers = { 'x-turnout-job-id': jobId, ...(traceparent === undefined ? {} : { traceparent }) };
@@ -50,15 +41,6 @@ export function createModelPath(options: ModelPathOptions): ModelPath {
     },
   };
 }
-
-function createClient({ baseURL, apiKey, style, apiVersion }: ModelPathOptions): OpenAI {
-  const common = { apiKey, maxRetries: 0, logLevel: 'off' } as const;
-  if (style === 'openai') return new OpenAI({ ...common, baseURL });
-  // The model names the deployment, in the address.
-  return new AzureOpenAI({ ...common, endpoint: baseURL, apiVersion: apiVersion ?? AZURE_API_VERSION });
-}
-
-const AZURE_API_VERSION = '2024-10-21';
 
 /** The job's deadline rules, through the signal; the client's own ten minutes must not cut in. */
 const NO_CLIENT_TIMEOUT_MS = 2 ** 31 - 1;

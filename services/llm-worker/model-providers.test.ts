@@ -71,7 +71,7 @@ const [FLASH, SMALL] = [
 ] as const;
 
 test('a failed call tells its provider; one for want of credentials says whose key it was, and nothing of the key', () => {
-  const calls = createCallLog(log, { of: () => 'gemini' });
+  const calls = createCallLog(log, { litellm: { of: () => 'gemini' }, legacy: undefined });
   calls.ended('job_1', FLASH, failed(new TurnoutError('upstream_failed')));
   const cause = new Error('key AIza-secret of the project');
   calls.ended('job_1', FLASH, failed(new TurnoutError('upstream_auth', { cause })));
@@ -89,9 +89,11 @@ test('a failed call tells its provider; one for want of credentials says whose k
   expect(JSON.stringify(lines)).not.toContain('secret');
 });
 
-test('on the legacy path no provider of the proxy is blamed', () => {
-  const calls = createCallLog(log, { of: () => 'openai' });
+test('on the legacy path its own provider is named, and none of the proxy', () => {
+  const calls = createCallLog(log, { litellm: { of: () => 'openai' }, legacy: 'azure' });
   calls.ended('job_1', SMALL, failed(new TurnoutError('upstream_auth')));
-  expect(messages()).toEqual(['LiteLLM Error']);
-  expect(lines[0]).not.toHaveProperty('provider');
+  expect(lines).toMatchObject([
+    { msg: 'Legacy Error', provider: 'azure', code: 'upstream_auth' },
+    { msg: 'No Azure key available', provider: 'azure' },
+  ]);
 });

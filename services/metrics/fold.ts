@@ -46,9 +46,9 @@ export function isUnpaid({ usage, status, cached }: Outcome): boolean {
 }
 
 function addUsage(delta: Delta, path: PathLabel, outcome: Outcome): void {
-  const { usage } = outcome;
+  const { usage, routingUsage } = outcome;
   if (isUnpaid(outcome)) add(delta, field.withoutUsage(path), 1);
-  for (const { source, tokens, cost } of usage) {
+  for (const { source, tokens, cost } of [...usage, ...(routingUsage ? [routingUsage] : [])]) {
     add(delta, field.tokens(path, source, 'prompt'), tokens.prompt_tokens);
     add(delta, field.tokens(path, source, 'completion'), tokens.completion_tokens);
     add(delta, field.cost(path, source), Math.round((cost ?? 0) * PICODOLLARS));

@@ -32,12 +32,12 @@ function describe({ path, message }: { path: PropertyKey[]; message: string }): 
 
 type Figure = [name: string, figure: number, limit: number];
 
-function beyondLimits({ ms, attempts, usage }: Outcome): string[] {
+function beyondLimits({ ms, attempts, usage, routingUsage }: Outcome): string[] {
   const figures: Figure[] = [
     ['ms.total', ms.total, LIMITS.ms],
     ['ms.firstToken', ms.firstToken ?? 0, LIMITS.ms],
     ['attempts', attempts, LIMITS.attempts],
-    ...usage.flatMap(({ tokens, cost }, call): Figure[] => [
+    ...[...usage, ...(routingUsage ? [routingUsage] : [])].flatMap(({ tokens, cost }, call): Figure[] => [
       [`usage.${call}.tokens.prompt_tokens`, tokens.prompt_tokens, LIMITS.tokens],
       [`usage.${call}.tokens.completion_tokens`, tokens.completion_tokens, LIMITS.tokens],
       [`usage.${call}.cost`, cost ?? 0, LIMITS.dollars],

@@ -1,5 +1,5 @@
-import { openAssistants } from '../../shared/assistants/registry.ts';
-import { createSelector } from '../../shared/assistants/select-assistant.ts';
+import { type AssistantRegistry, openAssistants } from '../../shared/assistants/registry.ts';
+import { createSelector, type Selector } from '../../shared/assistants/select-assistant.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { openCache } from '../../shared/cache/open-cache.ts';
 import { type Config } from '../../shared/config/schema.ts';
@@ -23,6 +23,9 @@ import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { onReplaced } from '../../shared/redis/on-replaced.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
+import { createProviderClient, legacyAddress } from '../../shared/upstream/provider-client.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { createAskForAssistant } from './ask-for-assistant.ts';
 import { createFlagMetrics } from './flag-metrics.ts';
 import { createOnBatch } from './consume.ts';
 import { createAnswerCache } from './answer-cache.ts';
@@ -102,6 +105,7 @@ export function build({ config, log }: ServiceDeps): Service {
         registry: assistants,
         defaultModel: config.ASSISTANT_DEFAULT_MODEL,
       }),
+      askForAssistant: askForAssistant(config, assistants, log),
       retentionMs,
       log,
     };
@@ -128,6 +132,14 @@ export function build({ config, log }: ServiceDeps): Service {
   }
 
   return { start, close: () => releasers.close() };
+}
+
+/** Undefined where no model is to be asked, or none can be. */
+function askForAssistant(config: Config, registry: AssistantRegistry<Selector>, log: Logger) {
+  const address = legacyAddress(config);
+  const { LEGACY_ROUTER_MODEL: model, LEGACY_ROUTER_TIMEOUT_MS: timeoutMs } = config;
+  if (!address || model === undefined) return undefined;
+  return createAskForAssistant({ registry, client: createProviderClient(address), model, timeoutMs, log });
 }
 
 function contextRules(config: Config, flags: () => Flags): (user: string, path: Path) => ContextRules {

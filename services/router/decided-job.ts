@@ -4,7 +4,7 @@ import { type DecidedJob } from '../../shared/queues/dispatch.ts';
 import { type Decided } from './first-events.ts';
 import { type Picked } from './pick-assistant.ts';
 
-export interface Routing extends Omit<Decided, 'detailed'> {
+export interface Routing extends Omit<Decided, 'detailed' | 'call'> {
   picked: Picked;
   traceparent: string | undefined;
   /** Where the answer is to be kept. */

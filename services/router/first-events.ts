@@ -1,5 +1,5 @@
 import { type Decision } from '../../shared/contracts/decision.ts';
-import { type CacheStatus, type JobEvent } from '../../shared/contracts/job-event.ts';
+import { type CacheStatus, type JobEvent, type RoutingCall } from '../../shared/contracts/job-event.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { roughTokens } from '../../shared/joblog/lost-call.ts';
@@ -17,12 +17,14 @@ export interface Decided {
   routedAt: number;
   /** Its stages are timed. */
   detailed: boolean;
+  /** Of the model that was asked for the assistant. */
+  call: RoutingCall | undefined;
 }
 
 /** The log's beginning: accepted, routed, assistant. */
 export function firstEvents(
   job: JobMessage,
-  { decision, picked, plan, routedAt, detailed }: Decided,
+  { decision, picked, plan, routedAt, detailed, call }: Decided,
   cache: CacheStatus | undefined,
 ): JobEvent[] {
   const accepted = { type: 'accepted', at: job.acceptedAt, model: job.model } as const;
@@ -30,6 +32,7 @@ export function firstEvents(
     ...({ type: 'routed', at: routedAt, ...decision } as const),
     ...(cache ? { cache } : {}),
     ...(detailed ? { detailed } : {}),
+    ...(call ? { call } : {}),
   };
   const promptTokens = roughPromptTokens(job, plan);
   if (picked instanceof TurnoutError) return [accepted, { ...routed, promptTokens }];

@@ -99,3 +99,10 @@ test.each<[string, JobEvent[], Assistant[], object]>([
 ])('a job that is routed again has %s', (_, log, all, expected) => {
   expect(picker(all).pickAgain(job(), log)).toMatchObject(expected);
 });
+
+test('what a model was asked for stands before the words, and its silence does not', async () => {
+  const all = picker([law, bare], { defaultModel: 'd' });
+  expect(await all.pick(job(), { name: 'bare' })).toMatchObject({ event: { name: 'bare', reason: 'model' } });
+  expect(await all.pick(job(), { name: undefined })).toEqual({ model: 'd', sources: [] });
+  expect(await all.pick(job(), undefined)).toMatchObject({ event: { name: 'law', reason: 'pattern' } });
+});

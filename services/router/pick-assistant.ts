@@ -1,6 +1,10 @@
 import { type Assistant } from '../../shared/assistants/assistant-file.ts';
 import { type AssistantRegistry } from '../../shared/assistants/registry.ts';
-import { type Selection, type Selector } from '../../shared/assistants/select-assistant.ts';
+import {
+  type Selection,
+  type SelectionRequest,
+  type Selector,
+} from '../../shared/assistants/select-assistant.ts';
 import { type LlmJob } from '../../shared/contracts/flow.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
@@ -28,6 +32,7 @@ export type PickedJob = Pick<
   JobMessage,
   'assistant' | 'groups' | 'user' | 'model' | 'question' | 'documents'
 >;
+type Told = SelectionRequest['told'];
 type AssistantEvent = Extract<JobEvent, { type: 'assistant' }>;
 
 /** What a request names as its model to leave it to the assistant. */
@@ -36,9 +41,9 @@ const AUTO = 'auto';
 export interface AssistantPicker {
   /**
    * The assistant and the model that answer a job. Or why it cannot be answered: its assistant has gone, or is not for this user
-   * any more, or nothing says which model answers.
+   * any more, or nothing says which model answers. `told`: what a model said that was asked for the assistant.
    */
-  pick(job: PickedJob): Promise<Picked | TurnoutError>;
+  pick(job: PickedJob, told?: Told): Promise<Picked | TurnoutError>;
   /**
    * The same for a job that was routed before: what its log says holds, whatever has become of the assistants since. Only the
    * instructions are those of now, and where the assistant has gone there are none: that is `assistant_not_found`.
@@ -48,13 +53,13 @@ export interface AssistantPicker {
 
 export function createAssistantPicker({ registry, defaultModel }: PickerOptions): AssistantPicker {
   return {
-    pick: async (job) => {
+    pick: async (job, told) => {
       if (!job.assistant) return { model: job.model, sources: [] };
-      const picked = select(job, registry.current(), defaultModel);
+      const picked = select(job, told, { selector: registry.current(), defaultModel });
       if (!(picked instanceof TurnoutError) || job.assistant.asked === undefined) return picked;
       // The ingress knew it: its file may be so new that only this process has not seen it yet.
       await registry.refresh();
-      return select(job, registry.current(), defaultModel);
+      return select(job, told, { selector: registry.current(), defaultModel });
     },
     pickAgain: (job, log) => {
       const event = log.find((one) => one.type === 'assistant');
@@ -65,10 +70,14 @@ export function createAssistantPicker({ registry, defaultModel }: PickerOptions)
   };
 }
 
-function select(job: PickedJob, selector: Selector, defaultModel: string | undefined): Picked | TurnoutError {
+function select(
+  job: PickedJob,
+  told: Told,
+  { selector, defaultModel }: { selector: Selector; defaultModel: string | undefined },
+): Picked | TurnoutError {
   const { user, groups = [], question, documents, assistant } = job;
   try {
-    const selection = selector.select({ ...assistant, question, documents, user: { user, groups } });
+    const selection = selector.select({ ...assistant, told, question, documents, user: { user, groups } });
     return toPicked(job, selection, defaultModel);
   } catch (error) {
     if (error instanceof TurnoutError) return error;

@@ -10,6 +10,7 @@ import { type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-lette
 import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts';
+import { type AskForAssistant } from './ask-for-assistant.ts';
 import { type AnswerCache, type Consulted } from './answer-cache.ts';
 import { toDecidedJob } from './decided-job.ts';
 import { type Decided, firstEvents, logDecision, MOST_FIRST_EVENTS } from './first-events.ts';
@@ -28,6 +29,8 @@ export interface RouteBatchDeps {
   /** What holds for the context of this user's jobs on that path. */
   context: (user: string, path: Path) => ContextRules;
   assistants: AssistantPicker;
+  /** Absent where no model is asked for assistants. */
+  askForAssistant?: AskForAssistant | undefined;
   answers: AnswerCache;
   /** Hears of each decision once. */
   flagMetrics: Pick<FlagMetrics, 'count'>;
@@ -62,10 +65,13 @@ async function routeOne(
   if (job instanceof Error) return bury(deps, message, job.message);
 
   const decision = deps.decide(job);
+  // What was routed before has its assistant in its log: a model that was paid for is not asked again.
+  const asked = seenBefore ? undefined : await deps.askForAssistant?.ask(job, decision.path);
+  const picked = await deps.assistants.pick(job, asked?.told);
   const now = Date.now();
-  const picked = await deps.assistants.pick(job);
   const detailed = deps.isDetailed(job.jobId);
-  const decided = { decision, picked, detailed, ...planFor(deps, job, { decision, picked, now }) };
+  const plan = planFor(deps, job, { decision, picked, now });
+  const decided = { decision, picked, detailed, call: asked?.call, ...plan };
   const cached = seenBefore ? {} : await consult(deps, job, decided);
   const first = firstEvents(job, decided, cached.status);
   if (cached.answer && (await serve(deps, job, { decided, first, answer: cached.answer }))) return undefined;

@@ -13,6 +13,8 @@ export interface SelectionRequest {
   asked?: string | undefined;
   /** The assistant that answered before in the same conversation. */
   conversation?: string | undefined;
+  /** What a model said that was asked: an assistant's name, or that none fits. Undefined: none was asked, or to no avail. */
+  told?: { name: string | undefined } | undefined;
   question: string;
   documents: readonly TypedDocument[];
   user: AssistantUser;
@@ -28,6 +30,8 @@ export interface Selection {
 export interface Selector {
   /** Whoever asks for it. */
   find(name: string): Assistant | undefined;
+  /** Those that this user may have. */
+  allowed(user: AssistantUser): Assistant[];
   /**
    * Undefined where none fits. Throws `assistant_not_found` where one was asked for by name that does not exist or that the
    * user may not use. The same request and assistants always give the same answer.
@@ -59,12 +63,15 @@ export function createSelector(assistants: readonly Assistant[]): Selector {
   const byName = new Map(assistants.map((assistant) => [assistant.name, assistant]));
   return {
     find: (name) => byName.get(name),
+    allowed: (user) => assistants.filter((assistant) => mayUse(assistant, user)),
     select: (request) => {
       const allowed = candidates.filter(({ assistant }) => mayUse(assistant, request.user));
       if (request.asked !== undefined) return asked(allowed, request.asked);
-      return (
-        ofConversation(allowed, request.conversation) ?? byContent(allowed, request, { index, matching })
-      );
+      const goesOn = named(allowed, request.conversation, 'conversation');
+      if (goesOn) return goesOn;
+      return request.told
+        ? (named(allowed, request.told.name, 'model') ?? byDefault(allowed, []))
+        : byContent(allowed, request, { index, matching });
     },
   };
 }
@@ -78,10 +85,19 @@ function asked(allowed: readonly Candidate[], name: string): Selection {
   });
 }
 
-/** One that is gone, or forbidden by now, leaves its conversation to the others. */
-function ofConversation(allowed: readonly Candidate[], name: string | undefined): Selection | undefined {
+/** One that is gone, or forbidden by now, leaves the choice to the others. */
+function named(
+  allowed: readonly Candidate[],
+  name: string | undefined,
+  reason: Selection['reason'],
+): Selection | undefined {
   const found = allowed.find(({ assistant }) => assistant.name === name);
-  return found && chosen(found, 'conversation');
+  return found && chosen(found, reason);
+}
+
+function byDefault(allowed: readonly Candidate[], scores: Selection['scores']): Selection | undefined {
+  const fallback = allowed.find(({ assistant }) => assistant.default);
+  return fallback && { ...chosen(fallback, 'default'), scores };
 }
 
 interface Means {
@@ -108,8 +124,7 @@ function byContent(
   const [best] = ranked;
   const scores = told(ranked);
   if (best && standsOut(ranked)) return { ...chosen(best, 'similarity'), scores };
-  const fallback = allowed.find(({ assistant }) => assistant.default);
-  return fallback && { ...chosen(fallback, 'default'), scores };
+  return byDefault(allowed, scores);
 }
 
 /** The only one that fits, or those that remain: all of them where none fits. */

@@ -66,6 +66,9 @@ export const configSchema = z.object({
     .string()
     .regex(/^\d{4}-\d{2}-\d{2}(-preview)?$/, 'must be a date: 2024-10-21')
     .default('2024-10-21'),
+  /** Of the legacy provider: chooses the assistant of a request that leaves the choice to us. Unset: its words do, as on LiteLLM. */
+  LEGACY_ROUTER_MODEL: z.string().min(1).max(200).optional(),
+  LEGACY_ROUTER_TIMEOUT_MS: milliseconds.pipe(z.int().max(30_000)).default(3_000),
   /** Whether the legacy path answers what LiteLLM fails to. */
   LEGACY_FALLBACK: flag.default(true),
   ...flagTexts,

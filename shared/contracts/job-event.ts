@@ -92,6 +92,15 @@ const usageEvent = z.object({
   cost: z.number().min(0).optional(),
 });
 
+/** A call of a model that chose the assistant. */
+const routingCall = z.object({
+  /** Milliseconds. */
+  ms: z.number().min(0),
+  source: z.enum(['reported', 'estimated']),
+  usage: tokenUsage,
+});
+export type RoutingCall = z.infer<typeof routingCall>;
+
 /** Whether the user's cache had the answer; `bypass`: it was not to be asked. */
 const cacheStatus = z.enum(['hit', 'miss', 'bypass']);
 export type CacheStatus = z.infer<typeof cacheStatus>;
@@ -116,6 +125,8 @@ export const jobEvent = z.discriminatedUnion('type', [
     cache: cacheStatus.optional(),
     /** Its stages are timed. */
     detailed: z.literal(true).optional(),
+    /** On the legacy path, where a model was asked for the assistant. */
+    call: routingCall.optional(),
   }),
   /** The answer that follows was given before, to the same user's same request. */
   z.object({
@@ -133,7 +144,7 @@ export const jobEvent = z.discriminatedUnion('type', [
     version: z.string(),
     /** The model that answers. */
     model: z.string(),
-    reason: z.enum(['explicit', 'conversation', 'file_type', 'pattern', 'similarity', 'default']),
+    reason: z.enum(['explicit', 'conversation', 'file_type', 'pattern', 'similarity', 'model', 'default']),
     /** How well the request fits each assistant that was compared, best first. */
     scores: z.array(z.object({ name: z.string(), score: z.number() })),
   }),

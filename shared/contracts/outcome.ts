@@ -11,6 +11,14 @@ import { jobId } from './ids.ts';
 export const stage = z.enum(['routing', 'context', 'model', 'answer']);
 export type Stage = z.infer<typeof stage>;
 
+const usageRecord = z.object({
+  /** `<job id>.<attempt>.<call>`: the same record has the same id, however often it is told. */
+  id: z.string().min(1),
+  source: z.enum(['reported', 'estimated']),
+  tokens: tokenUsage,
+  cost: z.number().min(0).optional(),
+});
+
 /**
  * `turnout.events`, version 1: how one job ended. Written by the script that ends the job, so there is exactly one; it
  * may be published more than once, always under the same `id`.
@@ -37,15 +45,9 @@ export const outcome = z.object({
   ms: z.object({ total: z.number().min(0), firstToken: z.number().min(0).optional() }),
   /** Of jobs that are sampled for it; milliseconds, one stage after another. Those that a job did not come to are absent. */
   stages: z.partialRecord(stage, z.number().min(0)).optional(),
-  /** One record for each call of the model. */
-  usage: z.array(
-    z.object({
-      /** `<job id>.<attempt>.<call>`: the same record has the same id, however often it is told. */
-      id: z.string().min(1),
-      source: z.enum(['reported', 'estimated']),
-      tokens: tokenUsage,
-      cost: z.number().min(0).optional(),
-    }),
-  ),
+  /** One record for each call of the model that answers. */
+  usage: z.array(usageRecord),
+  /** Of the model that was asked for the assistant: call 1 of attempt 0. */
+  routingUsage: usageRecord.optional(),
 });
 export type Outcome = z.infer<typeof outcome>;

@@ -105,3 +105,16 @@ describe('the stages of a job', () => {
     expect(stages([routed(true), begun, again, token])).toMatchObject({ context: 70, model: 80 });
   });
 });
+
+test('the call of a model that chose the assistant is told apart from those that answer', () => {
+  const usage = { prompt_tokens: 90, completion_tokens: 1, total_tokens: 91 };
+  const routed: JobEvent = {
+    ...{ type: 'routed', at: 1, path: 'legacy', reason: 'percentage', epoch: 1, step: 1, promptTokens: 4 },
+    call: { ms: 300, source: 'reported', usage },
+  };
+  const job = { jobId: 'job_1', userHash: 'u', model: 'm', acceptedAt: 0, attempts: 1 };
+  expect(toOutcome(job, [routed, attempt('legacy')], COMPLETED, 10)).toMatchObject({
+    usage: [],
+    routingUsage: { id: 'job_1.0.1', source: 'reported', tokens: usage },
+  });
+});

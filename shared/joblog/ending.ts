@@ -67,6 +67,7 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
     },
     ...stagesIn(job, events, at),
     usage: events.filter((event) => event.type === 'usage').map((event) => usageRecord(job.jobId, event)),
+    ...routingUsageIn(job.jobId, events),
   };
 }
 
@@ -114,6 +115,13 @@ function stagesIn(
 
 function savedBy({ saved: tokens, cost }: Extract<JobEvent, { type: 'cached' }>): Outcome['cached'] {
   return { tokens, ...(cost === undefined ? {} : { cost }) };
+}
+
+/** The router's call, where it made one, came before all attempts. It is no part of what the client is told. */
+function routingUsageIn(jobId: string, events: readonly JobEvent[]): Pick<Outcome, 'routingUsage'> {
+  const call = events.find((event) => event.type === 'routed')?.call;
+  if (!call || call.usage.total_tokens === 0) return {};
+  return { routingUsage: { id: `${jobId}.0.1`, source: call.source, tokens: call.usage } };
 }
 
 function usageRecord(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { toFile } from 'openai';
 import type OpenAI from 'openai';
 import { until } from '../../stack/until.ts';
+import { setModelKnobs } from '../faults/support/simulator.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { layoutOfServices } from '../harness/state.ts';
@@ -32,11 +33,7 @@ afterEach(() => setEmbeddings({}));
 afterAll(() => services.stop());
 
 /** How the simulated embeddings behave from now on. */
-async function setEmbeddings(knobs: Record<string, unknown>): Promise<void> {
-  const body = JSON.stringify({ model: MODEL, knobs });
-  const response = await fetch(`${testEnv().UPSTREAM_URL}/sim/knobs`, { method: 'PUT', body });
-  expect(response.status).toBe(200);
-}
+const setEmbeddings = (knobs: object): Promise<void> => setModelKnobs(MODEL, knobs);
 
 async function ask(file: ReturnType<typeof textFile> | { type: 'file'; file: { file_id: string } }) {
   const content = [{ type: 'text' as const, text: QUESTION }, file];

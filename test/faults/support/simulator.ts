@@ -46,3 +46,10 @@ export async function callsWhen(jobId: string, wanted: (calls: Call[]) => boolea
   if (!found) throw new Error(`the provider's calls never became so: ${JSON.stringify(calls)}`);
   return calls;
 }
+
+/** What the simulator does with every request for a model, until it is set again; `{}`: nothing special. */
+export async function setModelKnobs(model: string, knobs: object): Promise<void> {
+  const body = JSON.stringify({ model, knobs });
+  const response = await fetch(`${testEnv().UPSTREAM_URL}/sim/knobs`, { method: 'PUT', body });
+  if (!response.ok) throw new Error(`The simulator refused its knobs: ${await response.text()}`);
+}
