@@ -5,6 +5,7 @@ import { type LoadProcess, startLoadProcess } from './load/load-process.ts';
 import { measureComplex } from './phases/complex.ts';
 import { measureHops } from './phases/hops.ts';
 import { measureAlone, measureCrowd } from './phases/latency.ts';
+import { measurePaths } from './phases/paths.ts';
 import { measureThroughput } from './phases/throughput.ts';
 import { type Plan, planFrom, STREAM, WHOLE } from './plan.ts';
 import { type Findings, type Report, toReport } from './report.ts';
@@ -36,8 +37,10 @@ async function measureAll(bench: BenchSystem): Promise<Findings> {
     const hops = await measureHops(bench, plan);
     say('context from several sources');
     const complex = await measureComplex(bench, plan);
+    say('the two paths');
+    const paths = await measurePaths(bench, plan);
     const { jobs, streams } = await measureRates(bench, load);
-    return { quick: plan.quick, hops, alone, crowd, complex, jobs, streams };
+    return { quick: plan.quick, hops, alone, crowd, complex, paths, jobs, streams };
   } finally {
     await load.close();
   }

@@ -17,6 +17,8 @@ export interface Plan {
   };
   /** Requests with context from several sources, each to both orders. */
   complex: { requests: number };
+  /** Requests of each kind, each on both paths. */
+  paths: { requests: number };
   quick: boolean;
   /** Whether the yardstick is measured as well. */
   baseline: boolean;
@@ -25,7 +27,7 @@ export interface Plan {
 
 const common = { saturationConcurrency: 64, hopsPerSecond: 20, seed: 20_260_824 };
 
-/** At most six minutes. */
+/** At most eight minutes. */
 const FULL: Plan = {
   hops: { count: 120, perSecond: common.hopsPerSecond },
   alone: { rounds: 240, atMostMs: 60_000 },
@@ -38,6 +40,7 @@ const FULL: Plan = {
     concurrency: common.saturationConcurrency,
   },
   complex: { requests: 16 },
+  paths: { requests: 12 },
   quick: false,
   baseline: true,
   seed: common.seed,
@@ -56,6 +59,7 @@ const QUICK: Plan = {
     concurrency: common.saturationConcurrency,
   },
   complex: { requests: 4 },
+  paths: { requests: 3 },
   quick: true,
   baseline: false,
   seed: common.seed,

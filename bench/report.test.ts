@@ -41,9 +41,22 @@ const findings = (over: Partial<Findings> = {}): Findings => ({
     p50: { sequential: 2_400, parallel: 840, limit: 800 },
     errors: {},
   },
+  paths: {
+    byKind: {
+      simple: comparison(420, 440),
+      assistant: comparison(720, 440),
+      complex: comparison(2_000, 1_000),
+    },
+    partsMs: { 'one part': 1 },
+    errors: {},
+  },
   ...over,
 });
 const now = new Date(0);
+function comparison(legacy: number, litellm: number) {
+  const less = { legacy, litellm, saved: 1 - litellm / legacy };
+  return { ttft: less, total: less };
+}
 
 describe('the report', () => {
   test('has the fields that are compared from release to release', () => {

@@ -3,6 +3,7 @@ import type { Percentiles } from './measure/percentiles.ts';
 import type { ComplexFigures } from './phases/complex.ts';
 import type { HopFigures } from './phases/hops.ts';
 import type { AddedTimes, LatencyFigures } from './phases/latency.ts';
+import type { Kind, PathComparison, PathsFigures } from './phases/paths.ts';
 import type { Saturation, ThroughputFigures } from './phases/throughput.ts';
 import { CROWD } from './plan.ts';
 
@@ -14,6 +15,7 @@ export interface Findings {
   jobs: ThroughputFigures;
   streams: ThroughputFigures;
   complex: ComplexFigures;
+  paths: PathsFigures;
 }
 
 type ByConcurrency = Record<'c1' | 'c20', Percentiles>;
@@ -40,6 +42,10 @@ export interface Report {
     saved: number;
     overLimit: number;
   };
+  /** p50 on both paths: of a plain question, of one whose assistant is to be chosen, and of one with context from everywhere. */
+  paths: Record<Kind, PathComparison>;
+  /** p50 of what makes the difference, each by itself. */
+  pathPartsMs: Record<string, number>;
   /** The p50 of added time to first token over the sum of the hops, and Turnout's jobs per second over LiteLLM's. */
   ratios: { ttftToHops: number; jobsToLiteLlm: number };
   /** What makes a figure say less than it seems to. */
@@ -64,13 +70,22 @@ export function toReport(findings: Findings, at: Date): Report {
     cpuMsPerJob: turnout.cpuMsPerJob,
     rssMb: turnout.rssMb,
     complex: complexOf(findings.complex),
+    paths: findings.paths.byKind,
+    pathPartsMs: findings.paths.partsMs,
     ratios: {
       ttftToHops: hundredths(c1.ttft.p50 / sumOfHops(hops)),
       jobsToLiteLlm: hundredths(turnout.perSecond / saturationOf(jobs, 'litellm').perSecond),
     },
     notes: notesOn(findings),
     details: findings,
-    errors: sumOfErrors([alone.errors, crowd.errors, jobs.errors, streams.errors, findings.complex.errors]),
+    errors: sumOfErrors([
+      alone.errors,
+      crowd.errors,
+      jobs.errors,
+      streams.errors,
+      findings.complex.errors,
+      findings.paths.errors,
+    ]),
   };
 }
 

@@ -33,6 +33,8 @@ export function toTable(report: Report): string {
     '',
     ...complex(report),
     '',
+    ...paths(report),
+    '',
     `Added time to first token, p50: ${report.ratios.ttftToHops} times the sum of the hops.`,
     `Turnout without LiteLLM in between: ${report.ratios.jobsToLiteLlm} times LiteLLM's own jobs per second.`,
     ...report.notes,
@@ -64,6 +66,16 @@ function complex({ complex: { sequentialMs, parallelMs, limitMs, saved, overLimi
     ]),
     `In parallel: ${percent(saved)} less than one after another, ${percent(overLimit)} above the limit.`,
   ];
+}
+
+function paths({ paths: byKind, pathPartsMs }: Report): string[] {
+  const rows = Object.entries(byKind).map(([kind, { ttft, total }]) => [
+    kind,
+    ...[ttft, total].flatMap(({ legacy, litellm, saved }) => [ms(legacy), ms(litellm), percent(saved)]),
+  ]);
+  const head = ['the two paths', 'ttft legacy', 'LiteLLM', 'less', 'total legacy', 'LiteLLM', 'less'];
+  const parts = Object.entries(pathPartsMs).map(([part, value]) => [`  ${part}`, signed(value)]);
+  return [...aligned([head, ...rows]), ...aligned([['of which, p50 ms', ''], ...parts])];
 }
 
 function throughput(what: string, { byTarget }: ThroughputFigures): Row[] {

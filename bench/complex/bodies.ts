@@ -2,13 +2,21 @@ import { MODEL } from '../load/chat-call.ts';
 import type { ComplexRequest } from './trace.ts';
 
 /** What a client sends. */
-export function chatBody({ question, documents, thread, modelMs }: ComplexRequest): string {
+export function chatBody(
+  { question, documents, thread, modelMs }: ComplexRequest,
+  model: string = MODEL,
+): string {
   const files = documents.map((text, at) => ({
     type: 'file',
     file: { filename: `case-${at}.txt`, file_data: `data:text/plain;base64,${toBase64(text)}` },
   }));
   const text = { type: 'text', text: `${question} ${knobs(modelMs)}` };
-  return streamed([...thread, { role: 'user', content: [text, ...files] }]);
+  return streamed([...thread, { role: 'user', content: [text, ...files] }], model);
+}
+
+/** The same question with nothing beside it. */
+export function simpleBody({ question, modelMs }: ComplexRequest, model: string = MODEL): string {
+  return streamed([{ role: 'user', content: `${question} ${knobs(modelMs)}` }], model);
 }
 
 /** What the model is asked in the end: about as long as the prompt that is made of the same request. */
@@ -19,7 +27,10 @@ export function promptBody(
   const share = Math.floor((tokens.documents * CHARACTERS_PER_TOKEN) / documents.length);
   const context = documents.map((text) => text.slice(0, share)).join('\n\n');
   const recent = thread.slice(-Math.floor((thread.length * tokens.history) / tokensOf(thread)));
-  return streamed([...recent, { role: 'user', content: `${context}\n\n${question} ${knobs(modelMs)}` }]);
+  return streamed(
+    [...recent, { role: 'user', content: `${context}\n\n${question} ${knobs(modelMs)}` }],
+    MODEL,
+  );
 }
 
 /** Tokens. */
@@ -46,11 +57,11 @@ function tokensOf(thread: ComplexRequest['thread']): number {
 }
 
 function knobs(modelMs: number): string {
-  return `[[sim: tokens=12; ttft=${modelMs}]]`;
+  return `[[sim: tokens=12; tps=40; ttft=${modelMs}]]`;
 }
 
-function streamed(messages: readonly object[]): string {
-  return JSON.stringify({ model: MODEL, stream: true, stream_options: { include_usage: true }, messages });
+function streamed(messages: readonly object[], model: string): string {
+  return JSON.stringify({ model, stream: true, stream_options: { include_usage: true }, messages });
 }
 
 function toBase64(text: string): string {

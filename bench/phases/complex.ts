@@ -1,8 +1,7 @@
-import { startRetrievalService } from '../../test/harness/retrieval-service.ts';
 import type { BenchSystem, Measured } from '../bench-system.ts';
-import { type Budgets, chatBody, embeddingBody, promptBody } from '../complex/bodies.ts';
-import { type ComplexRequest, complexTrace, DELAYS } from '../complex/trace.ts';
-import { type ChatCaller, createChatCaller } from '../load/chat-call.ts';
+import { chatBody, embeddingBody, promptBody } from '../complex/bodies.ts';
+import { BUDGETS, type ComplexGround, EMBEDDING_MODEL, openComplexGround } from '../complex/ground.ts';
+import { type ComplexRequest, complexTrace } from '../complex/trace.ts';
 import type { Errors } from '../load/protocol.ts';
 import { noteError } from '../load/tally.ts';
 import { median, round } from '../measure/percentiles.ts';
@@ -25,41 +24,24 @@ export interface ComplexFigures {
   errors: Errors;
 }
 
-const EMBEDDING_MODEL = 'text-embedding-sim';
-const BUDGETS: Budgets = { documents: 6_000, history: 2_000 };
 /** Of the trace, before anything counts. */
 const WARM_UP = 4;
 
 /** Every request of one trace, one at a time, to both orders in turn; beside it, its sources and its model by themselves. */
 export async function measureComplex(bench: BenchSystem, plan: Plan): Promise<ComplexFigures> {
   const trace = complexTrace(WARM_UP + plan.complex.requests, plan.seed);
-  const remoteMs = new Map(trace.map((request) => [request.question, request.remoteMs]));
-  const service = await startRetrievalService({
-    passages: [{ text: 'Case notes are kept at the junction.', title: 'Case notes' }],
-    // The question goes on with the simulator's knobs.
-    delayMs: (query) => remoteMs.get(query.slice(0, query.indexOf('?') + 1)) ?? DELAYS.remote,
-  });
-  const caller = createChatCaller();
-  await setEmbeddingDelay(bench);
+  const ground = await openComplexGround(trace);
   const measured: Measured[] = [];
   try {
-    measured.push(...(await startBoth(bench, service.url)));
-    return await measureTrace({ bench, caller, remoteUrl: service.url }, measured, trace);
+    measured.push(...(await startBoth(bench, ground.env)));
+    return await measureTrace({ bench, ...ground }, measured, trace);
   } finally {
-    caller.close();
     await Promise.all(measured.map((one) => one.stop()));
-    await service.close();
-    await fetch(`${bench.simulatorUrl}/sim/knobs`, { method: 'DELETE' });
+    await ground.close();
   }
 }
 
-function startBoth(bench: BenchSystem, url: string): Promise<Measured[]> {
-  const env = {
-    RETRIEVAL_SOURCES: JSON.stringify([{ name: 'cases', url, always: true, required: true }]),
-    EMBEDDING_MODEL,
-    CONTEXT_TOKENS: String(BUDGETS.documents),
-    HISTORY_TOKENS: String(BUDGETS.history),
-  };
+function startBoth(bench: BenchSystem, env: Record<string, string>): Promise<Measured[]> {
   return Promise.all(
     [false, true].map((parallel) =>
       bench.turnout('litellm', {
@@ -70,19 +52,8 @@ function startBoth(bench: BenchSystem, url: string): Promise<Measured[]> {
   );
 }
 
-async function setEmbeddingDelay({ simulatorUrl }: BenchSystem): Promise<void> {
-  const knobs = { ttft: DELAYS.embedding };
-  const response = await fetch(`${simulatorUrl}/sim/knobs`, {
-    method: 'PUT',
-    body: JSON.stringify({ model: EMBEDDING_MODEL, knobs }),
-  });
-  if (!response.ok) throw new Error(`The simulator refused its knobs: ${await response.text()}`);
-}
-
-interface Ground {
+interface Ground extends Pick<ComplexGround, 'caller' | 'remoteUrl'> {
   bench: BenchSystem;
-  caller: ChatCaller;
-  remoteUrl: string;
 }
 
 async function measureTrace(
