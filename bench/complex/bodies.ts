@@ -10,13 +10,13 @@ export function chatBody(
     type: 'file',
     file: { filename: `case-${at}.txt`, file_data: `data:text/plain;base64,${toBase64(text)}` },
   }));
-  const text = { type: 'text', text: `${question} ${knobs(modelMs)}` };
+  const text = { type: 'text', text: asked(question, modelMs) };
   return streamed([...thread, { role: 'user', content: [text, ...files] }], model);
 }
 
 /** The same question with nothing beside it. */
 export function simpleBody({ question, modelMs }: ComplexRequest, model: string = MODEL): string {
-  return streamed([{ role: 'user', content: `${question} ${knobs(modelMs)}` }], model);
+  return streamed([{ role: 'user', content: asked(question, modelMs) }], model);
 }
 
 /** What the model is asked in the end: about as long as the prompt that is made of the same request. */
@@ -27,10 +27,7 @@ export function promptBody(
   const share = Math.floor((tokens.documents * CHARACTERS_PER_TOKEN) / documents.length);
   const context = documents.map((text) => text.slice(0, share)).join('\n\n');
   const recent = thread.slice(-Math.floor((thread.length * tokens.history) / tokensOf(thread)));
-  return streamed(
-    [...recent, { role: 'user', content: `${context}\n\n${question} ${knobs(modelMs)}` }],
-    MODEL,
-  );
+  return streamed([...recent, { role: 'user', content: `${context}\n\n${asked(question, modelMs)}` }], MODEL);
 }
 
 /** Tokens. */
@@ -56,8 +53,8 @@ function tokensOf(thread: ComplexRequest['thread']): number {
   return thread.reduce((sum, { content }) => sum + content.length, 0) / CHARACTERS_PER_TOKEN;
 }
 
-function knobs(modelMs: number): string {
-  return `[[sim: tokens=12; tps=40; ttft=${modelMs}]]`;
+function asked(question: string, modelMs: number | undefined): string {
+  return modelMs === undefined ? question : `${question} [[sim: tokens=12; ttft=${modelMs}]]`;
 }
 
 function streamed(messages: readonly object[], model: string): string {

@@ -6,8 +6,8 @@ export interface ComplexRequest {
   /** Of UTF-8 text, ~32 KB each. */
   documents: readonly string[];
   thread: readonly { role: 'user' | 'assistant'; content: string }[];
-  /** Milliseconds that the model takes to its first token. */
-  modelMs: number;
+  /** Milliseconds that the model takes to its first token, as the question tells the simulator; undefined: it says nothing of it. */
+  modelMs: number | undefined;
   /** Milliseconds that the retrieval service takes. */
   remoteMs: number;
 }

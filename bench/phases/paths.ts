@@ -4,7 +4,7 @@ import type { BenchSystem, Measured } from '../bench-system.ts';
 import { chatBody, simpleBody } from '../complex/bodies.ts';
 import { openComplexGround } from '../complex/ground.ts';
 import { type ComplexRequest, complexTrace, DELAYS } from '../complex/trace.ts';
-import type { CallTimes, ChatCaller } from '../load/chat-call.ts';
+import { type CallTimes, type ChatCaller, MODEL } from '../load/chat-call.ts';
 import type { Errors } from '../load/protocol.ts';
 import { noteError } from '../load/tally.ts';
 import { median, round } from '../measure/percentiles.ts';
@@ -39,6 +39,8 @@ export interface PathsFigures {
 
 const ROUTER_MODEL = 'router-sim';
 const AUTO = 'auto';
+/** 0.3 s of answer. */
+const ANSWER = { ttft: DELAYS.model, tokens: 12, tps: 40 };
 /** Of each kind, before anything counts. */
 const WARM_UP = 2;
 
@@ -54,7 +56,12 @@ const KINDS = Object.keys(BODIES) as Kind[];
  * directly, the context fetched one piece after another, the assistant chosen by a call of a small model.
  */
 export async function measurePaths(bench: BenchSystem, plan: Plan): Promise<PathsFigures> {
-  const trace = complexTrace(WARM_UP + plan.paths.requests, plan.seed);
+  // Not in the question, which the model that chooses the assistant is shown as well.
+  const trace = complexTrace(WARM_UP + plan.paths.requests, plan.seed).map((request) => ({
+    ...request,
+    modelMs: undefined,
+  }));
+  await setModelKnobs(MODEL, ANSWER);
   const ground = await openComplexGround(trace);
   await setModelKnobs(ROUTER_MODEL, { ttft: DELAYS.routing });
   const plain = { ASSISTANTS_DIR: writeAssistants(testEnv().TURNOUT_TEST_STATE) };
@@ -71,6 +78,7 @@ export async function measurePaths(bench: BenchSystem, plan: Plan): Promise<Path
   } finally {
     await Promise.all(running.map((one) => one.stop()));
     await setModelKnobs(ROUTER_MODEL, {});
+    await setModelKnobs(MODEL, {});
     await ground.close();
   }
 }
