@@ -14,6 +14,7 @@ import { openRollout, type Rollout } from './control/open-rollout.ts';
 import { controlRoutes } from './control/routes.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createLedger } from './ledger.ts';
+import { registerRolloutGauges } from './rollout/gauges.ts';
 import { createSlowFrom } from './rollout/slow-from.ts';
 import { figureRoutes } from './routes.ts';
 
@@ -38,10 +39,12 @@ export function build({ config, log }: ServiceDeps): Service {
     redis: () => redis.status === 'ready',
     kafka: () => intake?.joined() ?? false,
   });
+  const status = () => readStatus(redis, controlKeys(config.REDIS_PREFIX));
+  registerRolloutGauges(probes.registry, status);
   const server = createProbeServer(probes, {
     ...figureRoutes({ probes, ledger, log }),
     ...controlRoutes({
-      status: () => readStatus(redis, controlKeys(config.REDIS_PREFIX)),
+      status,
       audit: () => readAudit(kafka, topics.control, AUDIT_PATIENCE_MS),
       command: (command) => rollout?.command(command) ?? Promise.reject(new Error('not started yet')),
       adminKey: config.TURNOUT_ADMIN_KEY,

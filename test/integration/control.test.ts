@@ -50,6 +50,10 @@ describe('what operators command', () => {
     expect((await system.turnout('rollout', 'status')).out).toContain(
       'Instances: 2 of 2 have applied epoch 2',
     );
+    const figures = await (await fetch(`${system.services.urlOf('metrics')}/metrics`)).text();
+    expect(figures).toContain('turnout_rollout_share_percent{service="metrics"} 30\n');
+    expect(figures).toContain('turnout_rollout_rolled_back{service="metrics"} 0\n');
+    expect(figures).toContain('turnout_control_epoch{service="metrics"} 2\n');
   });
 
   test('is refused with the reason where it makes no sense, and nothing changes', async () => {
