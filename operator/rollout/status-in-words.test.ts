@@ -1,0 +1,73 @@
+import { expect, test } from '@jest/globals';
+import { initialState } from '../../shared/control/apply-command.ts';
+import { type RolloutStatus } from '../../shared/control/read-status.ts';
+import { statusInWords } from './status-in-words.ts';
+
+const HOUR_MS = 3_600_000;
+const NOW = 100 * HOUR_MS;
+const path = { jobs: 400, failures: 8, errorRate: 2, firstTokenMs: { p50: 300.4, p95: undefined } };
+
+function status(more: Partial<RolloutStatus> = {}): RolloutStatus {
+  const { step } = initialState();
+  return {
+    ...{ epoch: 7, since: NOW - HOUR_MS, percentage: 15, flags: { MIGRATION_PHASE: '2' } },
+    ...{ rolledBack: undefined, frozen: undefined, plan: undefined },
+    step: { ...step, epoch: 7, at: NOW - HOUR_MS },
+    ...{ beatAt: NOW - 1_000, instances: [], safety: undefined },
+    ...more,
+  };
+}
+
+const words = (more: Partial<RolloutStatus> = {}) => statusInWords(status(more), NOW).join('\n');
+
+test('before anything was commanded it says so, and no more', () => {
+  expect(statusInWords(status({ epoch: 0 }), NOW)).toEqual([
+    'Nothing was ever commanded: each process goes by its own environment.',
+  ]);
+});
+
+test('it tells who took everybody back, why, and how that ends', () => {
+  const rolledBack = { epoch: 7, at: NOW, actor: 'judge' as const, why: 'errors' };
+  expect(words({ rolledBack, percentage: 0 })).toMatch(
+    /^LiteLLM: 0% .*\nRolled back by judge at 1970-01-05T04:00:00.000Z \(epoch 7\): errors. `turnout rollout resume` ends it\./,
+  );
+});
+
+test('an operator’s reason cannot write lines of its own', () => {
+  const frozen = { epoch: 7, at: NOW, actor: 'operator' as const, why: 'release\nLeader: fine\u001b[2J' };
+  expect(words({ frozen })).not.toMatch(/^Leader: fine/m);
+  expect(words({ frozen })).not.toContain('\u001b');
+});
+
+test('a plan tells its next step, and when that is due', () => {
+  const plan = { steps: [15, 30], dwellMs: 48 * HOUR_MS, next: 1 };
+  expect(words({ plan })).toContain('Plan: 15, 30; 30% next, when 2d are over (1970-01-07T03:00:00.000Z)');
+});
+
+test('without a leader’s word for five seconds nobody leads', () => {
+  expect(words({ beatAt: NOW - 5_000 })).toContain('Leader: heard of 5 s ago');
+  expect(words({ beatAt: NOW - 61_000 })).toContain('Leader: NONE for 61 s.');
+});
+
+test('instances that are behind are named', () => {
+  const instance = (service: string, epoch: number) => ({
+    ...{ service, epoch, at: NOW, seenAt: NOW },
+  });
+  expect(words({ instances: [instance('router', 7), instance('llm-worker', 6)] })).toContain(
+    'Instances: 1 of 2 have applied epoch 7; not: llm-worker (6)',
+  );
+});
+
+test('what the judge sees stands beside what decides', () => {
+  const evidence = { errors: { evidence: 4.715, decisive: 6.899, canary: 9, control: 1 } };
+  const told = words({
+    safety: {
+      ...{ at: NOW, epoch: 7, percentage: 15, verdict: { kind: 'unsure', why: 'suspicion' }, evidence },
+      ...{ points: { difference: 1.5, low: 0.2, high: 2.8 }, litellm: path, legacy: { ...path, jobs: 900 } },
+    },
+  });
+  expect(told).toContain('Judge: unsure: suspicion');
+  expect(told).toContain('errors 4.71 of 6.90');
+  expect(told).toContain('Errors: LiteLLM 1.5 points (0.2 to 2.8)');
+  expect(told).toMatch(/litellm +400 +2% +300 ms +-/);
+});
