@@ -19,13 +19,14 @@ export async function showAudit(context: OperatorContext, { limit, json }: Audit
   if (entries.length === 0) context.complain('Nothing was ever commanded.');
 }
 
+/** What was commanded comes last: it may be long. */
 function cellsOf({ at, command, status, epoch, note }: AuditEntry): string[] {
   const by = command?.by === undefined ? '' : ` ${oneLine(command.by)}`;
+  const what = command ? instructionInWords(command.instruction) : 'unreadable';
   return [
     new Date(at).toISOString(),
     command ? `${command.actor}${by}` : '?',
-    command ? instructionInWords(command.instruction) : 'unreadable',
     epoch === undefined ? status : `${status}, epoch ${epoch}`,
-    note === undefined ? '' : oneLine(note),
+    note === undefined ? what : `${what} (${oneLine(note)})`,
   ];
 }

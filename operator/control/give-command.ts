@@ -1,4 +1,5 @@
-import { type Instruction } from '../../shared/contracts/control.ts';
+import { ZodError } from 'zod';
+import { type ControlCommand, type Instruction } from '../../shared/contracts/control.ts';
 import { createAppliedEpochs } from '../../shared/control/applied-epochs.ts';
 import { type AppliedBy, type Confirmation, confirmCommand } from '../../shared/control/confirm-command.ts';
 import { controlKeys } from '../../shared/control/control-keys.ts';
@@ -19,7 +20,7 @@ export async function giveCommand(
   { json }: GiveOptions,
 ): Promise<void> {
   const settings = context.settings();
-  const command = newCommand({ actor: 'operator', by: context.operator }, instruction);
+  const command = toCommand(context.operator, instruction);
   const confirmed = await withStores(settings, async ({ kafka, topics, redis, places }) => {
     const producer = await needing(places.kafka, kafka.producer());
     try {
@@ -34,6 +35,16 @@ export async function giveCommand(
   else if (confirmed.status === 'applied') context.print(inWords(confirmed));
   const problem = problemOf(confirmed);
   if (problem !== undefined) throw new CommandFailed(problem);
+}
+
+function toCommand(by: string | undefined, instruction: Instruction): ControlCommand {
+  try {
+    return newCommand({ actor: 'operator', by }, instruction);
+  } catch (error) {
+    if (!(error instanceof ZodError)) throw error;
+    const problems = error.issues.map(({ path, message }) => `${String(path.at(-1))} ${message}`);
+    throw new CommandFailed(`It cannot be commanded: ${problems.join('; ')}.`, { cause: error });
+  }
 }
 
 type Applied = Extract<Confirmation, { status: 'applied' }>;

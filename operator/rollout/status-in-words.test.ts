@@ -62,11 +62,17 @@ test('what the judge sees stands beside what decides', () => {
   const evidence = { errors: { evidence: 4.715, decisive: 6.899, canary: 9, control: 1 } };
   const told = words({
     safety: {
-      ...{ at: NOW, epoch: 7, percentage: 15, verdict: { kind: 'unsure', why: 'suspicion' }, evidence },
+      ...{
+        at: NOW - 2_000,
+        epoch: 6,
+        percentage: 15,
+        verdict: { kind: 'unsure', why: 'suspicion' },
+        evidence,
+      },
       ...{ points: { difference: 1.5, low: 0.2, high: 2.8 }, litellm: path, legacy: { ...path, jobs: 900 } },
     },
   });
-  expect(told).toContain('Judge: unsure: suspicion');
+  expect(told).toContain('Judge, 2 s ago, of epoch 6: unsure: suspicion');
   expect(told).toContain('errors 4.71 of 6.90');
   expect(told).toContain('Errors: LiteLLM 1.5 points (0.2 to 2.8)');
   expect(told).toMatch(/litellm +400 +2% +300 ms +-/);

@@ -1,7 +1,6 @@
 import { path } from '../../shared/contracts/decision.ts';
 import { type Latch } from '../../shared/contracts/control.ts';
 import { type RolloutStatus } from '../../shared/control/read-status.ts';
-import { type SafetyMetrics } from '../../shared/rollout/safety-metrics.ts';
 import { durationInWords } from '../control/duration.ts';
 import { inColumns } from '../output.ts';
 import { oneLine } from '../terminal-safe.ts';
@@ -19,7 +18,7 @@ export function statusInWords(status: RolloutStatus, now: number): string[] {
     ...(plan ? [planInWords(plan, step.at)] : []),
     leaderInWords(status, now),
     instancesInWords(status),
-    ...safetyInWords(status.safety),
+    ...safetyInWords(status, now),
   ];
 }
 
@@ -50,9 +49,11 @@ function instancesInWords({ epoch, instances }: RolloutStatus): string {
   return behind.length === 0 ? line : `${line}; not: ${names.join(', ')}`;
 }
 
-function safetyInWords(safety: SafetyMetrics | undefined): string[] {
+function safetyInWords({ safety, epoch }: RolloutStatus, now: number): string[] {
   if (!safety) return ['Judge: nothing was judged in the last minute'];
   const { verdict, evidence, points } = safety;
+  const seconds = Math.max(0, Math.round((now - safety.at) / 1_000));
+  const before = safety.epoch === epoch ? '' : `, of epoch ${safety.epoch}`;
   const reason = 'why' in verdict ? `: ${verdict.why}` : 'test' in verdict ? `: ${verdict.test}` : '';
   const ms = (value: number | undefined) => (value === undefined ? '-' : `${Math.round(value)} ms`);
   const rows = path.options.map((of) => {
@@ -63,7 +64,7 @@ function safetyInWords(safety: SafetyMetrics | undefined): string[] {
     ([test, found]) => `${test} ${found.evidence.toFixed(2)} of ${found.decisive.toFixed(2)}`,
   );
   return [
-    `Judge: ${verdict.kind}${reason}`,
+    `Judge, ${seconds} s ago${before}: ${verdict.kind}${reason}`,
     ...(tests.length === 0 ? [] : [`Evidence (decimal logarithms): ${tests.join(', ')}`]),
     ...(points ? [`Errors: LiteLLM ${points.difference} points (${points.low} to ${points.high})`] : []),
     ...inColumns([['path', 'jobs', 'errors', 'first token p50', 'p95'], ...rows]),

@@ -66,6 +66,10 @@ describe('what operators command', () => {
       'Refused: it is neither rolled back nor frozen.\n',
     );
     expect((await system.turnout('flags', 'set', 'LITELM_PERCENTAGE=5')).code).toBe(2);
+    expect(await system.turnout('user', 'bypass', 'ada,bob')).toMatchObject({
+      code: 1,
+      err: 'It cannot be commanded: user must be a user id, without commas.\n',
+    });
     expect(await system.committed()).toMatchObject({ epoch: 1, flags: before.flags });
   });
 
