@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fillBudget } from './choose-passages.ts';
 import { type Chosen, createPassageChooser } from './passage-chooser.ts';
 import { shortlist } from './shortlist.ts';
@@ -22,17 +21,17 @@ describe('the passage chooser', () => {
   test('finds a fact in a document of 20 MB while the event loop goes on', async () => {
     const text = book(20_000_000);
     expect(text.length).toBeGreaterThan(20_000_000);
-    const delay = monitorEventLoopDelay({ resolution: 5 });
-    delay.enable();
+    let turns = 0;
+    const counting = setInterval(() => (turns += 1), 5);
     const { passages, leftOut } = await chooser.choose({
       text,
       question: 'When was the box of Ostheim12345 closed?',
       budgetTokens: 2_000,
     });
-    delay.disable();
+    clearInterval(counting);
     expect(passages.some((passage) => passage.text.includes('Ostheim12345 was closed in 1945'))).toBe(true);
     expect(leftOut).toBeGreaterThan(10_000);
-    expect(delay.max / 1e6).toBeLessThan(500); // it takes seconds when done here
+    expect(turns).toBeGreaterThan(10); // one or two when it is done here
   }, 30_000);
 
   test('chooses in a thread what it would choose without one', async () => {
