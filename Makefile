@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test check bench streams assistants-eval retrieval-eval documents cache simulate rollback faults soak
+.PHONY: help up down status logs test test-containers check lambda bench streams assistants-eval retrieval-eval documents cache simulate rollback faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ logs: node_modules ## Follow the log of all services
 
 test: node_modules ## Every test, on real Kafka, Redis and LiteLLM
 	@$(RUN) test
+
+test-containers: node_modules ## The integration tests on testcontainers, and docker-compose.yml itself; needs a Docker engine
+	@$(RUN) test:on-containers && $(RUN) test:composition
+
+lambda: node_modules ## Bundle the Lambda into .turnout/lambda, and say how large it is
+	@$(RUN) lambda
 
 check: node_modules ## Format, lint, types, architecture rules, dead code, unit tests
 	@$(RUN) check

@@ -1,5 +1,5 @@
 /** Two projects: `unit` needs nothing but Node; `system` runs on the real Kafka, Redis and LiteLLM that test/harness starts. */
-const common = {
+export const common = {
   extensionsToTreatAsEsm: ['.ts'],
   testEnvironment: 'node',
   setupFiles: ['<rootDir>/test/harness/seeded-properties.ts'],
@@ -19,7 +19,7 @@ export default {
       displayName: 'unit',
       testTimeout: 20_000,
       testMatch: ['<rootDir>/{services,shared,operator,stack,bench,test}/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(integration|e2e|faults)/[^/]+$'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(integration|e2e|faults|containers)/[^/]+$'],
     },
     {
       ...common,

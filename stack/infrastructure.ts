@@ -49,20 +49,22 @@ export function partsToRun(settings: Readonly<Record<string, string>>): Set<Infr
   return parts;
 }
 
+interface Running extends Pick<InfrastructureOptions, 'secrets' | 'parts'> {
+  ports: Readonly<Partial<Record<InfrastructurePart, number>>>;
+  host?: string;
+}
+
 /** The addresses of the parts that run here, as the services' variables. */
-export function addresses({
-  ports,
-  secrets,
-  parts,
-}: Pick<InfrastructureOptions, 'ports' | 'secrets' | 'parts'>): Record<string, string> {
-  const password = secrets.redisPassword;
-  const upstream = `http://127.0.0.1:${ports.upstream}`;
+export function addresses({ ports, secrets, parts, host = '127.0.0.1' }: Running): Record<string, string> {
+  const at = (part: InfrastructurePart): string => `${host}:${ports[part] ?? ''}`;
+  const redisAt = (part: RedisRole): string => redisUrl(at(part), secrets.redisPassword);
+  const upstream = `http://${at('upstream')}`;
   const of: Record<InfrastructurePart, Record<string, string>> = {
-    kafka: { KAFKA_BROKERS: `127.0.0.1:${ports.kafka}` },
-    redis: { REDIS_URL: redisUrl({ port: ports.redis, password }) },
-    'cache-redis': { CACHE_REDIS_URL: redisUrl({ port: ports['cache-redis'], password }) },
+    kafka: { KAFKA_BROKERS: at('kafka') },
+    redis: { REDIS_URL: redisAt('redis') },
+    'cache-redis': { CACHE_REDIS_URL: redisAt('cache-redis') },
     litellm: {
-      LITELLM_URL: `http://127.0.0.1:${ports.litellm}`,
+      LITELLM_URL: `http://${at('litellm')}`,
       LITELLM_MASTER_KEY: secrets.litellmMasterKey,
     },
     // The simulator also plays the legacy path, which calls a provider without LiteLLM in between.

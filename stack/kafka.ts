@@ -63,41 +63,47 @@ async function format(options: KafkaOptions, config: string): Promise<void> {
   await run(options.java, [...quiet, ...classPath(options), ...tool]);
 }
 
-/** The broker's settings that differ from Kafka's defaults, which are made for clusters of three and more. */
+type KafkaSettings = Readonly<Record<string, string | number | boolean>>;
+
 function kafkaSettings(options: {
   port: number;
   controllerPort: number;
   advertisedPort?: number | undefined;
   data: string;
-}): Record<string, string | number | boolean> {
+}): KafkaSettings {
   const [client, controller] = [`127.0.0.1:${options.port}`, `127.0.0.1:${options.controllerPort}`];
   return {
-    'process.roles': 'broker,controller',
-    'node.id': 1,
+    ...brokerSettings,
     'controller.quorum.voters': `1@${controller}`,
     listeners: `PLAINTEXT://${client},CONTROLLER://${controller}`,
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${options.advertisedPort ?? options.port}`,
-    'controller.listener.names': 'CONTROLLER',
     'log.dirs': options.data,
-    'auto.create.topics.enable': false,
-    'group.initial.rebalance.delay.ms': 0,
-    'group.min.session.timeout.ms': 1000,
-    'offsets.topic.replication.factor': 1,
-    'offsets.topic.num.partitions': 4,
-    'transaction.state.log.replication.factor': 1,
-    'transaction.state.log.min.isr': 1,
-    'transaction.state.log.num.partitions': 4,
-    'share.coordinator.state.topic.replication.factor': 1,
-    'share.coordinator.state.topic.min.isr': 1,
-    'num.network.threads': 2,
-    'num.io.threads': 4,
-    'background.threads': 4,
-    'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
-    'log.retention.hours': 168,
   };
 }
 
-function propertiesOf(settings: Readonly<Record<string, string | number | boolean>>): string {
+/** A single broker's settings that differ from Kafka's defaults, which are made for clusters of three and more. */
+export const brokerSettings: KafkaSettings = {
+  'process.roles': 'broker,controller',
+  'node.id': 1,
+  'controller.listener.names': 'CONTROLLER',
+  'auto.create.topics.enable': false,
+  'group.initial.rebalance.delay.ms': 0,
+  'group.min.session.timeout.ms': 1000,
+  'offsets.topic.replication.factor': 1,
+  'offsets.topic.num.partitions': 4,
+  'transaction.state.log.replication.factor': 1,
+  'transaction.state.log.min.isr': 1,
+  'transaction.state.log.num.partitions': 4,
+  'share.coordinator.state.topic.replication.factor': 1,
+  'share.coordinator.state.topic.min.isr': 1,
+  'num.network.threads': 2,
+  'num.io.threads': 4,
+  'background.threads': 4,
+  'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
+  'log.retention.hours': 168,
+};
+
+function propertiesOf(settings: KafkaSettings): string {
   const lines = Object.entries(settings).map(
     ([key, value]) => `${key}=${String(value).replaceAll('\\', '\\\\')}`,
   );

@@ -19,7 +19,9 @@ export function prepareRedis(options: RedisOptions, layout: Layout): ProcessSpec
   const config = join(layout.data, `${options.role}.conf`);
   mkdirSync(data, { recursive: true });
   // A file, not arguments: those show in the list of processes, and the password is among them.
-  writeFileSync(config, configOf([...common(options, data), ...byRole[options.role]]), { mode: 0o600 });
+  writeFileSync(config, configOf([...common(options, data), ...redisSettings[options.role]]), {
+    mode: 0o600,
+  });
   const log = join(layout.logs, `${options.role}.log`);
   return {
     name: options.role,
@@ -37,8 +39,9 @@ export function prepareRedis(options: RedisOptions, layout: Layout): ProcessSpec
   };
 }
 
-export function redisUrl(options: Pick<RedisOptions, 'port' | 'password'>): string {
-  return `redis://:${options.password}@127.0.0.1:${options.port}`;
+/** `address`: host and port. */
+export function redisUrl(address: string, password: string): string {
+  return `redis://:${password}@${address}`;
 }
 
 type Setting = readonly [name: string, value: string];
@@ -49,17 +52,19 @@ const common = (options: RedisOptions, data: string): Setting[] => [
   ['requirepass', options.password],
   ['dir', data],
   ['daemonize', 'no'],
-  ['save', ''],
 ];
 
-const byRole: Readonly<Record<RedisRole, readonly Setting[]>> = {
+/** What each of the two needs to keep its promises, wherever it runs. */
+export const redisSettings: Readonly<Record<RedisRole, readonly Setting[]>> = {
   redis: [
+    ['save', ''],
     ['maxmemory-policy', 'noeviction'],
     ['appendonly', 'yes'],
     // `everysec` lost acknowledged writes at kill -9 with a slow disk; `always` costs about 0.1 ms a write.
     ['appendfsync', 'always'],
   ],
   'cache-redis': [
+    ['save', ''],
     ['appendonly', 'no'],
     ['maxmemory', '128mb'],
     // Should its own limits not suffice, entries go and not the books about them: only entries have an expiry.

@@ -17,7 +17,7 @@ const secretsSchema = z.object({
 export type Secrets = z.infer<typeof secretsSchema>;
 
 /** What was generated when this stack first started; made now if this is the first time. Readable by its owner only. */
-export function loadSecrets(layout: Layout): Secrets {
+export function loadSecrets(layout: Pick<Layout, 'state'>): Secrets {
   const file = join(layout.state, 'secrets.json');
   if (existsSync(file)) return secretsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   const secrets = generate();
@@ -46,7 +46,10 @@ function clusterId(): string {
 }
 
 /** Writes the file that the services know users by: ids and hashes, no key. Returns its path. */
-export function writeApiKeys(secrets: Pick<Secrets, 'apiKey' | 'apiKey2'>, layout: Layout): string {
+export function writeApiKeys(
+  secrets: Pick<Secrets, 'apiKey' | 'apiKey2'>,
+  layout: Pick<Layout, 'state'>,
+): string {
   const keys = [secrets.apiKey, secrets.apiKey2].map((key, index) => ({
     id: `key_${index + 1}`,
     user: `user-${index + 1}`,

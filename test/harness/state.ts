@@ -49,7 +49,8 @@ export async function destroyAbandonedRuns(): Promise<void> {
   await Promise.all(folders.filter(isAbandoned).map((folder) => destroyRunState(folder)));
 }
 
-function isAbandoned(folder: string): boolean {
+/** Whether its owner is gone. */
+export function isAbandoned(folder: string): boolean {
   const file = join(folder, OWNER);
   if (!existsSync(file)) return false; // Being made just now.
   return (

@@ -7,7 +7,7 @@ import {
   startInfrastructure,
 } from '../../stack/infrastructure.ts';
 import { freePort } from '../../stack/ports.ts';
-import { loadSecrets, writeApiKeys } from '../../stack/secrets.ts';
+import { loadSecrets, type Secrets, writeApiKeys } from '../../stack/secrets.ts';
 import { killRecorded } from './kill.ts';
 import { createRunState, destroyAbandonedRuns, destroyRunState, layoutOfRun } from './state.ts';
 
@@ -67,19 +67,22 @@ async function start(state: string, options: SystemOptions): Promise<Omit<System
   await startParts(parts);
   const found = addresses({ ports, secrets, parts });
   if (parts.has('litellm') && parts.has('upstream')) await warmUp(found);
-  const env = {
-    ...found,
+  return {
+    env: { ...found, ...keysOf(secrets, state) },
+    kill: (part) => killRecorded(layout.run, part),
+    start: (part) => startParts(new Set([part])),
+  };
+}
+
+/** What the tests of a run know beside the addresses. */
+export function keysOf(secrets: Secrets, state: string): Record<string, string> {
+  return {
     TURNOUT_TEST_STATE: state,
     TURNOUT_SECRET: secrets.turnoutSecret,
     TURNOUT_ADMIN_KEY: secrets.adminKey,
     TURNOUT_API_KEY: secrets.apiKey,
     TURNOUT_API_KEY_2: secrets.apiKey2,
-    API_KEYS_FILE: writeApiKeys(secrets, layout),
-  };
-  return {
-    env,
-    kill: (part) => killRecorded(layout.run, part),
-    start: (part) => startParts(new Set([part])),
+    API_KEYS_FILE: writeApiKeys(secrets, { state }),
   };
 }
 
@@ -92,7 +95,7 @@ async function allOrThrow(promises: readonly Promise<unknown>[]): Promise<void> 
 const WARM_UP_TIMEOUT_MS = 60_000;
 
 /** LiteLLM imports more at its first request, for seconds on a busy machine; no test is to pay for that, or to find it in the ledger. */
-async function warmUp(env: Readonly<Record<string, string>>): Promise<void> {
+export async function warmUp(env: Readonly<Record<string, string>>): Promise<void> {
   const client = new OpenAI({
     baseURL: `${env['LITELLM_URL'] ?? ''}/v1`,
     apiKey: env['LITELLM_MASTER_KEY'] ?? '',

@@ -1,0 +1,91 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseConfig } from '../../shared/config/load.ts';
+import { repositoryRoot } from '../layout.ts';
+import { litellmConfig, providerVariables, usesSimulator } from '../litellm-config.ts';
+import { loadSecrets, writeApiKeys } from '../secrets.ts';
+import { omit, type Settings, variablesOf } from '../settings.ts';
+
+interface Places {
+  /** The folder of LiteLLM's included files, from the folder that is written into. */
+  fragments: string;
+  simulatorUrl: string;
+}
+
+/** The containers' own: docker-compose.yml sets them, and `.env` has those of `make up`. */
+const OF_THE_CONTAINER: readonly string[] = [
+  ...['HOST', 'PORT', 'LOG_FILE', 'KAFKA_BROKERS', 'REDIS_URL', 'CACHE_REDIS_URL', 'LITELLM_URL'],
+  ...['API_KEYS_FILE', 'BLOB_DIR', 'ASSISTANTS_DIR'],
+];
+
+/** They speak to others than the services. */
+const NOT_FOR_SERVICES: readonly string[] = [
+  ...providerVariables,
+  ...['TURNOUT_CACHE_DIR', 'TURNOUT_MODEL', 'TURNOUT_SIMULATOR'],
+];
+
+/** Whoever tries Turnout has no users to move yet. */
+const EVERYONE_ON_LITELLM = '3';
+
+/**
+ * Writes `.env` for the services (secrets, and the settings of `env` that they know), `api-keys.json`, `litellm.yaml`,
+ * `litellm-master-key`, and `client.env` for whoever calls them. Returns their names. Throws `ConfigError` or `StackError` for settings
+ * that are not valid, before anything is written.
+ */
+export function prepare(
+  folder: string,
+  env: Readonly<NodeJS.Dict<string>>,
+  { fragments, simulatorUrl }: Places,
+): string[] {
+  const settings = settingsIn(env);
+  const models = litellmConfig(settings, fragments);
+  const secrets = loadSecrets({ state: folder });
+  const masterKey = settings['LITELLM_MASTER_KEY'] ?? secrets.litellmMasterKey;
+  const forServices: Settings = {
+    TURNOUT_SECRET: secrets.turnoutSecret,
+    TURNOUT_ADMIN_KEY: secrets.adminKey,
+    MIGRATION_PHASE: EVERYONE_ON_LITELLM,
+    ...(usesSimulator(settings) ? simulated(simulatorUrl) : {}),
+    ...omit(settings, NOT_FOR_SERVICES),
+    LITELLM_MASTER_KEY: masterKey,
+  };
+  parseConfig(forServices);
+  writeApiKeys(secrets, { state: folder });
+  const files: Record<string, string> = {
+    '.env': linesOf(forServices),
+    'client.env': linesOf({
+      ...{ TURNOUT_API_KEY: secrets.apiKey, TURNOUT_API_KEY_2: secrets.apiKey2 },
+      TURNOUT_ADMIN_KEY: forServices['TURNOUT_ADMIN_KEY'] ?? '',
+    }),
+    'litellm.yaml': models,
+    'litellm-master-key': masterKey,
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o600 });
+  return ['api-keys.json', ...Object.keys(files)];
+}
+
+/** What `.env.example` knows; empty values count as not set. */
+function settingsIn(env: Readonly<NodeJS.Dict<string>>): Settings {
+  const example = readFileSync(join(repositoryRoot, '.env.example'), 'utf8');
+  const known = variablesOf(example).filter((name) => !OF_THE_CONTAINER.includes(name));
+  return Object.fromEntries(known.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
+}
+
+function simulated(url: string): Settings {
+  return {
+    ...{ LEGACY_BASE_URL: `${url}/v1`, LEGACY_API_KEY: 'simulator', ASSISTANT_DEFAULT_MODEL: 'turnout-sim' },
+  };
+}
+
+/** As `util.parseEnv` reads them: a value in quotes that it does not have itself. */
+function linesOf(settings: Settings): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${quoted(value)}\n`)
+    .join('');
+}
+
+function quoted(value: string): string {
+  const quote = ["'", '"', '`'].find((mark) => !value.includes(mark));
+  if (quote === undefined) throw new Error('a value with all three kinds of quotes cannot be written');
+  return `${quote}${value}${quote}`;
+}

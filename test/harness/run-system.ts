@@ -1,0 +1,98 @@
+import { existsSync } from 'node:fs';
+import { type InfrastructurePart } from '../../stack/infrastructure.ts';
+import { loadSecrets } from '../../stack/secrets.ts';
+import { removeContainersOf, startContainers } from './containers/container-system.ts';
+import { engineAnswers } from './containers/engine.ts';
+import { createRunState, destroyAbandonedRuns, destroyRunState, isAbandoned } from './state.ts';
+import { keysOf, startSystem, type System, warmUp } from './system.ts';
+
+/** `environment`: everything runs already; the services' own variables say where. */
+const KINDS = ['embedded', 'containers', 'environment'] as const;
+export type SystemKind = (typeof KINDS)[number];
+
+type RunSystem = Pick<System, 'env' | 'stop'>;
+
+interface RunSystemOptions {
+  kind: SystemKind;
+  parts: ReadonlySet<InfrastructurePart>;
+  say: (line: string) => void;
+}
+
+/**
+ * `TURNOUT_TEST_SYSTEM`, else containers where a Docker engine answers, and local processes where none does. An environment that names
+ * servers is not enough to take them: it may be that of a stack that people use. Throws for another word.
+ */
+export async function chosenKind(
+  env: Readonly<NodeJS.Dict<string>>,
+  answers: () => Promise<boolean> = engineAnswers,
+): Promise<SystemKind> {
+  const chosen = env['TURNOUT_TEST_SYSTEM'];
+  if (chosen === undefined || chosen === '') return (await answers()) ? 'containers' : 'embedded';
+  const kind = KINDS.find((name) => name === chosen);
+  if (!kind) throw new Error(`TURNOUT_TEST_SYSTEM must be one of ${KINDS.join(', ')}, and is ${chosen}`);
+  return kind;
+}
+
+/** Kafka, the two Redis, LiteLLM and the simulator for one run of the tests. Tests that break them start processes of their own. */
+export function startRunSystem({ kind, parts, say }: RunSystemOptions): Promise<RunSystem> {
+  say(`Kafka, Redis, LiteLLM and the simulator: ${kind}`);
+  if (kind === 'embedded') return startSystem({ parts: [...parts], say });
+  if (kind === 'containers') {
+    return inState(parts, async (state) => {
+      await removeContainersOf((owner) => !existsSync(owner) || isAbandoned(owner));
+      return startContainers({ parts, secrets: loadSecrets({ state }), owner: state, say });
+    });
+  }
+  return inState(parts, () =>
+    Promise.resolve({ addresses: givenAddresses(process.env, parts), stop: () => Promise.resolve() }),
+  );
+}
+
+interface Addressed {
+  addresses: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+async function inState(
+  parts: ReadonlySet<InfrastructurePart>,
+  start: (state: string) => Promise<Addressed>,
+): Promise<RunSystem> {
+  await destroyAbandonedRuns();
+  const state = createRunState();
+  let running: Addressed | undefined;
+  const stop = async () => {
+    await destroyRunState(state);
+    await running?.stop();
+  };
+  try {
+    running = await start(state);
+    if (parts.has('litellm') && parts.has('upstream')) await warmUp(running.addresses);
+    return { env: { ...running.addresses, ...keysOf(loadSecrets({ state }), state) }, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const VARIABLES: Readonly<Record<InfrastructurePart, readonly string[]>> = {
+  kafka: ['KAFKA_BROKERS'],
+  redis: ['REDIS_URL'],
+  'cache-redis': ['CACHE_REDIS_URL'],
+  litellm: ['LITELLM_URL', 'LITELLM_MASTER_KEY'],
+  upstream: ['UPSTREAM_URL'],
+};
+
+/** Throws with the names of those that are not given. */
+export function givenAddresses(
+  env: Readonly<NodeJS.Dict<string>>,
+  parts: ReadonlySet<InfrastructurePart>,
+): Record<string, string> {
+  const names = [...parts].flatMap((part) => VARIABLES[part]);
+  const missing = names.filter((name) => !env[name]);
+  if (missing.length > 0) throw new Error(`TURNOUT_TEST_SYSTEM=environment needs ${missing.join(', ')}`);
+  const given = Object.fromEntries(names.map((name) => [name, env[name] ?? '']));
+  const upstream = given['UPSTREAM_URL'];
+  return upstream === undefined
+    ? given
+    : { ...given, LEGACY_BASE_URL: `${upstream}/v1`, LEGACY_API_KEY: 'simulator' };
+}
