@@ -1,49 +1,33 @@
-import { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { type Assistant } from '../../shared/assistants/assistant-file.ts';
-import { type BlobStore } from '../../shared/blobs/blob-store.ts';
+import { type FastifyInstance } from 'fastify';
 import { type Config } from '../../shared/config/schema.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
-import { type JobLog } from '../../shared/joblog/job-log.ts';
-import { type LiveLog } from '../../shared/joblog/live-log.ts';
 import { type Logger } from '../../shared/log/logger.ts';
-import { type AdmissionDesk } from './admission.ts';
-import { type Caller } from './api-keys.ts';
+import { authenticated } from './authenticated.ts';
 import { createParameterCheck } from './chat/parameters.ts';
 import { chatRoute } from './chat/route.ts';
 import { storedChatRoutes } from './chat/stored-routes.ts';
-import { fileRoutes, type FileRoutesDeps } from './files/route.ts';
+import { fileRoutes } from './files/route.ts';
 import { modelRoutes } from './model-routes.ts';
-import { type Models } from './models.ts';
+import { type Parts } from './parts.ts';
 import { createReadWish } from './read-wish.ts';
 import { createConversations } from './responses/conversation.ts';
 import { responseRoutes } from './responses/routes.ts';
 import { createFindResponse } from './responses/stored-responses.ts';
-import { type StoredJobs } from './stored-jobs.ts';
-import { webhookRoutes, type WebhookRoutesDeps } from './webhooks/routes.ts';
+import { webhookRoutes } from './webhooks/routes.ts';
 
-export interface ApiDeps extends Pick<FileRoutesDeps, 'files' | 'queue'> {
+export interface ApiDeps extends Parts {
   config: Config;
-  jobLog: JobLog;
-  live: LiveLog;
-  desk: AdmissionDesk;
-  stored: StoredJobs;
-  models: Models;
-  /** Those that there are now. */
-  assistants: () => readonly Assistant[];
   /** The path that a user's job would take now. */
   pathOf: (user: string) => Path;
-  blobs: BlobStore;
-  webhooks: Omit<WebhookRoutesDeps, 'caller'>;
-  /** Who sent a request of this scope. */
-  caller: (request: FastifyRequest) => Caller;
   /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
   cut: AbortSignal;
   log: Logger;
 }
 
-/** All that answers to an API key: one call for each part of OpenAI's API. */
-export function apiRoutes(api: FastifyInstance, deps: ApiDeps): void {
-  const { config, jobLog, live, desk, stored, assistants, blobs, files, queue, caller, cut, log } = deps;
+/** All that answers to an API key, in a scope of its own: one call for each part of OpenAI's API. */
+export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<void> {
+  const { config, jobLog, live, desk, stored, assistants, blobs, files, queue, cut, log } = deps;
+  const caller = authenticated(api, deps.apiKeys);
   modelRoutes(api, { models: deps.models, assistants, caller });
   const readWish = createReadWish({
     assistants,
@@ -65,6 +49,6 @@ export function apiRoutes(api: FastifyInstance, deps: ApiDeps): void {
   });
   // In a scope of its own: only here are forms read.
   const maxBytes = config.MAX_FILE_BYTES;
-  void api.register((scope) => fileRoutes(scope, { blobs, files, queue, maxBytes, caller, log }));
+  await api.register((scope) => fileRoutes(scope, { blobs, files, queue, maxBytes, caller, log }));
   webhookRoutes(api, { ...deps.webhooks, caller });
 }

@@ -6,13 +6,15 @@ import { type JobKeys } from '../redis/keys.ts';
 const LEASE_MS = 10_000;
 const RENEW_MS = 2_500;
 
-/** Renews this process's lease until it is told to stop; the lease then ends at once. */
-export function keepReaderLease(
-  redis: Redis,
-  keys: JobKeys,
-  channel: string,
-  log: Logger,
-): () => Promise<void> {
+export interface ReaderLease {
+  /** At once: before a job is admitted by a process that was not running for a while. */
+  renew(): void;
+  /** The lease ends now. */
+  end(): Promise<void>;
+}
+
+/** Renews this process's lease until it is ended. */
+export function keepReaderLease(redis: Redis, keys: JobKeys, channel: string, log: Logger): ReaderLease {
   const renew = () => {
     redis.set(keys.readerLease(channel), '1', 'PX', LEASE_MS).catch((error: unknown) => {
       log.warn({ err: error }, 'The reader lease could not be renewed');
@@ -20,9 +22,12 @@ export function keepReaderLease(
   };
   renew();
   const timer = setInterval(renew, RENEW_MS);
-  return async () => {
-    clearInterval(timer);
-    await redis.del(keys.readerLease(channel));
+  return {
+    renew,
+    end: async () => {
+      clearInterval(timer);
+      await redis.del(keys.readerLease(channel));
+    },
   };
 }
 

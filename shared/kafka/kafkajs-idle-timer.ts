@@ -1,11 +1,4 @@
-import { createRequire } from 'node:module';
-
-interface RequestQueue {
-  pending: unknown[];
-  /** Milliseconds since the epoch; -1 when the broker does not throttle. */
-  throttledUntil: number;
-  scheduleCheckPendingRequests(): void;
-}
+import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 
 /**
  * kafkajs 2.2.4 arms a timer of (-1 - now) milliseconds, which is 1 ms, for ever on every idle connection
@@ -13,8 +6,7 @@ interface RequestQueue {
  * pending and nothing throttled there is nothing to check: a response checks by itself.
  */
 export function stopIdleTimers(): void {
-  const load = createRequire(import.meta.url);
-  const { prototype } = load('kafkajs/src/network/requestQueue/index.js') as { prototype: RequestQueue };
+  const { prototype } = RequestQueue;
   const original = Object.getOwnPropertyDescriptor(prototype, 'scheduleCheckPendingRequests')?.value as
     RequestQueue['scheduleCheckPendingRequests'] | undefined;
   if (!original || REPLACED in prototype) return;

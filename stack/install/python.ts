@@ -22,7 +22,8 @@ const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python
 const requirementsFolder = join(import.meta.dirname, '..', 'requirements');
 
 /** A file of `stack/requirements`, without its ending. */
-export type Requirements = 'litellm' | 'java' | 'redis' | 'jars' | 'openai' | 's3' | 'embeddings';
+export type Requirements =
+  'litellm' | 'java' | 'redis' | 'jars' | 'openai' | 's3' | 'embeddings' | 'cfn-lint';
 
 /**
  * Installs hash-pinned requirements into an environment of their own, once for each state of the lock files,

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { openAssistants } from '../../shared/assistants/registry.ts';
+import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
+import { type Config } from '../../shared/config/schema.ts';
+import { createExtractQueue } from '../../shared/files/extract-queue.ts';
+import { createFileRegistry } from '../../shared/files/file-registry.ts';
+import { cancelJob } from '../../shared/joblog/cancellation.ts';
+import { createJobLog } from '../../shared/joblog/job-log.ts';
+import { createLiveLog } from '../../shared/joblog/live-log.ts';
+import { keepReaderLease } from '../../shared/joblog/reader-leases.ts';
+import { type Kafka } from '../../shared/kafka/port.ts';
+import { topicNames } from '../../shared/kafka/topics.ts';
+import { type Releasers } from '../../shared/lifecycle/releasers.ts';
+import { type Logger } from '../../shared/log/logger.ts';
+import { closeRedis, connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { fileKeys, jobKeys } from '../../shared/redis/keys.ts';
+import { createAdmissionDesk } from './admission.ts';
+import { loadApiKeys } from './api-keys.ts';
+import { createModels } from './models.ts';
+import { createStoredJobs } from './stored-jobs.ts';
+import { createWebhooks } from './webhooks/create-webhooks.ts';
+
+interface PartsOptions {
+  config: Config;
+  kafka: Pick<Kafka, 'producer'>;
+  /** Closes what is opened here. */
+  releasers: Releasers;
+  log: Logger;
+}
+
+export type Parts = Awaited<ReturnType<typeof openParts>>;
+
+/** What the API stands on, whichever way its requests come in: by a port (app.ts) or as a Lambda's events (lambda.ts). */
+export async function openParts({ config, kafka, releasers, log }: PartsOptions) {
+  const keys = jobKeys(config.REDIS_PREFIX);
+  const apiKeys = loadApiKeys(config.API_KEYS_FILE);
+  const sources = config.RETRIEVAL_SOURCES.map(({ name }) => name);
+  const assistants = await openAssistants({
+    ...{ folder: config.ASSISTANTS_DIR, sources, build: (all) => all, log },
+  });
+  releasers.defer('assistants', () => assistants.close());
+
+  const redis = connectRedis(config.REDIS_URL, 'ingress', log);
+  releasers.defer('redis', () => closeRedis(redis));
+  const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
+  const subscriber = connectRedisPatiently(config.REDIS_URL, 'ingress-live', log);
+  const live = await createLiveLog({
+    log: jobLog,
+    subscriber,
+    channel: keys.channel(randomBytes(6).toString('hex')),
+    logger: log,
+    onAbandoned: (jobId) => {
+      cancelJob({ jobLog, log }, jobId, 'disconnect').catch((error: unknown) => {
+        log.warn({ err: error, jobId }, 'An abandoned job was not ended; the sweep will');
+      });
+    },
+  });
+  releasers.defer('live log', () => live.close());
+  const lease = keepReaderLease(redis, keys, live.channel, log);
+  releasers.defer('reader lease', () => lease.end());
+
+  const producer = await kafka.producer();
+  releasers.defer('producer', () => producer.close());
+
+  const blobs = await createBlobStore(config);
+  releasers.defer('blobs', () => blobs.close());
+  const files = createFileRegistry({
+    redis,
+    keys: fileKeys(config.REDIS_PREFIX),
+    maxFilesPerUser: config.MAX_FILES_PER_USER,
+    graceMs: config.FILE_GRACE_MS,
+  });
+  const queue = createExtractQueue({ connection: redis, redisPrefix: config.REDIS_PREFIX, log });
+  releasers.defer('extract queue', () => queue.close());
+  const webhooks = createWebhooks({ config, redis, keys, log });
+  releasers.defer('webhooks', () => webhooks.close());
+
+  const models = createModels({
+    litellmUrl: config.LITELLM_URL,
+    masterKey: config.LITELLM_MASTER_KEY,
+    log,
+  });
+  const stored = createStoredJobs({ jobLog, blobs, retentionMs: config.RESPONSE_RETENTION_MS });
+  const desk = createAdmissionDesk({
+    jobLog,
+    blobs,
+    files,
+    producer,
+    topic: topicNames(config.TOPIC_PREFIX).jobs,
+    secret: config.TURNOUT_SECRET,
+    reader: live.channel,
+    sampling: config.CACHE_SAMPLING,
+    log,
+  });
+  return {
+    apiKeys,
+    assistants: () => assistants.current(),
+    redis,
+    /** All that are open to the job Redis. */
+    connections: [redis, subscriber],
+    jobLog,
+    live,
+    lease,
+    producer,
+    blobs,
+    files,
+    queue,
+    webhooks,
+    models,
+    stored,
+    desk,
+  };
+}

@@ -1,0 +1,15 @@
+/** Bundles the Lambda into `.turnout/lambda`, and says how large it is and what of. */
+import { join, relative } from 'node:path';
+import { developmentLayout, repositoryRoot } from '../layout.ts';
+import { bundleLambda } from './bundle.ts';
+
+const kilobytes = (bytes: number): string => `${Math.round(bytes / 1024).toLocaleString('en')} KB`;
+const SHOWN = 8;
+
+const { folder, bytes, gzippedBytes, parts } = await bundleLambda(
+  join(developmentLayout(process.env).state, 'lambda'),
+);
+console.log(
+  `${join(relative(repositoryRoot, folder), 'lambda.mjs')}: ${kilobytes(bytes)}, ${kilobytes(gzippedBytes)} zipped`,
+);
+for (const [name, size] of parts.slice(0, SHOWN)) console.log(`  ${kilobytes(size).padStart(9)}  ${name}`);
