@@ -39,6 +39,8 @@ export interface Measured {
 
 export interface MeasuredTurnout extends Measured {
   urlOf(service: ServiceName): string;
+  /** One more of a service. */
+  start(service: ServiceName, instance: string): Promise<void>;
 }
 
 /** Jobs of one user go through one partition one after another; a service has many users. */
@@ -84,7 +86,13 @@ export async function startBenchSystem(say: (line: string) => void): Promise<Ben
 function toMeasured(name: string, services: RunningServices, apiKeys: readonly string[]): MeasuredTurnout {
   const target = { name, baseUrl: `${services.url}/v1`, apiKeys };
   const pids = Object.fromEntries(serviceNames.map((name) => [name, services.pidOf(name)]));
-  return { target, pids, urlOf: (service) => services.urlOf(service), stop: () => services.stop() };
+  return {
+    target,
+    pids,
+    urlOf: (service) => services.urlOf(service),
+    start: (service, instance) => services.start(service, instance),
+    stop: () => services.stop(),
+  };
 }
 
 function createUsers(file: string): { file: string; keys: string[] } {

@@ -19,6 +19,8 @@ export interface Plan {
   complex: { requests: number };
   /** Requests of each kind, each on both paths. */
   paths: { requests: number };
+  /** How many llm-workers, each number twice the one before, and how long each is measured. */
+  scaling: { workers: readonly number[]; times: { warmUpMs: number; measureMs: number } };
   quick: boolean;
   /** Whether the yardstick is measured as well. */
   baseline: boolean;
@@ -41,6 +43,7 @@ const FULL: Plan = {
   },
   complex: { requests: 16 },
   paths: { requests: 12 },
+  scaling: { workers: [1, 2, 4, 8], times: { warmUpMs: 3_000, measureMs: 12_000 } },
   quick: false,
   baseline: true,
   seed: common.seed,
@@ -60,6 +63,7 @@ const QUICK: Plan = {
   },
   complex: { requests: 4 },
   paths: { requests: 3 },
+  scaling: { workers: [1, 2], times: { warmUpMs: 2_000, measureMs: 4_000 } },
   quick: true,
   baseline: false,
   seed: common.seed,

@@ -50,9 +50,17 @@ const findings = (over: Partial<Findings> = {}): Findings => ({
     partsMs: { 'one part': 1 },
     errors: {},
   },
+  scaling: { concurrency: 16, perSecond: { '1': 15.8, '2': 31.5, '4': 60 }, errors: {} },
   ...over,
 });
 const now = new Date(0);
+
+test('each number of workers is told beside the rate of half as many', () => {
+  const { scaling } = toReport(findings(), now);
+  expect(scaling.doublings).toEqual({ '2': 1.99, '4': 1.9 });
+  expect(toTable(toReport(findings(), now))).toMatch(/^4 +60\.0 +1\.90 times$/m);
+});
+
 function comparison(legacy: number, litellm: number) {
   const less = { legacy, litellm, saved: 1 - litellm / legacy };
   return { ttft: less, total: less };

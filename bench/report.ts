@@ -4,6 +4,7 @@ import type { ComplexFigures } from './phases/complex.ts';
 import type { HopFigures } from './phases/hops.ts';
 import type { AddedTimes, LatencyFigures } from './phases/latency.ts';
 import type { Kind, PathComparison, PathsFigures } from './phases/paths.ts';
+import type { ScalingFigures } from './phases/scaling.ts';
 import type { Saturation, ThroughputFigures } from './phases/throughput.ts';
 import { CROWD } from './plan.ts';
 
@@ -16,6 +17,7 @@ export interface Findings {
   streams: ThroughputFigures;
   complex: ComplexFigures;
   paths: PathsFigures;
+  scaling: ScalingFigures;
 }
 
 type ByConcurrency = Record<'c1' | 'c20', Percentiles>;
@@ -46,6 +48,8 @@ export interface Report {
   paths: Record<Kind, PathComparison>;
   /** p50 of what makes the difference, each by itself. */
   pathPartsMs: Record<string, number>;
+  /** Jobs per second by the number of llm-workers, of a model that takes a second; and each over the rate of half as many. */
+  scaling: { perSecond: Record<string, number>; doublings: Record<string, number> };
   /** The p50 of added time to first token over the sum of the hops, and Turnout's jobs per second over LiteLLM's. */
   ratios: { ttftToHops: number; jobsToLiteLlm: number };
   /** What makes a figure say less than it seems to. */
@@ -72,6 +76,7 @@ export function toReport(findings: Findings, at: Date): Report {
     complex: complexOf(findings.complex),
     paths: findings.paths.byKind,
     pathPartsMs: findings.paths.partsMs,
+    scaling: { perSecond: findings.scaling.perSecond, doublings: doublingsOf(findings.scaling) },
     ratios: {
       ttftToHops: hundredths(c1.ttft.p50 / sumOfHops(hops)),
       jobsToLiteLlm: hundredths(turnout.perSecond / saturationOf(jobs, 'litellm').perSecond),
@@ -85,6 +90,7 @@ export function toReport(findings: Findings, at: Date): Report {
       streams.errors,
       findings.complex.errors,
       findings.paths.errors,
+      findings.scaling.errors,
     ]),
   };
 }
@@ -95,6 +101,16 @@ function complexOf({ p50: { sequential, parallel, limit } }: ComplexFigures): Re
     saved: hundredths(1 - parallel / sequential),
     overLimit: hundredths(parallel / limit - 1),
   };
+}
+
+/** `{"2":1.99}`: two workers did so many times what one did. */
+function doublingsOf({ perSecond }: ScalingFigures): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(perSecond).flatMap(([workers, rate]) => {
+      const half = perSecond[String(Number(workers) / 2)];
+      return half === undefined ? [] : [[workers, hundredths(rate / half)]];
+    }),
+  );
 }
 
 /** Time to first token that calling LiteLLM directly may add to the simulator's own before its queue is what is measured. */

@@ -35,6 +35,8 @@ export function toTable(report: Report): string {
     '',
     ...paths(report),
     '',
+    ...scaling(report),
+    '',
     `Added time to first token, p50: ${report.ratios.ttftToHops} times the sum of the hops.`,
     `Turnout without LiteLLM in between: ${report.ratios.jobsToLiteLlm} times LiteLLM's own jobs per second.`,
     ...report.notes,
@@ -76,6 +78,20 @@ function paths({ paths: byKind, pathPartsMs }: Report): string[] {
   const head = ['the two paths', 'ttft legacy', 'LiteLLM', 'less', 'total legacy', 'LiteLLM', 'less'];
   const parts = Object.entries(pathPartsMs).map(([part, value]) => [`  ${part}`, signed(value)]);
   return [...aligned([head, ...rows]), ...aligned([['of which, p50 ms', ''], ...parts])];
+}
+
+function scaling({ details, scaling: { perSecond, doublings } }: Report): string[] {
+  const head = [
+    `llm-workers of ${details.scaling.concurrency} jobs, a model of 1 s`,
+    'per s',
+    'of half as many',
+  ];
+  const rows = Object.entries(perSecond).map(([workers, rate]) => [
+    workers,
+    rate.toFixed(1),
+    doublings[workers] === undefined ? '' : `${doublings[workers].toFixed(2)} times`,
+  ]);
+  return aligned([head, ...rows]);
 }
 
 function throughput(what: string, { byTarget }: ThroughputFigures): Row[] {

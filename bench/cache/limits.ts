@@ -4,6 +4,7 @@ import { type CacheLimits, createEntryStore, type EntryStore } from '../../share
 import { type Redis } from '../../shared/redis/connect.ts';
 import { type PLAN } from './plan.ts';
 import { longestScript, startSlowLog } from './slow-log.ts';
+import { scanKeys } from '../../test/harness/scan-keys.ts';
 
 export interface LimitFigures {
   limits: CacheLimits;
@@ -137,8 +138,7 @@ async function recount(
   broken: string[],
 ): Promise<Recount> {
   const users = new Map<string, { entries: number; bytes: number }>();
-  for await (const page of redis.scanStream({ match: `${totals}:e:*`, count: 5_000 })) {
-    const names = page as string[];
+  for await (const names of scanKeys(redis, `${totals}:e:*`)) {
     const pipeline = redis.pipeline();
     for (const name of names) pipeline.strlen(name);
     const sizes = (await pipeline.exec()) ?? [];

@@ -1,0 +1,62 @@
+import type { BenchSystem } from '../bench-system.ts';
+import type { LoadProcess } from '../load/load-process.ts';
+import type { Errors, Shape } from '../load/protocol.ts';
+import type { Plan } from '../plan.ts';
+import { allErrors } from './latency.ts';
+
+export interface ScalingFigures {
+  /** Jobs that one worker runs at a time. */
+  concurrency: number;
+  /** Jobs per second by the number of workers: each twice the one before. */
+  perSecond: Record<string, number>;
+  errors: Errors;
+}
+
+/** A model that thinks for a second: a worker's rate is then what it runs at a time, until the machine is full. */
+const SLOW_MODEL: Shape = { stream: false, tokens: 4, ttft: 1_000, tokensPerSecond: 0 };
+const CONCURRENCY = 16;
+/** Of what the workers can run: they never wait for a request. */
+const IN_FLIGHT = 2;
+
+/** One llm-worker, then two, then four, each time with more requests than they can run. Everything else stays as it is. */
+export async function measureScaling(
+  load: LoadProcess,
+  system: BenchSystem,
+  plan: Plan,
+): Promise<ScalingFigures> {
+  const turnout = await system.turnout('simulator', {
+    name: 'scaling',
+    env: { LLM_CONCURRENCY: String(CONCURRENCY) },
+  });
+  const results = [];
+  try {
+    for (const workers of plan.scaling.workers) {
+      for (let one = results.length === 0 ? 1 : workers / 2; one < workers; one += 1)
+        await turnout.start('llm-worker', `llm-worker-${one + 1}`);
+      const [result] = await load.run(
+        {
+          kind: 'saturation',
+          target: turnout.target,
+          shape: SLOW_MODEL,
+          concurrency: IN_FLIGHT * CONCURRENCY * workers,
+          ...plan.scaling.times,
+        },
+        () => undefined,
+      );
+      if (!result) throw new Error('Nothing was measured');
+      results.push({ workers, result });
+    }
+  } finally {
+    await turnout.stop();
+  }
+  return {
+    concurrency: CONCURRENCY,
+    perSecond: Object.fromEntries(
+      results.map(({ workers, result: { completed, elapsedMs } }) => [
+        String(workers),
+        Math.round((completed / elapsedMs) * 10_000) / 10,
+      ]),
+    ),
+    errors: allErrors(results.map(({ result }) => result)),
+  };
+}
