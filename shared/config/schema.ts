@@ -15,6 +15,11 @@ const cacheLifetime = milliseconds.pipe(z.int().max(30 * DAY_MS));
 const cacheKey = z.string().min(32, 'must be keys of at least 32 characters, comma-separated');
 const url = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' });
 const redisUrl = z.url({ protocol: /^rediss?$/, error: 'must be a redis(s):// URL' });
+/** `redis+cluster://`: one node of a Redis Cluster, which tells the others. */
+const jobRedisUrl = z.url({
+  protocol: /^rediss?(\+cluster)?$/,
+  error: 'must be a redis(s):// or redis(s)+cluster:// URL',
+});
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'must be a-z, 0-9 and -, starting with a letter');
 
 export const configSchema = z.object({
@@ -36,7 +41,7 @@ export const configSchema = z.object({
   /** What a router does with a partition that was routed before and of whose position the job Redis knows nothing. */
   ON_LOST_POSITION: z.enum(['stop', 'replay', 'skip']).default('stop'),
 
-  REDIS_URL: redisUrl.default('redis://127.0.0.1:6379'),
+  REDIS_URL: jobRedisUrl.default('redis://127.0.0.1:6379'),
   CACHE_REDIS_URL: redisUrl.default('redis://127.0.0.1:6380'),
   REDIS_PREFIX: name.default('turnout'),
 

@@ -1,18 +1,17 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis as Server } from 'ioredis';
 import { type Logger } from '../log/logger.ts';
 
-export type { Redis } from 'ioredis';
+/** One server, or a Redis Cluster: every command of ours names keys of one slot. */
+export type Redis = Server | Cluster;
 
 /**
  * A connection that keeps trying for as long as the process lives. Commands wait at most one reconnect and then fail
  * (`maxRetriesPerRequest`), so that a caller can answer 503 instead of hanging.
+ *
+ * `url`: `redis://` or `rediss://` of a server, or `redis+cluster://` or `rediss+cluster://` of any node of a cluster, which tells the rest.
  */
 export function connectRedis(url: string, name: string, log: Logger): Redis {
-  return watched(
-    new Redis(url, { ...common(name), maxRetriesPerRequest: 1, commandTimeout: 5_000 }),
-    name,
-    log,
-  );
+  return connect(url, name, log, { maxRetriesPerRequest: 1, commandTimeout: 5_000 });
 }
 
 /**
@@ -20,17 +19,17 @@ export function connectRedis(url: string, name: string, log: Logger): Redis {
  * up a slow one by himself, sooner than this does.
  */
 export function connectRedisImpatiently(url: string, name: string, log: Logger): Redis {
-  const options = {
+  return connect(url, name, log, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-  };
-  return watched(new Redis(url, { ...common(name), ...options, commandTimeout: 5_000 }), name, log);
+    commandTimeout: 5_000,
+  });
 }
 
 /** BullMQ and subscriptions need a connection whose commands wait for as long as it takes. */
 export function connectRedisPatiently(url: string, name: string, log: Logger): Redis {
-  return watched(new Redis(url, { ...common(name), maxRetriesPerRequest: null }), name, log);
+  return connect(url, name, log, { maxRetriesPerRequest: null });
 }
 
 /** Ends the connection after the commands in flight. A server that is away is not waited for. */
@@ -39,17 +38,42 @@ export async function closeRedis(redis: Redis): Promise<void> {
   else redis.disconnect();
 }
 
-function common(name: string) {
-  return {
-    connectionName: `turnout-${name}`,
-    enableReadyCheck: true,
-    retryStrategy: (times: number) => Math.min(50 * times, 1_000),
-  };
+const CLUSTER_SCHEME = /^(rediss?)\+cluster:/;
+
+/** How long a command waits for a connection, and for its answer. */
+interface Patience {
+  maxRetriesPerRequest: number | null;
+  enableOfflineQueue?: boolean;
+  autoResendUnfulfilledCommands?: boolean;
+  commandTimeout?: number;
 }
 
-function watched(redis: Redis, name: string, log: Logger): Redis {
+function connect(url: string, name: string, log: Logger, patience: Patience): Redis {
+  const options = { ...patience, connectionName: `turnout-${name}` };
+  const redis = CLUSTER_SCHEME.test(url)
+    ? connectCluster(url.replace(CLUSTER_SCHEME, '$1:'), options)
+    : new Server(url, { ...options, enableReadyCheck: true, retryStrategy: pause });
   redis.on('error', (error: unknown) =>
     log.warn({ err: error, connection: name }, 'Redis connection failed'),
   );
   return redis;
+}
+
+function connectCluster(url: string, options: Patience & { connectionName: string }): Cluster {
+  const { protocol, username, password, hostname, port } = new URL(url);
+  return new Cluster([{ host: hostname, port: Number(port || 6379) }], {
+    enableOfflineQueue: options.enableOfflineQueue ?? true,
+    clusterRetryStrategy: pause,
+    slotsRefreshTimeout: 2_000,
+    redisOptions: {
+      ...options,
+      ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+      ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+      ...(protocol === 'rediss:' ? { tls: {} } : {}),
+    },
+  });
+}
+
+function pause(times: number): number {
+  return Math.min(50 * times, 1_000);
 }

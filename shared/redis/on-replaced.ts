@@ -1,14 +1,15 @@
+import { Cluster } from 'ioredis';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from './connect.ts';
 
 /**
  * Calls back when the connection comes back to another Redis process: a restart, or a failover to a replica, either of
- * which may have lost what the one before had acknowledged.
+ * which may have lost what the one before had acknowledged. Of a cluster: when one of its masters is another.
  */
 export function onReplaced(redis: Redis, log: Logger, callback: () => void): void {
   let known: string | undefined;
   const compare = async () => {
-    const found = /run_id:(\S+)/.exec(await redis.info('server'))?.[1];
+    const found = await runIds(redis);
     const replaced = known !== undefined && found !== known;
     known = found;
     if (replaced) callback();
@@ -19,6 +20,16 @@ export function onReplaced(redis: Redis, log: Logger, callback: () => void): voi
       // As good as another one: to look again is harmless.
       if (redis.status === 'ready') callback();
     });
-  redis.on('ready', look);
+  // Of a cluster, one node after the other comes and goes.
+  for (const event of ['ready', '+node']) redis.on(event, look);
   if (redis.status === 'ready') look();
+}
+
+async function runIds(redis: Redis): Promise<string> {
+  const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
+  const infos = await Promise.all(servers.map((server) => server.info('server')));
+  return infos
+    .map((info) => /run_id:(\S+)/.exec(info)?.[1] ?? '')
+    .sort()
+    .join(' ');
 }

@@ -8,6 +8,7 @@ import {
   zstdDecompressSync,
 } from 'node:zlib';
 import { type Redis } from '../../shared/redis/connect.ts';
+import { scanKeys } from './scan-keys.ts';
 
 /** One key, member or value of a store, and how to find it there. */
 export interface Piece {
@@ -46,8 +47,8 @@ export function findLeaks(pieces: readonly Piece[], secrets: readonly string[]):
 /** Every key of a Redis that matches, and all that is in it. */
 export async function dumpRedis(redis: Redis, match = '*'): Promise<Piece[]> {
   const pieces: Piece[] = [];
-  for await (const page of redis.scanStream({ match, count: 1_000 })) {
-    for (const key of page as string[]) {
+  for await (const page of scanKeys(redis, match)) {
+    for (const key of page) {
       pieces.push({ where: 'a key', bytes: Buffer.from(key) });
       const type = await redis.type(key);
       for (const bytes of await contentOf(redis, key, type)) pieces.push({ where: `${type} ${key}`, bytes });

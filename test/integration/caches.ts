@@ -5,6 +5,7 @@ import { type OpenCache, openCache } from '../../shared/cache/open-cache.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
 import { testEnv } from '../harness/env.ts';
+import { scanKeys } from '../harness/scan-keys.ts';
 
 type Env = Record<string, string>;
 
@@ -56,8 +57,7 @@ export async function openCaches(processes: number, env: Env = {}): Promise<Cach
 }
 
 async function removeKeys(redis: Redis, prefix: string): Promise<void> {
-  for await (const page of redis.scanStream({ match: `${prefix}*`, count: 1_000 })) {
-    const keys = page as string[];
+  for await (const keys of scanKeys(redis, `${prefix}*`)) {
     if (keys.length > 0) await redis.unlink(...keys);
   }
 }

@@ -1,4 +1,5 @@
 import { type Ground } from '../suite/ground.ts';
+import { scanKeys } from '../../harness/scan-keys.ts';
 
 /** A kind of keys in the job Redis. */
 interface KeyKind {
@@ -80,7 +81,7 @@ export function leftovers(counts: KeyCounts): string[] {
 export async function countKeys({ redis, services }: Ground): Promise<KeyCounts> {
   const prefix = `${services.prefix}:`;
   const keys = new Set<string>();
-  for await (const page of redis.scanStream({ match: `${prefix}*`, count: 1_000 }))
-    for (const key of page as string[]) keys.add(key.slice(prefix.length));
+  for await (const page of scanKeys(redis, `${prefix}*`))
+    for (const key of page) keys.add(key.slice(prefix.length));
   return countByKind(keys);
 }

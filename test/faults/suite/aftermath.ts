@@ -9,6 +9,7 @@ import { until } from '../../../stack/until.ts';
 import { wholeLedger } from '../support/simulator.ts';
 import { type Ground } from './ground.ts';
 import { usageDifference } from './judge.ts';
+import { scanKeys } from '../../harness/scan-keys.ts';
 
 const PATIENCE = { timeoutMs: 30_000, everyMs: 200 } as const;
 
@@ -66,8 +67,7 @@ async function bullmqJobs({ redis, services }: Ground): Promise<string[]> {
 
 async function recordsOf({ redis, services }: Ground): Promise<string[]> {
   const keys: string[] = [];
-  for await (const page of redis.scanStream({ match: `${services.prefix}:{b*}:job:*`, count: 1_000 }))
-    keys.push(...(page as string[]));
+  for await (const page of scanKeys(redis, `${services.prefix}:{b*}:job:*`)) keys.push(...page);
   return [...new Set(keys)].map((key) => key.slice(key.lastIndexOf(':') + 1));
 }
 
