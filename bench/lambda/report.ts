@@ -1,0 +1,49 @@
+import { type Percentiles, round } from '../measure/percentiles.ts';
+
+export interface Findings {
+  bundle: { bytes: number; gzippedBytes: number; largest: Record<string, number> };
+  /** From the start of the process to its first request for an invocation; `empty`: a handler that does nothing. Milliseconds. */
+  cold: Record<'turnout' | 'empty', Percentiles>;
+  /** From the event to its answer, which says that Kafka has the job. */
+  invocation: Percentiles;
+  /** The same event as a message, from the send to its acknowledgement. */
+  bareProduce: Percentiles;
+  invocations: number;
+  lost: number;
+  kafkaConnections: number;
+}
+
+/** `.turnout/reports/lambda.json`. */
+export interface Report extends Findings {
+  at: string;
+  /** p50 of an invocation less that of a bare message. Milliseconds. */
+  addedMs: number;
+  /** What did not hold. */
+  broken: string[];
+}
+
+export function toReport(findings: Findings, at: Date): Report {
+  const { lost, kafkaConnections } = findings;
+  return {
+    at: at.toISOString(),
+    ...findings,
+    addedMs: round(findings.invocation.p50 - findings.bareProduce.p50),
+    broken: [
+      ...(lost === 0 ? [] : [`${lost} jobs were lost`]),
+      ...(kafkaConnections === 1 ? [] : [`${kafkaConnections} connections to Kafka were opened, not 1`]),
+    ],
+  };
+}
+
+export function toText(report: Report): string {
+  const { bundle, cold, invocation, bareProduce } = report;
+  const kilobytes = (bytes: number): string => `${Math.round(bytes / 1024)} KB`;
+  const pair = ({ p50, p99 }: Percentiles): string => `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;
+  return [
+    `bundle: ${kilobytes(bundle.bytes)}, ${kilobytes(bundle.gzippedBytes)} zipped`,
+    `cold start: p50 ${cold.turnout.p50.toFixed(0)} ms, of which ${cold.empty.p50.toFixed(0)} ms are those of a handler that does nothing`,
+    `warm invocation to the job's acknowledgement: ${pair(invocation)}`,
+    `the same event as a bare message: ${pair(bareProduce)}; added p50 ${report.addedMs.toFixed(1)} ms`,
+    `${report.invocations} invocations: ${report.lost} lost, ${report.kafkaConnections} connection to Kafka`,
+  ].join('\n');
+}
