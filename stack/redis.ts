@@ -11,20 +11,25 @@ export interface RedisOptions {
   readonly server: string;
   readonly port: number;
   readonly password: string;
+  /** Of several that have the same role. Default: the role. */
+  readonly name?: string;
+  /** Beside those of the role. */
+  readonly more?: readonly Setting[];
 }
 
 /** A Redis-compatible server on 127.0.0.1, behind a password. */
 export function prepareRedis(options: RedisOptions, layout: Layout): ProcessSpec {
-  const data = join(layout.data, options.role);
-  const config = join(layout.data, `${options.role}.conf`);
+  const { role, name = role, more = [] } = options;
+  const data = join(layout.data, name);
+  const config = join(layout.data, `${name}.conf`);
   mkdirSync(data, { recursive: true });
   // A file, not arguments: those show in the list of processes, and the password is among them.
-  writeFileSync(config, configOf([...common(options, data), ...redisSettings[options.role]]), {
+  writeFileSync(config, configOf([...common(options, data), ...redisSettings[role], ...more]), {
     mode: 0o600,
   });
-  const log = join(layout.logs, `${options.role}.log`);
+  const log = join(layout.logs, `${name}.log`);
   return {
-    name: options.role,
+    name,
     command: options.server,
     args: [config],
     env: {},

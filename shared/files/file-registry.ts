@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fileId as fileIdSchema } from '../contracts/ids.ts';
+import { fileId as fileIdSchema, userDigest } from '../contracts/ids.ts';
 import { type BlobRef } from '../contracts/job-message.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { type Redis } from '../redis/connect.ts';
@@ -107,13 +107,18 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
     list: (user, query) => storing(() => list(user, query)),
     remove: (user, id) =>
       storing(async () => {
-        if (!fileIdSchema.safeParse(id).success) return false;
+        // Of another user in another bucket, no script could have the keys of both in a Redis Cluster.
+        if (!fileIdSchema.safeParse(id).success || !mayBeOf(user, id)) return false;
         return (await remove(keysOf(user, id), [id, user, Date.now(), graceMs])) === 1;
       }),
     settle: (id, settlement) =>
       storing(async () => settled.parse(await settle([keys.record(id)], settledFields(settlement)))),
     known: (id) => storing(async () => (await redis.exists(keys.record(id))) === 1),
   };
+}
+
+function mayBeOf(user: string, id: string): boolean {
+  return id.slice(-2) === userDigest(user).slice(-2);
 }
 
 function matches(file: StoredFile, purpose: FilePurpose | undefined): boolean {

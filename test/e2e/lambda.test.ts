@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type OpenAI from 'openai';
 import { type Response } from 'openai/resources/responses/responses';
-import { Redis } from 'ioredis';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
 import { ensureVenv } from '../../stack/install/python.ts';
 import { bundleLambda } from '../../stack/lambda/bundle.ts';
 import { repositoryRoot } from '../../stack/layout.ts';
@@ -17,6 +18,7 @@ import { type Invocation } from '../harness/lambda/runtime-api.ts';
 import { type HandlerName, type Sandbox, startSandbox } from '../harness/lambda/sandbox.ts';
 import { type RunningS3, startS3 } from '../harness/s3.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
+import { keysLike } from '../harness/scan-keys.ts';
 import { layoutOfRun } from '../harness/state.ts';
 import { openaiClient, upstreamCalls } from './support.ts';
 
@@ -230,8 +232,8 @@ test('an event of a bus becomes a background job; one that cannot is an error, w
 test('a sandbox that stood still for longer than its lease as a reader still gets its answers', async () => {
   const lambda = await sandboxOf('http');
   await lambda.invoke(httpApiEvent(question('warm up')));
-  const redis = new Redis(testEnv().REDIS_URL);
-  const leases = async () => redis.keys(`${services.prefix}:live:*:alive`);
+  const redis = connectRedis(testEnv().REDIS_URL, 'test', silentLogger);
+  const leases = async () => keysLike(redis, `${services.prefix}:live:*:alive`);
   const standing = (await leases()).length;
   lambda.freeze();
   const lapsed = await until(async () => (await leases()).length < standing, {
@@ -239,7 +241,7 @@ test('a sandbox that stood still for longer than its lease as a reader still get
     everyMs: 100,
   });
   expect(lapsed).toBe(true);
-  await redis.quit();
+  await closeRedis(redis);
   lambda.thaw();
   const asked = question('[[sim: ttft=4000]] My berth is 8. What is my berth?');
   const answered = await lambda.invoke(httpApiEvent(asked));

@@ -14,6 +14,7 @@ import { type LitellmSwitch, startLitellmSwitch } from './litellm-switch.ts';
 import { type RunningServices, startServices } from './services.ts';
 import { type CliRun, runTurnout } from './turnout-cli.ts';
 import { type TestUser, writeUsers } from './users.ts';
+import { removeKeys } from './scan-keys.ts';
 
 /** What became of one request. */
 export interface Answered {
@@ -99,8 +100,7 @@ export async function startRollout(
     stop: async () => {
       await services.stop();
       await litellm.close();
-      const left = await redis.keys(`${services.prefix}:*`);
-      if (left.length > 0) await redis.del(left);
+      await removeKeys(redis, `${services.prefix}:*`);
       await redis.quit();
     },
   };

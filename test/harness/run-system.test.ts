@@ -17,7 +17,7 @@ test.each([
 
 test('another word is refused with those that there are', async () => {
   await expect(chosenKind({ TURNOUT_TEST_SYSTEM: 'docker' }, engine)).rejects.toThrow(
-    'TURNOUT_TEST_SYSTEM must be one of embedded, containers, environment, and is docker',
+    'TURNOUT_TEST_SYSTEM must be one of embedded, cluster, containers, environment, and is docker',
   );
 });
 

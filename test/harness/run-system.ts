@@ -3,11 +3,12 @@ import { type InfrastructurePart } from '../../stack/infrastructure.ts';
 import { loadSecrets } from '../../stack/secrets.ts';
 import { removeContainersOf, startContainers } from './containers/container-system.ts';
 import { engineAnswers } from './containers/engine.ts';
-import { createRunState, destroyAbandonedRuns, destroyRunState, isAbandoned } from './state.ts';
+import { startRedisCluster } from './redis-cluster.ts';
+import { createRunState, destroyAbandonedRuns, destroyRunState, isAbandoned, layoutOfRun } from './state.ts';
 import { keysOf, startSystem, type System, warmUp } from './system.ts';
 
-/** `environment`: everything runs already; the services' own variables say where. */
-const KINDS = ['embedded', 'containers', 'environment'] as const;
+/** `cluster`: embedded, with a Redis Cluster as the job Redis. `environment`: everything runs already; the services' own variables say where. */
+const KINDS = ['embedded', 'cluster', 'containers', 'environment'] as const;
 export type SystemKind = (typeof KINDS)[number];
 
 type RunSystem = Pick<System, 'env' | 'stop'>;
@@ -37,6 +38,7 @@ export async function chosenKind(
 export function startRunSystem({ kind, parts, say }: RunSystemOptions): Promise<RunSystem> {
   say(`Kafka, Redis, LiteLLM and the simulator: ${kind}`);
   if (kind === 'embedded') return startSystem({ parts: [...parts], say });
+  if (kind === 'cluster') return startOnCluster(parts, say);
   if (kind === 'containers') {
     return inState(parts, async (state) => {
       await removeContainersOf((owner) => !existsSync(owner) || isAbandoned(owner));
@@ -46,6 +48,22 @@ export function startRunSystem({ kind, parts, say }: RunSystemOptions): Promise<
   return inState(parts, () =>
     Promise.resolve({ addresses: givenAddresses(process.env, parts), stop: () => Promise.resolve() }),
   );
+}
+
+async function startOnCluster(
+  parts: ReadonlySet<InfrastructurePart>,
+  say: (line: string) => void,
+): Promise<RunSystem> {
+  const system = await startSystem({ parts: [...parts].filter((part) => part !== 'redis'), say });
+  try {
+    const { TURNOUT_TEST_STATE: state = '' } = system.env;
+    const layout = layoutOfRun(state);
+    const REDIS_URL = await startRedisCluster({ layout, password: loadSecrets(layout).redisPassword, say });
+    return { env: { ...system.env, REDIS_URL }, stop: () => system.stop() };
+  } catch (error) {
+    await system.stop();
+    throw error;
+  }
 }
 
 interface Addressed {

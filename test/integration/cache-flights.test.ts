@@ -10,6 +10,7 @@ import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { type Order, type Report } from './cache-process.ts';
 import { type Caches, openCaches } from './caches.ts';
+import { keysLike } from '../harness/scan-keys.ts';
 
 jest.setTimeout(30_000);
 
@@ -190,9 +191,9 @@ test('without Redis each process computes for itself, once', async () => {
 
 /** The name of a user's generation, which a look-up makes. */
 async function generationKey(key: CacheKey & { user: string }): Promise<string> {
-  const known = await caches.jobRedis.keys(`${caches.prefix}*cache-generation*`);
+  const known = await keysLike(caches.jobRedis, `${caches.prefix}*cache-generation*`);
   await processes[0]?.get(key, text);
-  const names = await caches.jobRedis.keys(`${caches.prefix}*cache-generation*`);
+  const names = await keysLike(caches.jobRedis, `${caches.prefix}*cache-generation*`);
   return names.find((name) => !known.includes(name)) ?? '';
 }
 

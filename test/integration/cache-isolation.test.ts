@@ -9,6 +9,7 @@ import { userDigest, userHash } from '../../shared/contracts/ids.ts';
 import { dumpRedis, findLeaks } from '../harness/leak-scan.ts';
 import { testEnv } from '../harness/env.ts';
 import { type Caches, openCaches } from './caches.ts';
+import { keysLike } from '../harness/scan-keys.ts';
 
 jest.setTimeout(60_000);
 
@@ -173,7 +174,7 @@ test('nothing in the cache’s Redis tells whose it is, what was asked, found or
   expect(findLeaks(pieces, [...told, TURNOUT_SECRET, 'starting signal'])).toEqual([]);
   // The generations are not there either: who reads this Redis cannot make any of its names.
   const generations = await Promise.all(
-    (await caches.jobRedis.keys(`${caches.prefix}*cache-generation*`)).map((name) =>
+    (await keysLike(caches.jobRedis, `${caches.prefix}*cache-generation*`)).map((name) =>
       caches.jobRedis.get(name),
     ),
   );

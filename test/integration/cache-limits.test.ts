@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import fc from 'fast-check';
 import { type CacheLimits, createEntryStore, type EntryStore } from '../../shared/cache/entry-store.ts';
 import { type Caches, openCaches } from './caches.ts';
+import { keysLike } from '../harness/scan-keys.ts';
 
 jest.setTimeout(30_000);
 
@@ -92,7 +93,7 @@ function sizeOf(entries: readonly Entry[]): number {
 /** What there is, counted from the entries' own keys; each of the books must say the same. */
 async function recount(store: EntryStore, totals: string): Promise<Entry[]> {
   const { redis } = caches;
-  const names = await redis.keys(`${totals}:e:*`);
+  const names = await keysLike(redis, `${totals}:e:*`);
   const entries = await Promise.all(
     names.map(async (name): Promise<Entry> => {
       const [owner = '', id = ''] = name.slice(`${totals}:e:`.length).split(':');

@@ -12,6 +12,7 @@ import { freePort } from '../../stack/ports.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { type Caches, openCaches } from './caches.ts';
+import { keysLike } from '../harness/scan-keys.ts';
 
 const text = jsonCodec(z.string());
 const forever = new AbortController().signal;
@@ -131,7 +132,7 @@ describe('a user who is cleared', () => {
     const key = newKey('cleared');
     const { promise, resolve } = Promise.withResolvers<string>();
     const old = here.getOrCompute(key, text, { compute: () => promise, signal: forever });
-    const flying = async () => (await caches.redis.keys(`${caches.totals}:f:*`)).length > 0;
+    const flying = async () => (await keysLike(caches.redis, `${caches.totals}:f:*`)).length > 0;
     expect(await until(flying, { timeoutMs: 5_000, everyMs: 5 })).toBe(true);
     await there.clearUserCache('cleared');
     const computed = await here.getOrCompute(key, text, {
@@ -193,7 +194,7 @@ describe('server keys rotate without a flush', () => {
 
 test('a value that is copied under another name does not open', async () => {
   const [from, to] = [newKey('copied'), newKey('copied')];
-  const own = async () => (await caches.redis.keys(`${caches.totals}:e:*`)).sort();
+  const own = async () => (await keysLike(caches.redis, `${caches.totals}:e:*`)).sort();
   const before = await own();
   await here.set(from, 'mine', text);
   const [source] = (await own()).filter((name) => !before.includes(name));

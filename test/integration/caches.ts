@@ -5,7 +5,7 @@ import { type OpenCache, openCache } from '../../shared/cache/open-cache.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
 import { testEnv } from '../harness/env.ts';
-import { scanKeys } from '../harness/scan-keys.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 type Env = Record<string, string>;
 
@@ -49,15 +49,9 @@ export async function openCaches(processes: number, env: Env = {}): Promise<Cach
     close: async () => {
       for (const opened of all) await opened.close();
       for (const connection of [redis, jobRedis]) {
-        await removeKeys(connection, prefix);
+        await removeKeys(connection, `${prefix}*`);
         await closeRedis(connection);
       }
     },
   };
-}
-
-async function removeKeys(redis: Redis, prefix: string): Promise<void> {
-  for await (const keys of scanKeys(redis, `${prefix}*`)) {
-    if (keys.length > 0) await redis.unlink(...keys);
-  }
 }

@@ -22,6 +22,7 @@ import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts
 import { fileKeys } from '../../shared/redis/keys.ts';
 import { docxOf, pdfBomb, pdfOf } from '../harness/documents.ts';
 import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 const FACT = 'The night train to Ostheim leaves from platform 11.';
 const REDIS_PREFIX = `t-${randomBytes(4).toString('hex')}`;
@@ -57,8 +58,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all([service.close(), parents.close(), dispatch.close(), events.close(), queue.close()]);
-  const keys = await redis.keys(`${REDIS_PREFIX}:*`);
-  if (keys.length > 0) await redis.del(keys);
+  await removeKeys(redis, `${REDIS_PREFIX}:*`);
   await redis.quit();
   await rm(folder, { recursive: true, force: true });
 });

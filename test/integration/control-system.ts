@@ -13,6 +13,7 @@ import { connectRedis } from '../../shared/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { type CliRun, runTurnout } from '../harness/turnout-cli.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 const DECIDES_WITHIN = { timeoutMs: 30_000, everyMs: 50 };
 
@@ -81,8 +82,7 @@ export async function startControlSystem(
     stop: async () => {
       await services.stop();
       await producer.close();
-      const left = await redis.keys(`${prefix}:*`);
-      if (left.length > 0) await redis.del(left);
+      await removeKeys(redis, `${prefix}:*`);
       await redis.quit();
     },
   };

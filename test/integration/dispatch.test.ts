@@ -10,6 +10,7 @@ import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts
 import { silentLogger } from '../../shared/log/logger.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 const REDIS_PREFIX = `t-${randomBytes(4).toString('hex')}`;
 let redis: Redis;
@@ -22,8 +23,7 @@ beforeAll(() => {
 
 afterAll(async () => {
   await dispatch.close();
-  const keys = await redis.keys(`${REDIS_PREFIX}:*`);
-  if (keys.length > 0) await redis.del(keys);
+  await removeKeys(redis, `${REDIS_PREFIX}:*`);
   await redis.quit();
 });
 

@@ -11,6 +11,7 @@ import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
 import { type CliOptions, type CliRun, runTurnout } from '../harness/turnout-cli.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 /** Topics and keys of its own, and the command line that looks at them. */
 export interface DlqSystem {
@@ -77,8 +78,7 @@ export async function openDlqSystem(): Promise<DlqSystem> {
     },
     close: async () => {
       await producer.close();
-      const left = await redis.keys(`${prefix}:*`);
-      if (left.length > 0) await redis.del(left);
+      await removeKeys(redis, `${prefix}:*`);
       await redis.quit();
     },
   };

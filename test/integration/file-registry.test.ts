@@ -12,6 +12,7 @@ import { silentLogger } from '../../shared/log/logger.ts';
 import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
 import { fileKeys } from '../../shared/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 const prefix = `t-files-${randomBytes(4).toString('hex')}`;
 const keys = fileKeys(prefix);
@@ -28,8 +29,7 @@ beforeAll(() => {
 });
 
 async function clear() {
-  const left = await redis.keys(`${prefix}:*`);
-  if (left.length > 0) await redis.del(left);
+  await removeKeys(redis, `${prefix}:*`);
 }
 beforeEach(clear);
 afterAll(async () => {

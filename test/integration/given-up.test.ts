@@ -12,6 +12,7 @@ import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redi
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 const redisPrefix = `t-${randomBytes(4).toString('hex')}`;
 const prefix = bullPrefix(redisPrefix);
@@ -28,8 +29,7 @@ beforeAll(() => {
 
 afterAll(async () => {
   await queue.close();
-  const keys = await redis.keys(`${redisPrefix}:*`);
-  if (keys.length > 0) await redis.del(keys);
+  await removeKeys(redis, `${redisPrefix}:*`);
   await closeRedis(redis);
 });
 

@@ -25,6 +25,7 @@ import { silentLogger } from '../../shared/log/logger.ts';
 import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
 import { type JobKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 /** The ingress's HTTP on the real Redis, with a producer, a router and a worker that the test plays. */
 export interface IngressOnRedis {
@@ -117,8 +118,7 @@ export async function startIngressOnRedis(
     close: async () => {
       await app.close();
       await live.close();
-      const left = await redis.keys(`${prefix}:*`);
-      if (left.length > 0) await redis.del(left);
+      await removeKeys(redis, `${prefix}:*`);
       await redis.quit();
       await rm(folder, { recursive: true, force: true });
     },

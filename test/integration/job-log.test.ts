@@ -10,6 +10,7 @@ import { silentLogger } from '../../shared/log/logger.ts';
 import { connectRedis, type Redis } from '../../shared/redis/connect.ts';
 import { type JobKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 const prefix = `t-log-${randomBytes(4).toString('hex')}`;
 const keys: JobKeys = jobKeys(prefix);
@@ -22,8 +23,7 @@ beforeAll(() => {
 });
 
 afterAll(async () => {
-  const left = await redis.keys(`${prefix}:*`);
-  if (left.length > 0) await redis.del(left);
+  await removeKeys(redis, `${prefix}:*`);
   await redis.quit();
 });
 

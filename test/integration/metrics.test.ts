@@ -12,6 +12,7 @@ import { connectRedis, type Redis } from '../../shared/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 /** Services start, die and start again here; on two busy cores each start takes seconds. */
 jest.setTimeout(90_000);
@@ -39,8 +40,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await services?.stop();
   services = undefined;
-  const keys = await redis.keys(`${prefix}:*`);
-  if (keys.length > 0) await redis.del(keys);
+  await removeKeys(redis, `${prefix}:*`);
 });
 
 afterAll(async () => {
@@ -168,7 +168,7 @@ describe('counts are exact', () => {
     const running = await start();
     await publish(jobs(300));
     await counted(300);
-    await redis.del(await redis.keys(`${prefix}:*`));
+    await removeKeys(redis, `${prefix}:*`);
     await publish(jobs(100));
     const found = await allCounted(400);
     expect(found).toMatchObject({ completed: 400, events: { counted: 460, repeated: 0, missing: 0 } });

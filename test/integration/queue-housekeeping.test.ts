@@ -13,6 +13,7 @@ import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redi
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
+import { keysLike, removeKeys } from '../harness/scan-keys.ts';
 
 const redisPrefix = `t-${randomBytes(4).toString('hex')}`;
 const prefix = bullPrefix(redisPrefix);
@@ -33,8 +34,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await dispatch.close();
-  const keys = await redis.keys(`${redisPrefix}:*`);
-  if (keys.length > 0) await redis.del(keys);
+  await removeKeys(redis, `${redisPrefix}:*`);
   await closeRedis(redis);
 });
 
@@ -52,7 +52,8 @@ function work(queue: string, processor: () => Promise<unknown>): void {
   workers.push(new Worker(queue, processor, { connection: redis, prefix }));
 }
 
-const nodes = async () => (await redis.keys(`${prefix}:*:job_*`)).map((key) => key.slice(prefix.length + 1));
+const nodes = async () =>
+  (await keysLike(redis, `${prefix}:*:job_*`)).map((key) => key.slice(prefix.length + 1));
 const ended = async (ending: 'completed' | 'failed') => redis.zcard(`${prefix}:${LLM_QUEUE}:${ending}`);
 
 async function tidy(keepFinishedMs: number): Promise<void> {

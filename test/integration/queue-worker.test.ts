@@ -12,6 +12,7 @@ import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
 import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 /** BullMQ goes back to a job that was refused after a while. */
 jest.setTimeout(30_000);
@@ -29,8 +30,7 @@ beforeAll(() => {
 
 afterAll(async () => {
   await queue.close();
-  const keys = await redis.keys(`${redisPrefix}:*`);
-  if (keys.length > 0) await redis.del(keys);
+  await removeKeys(redis, `${redisPrefix}:*`);
   await closeRedis(redis);
 });
 

@@ -12,6 +12,7 @@ import { connectRedis, type Redis } from '../../shared/redis/connect.ts';
 import { rolloutJobOf } from '../../shared/rollout/rollout-job.ts';
 import { createTally } from '../../shared/rollout/tally.ts';
 import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 jest.setTimeout(60_000);
 
@@ -31,8 +32,7 @@ beforeEach(() => {
   prefix = `t-counts-${randomBytes(4).toString('hex')}`;
 });
 afterEach(async () => {
-  const keys = await redis.keys(`${prefix}:*`);
-  if (keys.length > 0) await redis.del(keys);
+  await removeKeys(redis, `${prefix}:*`);
 });
 afterAll(async () => {
   await redis.quit();

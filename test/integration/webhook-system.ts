@@ -18,6 +18,7 @@ import { createNotifier, type Notifier } from '../../shared/webhooks/notifier.ts
 import { createRegistry, type Registry } from '../../shared/webhooks/registry.ts';
 import { createSecretBox } from '../../shared/webhooks/secrets.ts';
 import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
 
 export interface Received {
   path: string;
@@ -123,8 +124,7 @@ export function openWebhookSystem(): WebhookSystem {
     close: async () => {
       await Promise.all([...workers].map((close) => close()));
       await queue.close();
-      const left = await redis.keys(`${prefix}:*`);
-      if (left.length > 0) await redis.del(left);
+      await removeKeys(redis, `${prefix}:*`);
       await redis.quit();
     },
   };

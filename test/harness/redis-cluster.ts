@@ -1,0 +1,69 @@
+import { Redis } from 'ioredis';
+import { ensureRedisServer } from '../../stack/install/programs.ts';
+import { type Layout } from '../../stack/layout.ts';
+import { freePort } from '../../stack/ports.ts';
+import { ensureRunning } from '../../stack/process.ts';
+import { prepareRedis, redisUrl } from '../../stack/redis.ts';
+import { until } from '../../stack/until.ts';
+
+interface ClusterOptions {
+  layout: Layout;
+  password: string;
+  say: (line: string) => void;
+}
+
+const NODES = 3;
+const SLOTS = 16_384;
+
+/** A Redis Cluster of three masters, as processes of the run; they are stopped with it. Resolves with its address. */
+export async function startRedisCluster({ layout, password, say }: ClusterOptions): Promise<string> {
+  const server = await ensureRedisServer({ cache: layout.cache, say });
+  const taken = new Set<number>();
+  const nextPort = async () => {
+    const port = await freePort(taken);
+    taken.add(port);
+    return port;
+  };
+  const nodes = [];
+  for (let one = 1; one <= NODES; one += 1) {
+    const [port, bus, name] = [await nextPort(), await nextPort(), `redis-${one}`];
+    const more = [
+      ['cluster-enabled', 'yes'],
+      ['cluster-port', String(bus)],
+      ['cluster-config-file', `${name}-nodes.conf`],
+    ] as const;
+    await ensureRunning(
+      prepareRedis({ role: 'redis', name, server, port, password, more }, layout),
+      layout.run,
+    );
+    nodes.push({ port, bus, redis: new Redis(redisUrl(`127.0.0.1:${port}`, password)) });
+  }
+  try {
+    await join(nodes);
+  } finally {
+    for (const { redis } of nodes) redis.disconnect();
+  }
+  say(`redis: a cluster on ports ${nodes.map(({ port }) => port).join(', ')}`);
+  return redisUrl(`127.0.0.1:${nodes[0]?.port ?? ''}`, password).replace('redis:', 'redis+cluster:');
+}
+
+interface Node {
+  port: number;
+  bus: number;
+  redis: Redis;
+}
+
+async function join(nodes: readonly Node[]): Promise<void> {
+  const share = Math.ceil(SLOTS / nodes.length);
+  for (const [at, { redis }] of nodes.entries())
+    await redis.call('CLUSTER', 'ADDSLOTSRANGE', at * share, Math.min(SLOTS, (at + 1) * share) - 1);
+  const [first, ...others] = nodes;
+  for (const { port, bus } of others) await first?.redis.call('CLUSTER', 'MEET', '127.0.0.1', port, bus);
+  const whole = async () => {
+    const infos = await Promise.all(nodes.map(({ redis }) => redis.cluster('INFO')));
+    return infos.every(
+      (info) => info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${nodes.length}`),
+    );
+  };
+  if (!(await until(whole, { timeoutMs: 30_000 }))) throw new Error('The nodes did not become a cluster');
+}
