@@ -34,6 +34,9 @@ import { type ContextRules } from './plan-context.ts';
 import { createPosition } from './position.ts';
 import { createWatermarks } from './watermarks.ts';
 
+/** Some dozens of jobs: a user with thousands lets the other partitions have their turn after so many. */
+const TURN_BYTES = 64 * 1024;
+
 /** Kafka `turnout.jobs` -> decision -> dispatch. Holds no state of its own: a second router takes half the partitions. */
 export function build({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
@@ -115,6 +118,7 @@ export function build({ config, log }: ServiceDeps): Service {
       groupId: `${config.TOPIC_PREFIX}-router`,
       topic: topics.jobs,
       partitionsAtOnce: 3,
+      bytesAtOnce: TURN_BYTES,
       position: (question) => position.of(question),
       onBatch: createOnBatch({ routing, watermarks, reposition, log }),
     });

@@ -31,6 +31,7 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     rebalanceTimeout: 10_000,
     heartbeatInterval: HEARTBEAT_MS,
     maxWaitTimeInMs: LONG_POLL_MS,
+    ...(options.bytesAtOnce === undefined ? {} : { maxBytesPerPartition: options.bytesAtOnce }),
     allowAutoTopicCreation: false,
     // Cold-start coordinator errors and restarts of the broker: never give up, a process without its consumer is useless.
     retry: {

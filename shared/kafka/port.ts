@@ -52,6 +52,11 @@ export interface ConsumerOptions {
   topic: string;
   /** Partitions worked on at the same time. Within one partition batches come one after another. */
   partitionsAtOnce?: number;
+  /**
+   * Bytes of one partition that are fetched at once, or a single message that is larger: for as long as they take, all partitions of
+   * the same broker wait. Default: 1 MiB.
+   */
+  bytesAtOnce?: number;
   /** The group is this consumer's own: nothing is committed, and it is removed with it. */
   temporary?: boolean;
   /**
