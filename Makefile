@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test test-containers check lambda lambda-bench bench streams assistants-eval retrieval-eval documents cache simulate rollback faults soak
+.PHONY: help up down status logs test test-cluster test-containers check lambda lambda-bench bench streams assistants-eval retrieval-eval documents cache simulate rollback faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ logs: node_modules ## Follow the log of all services
 
 test: node_modules ## Every test, on real Kafka, Redis and LiteLLM
 	@$(RUN) test
+
+test-cluster: node_modules ## The core of the tests on a Redis Cluster of three nodes
+	@$(RUN) test:on-cluster
 
 test-containers: node_modules ## The integration tests on testcontainers, and docker-compose.yml itself; needs a Docker engine
 	@$(RUN) test:on-containers && $(RUN) test:composition

@@ -1,0 +1,75 @@
+import { describe, expect, test } from '@jest/globals';
+import { fastify } from 'fastify';
+import { answerOf, requestOf } from './http-events.ts';
+
+const event = (over: Record<string, unknown> = {}, context: Record<string, unknown> = {}) => ({
+  version: '2.0',
+  rawPath: '/v1/files',
+  rawQueryString: '',
+  headers: { host: 'x.execute-api.us-east-2.amazonaws.com', 'content-length': '3' },
+  requestContext: { stage: '$default', http: { method: 'GET', sourceIp: '192.0.2.7' }, ...context },
+  isBase64Encoded: false,
+  ...over,
+});
+
+describe('the request of an event', () => {
+  test('has its method, path, headers and sender; what speaks of the connection goes', () => {
+    expect(requestOf(event())).toEqual({
+      method: 'GET',
+      url: '/v1/files',
+      headers: { host: 'x.execute-api.us-east-2.amazonaws.com' },
+      remoteAddress: '192.0.2.7',
+    });
+  });
+
+  test('has the query as it was written: no comma splits it, no name is lost', () => {
+    const rawQueryString = 'include%5B%5D=a%2Cb&include%5B%5D=c&after=x,y';
+    expect(requestOf(event({ rawQueryString }))).toMatchObject({ url: `/v1/files?${rawQueryString}` });
+  });
+
+  test.each([
+    ['prod', '/prod/v1/files', '/v1/files'],
+    ['v1', '/v1/v1/files', '/v1/files'],
+    ['$default', '/v1/files', '/v1/files'],
+    ['prod', '/v1/files', '/v1/files'],
+  ])('of the stage %s has the path %s without it', (stage, rawPath, url) => {
+    expect(requestOf(event({ rawPath }, { stage }))).toMatchObject({ url });
+  });
+
+  test.each([
+    ['{"a":"ü"}', false],
+    [Buffer.from('{"a":"ü"}').toString('base64'), true],
+  ])('has the bytes of its body: %s', (body, isBase64Encoded) => {
+    expect(requestOf(event({ body, isBase64Encoded })).payload).toEqual(Buffer.from('{"a":"ü"}'));
+  });
+
+  test.each([
+    [{ Records: [] }, 'version'],
+    [event({ version: '1.0' }), 'version'],
+    [event({ rawPath: 7 }), 'rawPath'],
+    ['hello', 'it'],
+  ])('%j is none', (other, where) => {
+    expect(() => requestOf(other)).toThrow(`Not an HTTP request of payload format 2.0: ${where}:`);
+  });
+});
+
+describe('the answer to an event', () => {
+  const app = fastify();
+  app.get('/json', (_request, reply) => reply.header('x-some', 7).send({ a: 'ü' }));
+  app.get('/bytes', (_request, reply) => reply.type('application/pdf').send(Buffer.from([0, 255])));
+
+  test('is text where it is text', async () => {
+    expect(answerOf(await app.inject('/json'))).toMatchObject({
+      statusCode: 200,
+      headers: { 'content-type': 'application/json; charset=utf-8', 'x-some': '7' },
+      body: '{"a":"ü"}',
+      isBase64Encoded: false,
+    });
+  });
+
+  test('is base64 where it is bytes, and tells no length of its own', async () => {
+    const answer = answerOf(await app.inject('/bytes'));
+    expect(answer).toMatchObject({ body: 'AP8=', isBase64Encoded: true });
+    expect(answer.headers).not.toHaveProperty('content-length');
+  });
+});
