@@ -38,6 +38,8 @@ export interface Measured {
 }
 
 export interface MeasuredTurnout extends Measured {
+  /** Of its topics and keys. */
+  prefix: string;
   urlOf(service: ServiceName): string;
   /** One more of a service. */
   start(service: ServiceName, instance: string): Promise<void>;
@@ -87,6 +89,7 @@ function toMeasured(name: string, services: RunningServices, apiKeys: readonly s
   const target = { name, baseUrl: `${services.url}/v1`, apiKeys };
   const pids = Object.fromEntries(serviceNames.map((name) => [name, services.pidOf(name)]));
   return {
+    prefix: services.prefix,
     target,
     pids,
     urlOf: (service) => services.urlOf(service),

@@ -6,6 +6,7 @@ import { measureComplex } from './phases/complex.ts';
 import { measureHops } from './phases/hops.ts';
 import { measureAlone, measureCrowd } from './phases/latency.ts';
 import { measurePaths } from './phases/paths.ts';
+import { measurePaced } from './phases/paced.ts';
 import { measureScaling } from './phases/scaling.ts';
 import { measureThroughput } from './phases/throughput.ts';
 import { type Plan, planFrom, STREAM, WHOLE } from './plan.ts';
@@ -42,8 +43,10 @@ async function measureAll(bench: BenchSystem): Promise<Findings> {
     const paths = await measurePaths(bench, plan);
     say('more and more workers');
     const scaling = await measureScaling(load, bench, plan);
+    say('streams whose tokens come one by one');
+    const paced = await measurePaced(load, bench, plan);
     const { jobs, streams } = await measureRates(bench, load);
-    return { quick: plan.quick, hops, alone, crowd, complex, paths, scaling, jobs, streams };
+    return { quick: plan.quick, hops, alone, crowd, complex, paths, scaling, paced, jobs, streams };
   } finally {
     await load.close();
   }

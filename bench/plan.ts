@@ -21,6 +21,8 @@ export interface Plan {
   paths: { requests: number };
   /** How many llm-workers, each number twice the one before, and how long each is measured. */
   scaling: { workers: readonly number[]; times: { warmUpMs: number; measureMs: number } };
+  /** How long streams are measured whose tokens come one by one. */
+  paced: { firstWarmUpMs: number; measureMs: number };
   quick: boolean;
   /** Whether the yardstick is measured as well. */
   baseline: boolean;
@@ -44,6 +46,7 @@ const FULL: Plan = {
   complex: { requests: 16 },
   paths: { requests: 12 },
   scaling: { workers: [1, 2, 4, 8], times: { warmUpMs: 3_000, measureMs: 10_000 } },
+  paced: { firstWarmUpMs: 8_000, measureMs: 15_000 },
   quick: false,
   baseline: true,
   seed: common.seed,
@@ -64,6 +67,7 @@ const QUICK: Plan = {
   complex: { requests: 4 },
   paths: { requests: 3 },
   scaling: { workers: [1, 2], times: { warmUpMs: 2_000, measureMs: 4_000 } },
+  paced: { firstWarmUpMs: 3_000, measureMs: 6_000 },
   quick: true,
   baseline: false,
   seed: common.seed,

@@ -51,9 +51,19 @@ const findings = (over: Partial<Findings> = {}): Findings => ({
     errors: {},
   },
   scaling: { concurrency: 16, perSecond: { '1': 15.8, '2': 31.5, '4': 60 }, errors: {} },
+  paced: {
+    ...{ streams: 100, tokens: 100, tokensPerSecond: 20 },
+    ...{ cpuMsPerStream: { router: 0.5, redis: 4 }, redisBytesPerJob: 5_120, errors: {} },
+  },
   ...over,
 });
 const now = new Date(0);
+
+test('what a paced stream costs is told by process, and what it takes of Redis', () => {
+  const table = toTable(toReport(findings(), now));
+  expect(table).toMatch(/^all +4\.50$/m);
+  expect(table).toContain('A job takes 5.0 KiB of the job Redis');
+});
 
 test('each number of workers is told beside the rate of half as many', () => {
   const { scaling } = toReport(findings(), now);

@@ -4,6 +4,7 @@ import type { ComplexFigures } from './phases/complex.ts';
 import type { HopFigures } from './phases/hops.ts';
 import type { AddedTimes, LatencyFigures } from './phases/latency.ts';
 import type { Kind, PathComparison, PathsFigures } from './phases/paths.ts';
+import type { PacedFigures } from './phases/paced.ts';
 import type { ScalingFigures } from './phases/scaling.ts';
 import type { Saturation, ThroughputFigures } from './phases/throughput.ts';
 import { CROWD } from './plan.ts';
@@ -18,6 +19,7 @@ export interface Findings {
   complex: ComplexFigures;
   paths: PathsFigures;
   scaling: ScalingFigures;
+  paced: PacedFigures;
 }
 
 type ByConcurrency = Record<'c1' | 'c20', Percentiles>;
@@ -91,6 +93,7 @@ export function toReport(findings: Findings, at: Date): Report {
       findings.complex.errors,
       findings.paths.errors,
       findings.scaling.errors,
+      findings.paced.errors,
     ]),
   };
 }

@@ -37,6 +37,8 @@ export function toTable(report: Report): string {
     '',
     ...scaling(report),
     '',
+    ...paced(report),
+    '',
     `Added time to first token, p50: ${report.ratios.ttftToHops} times the sum of the hops.`,
     `Turnout without LiteLLM in between: ${report.ratios.jobsToLiteLlm} times LiteLLM's own jobs per second.`,
     ...report.notes,
@@ -92,6 +94,19 @@ function scaling({ details, scaling: { perSecond, doublings } }: Report): string
     doublings[workers] === undefined ? '' : `${doublings[workers].toFixed(2)} times`,
   ]);
   return aligned([head, ...rows]);
+}
+
+function paced({ details: { paced: figures } }: Report): string[] {
+  const { streams, tokens, tokensPerSecond, cpuMsPerStream, redisBytesPerJob } = figures;
+  const all = Object.values(cpuMsPerStream).reduce((sum, one) => sum + one, 0);
+  return [
+    ...aligned([
+      [`${streams} streams, ${tokens} tokens each, ${tokensPerSecond} tokens/s`, 'CPU ms per stream'],
+      ...Object.entries(cpuMsPerStream).map(([name, cpuMs]) => [name, cpuMs.toFixed(2)]),
+      ['all', all.toFixed(2)],
+    ]),
+    `A job takes ${(redisBytesPerJob / 1024).toFixed(1)} KiB of the job Redis while its log is kept.`,
+  ];
 }
 
 function throughput(what: string, { byTarget }: ThroughputFigures): Row[] {
