@@ -42,6 +42,12 @@ describe('automatic rollback', () => {
     const failing = await askAll();
     const { rolledBack } = await stateThat((state) => state.rolledBack !== undefined);
     expect(rolledBack).toMatchObject({ actor: 'judge', why: 'errors' });
+    // Until the router has heard of it, the worker is who takes its jobs to the other path, and says so otherwise.
+    const isApplied = async () => {
+      const { out } = await turnout('rollout', 'status');
+      return out.includes(`5 of 5 have applied epoch ${String(rolledBack?.epoch)}`);
+    };
+    expect(await until(isApplied, { timeoutMs: 10_000 })).toBe(true);
     const callsBefore = litellm.calls.length;
     const after = await askAll();
 

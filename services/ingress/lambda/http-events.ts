@@ -77,7 +77,8 @@ function flatten(headers: Response['headers']): Record<string, string> {
   return withoutConnection(Object.fromEntries(flat));
 }
 
-function withoutConnection(headers: Readonly<Record<string, string>>): Record<string, string> {
+/** The headers that are the request's or the answer's own. */
+export function withoutConnection(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => !OF_THE_CONNECTION.has(name.toLowerCase())),
   );

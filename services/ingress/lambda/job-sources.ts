@@ -3,6 +3,7 @@ import pLimit from 'p-limit';
 import { z } from 'zod';
 import { type Logger } from '../../../shared/log/logger.ts';
 import { EventError, parseEvent } from './event-error.ts';
+import { withoutConnection } from './http-events.ts';
 
 /**
  * What a queue or an event bus carries: a `POST /v1/responses`. Its job runs in the background: the answer is fetched by its id, or comes
@@ -58,7 +59,7 @@ export function createJobSources({ inject, log }: JobSourcesOptions): JobSources
     const answer = await inject({
       method: 'POST',
       url: '/v1/responses',
-      headers: { 'idempotency-key': id, ...lowerCased(headers) },
+      headers: { 'idempotency-key': id, ...withoutConnection(lowerCased(headers)) },
       payload: { ...body, background: true },
     });
     if (answer.statusCode >= 300) throw new EventError(`Not accepted (${answer.statusCode}): ${answer.body}`);
