@@ -7,21 +7,23 @@ const LEASE_MS = 10_000;
 const RENEW_MS = 2_500;
 
 export interface ReaderLease {
-  /** At once: before a job is admitted by a process that was not running for a while. */
-  renew(): void;
+  /** Now, for a process that was not running for a while. Resolves when it holds, or could not be renewed, which is logged. */
+  renew(): Promise<void>;
   /** The lease ends now. */
   end(): Promise<void>;
 }
 
 /** Renews this process's lease until it is ended. */
 export function keepReaderLease(redis: Redis, keys: JobKeys, channel: string, log: Logger): ReaderLease {
-  const renew = () => {
-    redis.set(keys.readerLease(channel), '1', 'PX', LEASE_MS).catch((error: unknown) => {
+  const renew = async () => {
+    try {
+      await redis.set(keys.readerLease(channel), '1', 'PX', LEASE_MS);
+    } catch (error) {
       log.warn({ err: error }, 'The reader lease could not be renewed');
-    });
+    }
   };
-  renew();
-  const timer = setInterval(renew, RENEW_MS);
+  void renew();
+  const timer = setInterval(() => void renew(), RENEW_MS);
   return {
     renew,
     end: async () => {

@@ -20,8 +20,8 @@ export function onReplaced(redis: Redis, log: Logger, callback: () => void): voi
       // As good as another one: to look again is harmless.
       if (redis.status === 'ready') callback();
     });
-  // Of a cluster, one node after the other comes and goes.
-  for (const event of ['ready', '+node']) redis.on(event, look);
+  // A cluster stays ready while its nodes come and go, and a replica becomes a master: it looks again who has which slots then.
+  redis.on(redis instanceof Cluster ? 'refresh' : 'ready', look);
   if (redis.status === 'ready') look();
 }
 

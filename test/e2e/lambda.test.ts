@@ -212,6 +212,17 @@ test('a message of a FIFO queue that fails is not overtaken by those of its grou
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: 'a2' }, { itemIdentifier: 'a3' }] });
 });
 
+test('a message of a standard queue that fails holds nobody up, also where messages have groups', async () => {
+  const lambda = await sandboxOf('sqs');
+  const { Records } = sqsEvent([
+    { id: 's1', group: 'a', body: 'broken' },
+    { id: 's2', group: 'a', body: order('two') },
+  ]);
+  const standard = Records.map((record) => ({ ...record, eventSourceARN: 'arn:aws:sqs:us-east-2:1:jobs' }));
+  const answer = JSON.parse((await lambda.invoke({ Records: standard })).body.toString()) as unknown;
+  expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: 's1' }] });
+});
+
 test('an event of a bus becomes a background job; one that cannot is an error, which Lambda repeats', async () => {
   const lambda = await sandboxOf('eventBridge');
   const detail = JSON.parse(order('My coach is 44. What is my coach?')) as unknown;

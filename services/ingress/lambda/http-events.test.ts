@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { fastify } from 'fastify';
-import { answerOf, requestOf } from './http-events.ts';
+import { answerOf, requestOf, streamAnswer } from './http-events.ts';
 
 const event = (over: Record<string, unknown> = {}, context: Record<string, unknown> = {}) => ({
   version: '2.0',
@@ -72,4 +74,23 @@ describe('the answer to an event', () => {
     expect(answer).toMatchObject({ body: 'AP8=', isBase64Encoded: true });
     expect(answer.headers).not.toHaveProperty('content-length');
   });
+});
+
+test('a stream that cannot be handed over is one whose client hung up', async () => {
+  // What the runtime has.
+  Object.assign(globalThis, { awslambda: { HttpResponseStream: { from: (out: Writable) => out } } });
+  const app = fastify();
+  let closed: Promise<unknown> = Promise.reject(new Error('not asked'));
+  closed.catch(() => undefined);
+  app.get('/stream', (_request, reply) => {
+    reply.hijack();
+    closed = once(reply.raw, 'close');
+    reply.raw.writeHead(200);
+    reply.raw.write('one');
+  });
+  const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error('broken')) });
+  broken.on('error', () => undefined);
+  const answer = await app.inject({ url: '/stream', payloadAsStream: true });
+  await expect(streamAnswer(answer, broken)).rejects.toThrow();
+  await expect(closed).resolves.toBeDefined();
 });

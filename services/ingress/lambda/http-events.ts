@@ -61,13 +61,20 @@ export function answerOf({ statusCode, headers, rawPayload }: Response): HttpAns
   };
 }
 
-/** Resolves when the answer has ended. Its head goes out at once, whenever its body may begin. */
+/**
+ * Resolves when the answer has ended; rejects when it could not be handed over, and its route then sees that its client hung up. Its head
+ * goes out at once, whenever its body may begin.
+ */
 export async function streamAnswer(answer: Response, response: Writable): Promise<void> {
   const { statusCode } = answer;
   const headers = flatten(answer.headers);
   const out = awslambda.HttpResponseStream.from(response, { statusCode, headers });
   out.write('');
-  await pipeline(answer.stream(), out);
+  try {
+    await pipeline(answer.stream(), out);
+  } finally {
+    answer.raw.res.destroy(); // does nothing behind its end
+  }
 }
 
 function flatten(headers: Response['headers']): Record<string, string> {

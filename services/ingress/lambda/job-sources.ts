@@ -23,6 +23,7 @@ const sqsEvent = z.looseObject({
       messageId: z.string().min(1),
       body: z.string(),
       eventSource: z.literal('aws:sqs'),
+      eventSourceARN: z.string(),
       attributes: z.looseObject({ MessageGroupId: z.string().optional() }),
     }),
   ),
@@ -96,10 +97,12 @@ export function createJobSources({ inject, log }: JobSourcesOptions): JobSources
   };
 }
 
-/** What must stay in order: the messages of one group of a FIFO queue; all others are on their own. */
+/** What must stay in order: the messages of one group of a FIFO queue. Those of any other are on their own, also where they have groups. */
 function lanesOf(records: readonly SqsRecord[]): SqsRecord[][] {
-  const lanes = Map.groupBy(records, ({ messageId, attributes: { MessageGroupId: group } }) =>
-    group === undefined ? `message ${messageId}` : `group ${group}`,
+  const lanes = Map.groupBy(
+    records,
+    ({ messageId, eventSourceARN, attributes: { MessageGroupId: group } }) =>
+      eventSourceARN.endsWith('.fifo') ? `group ${group ?? ''}` : `message ${messageId}`,
   );
   return [...lanes.values()];
 }

@@ -7,14 +7,14 @@ export interface Waking {
   during<T>(invocation: () => Promise<T>): Promise<T>;
 }
 
-/** Shorter than any firewall forgets a connection that is silent. */
-const IDLE_MS = 60_000;
+/** Half of what a lease as a reader lasts, and far shorter than any firewall forgets a connection that is silent. */
+const PAUSE_MS = 5_000;
 const PING_TIMEOUT_MS = 500;
 
 /**
- * Between two invocations a sandbox stands still: no timer runs and no connection is kept alive. So each one begins with a sign of life:
- * its lease as a reader, without which the sweep takes its jobs for abandoned, and, after a longer pause, a ping on each of its
- * connections to Redis; one that does not answer is made anew. (kafkajs sees for itself that its connection was closed.)
+ * Between two invocations a sandbox stands still: no timer runs and no connection is kept alive. So what follows a pause begins with a ping
+ * on each connection to Redis, of which one that does not answer is made anew, and with the lease: a job that is admitted before it holds
+ * again would be taken for abandoned by the sweep. (kafkajs sees for itself that its connection was closed.)
  */
 export function createWaking(
   { lease, connections }: Pick<Parts, 'lease' | 'connections'>,
@@ -22,7 +22,7 @@ export function createWaking(
 ): Waking {
   let lastUsed = Date.now();
 
-  async function refresh(): Promise<void> {
+  async function wake(): Promise<void> {
     await Promise.all(
       connections.map((redis) =>
         withTimeout(redis.ping(), PING_TIMEOUT_MS, 'No answer').catch((error: unknown) => {
@@ -31,13 +31,12 @@ export function createWaking(
         }),
       ),
     );
+    await lease.renew();
   }
 
   return {
     during: async (invocation) => {
-      if (Date.now() - lastUsed > IDLE_MS) await refresh();
-      // Before the invocation's own commands, on the same connection.
-      lease.renew();
+      if (Date.now() - lastUsed > PAUSE_MS) await wake();
       try {
         return await invocation();
       } finally {
