@@ -2,9 +2,10 @@ import { Redis } from 'ioredis';
 import { ensureRedisServer } from '../../stack/install/programs.ts';
 import { type Layout } from '../../stack/layout.ts';
 import { freePort } from '../../stack/ports.ts';
-import { ensureRunning } from '../../stack/process.ts';
+import { ensureRunning, type ProcessSpec } from '../../stack/process.ts';
 import { prepareRedis, redisUrl } from '../../stack/redis.ts';
 import { until } from '../../stack/until.ts';
+import { killRecorded } from './kill.ts';
 
 interface ClusterOptions {
   layout: Layout;
@@ -15,8 +16,14 @@ interface ClusterOptions {
 const NODES = 3;
 const SLOTS = 16_384;
 
-/** A Redis Cluster of three masters, as processes of the run; they are stopped with it. Resolves with its address. */
-export async function startRedisCluster({ layout, password, say }: ClusterOptions): Promise<string> {
+export interface RedisCluster {
+  url: string;
+  /** SIGKILL for one of its nodes, and a new process with its data. */
+  restart(node: number): Promise<void>;
+}
+
+/** A Redis Cluster of three masters, as processes of the run; they are stopped with it. */
+export async function startRedisCluster({ layout, password, say }: ClusterOptions): Promise<RedisCluster> {
   const server = await ensureRedisServer({ cache: layout.cache, say });
   const taken = new Set<number>();
   const nextPort = async () => {
@@ -25,6 +32,7 @@ export async function startRedisCluster({ layout, password, say }: ClusterOption
     return port;
   };
   const nodes = [];
+  const specs: ProcessSpec[] = [];
   for (let one = 1; one <= NODES; one += 1) {
     const [port, bus, name] = [await nextPort(), await nextPort(), `redis-${one}`];
     const more = [
@@ -32,10 +40,9 @@ export async function startRedisCluster({ layout, password, say }: ClusterOption
       ['cluster-port', String(bus)],
       ['cluster-config-file', `${name}-nodes.conf`],
     ] as const;
-    await ensureRunning(
-      prepareRedis({ role: 'redis', name, server, port, password, more }, layout),
-      layout.run,
-    );
+    const spec = prepareRedis({ role: 'redis', name, server, port, password, more }, layout);
+    await ensureRunning(spec, layout.run);
+    specs.push(spec);
     nodes.push({ port, bus, redis: new Redis(redisUrl(`127.0.0.1:${port}`, password)) });
   }
   try {
@@ -44,7 +51,15 @@ export async function startRedisCluster({ layout, password, say }: ClusterOption
     for (const { redis } of nodes) redis.disconnect();
   }
   say(`redis: a cluster on ports ${nodes.map(({ port }) => port).join(', ')}`);
-  return redisUrl(`127.0.0.1:${nodes[0]?.port ?? ''}`, password).replace('redis:', 'redis+cluster:');
+  return {
+    url: redisUrl(`127.0.0.1:${nodes[0]?.port ?? ''}`, password).replace('redis:', 'redis+cluster:'),
+    restart: async (node) => {
+      const spec = specs[node];
+      if (!spec) throw new Error(`There is no node ${node}`);
+      await killRecorded(layout.run, spec.name);
+      await ensureRunning(spec, layout.run);
+    },
+  };
 }
 
 interface Node {

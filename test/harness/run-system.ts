@@ -58,7 +58,11 @@ async function startOnCluster(
   try {
     const { TURNOUT_TEST_STATE: state = '' } = system.env;
     const layout = layoutOfRun(state);
-    const REDIS_URL = await startRedisCluster({ layout, password: loadSecrets(layout).redisPassword, say });
+    const { url: REDIS_URL } = await startRedisCluster({
+      layout,
+      password: loadSecrets(layout).redisPassword,
+      say,
+    });
     return { env: { ...system.env, REDIS_URL }, stop: () => system.stop() };
   } catch (error) {
     await system.stop();

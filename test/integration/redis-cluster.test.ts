@@ -1,0 +1,32 @@
+import { expect, jest, test } from '@jest/globals';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
+import { onReplaced } from '../../shared/redis/on-replaced.ts';
+import { stopAll } from '../../stack/shutdown.ts';
+import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
+import { startRedisCluster } from '../harness/redis-cluster.ts';
+import { layoutOfServices } from '../harness/state.ts';
+
+jest.setTimeout(60_000);
+
+test('a node of a cluster that is another process now is told of, whichever node it is', async () => {
+  const layout = layoutOfServices(testEnv().TURNOUT_TEST_STATE, 'redis-cluster');
+  const cluster = await startRedisCluster({ layout, password: 'p'.repeat(16), say: () => undefined });
+  const redis = connectRedis(cluster.url, 'test', silentLogger);
+  try {
+    await redis.ping();
+    let replaced = 0;
+    onReplaced(redis, silentLogger, () => (replaced += 1));
+    await cluster.restart(2);
+    // Whoever uses the cluster meets the connection that is gone, as all services do.
+    const told = async () => {
+      await Promise.allSettled(Array.from({ length: 20 }, (_, key) => redis.get(`key-${key}`)));
+      return replaced > 0;
+    };
+    expect(await until(told, { timeoutMs: 20_000 })).toBe(true);
+  } finally {
+    await closeRedis(redis);
+    await stopAll(layout, { patienceMs: 0 });
+  }
+});
