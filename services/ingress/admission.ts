@@ -13,7 +13,7 @@ import { createKeptJobs, type KeptJobs } from '../../shared/joblog/kept-jobs.ts'
 import { createOriginals, type Originals } from '../../shared/joblog/originals.ts';
 import { type Producer } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
-import { type Caller } from './api-keys.ts';
+import { type Principal } from '../../shared/access/principal.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
 import { type RequestControls } from './request-controls.ts';
@@ -21,7 +21,7 @@ import { storing } from './storing.ts';
 import { takeDocuments, type TakenDocuments } from './take-documents.ts';
 
 export interface Submission {
-  caller: Pick<Caller, 'user' | 'groups'>;
+  caller: Pick<Principal, 'user' | 'groups'>;
   request: ChatRequest;
   /** How the assistant is chosen; none is without it. */
   assistant?: JobMessage['assistant'];

@@ -1,8 +1,9 @@
 import { type FastifyInstance } from 'fastify';
+import { type Principal } from '../../shared/access/principal.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
 import { type Logger } from '../../shared/log/logger.ts';
-import { authenticated } from './authenticated.ts';
+import { authenticated } from './auth/authenticated.ts';
 import { createParameterCheck } from './chat/parameters.ts';
 import { chatRoute } from './chat/route.ts';
 import { storedChatRoutes } from './chat/stored-routes.ts';
@@ -27,12 +28,14 @@ export interface ApiDeps extends Parts {
 /** All that answers to an API key, in a scope of its own: one call for each part of OpenAI's API. */
 export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<void> {
   const { config, jobLog, live, desk, stored, assistants, blobs, files, queue, cut, log } = deps;
-  const caller = authenticated(api, deps.apiKeys);
-  modelRoutes(api, { models: deps.models, assistants, caller });
+  const caller = authenticated(api, deps.authenticator);
+  const mayUseModel = (who: Principal, model: string) => deps.policy.of(who).mayUseModel(model);
+  modelRoutes(api, { models: deps.models, assistants, mayUseModel, caller });
   const readWish = createReadWish({
     assistants,
     models: deps.models,
     pathOf: deps.pathOf,
+    mayUseModel,
     selection: config.ASSISTANT_SELECTION,
     defaultModel: config.ASSISTANT_DEFAULT_MODEL,
   });

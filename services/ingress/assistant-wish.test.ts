@@ -9,8 +9,8 @@ function assistant(name: string, more = ''): Assistant {
 }
 
 const assistants = [assistant('law'), assistant('pay', ', access: { groups: [staff] }')];
-const member = { keyId: 'k', user: 'ada', groups: ['staff'] };
-const guest = { keyId: 'k', user: 'bob', groups: [] };
+const member = { keyId: 'k', user: 'ada', groups: ['staff'], admin: false };
+const guest = { keyId: 'k', user: 'bob', groups: [], admin: false };
 const asked: WishRules = { assistants, selection: 'asked', defaultModel: 'd' };
 const always: WishRules = { ...asked, selection: 'always' };
 const none: WishRules = { ...asked, assistants: [], defaultModel: undefined };

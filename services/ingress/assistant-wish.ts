@@ -1,7 +1,7 @@
 import { type Assistant } from '../../shared/assistants/assistant-file.ts';
 import { mayUse } from '../../shared/assistants/may-use.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { type Caller } from './api-keys.ts';
+import { type Principal } from '../../shared/access/principal.ts';
 import { ASSISTANT_HEADER as HEADER } from './request-controls.ts';
 
 /** What a request wants of assistants, and of which model. */
@@ -30,7 +30,7 @@ const ASSISTANT_MODEL = 'assistant/';
  * or something else than the model; with what is at fault as `param`.
  */
 export function assistantWish(
-  { said, model, caller }: { said: string | undefined; model: string; caller: Caller },
+  { said, model, caller }: { said: string | undefined; model: string; caller: Principal },
   rules: WishRules,
 ): AssistantWish {
   const byModel = rules.assistants.length > 0 && model.startsWith(ASSISTANT_MODEL);
@@ -44,14 +44,14 @@ export function assistantWish(
 }
 
 /** The caller's assistants as models, in the order of their names. */
-export function assistantModels(assistants: readonly Assistant[], caller: Caller): string[] {
+export function assistantModels(assistants: readonly Assistant[], caller: Principal): string[] {
   const own = assistants.filter((assistant) => mayUse(assistant, caller));
   return own.length === 0 ? [] : [AUTO, ...own.map(({ name }) => `${ASSISTANT_MODEL}${name}`)];
 }
 
 function named(
   name: string,
-  { said, caller }: { said: string | undefined; caller: Caller },
+  { said, caller }: { said: string | undefined; caller: Principal },
   rules: WishRules,
 ): AssistantWish {
   if (said !== undefined && said !== name)
@@ -65,7 +65,7 @@ function named(
 
 function assertThere(
   name: string,
-  { caller, param }: { caller: Caller; param: string },
+  { caller, param }: { caller: Principal; param: string },
   { assistants }: WishRules,
 ): void {
   if (assistants.some((assistant) => assistant.name === name && mayUse(assistant, caller))) return;

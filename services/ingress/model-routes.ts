@@ -1,7 +1,7 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { modelNotFound } from '../../shared/access/model-access.ts';
 import { type Assistant } from '../../shared/assistants/assistant-file.ts';
-import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { type Caller } from './api-keys.ts';
+import { type Principal } from '../../shared/access/principal.ts';
 import { assistantModels } from './assistant-wish.ts';
 import { type ModelList, type Models } from './models.ts';
 
@@ -9,15 +9,21 @@ interface ModelRoutesDeps {
   models: Pick<Models, 'list'>;
   /** Those that there are now; who may use one sees it among the models. */
   assistants: () => readonly Assistant[];
-  caller: (request: FastifyRequest) => Caller;
+  mayUseModel: (who: Principal, model: string) => boolean;
+  caller: (request: FastifyRequest) => Principal;
 }
 
 /** `GET /v1/models` and `GET /v1/models/{id}`. */
-export function modelRoutes(api: FastifyInstance, { models, assistants, caller }: ModelRoutesDeps): void {
+export function modelRoutes(
+  api: FastifyInstance,
+  { models, assistants, mayUseModel, caller }: ModelRoutesDeps,
+): void {
   async function listFor(request: FastifyRequest): Promise<ModelList> {
     const { data, ...list } = await models.list();
-    const ours = assistantModels(assistants(), caller(request));
-    return { ...list, data: [...data, ...ours.map(toModel)] };
+    const who = caller(request);
+    const ours = assistantModels(assistants(), who);
+    const theirs = data.filter(({ id }) => mayUseModel(who, id));
+    return { ...list, data: [...theirs, ...ours.map(toModel)] };
   }
 
   api.get('/v1/models', { schema: { summary: 'List models', tags: ['Models'] } }, listFor);
@@ -27,11 +33,7 @@ export function modelRoutes(api: FastifyInstance, { models, assistants, caller }
     async (request) => {
       const id = request.params['*'];
       const found = (await listFor(request)).data.find((model) => model.id === id);
-      if (!found)
-        throw new TurnoutError('model_not_found', {
-          message: `The model '${id}' does not exist.`,
-          param: 'model',
-        });
+      if (!found) throw modelNotFound(id);
       return found;
     },
   );

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelNotFound } from '../../shared/access/model-access.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 
@@ -55,10 +56,7 @@ export function createModels({ litellmUrl, masterKey, log }: ModelsOptions): Mod
       if (known && serves(known, name)) return;
       await notOlderThan(RECHECK_MS);
       if (known && !serves(known, name)) {
-        throw new TurnoutError('model_not_found', {
-          message: `The model '${name}' does not exist.`,
-          param: 'model',
-        });
+        throw modelNotFound(name);
       }
     },
   };

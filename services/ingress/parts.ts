@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { readKeyFile } from '../../shared/access/key-file.ts';
+import { createKeyStore } from '../../shared/access/key-store.ts';
+import { openPolicy } from '../../shared/access/policy.ts';
 import { openAssistants } from '../../shared/assistants/registry.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
@@ -15,7 +18,8 @@ import { type Logger } from '../../shared/log/logger.ts';
 import { closeRedis, connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { fileKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { createAdmissionDesk } from './admission.ts';
-import { loadApiKeys } from './api-keys.ts';
+import { createAuthenticator } from './auth/authenticator.ts';
+import { createTokenReader, tokenRules } from './auth/tokens.ts';
 import { createModels } from './models.ts';
 import { createStoredJobs } from './stored-jobs.ts';
 import { createWebhooks } from './webhooks/create-webhooks.ts';
@@ -33,7 +37,9 @@ export type Parts = Awaited<ReturnType<typeof openParts>>;
 /** What the API stands on, whichever way its requests come in: by a port (app.ts) or as a Lambda's events (lambda.ts). */
 export async function openParts({ config, kafka, releasers, log }: PartsOptions) {
   const keys = jobKeys(config.REDIS_PREFIX);
-  const apiKeys = loadApiKeys(config.API_KEYS_FILE);
+  const keysOfFile = readKeyFile(config.API_KEYS_FILE);
+  const policy = await openPolicy({ file: config.POLICY_FILE, log });
+  releasers.defer('policy', () => policy.close());
   const sources = config.RETRIEVAL_SOURCES.map(({ name }) => name);
   const assistants = await openAssistants({
     ...{ folder: config.ASSISTANTS_DIR, sources, build: (all) => all, log },
@@ -43,6 +49,11 @@ export async function openParts({ config, kafka, releasers, log }: PartsOptions)
   const redis = connectRedis(config.REDIS_URL, 'ingress', log);
   releasers.defer('redis', () => closeRedis(redis));
   const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
+  const rules = tokenRules(config);
+  const authenticator = createAuthenticator({
+    ...{ fileKeys: keysOfFile, store: createKeyStore(redis, config.REDIS_PREFIX) },
+    ...{ tokens: rules && createTokenReader(rules), log },
+  });
   const subscriber = connectRedisPatiently(config.REDIS_URL, 'ingress-live', log);
   const live = await createLiveLog({
     log: jobLog,
@@ -93,7 +104,8 @@ export async function openParts({ config, kafka, releasers, log }: PartsOptions)
     log,
   });
   return {
-    apiKeys,
+    authenticator,
+    policy,
     assistants: () => assistants.current(),
     redis,
     /** All that are open to the job Redis. */

@@ -1,3 +1,5 @@
+import { modelNotFound } from '../../shared/access/model-access.ts';
+import { type Principal } from '../../shared/access/principal.ts';
 import { type Assistant } from '../../shared/assistants/assistant-file.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
 import { type AssistantWish, assistantWish, AUTO } from './assistant-wish.ts';
@@ -5,7 +7,7 @@ import { type Models } from './models.ts';
 
 /**
  * What a request wants of assistants, and the model that its job is admitted with. Throws `assistant_not_found`, `invalid_value`,
- * and `model_not_found` for a model that is not served; one that the assistant will name is not known yet.
+ * and `model_not_found` for a model that is not served, or not for him; one that the assistant will name is not known yet.
  */
 export type ReadWish = (asked: Parameters<typeof assistantWish>[0]) => Promise<AssistantWish>;
 
@@ -15,15 +17,18 @@ interface WishOptions {
   models: Pick<Models, 'assertServed'>;
   /** The path that this user's job will probably take. */
   pathOf: (user: string) => Path;
+  mayUseModel: (who: Principal, model: string) => boolean;
   selection: 'asked' | 'always';
   defaultModel: string | undefined;
 }
 
-export function createReadWish({ assistants, models, pathOf, ...rules }: WishOptions): ReadWish {
+export function createReadWish({ assistants, models, pathOf, mayUseModel, ...rules }: WishOptions): ReadWish {
   return async (asked) => {
     const wish = assistantWish(asked, { ...rules, assistants: assistants() });
-    // Past LiteLLM nobody knows which models there are.
+    // What an assistant will name is looked at by the router.
     const isKnown = !wish.assistant || wish.model !== AUTO;
+    if (isKnown && !mayUseModel(asked.caller, wish.model)) throw modelNotFound(wish.model);
+    // Past LiteLLM nobody knows which models there are.
     if (isKnown && pathOf(asked.caller.user) === 'litellm') await models.assertServed(wish.model);
     return wish;
   };

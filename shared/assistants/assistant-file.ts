@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { RE2JS } from 're2js';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { readYaml } from '../config/yaml-file.ts';
 
 /** What a request may say instead of an assistant's name. */
 const RESERVED: ReadonlySet<string> = new Set(['auto', 'none']);
@@ -62,28 +62,9 @@ export type Assistant = z.infer<typeof assistantFile> & {
 
 /** Reads one file. Returns what is wrong with it, each problem with its field, where it does not describe an assistant. */
 export function readAssistant(yaml: string): Assistant | readonly string[] {
-  if (yaml.length > MAX_FILE_CHARACTERS) return [`has more than ${MAX_FILE_CHARACTERS} characters`];
-  const value = parseYaml(yaml);
-  if (value instanceof Error) return [value.message];
-  const parsed = assistantFile.safeParse(value);
-  if (!parsed.success) return parsed.error.issues.map(inWords);
-  return { ...parsed.data, version: createHash('sha256').update(yaml).digest('hex').slice(0, 12) };
-}
-
-function parseYaml(yaml: string): unknown {
-  try {
-    const document = parseDocument(yaml);
-    const [first] = document.errors;
-    // Of more than one line: the message draws the place as well.
-    return first ? new Error(first.message.split('\n', 1).join('').replace(/:$/, '')) : document.toJS();
-  } catch (error) {
-    return new Error(messageOf(error)); // aliases that would unfold into something huge
-  }
-}
-
-function inWords({ path, message }: z.core.$ZodIssue): string {
-  const field = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
-  return field === '' ? message : `${field.replace(/^\./, '')}: ${message}`;
+  const read = readYaml(assistantFile, yaml, MAX_FILE_CHARACTERS);
+  if ('problems' in read) return read.problems;
+  return { ...read.value, version: createHash('sha256').update(yaml).digest('hex').slice(0, 12) };
 }
 
 function messageOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { markOf } from '../config/keep-in-step.ts';
 import { type Assistant, readAssistant } from './assistant-file.ts';
 
 export interface NamedFile {
@@ -51,18 +52,10 @@ export async function readFolder(folder: string): Promise<NamedFile[]> {
   return Promise.all(names.map(async (name) => ({ name, text: await readFile(join(folder, name), 'utf8') })));
 }
 
-/**
- * Changes whenever a file does. Looked at instead of listened to: a mounted config map is exchanged by turning one symbolic
- * link, of which not every file system tells.
- */
+/** Changes whenever a file does. */
 export async function fingerprint(folder: string): Promise<string> {
   const names = await yamlFilesIn(folder);
-  const marks = await Promise.all(
-    names.map(async (name) => {
-      const { ino, size, mtimeMs } = await stat(join(folder, name));
-      return [name, ino, size, mtimeMs].join(':');
-    }),
-  );
+  const marks = await Promise.all(names.map(async (name) => markOf(name, await stat(join(folder, name)))));
   return marks.join('\n');
 }
 

@@ -20,6 +20,7 @@ const jobRedisUrl = z.url({
   protocol: /^rediss?(\+cluster)?$/,
   error: 'must be a redis(s):// or redis(s)+cluster:// URL',
 });
+const claim = z.string().regex(/^[\w:./-]{1,200}$/, 'must be the name of a claim');
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'must be a-z, 0-9 and -, starting with a letter');
 
 export const configSchema = z.object({
@@ -83,6 +84,27 @@ export const configSchema = z.object({
   TURNOUT_SECRET: z.string().min(32, 'must have at least 32 characters'),
   TURNOUT_ADMIN_KEY: z.string().min(16, 'must have at least 16 characters').optional(),
   API_KEYS_FILE: z.string().min(1).default('.turnout/api-keys.json'),
+  /** Who may do how much; unset: everybody may do everything. */
+  POLICY_FILE: z.string().min(1).optional(),
+  /** The identity provider whose tokens are taken beside API keys, as their `iss` has it. */
+  OIDC_ISSUER: url.optional(),
+  /** Its public keys; unset: those that its discovery document names. */
+  OIDC_JWKS_URL: url.optional(),
+  /** Whom a token must be for: its `aud`, or the `client_id` of a Cognito access token. */
+  OIDC_AUDIENCES: z
+    .string()
+    .optional()
+    .transform((names) =>
+      (names ?? '')
+        .split(',')
+        .map((one) => one.trim())
+        .filter((one) => one !== ''),
+    ),
+  OIDC_USER_CLAIM: claim.default('sub'),
+  OIDC_GROUPS_CLAIM: claim.default('groups'),
+  /** Its members may see what belongs to all. */
+  OIDC_ADMIN_GROUP: z.string().min(1).max(200).optional(),
+  OIDC_CLOCK_SKEW_S: whole.pipe(z.int().max(600)).default(30),
 
   /** Parameters of a chat completion, beside those that are known, that go on to LiteLLM. */
   PASS_PARAMETERS: z

@@ -66,6 +66,13 @@ export const catalogue = {
     retryable: false,
     message: 'The API key is missing or not valid.',
   },
+  user_blocked: {
+    status: 403,
+    type: 'permission_error',
+    retryable: false,
+    message: 'An operator has blocked this user.',
+  },
+  identity_unavailable: server(503, true, 'The identity provider could not be asked. Try again.'),
   idempotency_conflict: {
     status: 409,
     type: 'conflict_error',

@@ -95,6 +95,7 @@ export async function startIngressOnRedis(
       keyId: 'key',
       user: (request.headers['x-user'] as string | undefined) ?? 'user-1',
       groups: [],
+      admin: false,
     }),
     cut: new AbortController().signal,
   };

@@ -55,6 +55,7 @@ describe("OpenAI's SDK, unchanged,", () => {
       keyId: 'key',
       user: headers.authorization ?? '',
       groups: [],
+      admin: false,
     });
     webhookRoutes(app, { ...webhooks, caller });
     const baseURL = `${await app.listen({ host: '127.0.0.1', port: 0 })}/v1`;

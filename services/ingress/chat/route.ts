@@ -2,7 +2,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fa
 import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
 import { type LiveLog } from '../../../shared/joblog/live-log.ts';
 import { type AdmissionDesk, type AdmittedJob } from '../admission.ts';
-import { type Caller } from '../api-keys.ts';
+import { type Principal } from '../../../shared/access/principal.ts';
 import { type ReadWish } from '../read-wish.ts';
 import { requestControls } from '../request-controls.ts';
 import { atOnce } from '../job-answer.ts';
@@ -19,7 +19,7 @@ export interface ChatRouteDeps {
   /** Throws for a parameter that nobody would act on. */
   checkParameters: (body: ChatRequest) => void;
   defaultDeadlineMs: number;
-  caller: (request: FastifyRequest) => Caller;
+  caller: (request: FastifyRequest) => Principal;
   /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
   cut: AbortSignal;
 }

@@ -1,7 +1,7 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { jobId } from '../../../shared/contracts/ids.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type Caller } from '../api-keys.ts';
+import { type Principal } from '../../../shared/access/principal.ts';
 import { bodiless } from '../bodiless.ts';
 import { type StoredJob, type StoredJobs } from '../stored-jobs.ts';
 import { toCompletion } from './completion.ts';
@@ -10,7 +10,7 @@ import { readChatOriginal } from './original.ts';
 
 export interface StoredChatDeps {
   stored: StoredJobs;
-  caller: (request: FastifyRequest) => Caller;
+  caller: (request: FastifyRequest) => Principal;
 }
 
 interface Id {

@@ -55,7 +55,7 @@ beforeEach(async () => {
     files,
     queue: { add: (job) => Promise.resolve(void queued.push(job)) },
     maxBytes: MAX_BYTES,
-    caller: () => ({ keyId: 'key_1', user: 'user-1', groups: [] }),
+    caller: () => ({ keyId: 'key_1', user: 'user-1', groups: [], admin: false }),
     log: silentLogger,
   });
   url = await app.listen({ host: '127.0.0.1', port: 0 });

@@ -4,14 +4,14 @@ import { type z } from 'zod';
 import { fileId } from '../../../shared/contracts/ids.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { filePurpose, type StoredFile } from '../../../shared/files/stored-file.ts';
-import { type Caller } from '../api-keys.ts';
+import { type Principal } from '../../../shared/access/principal.ts';
 import { pageQueryOf, toPage } from '../pagination.ts';
 import { type TakeUploadDeps, takeUpload } from './take-upload.ts';
 import { attachmentHeader } from './file-name.ts';
 import { fileObject } from './file-object.ts';
 
 export interface FileRoutesDeps extends TakeUploadDeps {
-  caller: (request: FastifyRequest) => Caller;
+  caller: (request: FastifyRequest) => Principal;
 }
 
 const MAX_LIMIT = 10_000;

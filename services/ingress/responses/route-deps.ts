@@ -2,7 +2,7 @@ import { type FastifyRequest } from 'fastify';
 import { type EndingDeps } from '../../../shared/joblog/ending.ts';
 import { type LiveLog } from '../../../shared/joblog/live-log.ts';
 import { type AdmissionDesk } from '../admission.ts';
-import { type Caller } from '../api-keys.ts';
+import { type Principal } from '../../../shared/access/principal.ts';
 import { type ReadWish } from '../read-wish.ts';
 import { type StoredJobs } from '../stored-jobs.ts';
 import { type ResolveConversation } from './conversation.ts';
@@ -16,7 +16,7 @@ export interface ResponseRouteDeps {
   remove: StoredJobs['remove'];
   readWish: ReadWish;
   defaultDeadlineMs: number;
-  caller: (request: FastifyRequest) => Caller;
+  caller: (request: FastifyRequest) => Principal;
   /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
   cut: AbortSignal;
   ending: EndingDeps;

@@ -43,7 +43,7 @@ beforeEach(() => {
     registry: createRegistry({ store, box: createSecretBox('s'.repeat(32)), rules, resolve }),
     deliveries: { list: () => Promise.resolve(undefined) },
     tests: { test: () => Promise.reject(new TurnoutError('webhook_timeout')) },
-    caller: () => ({ keyId: 'key_1', user: 'user-1', groups: [] }),
+    caller: () => ({ keyId: 'key_1', user: 'user-1', groups: [], admin: false }),
   });
 });
 

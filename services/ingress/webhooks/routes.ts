@@ -5,7 +5,7 @@ import { type DeliveryLog } from '../../../shared/webhooks/delivery-log.ts';
 import { type EndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
 import { eventType } from '../../../shared/webhooks/event.ts';
 import { type Registry } from '../../../shared/webhooks/registry.ts';
-import { type Caller } from '../api-keys.ts';
+import { type Principal } from '../../../shared/access/principal.ts';
 import { bodiless } from '../bodiless.ts';
 import { pageOf, pageQuery } from '../pagination.ts';
 import { deliveryList, endpointObject, endpointWithSecret } from './objects.ts';
@@ -19,7 +19,7 @@ export interface WebhookRoutesDeps {
   registry: Registry;
   deliveries: Pick<DeliveryLog, 'list'>;
   tests: TestDesk;
-  caller: (request: FastifyRequest) => Caller;
+  caller: (request: FastifyRequest) => Principal;
 }
 
 interface ById {

@@ -1,0 +1,20 @@
+import { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { type Principal } from '../../../shared/access/principal.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type Authenticator } from './authenticator.ts';
+
+/** Every route of the scope answers only to somebody who has shown who he is. */
+export function authenticated(
+  api: FastifyInstance,
+  { authenticate }: Authenticator,
+): (request: FastifyRequest) => Principal {
+  const principals = new WeakMap<FastifyRequest, Principal>();
+  api.addHook('onRequest', async (request) => {
+    principals.set(request, await authenticate(request.headers.authorization));
+  });
+  return (request) => {
+    const principal = principals.get(request);
+    if (!principal) throw new TurnoutError('invalid_api_key');
+    return principal;
+  };
+}

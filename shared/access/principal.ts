@@ -1,0 +1,10 @@
+/** Whoever sent a request, however he showed who he is: all that access, limits and budgets go by. */
+export interface Principal {
+  user: string;
+  /** The groups that he belongs to. */
+  groups: readonly string[];
+  /** He may see what belongs to all. */
+  admin: boolean;
+  /** The id of the API key; undefined for a token of the identity provider. */
+  keyId?: string | undefined;
+}

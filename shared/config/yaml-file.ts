@@ -1,0 +1,31 @@
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+
+/** The value of a YAML text, or what is wrong with it, each problem with its field. */
+export function readYaml<T>(
+  schema: z.ZodType<T>,
+  yaml: string,
+  maxCharacters: number,
+): { value: T } | { problems: string[] } {
+  if (yaml.length > maxCharacters) return { problems: [`has more than ${maxCharacters} characters`] };
+  const value = parseYaml(yaml);
+  if (value instanceof Error) return { problems: [value.message] };
+  const parsed = schema.safeParse(value);
+  return parsed.success ? { value: parsed.data } : { problems: parsed.error.issues.map(inWords) };
+}
+
+function parseYaml(yaml: string): unknown {
+  try {
+    const document = parseDocument(yaml);
+    const [first] = document.errors;
+    // Of more than one line: the message draws the place as well.
+    return first ? new Error(first.message.split('\n', 1).join('').replace(/:$/, '')) : document.toJS();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error)); // aliases that would unfold into something huge
+  }
+}
+
+function inWords({ path, message }: z.core.$ZodIssue): string {
+  const field = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
+  return field === '' ? message : `${field.replace(/^\./, '')}: ${message}`;
+}
