@@ -7,6 +7,7 @@ import { CommandFailed, type OperatorContext } from './context.ts';
 import { dlqCommand } from './dlq/command.ts';
 import { flagsCommand } from './flags/command.ts';
 import { jobsCommand } from './jobs/command.ts';
+import { keysCommand } from './keys/command.ts';
 import { rolloutCommand } from './rollout/command.ts';
 import { userCommand } from './user/command.ts';
 import { webhooksCommand } from './webhooks/command.ts';
@@ -19,13 +20,14 @@ const GROUPS: readonly ((context: OperatorContext) => Command)[] = [
   dlqCommand,
   flagsCommand,
   jobsCommand,
+  keysCommand,
   rolloutCommand,
   userCommand,
   webhooksCommand,
 ];
 
 const SETTINGS_HELP = `
-Settings: the services' own variables (KAFKA_BROKERS, REDIS_URL, CACHE_REDIS_URL, TOPIC_PREFIX, REDIS_PREFIX, LOG_RETENTION_MS; ASSISTANTS_DIR; for
+Settings: the services' own variables (KAFKA_BROKERS, REDIS_URL, CACHE_REDIS_URL, TOPIC_PREFIX, REDIS_PREFIX, LOG_RETENTION_MS; ASSISTANTS_DIR; API_KEYS_FILE; for
 webhooks TURNOUT_SECRET, WEBHOOK_ALLOW_HTTP and WEBHOOK_ALLOW_PRIVATE), from the environment, then from .env. KAFKA_BROKERS and
 REDIS_URL come from one place, which must name both: the environment, else the stack that \`make up\` started
 (.turnout/dev.env), else .env.

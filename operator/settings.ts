@@ -11,6 +11,7 @@ const operatorSchema = configSchema
     CACHE_REDIS_URL: true,
     REDIS_PREFIX: true,
     LOG_RETENTION_MS: true,
+    API_KEYS_FILE: true,
     ASSISTANTS_DIR: true,
     WEBHOOK_ALLOW_HTTP: true,
     WEBHOOK_ALLOW_PRIVATE: true,

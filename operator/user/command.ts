@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { giveCommand, type GiveOptions } from '../control/give-command.ts';
 import { type OperatorContext } from '../context.ts';
+import { blockUser, listBlocked, unblockUser } from './block-user.ts';
 
-const ABOUT = `One user's path and cache, by the id that his API key has. Whoever is bypassed is always on the legacy path, whoever is forced
+const ABOUT = `One user's access, path and cache, by the id that his API key has. Whoever is bypassed is always on the legacy path, whoever is forced
 always on LiteLLM, rolled back or not; \`release\` gives him back to his share.`;
 
 const ACTIONS = {
@@ -12,7 +13,9 @@ const ACTIONS = {
 } as const;
 
 export function userCommand(context: OperatorContext): Command {
-  const group = new Command('user').summary('user: bypass, force, release, clear').description(ABOUT);
+  const group = new Command('user')
+    .summary('user: bypass, force, release, clear, block, unblock')
+    .description(ABOUT);
   const action = (name: string, description: string, type: keyof typeof ACTIONS | 'clear_cache') =>
     group
       .command(name)
@@ -23,5 +26,21 @@ export function userCommand(context: OperatorContext): Command {
   for (const [name, description] of Object.entries(ACTIONS))
     action(name, description, name as keyof typeof ACTIONS);
   action('clear', 'Makes all that was kept for him unreadable, in all services at once.', 'clear_cache');
+  group
+    .command('block')
+    .description(
+      'Refuses him, whatever key or token he shows, from the next request on. What was accepted goes on.',
+    )
+    .argument('<id>')
+    .action((user: string) => blockUser(context, user));
+  group
+    .command('unblock')
+    .description('Lets him in again.')
+    .argument('<id>')
+    .action((user: string) => unblockUser(context, user));
+  group
+    .command('blocked')
+    .description('Who is blocked, and since when.')
+    .action(() => listBlocked(context));
   return group;
 }

@@ -40,6 +40,8 @@ export interface AnswerJobOptions {
   paths: Readonly<Record<Path, ModelPath | undefined>>;
   /** Whether this job is not to spend on LiteLLM any more, by what was commanded since it was decided. */
   hasLeftLitellm: () => boolean;
+  /** Models that the job's user may have; nobody falls back to another one. */
+  mayUseModel: (model: string) => boolean;
   /** The log before this attempt. */
   history: readonly JobEvent[];
   /** Adds the citations to what goes into the log. */
@@ -107,9 +109,13 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
   }
 }
 
-function targetsFrom({ job: { model }, paths, rules }: AnswerJobOptions, path: Path): CallTarget[] {
+function targetsFrom(
+  { job: { model }, paths, rules, mayUseModel }: AnswerJobOptions,
+  path: Path,
+): CallTarget[] {
+  const fallbacks = (rules.fallbacks[model] ?? []).filter(mayUseModel);
   const legacyFallback = rules.legacyFallback && paths.legacy !== undefined;
-  return callTargets({ path, model, fallbacks: rules.fallbacks[model] ?? [], legacyFallback });
+  return callTargets({ path, model, fallbacks, legacyFallback });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { openPolicy } from '../../shared/access/policy.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { openCache } from '../../shared/cache/open-cache.ts';
 import { type Config } from '../../shared/config/schema.ts';
@@ -96,11 +97,14 @@ export function build({ config, log }: ServiceDeps): Service {
     const answers = createAnswerKeeper(opened.cache);
     releasers.defer('answers being kept', () => answers.idle());
 
+    const policy = await openPolicy({ file: config.POLICY_FILE, log });
+    releasers.defer('policy', () => policy.close());
     const deps: RunJobDeps = {
       jobLog,
       answers,
       blobs,
       paths: { litellm: litellmPath(config), legacy: legacyPath(config) },
+      policy,
       pathOf: (user) => decide(user, control.inForce()).path,
       limits: createModelLimits({
         litellmUrl: config.LITELLM_URL,

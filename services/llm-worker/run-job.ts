@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { modelNotFound } from '../../shared/access/model-access.ts';
+import { type Policy } from '../../shared/access/policy.ts';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
 import { type ContextPiece, type LlmJob } from '../../shared/contracts/flow.ts';
@@ -30,6 +32,7 @@ export interface RunJobDeps {
   paths: Readonly<Record<Path, ModelPath | undefined>>;
   /** The path that a user's job would take by what is commanded now. */
   pathOf: (user: string) => Path;
+  policy: Pick<Policy, 'of'>;
   limits: ModelLimits;
   breakers: Breakers;
   callLog: CallLog;
@@ -158,6 +161,8 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
     await deps.poison.keep(job.jobId, job, `begun ${deps.maxAttempts} times without an end`, signal);
     throw new TurnoutError('poison_job');
   }
+  const { mayUseModel } = deps.policy.of(job);
+  if (!mayUseModel(job.model)) throw modelNotFound(job.model);
   if (!deps.paths[path]) throw new TurnoutError('no_legacy_path');
   const request = await loadRequest(deps.blobs, job.request, signal);
   const { history: kept, passages, degraded } = sortPieces(job, pieces);
@@ -175,6 +180,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
     path,
     paths: deps.paths,
     hasLeftLitellm: () => hasLeftLitellm(deps, job),
+    mayUseModel,
     history,
     cite: createCiter(prompt.passages, history),
     writer,

@@ -1,3 +1,5 @@
+import { openPolicy } from '../../shared/access/policy.ts';
+import { mayAsk } from '../../shared/access/may-ask.ts';
 import { type AssistantRegistry, openAssistants } from '../../shared/assistants/registry.ts';
 import { createSelector, type Selector } from '../../shared/assistants/select-assistant.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
@@ -58,6 +60,8 @@ export function build({ config, log }: ServiceDeps): Service {
       ...{ folder: config.ASSISTANTS_DIR, sources, build: createSelector, log },
     });
     releasers.defer('assistants', () => assistants.close());
+    const policy = await openPolicy({ file: config.POLICY_FILE, log });
+    releasers.defer('policy', () => policy.close());
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
     const probes = createProbes('router', {
       draining: () => !releasers.closing(),
@@ -103,6 +107,7 @@ export function build({ config, log }: ServiceDeps): Service {
       deadLetters: createDeadLetters(producer, topics.deadLetters, 'router'),
       decide: ({ user }: JobMessage) => decide(user, inForce()),
       isDetailed: (jobId: string) => usesDetails(inForce().flags, jobId),
+      policy,
       context: contextRules(config, () => inForce().flags),
       assistants: createAssistantPicker({
         registry: assistants,
@@ -146,11 +151,15 @@ function askForAssistant(config: Config, registry: AssistantRegistry<Selector>, 
   return createAskForAssistant({ registry, client: createProviderClient(address), model, timeoutMs, log });
 }
 
-function contextRules(config: Config, flags: () => Flags): (user: string, path: Path) => ContextRules {
+function contextRules(config: Config, flags: () => Flags): (job: JobMessage, path: Path) => ContextRules {
+  const { RETRIEVAL_SOURCES: sources } = config;
   const common = {
     documentTokens: config.CONTEXT_TOKENS,
     historyTokens: config.HISTORY_TOKENS,
-    sources: config.RETRIEVAL_SOURCES,
   };
-  return (user, path) => ({ ...common, parallel: usesParallel(flags(), user, path) });
+  return ({ user, groups = [] }, path) => ({
+    ...common,
+    sources: sources.filter((source) => mayAsk(source, { groups })),
+    parallel: usesParallel(flags(), user, path),
+  });
 }

@@ -16,12 +16,13 @@ export function toDecidedJob(
   job: JobMessage,
   { decision, picked, plan, routedAt, traceparent, keepAs }: Routing,
 ): DecidedJob {
-  const { jobId, user, deadlineAt, question, caching } = job;
+  const { jobId, user, groups = [], deadlineAt, question, caching } = job;
   const common = {
     version: 2,
     jobId,
     user,
     deadlineAt,
+    groups,
     ...(traceparent === undefined ? {} : { traceparent }),
   } as const;
   const { userHash, acceptedAt, request } = job;

@@ -6,6 +6,8 @@ import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { type Picked } from './pick-assistant.ts';
+import { entitlementOf } from '../../shared/access/entitlement.ts';
+import { OPEN_POLICY } from '../../shared/access/policy-file.ts';
 import { routeBatch, type RouteBatchDeps } from './route-batch.ts';
 
 const job: JobMessage = {
@@ -57,6 +59,7 @@ async function routedAgain(
     },
     deadLetters: { bury: () => Promise.reject(new Error('nothing is wrong with it')) },
     decide: () => ({ path: 'legacy', reason: 'percentage', epoch: 0, step: 0 }),
+    policy: { of: (who) => entitlementOf(OPEN_POLICY, who) },
     context: () => ({ parallel: true, documentTokens: 1_000, historyTokens: undefined, sources: [] }),
     assistants: { pick: () => Promise.resolve(picked), pickAgain: () => picked },
     answers: { consult: () => Promise.resolve({}) },

@@ -1,3 +1,5 @@
+import { modelNotFound } from '../../shared/access/model-access.ts';
+import { type Policy } from '../../shared/access/policy.ts';
 import { decision as decisionSchema, type Decision, type Path } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/contracts/ids.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
@@ -26,9 +28,10 @@ export interface RouteBatchDeps {
   decide: (job: JobMessage) => Decision;
   /** Whether the stages of that job are timed. */
   isDetailed: (jobId: string) => boolean;
-  /** What holds for the context of this user's jobs on that path. */
-  context: (user: string, path: Path) => ContextRules;
+  /** What holds for the context of that job on that path. */
+  context: (job: JobMessage, path: Path) => ContextRules;
   assistants: AssistantPicker;
+  policy: Pick<Policy, 'of'>;
   /** Absent where no model is asked for assistants. */
   askForAssistant?: AskForAssistant | undefined;
   answers: AnswerCache;
@@ -67,7 +70,7 @@ async function routeOne(
   const decision = deps.decide(job);
   // What was routed before has its assistant in its log: a model that was paid for is not asked again.
   const asked = seenBefore ? undefined : await deps.askForAssistant?.ask(job, decision.path);
-  const picked = await deps.assistants.pick(job, asked?.told);
+  const picked = permitted(deps, job, await deps.assistants.pick(job, asked?.told));
   const now = Date.now();
   const detailed = deps.isDetailed(job.jobId);
   const plan = planFor(deps, job, { decision, picked, now });
@@ -86,6 +89,16 @@ async function routeOne(
   tellDecision(deps, job, decided);
   if (picked instanceof TurnoutError) return fail(deps, job, picked);
   return toDecidedJob(job, { ...decided, picked, traceparent, keepAs: cached.keepAs });
+}
+
+/** The ingress has looked at the model that was asked for; an assistant may have named another one, or the policy have changed. */
+function permitted(
+  { policy }: RouteBatchDeps,
+  { user, groups = [] }: JobMessage,
+  picked: Picked | TurnoutError,
+): Picked | TurnoutError {
+  if (picked instanceof TurnoutError || policy.of({ user, groups }).mayUseModel(picked.model)) return picked;
+  return modelNotFound(picked.model);
 }
 
 function tellDecision({ log, flagMetrics }: RouteBatchDeps, job: JobMessage, decided: Decided): void {
@@ -137,7 +150,7 @@ async function routeAgain(
   if (!routed) return undefined; // its record went meanwhile: it has ended
   const decided = {
     decision: decisionSchema.parse(routed),
-    picked: deps.assistants.pickAgain(job, log),
+    picked: permitted(deps, job, deps.assistants.pickAgain(job, log)),
     now,
   };
   const { picked } = decided;
@@ -151,7 +164,7 @@ function planFor(
   { decision, picked, now }: { decision: Decision; picked: Picked | TurnoutError; now: number },
 ): { plan: ContextPlan; routedAt: number } {
   const { model, sources } = picked instanceof TurnoutError ? { model: job.model, sources: [] } : picked;
-  const rules = context(job.user, decision.path);
+  const rules = context(job, decision.path);
   return { plan: planContext(job, { model, sources, now }, rules), routedAt: now };
 }
 

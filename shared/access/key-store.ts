@@ -76,8 +76,12 @@ export function createKeyStore(redis: Redis, redisPrefix: string): KeyStore {
       }
     },
     lastUses: async () => toTimes(await redis.hgetall(keys.used)),
-    used: async (id, at) => void (await redis.hset(keys.used, id, at)),
-    block: async (user, at) => void (await redis.hsetnx(keys.blocked, user, at)),
+    used: async (id, at) => {
+      await redis.hset(keys.used, id, at);
+    },
+    block: async (user, at) => {
+      await redis.hsetnx(keys.blocked, user, at);
+    },
     unblock: async (user) => (await redis.hdel(keys.blocked, user)) === 1,
     blocked: async () => toTimes(await redis.hgetall(keys.blocked)),
   };

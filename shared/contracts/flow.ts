@@ -11,6 +11,8 @@ import { jobId } from './ids.ts';
 const common = {
   jobId,
   deadlineAt: z.int(),
+  /** The groups that the user belongs to. */
+  groups: z.array(z.string()).readonly().default([]),
   traceparent: z.string().optional(),
 };
 

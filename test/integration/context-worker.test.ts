@@ -69,6 +69,7 @@ async function piecesOf(contents: Document['content'][], deadlineMs = 60_000): P
     version: 2,
     jobId: newJobId('', 'user'),
     user: 'user-1',
+    groups: [],
     deadlineAt: Date.now() + deadlineMs,
   } as const;
   const context: ContextJob[] = contents.map((content, index) => ({

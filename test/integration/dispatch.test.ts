@@ -49,7 +49,13 @@ const documentsOf = (user: string, contents: Document['content'][]) =>
 
 /** Of each list of pieces, one child. */
 function jobOf(user: string, children: PieceRequest[][]): DecidedJob {
-  const common = { version: 2, jobId: newJobId('', user), user, deadlineAt: Date.now() + 60_000 } as const;
+  const common = {
+    version: 2,
+    jobId: newJobId('', user),
+    user,
+    groups: [],
+    deadlineAt: Date.now() + 60_000,
+  } as const;
   const context = children.map((pieces): ContextJob => ({
     ...common,
     question: '',

@@ -42,6 +42,7 @@ function llmJob(): LlmJob {
     userHash: 'h',
     model: 'm',
     acceptedAt: Date.now(),
+    groups: [],
     deadlineAt: Date.now() + 60_000,
     decision: { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 },
     request: { kind: 'inline', request: { model: 'm', messages: [{ role: 'user', content: 'Why?' }] } },

@@ -9,7 +9,7 @@ import { type PieceJob, type Request } from './context-source.ts';
 import { documentTerms, remoteTerms } from './terms.ts';
 
 const job: PieceJob = {
-  ...{ jobId: 'job_1', user: 'ada', question: 'Which?', caching: { lookUp: true, keep: true } },
+  ...{ jobId: 'job_1', user: 'ada', groups: [], question: 'Which?', caching: { lookUp: true, keep: true } },
 };
 const chosen: ChosenPassages = { kind: 'passages', name: 'a', passages: [], leftOut: 0 };
 const document: Document = {

@@ -7,7 +7,7 @@ import {
 } from '../../../shared/contracts/flow.ts';
 
 /** What all pieces of a job have in common. */
-export type PieceJob = Pick<ContextJob, 'jobId' | 'user' | 'question' | 'caching' | 'traceparent'>;
+export type PieceJob = Pick<ContextJob, 'jobId' | 'user' | 'groups' | 'question' | 'caching' | 'traceparent'>;
 
 export type Request<Kind extends PieceKind> = Extract<PieceRequest, { kind: Kind }>;
 

@@ -17,7 +17,7 @@ const passages = ['To the north.', 'To the east.'].map((text, position) => ({
 }));
 const stored = packVectors([NORTH, EAST], { model: 'm', textBytes: 26 });
 const text = { kind: 'blob', name: 'files/file-1/text', sha256: '0'.repeat(64), bytes: 26 } as const;
-const job = { jobId: 'job_1', user: 'u', question: 'What lies in the east?' };
+const job = { jobId: 'job_1', user: 'u', groups: [], question: 'What lies in the east?' };
 
 function ground(
   over: { embed?: Embeddings['embed']; find?: FileVectors['find']; fileId?: string } = {},

@@ -21,7 +21,11 @@ afterEach(async () => {
 const QUESTION = 'From which platform?';
 
 /** A service that behaves so, and a source that knows it. */
-async function ground(behaviour: RetrievalBehaviour, settings: Partial<RetrievalSource> = {}) {
+async function ground(
+  behaviour: RetrievalBehaviour,
+  settings: Partial<RetrievalSource> = {},
+  groups: string[] = [],
+) {
   const started = (service = await startRetrievalService(behaviour));
   const known = retrievalSource.parse({ name: 'wiki', url: started.url, ...settings });
   const source = createRemoteSource({ services: [known], log: silentLogger });
@@ -30,7 +34,13 @@ async function ground(behaviour: RetrievalBehaviour, settings: Partial<Retrieval
       ...{ kind: 'remote', piece: 'source-wiki', source: 'wiki', budget, shareMs: 1_000 },
     };
     const job: ContextJob = {
-      ...{ version: 2, jobId: newJobId('', 'u'), user: 'ada lovelace', deadlineAt: Date.now() + 60_000 },
+      ...{
+        version: 2,
+        jobId: newJobId('', 'u'),
+        user: 'ada lovelace',
+        groups,
+        deadlineAt: Date.now() + 60_000,
+      },
       ...{ question, routedAt: Date.now(), pieces: [request] },
     };
     return source.fetch(request, job, signal);
@@ -95,4 +105,16 @@ describe('a retrieval service', () => {
     await failing;
     expect(await until(() => asked[0]?.gone.aborted ?? false, { timeoutMs: 5_000, everyMs: 5 })).toBe(true);
   });
+});
+
+test.each([
+  [['staff'], true],
+  [['guests'], false],
+  [[], false],
+])('a service for staff is asked for members of %j: %s', async (groups, answers) => {
+  const { asked, fetch } = await ground({}, { groups: ['staff'] }, groups);
+  const fetched = fetch();
+  if (answers) await expect(fetched).resolves.toMatchObject({ passages: [] });
+  else await expect(fetched).rejects.toMatchObject({ code: 'source_failed' });
+  expect(asked).toHaveLength(answers ? 1 : 0);
 });

@@ -1,4 +1,5 @@
 import { ConsecutiveBreaker } from 'cockatiel';
+import { mayAsk } from '../../../shared/access/may-ask.ts';
 import { type RetrievalSource } from '../../../shared/config/retrieval-sources.ts';
 import { type Passage } from '../../../shared/contracts/flow.ts';
 import { withScores } from '../../../shared/documents/rank-candidates.ts';
@@ -39,7 +40,10 @@ export function createRemoteSource({ services, log }: RemoteSourceDeps): Context
     name: 'remote',
     fetch: async ({ source, budget }, job, signal) => {
       const service = known.get(source);
-      if (!service) throw new TurnoutError('source_failed', { cause: `no source "${source}" is configured` });
+      if (!service || !mayAsk(service, job))
+        throw new TurnoutError('source_failed', {
+          cause: `no source "${source}" is configured for this user`,
+        });
       const results = await ask(service, job, { circuits, signal }).catch((error: unknown) => {
         throw new TurnoutError('source_failed', { cause: error });
       });

@@ -6,11 +6,11 @@ import { type Authenticator } from './authenticator.ts';
 /** Every route of the scope answers only to somebody who has shown who he is. */
 export function authenticated(
   api: FastifyInstance,
-  { authenticate }: Authenticator,
+  authenticator: Authenticator,
 ): (request: FastifyRequest) => Principal {
   const principals = new WeakMap<FastifyRequest, Principal>();
   api.addHook('onRequest', async (request) => {
-    principals.set(request, await authenticate(request.headers.authorization));
+    principals.set(request, await authenticator.authenticate(request.headers.authorization));
   });
   return (request) => {
     const principal = principals.get(request);

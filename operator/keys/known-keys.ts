@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type ApiKey } from '../../shared/access/api-key.ts';
+import { readKeyFile } from '../../shared/access/key-file.ts';
+import { createKeyStore, type KeyStore } from '../../shared/access/key-store.ts';
+import { CommandFailed, type OperatorContext } from '../context.ts';
+import { needing, withStores } from '../stores.ts';
+
+/** Runs a command's work on the keys that Redis knows. */
+export function withKeys<T>({ settings }: OperatorContext, work: (keys: KeyStore) => Promise<T>): Promise<T> {
+  const known = settings();
+  return withStores(known, ({ redis, places }) =>
+    needing(places.redis, work(createKeyStore(redis, known.REDIS_PREFIX))),
+  );
+}
+
+/** Those of `API_KEYS_FILE`, as Redis would know them; none where there is no file. Throws `ConfigError` for one that cannot be read. */
+export function keysOfFile({ settings, root }: OperatorContext): ApiKey[] {
+  const file = resolve(root, settings().API_KEYS_FILE);
+  if (!existsSync(file)) return [];
+  return readKeyFile(file).map(({ expiresAt, ...key }) => ({
+    ...{ version: 1, ...key, name: '', prefix: '', createdAt: 0 },
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  }));
+}
+
+export function unknownKey(id: string): CommandFailed {
+  return new CommandFailed(`There is no key ${id}. \`turnout keys list\` shows all.`);
+}
