@@ -178,6 +178,7 @@ function describe(
     duties,
     original: originals.mark(original ?? ''),
     truncation: submission.truncation,
+    priority: controls.priority,
   };
   return { job, original };
 }

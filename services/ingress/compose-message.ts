@@ -17,6 +17,7 @@ export interface DescribedJob {
   bodyHash: string;
   duties: readonly Duty[];
   truncation: JobMessage['truncation'];
+  priority: JobMessage['priority'];
   /** What its record says of the client's request; '' where nobody will ask for it. */
   original: string;
 }

@@ -1,5 +1,6 @@
 import { type IncomingHttpHeaders } from 'node:http';
 import { type CacheControl, readCacheControl } from './cache-control.ts';
+import { lower, priorities, type Priority, priority } from '../../shared/scheduling/priority.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 
 /** What a caller asks of Turnout itself, by headers. */
@@ -10,8 +11,11 @@ export interface RequestControls {
   /** The name of an assistant, `auto` or `none`. */
   assistant: string | undefined;
   cacheControl: CacheControl;
+  /** Which jobs it wants to go before it; it cannot go before those that it would not without. */
+  priority: Priority;
 }
 
+const PRIORITY_HEADER = 'x-turnout-priority';
 export const ASSISTANT_HEADER = 'x-turnout-assistant';
 
 const MAX_DEADLINE_MS = 24 * 3_600_000;
@@ -20,7 +24,7 @@ const MAX_DEADLINE_MS = 24 * 3_600_000;
 export function backgroundControls(headers: IncomingHttpHeaders): RequestControls {
   return {
     deadlineMs: ownDeadlineMs(headers['x-turnout-deadline-ms']) ?? MAX_DEADLINE_MS,
-    ...commonControls(headers),
+    ...commonControls(headers, 'background'),
   };
 }
 
@@ -34,15 +38,16 @@ export function requestControls(headers: IncomingHttpHeaders, defaultDeadlineMs:
     sdkTimeoutMs(headers['x-stainless-timeout']) ?? sdkTimeoutMs(headers['x-stainless-read-timeout']);
   return {
     deadlineMs: own ?? sdk ?? defaultDeadlineMs,
-    ...commonControls(headers),
+    ...commonControls(headers, 'interactive'),
   };
 }
 
-function commonControls(headers: IncomingHttpHeaders): Omit<RequestControls, 'deadlineMs'> {
+function commonControls(headers: IncomingHttpHeaders, usual: Priority): Omit<RequestControls, 'deadlineMs'> {
   return {
     idempotencyKey: idempotencyKey(headers['idempotency-key']),
     assistant: assistant(headers[ASSISTANT_HEADER]),
     cacheControl: readCacheControl(headers['cache-control']),
+    priority: lower(usual, askedPriority(headers[PRIORITY_HEADER]) ?? usual),
   };
 }
 
@@ -71,6 +76,16 @@ function idempotencyKey(header: Header): string | undefined {
   throw new TurnoutError('invalid_value', {
     message: 'Idempotency-Key must have 1 to 255 characters.',
     param: 'Idempotency-Key',
+  });
+}
+
+function askedPriority(header: Header): Priority | undefined {
+  if (header === undefined) return undefined;
+  const asked = priority.safeParse(header);
+  if (asked.success) return asked.data;
+  throw new TurnoutError('invalid_value', {
+    message: `${PRIORITY_HEADER} must be one of ${priorities.join(', ')}.`,
+    param: PRIORITY_HEADER,
   });
 }
 

@@ -16,6 +16,7 @@ import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
+import { openScheduler } from '../../shared/scheduling/open-scheduler.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { legacyAddress } from '../../shared/upstream/provider-client.ts';
 import { type AnswerRules } from './answer-job.ts';
@@ -55,9 +56,24 @@ export function build({ config, log }: ServiceDeps): Service {
     const blobs = await createBlobStore(config);
     releasers.defer('blobs', () => blobs.close());
     const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
+    const cancellations = await listenForCancellations({
+      subscriber: connect('llm-cancellations'),
+      channel: keys.channel(randomBytes(6).toString('hex')),
+      log,
+    });
+    const held = createHeldJobs(cancellations);
+    const scheduler = openScheduler({
+      ...{ redis, config, log },
+      worker: {
+        id: cancellations.channel,
+        slots: () => (releasers.closing() ? 0 : config.LLM_CONCURRENCY),
+        held: () => held.ids(),
+      },
+    });
+    releasers.defer('scheduler', () => scheduler.close());
     const caretaker = startCaretaker({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
-      ...{ producer, topic: topics.events, source: 'llm-worker' },
+      ...{ producer, topic: topics.events, source: 'llm-worker', scheduler },
     });
     releasers.defer('caretaker', () => caretaker.close());
     const ender = createJobEnder(caretaker.relays, log);
@@ -67,11 +83,6 @@ export function build({ config, log }: ServiceDeps): Service {
     const givenUp = createGivenUp({ connection: redis, redisPrefix, jobLog, poison, log });
     releasers.defer('look for jobs given up', () => givenUp.close());
     givenUp.start();
-    const cancellations = await listenForCancellations({
-      subscriber: connect('llm-cancellations'),
-      channel: keys.channel(randomBytes(6).toString('hex')),
-      log,
-    });
 
     const probes = createProbes('llm-worker', {
       draining: () => !releasers.closing(),
@@ -114,7 +125,8 @@ export function build({ config, log }: ServiceDeps): Service {
       }),
       breakers: createBreakers(log),
       callLog: createCallLog(log, { litellm: providers, legacy: legacyProvider(config) }),
-      held: createHeldJobs(cancellations),
+      held,
+      scheduler,
       channel: cancellations.channel,
       ender,
       poison,
@@ -132,6 +144,7 @@ export function build({ config, log }: ServiceDeps): Service {
     const address = await server.listen(config.HOST, config.PORT);
     const { drainMs } = planDrain(config.SHUTDOWN_TIMEOUT_MS);
     releasers.defer('worker', () => closeQueueWorker(worker, deps.held, drainMs));
+    scheduler.start();
     void worker.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
     await worker.waitUntilReady();
     return address;

@@ -26,6 +26,8 @@ export class HandedOver extends Error {
 /** The jobs whose fences this process holds, and what can take them away from it. */
 export interface HeldJobs {
   hold(jobId: string): HeldJob;
+  /** Those that are held. */
+  ids(): string[];
   /** BullMQ could not renew these locks: another worker may have the jobs. */
   lockLost(jobIds: readonly string[]): void;
   /** What the jobs' records say: a request to end, or an end, that nobody told this process of. */
@@ -60,6 +62,7 @@ export function createHeldJobs(cancellations: Cancellations): HeldJobs {
         },
       };
     },
+    ids: () => [...held.keys()],
     lockLost: (jobIds) => {
       for (const jobId of jobIds) held.get(jobId)?.abort(new AttemptOver('fenced'));
     },

@@ -34,7 +34,10 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
         log.warn({ err: error }, 'Held jobs were not looked at; the next renewal will'),
       );
   });
+  // Only now: as long as BullMQ counts the job, its slot is taken.
+  worker.on('completed', () => deps.scheduler.pump());
   worker.on('failed', (job, error) => {
+    deps.scheduler.pump();
     if (job?.id === undefined) return;
     log.error({ err: error, jobId: job.id }, 'BullMQ gave a job up');
     deps.poison.giveUp(job, error);

@@ -11,6 +11,7 @@ import { AttemptOver, type AttemptWriter, createAttemptWriter } from '../../shar
 import { type Ending } from '../../shared/joblog/ending.ts';
 import { type Begun, type JobLog } from '../../shared/joblog/job-log.ts';
 import { roughUsages } from '../../shared/joblog/lost-call.ts';
+import { type FairDispatch } from '../../shared/scheduling/fair-dispatch.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type AnswerKeeper } from './answer-keeper.ts';
 import { answerJob, type AnswerRules } from './answer-job.ts';
@@ -33,6 +34,7 @@ export interface RunJobDeps {
   /** The path that a user's job would take by what is commanded now. */
   pathOf: (user: string) => Path;
   policy: Pick<Policy, 'of'>;
+  scheduler: Pick<FairDispatch, 'ended' | 'pump'>;
   limits: ModelLimits;
   breakers: Breakers;
   callLog: CallLog;
@@ -64,6 +66,8 @@ export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly Con
     const begun = await deps.jobLog.begin(job.jobId, nonce, path, deps.channel);
     if (begun.kind === 'over') {
       deps.log.info({ jobId: job.jobId, state: begun.state }, 'Job had ended before this attempt');
+      // It may have ended before it was staged: then nobody else would say so.
+      await deps.scheduler.ended(job.jobId, 0);
       return;
     }
     await runAttempt(deps, { job, pieces, path }, begun, held);

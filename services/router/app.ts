@@ -19,11 +19,11 @@ import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
-import { createFlowDispatch } from '../../shared/queues/dispatch.ts';
 import { createHousekeeping } from '../../shared/queues/housekeeping.ts';
 import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { onReplaced } from '../../shared/redis/on-replaced.ts';
+import { openScheduler } from '../../shared/scheduling/open-scheduler.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { createProviderClient, legacyAddress } from '../../shared/upstream/provider-client.ts';
 import { type Logger } from '../../shared/log/logger.ts';
@@ -50,7 +50,7 @@ export function build({ config, log }: ServiceDeps): Service {
   const jobLog = createJobLog({ redis, keys, retentionMs });
   const watermarks = createWatermarks(redis, keys.watermarks(topics.jobs));
   const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
-  const dispatch = createFlowDispatch(redis, redisPrefix, keepFinishedMs);
+  const dispatch = openScheduler({ redis, config, log });
   releasers.defer('dispatch', () => dispatch.close());
   const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-router', log });
 
@@ -85,7 +85,7 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('blobs', () => blobs.close());
     const caretaker = startCaretaker({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
-      ...{ producer, topic: topics.events, source: 'router' },
+      ...{ producer, topic: topics.events, source: 'router', scheduler: dispatch },
     });
     releasers.defer('caretaker', () => caretaker.close());
     const housekeeping = createHousekeeping({ connection: redis, redisPrefix, keepFinishedMs, log });
@@ -135,6 +135,7 @@ export function build({ config, log }: ServiceDeps): Service {
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());
     const address = await server.listen(config.HOST, config.PORT);
+    dispatch.start();
     releasers.defer('consumer', () => consumer.close());
     await consumer.start();
     return address;

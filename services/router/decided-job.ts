@@ -1,20 +1,24 @@
+import { type Entitlement } from '../../shared/access/entitlement.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
 import { type LlmJob } from '../../shared/contracts/flow.ts';
 import { type DecidedJob } from '../../shared/queues/dispatch.ts';
+import { estimatedTokens } from '../../shared/scheduling/job-cost.ts';
 import { type Decided } from './first-events.ts';
 import { type Picked } from './pick-assistant.ts';
+import { roughPromptTokens } from './plan-context.ts';
 
 export interface Routing extends Omit<Decided, 'detailed' | 'call'> {
   picked: Picked;
   traceparent: string | undefined;
   /** Where the answer is to be kept. */
   keepAs?: LlmJob['keepAs'];
+  entitlement: Pick<Entitlement, 'weight' | 'concurrentJobs'>;
 }
 
 /** The job as it is handed over: all that its workers need travels with it. */
 export function toDecidedJob(
   job: JobMessage,
-  { decision, picked, plan, routedAt, traceparent, keepAs }: Routing,
+  { decision, picked, plan, routedAt, traceparent, keepAs, entitlement }: Routing,
 ): DecidedJob {
   const { jobId, user, groups = [], deadlineAt, question, caching } = job;
   const common = {
@@ -32,6 +36,12 @@ export function toDecidedJob(
       ...{ ...common, userHash, model, acceptedAt, decision, request, context: plan.expected },
       ...(assistant ? { assistant } : {}),
       ...(keepAs ? { keepAs } : {}),
+    },
+    schedule: {
+      priority: job.priority ?? 'interactive',
+      cost: estimatedTokens(request, roughPromptTokens(job, plan)),
+      weight: entitlement.weight,
+      concurrentJobs: entitlement.concurrentJobs,
     },
     context: plan.children.map(({ pieces }) => ({ ...common, question, routedAt, caching, pieces })),
   };

@@ -1,4 +1,5 @@
 import { modelNotFound } from '../../shared/access/model-access.ts';
+import { type Entitlement } from '../../shared/access/entitlement.ts';
 import { type Policy } from '../../shared/access/policy.ts';
 import { decision as decisionSchema, type Decision, type Path } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/contracts/ids.ts';
@@ -88,17 +89,23 @@ async function routeOne(
   if (state === 'again') return routeAgain(deps, job, { now, traceparent });
   tellDecision(deps, job, decided);
   if (picked instanceof TurnoutError) return fail(deps, job, picked);
-  return toDecidedJob(job, { ...decided, picked, traceparent, keepAs: cached.keepAs });
+  return toDecidedJob(job, {
+    ...{ ...decided, picked, traceparent, keepAs: cached.keepAs, entitlement: entitlementFor(deps, job) },
+  });
 }
 
 /** The ingress has looked at the model that was asked for; an assistant may have named another one, or the policy have changed. */
 function permitted(
-  { policy }: RouteBatchDeps,
-  { user, groups = [] }: JobMessage,
+  deps: RouteBatchDeps,
+  job: JobMessage,
   picked: Picked | TurnoutError,
 ): Picked | TurnoutError {
-  if (picked instanceof TurnoutError || policy.of({ user, groups }).mayUseModel(picked.model)) return picked;
+  if (picked instanceof TurnoutError || entitlementFor(deps, job).mayUseModel(picked.model)) return picked;
   return modelNotFound(picked.model);
+}
+
+function entitlementFor({ policy }: RouteBatchDeps, { user, groups = [] }: JobMessage): Entitlement {
+  return policy.of({ user, groups });
 }
 
 function tellDecision({ log, flagMetrics }: RouteBatchDeps, job: JobMessage, decided: Decided): void {
@@ -155,7 +162,8 @@ async function routeAgain(
   };
   const { picked } = decided;
   if (picked instanceof TurnoutError) return fail(deps, job, picked);
-  return toDecidedJob(job, { ...decided, picked, traceparent, ...planFor(deps, job, decided) });
+  const entitlement = entitlementFor(deps, job);
+  return toDecidedJob(job, { ...decided, picked, traceparent, entitlement, ...planFor(deps, job, decided) });
 }
 
 function planFor(

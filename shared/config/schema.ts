@@ -132,6 +132,10 @@ export const configSchema = z.object({
   /** How long BullMQ's finished nodes are kept: a message that Kafka delivers again within it adds nothing. */
   KEEP_FINISHED_MS: milliseconds.default(3_600_000),
   LLM_CONCURRENCY: countUpTo(10_000).default(256),
+  /** How many more jobs BullMQ is given than its workers have slots, in percent: a slot that is free finds one at once. */
+  SCHEDULER_AHEAD_PERCENT: percentage.default(10),
+  /** How long a background or batch job at the head of its user's is passed over by interactive ones. */
+  SCHEDULER_AGEING_MS: milliseconds.pipe(z.int().max(DAY_MS)).default(30_000),
   CONTEXT_CONCURRENCY: countUpTo(10_000).default(32),
   /** Model -> models to fall back to, in order: `{"gpt-5":["gpt-5-mini"]}`. */
   MODEL_FALLBACKS: z

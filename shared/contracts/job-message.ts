@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { priority } from '../scheduling/priority.ts';
 import { duty } from '../joblog/duties.ts';
 import { chatRequest } from './chat-request.ts';
 import { jobId } from './ids.ts';
@@ -86,6 +87,8 @@ export const jobMessage = z.object({
     .optional(),
   /** The groups that the user belongs to. */
   groups: z.array(z.string()).optional(),
+  /** Which jobs go before it; without it, it is one that somebody waits for. */
+  priority: priority.optional(),
   /** Whether the history may be cut where it is too long for the model. */
   truncation: z.enum(['auto', 'disabled']).optional(),
   /** Without it, the cache has nothing to do with the job. */

@@ -1,4 +1,6 @@
 import { type Producer } from '../kafka/port.ts';
+import { type FairDispatch } from '../scheduling/fair-dispatch.ts';
+import { tokensOf } from '../scheduling/job-cost.ts';
 import { createDutyHandlers, type DutyHandlersOptions } from './duty-handlers.ts';
 import { createOutbox } from './outbox.ts';
 import { createReaderLeases } from './reader-leases.ts';
@@ -10,6 +12,8 @@ interface CaretakerOptions extends DutyHandlersOptions {
   /** `turnout.events` */
   topic: string;
   source: string;
+  /** Of jobs that have ended. */
+  scheduler: Pick<FairDispatch, 'ended'>;
 }
 
 /** What every router and worker does beside its work. */
@@ -22,10 +26,14 @@ export interface Caretaker {
 
 /** Ends the jobs that nobody else ends, and carries on what is owed for those that have ended. */
 export function startCaretaker(options: CaretakerOptions): Caretaker {
-  const { redis, keys, jobLog, producer, topic, source, log } = options;
+  const { redis, keys, jobLog, producer, topic, source, scheduler, log } = options;
   const duties = createDutyHandlers(options);
   const { handlers } = duties;
-  const outbox = createOutbox({ redis, keys, producer, topic, source, jobLog, handlers, logger: log });
+  const outbox = createOutbox({
+    ...{ redis, keys, producer, topic, source, jobLog, handlers, logger: log },
+    ended: (outcome) =>
+      outcome.cached ? Promise.resolve() : scheduler.ended(outcome.jobId, tokensOf(outcome)),
+  });
   const relays = createRelays(outbox);
   const sweep = createSweep({ redis, keys, jobLog, leases: createReaderLeases(redis, keys), log });
   outbox.start();

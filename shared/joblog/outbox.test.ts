@@ -44,6 +44,7 @@ test.each([
   const [first, last] = [keys.outbox(FIRST), keys.outbox(LAST)];
   const streams = { [first]: { '1-0': poison, '2-0': rowOf(SAME_BUCKET) }, [last]: { '1-0': rowOf(LAST) } };
   const outbox = createOutbox({
+    ended: () => Promise.resolve(),
     redis: redisWith(streams),
     keys,
     producer: { send: () => Promise.resolve(), connected: () => true, close: () => Promise.resolve() },

@@ -38,6 +38,8 @@ interface OutboxOptions {
   source: string;
   jobLog: Pick<JobLog, 'settle'>;
   handlers: DutyHandlers;
+  /** Tells the scheduler that the job needs its slot no more. */
+  ended: (outcome: Outcome) => Promise<void>;
   logger: Logger;
 }
 
@@ -46,7 +48,7 @@ const SWEEP_MS = 2_000;
 const ROWS_AT_ONCE = 500;
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { redis, keys, producer, topic, source, jobLog, handlers, logger } = options;
+  const { redis, keys, producer, topic, source, jobLog, handlers, ended, logger } = options;
 
   async function publish(event: Outcome): Promise<void> {
     const headers = toHeaders({ id: event.id, type: OUTCOME_TYPE, source });
@@ -61,7 +63,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   async function relay({ row, outcome: event, duties }: OutboxRow): Promise<void> {
     // Kafka being away holds up nothing else that is owed.
-    await allDone([publish(event), perform(event.jobId, duties)]);
+    await allDone([publish(event), perform(event.jobId, duties), ended(event)]);
     await redis.xdel(keys.outbox(event.jobId), row);
   }
 

@@ -1,12 +1,15 @@
 import { FlowProducer, type FlowJob, type JobsOptions } from 'bullmq';
 import { type ContextJob, type LlmJob } from '../contracts/flow.ts';
 import { type Redis } from '../redis/connect.ts';
+import { type Scheduled } from '../scheduling/fair-queue.ts';
 import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE, SOURCE_QUEUE } from './names.ts';
 
 /** A job that the router has decided, with the children that fetch its context. */
 export interface DecidedJob {
   llm: LlmJob;
   context: ContextJob[];
+  /** What decides when it runs. */
+  schedule: Omit<Scheduled, 'jobId' | 'user'>;
 }
 
 /** Hands decided jobs over to be run. Idempotent by job id: a redelivered message adds nothing. */
@@ -18,8 +21,8 @@ export interface Dispatch {
 }
 
 /**
- * Today's engine: BullMQ flows, the children first, then the model call. Finished nodes are kept for that many
- * milliseconds, so that a redelivered message finds them and adds nothing.
+ * Into BullMQ at once, as flows: the children first, then the model call. Finished nodes are kept for that many milliseconds, so that
+ * a redelivered message finds them and adds nothing. Before it stands `shared/scheduling`, which says when.
  */
 export function createFlowDispatch(connection: Redis, redisPrefix: string, keepFinishedMs: number): Dispatch {
   const age = Math.ceil(keepFinishedMs / 1_000);

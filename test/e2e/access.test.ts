@@ -84,7 +84,9 @@ describe('a key that an operator makes', () => {
     const { id, key } = await createKey('--user', 'ada', '--name', 'laptop');
     expect((await chat(key)).status).toBe(200);
     const listed = async () => jsonLinesOf(await turnout('keys', 'list', '--user', 'ada', '--json'));
-    expect(await until(async () => (await listed())[0]?.['lastUsedAt'] !== null, { timeoutMs: 5_000 })).toBe(true);
+    expect(await until(async () => (await listed())[0]?.['lastUsedAt'] !== null, { timeoutMs: 5_000 })).toBe(
+      true,
+    );
     expect(await listed()).toMatchObject([{ id, state: 'usable', prefix: key.slice(0, 17), name: 'laptop' }]);
     expect(JSON.stringify(await turnout('keys', 'list'))).not.toContain(key);
   });

@@ -95,7 +95,7 @@ async function piecesOf(contents: Document['content'][], deadlineMs = 60_000): P
     request: { kind: 'inline', request: { model: 'm', messages: [{ role: 'user', content: 'Hi' }] } },
     context: contents.map((_content, index) => ({ piece: `document-${index}`, required: true })),
   };
-  await dispatch.dispatch([{ llm, context }]);
+  await dispatch.dispatch([{ llm, context, schedule: { priority: 'interactive', cost: 1, weight: 1 } }]);
   const job = await queue.getJob(common.jobId);
   const pieces = (await job?.waitUntilFinished(events)) as ContextPiece[];
   return pieces.toSorted((a, b) => a.piece.localeCompare(b.piece));

@@ -67,7 +67,8 @@ function jobOf(user: string, children: PieceRequest[][]): DecidedJob {
   const request = { kind: 'inline' as const, request: { model: 'm', messages } };
   const who = { userHash: 'h', model: 'm', acceptedAt: Date.now(), decision };
   const expected = children.flat().map(({ piece }) => ({ piece, required: true }));
-  return { llm: { ...common, ...who, request, context: expected }, context };
+  const schedule = { priority: 'interactive', cost: 1, weight: 1 } as const;
+  return { llm: { ...common, ...who, request, context: expected }, context, schedule };
 }
 
 function namesOf({ pieces }: ContextJob): string {

@@ -36,6 +36,7 @@ const nothingElse = { notify: () => Promise.resolve() };
 function open(handlers: DutyHandlers): Outbox {
   published = [];
   outbox = createOutbox({
+    ended: () => Promise.resolve(),
     ...{ redis: ingress.redis, keys: ingress.keys, jobLog: ingress.jobLog },
     producer: {
       send: ({ value }) => Promise.resolve(void published.push(outcome.parse(JSON.parse(value)).jobId)),

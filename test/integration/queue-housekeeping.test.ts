@@ -45,7 +45,8 @@ function newJob(): DecidedJob {
   const context = [{ ...common, pieces: [{ piece: 'document-0', kind: 'document', document }] }];
   const llm = { ...common, user: 'u', userHash: 'h', model: 'm', acceptedAt: 0 };
   // Nobody reads these nodes' data here.
-  return { llm: llm as unknown as LlmJob, context: context as unknown as ContextJob[] };
+  const schedule = { priority: 'interactive', cost: 1, weight: 1 } as const;
+  return { llm: llm as unknown as LlmJob, context: context as unknown as ContextJob[], schedule };
 }
 
 function work(queue: string, processor: () => Promise<unknown>): void {

@@ -70,6 +70,7 @@ test.each([
     jobLog: { begin, standings: () => Promise.resolve([]) },
     paths: {},
     held: createHeldJobs(nobody),
+    scheduler: { pump: () => undefined, ended: () => Promise.resolve() },
     poison: { giveUp: ({ id }: { id?: string | undefined }) => void given.push(id ?? '') },
     log: silentLogger,
   } as Partial<Record<keyof RunJobDeps, unknown>> as RunJobDeps;

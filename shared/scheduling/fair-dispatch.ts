@@ -1,0 +1,105 @@
+import { type Logger } from '../log/logger.ts';
+import { type DecidedJob, type Dispatch } from '../queues/dispatch.ts';
+import { groupCommit } from '../util/group-commit.ts';
+import { periodically } from '../util/periodically.ts';
+import { type FairQueue, MOST_AT_ONCE, type Step } from './fair-queue.ts';
+
+/**
+ * Hands decided jobs over in fair order: staged, then released into BullMQ as slots are free there. What a process of this kind hears
+ * of (jobs that come, jobs that end, its own slots) goes into the next step; while one is under way, all that comes waits for the one
+ * after it. A process that dies between a release and its BullMQ node leaves the job to whoever makes a step some seconds later.
+ */
+export interface FairDispatch extends Dispatch {
+  /** A job has ended; `tokens`: what it came to. Again for the same job it changes nothing. */
+  ended(jobId: string, tokens: number): Promise<void>;
+  /** A slot may be free. Never rejects. */
+  pump(): void;
+  start(): void;
+}
+
+interface FairDispatchOptions {
+  queue: FairQueue;
+  /** Where released jobs go. */
+  flows: Dispatch;
+  /** Of a process that runs jobs. */
+  worker?: WorkerSlots | undefined;
+  log: Logger;
+}
+
+export interface WorkerSlots {
+  id: string;
+  /** How many jobs it runs at a time; 0 when it takes no more. */
+  slots: () => number;
+  /** The jobs that it holds. */
+  held: () => readonly string[];
+}
+
+/** Others may have ended what this process waits for; and what was released has to be told of in time. */
+const EVERY_MS = 1_000;
+
+export function createFairDispatch({ queue, flows, worker, log }: FairDispatchOptions): FairDispatch {
+  const releases = new Set<Promise<void>>();
+  const commit = groupCommit(makeStep, MOST_AT_ONCE);
+
+  async function makeStep(steps: Step[]): Promise<void> {
+    const { payloads } = await queue.step({
+      stage: steps.flatMap(({ stage = [] }) => stage),
+      leave: steps.flatMap(({ leave = [] }) => leave),
+      renew: steps.flatMap(({ renew = [] }) => renew),
+      worker: steps.findLast((step) => step.worker)?.worker,
+    });
+    if (payloads.length === 0) return;
+    const release = handOver(payloads).finally(() => releases.delete(release));
+    releases.add(release);
+    if (payloads.length === MOST_AT_ONCE) pump();
+  }
+
+  /** Never rejects: what was not handed over is released again. */
+  async function handOver(payloads: readonly string[]): Promise<void> {
+    try {
+      const jobs = payloads.map((payload) => JSON.parse(payload) as DecidedJob);
+      await flows.dispatch(jobs);
+      await queue.confirm(jobs.map(({ llm }) => llm.jobId));
+    } catch (error) {
+      log.warn({ err: error }, 'Released jobs were not handed over; they are released again');
+    }
+  }
+
+  function pump(): void {
+    commit.add({}).catch((error: unknown) => {
+      log.warn({ err: error }, 'No jobs could be released; it will be tried again');
+    });
+  }
+
+  const ticking = periodically({
+    everyMs: EVERY_MS,
+    run: () =>
+      commit.add(worker ? { worker: { id: worker.id, slots: worker.slots() }, renew: worker.held() } : {}),
+    onError: (error) =>
+      log.warn({ err: error }, 'The scheduler could not be told of; it will be tried again'),
+  });
+
+  return {
+    dispatch: async (jobs) => {
+      await commit.add({ stage: jobs.map(toStaged) });
+      // Those that were released by it are in BullMQ when this resolves, as far as Redis let them.
+      await Promise.all(releases);
+    },
+    has: async (jobId) => (await queue.has(jobId)) || flows.has(jobId),
+    ended: (jobId, tokens) => commit.add({ leave: [{ jobId, tokens }] }),
+    pump,
+    start: ticking.start,
+    close: async () => {
+      await ticking.close();
+      if (worker) await commit.add({ worker: { id: worker.id, slots: 0 } });
+      await commit.idle();
+      await Promise.all(releases);
+      await flows.close();
+    },
+  };
+}
+
+function toStaged(job: DecidedJob) {
+  const { jobId, user } = job.llm;
+  return { jobId, user, ...job.schedule, payload: JSON.stringify(job) };
+}

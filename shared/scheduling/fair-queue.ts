@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { userDigest } from '../contracts/ids.ts';
+import { LLM_QUEUE, bullPrefix } from '../queues/names.ts';
+import { type Redis } from '../redis/connect.ts';
+import { defineScript } from '../redis/script.ts';
+import { type Priority, priorities, rankOf } from './priority.ts';
+
+/** What the scheduler knows of a job. */
+export interface Scheduled {
+  jobId: string;
+  user: string;
+  priority: Priority;
+  /** Tokens that it will probably take, at least 1. */
+  cost: number;
+  /** Of its user, above 0: with twice the weight he gets twice as much. */
+  weight: number;
+  /** So many of his jobs run at a time. */
+  concurrentJobs?: number | undefined;
+}
+
+export interface StagedJob extends Scheduled {
+  /** What is given out when it is released. */
+  payload: string;
+}
+
+/** What has happened since the last step. */
+export interface Step {
+  stage?: readonly StagedJob[];
+  /** Jobs that have ended. `tokens`: what they came to. */
+  leave?: readonly { jobId: string; tokens: number }[];
+  /** Jobs whose holder lives. */
+  renew?: readonly string[];
+  /** A worker process says how many slots it has; 0: it goes. */
+  worker?: { id: string; slots: number } | undefined;
+}
+
+export interface Released {
+  /** Of the jobs to be handed over now; `confirm` must follow, or they are released again. */
+  payloads: string[];
+  /** Jobs that stay. */
+  staged: number;
+}
+
+/** What waits, by class. */
+export interface Backlog {
+  jobs: Readonly<Record<Priority, number>>;
+  /** Of all of them together, in tokens. */
+  cost: number;
+}
+
+/**
+ * Jobs between the router and BullMQ, in the job Redis: of what the model can take, each user gets his share (`scripts/prelude.lua`
+ * tells the states). Any process may make a step; all see the same.
+ */
+export interface FairQueue {
+  step(step: Step): Promise<Released>;
+  /** Their BullMQ nodes are there. */
+  confirm(jobIds: readonly string[]): Promise<void>;
+  /** It was staged, or released, and has not ended. */
+  has(jobId: string): Promise<boolean>;
+  backlog(): Promise<Backlog>;
+}
+
+export interface FairQueueOptions {
+  redis: Redis;
+  redisPrefix: string;
+  /** How many more jobs are released than there are slots, in percent of them: a slot that is free finds one at once. */
+  aheadPercent: number;
+  /** Milliseconds that a background or batch job is passed over at most, at the head of its user's. */
+  ageingMs: number;
+}
+
+/** More are released by the next step. */
+export const MOST_AT_ONCE = 200;
+/** A worker tells of itself each second. Milliseconds. */
+const WORKER_LEASE_MS = 5_000;
+
+const stepReply = z.tuple([z.int()], z.string());
+const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
+
+export function createFairQueue({ redis, redisPrefix, aheadPercent, ageingMs }: FairQueueOptions): FairQueue {
+  const bull = bullPrefix(redisPrefix);
+  const own = `${bull}:fair`;
+  const keys = [own, `${bull}:${LLM_QUEUE}`];
+  const advance = defineScript(redis, script('advance'), [script('prelude')]);
+
+  return {
+    step: async ({ stage = [], leave = [], renew = [], worker }) => {
+      const work = {
+        stage: stage.map(toJob),
+        leave: leave.map(({ jobId, tokens }) => ({ id: jobId, tokens })),
+        renew,
+      };
+      const policy = [MOST_AT_ONCE, aheadPercent, ageingMs];
+      const teller = [worker?.id ?? '', worker?.slots ?? 0, WORKER_LEASE_MS];
+      const payloads = stage.map(({ payload }) => payload);
+      const args = [Date.now(), ...policy, ...teller, JSON.stringify(work), ...payloads];
+      const [staged, ...released] = stepReply.parse(await advance(keys, args));
+      return { payloads: released, staged };
+    },
+    confirm: async (jobIds) => {
+      if (jobIds.length === 0) return;
+      await redis
+        .pipeline()
+        .hdel(`${own}:jobs`, ...jobIds)
+        .zrem(`${own}:releasing`, ...jobIds)
+        .exec();
+    },
+    has: async (jobId) => (await redis.hexists(`${own}:meta`, jobId)) === 1,
+    backlog: async () => {
+      const counts = await redis.hgetall(`${own}:staged`);
+      const jobs = priorities.map((name) => [name, Number(counts[rankOf(name)] ?? 0)]);
+      return { jobs: Object.fromEntries(jobs) as Backlog['jobs'], cost: Number(counts['cost'] ?? 0) };
+    },
+  };
+}
+
+/** The key of a user says nothing of his name. */
+function toJob({ jobId, user, priority, cost, weight, concurrentJobs: limit }: Scheduled) {
+  return { id: jobId, user: userDigest(user), rank: rankOf(priority), cost, weight, limit };
+}

@@ -1,0 +1,28 @@
+import { type Config } from '../config/schema.ts';
+import { type Logger } from '../log/logger.ts';
+import { createFlowDispatch } from '../queues/dispatch.ts';
+import { type Redis } from '../redis/connect.ts';
+import { createFairDispatch, type FairDispatch, type WorkerSlots } from './fair-dispatch.ts';
+import { createFairQueue } from './fair-queue.ts';
+
+interface SchedulerOptions {
+  redis: Redis;
+  config: Pick<
+    Config,
+    'REDIS_PREFIX' | 'KEEP_FINISHED_MS' | 'SCHEDULER_AHEAD_PERCENT' | 'SCHEDULER_AGEING_MS'
+  >;
+  /** Of a process that runs jobs. */
+  worker?: WorkerSlots;
+  log: Logger;
+}
+
+/** The way into BullMQ, as every router and llm-worker has it: whoever stages a job or hears of one that ended releases the next. */
+export function openScheduler({ redis, config, worker, log }: SchedulerOptions): FairDispatch {
+  const { REDIS_PREFIX: redisPrefix } = config;
+  const queue = createFairQueue({
+    ...{ redis, redisPrefix, aheadPercent: config.SCHEDULER_AHEAD_PERCENT },
+    ageingMs: config.SCHEDULER_AGEING_MS,
+  });
+  const flows = createFlowDispatch(redis, redisPrefix, config.KEEP_FINISHED_MS);
+  return createFairDispatch({ queue, flows, worker, log });
+}

@@ -1,0 +1,157 @@
+-- Fair scheduling of jobs before the model: start-time fair queueing (Goyal, Vin, Cheng 1996, "Start-time Fair Queueing", section 2) over
+-- users, by estimated tokens that are corrected when a job has ended (as the Virtual Token Counter does: Sheng et al. 2024,
+-- "Fairness in Serving Large Language Models", section 4).
+--
+-- A flow is one user's jobs of one class, `<rank>:<user>`, first in first out; ranks: 1 interactive, 2 background, 3 batch. A job:
+--   staged (in its flow's queue) -> released (given to BullMQ; a slot of its user's is leased to it) -> gone (it has ended)
+-- A flow: empty -> ahead (its first job competes, in `heads:<rank>`) <-> parked (its user's slots are all taken) -> empty. One that
+-- was ahead for too long (`since`) competes among the interactive ones until its first job is released.
+--
+-- Tags are in tokens by weight. `clock` is the start tag of the last job that was released; a user's next start tag is what his last
+-- job ends at (`finish`), or the clock, if that is later. A user's flows share his tag: more classes give nobody more.
+-- What is released waits in no order but BullMQ's, so no more is than workers have slots, and a few.
+--
+-- All keys share BullMQ's hash tag, and so its slot: KEYS[1] is the prefix of ours, KEYS[2] that of the model queue's.
+local P, B = KEYS[1], KEYS[2]
+
+local FIRST_LEASE_MS = 60000
+local RENEWED_LEASE_MS = 10000
+-- A released job that nobody has confirmed was picked by a process that died: it is picked again.
+local UNCONFIRMED_MS = 3000
+local RANKS = 3
+-- Without workers, some are released all the same: they are there when the first one comes.
+local WITHOUT_WORKERS = 16
+
+local function number_at(key) return tonumber(redis.call('GET', key) or 0) end
+
+local function user_of(flow) return string.sub(flow, 3) end
+local function rank_of(flow) return tonumber(string.sub(flow, 1, 1)) end
+local function queue_of(flow) return P .. ':queue:' .. flow end
+local function heads_of(rank) return P .. ':heads:' .. rank end
+local function running_of(user) return P .. ':running:' .. user end
+
+local function meta_of(id)
+  local found = redis.call('HGET', P .. ':meta', id)
+  return found and cjson.decode(found)
+end
+
+-- Where a user's next job starts.
+local function start_of(user)
+  return math.max(number_at(P .. ':clock'), tonumber(redis.call('ZSCORE', P .. ':finish', user) or 0))
+end
+
+-- The flow's first job competes from now on.
+local function compete(flow, now)
+  redis.call('ZADD', heads_of(rank_of(flow)), start_of(user_of(flow)), flow)
+  if rank_of(flow) > 1 then redis.call('ZADD', P .. ':since', now, flow) end
+end
+
+-- It does not.
+local function withdraw(flow)
+  for rank = 1, rank_of(flow) do redis.call('ZREM', heads_of(rank), flow) end
+  redis.call('ZREM', P .. ':since', flow)
+end
+
+-- Invariant: a job is staged once, however often its message is delivered.
+local function stage(job, payload, now)
+  if redis.call('HEXISTS', P .. ':meta', job.id) == 1 then return end
+  local flow = job.rank .. ':' .. job.user
+  redis.call('HSET', P .. ':meta', job.id, cjson.encode(job))
+  redis.call('HSET', P .. ':jobs', job.id, payload)
+  redis.call('HINCRBY', P .. ':staged', job.rank, 1)
+  redis.call('HINCRBYFLOAT', P .. ':staged', 'cost', job.cost)
+  if redis.call('RPUSH', queue_of(flow), job.id) == 1 then compete(flow, now) end
+end
+
+local function count_out(job)
+  redis.call('HINCRBY', P .. ':staged', job.rank, -1)
+  redis.call('HINCRBYFLOAT', P .. ':staged', 'cost', -job.cost)
+end
+
+-- The user's next job competes, if he has one and the last one had taken his last slot.
+local function unpark(user, now)
+  for rank = 1, RANKS do
+    local flow = rank .. ':' .. user
+    if redis.call('ZREM', P .. ':parked', flow) == 1 then compete(flow, now) end
+  end
+end
+
+-- What a job has come to is charged instead of what it was taken for.
+local function correct(job, tokens)
+  local user = job.user
+  local finish = start_of(user) + (tokens - job.cost) / job.weight
+  redis.call('ZADD', P .. ':finish', finish, user)
+  for rank = 1, RANKS do
+    local flow = rank .. ':' .. user
+    for among = 1, rank do redis.call('ZADD', heads_of(among), 'XX', start_of(user), flow) end
+  end
+end
+
+-- Invariant: each job leaves once; who tells it again changes nothing.
+local function leave(id, tokens, now)
+  local job = meta_of(id)
+  if not job then return end
+  local flow = job.rank .. ':' .. job.user
+  redis.call('HDEL', P .. ':meta', id)
+  redis.call('HDEL', P .. ':jobs', id)
+  redis.call('ZREM', P .. ':releasing', id)
+  if job.released then
+    redis.call('ZREM', running_of(job.user), id)
+    if tokens then correct(job, tokens) end
+    unpark(job.user, now)
+    return
+  end
+  redis.call('LREM', queue_of(flow), 1, id)
+  count_out(job)
+  if redis.call('EXISTS', queue_of(flow)) == 0 then
+    withdraw(flow)
+    redis.call('ZREM', P .. ':parked', flow)
+  end
+end
+
+-- Its holder lives: the slot stays taken.
+local function renew(id, now)
+  local job = meta_of(id)
+  if job then redis.call('ZADD', running_of(job.user), 'XX', now + RENEWED_LEASE_MS, id) end
+end
+
+-- Slots of the workers that have said so in time.
+local function capacity_of(now)
+  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', P .. ':workers', '-inf', now)) do
+    redis.call('ZREM', P .. ':workers', gone)
+    redis.call('HDEL', P .. ':slots', gone)
+  end
+  local slots = 0
+  for _, count in ipairs(redis.call('HVALS', P .. ':slots')) do slots = slots + tonumber(count) end
+  return slots
+end
+
+-- Jobs that BullMQ has and that need a slot, or will soon. As many may have their context fetched besides.
+local function load_of(slots)
+  local preparing = redis.call('ZCARD', B .. ':waiting-children')
+  return redis.call('LLEN', B .. ':wait') + redis.call('LLEN', B .. ':active') + redis.call('ZCARD', B .. ':delayed')
+    + redis.call('ZCARD', P .. ':releasing') + math.max(0, preparing - slots)
+end
+
+-- When a slot of the user's is free again at the latest, where all that he may have are taken.
+local function full_until(job, now)
+  if not job.limit then return nil end
+  local running = running_of(job.user)
+  redis.call('ZREMRANGEBYSCORE', running, '-inf', now)
+  if redis.call('ZCARD', running) < job.limit then return nil end
+  return redis.call('ZRANGE', running, 0, 0, 'WITHSCORES')[2]
+end
+
+local function release(flow, id, job, tag, now)
+  redis.call('LPOP', queue_of(flow))
+  withdraw(flow)
+  count_out(job)
+  job.released = true
+  redis.call('HSET', P .. ':meta', id, cjson.encode(job))
+  redis.call('ZADD', P .. ':releasing', now, id)
+  redis.call('ZADD', running_of(job.user), now + FIRST_LEASE_MS, id)
+  redis.call('PEXPIRE', running_of(job.user), FIRST_LEASE_MS)
+  redis.call('SET', P .. ':clock', string.format('%.17g', math.max(number_at(P .. ':clock'), tag)))
+  redis.call('ZADD', P .. ':finish', tag + job.cost / job.weight, job.user)
+  if redis.call('EXISTS', queue_of(flow)) == 1 then compete(flow, now) end
+end

@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { LLM_QUEUE, bullPrefix } from '../../shared/queues/names.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { createFairQueue, type FairQueue, type StagedJob } from '../../shared/scheduling/fair-queue.ts';
+import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
+import { keysLike, removeKeys } from '../harness/scan-keys.ts';
+
+jest.setTimeout(30_000);
+
+let redis: Redis;
+let prefix: string;
+let queue: FairQueue;
+
+beforeAll(() => {
+  redis = connectRedisPatiently(testEnv().REDIS_URL, 'fair-test', silentLogger);
+});
+
+beforeEach(async () => {
+  if (prefix) await removeKeys(redis, `${prefix}:*`);
+  prefix = `t-fair-${randomBytes(4).toString('hex')}`;
+  queue = open();
+});
+
+afterAll(async () => {
+  await removeKeys(redis, `${prefix}:*`);
+  await closeRedis(redis);
+});
+
+const open = (ageingMs = 60_000) =>
+  createFairQueue({ redis, redisPrefix: prefix, aheadPercent: 0, ageingMs });
+
+/** Named by its payload. */
+function job(payload: string, user: string, more: Partial<StagedJob> = {}): StagedJob {
+  return { jobId: `job_${payload}`, user, priority: 'interactive', cost: 100, weight: 1, payload, ...more };
+}
+
+const jobs = (user: string, count: number, more: Partial<StagedJob> = {}) =>
+  Array.from({ length: count }, (_, at) => job(`${user}${at}`, user, more));
+
+/** Slots of a worker: with one more that is ahead, so many jobs are released at most. */
+const worker = (slots: number) => ({ id: 'w', slots: slots - 1 });
+
+/** BullMQ has no nodes here: what is released counts until it is confirmed. */
+async function finish(...payloads: string[]): Promise<string[]> {
+  const ids = payloads.map((payload) => `job_${payload}`);
+  await queue.confirm(ids);
+  const step = await queue.step({ leave: ids.map((jobId) => ({ jobId, tokens: 100 })) });
+  return step.payloads;
+}
+
+/** A slot that is taken until it is given back, so that what comes has to wait. */
+async function busy(): Promise<() => Promise<string[]>> {
+  await queue.step({ worker: worker(2) });
+  await queue.step({ worker: { id: 'w', slots: 1 }, stage: [job('a-busy', 'busy'), job('b-busy', 'busy')] });
+  await queue.step({ worker: { id: 'w', slots: 1 } });
+  return () => finish('a-busy', 'b-busy');
+}
+
+describe('of a backlog', () => {
+  test('users take turns, whoever came first with however many', async () => {
+    const free = await busy();
+    await queue.step({ stage: [...jobs('a', 6), ...jobs('b', 2), ...jobs('c', 2)] });
+    const first = await free();
+    expect(first).toHaveLength(2);
+    const rest = [...first];
+    for (let next = first; next.length > 0;) rest.push(...(next = await finish(...next)));
+    expect(rest.slice(0, 6).sort()).toEqual(['a0', 'a1', 'b0', 'b1', 'c0', 'c1']);
+    expect(rest).toHaveLength(10);
+  });
+
+  test('who comes late is next, and not after all that waits', async () => {
+    const free = await busy();
+    await queue.step({ stage: jobs('a', 50) });
+    const running = await free();
+    await queue.step({ stage: [job('late', 'late')] });
+    expect(await finish(...running)).toContain('late');
+  });
+
+  test('with twice the weight comes twice as much', async () => {
+    const free = await busy();
+    await queue.step({ stage: [...jobs('a', 60, { weight: 2 }), ...jobs('b', 60)] });
+    await queue.step({ worker: worker(1) });
+    const ran = await free();
+    while (ran.length < 45) ran.push(...(await finish(...ran.slice(-1))));
+    expect(ran.filter((name) => name.startsWith('a')).length).toBeGreaterThanOrEqual(28);
+    expect(ran.filter((name) => name.startsWith('a')).length).toBeLessThanOrEqual(32);
+  });
+
+  test('who asks for long answers has fewer of them', async () => {
+    const free = await busy();
+    await queue.step({ stage: [...jobs('a', 60, { cost: 300 }), ...jobs('b', 60)] });
+    const ran = await free();
+    const after = async (payload: string) => {
+      await queue.confirm([`job_${payload}`]);
+      const tokens = payload.startsWith('a') ? 300 : 100;
+      return (await queue.step({ leave: [{ jobId: `job_${payload}`, tokens }] })).payloads;
+    };
+    for (let at = 0; ran.length < 44; at += 1) ran.push(...(await after(ran[at] ?? '')));
+    expect(ran.filter((name) => name.startsWith('a')).length).toBeLessThanOrEqual(13);
+  });
+
+  test('who was taken for cheaper than he was waits for it', async () => {
+    await queue.step({ worker: { id: 'w', slots: 1 } });
+    await queue.step({ stage: [job('x', 'a'), job('y', 'b')] });
+    await queue.step({ stage: [...jobs('a', 5), ...jobs('b', 5)] });
+    await queue.confirm(['job_x', 'job_y']);
+    const { payloads } = await queue.step({
+      leave: [
+        { jobId: 'job_x', tokens: 350 },
+        { jobId: 'job_y', tokens: 100 },
+      ],
+    });
+    const ran = [...payloads];
+    while (ran.length < 6) ran.push(...(await finish(ran.at(-1) ?? '', ran.at(-2) ?? '')));
+    expect(ran.slice(0, 3).filter((name) => name.startsWith('b')).length).toBe(3);
+  });
+});
+
+describe('classes', () => {
+  test('go one after the other, and share their user’s turn', async () => {
+    const free = await busy();
+    await queue.step({
+      stage: [
+        job('batch', 'a', { priority: 'batch' }),
+        job('background', 'a', { priority: 'background' }),
+        job('interactive', 'a'),
+        job('other', 'b'),
+      ],
+    });
+    const first = await free();
+    expect(first.sort()).toEqual(['interactive', 'other']);
+    expect(await finish('interactive')).toEqual(['background']);
+    expect(await finish('other')).toEqual(['batch']);
+  });
+
+  test('who was passed over for too long competes with the first', async () => {
+    queue = open(50);
+    const free = await busy();
+    await queue.step({ stage: [job('old', 'a', { priority: 'batch' }), ...jobs('b', 20), ...jobs('c', 20)] });
+    expect(await free()).not.toContain('old');
+    const ran: string[] = ['b0', 'c0'];
+    const isThere = async () => {
+      ran.push(...(await finish(ran.shift() ?? '')));
+      return ran.includes('old');
+    };
+    expect(await until(isThere, { timeoutMs: 2_000, everyMs: 20 })).toBe(true);
+    expect((await queue.backlog()).jobs.interactive).toBeGreaterThan(5);
+  });
+});
+
+describe('a user who may run two jobs at a time', () => {
+  const limited = { concurrentJobs: 2 };
+
+  test('runs no more, and the next one when one has ended', async () => {
+    await queue.step({ worker: worker(10) });
+    const { payloads, staged } = await queue.step({ stage: jobs('a', 5, limited) });
+    expect([payloads, staged]).toEqual([['a0', 'a1'], 3]);
+    expect(await finish('a1')).toEqual(['a2']);
+  });
+
+  test('keeps nobody else waiting', async () => {
+    await queue.step({ worker: worker(4) });
+    const { payloads } = await queue.step({ stage: [...jobs('a', 5, limited), ...jobs('b', 5)] });
+    expect(payloads.filter((name) => name.startsWith('b'))).toHaveLength(2);
+  });
+});
+
+describe('what is released', () => {
+  test('is no more than there are slots, and one', async () => {
+    await queue.step({ worker: { id: 'w', slots: 3 } });
+    await queue.step({ worker: { id: 'v', slots: 2 } });
+    const { payloads, staged } = await queue.step({ stage: jobs('a', 10) });
+    expect([payloads.length, staged]).toEqual([6, 4]);
+  });
+
+  test('is some even while there are no workers, and nothing more once it is there', async () => {
+    const { payloads } = await queue.step({ stage: jobs('a', 20) });
+    expect(payloads).toHaveLength(16);
+    await queue.confirm(payloads.map((name) => `job_${name}`));
+    await redis.rpush(`${bullPrefix(prefix)}:${LLM_QUEUE}:wait`, ...payloads);
+    expect((await queue.step({})).payloads).toEqual([]);
+  });
+
+  test('is released again where nobody confirms it', async () => {
+    await queue.step({ worker: worker(2) });
+    const { payloads } = await queue.step({ stage: jobs('a', 2) });
+    let again: string[] = [];
+    const comes = async () => (again = (await queue.step({})).payloads).length > 0;
+    expect(await until(comes, { timeoutMs: 10_000, everyMs: 100 })).toBe(true);
+    expect(again.sort()).toEqual(payloads.sort());
+    await queue.confirm(['job_a0', 'job_a1']);
+    expect((await queue.step({})).payloads).toEqual([]);
+  });
+
+  test('is nothing more for a worker that goes, or says nothing any more', async () => {
+    await queue.step({ worker: { id: 'w', slots: 4 } });
+    await queue.step({ worker: { id: 'v', slots: 40 } });
+    await queue.step({ worker: { id: 'v', slots: 0 } });
+    expect((await queue.step({ stage: jobs('a', 50) })).payloads).toHaveLength(5);
+  });
+});
+
+describe('a job', () => {
+  test('that comes again is the same one, staged or released', async () => {
+    const free = await busy();
+    await queue.step({ stage: [job('x', 'a'), job('x', 'a')] });
+    expect((await queue.backlog()).jobs.interactive).toBe(1);
+    expect(await queue.has('job_x')).toBe(true);
+    expect(await free()).toEqual(['x']);
+    expect((await queue.step({ stage: [job('x', 'a')] })).payloads).toEqual([]);
+    await finish('x');
+    expect(await queue.has('job_x')).toBe(false);
+  });
+
+  test('that ends while it waits is never released', async () => {
+    const free = await busy();
+    await queue.step({ stage: [...jobs('a', 3), ...jobs('b', 1)] });
+    await queue.step({
+      leave: [
+        { jobId: 'job_a0', tokens: 0 },
+        { jobId: 'job_b0', tokens: 0 },
+      ],
+    });
+    expect(await free()).toEqual(['a1', 'a2']);
+    expect(await queue.backlog()).toEqual({ jobs: { interactive: 0, background: 0, batch: 0 }, cost: 0 });
+  });
+
+  test('leaves nothing behind', async () => {
+    const free = await busy();
+    await queue.step({ stage: [...jobs('a', 3), ...jobs('b', 2, { priority: 'batch', concurrentJobs: 1 })] });
+    for (let next = await free(); next.length > 0;) next = await finish(...next);
+    const left = (await keysLike(redis, `${prefix}:*`)).map((key) => key.slice(bullPrefix(prefix).length));
+    expect(left.filter((key) => !/clock|staged|workers|slots/.test(key))).toEqual([]);
+  });
+});
