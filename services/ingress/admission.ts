@@ -16,6 +16,8 @@ import { type Logger } from '../../shared/log/logger.ts';
 import { type Principal } from '../../shared/access/principal.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
+import { type Door } from './door/door.ts';
+import { roughTokensOf } from './door/rough-tokens.ts';
 import { type RequestControls } from './request-controls.ts';
 import { storing } from './storing.ts';
 import { takeDocuments, type TakenDocuments } from './take-documents.ts';
@@ -37,6 +39,8 @@ export interface Submission {
   store?: boolean | null | undefined;
   /** False where nobody in this process waits for it; default: true. */
   followed?: boolean;
+  /** Hears what the client is to be told of his limits. */
+  tell: (headers: Readonly<Record<string, string>>) => void;
   /** What is owed when it has ended, beside telling the metrics. */
   duties?: readonly Duty[];
   /** The client's request as its later readers need it, made with the job's id. */
@@ -74,6 +78,7 @@ export interface AdmissionDeps {
   reader: string;
   /** Which answers may come from the cache. */
   sampling: SamplingPolicy;
+  door: Door;
   log: Logger;
 }
 
@@ -105,9 +110,14 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
       const taken = await takeDocuments(submission.request, findFile).catch((error: unknown) =>
         takenBefore(deps, job, submission, error),
       );
-      const admission = await admit(deps, job, submission);
+      const entered = await enter(deps, job, { submission, taken });
+      const admission = await admit(deps, job, submission).catch(async (error: unknown) => {
+        if (entered) await deps.door.leave(job);
+        throw error;
+      });
       const fresh = admission.kind === 'new';
       const open = fresh || admission.state === 'admitting';
+      if (entered && !open) await deps.door.leave(job);
       return {
         ...job,
         fresh,
@@ -154,6 +164,23 @@ async function takenBefore(
   const job = missing && bodyHash !== '' ? await jobLog.read(jobId, Number.MAX_SAFE_INTEGER) : undefined;
   if (!job || job.state === 'admitting' || job.state === 'refused') throw error;
   return { request, documents: [], question: '' };
+}
+
+/** Whether it went through the door: a repetition of a job that is there already takes no place of its own. */
+async function enter(
+  { door, jobLog }: Deps,
+  job: DescribedJob,
+  { submission, taken }: { submission: Submission; taken: TakenDocuments },
+): Promise<boolean> {
+  if (job.bodyHash !== '') {
+    const [standing] = await storing(() => jobLog.standings([job.jobId]));
+    if (standing && standing.state !== 'missing' && standing.state !== 'refused') return false;
+  }
+  const { jobId, userHash, deadlineAt } = job;
+  const { caller, controls, tell } = submission;
+  const tokens = roughTokensOf(taken);
+  await door.enter({ jobId, userHash, deadlineAt, caller, tell, tokens, priority: controls.priority });
+  return true;
 }
 
 /** `original`: its whole text, which may be too large for the record. */
@@ -233,15 +260,18 @@ async function publish(deps: Deps, { job, taken, original, traceparent }: Outgoi
     await deps.producer.send({ topic: deps.topic, key: job.user, value, headers });
   } catch (error) {
     deps.log.warn({ err: error, jobId }, 'A job could not be published');
-    await settle(deps, jobId, error);
+    await settle(deps, job, error);
   }
 }
 
-async function settle({ jobLog }: Deps, jobId: string, cause: unknown): Promise<void> {
+async function settle(deps: Deps, job: DescribedJob, cause: unknown): Promise<void> {
+  const { jobLog, door } = deps;
+  const { jobId } = job;
   const state = await jobLog.refuse(jobId).catch((error: unknown) => {
     throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
   });
   if (state === 'refused' || state === 'missing') {
+    await door.leave(job);
     throw new TurnoutError('queue_unavailable', { cause, retryAfterS: RETRY_AFTER_S });
   }
 }

@@ -33,8 +33,9 @@ export function sendError(reply: FastifyReply, error: TurnoutError): FastifyRepl
   if (!reply.request.raw.complete) drain(reply);
   reply.header('x-request-id', reply.request.id);
   if (error.retryAfterS !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfterS)));
-  // The SDKs repeat a 409 by themselves, which cannot help here.
-  if (error.status === 409) reply.header('x-should-retry', 'false');
+  // The SDKs repeat these by themselves, which cannot help here.
+  if (error.status === 409 || (error.status === 429 && !error.retryable))
+    reply.header('x-should-retry', 'false');
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   return reply.code(error.status).type('application/json').send(toEnvelope(error));
 }

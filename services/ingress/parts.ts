@@ -6,6 +6,8 @@ import { openAssistants } from '../../shared/assistants/registry.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { createExtractQueue } from '../../shared/files/extract-queue.ts';
+import { createGate } from '../../shared/gate/gate.ts';
+import { createMemoryWatch } from '../../shared/gate/memory.ts';
 import { createFileRegistry } from '../../shared/files/file-registry.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
@@ -20,6 +22,8 @@ import { fileKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { createAdmissionDesk } from './admission.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { createTokenReader, tokenRules } from './auth/tokens.ts';
+import { createDoor } from './door/door.ts';
+import { createRateLimits } from './door/rate-limits.ts';
 import { createModels } from './models.ts';
 import { createStoredJobs } from './stored-jobs.ts';
 import { createWebhooks } from './webhooks/create-webhooks.ts';
@@ -92,6 +96,17 @@ export async function openParts({ config, kafka, releasers, log }: PartsOptions)
     log,
   });
   const stored = createStoredJobs({ jobLog, blobs, retentionMs: config.RESPONSE_RETENTION_MS });
+  const memory = createMemoryWatch({ redis, limitBytes: config.REDIS_MAX_BYTES, log });
+  releasers.defer('memory watch', () => memory.close());
+  await memory.start();
+  const door = createDoor({
+    policy,
+    rates: createRateLimits(redis, config.REDIS_PREFIX),
+    gate: createGate(redis, config.REDIS_PREFIX, config.MAX_OPEN_JOBS),
+    memory: () => memory.share(),
+    interactiveMaxWaitMs: config.INTERACTIVE_MAX_WAIT_MS,
+    log,
+  });
   const desk = createAdmissionDesk({
     jobLog,
     blobs,
@@ -101,6 +116,7 @@ export async function openParts({ config, kafka, releasers, log }: PartsOptions)
     secret: config.TURNOUT_SECRET,
     reader: live.channel,
     sampling: config.CACHE_SAMPLING,
+    door,
     log,
   });
   return {

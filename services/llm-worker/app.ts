@@ -4,6 +4,7 @@ import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { openCache } from '../../shared/cache/open-cache.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { listenForCancellations } from '../../shared/joblog/cancellation.ts';
+import { createGate } from '../../shared/gate/gate.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
@@ -71,9 +72,10 @@ export function build({ config, log }: ServiceDeps): Service {
       },
     });
     releasers.defer('scheduler', () => scheduler.close());
+    const gate = createGate(redis, redisPrefix, config.MAX_OPEN_JOBS);
     const caretaker = startCaretaker({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
-      ...{ producer, topic: topics.events, source: 'llm-worker', scheduler },
+      ...{ producer, topic: topics.events, source: 'llm-worker', scheduler, gate },
     });
     releasers.defer('caretaker', () => caretaker.close());
     const ender = createJobEnder(caretaker.relays, log);

@@ -12,6 +12,8 @@ import { decide } from '../../shared/flags/decide.ts';
 import { type Flags } from '../../shared/flags/flags.ts';
 import { usesDetails } from '../../shared/flags/uses-details.ts';
 import { usesParallel } from '../../shared/flags/uses-parallel.ts';
+import { createGate } from '../../shared/gate/gate.ts';
+import { createMemoryWatch, roomIn } from '../../shared/gate/memory.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
@@ -83,9 +85,10 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('producer', () => producer.close());
     const blobs = await createBlobStore(config);
     releasers.defer('blobs', () => blobs.close());
+    const gate = createGate(redis, redisPrefix, config.MAX_OPEN_JOBS);
     const caretaker = startCaretaker({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
-      ...{ producer, topic: topics.events, source: 'router', scheduler: dispatch },
+      ...{ producer, topic: topics.events, source: 'router', scheduler: dispatch, gate },
     });
     releasers.defer('caretaker', () => caretaker.close());
     const housekeeping = createHousekeeping({ connection: redis, redisPrefix, keepFinishedMs, log });
@@ -117,6 +120,9 @@ export function build({ config, log }: ServiceDeps): Service {
       retentionMs,
       log,
     };
+    const memory = createMemoryWatch({ redis, limitBytes: config.REDIS_MAX_BYTES, log });
+    releasers.defer('memory watch', () => memory.close());
+    await memory.start();
     const position = createPosition({ watermarks, onLost: config.ON_LOST_POSITION, retentionMs, log });
     const reposition = () => consumer.reposition();
     const consumer = kafka.consumer({
@@ -125,7 +131,7 @@ export function build({ config, log }: ServiceDeps): Service {
       partitionsAtOnce: 3,
       bytesAtOnce: TURN_BYTES,
       position: (question) => position.of(question),
-      onBatch: createOnBatch({ routing, watermarks, reposition, log }),
+      onBatch: createOnBatch({ routing, watermarks, room: roomIn(memory, log), reposition, log }),
     });
     onReplaced(redis, log, () => {
       log.warn('The job Redis is another process now; what it may have lost is routed again');

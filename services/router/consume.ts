@@ -6,13 +6,15 @@ import { type Reading, type Watermarks } from './watermarks.ts';
 interface ConsumeDeps {
   routing: RouteBatchDeps;
   watermarks: Watermarks;
+  /** Resolves when the job Redis has room for more. */
+  room: (signal: AbortSignal) => Promise<void>;
   /** The position has to be read again. */
   reposition: () => void;
   log: Logger;
 }
 
 /** Routes the batches of all partitions, and moves each partition's watermark behind them. */
-export function createOnBatch({ routing, watermarks, reposition, log }: ConsumeDeps) {
+export function createOnBatch({ routing, watermarks, room, reposition, log }: ConsumeDeps) {
   async function advance(reading: Reading, { partition, messages }: Batch): Promise<void> {
     const [first, last] = [messages.at(0), messages.at(-1)];
     if (!first || !last) return;
@@ -27,7 +29,9 @@ export function createOnBatch({ routing, watermarks, reposition, log }: ConsumeD
     reposition();
   }
 
-  return async (batch: Batch): Promise<void> => {
+  return async (batch: Batch, signal: AbortSignal): Promise<void> => {
+    // What waits in Kafka takes none of it.
+    await room(signal);
     const { partition } = batch;
     const reading = watermarks.reading(partition);
     if (!reading) throw new Error(`partition ${partition} is read before its position is known`);

@@ -3,7 +3,7 @@ import { type Principal } from './principal.ts';
 
 /** What somebody may do. An absent limit is none. */
 export interface Entitlement {
-  mayUseModel(model: string): boolean;
+  mayUseModel: (model: string) => boolean;
   /** His share of what is scarce, beside those of others. */
   weight: number;
   requestsPerMinute: number | undefined;

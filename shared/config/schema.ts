@@ -132,6 +132,12 @@ export const configSchema = z.object({
   /** How long BullMQ's finished nodes are kept: a message that Kafka delivers again within it adds nothing. */
   KEEP_FINISHED_MS: milliseconds.default(3_600_000),
   LLM_CONCURRENCY: countUpTo(10_000).default(256),
+  /** Jobs of all users that may wait or run; what comes on top is refused. */
+  MAX_OPEN_JOBS: countUpTo(10_000_000).default(50_000),
+  /** Where the job Redis has no `maxmemory`: what it may fill, in bytes. Near it, no more jobs are let in. */
+  REDIS_MAX_BYTES: count.optional(),
+  /** A job that somebody waits for is refused at once where it would wait longer than this for its turn. */
+  INTERACTIVE_MAX_WAIT_MS: milliseconds.pipe(z.int().max(DAY_MS)).default(60_000),
   /** How many more jobs BullMQ is given than its workers have slots, in percent: a slot that is free finds one at once. */
   SCHEDULER_AHEAD_PERCENT: percentage.default(10),
   /** How long a background or batch job at the head of its user's is passed over by interactive ones. */

@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml';
-import { z } from 'zod';
+import { type z } from 'zod';
 
 /** The value of a YAML text, or what is wrong with it, each problem with its field. */
 export function readYaml<T>(

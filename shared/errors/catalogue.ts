@@ -72,6 +72,9 @@ export const catalogue = {
     retryable: false,
     message: 'An operator has blocked this user.',
   },
+  rate_limit_exceeded: limited(true, 'A limit of requests or tokens per minute is reached.'),
+  request_too_large: limited(false, 'The request may take more tokens than are allowed in a minute.'),
+  queue_limit_exceeded: limited(true, 'As many of your jobs are open as may be.'),
   identity_unavailable: server(503, true, 'The identity provider could not be asked. Try again.'),
   idempotency_conflict: {
     status: 409,
@@ -162,6 +165,10 @@ export function errorSpec(code: ErrorCode): ErrorSpec {
 
 function bad(status: number, message: string) {
   return { status, type: 'invalid_request_error', retryable: false, message } as const;
+}
+
+function limited(retryable: boolean, message: string) {
+  return { status: 429, type: 'rate_limit_error', retryable, message } as const;
 }
 
 function server(status: number, retryable: boolean, message: string) {

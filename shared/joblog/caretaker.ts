@@ -1,4 +1,5 @@
 import { type Producer } from '../kafka/port.ts';
+import { type Gate } from '../gate/gate.ts';
 import { type FairDispatch } from '../scheduling/fair-dispatch.ts';
 import { tokensOf } from '../scheduling/job-cost.ts';
 import { createDutyHandlers, type DutyHandlersOptions } from './duty-handlers.ts';
@@ -13,7 +14,8 @@ interface CaretakerOptions extends DutyHandlersOptions {
   topic: string;
   source: string;
   /** Of jobs that have ended. */
-  scheduler: Pick<FairDispatch, 'ended'>;
+  scheduler: Pick<FairDispatch, 'ended' | 'slots'>;
+  gate: Pick<Gate, 'leave' | 'undo'>;
 }
 
 /** What every router and worker does beside its work. */
@@ -26,13 +28,20 @@ export interface Caretaker {
 
 /** Ends the jobs that nobody else ends, and carries on what is owed for those that have ended. */
 export function startCaretaker(options: CaretakerOptions): Caretaker {
-  const { redis, keys, jobLog, producer, topic, source, scheduler, log } = options;
+  const { redis, keys, jobLog, producer, topic, source, scheduler, gate, log } = options;
   const duties = createDutyHandlers(options);
   const { handlers } = duties;
   const outbox = createOutbox({
     ...{ redis, keys, producer, topic, source, jobLog, handlers, logger: log },
-    ended: (outcome) =>
-      outcome.cached ? Promise.resolve() : scheduler.ended(outcome.jobId, tokensOf(outcome)),
+    ended: async (outcome) => {
+      const { jobId, userHash, cached } = outcome;
+      // What the cache has answered took no slot, and says nothing of how fast these come free.
+      if (cached) return gate.undo(jobId, userHash);
+      await Promise.all([
+        scheduler.ended(jobId, tokensOf(outcome)),
+        gate.leave(jobId, userHash, scheduler.slots()),
+      ]);
+    },
   });
   const relays = createRelays(outbox);
   const sweep = createSweep({ redis, keys, jobLog, leases: createReaderLeases(redis, keys), log });

@@ -12,6 +12,8 @@ import { type FairQueue, MOST_AT_ONCE, type Step } from './fair-queue.ts';
 export interface FairDispatch extends Dispatch {
   /** A job has ended; `tokens`: what it came to. Again for the same job it changes nothing. */
   ended(jobId: string, tokens: number): Promise<void>;
+  /** Of all workers, by the last step; undefined before the first one. */
+  slots(): number | undefined;
   /** A slot may be free. Never rejects. */
   pump(): void;
   start(): void;
@@ -39,15 +41,17 @@ const EVERY_MS = 1_000;
 
 export function createFairDispatch({ queue, flows, worker, log }: FairDispatchOptions): FairDispatch {
   const releases = new Set<Promise<void>>();
+  let lastSlots: number | undefined;
   const commit = groupCommit(makeStep, MOST_AT_ONCE);
 
   async function makeStep(steps: Step[]): Promise<void> {
-    const { payloads } = await queue.step({
+    const { payloads, slots } = await queue.step({
       stage: steps.flatMap(({ stage = [] }) => stage),
       leave: steps.flatMap(({ leave = [] }) => leave),
       renew: steps.flatMap(({ renew = [] }) => renew),
       worker: steps.findLast((step) => step.worker)?.worker,
     });
+    lastSlots = slots;
     if (payloads.length === 0) return;
     const release = handOver(payloads).finally(() => releases.delete(release));
     releases.add(release);
@@ -87,6 +91,7 @@ export function createFairDispatch({ queue, flows, worker, log }: FairDispatchOp
     },
     has: async (jobId) => (await queue.has(jobId)) || flows.has(jobId),
     ended: (jobId, tokens) => commit.add({ leave: [{ jobId, tokens }] }),
+    slots: () => lastSlots,
     pump,
     start: ticking.start,
     close: async () => {

@@ -39,6 +39,8 @@ export interface Released {
   payloads: string[];
   /** Jobs that stay. */
   staged: number;
+  /** Of all workers that live. */
+  slots: number;
 }
 
 /** What waits, by class. */
@@ -75,7 +77,7 @@ export const MOST_AT_ONCE = 200;
 /** A worker tells of itself each second. Milliseconds. */
 const WORKER_LEASE_MS = 5_000;
 
-const stepReply = z.tuple([z.int()], z.string());
+const stepReply = z.tuple([z.int(), z.int()], z.string());
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 
 export function createFairQueue({ redis, redisPrefix, aheadPercent, ageingMs }: FairQueueOptions): FairQueue {
@@ -95,8 +97,8 @@ export function createFairQueue({ redis, redisPrefix, aheadPercent, ageingMs }: 
       const teller = [worker?.id ?? '', worker?.slots ?? 0, WORKER_LEASE_MS];
       const payloads = stage.map(({ payload }) => payload);
       const args = [Date.now(), ...policy, ...teller, JSON.stringify(work), ...payloads];
-      const [staged, ...released] = stepReply.parse(await advance(keys, args));
-      return { payloads: released, staged };
+      const [staged, slots, ...released] = stepReply.parse(await advance(keys, args));
+      return { payloads: released, staged, slots };
     },
     confirm: async (jobIds) => {
       if (jobIds.length === 0) return;

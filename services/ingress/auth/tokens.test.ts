@@ -71,8 +71,8 @@ describe('a token of the provider', () => {
   });
 
   test('costs no request of its own once the keys are known', async () => {
-    const { read } = reader();
-    for (let i = 0; i < 5; i += 1) await read(await token(CLAIMS));
+    const tokens = reader();
+    for (let i = 0; i < 5; i += 1) await tokens.read(await token(CLAIMS));
     expect(asked).toEqual(['/.well-known/openid-configuration', '/jwks']);
   });
 });
@@ -112,13 +112,13 @@ describe('a token is refused', () => {
 });
 
 test('a provider that is away is not the user’s fault, and is asked again with the next token', async () => {
-  const { read } = reader({ jwksUrl: `${issuer}/jwks` });
+  const tokens = reader({ jwksUrl: `${issuer}/jwks` });
   const good = await token(CLAIMS);
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
-  await expect(read(good)).rejects.toMatchObject({ code: 'identity_unavailable', status: 503 });
+  await expect(tokens.read(good)).rejects.toMatchObject({ code: 'identity_unavailable', status: 503 });
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  expect(await read(good)).toMatchObject({ user: 'ada' });
+  expect(await tokens.read(good)).toMatchObject({ user: 'ada' });
 });
 
 test('an API key is no token', () => {

@@ -1,7 +1,7 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type Duty } from '../../../shared/joblog/duties.ts';
-import { type AdmittedJob } from '../admission.ts';
+import { type AdmittedJob, type Submission } from '../admission.ts';
 import { type AssistantWish } from '../assistant-wish.ts';
 import { backgroundControls, type RequestControls, requestControls } from '../request-controls.ts';
 import { atOnce } from '../job-answer.ts';
@@ -30,7 +30,11 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
       const wish = await deps.readWish({ said: controls.assistant, model: body.model, caller });
       // On a connection that is still open behind the cut: nobody could wait for the answer.
       deps.cut.throwIfAborted();
-      const { job, paramOf } = await admit(deps, request, { wish, controls });
+      const { job, paramOf } = await admit(deps, request, {
+        wish,
+        controls,
+        tell: (headers) => void reply.headers(headers),
+      });
       reply.header('x-turnout-job-id', job.jobId);
       const response = await answer(deps, request, reply, job).catch((error: unknown) => {
         throw named(error, paramOf);
@@ -40,16 +44,17 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
   );
 }
 
-/** What the headers ask for. */
+/** What the headers ask for, and who hears of those of the answer. */
 interface Asked {
   wish: AssistantWish;
   controls: RequestControls;
+  tell: Submission['tell'];
 }
 
 async function admit(
   deps: ResponseRouteDeps,
   request: FastifyRequest<{ Body: ResponseRequest }>,
-  { wish, controls }: Asked,
+  { wish, controls, tell }: Asked,
 ) {
   const { body, headers } = request;
   const caller = deps.caller(request);
@@ -67,6 +72,7 @@ async function admit(
       store: body.store,
       controls,
       traceparent: headers['traceparent'] as string | undefined,
+      tell,
       background,
       followed: !background || (body.stream ?? false),
       duties: dutiesOf(body),

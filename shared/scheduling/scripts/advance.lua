@@ -3,7 +3,7 @@
 -- a released job is given out again until its BullMQ node is there.
 -- KEYS see prelude.lua. ARGV now (ms), jobs at most, slots ahead (percent), ageing (ms), worker ('' for none), its slots (0: it goes),
 -- its lease (ms), JSON {stage: [{id, user, rank, cost, weight, limit?}], leave: [{id, tokens?}], renew: [id]}, payloads of the staged.
--- Returns the payloads of the jobs to be given to BullMQ, and how many stay staged: {staged, payload...}
+-- Returns the payloads of the jobs to be given to BullMQ, how many stay staged, and the slots of all workers: {staged, slots, payload...}
 local now, most, ahead, ageing = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local worker, slots, lease, work = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), cjson.decode(ARGV[8])
 
@@ -73,4 +73,4 @@ if staged == 0 and load_of(total) == 0 then
 else
   redis.call('ZREMRANGEBYSCORE', P .. ':finish', '-inf', number_at(P .. ':clock'))
 end
-return { staged, unpack(picked) }
+return { staged, total, unpack(picked) }

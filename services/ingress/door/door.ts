@@ -1,0 +1,96 @@
+import { type Policy } from '../../../shared/access/policy.ts';
+import { type Principal } from '../../../shared/access/principal.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type Entry, type Gate } from '../../../shared/gate/gate.ts';
+import { type Logger } from '../../../shared/log/logger.ts';
+import { type Priority } from '../../../shared/scheduling/priority.ts';
+import { rateHeaders, type RateLimits } from './rate-limits.ts';
+
+/** A job that wants to be admitted. */
+export interface Entrant {
+  jobId: string;
+  userHash: string;
+  caller: Pick<Principal, 'user' | 'groups'>;
+  priority: Priority;
+  /** Milliseconds since the epoch. */
+  deadlineAt: number;
+  /** That it will probably take. */
+  tokens: number;
+  /** Hears the headers that the client is told of his limits by. */
+  tell: (headers: Readonly<Record<string, string>>) => void;
+}
+
+export interface Door {
+  /**
+   * Throws `rate_limit_exceeded` and `request_too_large` for a user's minute, `queue_limit_exceeded` for his jobs, `overloaded` for the jobs of
+   * all, `store_unavailable`. What was let in is let go by `leave`, where it is not accepted after all; else by its end.
+   */
+  enter(entrant: Entrant): Promise<void>;
+  leave(entrant: Pick<Entrant, 'jobId' | 'userHash'>): Promise<void>;
+}
+
+interface DoorOptions {
+  policy: Pick<Policy, 'of'>;
+  rates: RateLimits;
+  gate: Gate;
+  /** How full the job Redis is, 0 to 1. */
+  memory: () => number;
+  interactiveMaxWaitMs: number;
+  log: Logger;
+}
+
+/** The rest is for the jobs that are in already: their answers grow. */
+const FULL = 0.85;
+const RETRY_AFTER_S = 2;
+/** What is in it goes when its hour is over. */
+const MEMORY_RETRY_AFTER_S = 30;
+
+/** Who is refused is refused before anything of his job exists, and told when it makes sense to come again. */
+export function createDoor({ policy, rates, gate, memory, interactiveMaxWaitMs, log }: DoorOptions): Door {
+  async function enter(entrant: Entrant): Promise<void> {
+    if (memory() > FULL) throw overloaded('The server has no room for more jobs.', MEMORY_RETRY_AFTER_S);
+    const { caller, tokens, priority, deadlineAt } = entrant;
+    const entitlement = policy.of(caller);
+    const asked = { user: caller.user, tokens, entitlement };
+    await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
+    const patienceMs = Math.max(0, Math.min(interactiveMaxWaitMs, deadlineAt - Date.now()));
+    const entry = await gate.enter({
+      ...{ jobId: entrant.jobId, userHash: entrant.userHash, deadlineAt, queuedJobs: entitlement.queuedJobs },
+      longestWaitMs: priority === 'interactive' ? patienceMs : undefined,
+    });
+    if (entry.kind === 'in') return;
+    await rates.giveBack(asked);
+    throw refusal(entry, entitlement.queuedJobs);
+  }
+
+  return {
+    enter: async (entrant) => {
+      try {
+        await enter(entrant);
+      } catch (error) {
+        if (error instanceof TurnoutError) throw error;
+        throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
+      }
+    },
+    // One that is not let go now is when its deadline has passed.
+    leave: ({ jobId, userHash }) =>
+      gate.undo(jobId, userHash).catch((error: unknown) => {
+        log.warn({ err: error, jobId }, 'A job that was not accepted still counts as open');
+      }),
+  };
+}
+
+function refusal(entry: Exclude<Entry, { kind: 'in' }>, queuedJobs: number | undefined): TurnoutError {
+  const retryAfterS = Math.max(1, Math.ceil(entry.retryAfterMs / 1_000));
+  if (entry.kind === 'limit')
+    return new TurnoutError('queue_limit_exceeded', {
+      message: `${entry.ahead} of your jobs are open, and ${queuedJobs} may be. Try again in ${retryAfterS}s.`,
+      retryAfterS,
+    });
+  const waiting = `${entry.ahead} of your jobs are before this one, which would wait for about ${Math.ceil(entry.waitMs / 1_000)}s.`;
+  return overloaded(`The server is overloaded: ${waiting} Try again in ${retryAfterS}s.`, retryAfterS);
+}
+
+function overloaded(message: string, retryAfterS: number): TurnoutError {
+  return new TurnoutError('overloaded', { message, retryAfterS });
+}

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createRateLimits, type Rates } from '../../services/ingress/door/rate-limits.ts';
+import { createGate, type Entrant, type Entry, type Gate } from '../../shared/gate/gate.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
+
+jest.setTimeout(30_000);
+
+const PLACES = 20;
+let redis: Redis;
+let prefix: string;
+let gate: Gate;
+
+beforeAll(() => {
+  redis = connectRedisPatiently(testEnv().REDIS_URL, 'gate-test', silentLogger);
+});
+
+afterAll(async () => {
+  await removeKeys(redis, `${prefix}:*`);
+  await closeRedis(redis);
+});
+
+beforeEach(async () => {
+  if (prefix) await removeKeys(redis, `${prefix}:*`);
+  prefix = `t-gate-${randomBytes(4).toString('hex')}`;
+  gate = createGate(redis, prefix, PLACES);
+});
+
+function enter(jobId: string, userHash: string, more: Partial<Entrant> = {}): Promise<Entry> {
+  const deadlineAt = Date.now() + 60_000;
+  return gate.enter({
+    jobId,
+    userHash,
+    deadlineAt,
+    queuedJobs: undefined,
+    longestWaitMs: undefined,
+    ...more,
+  });
+}
+
+async function enterMany(user: string, count: number, more: Partial<Entrant> = {}): Promise<Entry['kind'][]> {
+  const kinds: Entry['kind'][] = [];
+  for (let at = 0; at < count; at += 1) kinds.push((await enter(`${user}-${at}`, user, more)).kind);
+  return kinds;
+}
+
+const passed = (kinds: readonly string[]) => kinds.filter((kind) => kind === 'in').length;
+
+describe('the jobs of one user', () => {
+  test('are no more than he may have, and a job that ended makes room', async () => {
+    expect(passed(await enterMany('a', 5, { queuedJobs: 3 }))).toBe(3);
+    await gate.leave('a-0', 'a', 4);
+    await gate.leave('a-0', 'a', 4);
+    const limit = { queuedJobs: 3 };
+    expect((await enter('a-3', 'a', limit)).kind).toBe('in');
+    expect((await enter('a-4', 'a', limit)).kind).toBe('limit');
+    expect((await enter('a-3', 'a', limit)).kind).toBe('in'); // it is
+  });
+
+  test('never take all places: another one’s are let in', async () => {
+    expect(passed(await enterMany('a', PLACES))).toBe(PLACES / 2);
+    expect(passed(await enterMany('b', PLACES))).toBe(PLACES / 4);
+    expect((await enter('c', 'c')).kind).toBe('in');
+  });
+
+  test('that nobody tells the end of are gone behind their deadline', async () => {
+    expect((await enter('a-x', 'a', { deadlineAt: Date.now() - 120_000, queuedJobs: 1 })).kind).toBe('in');
+    expect((await enter('a-y', 'a', { queuedJobs: 1 })).kind).toBe('in');
+  });
+});
+
+/** So many jobs of others run, on as many slots, and one ends each `everyMs`. */
+async function paced(slots: number, everyMs: number, ends: number): Promise<void> {
+  await enterMany('other', slots);
+  for (let at = 0; at < ends; at += 1) {
+    await enter(`other-x${at}`, 'other');
+    await gate.leave(`other-x${at}`, 'other', slots);
+    await delay(everyMs);
+  }
+}
+
+describe('who would wait for too long', () => {
+  test('is refused at once, and told of a time; the next one of a later one', async () => {
+    await paced(4, 50, 10);
+    await enterMany('a', 4);
+    const first = await enter('a-late', 'a', { longestWaitMs: 100 });
+    const second = await enter('a-later', 'a', { longestWaitMs: 100 });
+    expect(first).toMatchObject({ kind: 'wait', ahead: 4 });
+    const [a, b] = [first, second].map((entry) => (entry.kind === 'in' ? 0 : entry.retryAfterMs));
+    expect(a).toBeGreaterThan(100);
+    expect(b).toBeGreaterThan(a ?? 0);
+    expect(b).toBeLessThan(5_000);
+  });
+
+  test('is let in where somebody else has the backlog', async () => {
+    await paced(4, 20, 10);
+    await enterMany('hog', 6);
+    expect((await enter('a-0', 'a', { longestWaitMs: 1_000 })).kind).toBe('in');
+  });
+
+  test('is let in while slots are free, however slow the last jobs were', async () => {
+    await paced(4, 50, 5);
+    for (let at = 0; at < 4; at += 1) await gate.leave(`other-${at}`, 'other', 4);
+    expect((await enter('a-0', 'a', { longestWaitMs: 1 })).kind).toBe('in');
+  });
+});
+
+describe('a minute', () => {
+  const entitlement = { requestsPerMinute: 2, tokensPerMinute: 100 };
+
+  test('has so many requests, and so many tokens; a refused request has taken no tokens', async () => {
+    const limits = createRateLimits(redis, prefix);
+    const seen: Rates[] = [];
+    const take = (tokens: number) =>
+      limits.take({ user: 'a', tokens, entitlement: { ...entitlement, requestsPerMinute: 10 } }, (rates) => {
+        seen.push(structuredClone(rates));
+      });
+    await take(60);
+    await expect(take(60)).rejects.toMatchObject({ code: 'rate_limit_exceeded', status: 429 });
+    await take(40);
+    expect(seen.at(-1)).toMatchObject({ requests: { limit: 10, remaining: 7 }, tokens: { remaining: 0 } });
+    await expect(take(101)).rejects.toMatchObject({ code: 'request_too_large', retryable: false });
+  });
+
+  test('is over when it says: who comes then is let in', async () => {
+    const limits = createRateLimits(redis, prefix);
+    const take = () => limits.take({ user: 'b', tokens: 1, entitlement }, () => undefined);
+    await Promise.all([take(), take()]);
+    const { retryAfterS } = await take().then(
+      () => ({ retryAfterS: 0 }),
+      (error: unknown) => error as { retryAfterS: number },
+    );
+    expect(retryAfterS).toBe(60);
+    // A minute is a key with an expiry: so it is over at once.
+    await removeKeys(redis, `${prefix}:rate:*`);
+    await take();
+  });
+});
