@@ -16,6 +16,7 @@ COPY operator operator
 COPY stack stack
 COPY deploy/litellm deploy/litellm
 COPY deploy/assistants deploy/assistants
+COPY deploy/policy.yaml deploy/policy.yaml
 COPY .env.example ./
 COPY --chmod=755 deploy/docker/turnout deploy/docker/healthy /usr/local/bin/
 # Volumes take over who owns these.
@@ -24,7 +25,7 @@ USER node
 # A `.env` in the working folder is read by every service; settings of the container win over it.
 WORKDIR /config
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 BLOB_DIR=/blobs API_KEYS_FILE=/config/api-keys.json \
-    ASSISTANTS_DIR=/app/deploy/assistants
+    ASSISTANTS_DIR=/app/deploy/assistants POLICY_FILE=/app/deploy/policy.yaml
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s CMD ["healthy"]
 ENTRYPOINT ["turnout"]

@@ -34,6 +34,7 @@ export function serviceEnv(options: ServiceEnvOptions): Record<string, string> {
     ...generated(options.secrets),
     API_KEYS_FILE: options.apiKeysFile,
     BLOB_DIR: join(options.layout.data, 'blobs'),
+    POLICY_FILE: 'deploy/policy.yaml',
     MIGRATION_PHASE: EVERYONE_ON_LITELLM,
     ...(options.parts.has('upstream') ? { ASSISTANT_DEFAULT_MODEL: SIMULATED_MODEL } : {}),
     ...omit(options.settings, NOT_FOR_SERVICES),

@@ -35,6 +35,7 @@ test('an attempt that has lost its fence calls nobody again', async () => {
     limits: { of: () => Promise.resolve({ prefill: false }) },
     breakers: createBreakers(silentLogger),
     callLog: { ended: () => undefined },
+    mayUseModel: () => true,
   } as unknown as AnswerJobOptions;
   await expect(answerJob(options)).rejects.toBeInstanceOf(AttemptOver);
   expect(calls).toBe(0);

@@ -13,17 +13,13 @@ default:
   models: [small]
   weight: 1
   requests_per_minute: 10
-  budget: { daily_usd: 1, monthly_tokens: 100 }
 groups:
   research:
     models: [gpt-5*]
     weight: 4
-    budget: { daily_usd: 5, monthly_tokens: 500 }
-    shared_budget: { monthly_usd: 1000 }
   interns:
     models: [tiny]
     weight: 2
-    budget: { daily_usd: 2 }
 users:
   ada: { models: ['*'], weight: 0.5 }
 `);
@@ -56,13 +52,6 @@ describe('who is in two groups', () => {
     ]);
     expect(both.weight).toBe(4);
     expect(both.requestsPerMinute).toBe(10);
-  });
-
-  test('has of each budget line the higher one, and none where one of them leaves it open', () => {
-    expect(both.budgets).toEqual([
-      { account: { kind: 'user', name: 'bob' }, daily_usd: 5 },
-      { account: { kind: 'group', name: 'research' }, monthly_usd: 1_000 },
-    ]);
   });
 });
 

@@ -4,7 +4,7 @@ import { defineScript } from '../redis/script.ts';
 import { type ApiKey, apiKey } from './api-key.ts';
 
 /** Who may enter, in the job Redis: all of it under one hash tag. */
-export interface AccessKeys {
+interface AccessKeys {
   /** Hash: SHA-256 of a key -> its id. */
   hashes: string;
   /** Hash: id -> the key's record. */
@@ -15,7 +15,7 @@ export interface AccessKeys {
   blocked: string;
 }
 
-export function accessKeys(redisPrefix: string): AccessKeys {
+function accessKeys(redisPrefix: string): AccessKeys {
   const key = (name: string) => `${redisPrefix}:{access}:${name}`;
   return { hashes: key('hashes'), keys: key('keys'), used: key('used'), blocked: key('blocked') };
 }

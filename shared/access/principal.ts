@@ -1,4 +1,4 @@
-/** Whoever sent a request, however he showed who he is: all that access, limits and budgets go by. */
+/** Whoever sent a request, however he showed who he is: all that access and limits go by. */
 export interface Principal {
   user: string;
   /** The groups that he belongs to. */

@@ -15,7 +15,7 @@ interface Places {
 /** The containers' own: docker-compose.yml sets them, and `.env` has those of `make up`. */
 const OF_THE_CONTAINER: readonly string[] = [
   ...['HOST', 'PORT', 'LOG_FILE', 'KAFKA_BROKERS', 'REDIS_URL', 'CACHE_REDIS_URL', 'LITELLM_URL'],
-  ...['API_KEYS_FILE', 'BLOB_DIR', 'ASSISTANTS_DIR'],
+  ...['API_KEYS_FILE', 'BLOB_DIR', 'ASSISTANTS_DIR', 'POLICY_FILE'],
 ];
 
 /** They speak to others than the services. */
