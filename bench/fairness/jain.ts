@@ -1,0 +1,15 @@
+/**
+ * How evenly something is shared, from 1/n (one has all) to 1 (all have the same): Jain, Chiu, Hawe 1984, "A Quantitative Measure of
+ * Fairness", section 2. NaN without shares.
+ */
+export function jainIndex(shares: readonly number[]): number {
+  const sum = shares.reduce((total, share) => total + share, 0);
+  const squares = shares.reduce((total, share) => total + share ** 2, 0);
+  return sum ** 2 / (shares.length * squares);
+}
+
+/** The smallest value that so much of all (0 to 1) does not exceed. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN;
+}

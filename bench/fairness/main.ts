@@ -1,0 +1,44 @@
+/** `make fairness`: how evenly users share the model; writes the report, and ends with 1 when a promise did not hold. */
+import { silentLogger } from '../../shared/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
+import { createFairQueue } from '../../shared/scheduling/fair-queue.ts';
+import { sayAs, writeReport } from '../../stack/reports.ts';
+import { startBenchSystem } from '../bench-system.ts';
+import { measureHog } from './measure-hog.ts';
+import { measureShares } from './measure-shares.ts';
+import { HELD_TO, PLAN } from './plan.ts';
+
+const say = sayAs('fairness');
+
+const system = await startBenchSystem(say);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void system.stop().finally(() => process.exit(1)));
+}
+try {
+  const env = { LLM_CONCURRENCY: String(PLAN.slots) };
+  const start = (name: string) => system.turnout('simulator', { name, env });
+  say('eight users whose requests are of different sizes');
+  const sharing = await start('shares');
+  const shares = await measureShares(system, sharing, PLAN.share);
+  await sharing.stop();
+  say(`Jain's index ${shares.jain.toFixed(4)} over ${shares.seconds.toFixed(0)} s`);
+  say(`one user queues ${PLAN.hog.jobs} jobs`);
+  const hogged = await start('hog');
+  const redis = connectRedis(system.redisUrl, 'fairness', silentLogger);
+  const queue = createFairQueue({ redis, redisPrefix: hogged.prefix, aheadPercent: 0, ageingMs: 1 });
+  const hog = await measureHog(hogged, PLAN.hog, async () => (await queue.backlog()).jobs.background);
+  await closeRedis(redis);
+  const report = { at: new Date().toISOString(), plan: PLAN, heldTo: HELD_TO, shares, hog };
+  console.log(JSON.stringify({ shares, hog }, null, 2));
+  writeReport('fairness', report, say);
+  const broken = [
+    ...(shares.jain < HELD_TO.jain ? [`Jain's index ${shares.jain} is below ${HELD_TO.jain}`] : []),
+    ...(hog.beside.p99 > hog.allowedMs ? [`waited ${hog.beside.p99} ms, ${hog.allowedMs} are allowed`] : []),
+    ...(hog.leftOver === 0 ? ['the backlog was gone before the end'] : []),
+  ];
+  for (const promise of broken) console.log(`WRONG ${promise}`);
+  process.exitCode = broken.length === 0 ? 0 : 1;
+} finally {
+  say('stopping');
+  await system.stop();
+}

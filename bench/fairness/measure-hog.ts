@@ -1,0 +1,51 @@
+import type { MeasuredTurnout } from '../bench-system.ts';
+import { allOf, keyOf, queueJob, timeJob } from './calls.ts';
+import { quantile } from './jain.ts';
+import type { PLAN } from './plan.ts';
+
+export interface HogFindings {
+  /** Jobs that still waited when the last one of the other user was measured. */
+  leftOver: number;
+  /** Milliseconds that the other user's jobs waited for the model, beside the simulated time to its first token. */
+  idle: { p50: number; p99: number };
+  beside: { p50: number; p99: number };
+  /** Milliseconds that one job takes, alone. */
+  jobMs: number;
+  /** What `beside.p99` is held to: twice `idle.p99`, and a job. */
+  allowedMs: number;
+}
+
+const [OTHER, HOG] = [0, 1];
+const POSTS_AT_ONCE = 32;
+
+/** One user queues thousands; another one's next job is measured, over and over, in the same class. */
+export async function measureHog(
+  { target }: MeasuredTurnout,
+  { jobs, samples, knobs }: typeof PLAN.hog,
+  backlog: () => Promise<number>,
+): Promise<HogFindings> {
+  const { baseUrl } = target;
+  const text = `[[sim: ttft=${knobs.ttft}; tokens=${knobs.tokens}; tps=${knobs.tps}]] My seat is 5. What is my seat?`;
+  const asOther = { baseUrl, key: keyOf(target, OTHER), text };
+  const alone = await sample(asOther, samples);
+  const numbers = Array.from({ length: jobs }, (_, number) => number);
+  await allOf(numbers, POSTS_AT_ONCE, (number) =>
+    queueJob({ baseUrl, key: keyOf(target, HOG), text: `${text} ${number}` }),
+  );
+  const crowded = await sample(asOther, samples);
+  const leftOver = await backlog();
+  const waits = (times: typeof alone) => times.map(({ firstMs }) => Math.max(0, firstMs - knobs.ttft));
+  const figures = (values: number[]) => ({ p50: quantile(values, 0.5), p99: quantile(values, 0.99) });
+  const idle = figures(waits(alone));
+  const jobMs = quantile(
+    alone.map(({ totalMs }) => totalMs),
+    0.5,
+  );
+  return { leftOver, idle, beside: figures(waits(crowded)), jobMs, allowedMs: 2 * idle.p99 + jobMs };
+}
+
+async function sample(asked: Parameters<typeof timeJob>[0], count: number) {
+  const times: Awaited<ReturnType<typeof timeJob>>[] = [];
+  for (let at = 0; at < count; at += 1) times.push(await timeJob({ ...asked, text: `${asked.text} ${at}` }));
+  return times;
+}
