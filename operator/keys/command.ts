@@ -25,7 +25,10 @@ export function keysCommand(context: OperatorContext): Command {
     .option('--groups <names>', 'that he belongs to, separated by commas', names, [])
     .option('--name <name>', 'for people', '')
     .option('--expires-in <time>', 'how long it is good for: 90d', duration)
-    .option('--admin', 'may see what belongs to all')
+    .option(
+      '--admin',
+      'for the /admin routes of the metrics and cache services, in place of TURNOUT_ADMIN_KEY',
+    )
     .option('--json', 'one JSON object')
     .action((options: CreateOptions) => createKey(context, options));
   group

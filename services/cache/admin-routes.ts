@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type AdminCheck } from '../../shared/admin/admin-check.ts';
 import { adminRoute } from '../../shared/admin/admin-route.ts';
 import { type Cache } from '../../shared/cache/cache.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
@@ -7,21 +8,21 @@ import { type Route } from '../../shared/telemetry/probes.ts';
 
 interface AdminRoutesDeps {
   cache: Pick<Cache, 'stats' | 'clearUserCache'>;
-  adminKey: string | undefined;
+  admin: AdminCheck;
   log: Logger;
 }
 
 const clearing = z.strictObject({ user: z.string().min(1).max(200) });
 
 /** `GET /admin/cache/stats`, `POST /admin/cache/clear`: the user in the body, so that no address in any log names him. */
-export function adminRoutes({ cache, adminKey, log }: AdminRoutesDeps): Record<string, Route> {
+export function adminRoutes({ cache, admin, log }: AdminRoutesDeps): Record<string, Route> {
   return {
     '/admin/cache/stats': adminRoute({
-      ...{ method: 'GET', adminKey, log },
+      ...{ method: 'GET', admin, log },
       handle: () => reaching(cache.stats()),
     }),
     '/admin/cache/clear': adminRoute({
-      ...{ method: 'POST', adminKey, log, body: clearing },
+      ...{ method: 'POST', admin, log, body: clearing },
       handle: async ({ user }) => {
         await reaching(cache.clearUserCache(user));
         log.info('A user of the cache was cleared');

@@ -1,3 +1,5 @@
+import { openAuthenticator } from '../../shared/access/open-authenticator.ts';
+import { createAdminCheck } from '../../shared/admin/admin-check.ts';
 import { openCache } from '../../shared/cache/open-cache.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
@@ -22,7 +24,9 @@ export function build({ config, log }: ServiceDeps): Service {
   measureTotals(probes.registry, cache);
   const janitor = createJanitor({ entries, redis, everyMs: config.CACHE_SWEEP_MS, log });
   const reporter = createReporter({ cache, everyMs: config.CACHE_STATS_MS, log });
-  const routes = adminRoutes({ cache, adminKey: config.TURNOUT_ADMIN_KEY, log });
+  const authenticator = openAuthenticator({ config, redis: jobRedis, fileKeys: [], log });
+  const admin = createAdminCheck({ adminKey: config.TURNOUT_ADMIN_KEY, authenticator });
+  const routes = adminRoutes({ cache, admin, log });
   const server = createProbeServer(probes, routes);
   // Closed last: it answers "draining" while the connections close.
   releasers.defer('http', () => server.close());

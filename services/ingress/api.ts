@@ -3,7 +3,7 @@ import { type Principal } from '../../shared/access/principal.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
 import { type Logger } from '../../shared/log/logger.ts';
-import { authenticated } from './auth/authenticated.ts';
+import { authenticated } from './authenticated.ts';
 import { createParameterCheck } from './chat/parameters.ts';
 import { chatRoute } from './chat/route.ts';
 import { storedChatRoutes } from './chat/stored-routes.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readKeyFile } from '../../shared/access/key-file.ts';
-import { createKeyStore } from '../../shared/access/key-store.ts';
+import { openAuthenticator } from '../../shared/access/open-authenticator.ts';
 import { openPolicy } from '../../shared/access/policy.ts';
 import { openAssistants } from '../../shared/assistants/registry.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
@@ -20,8 +20,6 @@ import { type Logger } from '../../shared/log/logger.ts';
 import { closeRedis, connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { fileKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { createAdmissionDesk } from './admission.ts';
-import { createAuthenticator } from './auth/authenticator.ts';
-import { createTokenReader, tokenRules } from './auth/tokens.ts';
 import { createDoor } from './door/door.ts';
 import { createRateLimits } from './door/rate-limits.ts';
 import { createModels } from './models.ts';
@@ -53,11 +51,7 @@ export async function openParts({ config, kafka, releasers, log }: PartsOptions)
   const redis = connectRedis(config.REDIS_URL, 'ingress', log);
   releasers.defer('redis', () => closeRedis(redis));
   const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
-  const rules = tokenRules(config);
-  const authenticator = createAuthenticator({
-    ...{ fileKeys: keysOfFile, store: createKeyStore(redis, config.REDIS_PREFIX) },
-    ...{ tokens: rules && createTokenReader(rules), log },
-  });
+  const authenticator = openAuthenticator({ config, redis, fileKeys: keysOfFile, log });
   const subscriber = connectRedisPatiently(config.REDIS_URL, 'ingress-live', log);
   const live = await createLiveLog({
     log: jobLog,

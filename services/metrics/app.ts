@@ -1,3 +1,5 @@
+import { openAuthenticator } from '../../shared/access/open-authenticator.ts';
+import { createAdminCheck } from '../../shared/admin/admin-check.ts';
 import { controlKeys } from '../../shared/control/control-keys.ts';
 import { readAudit } from '../../shared/control/read-audit.ts';
 import { readStatus } from '../../shared/control/read-status.ts';
@@ -39,6 +41,7 @@ export function build({ config, log }: ServiceDeps): Service {
     redis: () => redis.status === 'ready',
     kafka: () => intake?.joined() ?? false,
   });
+  const authenticator = openAuthenticator({ config, redis, fileKeys: [], log });
   const status = () => readStatus(redis, controlKeys(config.REDIS_PREFIX));
   registerRolloutGauges(probes.registry, status);
   const server = createProbeServer(probes, {
@@ -47,7 +50,7 @@ export function build({ config, log }: ServiceDeps): Service {
       status,
       audit: () => readAudit(kafka, topics.control, AUDIT_PATIENCE_MS),
       command: (command) => rollout?.command(command) ?? Promise.reject(new Error('not started yet')),
-      adminKey: config.TURNOUT_ADMIN_KEY,
+      admin: createAdminCheck({ adminKey: config.TURNOUT_ADMIN_KEY, authenticator }),
       log,
     }),
   });

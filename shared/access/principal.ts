@@ -3,7 +3,7 @@ export interface Principal {
   user: string;
   /** The groups that he belongs to. */
   groups: readonly string[];
-  /** He may see what belongs to all. */
+  /** The admin routes answer to him. */
   admin: boolean;
   /** The id of the API key; undefined for a token of the identity provider. */
   keyId?: string | undefined;

@@ -3,15 +3,26 @@ import { z } from 'zod';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { silentLogger } from '../log/logger.ts';
 import { createProbes, createProbeServer, type HttpServer } from '../telemetry/probes.ts';
+import { createAdminCheck } from './admin-check.ts';
 import { adminRoute } from './admin-route.ts';
 
 const adminKey = 'admin-key-of-operators';
+
+/** Two keys that belong to somebody. */
+const authenticator = {
+  authenticate: (authorization: string | undefined) => {
+    const user = /sk-(\w+)/.exec(authorization ?? '')?.[1];
+    if (user === undefined) return Promise.reject(new TurnoutError('invalid_api_key'));
+    return Promise.resolve({ user, groups: [], admin: user === 'ada' });
+  },
+};
+
 let server: HttpServer;
 let url: string;
 
 beforeAll(async () => {
   const body = z.strictObject({ user: z.string() });
-  const common = { adminKey, log: silentLogger };
+  const common = { admin: createAdminCheck({ adminKey, authenticator }), log: silentLogger };
   server = createProbeServer(createProbes('test', {}), {
     '/get': adminRoute({ ...common, method: 'GET', handle: () => Promise.resolve({ it: 'works' }) }),
     '/post': adminRoute({ ...common, method: 'POST', body, handle: ({ user }) => Promise.resolve({ user }) }),
@@ -20,7 +31,7 @@ beforeAll(async () => {
       handle: () => Promise.reject(new TurnoutError('store_unavailable')),
     }),
     '/broken': adminRoute({ ...common, method: 'GET', handle: () => Promise.reject(new Error('hush')) }),
-    '/none': adminRoute({ ...common, adminKey: undefined, method: 'GET', handle: () => Promise.resolve({}) }),
+    '/who': adminRoute({ ...common, method: 'GET', handle: (_body, { user }) => Promise.resolve({ user }) }),
   });
   ({ url } = await server.listen('127.0.0.1', 0));
 });
@@ -46,9 +57,13 @@ describe('a route for operators', () => {
     ['unknown members', '/post', { method: 'POST', body: '{"user":"a","x":1}' }, 400, 'invalid_value'],
     ['too much', '/post', { method: 'POST', body: 'x'.repeat(70_000) }, 413, 'body_too_large'],
     ['a store that is away', '/away', {}, 503, 'store_unavailable'],
-    ['no admin key at all', '/none', {}, 404, 'not_found'],
+    ['the key of somebody who is no admin', '/get', { key: 'sk-eve' }, 403, 'admin_required'],
   ])('%s is a typed error', async (_what, path, init, status, code) => {
     expect(await ask(path, init)).toMatchObject({ status, body: { error: { code } } });
+  });
+
+  test('answers to an admin by his own key, and knows him', async () => {
+    expect(await ask('/who', { key: 'sk-ada' })).toEqual({ status: 200, body: { user: 'ada' } });
   });
 
   test('says nothing of the inside', async () => {

@@ -1,25 +1,24 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { toEnvelope } from '../errors/openai-envelope.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Route } from '../telemetry/probes.ts';
+import { type Admin, type AdminCheck } from './admin-check.ts';
 
 interface AdminRouteOptions<Body> {
   method: 'GET' | 'POST';
-  /** Undefined: the whole route does not exist. */
-  adminKey: string | undefined;
+  admin: AdminCheck;
   /** Of a POST: its JSON. */
   body?: z.ZodType<Body>;
   /** The JSON that is answered. */
-  handle: (body: Body) => Promise<object>;
+  handle: (body: Body, admin: Admin) => Promise<object>;
   log: Logger;
 }
 
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** A route for operators, behind `Authorization: Bearer <admin key>`. Errors have OpenAI's envelope. */
+/** A route for operators, behind `Authorization: Bearer`, with the admin key, or a key or token of an admin's. Errors have OpenAI's envelope. */
 export function adminRoute<Body = undefined>(options: AdminRouteOptions<Body>): Route {
   return (request, response) => {
     answer(options, request).then(
@@ -34,23 +33,12 @@ export function adminRoute<Body = undefined>(options: AdminRouteOptions<Body>): 
 }
 
 async function answer<Body>(
-  { method, adminKey, body, handle }: AdminRouteOptions<Body>,
+  { method, admin: check, body, handle }: AdminRouteOptions<Body>,
   request: IncomingMessage,
 ): Promise<object> {
-  if (adminKey === undefined) throw new TurnoutError('not_found');
-  if (!isKey(adminKey, request.headers.authorization)) throw new TurnoutError('invalid_api_key');
+  const admin = await check(request.headers.authorization);
   if (request.method !== method) throw new TurnoutError('method_not_allowed');
-  return handle(body ? await readBody(request, body) : (undefined as Body));
-}
-
-/** In constant time: what is compared are hashes, which are as long as each other. */
-function isKey(adminKey: string, authorization: string | undefined): boolean {
-  const [, key = ''] = /^Bearer (\S+)$/i.exec(authorization ?? '') ?? [];
-  return timingSafeEqual(sha256(key), sha256(adminKey));
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return handle(body ? await readBody(request, body) : (undefined as Body), admin);
 }
 
 async function readBody<Body>(request: IncomingMessage, schema: z.ZodType<Body>): Promise<Body> {

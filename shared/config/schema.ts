@@ -102,7 +102,7 @@ export const configSchema = z.object({
     ),
   OIDC_USER_CLAIM: claim.default('sub'),
   OIDC_GROUPS_CLAIM: claim.default('groups'),
-  /** Its members may see what belongs to all. */
+  /** The admin routes answer to its members. */
   OIDC_ADMIN_GROUP: z.string().min(1).max(200).optional(),
   OIDC_CLOCK_SKEW_S: whole.pipe(z.int().max(600)).default(30),
 

@@ -72,6 +72,12 @@ export const catalogue = {
     retryable: false,
     message: 'An operator has blocked this user.',
   },
+  admin_required: {
+    status: 403,
+    type: 'permission_error',
+    retryable: false,
+    message: 'This is for admins only.',
+  },
   rate_limit_exceeded: limited(true, 'A limit of requests or tokens per minute is reached.'),
   request_too_large: limited(false, 'The request may take more tokens than are allowed in a minute.'),
   queue_limit_exceeded: limited(true, 'As many of your jobs are open as may be.'),

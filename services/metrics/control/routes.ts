@@ -1,3 +1,4 @@
+import { type AdminCheck } from '../../../shared/admin/admin-check.ts';
 import { adminRoute } from '../../../shared/admin/admin-route.ts';
 import { instruction } from '../../../shared/contracts/control.ts';
 import { type Confirmation } from '../../../shared/control/confirm-command.ts';
@@ -13,7 +14,7 @@ interface ControlRoutesDeps {
   status: () => Promise<RolloutStatus>;
   audit: () => Promise<AuditEntry[]>;
   command: (command: ControlCommand) => Promise<Confirmation>;
-  adminKey: string | undefined;
+  admin: AdminCheck;
   log: Logger;
 }
 
@@ -24,17 +25,17 @@ const LAST = 500;
  * `GET /admin/rollout`, `GET /admin/audit`, and `POST /admin/control` with an instruction (`{"type":"rollback","why":"..."}`), which
  * is answered when all processes have applied it: 409 where it was refused, 503 where nobody decided.
  */
-export function controlRoutes({ status, audit, command, adminKey, log }: ControlRoutesDeps) {
+export function controlRoutes({ status, audit, command, admin, log }: ControlRoutesDeps) {
   return {
-    '/admin/rollout': adminRoute({ ...{ method: 'GET', adminKey, log }, handle: () => reaching(status()) }),
+    '/admin/rollout': adminRoute({ ...{ method: 'GET', admin, log }, handle: () => reaching(status()) }),
     '/admin/audit': adminRoute({
-      ...{ method: 'GET', adminKey, log },
+      ...{ method: 'GET', admin, log },
       handle: async () => ({ commands: (await reaching(audit())).slice(-LAST) }),
     }),
     '/admin/control': adminRoute({
-      ...{ method: 'POST', adminKey, log, body: instruction },
-      handle: async (given) => {
-        const confirmed = await reaching(command(newCommand({ actor: 'operator' }, given)));
+      ...{ method: 'POST', admin, log, body: instruction },
+      handle: async (given, { user: by }) => {
+        const confirmed = await reaching(command(newCommand({ actor: 'operator', by }, given)));
         if (confirmed.status === 'applied') return confirmed;
         if (confirmed.status === 'undecided') throw new TurnoutError('no_leader', { retryAfterS: 10 });
         throw new TurnoutError('command_refused', { message: `It was refused: ${confirmed.note}.` });

@@ -7,10 +7,10 @@ import {
   type JWTVerifyGetKey,
 } from 'jose';
 import { z } from 'zod';
-import { type Principal } from '../../../shared/access/principal.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { ConfigError } from '../../../shared/config/load.ts';
-import { type Config } from '../../../shared/config/schema.ts';
+import { type Principal } from './principal.ts';
+import { TurnoutError } from '../errors/turnout-error.ts';
+import { ConfigError } from '../config/load.ts';
+import { type Config } from '../config/schema.ts';
 
 /** Reads the access and ID tokens of one identity provider. */
 export interface TokenReader {
@@ -25,7 +25,7 @@ export interface TokenRules {
   /** The claim that is the user's id, and the one with his groups. */
   userClaim: string;
   groupsClaim: string;
-  /** Its members may see what belongs to all. */
+  /** The admin routes answer to its members. */
   adminGroup: string | undefined;
   /** Seconds that the provider's clock may be off. */
   clockSkewS: number;
@@ -33,7 +33,7 @@ export interface TokenRules {
   jwksUrl: string | undefined;
 }
 
-type TokenConfig = Pick<
+export type TokenConfig = Pick<
   Config,
   | 'OIDC_ISSUER'
   | 'OIDC_AUDIENCES'

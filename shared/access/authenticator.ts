@@ -1,9 +1,9 @@
-import { assertUsable, hashOfKey } from '../../../shared/access/api-key.ts';
-import { type FileKey } from '../../../shared/access/key-file.ts';
-import { type KeyStore } from '../../../shared/access/key-store.ts';
-import { type Principal } from '../../../shared/access/principal.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type Logger } from '../../../shared/log/logger.ts';
+import { assertUsable, hashOfKey } from './api-key.ts';
+import { type FileKey } from './key-file.ts';
+import { type KeyStore } from './key-store.ts';
+import { type Principal } from './principal.ts';
+import { TurnoutError } from '../errors/turnout-error.ts';
+import { type Logger } from '../log/logger.ts';
 import { isToken, type TokenReader } from './tokens.ts';
 
 export interface Authenticator {

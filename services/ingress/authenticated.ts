@@ -1,7 +1,7 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { type Principal } from '../../../shared/access/principal.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type Authenticator } from './authenticator.ts';
+import { type Principal } from '../../shared/access/principal.ts';
+import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { type Authenticator } from '../../shared/access/authenticator.ts';
 
 /** Every route of the scope answers only to somebody who has shown who he is. */
 export function authenticated(
