@@ -9,6 +9,7 @@ import { flagsCommand } from './flags/command.ts';
 import { jobsCommand } from './jobs/command.ts';
 import { keysCommand } from './keys/command.ts';
 import { rolloutCommand } from './rollout/command.ts';
+import { usageCommand } from './usage/command.ts';
 import { userCommand } from './user/command.ts';
 import { webhooksCommand } from './webhooks/command.ts';
 
@@ -22,6 +23,7 @@ const GROUPS: readonly ((context: OperatorContext) => Command)[] = [
   jobsCommand,
   keysCommand,
   rolloutCommand,
+  usageCommand,
   userCommand,
   webhooksCommand,
 ];

@@ -17,7 +17,6 @@ import { type Principal } from '../../shared/access/principal.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
 import { type Door } from './door/door.ts';
-import { roughTokensOf } from './door/rough-tokens.ts';
 import { type RequestControls } from './request-controls.ts';
 import { storing } from './storing.ts';
 import { takeDocuments, type TakenDocuments } from './take-documents.ts';
@@ -176,10 +175,12 @@ async function enter(
     const [standing] = await storing(() => jobLog.standings([job.jobId]));
     if (standing && standing.state !== 'missing' && standing.state !== 'refused') return false;
   }
-  const { jobId, userHash, deadlineAt } = job;
+  const { jobId, userHash, deadlineAt, model } = job;
   const { caller, controls, tell } = submission;
-  const tokens = roughTokensOf(taken);
-  await door.enter({ jobId, userHash, deadlineAt, caller, tell, tokens, priority: controls.priority });
+  await door.enter({
+    ...{ jobId, userHash, deadlineAt, model, caller, tell, taken },
+    priority: controls.priority,
+  });
   return true;
 }
 

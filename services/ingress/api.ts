@@ -1,8 +1,10 @@
 import { type FastifyInstance } from 'fastify';
 import { type Principal } from '../../shared/access/principal.ts';
 import { type Config } from '../../shared/config/schema.ts';
+import { userHash } from '../../shared/contracts/ids.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { readUsage } from '../../shared/usage/read-usage.ts';
 import { authenticated } from './authenticated.ts';
 import { createParameterCheck } from './chat/parameters.ts';
 import { chatRoute } from './chat/route.ts';
@@ -14,6 +16,7 @@ import { createReadWish } from './read-wish.ts';
 import { createConversations } from './responses/conversation.ts';
 import { responseRoutes } from './responses/routes.ts';
 import { createFindResponse } from './responses/stored-responses.ts';
+import { usageRoutes } from './usage-routes.ts';
 import { webhookRoutes } from './webhooks/routes.ts';
 
 export interface ApiDeps extends Parts {
@@ -53,5 +56,11 @@ export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<vo
   // In a scope of its own: only here are forms read.
   const maxBytes = config.MAX_FILE_BYTES;
   await api.register((scope) => fileRoutes(scope, { blobs, files, queue, maxBytes, caller, log }));
+  usageRoutes(api, {
+    usageOf: (asked) => readUsage(deps.redis, config.REDIS_PREFIX, asked),
+    entitlementOf: (who) => deps.policy.of(who),
+    userHash: (user) => userHash(config.TURNOUT_SECRET, user),
+    caller,
+  });
   webhookRoutes(api, { ...deps.webhooks, caller });
 }

@@ -18,9 +18,11 @@ import { topicNames } from '../../shared/kafka/topics.ts';
 import { type Releasers } from '../../shared/lifecycle/releasers.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { closeRedis, connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { createBudgets } from '../../shared/usage/budgets.ts';
 import { fileKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { createAdmissionDesk } from './admission.ts';
 import { createDoor } from './door/door.ts';
+import { createPrices } from './door/prices.ts';
 import { createRateLimits } from './door/rate-limits.ts';
 import { createModels } from './models.ts';
 import { createStoredJobs } from './stored-jobs.ts';
@@ -97,6 +99,9 @@ export async function openParts({ config, kafka, releasers, log }: PartsOptions)
     policy,
     rates: createRateLimits(redis, config.REDIS_PREFIX),
     gate: createGate(redis, config.REDIS_PREFIX, config.MAX_OPEN_JOBS),
+    budgets: createBudgets(redis, config.REDIS_PREFIX),
+    prices: createPrices({ litellmUrl: config.LITELLM_URL, masterKey: config.LITELLM_MASTER_KEY, log }),
+    documentTokens: config.CONTEXT_TOKENS,
     memory: () => memory.share(),
     interactiveMaxWaitMs: config.INTERACTIVE_MAX_WAIT_MS,
     log,

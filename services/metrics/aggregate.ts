@@ -148,6 +148,7 @@ function toEntry(
     believed,
     next,
     ids: fresh.map(({ id }) => id),
+    jobs: fresh.map(({ jobId }) => jobId),
     delta,
     sections: sectionsOf(fresh, slowFrom),
     times: fresh.map(({ at }) => at),

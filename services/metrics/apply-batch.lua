@@ -10,15 +10,17 @@
 -- difference at the slot behind his last one of its kind, and takes 1 behind its own (`shared/rollout/segment.ts`). Only here the last
 -- one is known for sure.
 --
--- KEYS offsets (hash), counts (hash), young ids (set), old ids (set), then for each section its counts (hash) and its users' last
+-- What was reserved for the jobs goes in the same step as what they came to is added (shared/usage/scripts/prelude.lua).
+--
+-- KEYS offsets (hash), counts (hash), young ids (set), old ids (set), reservations, reserved, reserved until, then for each section its counts (hash) and its users' last
 -- slots (hash). All share one hash tag.
 -- ARGV partition field, offset that the caller believes stored ('' for none), next offset, earliest and latest time of the
 -- events (ms, '' for none), generation size, number of ids, sections (JSON: {kept, last, counts: [[name, integer]], marks: [[arm, user,
--- slot, [first]]]}), ids..., then name and integer for each count.
+-- slot, [first]]]}), jobs (JSON), ids..., then name and integer for each count.
 -- Returns {'applied'}; {'moved', stored offset or ''}; {'repeated', position of each id that is known, from 1}.
 local offsets, counts, young, old = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local partition, believed, next_offset, earliest, latest, generation, ids, sections = unpack(ARGV, 1, 8)
-local first_id = 9
+local partition, believed, next_offset, earliest, latest, generation, ids, sections, jobs = unpack(ARGV, 1, 9)
+local first_id = 10
 ids = tonumber(ids)
 
 local stored = redis.call('HGET', offsets, partition) or ''
@@ -69,8 +71,10 @@ local function mark(section, users, arm, user, slot, firsts)
   end
 end
 
+for _, job in ipairs(cjson.decode(jobs)) do settle(KEYS[5], KEYS[6], KEYS[7], job) end
+
 for i, section in ipairs(cjson.decode(sections)) do
-  local section_counts, users = KEYS[3 + 2 * i], KEYS[4 + 2 * i]
+  local section_counts, users = KEYS[6 + 2 * i], KEYS[7 + 2 * i]
   for _, count in ipairs(section.counts) do
     redis.call('HINCRBY', section_counts, count[1], count[2])
   end

@@ -41,9 +41,6 @@ export const EVENT_FATES = ['counted', 'repeated', 'unreadable', 'missing'] as c
 /** `repeated`: seen before under the same id. `missing`: Kafka went on past offsets that it no longer has. */
 export type EventFate = (typeof EVENT_FATES)[number];
 
-/** Costs are whole picodollars: a provider's price for one token (about 1e-8 dollars) stays an integer. */
-export const PICODOLLARS = 1e12;
-
 export function bucketField(histogram: string, bucket: number): string {
   return `${histogram}#${bucket}`;
 }

@@ -1,5 +1,6 @@
+import { PICODOLLARS } from '../../shared/usage/ledger-sections.ts';
 import { type Outcome, type Stage } from '../../shared/contracts/outcome.ts';
-import { bucketField, field, type PathLabel, PICODOLLARS, sumField } from './fields.ts';
+import { bucketField, field, type PathLabel, sumField } from './fields.ts';
 import { bucketOf } from './histogram.ts';
 
 /** What some outcomes add to the counts: name -> integer. */

@@ -1,5 +1,6 @@
 import { defineScript } from '../../shared/redis/script.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
+import { reservationKeys, settlePrelude } from '../../shared/usage/budgets.ts';
 import { metricsKey } from '../../shared/rollout/section-names.ts';
 import { type Delta } from './fold.ts';
 import { type Section } from './rollout/sections.ts';
@@ -30,6 +31,8 @@ export interface Entry {
   next: bigint;
   /** Ids of the events, each once, at most `MAX_IDS`. */
   ids: readonly string[];
+  /** Of those events: what was reserved for them goes. */
+  jobs: readonly string[];
   delta: Delta;
   sections: readonly Section[];
   /** Milliseconds since the epoch, of the events. */
@@ -51,16 +54,25 @@ const GENERATION = 250_000;
 
 export function createLedger(redis: Redis, prefix: string, generation = GENERATION): Ledger & Sections {
   const key = (name: string) => metricsKey(prefix, name);
-  const keys = [key('offsets'), key('counts'), key('ids:young'), key('ids:old')];
-  const applyBatch = defineScript(redis, new URL('apply-batch.lua', import.meta.url));
+  const keys = [
+    ...[key('offsets'), key('counts'), key('ids:young'), key('ids:old')],
+    ...reservationKeys(prefix),
+  ];
+  const applyBatch = defineScript(redis, new URL('apply-batch.lua', import.meta.url), [settlePrelude]);
 
   return {
     position: async (partition) => toOffset(await redis.hget(key('offsets'), partition)),
-    apply: async ({ partition, believed, next, ids, delta, sections, times }) => {
+    apply: async ({ partition, believed, next, ids, jobs, delta, sections, times }) => {
       const span = times.length === 0 ? ['', ''] : [Math.min(...times), Math.max(...times)];
       const head = [partition, believed?.toString() ?? '', next.toString(), ...span, generation, ids.length];
       const all = [...keys, ...sections.flatMap(({ name }) => [key(name), key(`${name}:users`)])];
-      const args = [...head, JSON.stringify(sections.map(toArgument)), ...ids, ...[...delta].flat()];
+      const args = [
+        ...head,
+        JSON.stringify(sections.map(toArgument)),
+        JSON.stringify(jobs),
+        ...ids,
+        ...[...delta].flat(),
+      ];
       return toApplied(await applyBatch(all, args), ids);
     },
     read: async () => toCounts(await redis.hgetall(key('counts'))),

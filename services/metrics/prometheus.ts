@@ -1,7 +1,8 @@
+import { PICODOLLARS } from '../../shared/usage/ledger-sections.ts';
 import { stage } from '../../shared/contracts/outcome.ts';
 import { errorCodes } from '../../shared/errors/catalogue.ts';
 import { countNamed, type Counts, histogramsOf } from './counts.ts';
-import { EVENT_FATES, field, PATHS, PICODOLLARS, SOURCES, STATUSES, TOKEN_KINDS } from './fields.ts';
+import { EVENT_FATES, field, PATHS, SOURCES, STATUSES, TOKEN_KINDS } from './fields.ts';
 import { bucketOf, countOf, cumulate, edgeOf, type Histogram } from './histogram.ts';
 
 /** Labels are of our own enumerations: none needs escaping. */

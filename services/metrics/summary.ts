@@ -1,15 +1,7 @@
+import { PICODOLLARS } from '../../shared/usage/ledger-sections.ts';
 import { errorCodes } from '../../shared/errors/catalogue.ts';
 import { countNamed, type Counts, histogramsOf } from './counts.ts';
-import {
-  EVENT_FATES,
-  type EventFate,
-  field,
-  type PathLabel,
-  PATHS,
-  PICODOLLARS,
-  type Source,
-  SOURCES,
-} from './fields.ts';
+import { EVENT_FATES, type EventFate, field, type PathLabel, PATHS, type Source, SOURCES } from './fields.ts';
 import { countOf, type Histogram, mergeHistograms, quantile } from './histogram.ts';
 
 /** What `GET /summary` answers: everything counted since the first event. */

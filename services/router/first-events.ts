@@ -27,7 +27,11 @@ export function firstEvents(
   { decision, picked, plan, routedAt, detailed, call }: Decided,
   cache: CacheStatus | undefined,
 ): JobEvent[] {
-  const accepted = { type: 'accepted', at: job.acceptedAt, model: job.model } as const;
+  const { acceptedAt, model: asked, groups = [] } = job;
+  const accepted = {
+    ...({ type: 'accepted', at: acceptedAt, model: asked } as const),
+    ...(groups.length === 0 ? {} : { groups }),
+  };
   const routed = {
     ...({ type: 'routed', at: routedAt, ...decision } as const),
     ...(cache ? { cache } : {}),

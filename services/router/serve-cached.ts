@@ -28,13 +28,13 @@ interface Serving {
  */
 export async function serveCached(
   { jobLog, relays, log }: ServeCachedDeps,
-  job: Pick<JobMessage, 'jobId' | 'userHash' | 'acceptedAt'>,
+  job: Pick<JobMessage, 'jobId' | 'userHash' | 'groups' | 'acceptedAt'>,
   { decision, model, first, answer }: Serving,
 ): Promise<boolean> {
   const at = Date.now();
   const ending = { status: 'completed' } as const;
-  const { jobId, userHash, acceptedAt } = job;
-  const facts = { jobId, userHash, model, acceptedAt, decision, attempts: 0 };
+  const { jobId, userHash, groups, acceptedAt } = job;
+  const facts = { jobId, userHash, groups, model, acceptedAt, decision, attempts: 0 };
   const events = [...first, ...eventsOf(answer, at), terminalEvent(ending, at)];
   const outcome = toOutcome(facts, events, ending, at);
   const served = await jobLog.serve(jobId, events, outcome);

@@ -13,13 +13,17 @@ default:
   models: [small]
   weight: 1
   requests_per_minute: 10
+  budget: { daily_usd: 1, monthly_tokens: 100 }
 groups:
   research:
     models: [gpt-5*]
     weight: 4
+    budget: { daily_usd: 5, monthly_tokens: 500 }
+    shared_budget: { monthly_usd: 1000 }
   interns:
     models: [tiny]
     weight: 2
+    budget: { daily_usd: 2 }
 users:
   ada: { models: ['*'], weight: 0.5 }
 `);
@@ -53,6 +57,14 @@ describe('who is in two groups', () => {
     expect(both.weight).toBe(4);
     expect(both.requestsPerMinute).toBe(10);
   });
+});
+
+test('of each budget line he has the highest of his groups, and none where one of them leaves it open', () => {
+  expect(of('bob', 'research', 'interns').budgets).toEqual([
+    { group: undefined, daily_usd: 5 },
+    { group: 'research', monthly_usd: 1_000 },
+  ]);
+  expect(of('eve').budgets).toEqual([{ group: undefined, daily_usd: 1, monthly_tokens: 100 }]);
 });
 
 test('what a user has of his own goes before his groups', () => {

@@ -1,4 +1,4 @@
-import { type Grant, type PolicyFile } from './policy-file.ts';
+import { type Budget, type Grant, type PolicyFile } from './policy-file.ts';
 import { type Principal } from './principal.ts';
 
 /** What somebody may do. An absent limit is none. */
@@ -12,6 +12,13 @@ export interface Entitlement {
   concurrentJobs: number | undefined;
   /** Jobs that wait or run. */
   queuedJobs: number | undefined;
+  /** His own budget, and those that he shares with the others of his groups. */
+  budgets: readonly AccountBudget[];
+}
+
+export interface AccountBudget extends Budget {
+  /** The group whose members share it; undefined: his own. */
+  group: string | undefined;
 }
 
 type Who = Pick<Principal, 'user' | 'groups'>;
@@ -25,6 +32,7 @@ export function entitlementOf(policy: PolicyFile, { user, groups }: Who): Entitl
   const ofGroups = groups.flatMap((group) => policy.groups[group] ?? []);
   const most = (field: NumericField) => mostOf(field, own, ofGroups, policy.default);
   const models = own.models ?? union(ofGroups) ?? policy.default.models ?? ['*'];
+  const budget = own.budget ?? mostGenerous(ofGroups) ?? policy.default.budget;
   return {
     mayUseModel: (model) => models.some((pattern) => fits(pattern, model)),
     weight: most('weight') ?? 1,
@@ -32,6 +40,13 @@ export function entitlementOf(policy: PolicyFile, { user, groups }: Who): Entitl
     tokensPerMinute: most('tokens_per_minute'),
     concurrentJobs: most('concurrent_jobs'),
     queuedJobs: most('queued_jobs'),
+    budgets: [
+      ...(budget ? [{ group: undefined, ...budget }] : []),
+      ...groups.flatMap((group) => {
+        const shared = policy.groups[group]?.shared_budget;
+        return shared ? [{ group, ...shared }] : [];
+      }),
+    ],
   };
 }
 
@@ -52,6 +67,20 @@ function mostOf(
 function union(grants: readonly Grant[]): readonly string[] | undefined {
   const stated = grants.flatMap(({ models }) => (models ? [models] : []));
   return stated.length > 0 ? stated.flat() : undefined;
+}
+
+const BUDGET_FIELDS = ['daily_usd', 'monthly_usd', 'daily_tokens', 'monthly_tokens'] as const;
+
+/** Of each line the highest; one that a group leaves open is open. */
+function mostGenerous(grants: readonly Grant[]): Budget | undefined {
+  const stated = grants.flatMap(({ budget }) => budget ?? []);
+  if (stated.length === 0) return undefined;
+  return Object.fromEntries(
+    BUDGET_FIELDS.flatMap((field) => {
+      const amounts = stated.map((budget) => budget[field]);
+      return amounts.includes(undefined) ? [] : [[field, Math.max(...amounts.map(Number))]];
+    }),
+  );
 }
 
 function fits(pattern: string, model: string): boolean {

@@ -4,8 +4,19 @@ import { readYaml } from '../config/yaml-file.ts';
 const name = z.string().trim().min(1, 'must not be empty').max(200);
 const count = z.int().min(1).max(1_000_000_000);
 
+const dollars = z.number().min(0.000001).max(1_000_000_000);
+
 /** `gpt-5`, or all that begin so: `gpt-5*`. */
 const modelPattern = name.regex(/^[^*]*\*?$/, 'may have one *, at its end');
+
+const budget = z.strictObject({
+  daily_usd: dollars.optional(),
+  monthly_usd: dollars.optional(),
+  daily_tokens: count.optional(),
+  monthly_tokens: count.optional(),
+});
+/** By UTC days and months. */
+export type Budget = Readonly<z.infer<typeof budget>>;
 
 const grant = z.strictObject({
   /** Models that he may use; without it, whatever the grants below this one say. */
@@ -18,14 +29,15 @@ const grant = z.strictObject({
   concurrent_jobs: count.optional(),
   /** Jobs that wait or run; what comes on top is refused. */
   queued_jobs: count.optional(),
+  budget: budget.optional(),
 });
 export type Grant = Readonly<z.infer<typeof grant>>;
 
 const policyFile = z.strictObject({
   /** Holds for everybody. */
   default: grant.default({}),
-  /** Of each member. */
-  groups: z.record(name, grant).default({}),
+  /** Of each member. `shared_budget`: what all of them together may spend. */
+  groups: z.record(name, grant.extend({ shared_budget: budget.optional() })).default({}),
   users: z.record(name, grant).default({}),
 });
 export type PolicyFile = Readonly<z.infer<typeof policyFile>>;

@@ -112,7 +112,13 @@ const terminal = [
 ] as const;
 
 export const jobEvent = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('accepted'), at, model: z.string() }),
+  z.object({
+    type: z.literal('accepted'),
+    at,
+    model: z.string(),
+    /** That its user belongs to, where he does to any: they pay as well. */
+    groups: z.array(z.string()).optional(),
+  }),
   z.object({
     type: z.literal('routed'),
     at,

@@ -28,6 +28,8 @@ export const outcome = z.object({
   id: z.string().min(1),
   jobId,
   userHash: z.string().min(1),
+  /** That the user belongs to, where he does to any. */
+  groups: z.array(z.string()).optional(),
   model: z.string().min(1),
   decision: decision.optional(),
   status: z.enum(['completed', 'failed', 'cancelled']),

@@ -15,6 +15,8 @@ export type Ending =
 export interface JobFacts {
   jobId: string;
   userHash: string;
+  /** That the user belongs to. */
+  groups?: readonly string[] | undefined;
   model: string;
   /** Milliseconds since the epoch. */
   acceptedAt: number;
@@ -53,6 +55,7 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
     id: `${job.jobId}.end`,
     jobId: job.jobId,
     userHash: job.userHash,
+    ...(job.groups && job.groups.length > 0 ? { groups: [...job.groups] } : {}),
     model: job.model,
     ...(job.decision ? { decision: job.decision } : {}),
     status: ending.status,
@@ -172,10 +175,12 @@ export function logEnding(log: Logger, job: JobFacts, ending: Ending, at: number
 }
 
 function factsOf(jobId: string, { userHash, model, createdAt, entries }: JobView): JobFacts {
-  const routed = entries.map(({ event }) => event).find((event) => event.type === 'routed');
+  const events = entries.map(({ event }) => event);
+  const routed = events.find((event) => event.type === 'routed');
   return {
     jobId,
     userHash,
+    groups: events.find((event) => event.type === 'accepted')?.groups,
     model: routed?.model ?? model,
     acceptedAt: createdAt,
     decision: routed && decision.parse(routed),

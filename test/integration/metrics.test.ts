@@ -220,6 +220,7 @@ describe('the script', () => {
       believed,
       next,
       ids,
+      jobs: [],
       sections: [],
       delta: new Map([['n', ids.length]]),
       times: ids.map((_, i) => 100 + i),

@@ -86,6 +86,7 @@ test('what Redis keeps of a day is what its jobs come to, however they are batch
           partition: 'events/0',
           believed: first === 0 ? undefined : BigInt(first),
           next: BigInt(Math.min(first + batch, outcomes.length)),
+          jobs: [],
           ids: some.map(({ id }) => id),
           delta: new Map(),
           sections: sectionsOf(some, () => SLOW_MS),
@@ -115,7 +116,7 @@ test('a slot is measured by the control arm’s window before it, by the same va
     ...Array.from({ length: 400 }, () => of(0, 100, 5_000)),
   ];
   await ledger.apply({
-    ...{ partition: 'events/0', believed: undefined, next: 800n, ids: before.map(({ id }) => id) },
+    ...{ partition: 'events/0', believed: undefined, next: 800n, jobs: [], ids: before.map(({ id }) => id) },
     ...{ delta: new Map<string, number>(), sections: sectionsOf(before, () => undefined), times: [] },
   });
   const slot = { step: STEP, day: DAY, slot: 101 };
@@ -125,7 +126,7 @@ test('a slot is measured by the control arm’s window before it, by the same va
   expect(one.of(slot)).toBeLessThanOrEqual(383);
   const more = Array.from({ length: 200 }, () => of(5, 100, 9_000));
   await ledger.apply({
-    ...{ partition: 'events/0', believed: 800n, next: 1_000n, ids: more.map(({ id }) => id) },
+    ...{ partition: 'events/0', believed: 800n, next: 1_000n, jobs: [], ids: more.map(({ id }) => id) },
     ...{ delta: new Map<string, number>(), sections: sectionsOf(more, () => undefined), times: [] },
   });
   await two.learn([slot]);

@@ -1,9 +1,15 @@
+import { type Entitlement } from '../../../shared/access/entitlement.ts';
 import { type Policy } from '../../../shared/access/policy.ts';
 import { type Principal } from '../../../shared/access/principal.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type Entry, type Gate } from '../../../shared/gate/gate.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
 import { type Priority } from '../../../shared/scheduling/priority.ts';
+import { type Budgets, type Exhausted } from '../../../shared/usage/budgets.ts';
+import { type TakenDocuments } from '../take-documents.ts';
+import { estimateOf } from './estimate.ts';
+import { type Prices } from './prices.ts';
+import { roughTokensOf } from './rough-tokens.ts';
 import { rateHeaders, type RateLimits } from './rate-limits.ts';
 
 /** A job that wants to be admitted. */
@@ -14,8 +20,9 @@ export interface Entrant {
   priority: Priority;
   /** Milliseconds since the epoch. */
   deadlineAt: number;
-  /** That it will probably take. */
-  tokens: number;
+  model: string;
+  /** The request without its files. */
+  taken: TakenDocuments;
   /** Hears the headers that the client is told of his limits by. */
   tell: (headers: Readonly<Record<string, string>>) => void;
 }
@@ -23,7 +30,7 @@ export interface Entrant {
 export interface Door {
   /**
    * Throws `rate_limit_exceeded` and `request_too_large` for a user's minute, `queue_limit_exceeded` for his jobs, `overloaded` for the jobs of
-   * all, `store_unavailable`. What was let in is let go by `leave`, where it is not accepted after all; else by its end.
+   * all, `insufficient_quota` for a budget, `store_unavailable`. What was let in is let go by `leave`, where it is not accepted after all; else by its end.
    */
   enter(entrant: Entrant): Promise<void>;
   leave(entrant: Pick<Entrant, 'jobId' | 'userHash'>): Promise<void>;
@@ -33,6 +40,10 @@ interface DoorOptions {
   policy: Pick<Policy, 'of'>;
   rates: RateLimits;
   gate: Gate;
+  budgets: Budgets;
+  prices: Prices;
+  /** Tokens that all documents of a job may fill. */
+  documentTokens: number;
   /** How full the job Redis is, 0 to 1. */
   memory: () => number;
   interactiveMaxWaitMs: number;
@@ -46,10 +57,13 @@ const RETRY_AFTER_S = 2;
 const MEMORY_RETRY_AFTER_S = 30;
 
 /** Who is refused is refused before anything of his job exists, and told when it makes sense to come again. */
-export function createDoor({ policy, rates, gate, memory, interactiveMaxWaitMs, log }: DoorOptions): Door {
+export function createDoor(options: DoorOptions): Door {
+  const { policy, rates, gate, budgets, prices, memory, interactiveMaxWaitMs, log } = options;
+
   async function enter(entrant: Entrant): Promise<void> {
     if (memory() > FULL) throw overloaded('The server has no room for more jobs.', MEMORY_RETRY_AFTER_S);
-    const { caller, tokens, priority, deadlineAt } = entrant;
+    const { caller, priority, deadlineAt } = entrant;
+    const tokens = roughTokensOf(entrant.taken);
     const entitlement = policy.of(caller);
     const asked = { user: caller.user, tokens, entitlement };
     await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
@@ -58,9 +72,22 @@ export function createDoor({ policy, rates, gate, memory, interactiveMaxWaitMs, 
       ...{ jobId: entrant.jobId, userHash: entrant.userHash, deadlineAt, queuedJobs: entitlement.queuedJobs },
       longestWaitMs: priority === 'interactive' ? patienceMs : undefined,
     });
-    if (entry.kind === 'in') return;
-    await rates.giveBack(asked);
-    throw refusal(entry, entitlement.queuedJobs);
+    if (entry.kind !== 'in') {
+      await rates.giveBack(asked);
+      throw refusal(entry, entitlement.queuedJobs);
+    }
+    const exhausted = await reserve(entrant, entitlement);
+    if (!exhausted) return;
+    await Promise.all([rates.giveBack(asked), gate.undo(entrant.jobId, entrant.userHash)]);
+    throw outOfBudget(exhausted);
+  }
+
+  async function reserve(entrant: Entrant, { budgets: lines }: Entitlement): Promise<Exhausted | undefined> {
+    if (lines.length === 0) return undefined;
+    const { jobId, userHash, deadlineAt, model, taken } = entrant;
+    const price = await prices.of(model);
+    const estimate = estimateOf(taken, { documentTokens: options.documentTokens, price });
+    return budgets.reserve({ jobId, userHash, deadlineAt, estimate, budgets: lines });
   }
 
   return {
@@ -73,10 +100,13 @@ export function createDoor({ policy, rates, gate, memory, interactiveMaxWaitMs, 
       }
     },
     // One that is not let go now is when its deadline has passed.
-    leave: ({ jobId, userHash }) =>
-      gate.undo(jobId, userHash).catch((error: unknown) => {
+    leave: async ({ jobId, userHash }) => {
+      try {
+        await Promise.all([gate.undo(jobId, userHash), budgets.release(jobId)]);
+      } catch (error) {
         log.warn({ err: error, jobId }, 'A job that was not accepted still counts as open');
-      }),
+      }
+    },
   };
 }
 
@@ -89,6 +119,17 @@ function refusal(entry: Exclude<Entry, { kind: 'in' }>, queuedJobs: number | und
     });
   const waiting = `${entry.ahead} of your jobs are before this one, which would wait for about ${Math.ceil(entry.waitMs / 1_000)}s.`;
   return overloaded(`The server is overloaded: ${waiting} Try again in ${retryAfterS}s.`, retryAfterS);
+}
+
+function outOfBudget({ group, period, kind, limit, spent, reserved, until }: Exhausted): TurnoutError {
+  const whose = group === undefined ? 'Your' : `The group ${group}'s`;
+  const of = (amount: number) =>
+    kind === 'tokens' ? `${amount} tokens` : `$${Number(amount.toPrecision(4))}`;
+  const retryAfterS = Math.ceil((until - Date.now()) / 1_000);
+  return new TurnoutError('insufficient_quota', {
+    message: `${whose} budget of ${of(limit)} a ${period} has not enough left: ${of(spent)} are spent and ${of(reserved)} reserved for jobs that run.`,
+    retryAfterS,
+  });
 }
 
 function overloaded(message: string, retryAfterS: number): TurnoutError {

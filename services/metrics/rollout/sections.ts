@@ -3,6 +3,7 @@ import { isPathsOwn } from '../../../shared/rollout/own-failure.ts';
 import { type RolloutJob, rolloutJobOf } from '../../../shared/rollout/rollout-job.ts';
 import { sectionField, sectionName } from '../../../shared/rollout/section-names.ts';
 import { type Arm, type First } from '../../../shared/rollout/segment.ts';
+import { usageSectionsOf } from '../../../shared/usage/ledger-sections.ts';
 import { add, type Delta } from '../fold.ts';
 import { bucketOf } from '../histogram.ts';
 
@@ -44,7 +45,8 @@ export function sectionsOf(
     const job = rolloutJobOf(outcome);
     if (job) addJob(section, job, { at: outcome.at, slowFrom: slowFrom(job) });
   }
-  return [...sections.values()];
+  const bills = usageSectionsOf(outcomes).map((bill) => ({ ...bill, marks: [], last: 0 }));
+  return [...sections.values(), ...bills];
 }
 
 type SectionNamed = (name: string, keptMs: number) => Section;

@@ -1,0 +1,20 @@
+-- What is promised to jobs that have not ended, by account. A reservation is made at the admission and goes with the job's outcome, in
+-- the very script that adds what it came to (services/metrics/apply-batch.lua): the books never have it twice, and never not at all.
+-- KEYS reservations (hash: job -> JSON [tokens, picodollars, [account]]), reserved (hash: `<account> tokens|cost` -> sum), until (zset: job ->
+-- when it has ended in any case, ms).
+-- Invariant: `reserved` is the sum over `reservations`.
+local function settle(reservations, reserved, until_set, job)
+  local found = redis.call('HGET', reservations, job)
+  if not found then return end
+  redis.call('HDEL', reservations, job)
+  redis.call('ZREM', until_set, job)
+  local reservation = cjson.decode(found)
+  for _, account in ipairs(reservation[3]) do
+    for at, kind in ipairs({ 'tokens', 'cost' }) do
+      local field = account .. ' ' .. kind
+      if redis.call('HINCRBY', reserved, field, string.format('%.0f', -reservation[at])) <= 0 then
+        redis.call('HDEL', reserved, field)
+      end
+    end
+  end
+end

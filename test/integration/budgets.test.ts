@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { createLedger, type Entry } from '../../services/metrics/ledger.ts';
+import { type AccountBudget } from '../../shared/access/entitlement.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { type Budgets, createBudgets } from '../../shared/usage/budgets.ts';
+import { account, usageSection } from '../../shared/usage/ledger-sections.ts';
+import { endOfPeriod, nameOfPeriod } from '../../shared/usage/periods.ts';
+import { testEnv } from '../harness/env.ts';
+import { keysLike, removeKeys } from '../harness/scan-keys.ts';
+
+jest.setTimeout(30_000);
+
+let redis: Redis;
+let prefix: string;
+let budgets: Budgets;
+
+beforeAll(() => {
+  redis = connectRedisPatiently(testEnv().REDIS_URL, 'budgets-test', silentLogger);
+});
+
+afterAll(async () => {
+  await removeKeys(redis, `${prefix}:*`);
+  await closeRedis(redis);
+});
+
+beforeEach(async () => {
+  if (prefix) await removeKeys(redis, `${prefix}:*`);
+  prefix = `t-budget-${randomBytes(4).toString('hex')}`;
+  budgets = createBudgets(redis, prefix);
+});
+
+const own = (lines: Partial<AccountBudget>): AccountBudget => ({ group: undefined, ...lines });
+
+function reserve(jobId: string, tokens: number, lines: AccountBudget[], more: object = {}) {
+  const estimate = { tokens, cost: tokens / 1_000 };
+  return budgets.reserve({
+    ...{ jobId, userHash: 'ada', deadlineAt: Date.now() + 60_000, estimate, budgets: lines },
+    ...more,
+  });
+}
+
+/** What the metrics service does with the outcome of a job that came to so many tokens. */
+async function settle(jobId: string, tokens: number, at: { of: string; believed: bigint | undefined }) {
+  const section = usageSection('day', Date.now(), at.of);
+  const entry: Entry = {
+    ...{
+      partition: 'events/0',
+      believed: at.believed,
+      next: (at.believed ?? 0n) + 1n,
+      ids: [`${jobId}.end`],
+    },
+    ...{ jobs: [jobId], delta: new Map(), times: [] },
+    sections: [
+      {
+        name: section,
+        keptMs: 60_000,
+        counts: new Map([['reported/completion', tokens]]),
+        marks: [],
+        last: 0,
+      },
+    ],
+  };
+  return createLedger(redis, prefix).apply(entry);
+}
+
+const ADA = account.user('ada');
+
+describe('a budget', () => {
+  const lines = [own({ daily_tokens: 100 })];
+
+  test('is never promised twice, however many ask at once', async () => {
+    const asked = Array.from({ length: 50 }, (_, at) => reserve(`job_${at}`, 10, lines));
+    const refused = (await Promise.all(asked)).filter((one) => one !== undefined);
+    expect(refused).toHaveLength(40);
+    expect(refused[0]).toMatchObject({ kind: 'tokens', period: 'day', limit: 100, spent: 0, reserved: 100 });
+  });
+
+  test('has what a job came to in place of what was reserved for it, in one step', async () => {
+    expect(await reserve('job_1', 60, lines)).toBeUndefined();
+    await settle('job_1', 25, { of: ADA, believed: undefined });
+    expect(await reserve('job_2', 76, lines)).toMatchObject({ spent: 25, reserved: 0 });
+    expect(await reserve('job_3', 75, lines)).toBeUndefined();
+    // The outcome comes again: it changes nothing.
+    expect((await settle('job_1', 25, { of: ADA, believed: 1n })).result).toBe('repeated');
+    expect(await reserve('job_4', 1, lines)).toMatchObject({ spent: 25, reserved: 75 });
+  });
+
+  test('has back what was reserved for a job that was not accepted, or that failed', async () => {
+    await reserve('job_1', 100, lines);
+    await budgets.release('job_1');
+    await budgets.release('job_1');
+    expect(await reserve('job_2', 100, lines)).toBeUndefined();
+    await settle('job_2', 0, { of: ADA, believed: undefined });
+    expect(await reserve('job_3', 100, lines)).toBeUndefined();
+    expect(await reserve('job_3', 100, lines)).toBeUndefined(); // the same job
+  });
+
+  test('has back what nobody told the end of, behind its deadline', async () => {
+    await reserve('job_1', 100, lines, { deadlineAt: Date.now() - 3_600_000 });
+    expect(await reserve('job_2', 100, lines)).toBeUndefined();
+  });
+
+  test('of money is held like one of tokens', async () => {
+    expect(await reserve('job_1', 400, [own({ monthly_usd: 0.5 })])).toBeUndefined();
+    expect(await reserve('job_2', 101, [own({ monthly_usd: 0.5 })])).toMatchObject({
+      ...{ kind: 'cost', period: 'month', limit: 0.5, reserved: 0.4 },
+    });
+  });
+});
+
+test('a group’s budget is its members’ together, and nothing is reserved in one account alone', async () => {
+  const both = [own({ daily_tokens: 1_000 }), { group: 'research', daily_tokens: 100 }];
+  expect(await reserve('job_1', 60, both)).toBeUndefined();
+  expect(await reserve('job_2', 60, both, { userHash: 'bob' })).toMatchObject({ group: 'research' });
+  expect(await reserve('job_3', 1_000, [own({ daily_tokens: 1_000 })], { userHash: 'bob' })).toBeUndefined();
+  await settle('job_1', 1, { of: account.group('research'), believed: undefined });
+  expect(await keysLike(redis, `${prefix}:{metrics}:reserved`)).toHaveLength(1);
+});
+
+test('periods are those of UTC', () => {
+  const at = Date.parse('2026-12-31T23:59:59.999Z');
+  expect([nameOfPeriod('day', at), nameOfPeriod('month', at)]).toEqual(['2026-12-31', '2026-12']);
+  const next = Date.parse('2027-01-01T00:00:00.000Z');
+  expect([endOfPeriod('day', at), endOfPeriod('month', at)]).toEqual([next, next]);
+  expect(nameOfPeriod('day', next)).toBe('2027-01-01');
+});
