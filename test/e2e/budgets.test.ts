@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
+import { type UpstreamCall, upstreamCalls } from './support.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { jsonLinesOf, linesOf, runTurnout } from '../harness/turnout-cli.ts';
 
@@ -119,16 +120,54 @@ test('a group pays for its members, whom only an admin sees', async () => {
   expect((await call('bob', '/v1/usage?date=yesterday')).status).toBe(400);
 });
 
-test('after a worker was killed in the middle of answers the books are what the events say', async () => {
-  const running = Array.from({ length: 10 }, () => chat('bob', `tokens=${ANSWER_TOKENS}; tps=20`));
-  const begun = async () => (await fetch(`${services?.urlOf('llm-worker') ?? ''}/readyz`)).ok;
-  expect(await until(begun, { timeoutMs: 5_000 })).toBe(true);
+interface ReadStream {
+  jobId: string;
+  begun: boolean;
+  text: string;
+}
+
+/** Reads an answer as it comes; resolves at its end. */
+function reading(user: string, knobs: string): { state: ReadStream; ended: Promise<void> } {
+  const state: ReadStream = { jobId: '', begun: false, text: '' };
+  const read = async () => {
+    const response = await fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer sk-${user}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        ...{ model: 'turnout-sim', stream: true, max_tokens: ANSWER_TOKENS },
+        messages: [{ role: 'user', content: `[[sim: ${knobs}]] My seat is 5. What is my seat?` }],
+      }),
+    });
+    state.jobId = response.headers.get('x-turnout-job-id') ?? '';
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      state.text += chunk;
+      state.begun ||= state.text.includes('"content":"');
+    }
+  };
+  return { state, ended: read() };
+}
+
+test('after a worker was killed in the middle of answers the bill is the provider’s own count, to the token', async () => {
+  const { reported: first, jobs: before } = await usageOf('bob');
+  const streams = Array.from({ length: 10 }, () => reading('bob', `tokens=${ANSWER_TOKENS}; tps=20`));
+  const allBegun = () => streams.every(({ state }) => state.begun);
+  expect(await until(allBegun, { timeoutMs: 20_000, everyMs: 10 })).toBe(true);
   await services?.kill('llm-worker');
   await services?.start('llm-worker');
-  const answers = await Promise.all(running);
-  const ok = answers.filter(({ status }) => status === 200).length;
-  expect(ok).toBe(10);
-  await counted('bob', 11);
+  await Promise.all(streams.map(({ ended }) => ended));
+  expect(streams.filter(({ state }) => state.text.includes('[DONE]'))).toHaveLength(10);
+  const { reported, estimated } = await counted('bob', streams.length + before);
+  const calls = (await Promise.all(streams.map(({ state }) => upstreamCalls(state.jobId)))).flat();
+  const whole = calls.filter(({ outcome }) => outcome === 'completed');
+  const sum = (of: (call: UpstreamCall) => number) => whole.reduce((total, call) => total + of(call), 0);
+  expect(calls.length).toBeGreaterThan(streams.length);
+  expect({ calls: whole.length, prompt: reported.prompt_tokens - first.prompt_tokens }).toEqual({
+    calls: streams.length,
+    prompt: sum((call) => call.promptTokens),
+  });
+  expect(reported.completion_tokens - first.completion_tokens).toBe(sum((call) => call.completionTokens));
+  expect(tokensIn(estimated)).toBeGreaterThan(0);
+
   const rebuilt = await runTurnout(services?.prefix ?? '', ['usage', 'rebuild']);
   expect([rebuilt.code, linesOf(rebuilt).at(-1)]).toEqual([0, expect.stringContaining(' 0 of which differ')]);
   const { TURNOUT_SECRET } = testEnv();
@@ -136,5 +175,5 @@ test('after a worker was killed in the middle of answers the books are what the 
     env: { TURNOUT_SECRET },
   });
   const [line] = jsonLinesOf(shown) as [{ usages: { jobs: number }[] }];
-  expect(line.usages[0]?.jobs).toBe(11);
+  expect(line.usages[0]?.jobs).toBe(streams.length + before);
 });

@@ -56,6 +56,8 @@ export interface UpstreamCall {
   outcome: string;
   model: string;
   attempt: number;
+  promptTokens: number;
+  completionTokens: number;
 }
 
 export async function upstreamCalls(jobId: string): Promise<UpstreamCall[]> {
