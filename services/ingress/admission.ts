@@ -180,6 +180,7 @@ async function enter(
   await door.enter({
     ...{ jobId, userHash, deadlineAt, model, caller, tell, taken },
     priority: controls.priority,
+    returning: controls.returning,
   });
   return true;
 }

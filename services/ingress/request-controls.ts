@@ -13,6 +13,8 @@ export interface RequestControls {
   cacheControl: CacheControl;
   /** Which jobs it wants to go before it; it cannot go before those that it would not without. */
   priority: Priority;
+  /** The client tries again, as SDKs say by `x-stainless-retry-count`. */
+  returning: boolean;
 }
 
 const PRIORITY_HEADER = 'x-turnout-priority';
@@ -47,6 +49,7 @@ function commonControls(headers: IncomingHttpHeaders, usual: Priority): Omit<Req
     idempotencyKey: idempotencyKey(headers['idempotency-key']),
     assistant: assistant(headers[ASSISTANT_HEADER]),
     cacheControl: readCacheControl(headers['cache-control']),
+    returning: Number(headers['x-stainless-retry-count'] ?? 0) > 0,
     priority: lower(usual, askedPriority(headers[PRIORITY_HEADER]) ?? usual),
   };
 }

@@ -11,6 +11,8 @@ export interface Entrant {
   queuedJobs: number | undefined;
   /** Milliseconds that it may wait for its turn; undefined: as long as it takes. */
   longestWaitMs: number | undefined;
+  /** It was refused before, and comes when it was told to. */
+  returning?: boolean;
 }
 
 export type Entry =
@@ -50,8 +52,8 @@ export function createGate(redis: Redis, redisPrefix: string, places: number): G
   const enter = defineScript(redis, script('enter'), [script('prelude')]);
   const leave = defineScript(redis, script('leave'), [script('prelude')]);
   return {
-    enter: async ({ jobId, userHash, deadlineAt, queuedJobs, longestWaitMs }) => {
-      const limits = [queuedJobs ?? '', places, longestWaitMs ?? ''];
+    enter: async ({ jobId, userHash, deadlineAt, queuedJobs, longestWaitMs, returning = false }) => {
+      const limits = [queuedJobs ?? '', places, longestWaitMs ?? '', returning ? '1' : '0'];
       const args = [jobId, userHash, Date.now(), deadlineAt + GRACE_MS, ...limits];
       const [kind, retryAfterMs = 0, ahead = 0, waitMs = 0] = reply.parse(await enter(keys, args));
       return kind === 'in' ? { kind } : { kind, retryAfterMs, ahead, waitMs };

@@ -5,6 +5,7 @@ import { createRateLimits, type Rates } from '../../services/ingress/door/rate-l
 import { createGate, type Entrant, type Entry, type Gate } from '../../shared/gate/gate.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 
@@ -52,7 +53,7 @@ const passed = (kinds: readonly string[]) => kinds.filter((kind) => kind === 'in
 
 describe('the jobs of one user', () => {
   test('are no more than he may have, and a job that ended makes room', async () => {
-    expect(passed(await enterMany('a', 5, { queuedJobs: 3 }))).toBe(3);
+    expect(passed(await enterMany('a', 3, { queuedJobs: 3 }))).toBe(3);
     await gate.leave('a-0', 'a', 4);
     await gate.leave('a-0', 'a', 4);
     const limit = { queuedJobs: 3 };
@@ -106,6 +107,27 @@ describe('who would wait for too long', () => {
     await paced(4, 50, 5);
     for (let at = 0; at < 4; at += 1) await gate.leave(`other-${at}`, 'other', 4);
     expect((await enter('a-0', 'a', { longestWaitMs: 1 })).kind).toBe('in');
+  });
+});
+
+describe('who comes back when he was told to', () => {
+  test('finds the place, before who is new; one that comes too early does not', async () => {
+    await enterMany('a', 3, { queuedJobs: 3 });
+    const refused = await enter('a-x', 'a', { queuedJobs: 3 });
+    expect(refused).toMatchObject({ kind: 'limit', retryAfterMs: 1_000 });
+    await gate.leave('a-0', 'a', 4);
+    // The place is promised: it is not for who was told nothing.
+    expect((await enter('a-new', 'a', { queuedJobs: 3 })).kind).toBe('limit');
+    expect((await enter('a-back', 'a', { queuedJobs: 3, returning: true })).kind).toBe('in');
+    expect((await enter('a-again', 'a', { queuedJobs: 3, returning: true })).kind).toBe('limit');
+  });
+
+  test('does not keep it for ever', async () => {
+    await enterMany('a', 1, { queuedJobs: 1 });
+    await enter('a-x', 'a', { queuedJobs: 1 });
+    await gate.leave('a-0', 'a', 4);
+    const comesIn = async () => (await enter('a-new', 'a', { queuedJobs: 1 })).kind === 'in';
+    expect(await until(comesIn, { timeoutMs: 20_000, everyMs: 5_000 })).toBe(true);
   });
 });
 

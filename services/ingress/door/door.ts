@@ -18,6 +18,8 @@ export interface Entrant {
   userHash: string;
   caller: Pick<Principal, 'user' | 'groups'>;
   priority: Priority;
+  /** It was refused before. */
+  returning: boolean;
   /** Milliseconds since the epoch. */
   deadlineAt: number;
   model: string;
@@ -62,7 +64,7 @@ export function createDoor(options: DoorOptions): Door {
 
   async function enter(entrant: Entrant): Promise<void> {
     if (memory() > FULL) throw overloaded('The server has no room for more jobs.', MEMORY_RETRY_AFTER_S);
-    const { caller, priority, deadlineAt } = entrant;
+    const { caller, priority, returning, deadlineAt } = entrant;
     const tokens = roughTokensOf(entrant.taken);
     const entitlement = policy.of(caller);
     const asked = { user: caller.user, tokens, entitlement };
@@ -71,6 +73,7 @@ export function createDoor(options: DoorOptions): Door {
     const entry = await gate.enter({
       ...{ jobId: entrant.jobId, userHash: entrant.userHash, deadlineAt, queuedJobs: entitlement.queuedJobs },
       longestWaitMs: priority === 'interactive' ? patienceMs : undefined,
+      returning,
     });
     if (entry.kind !== 'in') {
       await rates.giveBack(asked);

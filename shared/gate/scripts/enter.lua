@@ -1,13 +1,19 @@
 -- Lets a job in, or tells when it may come again.
 -- Invariants: no user has more open jobs than he may, nor more than there are places left (a threshold that falls as the house fills:
 -- Choudhury and Hahne 1998, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", section 3): so nobody fills it alone.
--- Who is refused is told of a place that nobody else of his was told of.
+-- Who is refused is told of a place that nobody else of his was told of, and finds it when he comes back: who is new stands behind those
+-- who are due. A place that nobody comes for is anybody's some seconds later.
 -- KEYS see prelude.lua. ARGV job, user, now (ms), until (ms; it has ended by then), his limit ('' for none), places, longest wait
--- (ms; '' for any).
+-- (ms; '' for any), '1' for who comes back.
 -- Returns {'in'}, or {'limit' | 'full' | 'wait', ms until a place is expected, jobs ahead of it, ms that it would wait}.
 local job, user, now, until_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local limit, places, longest = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local member = job .. ' ' .. user
+local member, line = job .. ' ' .. user, promised .. ':' .. user
+
+-- A client is told whole seconds, and takes his time.
+local EARLY_MS, LATE_MS = 1000, 3000
+-- What is known of the pace is good for no more.
+local FARTHEST_MS = 600000
 
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', open, '-inf', now, 'LIMIT', 0, 100)) do
   leave(gone, string.match(gone, ' (.*)$'), '', now)
@@ -21,12 +27,17 @@ local known = redis.call('HMGET', pace, 'slots', 'at', 'mean')
 local between = known[3] and math.max(tonumber(known[3]), known[2] and (now - tonumber(known[2])) / 5 or 0)
 -- Each of those who wait gets one of `active` ends.
 local turn = between and between * active or 1000
-local wait = between and total >= tonumber(known[1]) and (mine + 1) * turn or 0
+redis.call('ZREMRANGEBYSCORE', line, '-inf', now - LATE_MS)
+local due = redis.call('ZRANGEBYSCORE', line, '-inf', now + EARLY_MS)
+local claimed = ARGV[8] == '1' and due[1]
+local before = mine + (claimed and 0 or #due)
+local wait = between and total >= tonumber(known[1]) and not claimed and (before + 1) * turn or 0
 
 local why = nil
-if limit and mine >= limit then
+if claimed then redis.call('ZREM', line, claimed) end
+if limit and before >= limit then
   why = 'limit'
-elseif mine >= places - total then
+elseif before >= places - total then
   why = 'full'
 elseif longest and wait > longest then
   why = 'wait'
@@ -38,8 +49,8 @@ if not why then
 end
 
 local earliest = why == 'wait' and now + wait - longest or now
-local place = math.max(earliest, tonumber(redis.call('HGET', promised, user) or 0)) + turn
--- Nobody is sent away for longer: what is known of the pace is not good for more.
-place = math.min(place, now + 60000)
-redis.call('HSET', promised, user, string.format('%.0f', place))
-return { why, math.ceil(place - now), mine, math.ceil(wait) }
+local last = redis.call('ZRANGE', line, -1, -1, 'WITHSCORES')[2] or 0
+local place = math.min(math.max(earliest, tonumber(last)) + turn, now + FARTHEST_MS)
+redis.call('ZADD', line, string.format('%.0f', place), job)
+redis.call('PEXPIRE', line, FARTHEST_MS + LATE_MS)
+return { why, math.ceil(place - now), before, math.ceil(wait) }

@@ -1,6 +1,6 @@
 -- The jobs that were let in and have not ended, and how fast they end.
 -- KEYS open (zset: `<job> <user>` -> when it has ended in any case, ms), users (hash: user -> his open jobs), pace (hash), promised
--- (hash: user -> when the last place that he was told of comes free, ms).
+-- (prefix; `<promised>:<user>`, zset: the places that refused jobs of his were told of, by when they come free, ms).
 -- Invariant: `users` is the count of `open` by user.
 local open, users, pace, promised = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
@@ -27,9 +27,6 @@ end
 local function leave(member, user, slots, now)
   local total = redis.call('ZCARD', open)
   if redis.call('ZREM', open, member) == 0 then return end
-  if redis.call('HINCRBY', users, user, -1) <= 0 then
-    redis.call('HDEL', users, user)
-    redis.call('HDEL', promised, user)
-  end
+  if redis.call('HINCRBY', users, user, -1) <= 0 then redis.call('HDEL', users, user) end
   if now then note_end(total, slots, now) end
 end

@@ -1,0 +1,52 @@
+/** `make overload`: three times what the model can take, for five minutes; writes the report, and ends with 1 when a promise did not hold. */
+import { silentLogger } from '../../shared/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
+import { sayAs, writeReport } from '../../stack/reports.ts';
+import { startBenchSystem } from '../bench-system.ts';
+import { measureOverload, measurePeak, measureRecovery } from './measure.ts';
+import { HELD_TO, PLAN } from './plan.ts';
+
+const say = sayAs('overload');
+
+const system = await startBenchSystem(say);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void system.stop().finally(() => process.exit(1)));
+}
+const redis = connectRedis(system.redisUrl, 'overload', silentLogger);
+let mostMemory = 0;
+const sampling = setInterval(() => {
+  redis.info('memory').then(
+    (info) => (mostMemory = Math.max(mostMemory, Number(/used_memory:(\d+)/.exec(info)?.[1] ?? 0))),
+    () => undefined, // a sample less
+  );
+}, 1_000);
+try {
+  const env = { LLM_CONCURRENCY: String(PLAN.slots), INTERACTIVE_MAX_WAIT_MS: String(PLAN.maxWaitMs) };
+  const { target } = await system.turnout('simulator', { name: 'overload', env });
+  const peak = await measurePeak(target);
+  say(`at the peak ${peak.goodput.toFixed(1)} answers a second`);
+  const overload = await measureOverload(target, peak.goodput * PLAN.factor);
+  say(`under overload ${overload.goodput.toFixed(1)}`);
+  const recoveryS = await measureRecovery(target, peak);
+  const figures = {
+    ...{ peak, overload, recoveryS },
+    goodput: overload.goodput / peak.goodput,
+    truth: overload.letIn / overload.cameBack,
+    redisMB: mostMemory / 2 ** 20,
+  };
+  console.log(JSON.stringify(figures, null, 2));
+  writeReport('overload', { at: new Date().toISOString(), plan: PLAN, heldTo: HELD_TO, ...figures }, say);
+  const broken = [
+    ...(figures.goodput < HELD_TO.goodput ? [`goodput is ${figures.goodput} of its peak`] : []),
+    ...(figures.truth < HELD_TO.truth ? [`only ${figures.truth} of those who came back were let in`] : []),
+    ...(recoveryS > HELD_TO.recoveryS ? [`it took ${recoveryS} s to recover`] : []),
+    ...Object.entries(overload.failures).map(([why, count]) => `${count} failed: ${why}`),
+  ];
+  for (const promise of broken) console.log(`WRONG ${promise}`);
+  process.exitCode = broken.length === 0 ? 0 : 1;
+} finally {
+  clearInterval(sampling);
+  say('stopping');
+  await closeRedis(redis);
+  await system.stop();
+}

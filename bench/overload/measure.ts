@@ -1,0 +1,99 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Target } from '../load/protocol.ts';
+import { type Answer, ask } from './call.ts';
+import { PLAN } from './plan.ts';
+
+export interface Peak {
+  /** Answers a second. */
+  goodput: number;
+  /** Milliseconds, of the median. */
+  p50: number;
+}
+
+/** As many clients as keep every slot busy, each with one request at a time. */
+export async function measurePeak(target: Target): Promise<Peak> {
+  const until = performance.now() + PLAN.peak * 1_000;
+  const times: number[] = [];
+  const client = async (number: number) => {
+    while (performance.now() < until) {
+      const { kind, ms, why } = await ask(target, number);
+      if (kind !== 'answered') throw new Error(`a request at the peak was not answered: ${why}`);
+      times.push(ms);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.ceil(PLAN.slots * 1.5) }, (_, number) => client(number)));
+  times.sort((a, b) => a - b);
+  return { goodput: times.length / PLAN.peak, p50: times[Math.floor(times.length / 2)] ?? Number.NaN };
+}
+
+export interface Overload {
+  offered: number;
+  answered: number;
+  /** Answers a second while it lasted. */
+  goodput: number;
+  /** First tries that were refused, and their median time to hear of it, in milliseconds. */
+  refused: number;
+  refusedMs: number;
+  /** Requests that came back when they were told to, and how many of them were let in. */
+  cameBack: number;
+  letIn: number;
+  /** By what they ended with. */
+  failures: Record<string, number>;
+}
+
+/** A request arrives so often, whatever became of those before it. */
+export async function measureOverload(target: Target, perSecond: number): Promise<Overload> {
+  const counts = { offered: 0, answered: 0, inTime: 0, refused: 0, cameBack: 0, letIn: 0 };
+  const failures: Record<string, number> = {};
+  const refusedMs: number[] = [];
+  const began = performance.now();
+  const end = began + PLAN.overload * 1_000;
+
+  function note({ kind, ms, why }: Answer, retry: number): void {
+    if (retry > 0) counts.cameBack += 1;
+    if (retry > 0 && kind === 'answered') counts.letIn += 1;
+    if (kind === 'answered') counts.answered += 1;
+    if (kind === 'answered' && performance.now() <= end) counts.inTime += 1;
+    if (kind === 'failed') failures[why] = (failures[why] ?? 0) + 1;
+    if (kind !== 'refused' || retry > 0) return;
+    counts.refused += 1;
+    refusedMs.push(ms);
+  }
+
+  async function send(number: number): Promise<void> {
+    for (let retry = 0; retry <= PLAN.retries; retry += 1) {
+      const answer = await ask(target, number, retry);
+      note(answer, retry);
+      if (answer.kind !== 'refused') return;
+      const backAt = performance.now() + (answer.retryAfterS ?? 0) * 1_000;
+      if (backAt > end) return; // nobody comes back to a system that is not loaded any more
+      await delay(backAt - performance.now());
+    }
+  }
+
+  const sent: Promise<void>[] = [];
+  while (performance.now() < end) {
+    const due = Math.floor(((performance.now() - began) / 1_000) * perSecond);
+    for (; counts.offered < due; counts.offered += 1) sent.push(send(counts.offered));
+    await delay(5);
+  }
+  await Promise.all(sent);
+  refusedMs.sort((a, b) => a - b);
+  const { offered, answered, inTime, refused, cameBack, letIn } = counts;
+  return {
+    ...{ offered, answered, goodput: inTime / PLAN.overload, refused, cameBack, letIn, failures },
+    refusedMs: refusedMs[Math.floor(refusedMs.length / 2)] ?? Number.NaN,
+  };
+}
+
+/** Seconds from now until ten requests in a row take no more than one and a half times what they took before. */
+export async function measureRecovery(target: Target, { p50 }: Peak): Promise<number> {
+  const began = performance.now();
+  for (let number = 0; performance.now() - began < PLAN.recovery * 1_000; number += 1) {
+    const startedAt = performance.now();
+    const answers = await Promise.all(Array.from({ length: 10 }, (_, at) => ask(target, number * 10 + at)));
+    if (answers.every(({ kind, ms }) => kind === 'answered' && ms < p50 * 1.5))
+      return (startedAt - began) / 1_000;
+  }
+  return Infinity;
+}
