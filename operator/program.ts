@@ -30,7 +30,7 @@ const GROUPS: readonly ((context: OperatorContext) => Command)[] = [
 
 const SETTINGS_HELP = `
 Settings: the services' own variables (KAFKA_BROKERS, REDIS_URL, CACHE_REDIS_URL, TOPIC_PREFIX, REDIS_PREFIX, LOG_RETENTION_MS; ASSISTANTS_DIR; API_KEYS_FILE; for
-webhooks TURNOUT_SECRET, WEBHOOK_ALLOW_HTTP and WEBHOOK_ALLOW_PRIVATE), from the environment, then from .env. KAFKA_BROKERS and
+webhooks and usage TURNOUT_SECRET; for webhooks WEBHOOK_ALLOW_HTTP and WEBHOOK_ALLOW_PRIVATE), from the environment, then from .env. KAFKA_BROKERS and
 REDIS_URL come from one place, which must name both: the environment, else the stack that \`make up\` started
 (.turnout/dev.env), else .env.
 

@@ -4,6 +4,15 @@ import { answerClientError, newRequestId, sendError } from './errors.ts';
 import { cutStalledBodies } from './stalled-bodies.ts';
 import { validatorCompiler } from './validation.ts';
 
+/** What is answered is somebody's own, and no page: nobody keeps it, guesses its type, frames it, or is told where one came from. */
+const SECURITY_HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+};
+
 /** The HTTP server before it has routes. `bodyLimit` in bytes. */
 export function createHttp(bodyLimit: number): FastifyInstance {
   const app = fastify({
@@ -24,6 +33,7 @@ export function createHttp(bodyLimit: number): FastifyInstance {
   cutStalledBodies(app);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
+    reply.headers(SECURITY_HEADERS);
     done();
   });
   return app;

@@ -165,6 +165,17 @@ describe('a stream on the wire', () => {
   }, 20_000);
 });
 
+test.each(['/v1/models', '/v1/nowhere', '/livez', '/openapi.json'])(
+  'every answer says that nobody keeps, guesses or frames it: %s',
+  async (path) => {
+    const response = await fetch(`${url}${path}`, { headers });
+    await response.arrayBuffer();
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      ...{ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY' },
+    });
+  },
+);
+
 describe('beside the API', () => {
   test('/openapi.json describes it', async () => {
     const response = await fetch(`${url}/openapi.json`);
