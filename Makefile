@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test test-cluster test-containers check lambda lambda-bench bench streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload faults soak
+.PHONY: help up down status logs test test-cluster test-containers check lambda lambda-bench bench streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload fuzz faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ fairness: node_modules ## How evenly users share the model, and how long one wai
 
 overload: node_modules ## Three times what the model can take, for five minutes; 1 when a promise did not hold
 	@$(RUN) overload
+
+fuzz: node_modules ## Ten minutes of wrong requests and messages; 1 when a promise did not hold
+	@$(RUN) fuzz
 
 faults: node_modules ## Kill, freeze and cut everything under load; 1 when a promise did not hold (FULL=1: the long run)
 	@$(RUN) faults
