@@ -58,7 +58,7 @@ export interface FairQueue {
   step(step: Step): Promise<Released>;
   /** Their BullMQ nodes are there. */
   confirm(jobIds: readonly string[]): Promise<void>;
-  /** It was staged, or released, and has not ended. */
+  /** It waits, or is being released; what was released is BullMQ's. */
   has(jobId: string): Promise<boolean>;
   backlog(): Promise<Backlog>;
 }
@@ -108,7 +108,7 @@ export function createFairQueue({ redis, redisPrefix, aheadPercent, ageingMs }: 
         .zrem(`${own}:releasing`, ...jobIds)
         .exec();
     },
-    has: async (jobId) => (await redis.hexists(`${own}:meta`, jobId)) === 1,
+    has: async (jobId) => (await redis.hexists(`${own}:jobs`, jobId)) === 1,
     backlog: async () => {
       const counts = await redis.hgetall(`${own}:staged`);
       const jobs = priorities.map((name) => [name, Number(counts[rankOf(name)] ?? 0)]);

@@ -161,6 +161,19 @@ describe('a user who may run two jobs at a time', () => {
     expect(await finish('a1')).toEqual(['a2']);
   });
 
+  test('has his slots for as long as their holder says that it lives, however long that is', async () => {
+    await queue.step({ worker: worker(10), stage: jobs('a', 3, limited) });
+    const [running = ''] = await keysLike(redis, `${bullPrefix(prefix)}:fair:running:*`);
+    await redis.pexpire(running, 500);
+    await queue.step({ renew: ['job_a0', 'job_a1'] });
+    expect(await redis.pttl(running)).toBeGreaterThan(10_000);
+    expect((await queue.step({})).payloads).toEqual([]);
+    // A holder that says nothing more: its slot is anybody's of the same user.
+    await redis.zadd(running, Date.now() - 1, 'job_a0');
+    const next = async () => (await queue.step({})).payloads.includes('a2');
+    expect(await until(next, { timeoutMs: 15_000, everyMs: 200 })).toBe(true);
+  });
+
   test('keeps nobody else waiting', async () => {
     await queue.step({ worker: worker(4) });
     const { payloads } = await queue.step({ stage: [...jobs('a', 5, limited), ...jobs('b', 5)] });
@@ -213,6 +226,14 @@ describe('a job', () => {
     expect((await queue.step({ stage: [job('x', 'a')] })).payloads).toEqual([]);
     await finish('x');
     expect(await queue.has('job_x')).toBe(false);
+  });
+
+  test('whose BullMQ node was lost is released again', async () => {
+    await queue.step({ worker: worker(2) });
+    await queue.step({ stage: [job('x', 'a')] });
+    await queue.confirm(['job_x']);
+    expect(await queue.has('job_x')).toBe(false); // BullMQ is asked
+    expect((await queue.step({ stage: [job('x', 'a')] })).payloads).toEqual(['x']);
   });
 
   test('that ends while it waits is never released', async () => {

@@ -55,7 +55,8 @@ for rank = 1, RANKS do
       local full = full_until(job, now)
       if full then
         withdraw(flow)
-        redis.call('ZADD', P .. ':parked', full, flow)
+        -- A lease that is renewed no more ends sooner than it was to end when it was given.
+        redis.call('ZADD', P .. ':parked', math.min(tonumber(full), now + RENEWED_LEASE_MS), flow)
       else
         release(flow, id, job, tag, now)
         picked[#picked + 1] = redis.call('HGET', P .. ':jobs', id)

@@ -52,9 +52,13 @@ local function withdraw(flow)
   redis.call('ZREM', P .. ':since', flow)
 end
 
--- Invariant: a job is staged once, however often its message is delivered.
+-- Invariant: a job is staged once, however often its message is delivered. One that was released and confirmed comes again only where
+-- its BullMQ node was lost: it is released again.
 local function stage(job, payload, now)
-  if redis.call('HEXISTS', P .. ':meta', job.id) == 1 then return end
+  if redis.call('HEXISTS', P .. ':meta', job.id) == 1 then
+    if redis.call('HSETNX', P .. ':jobs', job.id, payload) == 1 then redis.call('ZADD', P .. ':releasing', 0, job.id) end
+    return
+  end
   local flow = job.rank .. ':' .. job.user
   redis.call('HSET', P .. ':meta', job.id, cjson.encode(job))
   redis.call('HSET', P .. ':jobs', job.id, payload)
@@ -112,7 +116,9 @@ end
 -- Its holder lives: the slot stays taken.
 local function renew(id, now)
   local job = meta_of(id)
-  if job then redis.call('ZADD', running_of(job.user), 'XX', now + RENEWED_LEASE_MS, id) end
+  if not job then return end
+  redis.call('ZADD', running_of(job.user), 'XX', now + RENEWED_LEASE_MS, id)
+  redis.call('PEXPIRE', running_of(job.user), FIRST_LEASE_MS)
 end
 
 -- Slots of the workers that have said so in time.
