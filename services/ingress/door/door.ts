@@ -79,7 +79,10 @@ export function createDoor(options: DoorOptions): Door {
       await rates.giveBack(asked);
       throw refusal(entry, entitlement.queuedJobs);
     }
-    const exhausted = await reserve(entrant, entitlement);
+    const exhausted = await reserve(entrant, entitlement).catch(async (error: unknown) => {
+      await leave(entrant);
+      throw error;
+    });
     if (!exhausted) return;
     await Promise.all([rates.giveBack(asked), gate.undo(entrant.jobId, entrant.userHash)]);
     throw outOfBudget(exhausted);
@@ -93,6 +96,15 @@ export function createDoor(options: DoorOptions): Door {
     return budgets.reserve({ jobId, userHash, deadlineAt, estimate, budgets: lines });
   }
 
+  /** One that is not let go now is when its deadline has passed. */
+  async function leave({ jobId, userHash }: Pick<Entrant, 'jobId' | 'userHash'>): Promise<void> {
+    try {
+      await Promise.all([gate.undo(jobId, userHash), budgets.release(jobId)]);
+    } catch (error) {
+      log.warn({ err: error, jobId }, 'A job that was not accepted still counts as open');
+    }
+  }
+
   return {
     enter: async (entrant) => {
       try {
@@ -102,14 +114,7 @@ export function createDoor(options: DoorOptions): Door {
         throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
       }
     },
-    // One that is not let go now is when its deadline has passed.
-    leave: async ({ jobId, userHash }) => {
-      try {
-        await Promise.all([gate.undo(jobId, userHash), budgets.release(jobId)]);
-      } catch (error) {
-        log.warn({ err: error, jobId }, 'A job that was not accepted still counts as open');
-      }
-    },
+    leave,
   };
 }
 

@@ -1,0 +1,110 @@
+import { describe, expect, test } from '@jest/globals';
+import { entitlementOf } from '../../../shared/access/entitlement.ts';
+import { type Entry } from '../../../shared/gate/gate.ts';
+import { silentLogger } from '../../../shared/log/logger.ts';
+import { type Exhausted } from '../../../shared/usage/budgets.ts';
+import { createDoor, type Entrant } from './door.ts';
+
+interface Situation {
+  full?: number;
+  entry?: Entry;
+  reserve?: () => Promise<Exhausted | undefined>;
+}
+
+/** A door, and what happened behind it. */
+function doorWith({
+  full = 0,
+  entry = { kind: 'in' },
+  reserve = () => Promise.resolve(undefined),
+}: Situation) {
+  const log: string[] = [];
+  const noted = <T>(what: string, value: T) => (log.push(what), Promise.resolve(value));
+  const policy = {
+    default: { tokens_per_minute: 10_000, budget: { daily_tokens: 100 } },
+    groups: {},
+    users: {},
+  };
+  const door = createDoor({
+    policy: { of: (who) => entitlementOf(policy, who) },
+    rates: { take: () => noted('rate', undefined), giveBack: () => noted('rate given back', undefined) },
+    gate: {
+      enter: () => noted('gate', entry),
+      leave: () => noted('gate left', undefined),
+      undo: () => noted('gate undone', undefined),
+    },
+    budgets: {
+      reserve: () => (log.push('budget'), reserve()),
+      release: () => noted('budget released', undefined),
+    },
+    prices: { of: () => Promise.resolve(undefined) },
+    ...{ documentTokens: 100, memory: () => full, interactiveMaxWaitMs: 1_000, log: silentLogger },
+  });
+  return { door, log };
+}
+
+const entrant: Entrant = {
+  ...{ jobId: 'job_1', userHash: 'h', caller: { user: 'ada', groups: [] }, priority: 'interactive' },
+  ...{ returning: false, deadlineAt: Date.now() + 60_000, model: 'm' },
+  taken: {
+    request: { model: 'm', messages: [{ role: 'user', content: 'Hi' }] },
+    documents: [],
+    question: 'Hi',
+  },
+  tell: () => undefined,
+};
+
+describe('who is refused leaves nothing behind', () => {
+  test('where Redis is full, before anything is taken', async () => {
+    const { door, log } = doorWith({ full: 0.9 });
+    await expect(door.enter(entrant)).rejects.toMatchObject({
+      code: 'overloaded',
+      status: 503,
+      retryAfterS: 30,
+    });
+    expect(log).toEqual([]);
+  });
+
+  test('at the gate, and is told how long and behind how many', async () => {
+    const { door, log } = doorWith({ entry: { kind: 'wait', retryAfterMs: 2_300, ahead: 4, waitMs: 9_100 } });
+    await expect(door.enter(entrant)).rejects.toMatchObject({
+      ...{
+        code: 'overloaded',
+        retryAfterS: 3,
+        message: expect.stringMatching(/4 of your jobs.*about 10s.*in 3s/),
+      },
+    });
+    expect(log).toEqual(['rate', 'gate', 'rate given back']);
+  });
+
+  test('without a budget, and is told what is spent', async () => {
+    const exhausted: Exhausted = {
+      ...{
+        group: 'team',
+        period: 'month',
+        kind: 'cost',
+        limit: 5,
+        spent: 4.5,
+        reserved: 0.4,
+        until: Date.now() + 1_000,
+      },
+    };
+    const { door, log } = doorWith({ reserve: () => Promise.resolve(exhausted) });
+    await expect(door.enter(entrant)).rejects.toMatchObject({
+      ...{ code: 'insufficient_quota', status: 429, retryAfterS: 1 },
+      message: expect.stringContaining("The group team's budget of $5 a month"),
+    });
+    expect(log).toEqual(['rate', 'gate', 'budget', 'rate given back', 'gate undone']);
+  });
+
+  test('where the store fails behind the gate', async () => {
+    const { door, log } = doorWith({ reserve: () => Promise.reject(new Error('Redis is away')) });
+    await expect(door.enter(entrant)).rejects.toMatchObject({ code: 'store_unavailable', status: 503 });
+    expect(log).toEqual(['rate', 'gate', 'budget', 'gate undone', 'budget released']);
+  });
+});
+
+test('who is let in has taken his place and his budget', async () => {
+  const { door, log } = doorWith({});
+  await door.enter(entrant);
+  expect(log).toEqual(['rate', 'gate', 'budget']);
+});
