@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test test-cluster test-containers check lambda lambda-bench bench streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload fuzz faults soak
+.PHONY: help up down status logs test test-cluster test-containers check audit lambda lambda-bench bench streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload fuzz faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,12 @@ fairness: node_modules ## How evenly users share the model, and how long one wai
 
 overload: node_modules ## Three times what the model can take, for five minutes; 1 when a promise did not hold
 	@$(RUN) overload
+
+audit: node_modules ## Known vulnerabilities of the dependencies that run in production; 1 for a high one
+	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \
+	if npm audit --omit=dev --audit-level=high >$$log 2>&1; then tail -1 $$log; \
+	elif grep -q 'audit endpoint returned an error' $$log; then echo 'Not audited: this registry has no advisories.'; \
+	else cat $$log; exit 1; fi
 
 fuzz: node_modules ## Ten minutes of wrong requests and messages; 1 when a promise did not hold
 	@$(RUN) fuzz

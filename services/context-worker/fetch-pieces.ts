@@ -93,7 +93,9 @@ function fetchFrom(
 function shareSignal({ job, endBy }: Turn): { signal: AbortSignal; clear: () => void } {
   const controller = new AbortController();
   const expire = () => {
-    const code = Date.now() >= job.deadlineAt ? 'deadline_exceeded' : 'source_timeout';
+    // Not by the clock alone: a timer may fire a millisecond before the time that it was set for.
+    const over = job.deadlineAt <= endBy || Date.now() >= job.deadlineAt;
+    const code = over ? 'deadline_exceeded' : 'source_timeout';
     controller.abort(new TurnoutError(code));
   };
   const left = Math.min(endBy, job.deadlineAt) - Date.now();

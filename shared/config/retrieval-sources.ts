@@ -17,6 +17,8 @@ export const retrievalSource = z.strictObject({
   /** Passages asked for, and the tokens that they may fill together. */
   results: z.int().min(1).max(50).default(8),
   tokens: z.int().min(100).max(100_000).default(2_000),
+  /** False: it must be on the public internet, whatever its name resolves to when it is asked. */
+  private: z.boolean().default(true),
   /** Who may have passages of it; everybody where it is absent. */
   groups: z.array(z.string().min(1).max(200)).min(1).max(1_000).optional(),
   /** Tells the service whom the answer is for (`x-turnout-user`), so that it can keep to what that user may see. */

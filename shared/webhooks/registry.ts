@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { type Endpoint, type EndpointStore } from './endpoint-store.ts';
 import { eventType, type EventType } from './event.ts';
-import { checkTarget, createResolve, type Resolve } from './guarded-lookup.ts';
+import { checkTarget, createResolve, type Resolve } from '../net/guarded-lookup.ts';
 import { hintOf, newSecret, type SecretBox } from './secrets.ts';
-import { type TargetRules } from './target-guard.ts';
+import { type TargetRules } from '../net/target-guard.ts';
 
 const NAME_MAX = 200;
 

@@ -3,6 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { createKafka } from '../../shared/kafka/kafkajs.ts';
+import { type Batch } from '../../shared/kafka/port.ts';
+import { topicNames } from '../../shared/kafka/topics.ts';
+import { silentLogger } from '../../shared/log/logger.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
@@ -213,5 +217,40 @@ describe('no log shows', () => {
     expect(showing.map(({ name }) => name)).toEqual([]);
     const ours = everything().filter(({ text }) => /"user-[12]"/.test(text));
     expect(ours.map(({ name }) => name)).toEqual([]);
+  });
+});
+
+/** What stands on this run's topics. */
+async function messagesOn(topic: string): Promise<string[]> {
+  const kafka = createKafka({
+    ...{ brokers: testEnv().KAFKA_BROKERS.split(','), clientId: 'logs-test', log: silentLogger },
+  });
+  const values: string[] = [];
+  const onBatch = ({ messages }: Batch) => {
+    for (const { value, key, headers } of messages) values.push(JSON.stringify([value, key, headers]));
+    return Promise.resolve();
+  };
+  await kafka.readTopic({ topic, patienceMs: 15_000, onBatch });
+  return values;
+}
+
+describe('no topic shows', () => {
+  test('a key or a secret', async () => {
+    const env = testEnv();
+    const secrets = [env.TURNOUT_API_KEY, env.TURNOUT_API_KEY_2, env.TURNOUT_SECRET, env.TURNOUT_ADMIN_KEY];
+    const topics = topicNames(services?.prefix ?? '');
+    for (const topic of [topics.jobs, topics.events, topics.deadLetters, topics.control]) {
+      const values = await messagesOn(topic);
+      const never = [...secrets, env.LITELLM_MASTER_KEY, CANARIES.wrongKey];
+      expect(values.filter((value) => never.some((secret) => value.includes(secret)))).toEqual([]);
+    }
+  });
+
+  test('a word of a user, but for the one that carries his jobs', async () => {
+    const { events } = topicNames(services?.prefix ?? '');
+    const values = await messagesOn(events);
+    expect(values.length).toBeGreaterThanOrEqual(jobs.length);
+    const words = [...Object.values(CANARIES), 'user-1'];
+    expect(values.filter((value) => words.some((word) => value.includes(word)))).toEqual([]);
   });
 });

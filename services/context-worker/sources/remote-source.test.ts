@@ -107,6 +107,15 @@ describe('a retrieval service', () => {
   });
 });
 
+test('a service that must be on the public internet is not asked where it is not', async () => {
+  const { asked, fetch } = await ground({}, { private: false });
+  await expect(fetch()).rejects.toMatchObject({
+    code: 'source_failed',
+    cause: { code: 'webhook_target_refused' },
+  });
+  expect(asked).toEqual([]);
+});
+
 test.each([
   [['staff'], true],
   [['guests'], false],

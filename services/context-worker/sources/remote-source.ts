@@ -8,6 +8,9 @@ import { countTokens } from '../../../shared/documents/tokens.ts';
 import { type Circuits, createCircuits } from '../../../shared/upstream/circuits.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
+import { createResolve, guardedLookup } from '../../../shared/net/guarded-lookup.ts';
+import { parseTarget } from '../../../shared/net/target-guard.ts';
+import { guardedPost, textOf } from '../http/guarded-post.ts';
 import { type ContextSource, type PieceJob } from './context-source.ts';
 import { readSearchPage, type SearchResult } from './search-page.ts';
 
@@ -59,42 +62,33 @@ async function ask(
 ): Promise<SearchResult[]> {
   if (job.question.trim() === '') return [];
   return circuits.run(service.name, async () => {
-    const response = await fetch(service.url, {
-      method: 'POST',
-      // A redirect could lead the credentials elsewhere.
-      redirect: 'error',
+    const rules = { allowHttp: true, allowPrivate: service.private };
+    const answer = await guardedPost({
+      // A redirect is not followed: it could lead the credentials elsewhere.
+      url: parseTarget(service.url, rules),
       headers: headersFor(service, job),
       body: JSON.stringify({ query: job.question.slice(0, MAX_QUERY), max_num_results: service.results }),
-      signal,
+      lookup: guardedLookup(rules, createResolve(rules)),
+      ...{ timeoutMs: service.timeoutMs, signal },
+      read: async (response) => {
+        const { statusCode = 0 } = response;
+        if (statusCode < 200 || statusCode > 299) throw new Error(`the service answered ${statusCode}`);
+        return textOf(response, MAX_ANSWER_BYTES);
+      },
     });
-    if (!response.ok) {
-      await response.body?.cancel();
-      throw new Error(`the service answered ${response.status}`);
-    }
-    return readSearchPage(await readAtMost(response, MAX_ANSWER_BYTES)).slice(0, service.results);
+    return readSearchPage(answer).slice(0, service.results);
   });
 }
 
 function headersFor({ authorization, tellUser }: RetrievalSource, { jobId, user, traceparent }: PieceJob) {
   return {
-    'content-type': 'application/json',
+    'user-agent': 'Turnout-Retrieval/1',
     accept: 'application/json',
     'x-turnout-job-id': jobId,
     ...(authorization === undefined ? {} : { authorization }),
     ...(tellUser ? { 'x-turnout-user': encodeURIComponent(user) } : {}),
     ...(traceparent === undefined ? {} : { traceparent }),
   };
-}
-
-async function readAtMost(response: Response, limit: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length;
-    if (bytes > limit) throw new Error('the service answered more than a list of passages has');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 interface ScoredResult extends SearchResult {

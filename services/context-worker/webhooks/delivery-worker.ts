@@ -15,7 +15,7 @@ import {
 } from '../../../shared/webhooks/deliveries-queue.ts';
 import { createDeliveryLog } from '../../../shared/webhooks/delivery-log.ts';
 import { createEndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
-import { createResolve } from '../../../shared/webhooks/guarded-lookup.ts';
+import { createResolve } from '../../../shared/net/guarded-lookup.ts';
 import { createSecretBox } from '../../../shared/webhooks/secrets.ts';
 import { deliver, type DeliverDeps } from './deliver.ts';
 import { createGate } from './gate.ts';

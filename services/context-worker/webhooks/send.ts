@@ -1,11 +1,11 @@
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type DeliveryJob } from '../../../shared/webhooks/deliveries-queue.ts';
 import { type Endpoint } from '../../../shared/webhooks/endpoint-store.ts';
-import { guardedLookup, type Resolve } from '../../../shared/webhooks/guarded-lookup.ts';
+import { guardedLookup, type Resolve } from '../../../shared/net/guarded-lookup.ts';
 import { signingSecrets } from '../../../shared/webhooks/registry.ts';
 import { type SecretBox } from '../../../shared/webhooks/secrets.ts';
-import { parseTarget, type TargetRules } from '../../../shared/webhooks/target-guard.ts';
-import { post } from './post.ts';
+import { parseTarget, type TargetRules } from '../../../shared/net/target-guard.ts';
+import { discard, guardedPost } from '../http/guarded-post.ts';
 import { retryAfterMs } from './retry-plan.ts';
 import { signedHeaders } from './sign.ts';
 
@@ -30,6 +30,8 @@ export type Sent =
     };
 
 const GONE = 410;
+/** More of an answer's body than this is not read. */
+const BODY_BYTES = 16 * 1_024;
 
 /** One try: the target checked again, a fresh signature, one POST. Never throws. */
 export async function send(deps: SendDeps, endpoint: Endpoint, { event }: DeliveryJob): Promise<Sent> {
@@ -40,7 +42,21 @@ export async function send(deps: SendDeps, endpoint: Endpoint, { event }: Delive
     const headers = signedHeaders(event.id, body, signingSecrets(endpoint, deps.box, at.getTime()), at);
     const lookup = guardedLookup(deps.rules, deps.resolve);
     const { timeoutMs, stop: signal } = deps;
-    const { status, retryAfter } = await post({ url, headers, body, lookup, timeoutMs, signal });
+    const { status, retryAfter } = await guardedPost({
+      ...{
+        url,
+        headers: { ...headers, 'user-agent': 'Turnout-Webhooks/1' },
+        body,
+        lookup,
+        timeoutMs,
+        signal,
+      },
+      // The status stands, whatever becomes of the body.
+      read: async (response) => {
+        await discard(response, BODY_BYTES);
+        return { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] };
+      },
+    });
     if (status >= 200 && status < 300) return { kind: 'delivered', status };
     const error = new TurnoutError(status === GONE ? 'webhook_gone' : 'webhook_rejected');
     return { kind: 'failed', error, status, retryAfterMs: retryAfterMs(retryAfter, Date.now()) };

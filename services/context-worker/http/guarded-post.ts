@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { type LookupFunction } from 'node:net';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 
-export interface Post {
+export interface Post<T> {
   url: URL;
   headers: Readonly<Record<string, string>>;
   body: string;
@@ -13,35 +13,35 @@ export interface Post {
   timeoutMs: number;
   /** Aborts with the error that is then thrown. */
   signal: AbortSignal;
+  /** Takes what it wants of the answer; the connection ends behind it. */
+  read: (response: IncomingMessage) => Promise<T>;
 }
-
-export interface Answer {
-  status: number;
-  retryAfter: string | undefined;
-}
-
-/** More of an answer's body than this is not read. */
-const BODY_BYTES = 16 * 1_024;
 
 /**
- * One POST on a connection of its own; follows no redirect, keeps nothing of the answer's body. Throws `webhook_timeout`,
+ * One POST of JSON on a connection of its own, to an address that `lookup` allows; follows no redirect. Throws `webhook_timeout`,
  * `webhook_unreachable`, what the look-up threw, or the signal's reason.
  */
-export async function post({ url, headers, body, lookup, timeoutMs, signal }: Post): Promise<Answer> {
+export async function guardedPost<T>({
+  url,
+  headers,
+  body,
+  lookup,
+  timeoutMs,
+  signal,
+  read,
+}: Post<T>): Promise<T> {
   const timeout = AbortSignal.timeout(timeoutMs);
   const open = url.protocol === 'https:' ? httpsRequest : httpRequest;
   const request = open(url, {
     method: 'POST',
     agent: false,
     lookup,
-    headers: { ...headers, 'content-type': 'application/json', 'user-agent': 'Turnout-Webhooks/1' },
+    headers: { 'content-type': 'application/json', ...headers },
     signal: AbortSignal.any([timeout, signal]),
   });
   request.end(body);
   try {
-    const response = await answerOf(request);
-    await discard(response);
-    return { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] };
+    return await read(await answerOf(request));
   } catch (error) {
     if (signal.aborted) throw TurnoutError.from(signal.reason);
     if (timeout.aborted) throw new TurnoutError('webhook_timeout', { cause: error });
@@ -51,7 +51,7 @@ export async function post({ url, headers, body, lookup, timeoutMs, signal }: Po
   }
 }
 
-/** `close` without an answer and without an error: the endpoint wanted to change the protocol. */
+/** `close` without an answer and without an error: the other side wanted to change the protocol. */
 function answerOf(request: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request.on('response', resolve);
@@ -60,15 +60,27 @@ function answerOf(request: ClientRequest): Promise<IncomingMessage> {
   });
 }
 
-/** Reads to the end where that is near, which is kinder than a reset. The status stands whatever happens here. */
-async function discard(response: IncomingMessage): Promise<void> {
+/** Reads to the end where that is near, which is kinder than a reset. Never throws: nobody reads it. */
+export async function discard(response: IncomingMessage, mostBytes: number): Promise<void> {
   let bytes = 0;
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > BODY_BYTES) return;
+      if (bytes > mostBytes) return;
     }
   } catch {
-    // a body that broke off or took too long: nobody reads it
+    // a body that broke off or took too long
   }
+}
+
+/** The whole body as UTF-8. Throws for one that is longer, or breaks off. */
+export async function textOf(response: IncomingMessage, mostBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > mostBytes) throw new Error(`the answer has more than ${mostBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
