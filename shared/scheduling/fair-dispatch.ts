@@ -2,7 +2,7 @@ import { type Logger } from '../log/logger.ts';
 import { type DecidedJob, type Dispatch } from '../queues/dispatch.ts';
 import { groupCommit } from '../util/group-commit.ts';
 import { periodically } from '../util/periodically.ts';
-import { type FairQueue, MOST_AT_ONCE, type Step } from './fair-queue.ts';
+import { type FairQueue, MOST_AT_ONCE, type Released, type Step } from './fair-queue.ts';
 
 /**
  * Hands decided jobs over in fair order: staged, then released into BullMQ as slots are free there. What a process of this kind hears
@@ -14,7 +14,7 @@ export interface FairDispatch extends Dispatch {
   ended(jobId: string, tokens: number): Promise<void>;
   /** Of all workers, by the last step; undefined before the first one. */
   slots(): number | undefined;
-  /** A slot may be free. Never rejects. */
+  /** A slot is free. Never rejects; does nothing where nothing waited lately. */
   pump(): void;
   start(): void;
 }
@@ -41,21 +41,21 @@ const EVERY_MS = 1_000;
 
 export function createFairDispatch({ queue, flows, worker, log }: FairDispatchOptions): FairDispatch {
   const releases = new Set<Promise<void>>();
-  let lastSlots: number | undefined;
+  let last: Pick<Released, 'staged' | 'slots'> | undefined;
   const commit = groupCommit(makeStep, MOST_AT_ONCE);
 
   async function makeStep(steps: Step[]): Promise<void> {
-    const { payloads, slots } = await queue.step({
+    const { payloads, staged, slots } = await queue.step({
       stage: steps.flatMap(({ stage = [] }) => stage),
       leave: steps.flatMap(({ leave = [] }) => leave),
       renew: steps.flatMap(({ renew = [] }) => renew),
       worker: steps.findLast((step) => step.worker)?.worker,
     });
-    lastSlots = slots;
+    last = { staged, slots };
     if (payloads.length === 0) return;
     const release = handOver(payloads).finally(() => releases.delete(release));
     releases.add(release);
-    if (payloads.length === MOST_AT_ONCE) pump();
+    if (payloads.length === MOST_AT_ONCE) releaseNext();
   }
 
   /** Never rejects: what was not handed over is released again. */
@@ -69,7 +69,7 @@ export function createFairDispatch({ queue, flows, worker, log }: FairDispatchOp
     }
   }
 
-  function pump(): void {
+  function releaseNext(): void {
     commit.add({}).catch((error: unknown) => {
       log.warn({ err: error }, 'No jobs could be released; it will be tried again');
     });
@@ -91,8 +91,11 @@ export function createFairDispatch({ queue, flows, worker, log }: FairDispatchOp
     },
     has: async (jobId) => (await queue.has(jobId)) || flows.has(jobId),
     ended: (jobId, tokens) => commit.add({ leave: [{ jobId, tokens }] }),
-    slots: () => lastSlots,
-    pump,
+    slots: () => last?.slots,
+    // What was staged since the last step of this process found the slot taken; the next tick sees it free.
+    pump: () => {
+      if (last?.staged !== 0) releaseNext();
+    },
     start: ticking.start,
     close: async () => {
       await ticking.close();

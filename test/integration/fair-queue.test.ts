@@ -228,6 +228,13 @@ describe('a job', () => {
     expect(await queue.has('job_x')).toBe(false);
   });
 
+  test('of which nothing is known any more keeps no other one waiting', async () => {
+    const free = await busy();
+    await queue.step({ stage: [...jobs('a', 2), ...jobs('b', 1)] });
+    await redis.hdel(`${bullPrefix(prefix)}:fair:meta`, 'job_a0', 'job_b0');
+    expect(await free()).toEqual(['a1']);
+  });
+
   test('whose BullMQ node was lost is released again', async () => {
     await queue.step({ worker: worker(2) });
     await queue.step({ stage: [job('x', 'a')] });

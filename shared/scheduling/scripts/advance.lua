@@ -51,9 +51,13 @@ for rank = 1, RANKS do
       redis.call('ZADD', heads_of(rank), finish, flow)
     else
       local id = redis.call('LINDEX', queue_of(flow), 0)
-      local job = meta_of(id)
-      local full = full_until(job, now)
-      if full then
+      local job = id and meta_of(id)
+      local full = job and full_until(job, now)
+      if not job then
+        -- Somebody else has been at these keys. One job that nothing is known of keeps no other one waiting; its deadline ends it.
+        redis.call('LPOP', queue_of(flow))
+        if redis.call('EXISTS', queue_of(flow)) == 0 then withdraw(flow) end
+      elseif full then
         withdraw(flow)
         -- A lease that is renewed no more ends sooner than it was to end when it was given.
         redis.call('ZADD', P .. ':parked', math.min(tonumber(full), now + RENEWED_LEASE_MS), flow)
