@@ -48,15 +48,13 @@ export async function rotateKey(
     if (!old) throw unknownKey(id);
     if (stateOf(old, now) !== 'usable')
       throw new CommandFailed(`The key ${id} is not usable any more; \`keys create\` makes a new one.`);
-    const made = await make(keys, renewed(old, now), now);
-    await keys.change(id, (key) => ({
-      ...key,
-      expiresAt: Math.min(key.expiresAt ?? Infinity, now + keepOld),
-    }));
-    return made;
+    const fresh = await make(keys, renewed(old, now), now);
+    const until = Math.min(old.expiresAt ?? Infinity, now + keepOld);
+    await keys.change(id, (key) => ({ ...key, expiresAt: until }));
+    return { ...fresh, until };
   });
   show(context, { ...made, json });
-  context.complain(`${id} expires at ${new Date(now + keepOld).toISOString()}.`);
+  context.complain(`${id} expires at ${new Date(made.until).toISOString()}.`);
 }
 
 function renewed({ user, groups, admin, name, createdAt, expiresAt }: ApiKey, now: number): NewKey {

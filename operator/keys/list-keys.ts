@@ -48,28 +48,11 @@ function shown(
   };
 }
 
-function toCells({
-  id,
-  state,
-  user,
-  groups,
-  admin,
-  prefix,
-  createdAt,
-  expiresAt,
-  lastUsedAt,
-  name,
-}: Row): string[] {
-  return [
-    ...[id, state, oneLine(user), oneLine(groups.join(',')) || '-', admin ? 'yes' : '-'],
-    ...[
-      prefix === '' ? '(file)' : `${prefix}…`,
-      iso(createdAt),
-      iso(expiresAt),
-      iso(lastUsedAt),
-      oneLine(name),
-    ],
-  ];
+function toCells(row: Row): string[] {
+  const { id, state, user, groups, admin, prefix } = row;
+  const who = [id, state, oneLine(user), oneLine(groups.join(',')) || '-', admin ? 'yes' : '-'];
+  const times = [row.createdAt, row.expiresAt, row.lastUsedAt].map(iso);
+  return [...who, prefix === '' ? '(file)' : `${prefix}…`, ...times, oneLine(row.name)];
 }
 
 /** 0: of a key of the file, nobody knows when it was made. */

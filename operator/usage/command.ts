@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type OperatorContext } from '../context.ts';
-import { rebuildUsage, type RebuildOptions } from './rebuild.ts';
+import { rebuildUsage } from './rebuild.ts';
 import { showUsage, type ShowOptions } from './show-usage.ts';
 
 const ABOUT = `What users and groups have come to, by UTC days and months: the figures that budgets are held against. Users' figures lie under a hash of their
@@ -21,11 +21,7 @@ export function usageCommand(context: OperatorContext): Command {
     .description(
       'Counts all events that Kafka still has again, and says where the books differ. Exits with 1 where they do.',
     )
-    .option(
-      '--write',
-      'puts the counts of these events into the books, for periods that Kafka has the beginning of',
-    )
-    .action((options: RebuildOptions) => rebuildUsage(context, options));
+    .action(() => rebuildUsage(context));
   return group;
 }
 

@@ -67,7 +67,7 @@ export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly Con
     if (begun.kind === 'over') {
       deps.log.info({ jobId: job.jobId, state: begun.state }, 'Job had ended before this attempt');
       // It may have ended before it was staged: then nobody else would say so.
-      await deps.scheduler.ended(job.jobId, 0);
+      await deps.scheduler.ended(job.jobId);
       return;
     }
     await runAttempt(deps, { job, pieces, path }, begun, held);

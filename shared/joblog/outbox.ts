@@ -38,7 +38,7 @@ interface OutboxOptions {
   source: string;
   jobLog: Pick<JobLog, 'settle'>;
   handlers: DutyHandlers;
-  /** Tells the scheduler that the job needs its slot no more. */
+  /** Tells those who count open jobs that this one is none any more; again for the same job it changes nothing. */
   ended: (outcome: Outcome) => Promise<void>;
   logger: Logger;
 }

@@ -3,6 +3,7 @@ import { type Cache } from '../cache/cache.ts';
 import { jsonCodec } from '../cache/codec.ts';
 import { fingerprintOf } from '../cache/fingerprint.ts';
 import { type Logger } from '../log/logger.ts';
+import { fetchModelInfo, type LitellmAddress, type ModelInfo } from './model-info.ts';
 
 const limits = z.object({
   /** Tokens. */
@@ -23,23 +24,7 @@ const UNKNOWN: Limits = { contextWindow: 128_000, prefill: false };
 const REFRESH_MS = 60_000;
 const TIMEOUT_MS = 3_000;
 
-const modelInfo = z.object({
-  data: z.array(
-    z.object({
-      model_name: z.string(),
-      model_info: z.object({
-        max_input_tokens: z.number().nullish(),
-        max_tokens: z.number().nullish(),
-        max_output_tokens: z.number().nullish(),
-        supports_assistant_prefill: z.boolean().nullish(),
-      }),
-    }),
-  ),
-});
-
-interface ModelLimitsOptions {
-  litellmUrl: string;
-  masterKey: string;
+interface ModelLimitsOptions extends LitellmAddress {
   /** What one process has asked, the others find there. */
   cache: Pick<Cache, 'getOrCompute'>;
   log: Logger;
@@ -50,7 +35,7 @@ interface ModelLimitsOptions {
  * older answer can serve. LiteLLM away: what was known last, else a window that today's models have.
  */
 export function createModelLimits(options: ModelLimitsOptions): ModelLimits {
-  const { litellmUrl, masterKey, cache, log } = options;
+  const { litellmUrl, cache, log } = options;
   const key = { kind: 'model', fingerprint: fingerprintOf({ limits: 1, litellmUrl }) } as const;
   let known = new Map<string, Limits>();
   let askedAt = Number.NEGATIVE_INFINITY;
@@ -59,7 +44,7 @@ export function createModelLimits(options: ModelLimitsOptions): ModelLimits {
   async function refresh(): Promise<void> {
     try {
       const limits = await cache.getOrCompute(key, codec, {
-        compute: (signal) => fetchLimits(litellmUrl, masterKey, signal),
+        compute: (signal) => fetchLimits(options, signal),
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       known = new Map(limits);
@@ -82,14 +67,12 @@ export function createModelLimits(options: ModelLimitsOptions): ModelLimits {
   };
 }
 
-async function fetchLimits(url: string, key: string, signal: AbortSignal): Promise<[string, Limits][]> {
-  const response = await fetch(`${url}/model/info`, { headers: { authorization: `Bearer ${key}` }, signal });
-  if (!response.ok) throw new Error(`/model/info answered ${response.status}`);
-  const { data } = modelInfo.parse(await response.json());
-  return data.map(({ model_name, model_info: info }) => [model_name, toLimits(info)]);
+async function fetchLimits(address: LitellmAddress, signal: AbortSignal): Promise<[string, Limits][]> {
+  const models = await fetchModelInfo(address, signal);
+  return models.map(({ model_name, model_info: info }) => [model_name, toLimits(info)]);
 }
 
-function toLimits(info: z.infer<typeof modelInfo>['data'][number]['model_info']): Limits {
+function toLimits(info: ModelInfo['model_info']): Limits {
   const contextWindow = info.max_input_tokens ?? info.max_tokens ?? UNKNOWN.contextWindow;
   return {
     contextWindow,

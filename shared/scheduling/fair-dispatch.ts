@@ -10,8 +10,11 @@ import { type FairQueue, MOST_AT_ONCE, type Released, type Step } from './fair-q
  * after it. A process that dies between a release and its BullMQ node leaves the job to whoever makes a step some seconds later.
  */
 export interface FairDispatch extends Dispatch {
-  /** A job has ended; `tokens`: what it came to. Again for the same job it changes nothing. */
-  ended(jobId: string, tokens: number): Promise<void>;
+  /**
+   * A job has ended. `tokens`: what it came to; where that is not known, it was what it was taken for. Again for the same job it
+   * changes nothing.
+   */
+  ended(jobId: string, tokens?: number): Promise<void>;
   /** Of all workers, by the last step; undefined before the first one. */
   slots(): number | undefined;
   /** A slot is free. Never rejects; does nothing where nothing waited lately. */

@@ -27,7 +27,7 @@ export interface StagedJob extends Scheduled {
 export interface Step {
   stage?: readonly StagedJob[];
   /** Jobs that have ended. `tokens`: what they came to. */
-  leave?: readonly { jobId: string; tokens: number }[];
+  leave?: readonly { jobId: string; tokens?: number | undefined }[];
   /** Jobs whose holder lives. */
   renew?: readonly string[];
   /** A worker process says how many slots it has; 0: it goes. */

@@ -233,6 +233,7 @@ describe('a job', () => {
     await queue.step({ stage: [...jobs('a', 2), ...jobs('b', 1)] });
     await redis.hdel(`${bullPrefix(prefix)}:fair:meta`, 'job_a0', 'job_b0');
     expect(await free()).toEqual(['a1']);
+    expect((await queue.backlog()).jobs.interactive).toBe(0);
   });
 
   test('whose BullMQ node was lost is released again', async () => {

@@ -1,3 +1,4 @@
+import { type LookupFunction } from 'node:net';
 import { ConsecutiveBreaker } from 'cockatiel';
 import { mayAsk } from '../../../shared/access/may-ask.ts';
 import { type RetrievalSource } from '../../../shared/config/retrieval-sources.ts';
@@ -9,7 +10,7 @@ import { type Circuits, createCircuits } from '../../../shared/upstream/circuits
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
 import { createResolve, guardedLookup } from '../../../shared/net/guarded-lookup.ts';
-import { parseTarget } from '../../../shared/net/target-guard.ts';
+import { parseTarget, type TargetRules } from '../../../shared/net/target-guard.ts';
 import { guardedPost, textOf } from '../http/guarded-post.ts';
 import { type ContextSource, type PieceJob } from './context-source.ts';
 import { readSearchPage, type SearchResult } from './search-page.ts';
@@ -38,7 +39,7 @@ export function createRemoteSource({ services, log }: RemoteSourceDeps): Context
     ...{ halfOpenAfterMs: 5_000, isFault: () => true },
     ...{ field: 'source', opened: 'this source keeps failing', log },
   });
-  const known = new Map(services.map((service) => [service.name, service]));
+  const known = new Map(services.map((service) => [service.name, { ...service, guard: guardOf(service) }]));
   return {
     name: 'remote',
     fetch: async ({ source, budget }, job, signal) => {
@@ -55,20 +56,30 @@ export function createRemoteSource({ services, log }: RemoteSourceDeps): Context
   };
 }
 
+/** Which addresses of a service may be connected to. */
+interface Guard {
+  rules: TargetRules;
+  lookup: LookupFunction;
+}
+
+function guardOf({ private: allowPrivate }: RetrievalSource): Guard {
+  const rules = { allowHttp: true, allowPrivate };
+  return { rules, lookup: guardedLookup(rules, createResolve(rules)) };
+}
+
 async function ask(
-  service: RetrievalSource,
+  service: RetrievalSource & { guard: Guard },
   job: PieceJob,
   { circuits, signal }: { circuits: Circuits; signal: AbortSignal },
 ): Promise<SearchResult[]> {
   if (job.question.trim() === '') return [];
   return circuits.run(service.name, async () => {
-    const rules = { allowHttp: true, allowPrivate: service.private };
     const answer = await guardedPost({
       // A redirect is not followed: it could lead the credentials elsewhere.
-      url: parseTarget(service.url, rules),
+      url: parseTarget(service.url, service.guard.rules),
       headers: headersFor(service, job),
       body: JSON.stringify({ query: job.question.slice(0, MAX_QUERY), max_num_results: service.results }),
-      lookup: guardedLookup(rules, createResolve(rules)),
+      lookup: service.guard.lookup,
       ...{ timeoutMs: service.timeoutMs, signal },
       read: async (response) => {
         const { statusCode = 0 } = response;

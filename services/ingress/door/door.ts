@@ -65,8 +65,9 @@ export function createDoor(options: DoorOptions): Door {
   async function enter(entrant: Entrant): Promise<void> {
     if (memory() > FULL) throw overloaded('The server has no room for more jobs.', MEMORY_RETRY_AFTER_S);
     const { caller, priority, returning, deadlineAt } = entrant;
-    const tokens = roughTokensOf(entrant.taken);
     const entitlement = policy.of(caller);
+    // A long thread is measured only where its length decides something.
+    const tokens = entitlement.tokensPerMinute === undefined ? 0 : roughTokensOf(entrant.taken);
     const asked = { user: caller.user, tokens, entitlement };
     await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
     const patienceMs = Math.max(0, Math.min(interactiveMaxWaitMs, deadlineAt - Date.now()));

@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { type Logger } from '../../../shared/log/logger.ts';
+import { fetchModelInfo, type LitellmAddress } from '../../../shared/models/model-info.ts';
 
 /** US dollars for one token. */
 export interface Price {
@@ -12,29 +12,15 @@ export interface Prices {
   of(model: string): Promise<Price | undefined>;
 }
 
-interface PricesOptions {
-  litellmUrl: string;
-  masterKey: string;
+interface PricesOptions extends LitellmAddress {
   log: Logger;
 }
 
 const REFRESH_MS = 60_000;
 const TIMEOUT_MS = 3_000;
 
-const modelInfo = z.object({
-  data: z.array(
-    z.object({
-      model_name: z.string(),
-      model_info: z.object({
-        input_cost_per_token: z.number().nullish(),
-        output_cost_per_token: z.number().nullish(),
-      }),
-    }),
-  ),
-});
-
 /** Prices by LiteLLM's `/model/info`, asked at most once a minute; while it is away, the last ones hold. */
-export function createPrices({ litellmUrl, masterKey, log }: PricesOptions): Prices {
+export function createPrices({ log, ...address }: PricesOptions): Prices {
   let known: ReadonlyMap<string, Price> | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
   let asking: Promise<void> | undefined;
@@ -42,7 +28,7 @@ export function createPrices({ litellmUrl, masterKey, log }: PricesOptions): Pri
   async function refresh(): Promise<void> {
     askedAt = Date.now();
     try {
-      known = await fetchPrices(litellmUrl, masterKey);
+      known = await fetchPrices(address);
     } catch (error) {
       log.warn({ err: error }, 'Prices could not be read from LiteLLM; those from before hold');
     } finally {
@@ -59,13 +45,10 @@ export function createPrices({ litellmUrl, masterKey, log }: PricesOptions): Pri
   };
 }
 
-async function fetchPrices(url: string, key: string): Promise<ReadonlyMap<string, Price>> {
-  const headers = { authorization: `Bearer ${key}` };
-  const response = await fetch(`${url}/model/info`, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
-  if (!response.ok) throw new Error(`/model/info answered ${response.status}`);
-  const { data } = modelInfo.parse(await response.json());
+async function fetchPrices(address: LitellmAddress): Promise<ReadonlyMap<string, Price>> {
+  const models = await fetchModelInfo(address, AbortSignal.timeout(TIMEOUT_MS));
   return new Map(
-    data.flatMap(({ model_name: name, model_info: info }): [string, Price][] => {
+    models.flatMap(({ model_name: name, model_info: info }): [string, Price][] => {
       const { input_cost_per_token: input, output_cost_per_token: output } = info;
       return typeof input === 'number' && typeof output === 'number' ? [[name, { input, output }]] : [];
     }),

@@ -55,7 +55,7 @@ for rank = 1, RANKS do
       local full = job and full_until(job, now)
       if not job then
         -- Somebody else has been at these keys. One job that nothing is known of keeps no other one waiting; its deadline ends it.
-        redis.call('LPOP', queue_of(flow))
+        if redis.call('LPOP', queue_of(flow)) then redis.call('HINCRBY', P .. ':staged', rank_of(flow), -1) end
         if redis.call('EXISTS', queue_of(flow)) == 0 then withdraw(flow) end
       elseif full then
         withdraw(flow)
