@@ -4,6 +4,7 @@ import { openCache } from '../../shared/cache/open-cache.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
+import { createSharedClock, showClockSkew } from '../../shared/redis/shared-clock.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { measureTotals } from './figures.ts';
@@ -21,6 +22,8 @@ export function build({ config, log }: ServiceDeps): Service {
     cacheRedis: () => redis.status === 'ready',
     redis: () => jobRedis.status === 'ready',
   });
+  const clock = createSharedClock({ redis: jobRedis, log });
+  showClockSkew(probes.registry, clock);
   measureTotals(probes.registry, cache);
   const janitor = createJanitor({ entries, redis, everyMs: config.CACHE_SWEEP_MS, log });
   const reporter = createReporter({ cache, everyMs: config.CACHE_STATS_MS, log });
@@ -31,12 +34,14 @@ export function build({ config, log }: ServiceDeps): Service {
   // Closed last: it answers "draining" while the connections close.
   releasers.defer('http', () => server.close());
   releasers.defer('redis', () => closeRedis(jobRedis));
+  releasers.defer('clock', () => clock.close());
   releasers.defer('cache', () => opened.close());
   releasers.defer('reporter', () => reporter.close());
   releasers.defer('janitor', () => janitor.close());
 
   async function start() {
     const address = await server.listen(config.HOST, config.PORT);
+    await clock.start();
     janitor.start();
     reporter.start();
     return address;

@@ -10,6 +10,7 @@ import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { fileKeys } from '../../shared/redis/keys.ts';
+import { createSharedClock, showClockSkew } from '../../shared/redis/shared-clock.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { createExtractWorker } from './extract-worker.ts';
 import { createPieceWorkers } from './piece-workers.ts';
@@ -38,6 +39,10 @@ export function build({ config, log }: ServiceDeps): Service {
       embedding: () => embedding?.worker.running() ?? true,
       redis: () => redis.status === 'ready',
     });
+    const clock = createSharedClock({ redis, log });
+    releasers.defer('clock', () => clock.close());
+    await clock.start();
+    showClockSkew(probes.registry, clock);
     const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-context-worker', log });
     await kafka.ensureTopics(topicSpecs(topicNames(config.TOPIC_PREFIX), config.JOB_PARTITIONS));
     const control = await openControl({

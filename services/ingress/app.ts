@@ -4,6 +4,7 @@ import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
+import { showClockSkew } from '../../shared/redis/shared-clock.ts';
 import { createProbes } from '../../shared/telemetry/probes.ts';
 import { apiRoutes } from './api.ts';
 import { documentApi } from './api-docs.ts';
@@ -29,6 +30,7 @@ export function build({ config, log }: ServiceDeps): Service {
       redis: () => redis.status === 'ready',
       subscription: () => live.subscribed(),
     });
+    showClockSkew(probes.registry, parts.clock);
     const control = await openControl({
       ...{ config, kafka, redis, service: 'ingress', registry: probes.registry, log },
     });

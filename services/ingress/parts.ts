@@ -20,6 +20,7 @@ import { type Logger } from '../../shared/log/logger.ts';
 import { closeRedis, connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { createBudgets } from '../../shared/usage/budgets.ts';
 import { fileKeys, jobKeys } from '../../shared/redis/keys.ts';
+import { createSharedClock } from '../../shared/redis/shared-clock.ts';
 import { createAdmissionDesk } from './admission.ts';
 import { createDoor } from './door/door.ts';
 import { createPrices } from './door/prices.ts';
@@ -52,6 +53,9 @@ export async function openParts({ config, kafka, releasers, log }: PartsOptions)
 
   const redis = connectRedis(config.REDIS_URL, 'ingress', log);
   releasers.defer('redis', () => closeRedis(redis));
+  const clock = createSharedClock({ redis, log });
+  releasers.defer('clock', () => clock.close());
+  await clock.start();
   const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
   const authenticator = openAuthenticator({ config, redis, fileKeys: keysOfFile, log });
   const subscriber = connectRedisPatiently(config.REDIS_URL, 'ingress-live', log);
@@ -123,6 +127,7 @@ export async function openParts({ config, kafka, releasers, log }: PartsOptions)
     policy,
     assistants: () => assistants.current(),
     redis,
+    clock,
     /** All that are open to the job Redis. */
     connections: [redis, subscriber],
     jobLog,

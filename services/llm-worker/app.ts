@@ -17,6 +17,7 @@ import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
+import { createSharedClock, showClockSkew } from '../../shared/redis/shared-clock.ts';
 import { openScheduler } from '../../shared/scheduling/open-scheduler.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { legacyAddress } from '../../shared/upstream/provider-client.ts';
@@ -49,6 +50,9 @@ export function build({ config, log }: ServiceDeps): Service {
 
   async function start() {
     const redis = connect('llm-worker');
+    const clock = createSharedClock({ redis, log });
+    releasers.defer('clock', () => clock.close());
+    await clock.start();
     const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
     const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-llm-worker', log });
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
@@ -91,6 +95,7 @@ export function build({ config, log }: ServiceDeps): Service {
       queue: () => worker.isRunning(),
       redis: () => redis.status === 'ready',
     });
+    showClockSkew(probes.registry, clock);
     const litellm = { url: config.LITELLM_URL, key: config.LITELLM_MASTER_KEY };
     const providers = watchModelProviders({
       fetchModels: (signal) => fetchDeployedModels(litellm, signal),

@@ -10,6 +10,7 @@ import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
+import { createSharedClock, showClockSkew } from '../../shared/redis/shared-clock.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { type Aggregator, createAggregator, LedgerRewound } from './aggregate.ts';
 import { openRollout, type Rollout } from './control/open-rollout.ts';
@@ -41,6 +42,8 @@ export function build({ config, log }: ServiceDeps): Service {
     redis: () => redis.status === 'ready',
     kafka: () => intake?.joined() ?? false,
   });
+  const clock = createSharedClock({ redis, log });
+  showClockSkew(probes.registry, clock);
   const authenticator = openAuthenticator({ config, redis, fileKeys: [], log });
   const status = () => readStatus(redis, controlKeys(config.REDIS_PREFIX));
   registerRolloutGauges(probes.registry, status);
@@ -57,6 +60,7 @@ export function build({ config, log }: ServiceDeps): Service {
   // Closed last: it answers "draining" while the others close.
   releasers.defer('http', () => server.close());
   releasers.defer('redis', () => closeRedis(redis));
+  releasers.defer('clock', () => clock.close());
 
   /** The batch that found the ledger rewound comes again, to the next consumer, from the ledger's own position. */
   async function count(aggregator: Aggregator, batch: Batch): Promise<void> {
@@ -73,6 +77,7 @@ export function build({ config, log }: ServiceDeps): Service {
 
   async function start() {
     const address = await server.listen(config.HOST, config.PORT);
+    await clock.start();
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());

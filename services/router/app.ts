@@ -25,6 +25,7 @@ import { createHousekeeping } from '../../shared/queues/housekeeping.ts';
 import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { onReplaced } from '../../shared/redis/on-replaced.ts';
+import { createSharedClock, showClockSkew } from '../../shared/redis/shared-clock.ts';
 import { openScheduler } from '../../shared/scheduling/open-scheduler.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { createProviderClient, legacyAddress } from '../../shared/upstream/provider-client.ts';
@@ -71,6 +72,10 @@ export function build({ config, log }: ServiceDeps): Service {
       position: () => position.known(),
       redis: () => redis.status === 'ready',
     });
+    const clock = createSharedClock({ redis, log });
+    releasers.defer('clock', () => clock.close());
+    await clock.start();
+    showClockSkew(probes.registry, clock);
     const control = await openControl({
       ...{ config, kafka, redis, service: 'router', registry: probes.registry, log },
     });

@@ -8,7 +8,7 @@ const connection = (ping: () => Promise<string>) => {
   return { redis: { ping: jest.fn(ping), disconnect } as unknown as Redis, disconnect };
 };
 
-test('after a pause, connections that do not answer are made anew, and the lease holds before anything is admitted', async () => {
+test('after a pause, connections that do not answer are made anew, the clock is measured and the lease holds before anything is admitted', async () => {
   jest.useFakeTimers();
   const [alive, dead] = [
     connection(() => Promise.resolve('PONG')),
@@ -20,7 +20,11 @@ test('after a pause, connections that do not answer are made anew, and the lease
     said.push('renewed');
   };
   const lease = { renew, end: () => Promise.resolve() };
-  const waking = createWaking({ lease, connections: [alive.redis, dead.redis] as never }, silentLogger);
+  const clock = { measure: () => Promise.resolve(void said.push('measured')) } as never;
+  const waking = createWaking(
+    { lease, clock, connections: [alive.redis, dead.redis] as never },
+    silentLogger,
+  );
   const invoke = () =>
     waking.during(() => {
       said.push('invoked');
@@ -33,12 +37,12 @@ test('after a pause, connections that do not answer are made anew, and the lease
   await invoke();
   expect(dead.disconnect).toHaveBeenCalledWith(true);
   expect(alive.disconnect).not.toHaveBeenCalled();
-  expect(said).toEqual(['invoked', 'renewed', 'invoked']);
+  expect(said).toEqual(['invoked', 'measured', 'renewed', 'invoked']);
   jest.useRealTimers();
 });
 
 test('an invocation that fails fails, and counts as one', async () => {
   const lease = { renew: () => Promise.resolve(), end: () => Promise.resolve() };
-  const waking = createWaking({ lease, connections: [] as never }, silentLogger);
+  const waking = createWaking({ lease, clock: {} as never, connections: [] as never }, silentLogger);
   await expect(waking.during(() => Promise.reject(new Error('refused')))).rejects.toThrow('refused');
 });

@@ -13,11 +13,11 @@ const PING_TIMEOUT_MS = 500;
 
 /**
  * Between two invocations a sandbox stands still: no timer runs and no connection is kept alive. So what follows a pause begins with a ping
- * on each connection to Redis, of which one that does not answer is made anew, and with the lease: a job that is admitted before it holds
+ * on each connection to Redis, of which one that does not answer is made anew, with the clock, and with the lease: a job that is admitted before it holds
  * again would be taken for abandoned by the sweep. (kafkajs sees for itself that its connection was closed.)
  */
 export function createWaking(
-  { lease, connections }: Pick<Parts, 'lease' | 'connections'>,
+  { lease, connections, clock }: Pick<Parts, 'lease' | 'connections' | 'clock'>,
   log: Logger,
 ): Waking {
   let lastUsed = Date.now();
@@ -31,7 +31,7 @@ export function createWaking(
         }),
       ),
     );
-    await lease.renew();
+    await Promise.all([clock.measure(), lease.renew()]);
   }
 
   return {

@@ -1,0 +1,134 @@
+import { Cluster } from 'ioredis';
+import { Gauge, type Registry } from 'prom-client';
+import { type Logger } from '../log/logger.ts';
+import { periodically } from '../util/periodically.ts';
+import { withTimeout } from '../util/with-timeout.ts';
+import { type Redis } from './connect.ts';
+
+/**
+ * One clock for all that processes compare with each other: the job Redis's. Scripts read it themselves (`TIME`); a process estimates it
+ * from its own clock and the difference that it measured.
+ */
+export interface SharedClock {
+  /** Redis's time by this process's estimate, in milliseconds since the epoch. Before the first measurement it is the process's own. */
+  now(): number;
+  /** How far this process's clock is ahead of Redis's, in milliseconds; below 0 where it is behind, undefined until it was measured. */
+  skewMs(): number | undefined;
+  /** Measures now, for a process that was frozen. Never rejects; what was known holds where Redis does not answer soon. */
+  measure(): Promise<void>;
+  /** Measures once, then every few seconds until it is closed. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface SharedClockOptions {
+  redis: Redis;
+  log: Logger;
+  /** This process's clock, in milliseconds since the epoch. */
+  clock?: () => number;
+}
+
+const EVERY_MS = 5_000;
+/** Of so many questions the quickest answer counts. */
+const SAMPLES = 3;
+/** An answer that took longer tells too little. */
+const SLOWEST_ANSWER_MS = 1_000;
+/** While Redis is away, nobody waits longer than this for a measurement. */
+const PATIENCE_MS = 2_000;
+/** A smaller change of the skew is taken for an error of the measurement: the estimate would only jitter. */
+const SMALLEST_CHANGE_MS = 5;
+const WARN_ABOVE_MS = 1_000;
+const WARN_EVERY_MS = 60_000;
+
+interface Measured {
+  skewMs: number;
+  /** How long the answer took: the skew is known to half of it. */
+  roundTripMs: number;
+}
+
+export function createSharedClock({ redis, log, clock = () => Date.now() }: SharedClockOptions): SharedClock {
+  let skewMs: number | undefined;
+  let warnedAt: number | undefined;
+  let failing = false;
+
+  async function measureNow(): Promise<void> {
+    const measured = await withTimeout(measureSkew(redis, clock), PATIENCE_MS, 'Redis did not tell its time');
+    failing = false;
+    if (!measured) return;
+    const smallest = Math.max(SMALLEST_CHANGE_MS, measured.roundTripMs / 2);
+    if (Math.abs(measured.skewMs - (skewMs ?? 0)) > smallest) skewMs = measured.skewMs;
+    skewMs ??= 0;
+    warn(skewMs);
+  }
+
+  function warn(skew: number): void {
+    if (Math.abs(skew) <= WARN_ABOVE_MS) {
+      warnedAt = undefined;
+      return;
+    }
+    // By a clock that no skew moves.
+    const now = performance.now();
+    if (warnedAt !== undefined && now - warnedAt < WARN_EVERY_MS) return;
+    warnedAt = now;
+    log.warn({ skewMs: Math.round(skew) }, 'Clock differs from Redis');
+  }
+
+  const measure = () =>
+    measureNow().catch((error: unknown) => {
+      if (!failing)
+        log.warn({ err: error }, 'Cannot compare the clock with Redis; using the last known difference');
+      failing = true;
+    });
+  const measuring = periodically({ everyMs: EVERY_MS, run: measure, onError: () => undefined });
+  return {
+    now: () => Math.round(clock() - (skewMs ?? 0)),
+    skewMs: () => skewMs,
+    measure,
+    start: async () => {
+      await measure();
+      measuring.start();
+    },
+    close: measuring.close,
+  };
+}
+
+/** The quickest of some answers; undefined where none came soon. Of a cluster, the master whose clock differs most from ours. */
+async function measureSkew(redis: Redis, clock: () => number): Promise<Measured | undefined> {
+  const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
+  const measured = await Promise.all(servers.map((server) => quickest(() => server.time(), clock)));
+  return measured
+    .filter((one) => one !== undefined)
+    .toSorted((a, b) => Math.abs(b.skewMs) - Math.abs(a.skewMs))
+    .at(0);
+}
+
+async function quickest(
+  askTime: () => Promise<(number | string)[]>,
+  clock: () => number,
+): Promise<Measured | undefined> {
+  let best: Measured | undefined;
+  for (let sample = 0; sample < SAMPLES; sample += 1) {
+    const before = clock();
+    const [seconds, microseconds] = await askTime();
+    const roundTripMs = clock() - before;
+    const redisMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+    // A clock that was set meanwhile tells nothing.
+    if (roundTripMs < 0 || roundTripMs > SLOWEST_ANSWER_MS) continue;
+    if (!best || roundTripMs < best.roundTripMs)
+      best = { skewMs: before + roundTripMs / 2 - redisMs, roundTripMs };
+  }
+  return best;
+}
+
+/** Shows the skew as `turnout_clock_skew_seconds`, from its first measurement on. */
+export function showClockSkew(registry: Registry, clock: Pick<SharedClock, 'skewMs'>): void {
+  new Gauge({
+    name: 'turnout_clock_skew_seconds',
+    help: "How far this process's clock is ahead of the job Redis's; below 0: behind",
+    registers: [registry],
+    collect() {
+      const skew = clock.skewMs();
+      if (skew !== undefined) this.set(skew / 1_000);
+    },
+  });
+}
