@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { childTraceparent, toHeaders } from '../../shared/contracts/cloud-event.ts';
@@ -14,6 +13,7 @@ import { createOriginals, type Originals } from '../../shared/joblog/originals.t
 import { type Producer } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type Principal } from '../../shared/access/principal.ts';
+import { type BodyWork } from './bodies/body-work.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
 import { type Door } from './door/door.ts';
@@ -78,6 +78,8 @@ export interface AdmissionDeps {
   /** Which answers may come from the cache. */
   sampling: SamplingPolicy;
   door: Door;
+  /** Works on the bodies of requests. */
+  bodies: BodyWork;
   log: Logger;
 }
 
@@ -102,13 +104,13 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
   };
   return {
     admit: async (submission) => {
-      const { job, original } = describe(deps, submission);
+      const { job, original } = await describe(deps, submission);
       const kept = await keptBefore(deps, job);
       if (kept) return { ...job, ...kept, fresh: false, publish: () => Promise.resolve() };
       const findFile = (id: string) => deps.files.find(submission.caller.user, id);
-      const taken = await takeDocuments(submission.request, findFile).catch((error: unknown) =>
-        takenBefore(deps, job, submission, error),
-      );
+      const taken = await takeDocuments(submission.request, findFile, (document) =>
+        deps.bodies.decode(document),
+      ).catch((error: unknown) => takenBefore(deps, job, submission, error));
       const entered = await enter(deps, job, { submission, taken });
       const admission = await admit(deps, job, submission).catch(async (error: unknown) => {
         if (entered) await deps.door.leave(job);
@@ -124,7 +126,7 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
         kept: undefined,
         publish: async () => {
           if (!open) return;
-          const caching = cachingFor(deps, taken, submission);
+          const caching = await cachingFor(deps, taken, submission);
           const { traceparent } = submission;
           await publish(deps, { job: { ...job, caching }, taken, original, traceparent });
         },
@@ -185,15 +187,16 @@ async function enter(
   return true;
 }
 
-/** `original`: its whole text, which may be too large for the record. */
-function describe(
-  { secret, originals }: Deps,
+/** `original`: its whole JSON, which may be too large for the record. */
+async function describe(
+  { secret, originals, bodies }: Deps,
   { caller, request, controls, asked = request, duties = [], ...submission }: Submission,
-): { job: DescribedJob; original: string | undefined } {
+): Promise<{ job: DescribedJob; original: Uint8Array | undefined }> {
   const acceptedAt = Date.now();
   const { user, groups } = caller;
   const jobId = newJobId(secret, user, controls.idempotencyKey);
-  const original = JSON.stringify(submission.original?.(jobId)) as string | undefined;
+  const kept = submission.original?.(jobId);
+  const original = kept && (await bodies.serialise(kept));
   const job = {
     jobId,
     user,
@@ -203,9 +206,9 @@ function describe(
     assistant: submission.assistant,
     acceptedAt,
     deadlineAt: acceptedAt + controls.deadlineMs,
-    bodyHash: controls.idempotencyKey === undefined ? '' : hashOf(asked, controls),
+    bodyHash: controls.idempotencyKey === undefined ? '' : await hashOf(bodies, asked, controls),
     duties,
-    original: originals.mark(original ?? ''),
+    original: originals.mark(original),
     truncation: submission.truncation,
     priority: controls.priority,
   };
@@ -213,8 +216,8 @@ function describe(
 }
 
 /** The header is a part of what was asked; without one, the hash is that of the body alone. */
-function hashOf(asked: unknown, { assistant }: RequestControls): string {
-  return sha256(JSON.stringify(assistant === undefined ? asked : [asked, assistant]));
+function hashOf(bodies: BodyWork, asked: unknown, { assistant }: RequestControls): Promise<string> {
+  return bodies.hash(assistant === undefined ? asked : [asked, assistant]);
 }
 
 async function admit(
@@ -238,17 +241,18 @@ async function admit(
 }
 
 function cachingFor(
-  { sampling: policy }: Deps,
+  { sampling: policy, bodies }: Deps,
   { request }: TakenDocuments,
   { controls, store }: Submission,
-): Caching {
-  return cachingOf(request, controls.cacheControl, { store, policy });
+): Promise<Caching> {
+  const fingerprint = (asked: ChatRequest) => bodies.fingerprint(asked);
+  return cachingOf(request, controls.cacheControl, { store, policy, fingerprint });
 }
 
 interface Outgoing {
   job: DescribedJob & Pick<JobMessage, 'caching'>;
   taken: TakenDocuments;
-  original: string | undefined;
+  original: Uint8Array | undefined;
   traceparent: string | undefined;
 }
 
@@ -258,7 +262,7 @@ async function publish(deps: Deps, { job, taken, original, traceparent }: Outgoi
   const headers = toHeaders({ id: jobId, type: JOB_TYPE, source: 'ingress', traceparent: context });
   try {
     if (original !== undefined) await deps.originals.put(jobId, original);
-    const value = JSON.stringify(await composeMessage(deps.blobs, job, taken));
+    const value = JSON.stringify(await composeMessage(deps, job, taken));
     await deps.producer.send({ topic: deps.topic, key: job.user, value, headers });
   } catch (error) {
     deps.log.warn({ err: error, jobId }, 'A job could not be published');
@@ -276,8 +280,4 @@ async function settle(deps: Deps, job: DescribedJob, cause: unknown): Promise<vo
     await door.leave(job);
     throw new TurnoutError('queue_unavailable', { cause, retryAfterS: RETRY_AFTER_S });
   }
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -42,7 +42,15 @@ export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<vo
     selection: config.ASSISTANT_SELECTION,
     defaultModel: config.ASSISTANT_DEFAULT_MODEL,
   });
-  const asking = { desk, live, readWish, defaultDeadlineMs: config.DEFAULT_DEADLINE_MS, caller, cut };
+  const asking = {
+    desk,
+    live,
+    readWish,
+    defaultDeadlineMs: config.DEFAULT_DEADLINE_MS,
+    maxBodyBytes: config.MAX_BODY_BYTES,
+    caller,
+    cut,
+  };
   chatRoute(api, { ...asking, checkParameters: createParameterCheck(config.PASS_PARAMETERS) });
   storedChatRoutes(api, { stored, caller });
   const find = createFindResponse(stored);

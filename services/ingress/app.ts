@@ -8,6 +8,8 @@ import { showClockSkew } from '../../shared/redis/shared-clock.ts';
 import { createProbes } from '../../shared/telemetry/probes.ts';
 import { apiRoutes } from './api.ts';
 import { documentApi } from './api-docs.ts';
+import { createBodyPool } from './bodies/body-pool.ts';
+import { createBodyWork } from './bodies/body-work.ts';
 import { createDrain } from './drain.ts';
 import { createHttp } from './http.ts';
 import { installErrorHandling } from './errors.ts';
@@ -22,7 +24,10 @@ export function build({ config, log }: ServiceDeps): Service {
   async function start() {
     const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-ingress', log });
     await kafka.ensureTopics(topicSpecs(topicNames(config.TOPIC_PREFIX), config.JOB_PARTITIONS));
-    const parts = await openParts({ config, kafka, releasers, log });
+    const pool = createBodyPool();
+    releasers.defer('body threads', () => pool.close());
+    const bodies = createBodyWork(pool.run);
+    const parts = await openParts({ config, kafka, bodies, releasers, log });
     const { redis, live, producer } = parts;
     const probes = createProbes('ingress', {
       draining: () => !releasers.closing(),
@@ -37,7 +42,7 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('control', () => control.close());
     startSweeps({ config, parts, releasers, log });
 
-    const app = createHttp(config.MAX_BODY_BYTES);
+    const app = createHttp(bodies);
     const drain = createDrain(app, {
       shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
       lameDuckMs: config.LAME_DUCK_MS,

@@ -3,6 +3,7 @@ import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
 
 const nothing = { noCache: false, noStore: false, maxAgeMs: undefined };
+const fingerprint = () => Promise.resolve('a fingerprint');
 const request = (sampling: Partial<ChatRequest> = {}): ChatRequest => ({
   model: 'm',
   messages: [{ role: 'user', content: 'Hi' }],
@@ -18,13 +19,14 @@ describe('what the cache may do for a request', () => {
     [{ maxAgeMs: 9 }, true, { lookUp: true, keep: true, maxAgeMs: 9 }],
     [{}, false, { lookUp: true, keep: false }],
     [{}, null, { lookUp: true, keep: true }],
-  ])('by Cache-Control %j and store %j: %j', (said, store, expected) => {
-    const caching = cachingOf(request(), { ...nothing, ...said }, { store, policy: 'unasked' });
-    expect(caching).toEqual({ ...expected, request: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  ])('by Cache-Control %j and store %j: %j', async (said, store, expected) => {
+    const rules = { store, policy: 'unasked', fingerprint } as const;
+    const caching = await cachingOf(request(), { ...nothing, ...said }, rules);
+    expect(caching).toEqual({ ...expected, request: 'a fingerprint' });
   });
 
-  test('nothing at all: no fingerprint is made', () => {
-    const caching = cachingOf(request(), { ...nothing, noCache: true, noStore: true }, policyOf('any'));
+  test('nothing at all: no fingerprint is made', async () => {
+    const caching = await cachingOf(request(), { ...nothing, noCache: true, noStore: true }, policyOf('any'));
     expect(caching).toEqual({ lookUp: false, keep: false });
   });
 
@@ -37,14 +39,15 @@ describe('what the cache may do for a request', () => {
     [{ temperature: 0.7 }, ['any']],
     [{ top_p: 0.9 }, ['any']],
     [{ temperature: 0, n: 2 }, ['any']],
-  ])('an answer to %j is given again under %j', (sampling, policies) => {
-    const allowing = (['fixed', 'unasked', 'any'] as const).filter(
-      (policy) => cachingOf(request(sampling), nothing, policyOf(policy)).request !== undefined,
+  ])('an answer to %j is given again under %j', async (sampling, policies) => {
+    const all = ['fixed', 'unasked', 'any'] as const;
+    const cachings = await Promise.all(
+      all.map((policy) => cachingOf(request(sampling), nothing, policyOf(policy))),
     );
-    expect(allowing).toEqual(policies);
+    expect(all.filter((_, at) => cachings[at]?.request !== undefined)).toEqual(policies);
   });
 });
 
 function policyOf(policy: SamplingPolicy) {
-  return { store: undefined, policy };
+  return { store: undefined, policy, fingerprint };
 }

@@ -1,4 +1,3 @@
-import { requestFingerprint } from '../../shared/answers/fingerprint.ts';
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { type Caching } from '../../shared/contracts/job-message.ts';
 import { type CacheControl } from './cache-control.ts';
@@ -9,19 +8,23 @@ import { type CacheControl } from './cache-control.ts';
  */
 export type SamplingPolicy = 'fixed' | 'unasked' | 'any';
 
+interface CachingRules {
+  store: boolean | null | undefined;
+  policy: SamplingPolicy;
+  fingerprint: (request: ChatRequest) => Promise<string>;
+}
+
 /** What the cache may do for a request (without its documents). */
-export function cachingOf(
+export async function cachingOf(
   request: ChatRequest,
   { noCache, noStore, maxAgeMs }: CacheControl,
-  { store, policy }: { store: boolean | null | undefined; policy: SamplingPolicy },
-): Caching {
+  { store, policy, fingerprint }: CachingRules,
+): Promise<Caching> {
   const wish = { lookUp: !noCache && maxAgeMs !== 0, keep: !noStore && store !== false };
   return {
     ...wish,
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
-    ...((wish.lookUp || wish.keep) && allows(policy, request)
-      ? { request: requestFingerprint(request) }
-      : {}),
+    ...((wish.lookUp || wish.keep) && allows(policy, request) ? { request: await fingerprint(request) } : {}),
   };
 }
 

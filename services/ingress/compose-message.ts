@@ -1,6 +1,7 @@
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type Document, type JobMessage } from '../../shared/contracts/job-message.ts';
 import { type Duty } from '../../shared/joblog/duties.ts';
+import { type BodyWork } from './bodies/body-work.ts';
 import { type TakenContent, type TakenDocument, type TakenDocuments } from './take-documents.ts';
 
 /** A job as the ingress knows it before anybody else does. Times in milliseconds since the epoch. */
@@ -27,17 +28,17 @@ const INLINE_BYTES = 256 * 1024;
 
 /** The message of a job on `turnout.jobs`. What is too large for Kafka goes into the blob store first. */
 export async function composeMessage(
-  blobs: BlobStore,
+  { blobs, bodies }: { blobs: BlobStore; bodies: Pick<BodyWork, 'serialise'> },
   job: DescribedJob & Pick<JobMessage, 'caching'>,
   taken: TakenDocuments,
 ): Promise<JobMessage> {
   const folder = `jobs/${job.jobId}`;
-  const documentBytes = taken.documents.reduce((sum, { content }) => sum + bytesInMessage(content), 0);
+  const large = areLarge(taken.documents);
   const documents = await Promise.all(
-    taken.documents.map((document) => toDocument(blobs, folder, document, documentBytes > INLINE_BYTES)),
+    taken.documents.map((document) => toDocument(blobs, folder, document, large)),
   );
-  const body = JSON.stringify(taken.request);
-  const inline = Buffer.byteLength(body) <= INLINE_BYTES;
+  const body = await bodies.serialise(taken.request);
+  const inline = body.byteLength <= INLINE_BYTES;
   return {
     version: 1,
     ...job,
@@ -46,6 +47,12 @@ export async function composeMessage(
     request: inline ? { kind: 'inline', request: taken.request } : await blobs.put(`${folder}/request`, body),
     documents,
   };
+}
+
+/** Stops measuring as soon as they are. */
+function areLarge(documents: readonly TakenDocument[]): boolean {
+  let bytes = 0;
+  return documents.some(({ content }) => (bytes += bytesInMessage(content)) > INLINE_BYTES);
 }
 
 /** What a text adds to a message: escapes and UTF-8 make up to six bytes of a character. What is too long anyway is not measured. */

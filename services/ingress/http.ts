@@ -1,5 +1,7 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { type BodyWork } from './bodies/body-work.ts';
+import { parseJsonBodies } from './bodies/json-parser.ts';
 import { answerClientError, newRequestId, sendError } from './errors.ts';
 import { cutStalledBodies } from './stalled-bodies.ts';
 import { validatorCompiler } from './validation.ts';
@@ -13,10 +15,13 @@ const SECURITY_HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
 };
 
-/** The HTTP server before it has routes. `bodyLimit` in bytes. */
-export function createHttp(bodyLimit: number): FastifyInstance {
+/** Of a JSON body, in bytes. Routes that take larger ones say so. */
+const USUAL_BODY_BYTES = 256 * 1024;
+
+/** The HTTP server before it has routes. `bodies` parses and validates what is sent. */
+export function createHttp(bodies: BodyWork): FastifyInstance {
   const app = fastify({
-    bodyLimit,
+    bodyLimit: USUAL_BODY_BYTES,
     genReqId: newRequestId,
     clientErrorHandler: answerClientError,
     // An address that cannot be decoded is no address of ours.
@@ -30,6 +35,7 @@ export function createHttp(bodyLimit: number): FastifyInstance {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
+  parseJsonBodies(app, bodies);
   cutStalledBodies(app);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);

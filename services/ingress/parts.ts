@@ -22,6 +22,7 @@ import { createBudgets } from '../../shared/usage/budgets.ts';
 import { fileKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { createSharedClock } from '../../shared/redis/shared-clock.ts';
 import { createAdmissionDesk } from './admission.ts';
+import { type BodyWork } from './bodies/body-work.ts';
 import { createDoor } from './door/door.ts';
 import { createPrices } from './door/prices.ts';
 import { createRateLimits } from './door/rate-limits.ts';
@@ -32,6 +33,8 @@ import { createWebhooks } from './webhooks/create-webhooks.ts';
 interface PartsOptions {
   config: Config;
   kafka: Pick<Kafka, 'producer'>;
+  /** Works on the bodies of requests. */
+  bodies: BodyWork;
   /** Closes what is opened here. */
   releasers: Releasers;
   log: Logger;
@@ -40,7 +43,7 @@ interface PartsOptions {
 export type Parts = Awaited<ReturnType<typeof openParts>>;
 
 /** What the API stands on, whichever way its requests come in: by a port (app.ts) or as a Lambda's events (lambda.ts). */
-export async function openParts({ config, kafka, releasers, log }: PartsOptions) {
+export async function openParts({ config, kafka, bodies, releasers, log }: PartsOptions) {
   const keys = jobKeys(config.REDIS_PREFIX);
   const keysOfFile = readKeyFile(config.API_KEYS_FILE);
   const policy = await openPolicy({ file: config.POLICY_FILE, log });
@@ -120,6 +123,7 @@ export async function openParts({ config, kafka, releasers, log }: PartsOptions)
     reader: live.channel,
     sampling: config.CACHE_SAMPLING,
     door,
+    bodies,
     log,
   });
   return {

@@ -4,6 +4,7 @@ import { chatRequest } from '../../shared/contracts/chat-request.ts';
 import { type StoredFile } from '../../shared/files/stored-file.ts';
 import { docxOf, pdfOf } from '../../test/harness/documents.ts';
 import { invalidValue } from './validation.ts';
+import { createBodyWork } from './bodies/body-work.ts';
 import { takeDocuments as takeWith } from './take-documents.ts';
 
 const file = (filename: string | undefined, text: string) => ({
@@ -57,7 +58,11 @@ const FILES = new Map([
   [BROKEN_ID, storedFile(BROKEN_ID, { status: 'error', details: 'It is protected by a password.' })],
 ]);
 const takeDocuments = (asked: ReturnType<typeof request>) =>
-  takeWith(asked, (id) => Promise.resolve(FILES.get(id)));
+  takeWith(
+    asked,
+    (id) => Promise.resolve(FILES.get(id)),
+    (document) => createBodyWork().decode(document),
+  );
 const inline = (text: string) => ({
   version: createHash('sha256').update(text).digest('hex'),
   content: { kind: 'inline', text },

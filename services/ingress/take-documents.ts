@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   type ChatMessage,
   type ChatRequest,
@@ -6,10 +5,11 @@ import {
   textOf,
 } from '../../shared/contracts/chat-request.ts';
 import { type Document, type DocumentFormat } from '../../shared/contracts/job-message.ts';
-import { decodeDocument } from '../../shared/documents/decode.ts';
+import { type EncodedDocument } from '../../shared/documents/decode.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { displayName } from '../../shared/documents/display-name.ts';
 import { type StoredFile, textName } from '../../shared/files/stored-file.ts';
+import { type InlineDocument } from './inline-document.ts';
 
 export interface TakenDocument {
   /** Position among the request's documents, from 0. */
@@ -28,6 +28,9 @@ export type TakenContent = Document['content'] | { kind: 'bytes'; format: Docume
 
 /** The caller's file of that id; undefined for one that he does not have. */
 export type FindFile = (fileId: string) => Promise<StoredFile | undefined>;
+
+/** Decodes what came inside a request. Throws as `decodeDocument` does. */
+export type DecodeInline = (document: EncodedDocument) => Promise<InlineDocument>;
 
 export interface TakenDocuments {
   /** The request without its file parts; the very same object when it has none. */
@@ -48,13 +51,18 @@ const QUESTION_END = 2_000;
  * else keeps a line that names them. Throws `invalid_value`, `unsupported_document` or `file_not_found` with the exact path
  * of the part, the first one's in the order of the messages; `store_unavailable` where a file could not be looked up.
  */
-export async function takeDocuments(request: ChatRequest, findFile: FindFile): Promise<TakenDocuments> {
+export async function takeDocuments(
+  request: ChatRequest,
+  findFile: FindFile,
+  decode: DecodeInline,
+): Promise<TakenDocuments> {
   const question = questionOf(request.messages);
   const parts = filesOf(request.messages);
   if (parts.length === 0) return { request, documents: [], question };
   if (parts.length > MAX_DOCUMENTS) throw tooManyDocuments();
   const files = await findAll(parts, findFile);
-  const documents = parts.map((part, index) => take(part, index, files));
+  const documents: TakenDocument[] = [];
+  for (const part of parts) documents.push(await take(part, documents.length, { files, decode }));
   const names = Map.groupBy(documents, (_, index) => parts[index]?.message);
   const messages = request.messages.map((message, at) =>
     hasFile(message) ? withoutFiles(message, names.get(at) ?? []) : message,
@@ -119,20 +127,23 @@ function withoutFiles(
   return { ...message, content: [{ type: 'text', text: `Attached: ${names.join(', ')}` }] };
 }
 
-function take(
+async function take(
   { file, path }: PlacedPart,
   index: number,
-  files: ReadonlyMap<string, StoredFile | undefined>,
-): TakenDocument {
+  { files, decode }: { files: ReadonlyMap<string, StoredFile | undefined>; decode: DecodeInline },
+): Promise<TakenDocument> {
   const { filename, file_data: data, file_id: id } = file;
   if (id !== undefined) return takeStored(files.get(id), { filename, index, param: `${path}.file_id` });
-  const decoded = decodeDocument({ data: data ?? '', filename, param: `${path}.file_data` });
-  const { format, mediaType } = decoded;
+  const decoded = await decode({ data: data ?? '', filename, param: `${path}.file_data` });
+  const { format, mediaType, version } = decoded;
   const content: TakenContent =
     format === 'text'
       ? { kind: 'inline', text: decoded.text }
-      : { kind: 'bytes', format, bytes: decoded.bytes };
-  const version = sha256(format === 'text' ? decoded.text : decoded.bytes);
+      : {
+          kind: 'bytes',
+          format,
+          bytes: Buffer.from(decoded.bytes.buffer, decoded.bytes.byteOffset, decoded.bytes.length),
+        };
   return { index, name: displayName(filename, index), mediaType, version, content };
 }
 
@@ -153,10 +164,6 @@ function takeStored(
     version: blob.sha256,
     content: text ?? { kind: 'raw', format, blob, text: textName(id) },
   };
-}
-
-function sha256(data: string | Buffer): string {
-  return createHash('sha256').update(data).digest('hex');
 }
 
 function unreadable(name: string, details: string | undefined, param: string): TurnoutError {

@@ -1,32 +1,36 @@
 import { z } from 'zod';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { checkMembers, paramPath } from './bodies/json-bounds.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** Far deeper than any schema of a tool. `JSON.stringify` fails at some thousands, and providers' parsers at a few hundred. */
-const MAX_DEPTH = 128;
+/** Bodies that were validated where they were parsed, and by which schema. */
+export const checkedBodies = new WeakMap<object, unknown>();
 
 /** Fastify's validator on zod: what is wrong becomes a typed error with the parameter's path. */
 export function validatorCompiler({ schema }: { schema: unknown }) {
-  const checked = schema as z.ZodType;
+  const wanted = schema as z.ZodType;
   return (data: unknown): { value: unknown } | { error: Error } => {
-    if (isDeeperThan(MAX_DEPTH, data)) return { error: tooDeep() };
-    const result = checked.safeParse(data);
-    return result.success ? { value: result.data } : { error: invalidValue(result.error.issues) };
+    if (typeof data === 'object' && data !== null && checkedBodies.get(data) === schema)
+      return { value: data };
+    try {
+      return { value: validate(wanted, data) };
+    } catch (error) {
+      if (error instanceof TurnoutError) return { error };
+      throw error;
+    }
   };
 }
 
-function isDeeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (levels === 0) return true;
-  const members: unknown[] = Array.isArray(value) ? value : Object.values(value);
-  return members.some((member) => isDeeperThan(levels - 1, member));
-}
-
-function tooDeep(): TurnoutError {
-  return new TurnoutError('invalid_value', {
-    message: `The request body is nested more than ${MAX_DEPTH} levels deep.`,
-  });
+/**
+ * What the schema makes of the value. Its size is bounded before the schema looks at it. Throws `invalid_value`,
+ * `unknown_parameter` or `unsupported_parameter` that name what is wrong first.
+ */
+export function validate(schema: z.ZodType, data: unknown): unknown {
+  checkMembers(data);
+  const result = schema.safeParse(data);
+  if (result.success) return result.data;
+  throw invalidValue(result.error.issues);
 }
 
 /** A parameter of OpenAI's that is not served here: whoever sets it gets a 400 `unsupported_parameter` that says why. */
@@ -37,7 +41,8 @@ export function unsupported(reason: string) {
 }
 
 export function invalidValue(issues: readonly Issue[]): TurnoutError {
-  const [first] = issues.map((issue) => innermost(issue));
+  const [issue] = issues;
+  const first = issue && innermost(issue);
   if (!first) return new TurnoutError('invalid_value');
   const { path, message, unknown, reason } = first;
   if (unknown !== undefined) return unknownParameter(paramPath([...path, unknown]));
@@ -59,14 +64,6 @@ export function unsupportedParameter(param: string, reason: string): TurnoutErro
     message: `'${param}' is not supported: ${reason}.`,
     param,
   });
-}
-
-/** `messages[0].content` */
-function paramPath(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, key) => {
-    if (typeof key === 'number') return `${text}[${key}]`;
-    return text === '' ? String(key) : `${text}.${String(key)}`;
-  }, '');
 }
 
 interface Problem {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAdmissionDesk } from '../../services/ingress/admission.ts';
+import { createBodyWork } from '../../services/ingress/bodies/body-work.ts';
 import { chatRoute } from '../../services/ingress/chat/route.ts';
 import { storedChatRoutes } from '../../services/ingress/chat/stored-routes.ts';
 import { installErrorHandling } from '../../services/ingress/errors.ts';
@@ -80,6 +81,7 @@ export async function startIngressOnRedis(
     reader: live.channel,
     sampling: 'unasked',
     door: { enter: () => Promise.resolve(), leave: () => Promise.resolve() },
+    bodies: createBodyWork(),
     log: silentLogger,
   });
   const stored = createStoredJobs({ jobLog, blobs, retentionMs: responseRetentionMs });
@@ -92,6 +94,7 @@ export async function startIngressOnRedis(
     live,
     readWish: ({ model }: { model: string }) => Promise.resolve({ model, assistant: undefined }),
     defaultDeadlineMs: 10_000,
+    maxBodyBytes: 1_000_000,
     caller: (request: { headers: Record<string, unknown> }) => ({
       keyId: 'key',
       user: (request.headers['x-user'] as string | undefined) ?? 'user-1',

@@ -19,6 +19,8 @@ export interface ChatRouteDeps {
   /** Throws for a parameter that nobody would act on. */
   checkParameters: (body: ChatRequest) => void;
   defaultDeadlineMs: number;
+  /** Of a request's body. */
+  maxBodyBytes: number;
   caller: (request: FastifyRequest) => Principal;
   /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
   cut: AbortSignal;
@@ -28,7 +30,10 @@ export interface ChatRouteDeps {
 export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
   app.post<{ Body: ChatRequest }>(
     '/v1/chat/completions',
-    { schema: { body: chatRequest, summary: 'Create a chat completion', tags: ['Chat'] } },
+    {
+      bodyLimit: deps.maxBodyBytes,
+      schema: { body: chatRequest, summary: 'Create a chat completion', tags: ['Chat'] },
+    },
     async (request, reply) => {
       const { body, headers } = request;
       deps.checkParameters(body);

@@ -8,6 +8,7 @@ import { createReleasers } from '../../../shared/lifecycle/releasers.ts';
 import { createLogger } from '../../../shared/log/logger.ts';
 import { inForce } from '../../../shared/control/in-force.ts';
 import { apiRoutes } from '../api.ts';
+import { createBodyWork } from '../bodies/body-work.ts';
 import { installErrorHandling } from '../errors.ts';
 import { createHttp } from '../http.ts';
 import { openParts } from '../parts.ts';
@@ -44,8 +45,10 @@ export async function openLambda(): Promise<Lambda> {
   });
 
   const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-lambda', log });
-  const parts = await openParts({ config, kafka, releasers, log });
-  const app = createHttp(config.MAX_BODY_BYTES);
+  // A sandbox has one request at a time, of 6 MB at most: nobody waits beside it.
+  const bodies = createBodyWork();
+  const parts = await openParts({ config, kafka, bodies, releasers, log });
+  const app = createHttp(bodies);
   installErrorHandling(app, log);
   const pathOf = (user: string) => decide(user, inForce(undefined, config)).path;
   const { signal: never } = new AbortController();

@@ -1,6 +1,7 @@
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { responseStatus } from '../../../shared/responses/response-status.ts';
 import { assistantOf } from '../answered-by.ts';
+import { sizeUpTo } from '../bodies/size.ts';
 import { type InputItem, type ResolvedItem, type StoredItem, toItems } from './input-items.ts';
 import { type ResponseRequest } from './request.ts';
 import { type FindResponse, outputItems, type StoredResponse } from './stored-responses.ts';
@@ -34,6 +35,7 @@ export function createConversations(find: FindResponse, maxBytes: number): Resol
     const named = toItems(input);
     const resolve = referenceResolver(findOwn, idsNamedBy(named), maxBytes);
     const items: ResolvedItem[] = [];
+    const sizeOf = (value: object) => sizeUpTo(maxBytes, value);
     let bytes = sizeOf(context);
     for (const [at, item] of named.entries()) {
       const resolved = item.type === 'item_reference' ? await resolve(item, `input[${at}].id`) : item;
@@ -92,7 +94,7 @@ function referenceResolver(find: FindOwn, named: ReadonlySet<string>, maxBytes: 
     const response = await find(`resp_${digits}`);
     const all = response ? [...response.input, ...outputItems(response)] : [];
     const items = all.filter(({ id }) => named.has(id));
-    held += sizeOf(items);
+    held += sizeUpTo(maxBytes, items);
     if (held > maxBytes) throw tooLarge();
     const byId = new Map(items.map((item) => [item.id, item]));
     responses.set(digits, byId);
@@ -105,10 +107,6 @@ function referenceResolver(find: FindOwn, named: ReadonlySet<string>, maxBytes: 
     if (item) return item;
     throw new TurnoutError('invalid_value', { message: `Item with id '${id}' not found.`, param });
   };
-}
-
-function sizeOf(items: object): number {
-  return JSON.stringify(items).length;
 }
 
 function tooLarge(): TurnoutError {

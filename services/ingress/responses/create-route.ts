@@ -20,7 +20,10 @@ import { toChat } from './to-chat.ts';
 export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void {
   app.post<{ Body: ResponseRequest }>(
     '/v1/responses',
-    { schema: { body: responseRequest, summary: 'Create a response', tags: ['Responses'] } },
+    {
+      bodyLimit: deps.maxBodyBytes,
+      schema: { body: responseRequest, summary: 'Create a response', tags: ['Responses'] },
+    },
     async (request, reply) => {
       const { body, headers } = request;
       const controls = body.background

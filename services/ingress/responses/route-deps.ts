@@ -16,6 +16,8 @@ export interface ResponseRouteDeps {
   remove: StoredJobs['remove'];
   readWish: ReadWish;
   defaultDeadlineMs: number;
+  /** Of a request's body. */
+  maxBodyBytes: number;
   caller: (request: FastifyRequest) => Principal;
   /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
   cut: AbortSignal;

@@ -77,7 +77,7 @@ function translateItems(items: readonly ResolvedItem[]): Translated[] {
     const last = messages.at(-1)?.message;
     if (item.type === 'reasoning') continue;
     if (item.type === 'function_call' && last?.role === 'assistant')
-      last.tool_calls = [...(last.tool_calls ?? []), toToolCall(item)];
+      (last.tool_calls ??= []).push(toToolCall(item));
     else messages.push({ message: toMessage(item), at });
   }
   return messages;

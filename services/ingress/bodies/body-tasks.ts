@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import { requestFingerprint } from '../../../shared/answers/fingerprint.ts';
+import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
+import { type EncodedDocument } from '../../../shared/documents/decode.ts';
+import { decodeInline, type InlineDocument } from '../inline-document.ts';
+import { responseRequest } from '../responses/request.ts';
+import { readBody } from './read-body.ts';
+
+/** The bodies that may be large. */
+export const bodySchemas = { chat: chatRequest, response: responseRequest } as const;
+export type BodySchema = keyof typeof bodySchemas;
+
+/**
+ * What is done with a request's body and takes as long as the body is large. Pure functions of what a thread can be given, so
+ * that they run here or in a thread. What they throw is a `TurnoutError`, or a defect.
+ */
+export const bodyTasks = {
+  read: ({ bytes, schema }: { bytes: Uint8Array; schema: BodySchema }): unknown =>
+    readBody(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), bodySchemas[schema]),
+  /** JSON as UTF-8. */
+  serialise: (value: object): Uint8Array => new TextEncoder().encode(JSON.stringify(value)),
+  /** SHA-256 of the JSON, in hex. */
+  hash: (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex'),
+  fingerprint: (request: ChatRequest): string => requestFingerprint(request),
+  decode: (document: EncodedDocument): InlineDocument => decodeInline(document),
+};
+export type BodyTasks = typeof bodyTasks;
+
+export type RunBodyTask = <Name extends keyof BodyTasks>(
+  name: Name,
+  input: Parameters<BodyTasks[Name]>[0],
+) => Promise<ReturnType<BodyTasks[Name]>>;
+
+/** In this thread. */
+export const runHere: RunBodyTask = (name, input) => {
+  const task = bodyTasks[name] as (asked: typeof input) => ReturnType<BodyTasks[typeof name]>;
+  return new Promise((resolve) => resolve(task(input)));
+};

@@ -1,0 +1,26 @@
+import { move } from 'piscina';
+import { type ErrorCode } from '../../../shared/errors/catalogue.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type BodyTasks, runHere } from './body-tasks.ts';
+
+export interface ThreadTask {
+  name: keyof BodyTasks;
+  input: unknown;
+}
+
+/** Bytes move to the other thread; everything else is copied. An error would lose its class on the way. */
+export type ThreadOutcome =
+  | Uint8Array
+  | { kind: 'done'; value: unknown }
+  | { kind: 'refused'; code: ErrorCode; message: string; param: string | undefined };
+
+/** What a thread of the pool runs (body-pool.ts). */
+export default async function perform({ name, input }: ThreadTask): Promise<ThreadOutcome> {
+  try {
+    const value: unknown = await runHere(name, input);
+    return value instanceof Uint8Array ? (move(value) as Uint8Array) : { kind: 'done', value };
+  } catch (error) {
+    if (!(error instanceof TurnoutError)) throw error;
+    return { kind: 'refused', code: error.code, message: error.message, param: error.param };
+  }
+}

@@ -1,0 +1,66 @@
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { type BodyPool, createBodyPool } from './body-pool.ts';
+import { type RunBodyTask, runHere } from './body-tasks.ts';
+import { createBodyWork } from './body-work.ts';
+
+const pool: BodyPool = createBodyPool();
+afterAll(() => pool.close());
+
+const chat = (text: string) => ({ model: 'm', messages: [{ role: 'user' as const, content: text }] });
+const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+const LONG = '漢字 "quoted" \n'.repeat(60_000);
+/** Small, and of more values than are looked at here. */
+const MANY = { ...chat('x'), stop: Array.from({ length: 10_001 }, () => 1) };
+
+/** Work of which is told what left this thread. */
+function watched() {
+  const left: string[] = [];
+  const run: RunBodyTask = (name, input) => (left.push(name), pool.run(name, input));
+  return { work: createBodyWork(run), left };
+}
+
+describe('what is done with a large body leaves the event loop alone', () => {
+  test('it is parsed and validated in a thread, with the same result', async () => {
+    const { work, left } = watched();
+    expect(await work.read(json(chat(LONG)), 'chat')).toEqual(chat(LONG));
+    expect(await work.read(json({ model: 'm', input: LONG }), 'response')).toEqual({
+      model: 'm',
+      input: LONG,
+    });
+    expect(left).toEqual(['read', 'read']);
+  });
+
+  test('so is a small one of many values', async () => {
+    const { work, left } = watched();
+    await expect(work.read(json(MANY), 'chat')).rejects.toMatchObject({ param: 'stop' });
+    expect(left).toEqual(['read']);
+  });
+
+  test('what the thread refuses keeps its code, its message and its parameter', async () => {
+    const { work } = watched();
+    const wrong = json({ ...chat(LONG), n: 0 });
+    const here = await runHere('read', { bytes: wrong, schema: 'chat' }).catch((error: unknown) => error);
+    const there = await work.read(wrong, 'chat').catch((error: unknown) => error);
+    expect(there).toEqual(here);
+    expect(there).toMatchObject({ code: 'invalid_value', param: 'n', status: 400 });
+  });
+
+  test('it is written, hashed, fingerprinted and decoded in a thread, with the same result', async () => {
+    const { work, left } = watched();
+    const document = { data: Buffer.from(LONG).toString('base64'), filename: 'a.txt', param: 'p' };
+    const request = chat(LONG);
+    const here = createBodyWork();
+    expect(Buffer.from(await work.serialise(request)).toString()).toBe(JSON.stringify(request));
+    expect(await work.hash(request)).toBe(await here.hash(request));
+    expect(await work.fingerprint(request)).toBe(await here.fingerprint(request));
+    expect(await work.decode(document)).toEqual(await here.decode(document));
+    expect(left).toEqual(['serialise', 'hash', 'fingerprint', 'decode']);
+  });
+
+  test('a small one stays', async () => {
+    const { work, left } = watched();
+    await work.read(json(chat('Hi')), 'chat');
+    await work.serialise(chat('Hi'));
+    expect(left).toEqual([]);
+  });
+});

@@ -1,0 +1,32 @@
+import { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { type z } from 'zod';
+import { bodySchemas, type BodySchema } from './body-tasks.ts';
+import { type BodyWork } from './body-work.ts';
+import { parseJson } from './read-body.ts';
+import { countValues } from './json-bounds.ts';
+import { checkedBodies } from '../validation.ts';
+
+/** Schema -> its name, by which a thread finds its own copy of it. */
+const names = new Map<unknown, BodySchema>(
+  Object.entries(bodySchemas).map(([name, schema]) => [schema, name as BodySchema]),
+);
+
+/**
+ * Reads JSON bodies within bounds: a large one is parsed and validated in one go, off the event loop. Only routes that say so
+ * by their own `bodyLimit` take large ones.
+ */
+export function parseJsonBodies(app: FastifyInstance, work: BodyWork): void {
+  app.removeContentTypeParser('application/json');
+  const parser = async (request: FastifyRequest, bytes: Buffer) => {
+    const schema = request.routeOptions.schema?.body as z.ZodType | undefined;
+    const name = names.get(schema);
+    if (name === undefined || !schema) {
+      countValues(bytes);
+      return parseJson(bytes);
+    }
+    const value = await work.read(bytes, name);
+    if (typeof value === 'object' && value !== null) checkedBodies.set(value, schema);
+    return value;
+  };
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parser);
+}
