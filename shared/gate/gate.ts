@@ -54,12 +54,12 @@ export function createGate(redis: Redis, redisPrefix: string, places: number): G
   return {
     enter: async ({ jobId, userHash, deadlineAt, queuedJobs, longestWaitMs, returning = false }) => {
       const limits = [queuedJobs ?? '', places, longestWaitMs ?? '', returning ? '1' : '0'];
-      const args = [jobId, userHash, Date.now(), deadlineAt + GRACE_MS, ...limits];
+      const args = [jobId, userHash, deadlineAt + GRACE_MS, ...limits];
       const [kind, retryAfterMs = 0, ahead = 0, waitMs = 0] = reply.parse(await enter(keys, args));
       return kind === 'in' ? { kind } : { kind, retryAfterMs, ahead, waitMs };
     },
     leave: async (jobId, userHash, slots) => {
-      await leave(keys, [jobId, userHash, slots ?? '', Date.now()]);
+      await leave(keys, [jobId, userHash, slots ?? '', '1']);
     },
     undo: async (jobId, userHash) => {
       await leave(keys, [jobId, userHash, '', '']);

@@ -96,7 +96,7 @@ export function createFairQueue({ redis, redisPrefix, aheadPercent, ageingMs }: 
       const policy = [MOST_AT_ONCE, aheadPercent, ageingMs];
       const teller = [worker?.id ?? '', worker?.slots ?? 0, WORKER_LEASE_MS];
       const payloads = stage.map(({ payload }) => payload);
-      const args = [Date.now(), ...policy, ...teller, JSON.stringify(work), ...payloads];
+      const args = [...policy, ...teller, JSON.stringify(work), ...payloads];
       const [staged, slots, ...released] = stepReply.parse(await advance(keys, args));
       return { payloads: released, staged, slots };
     },

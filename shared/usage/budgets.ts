@@ -93,7 +93,6 @@ export function createBudgets(redis: Redis, redisPrefix: string): Budgets {
       }));
       const args = [
         jobId,
-        now,
         deadlineAt + GRACE_MS,
         ...amounts,
         JSON.stringify(accounts),

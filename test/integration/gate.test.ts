@@ -84,6 +84,13 @@ async function paced(slots: number, everyMs: number, ends: number): Promise<void
   }
 }
 
+/** As if everything that is known of the pace had happened so long ago. */
+async function passes(ms: number): Promise<void> {
+  const pace = `${prefix}:{gate}:pace`;
+  const at = await redis.hget(pace, 'at');
+  if (at !== null) await redis.hset(pace, 'at', Number(at) - ms);
+}
+
 describe('who would wait for too long', () => {
   test('is refused at once, and told of a time; the next one of a later one', async () => {
     await paced(4, 50, 10);
@@ -109,6 +116,51 @@ describe('who would wait for too long', () => {
     expect((await enter('a-0', 'a', { longestWaitMs: 1 })).kind).toBe('in');
   });
 });
+
+describe('a system that is idle', () => {
+  const impatient = { longestWaitMs: 1_000 };
+
+  test('lets a few jobs in, however long ago the last one ended', async () => {
+    await paced(1, 20, 5);
+    await gate.leave('other-0', 'other', 1);
+    await passes(3_600_000);
+    expect(await enterMany('a', 2, impatient)).toEqual(['in', 'in']);
+  });
+
+  test('lets a job in although no worker was seen when the last one ended, and knows the workers again by its end', async () => {
+    await paced(1, 20, 5);
+    await gate.leave('other-0', 'other', 0);
+    await passes(3_600_000);
+    expect((await enter('a-0', 'a', impatient)).kind).toBe('in');
+    await gate.leave('a-0', 'a', 2);
+    expect(await enterMany('b', 2, impatient)).toEqual(['in', 'in']);
+  });
+});
+
+test.each([-15_000, 15_000])(
+  'a process whose clock is %d ms off changes neither the pace nor who is let in',
+  async (skewMs) => {
+    const now = Date.now;
+    const off = () => jest.spyOn(Date, 'now').mockImplementation(() => now() + skewMs);
+    try {
+      await enterMany('other', 4);
+      for (let at = 0; at < 20; at += 1) {
+        await enter(`other-x${at}`, 'other');
+        off();
+        await gate.leave(`other-x${at}`, 'other', 4);
+        jest.restoreAllMocks();
+        await enter(`other-y${at}`, 'other');
+        await gate.leave(`other-y${at}`, 'other', 4);
+      }
+      const mean = Number(await redis.hget(`${prefix}:{gate}:pace`, 'mean'));
+      expect(mean).toBeLessThan(5_000 / 50);
+      off();
+      expect((await enter('a-0', 'a', { longestWaitMs: 5_000 })).kind).toBe('in');
+    } finally {
+      jest.restoreAllMocks();
+    }
+  },
+);
 
 describe('who comes back when he was told to', () => {
   test('finds the place, before who is new; one that comes too early does not', async () => {

@@ -3,11 +3,11 @@
 -- Choudhury and Hahne 1998, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", section 3): so nobody fills it alone.
 -- Who is refused is told of a place that nobody else of his was told of, and finds it when he comes back: who is new stands behind those
 -- who are due. A place that nobody comes for is anybody's some seconds later.
--- KEYS see prelude.lua. ARGV job, user, now (ms), until (ms; it has ended by then), his limit ('' for none), places, longest wait
+-- KEYS see prelude.lua. ARGV job, user, until (ms; it has ended by then), his limit ('' for none), places, longest wait
 -- (ms; '' for any), '1' for who comes back.
 -- Returns {'in'}, or {'limit' | 'full' | 'wait', ms until a place is expected, jobs ahead of it, ms that it would wait}.
-local job, user, now, until_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local limit, places, longest = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local job, user, now, until_ms = ARGV[1], ARGV[2], redis_time(), tonumber(ARGV[3])
+local limit, places, longest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local member, line = job .. ' ' .. user, promised .. ':' .. user
 
 -- A client is told whole seconds, and takes his time.
@@ -29,9 +29,10 @@ local between = known[3] and math.max(tonumber(known[3]), known[2] and (now - to
 local turn = between and between * active or 1000
 redis.call('ZREMRANGEBYSCORE', line, '-inf', now - LATE_MS)
 local due = redis.call('ZRANGEBYSCORE', line, '-inf', now + EARLY_MS)
-local claimed = ARGV[8] == '1' and due[1]
+local claimed = ARGV[7] == '1' and due[1]
 local before = mine + (claimed and 0 or #due)
-local wait = between and total >= tonumber(known[1]) and not claimed and (before + 1) * turn or 0
+-- Behind no open job nobody waits, also where no worker was seen lately: the first job to end tells of the workers again.
+local wait = between and total > 0 and total >= tonumber(known[1]) and not claimed and (before + 1) * turn or 0
 
 local why = nil
 if claimed then redis.call('ZREM', line, claimed) end
@@ -45,6 +46,7 @@ end
 if not why then
   redis.call('ZADD', open, until_ms, member)
   redis.call('HINCRBY', users, user, 1)
+  note_open(total + 1, tonumber(known[1] or ''), now)
   return { 'in' }
 end
 

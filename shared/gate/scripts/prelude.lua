@@ -4,24 +4,37 @@
 -- Invariant: `users` is the count of `open` by user.
 local open, users, pace, promised = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
+-- One clock for all processes: what a caller's clock says changes nothing.
+local function redis_time()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
 -- The pace is the mean time between two ends while every slot was taken: what ends while some are free says nothing of how long one
--- waits for them. Of so many ends, about; a new one counts as one of them.
+-- waits for them. Of so many ends, about; a new one counts as one of them. `at` is since when every slot has been taken without an end;
+-- it is not there while some are free, so that an idle hour is never taken for a slow one.
 local MEMORY = 50
+
+-- So many jobs are open now: `at` begins where they take every slot, and goes where they do not.
+local function note_open(total, slots, now)
+  if slots and total >= math.max(slots, 1) then
+    redis.call('HSETNX', pace, 'at', now)
+  else
+    redis.call('HDEL', pace, 'at')
+  end
+end
 
 -- `slots`: of the workers, '' where it is not known. An end at `now` among so many open jobs.
 local function note_end(total, slots, now)
   if slots ~= '' then redis.call('HSET', pace, 'slots', slots) end
   local found = redis.call('HMGET', pace, 'slots', 'at', 'mean')
-  if not found[1] or total < tonumber(found[1]) then
-    redis.call('HDEL', pace, 'at')
-    return
-  end
-  if found[2] then
+  if found[2] and found[1] and total >= tonumber(found[1]) then
     local between = math.max(0, now - tonumber(found[2]))
     local mean = found[3] and tonumber(found[3]) + (between - tonumber(found[3])) / MEMORY or between
     redis.call('HSET', pace, 'mean', string.format('%.17g', mean))
   end
-  redis.call('HSET', pace, 'at', now)
+  redis.call('HDEL', pace, 'at')
+  note_open(total - 1, tonumber(found[1]), now)
 end
 
 local function leave(member, user, slots, now)

@@ -1,13 +1,15 @@
 -- One step of the scheduler, at one instant: jobs come, jobs leave, slots are told of, and the next jobs are released.
 -- Invariants: who has the least for his weight is next, among those of the first class that waits; nobody has more slots than he may;
 -- a released job is given out again until its BullMQ node is there.
--- KEYS see prelude.lua. ARGV now (ms), jobs at most, slots ahead (percent), ageing (ms), worker ('' for none), its slots (0: it goes),
+-- The instant is Redis's own: what a caller's clock says changes nothing.
+-- KEYS see prelude.lua. ARGV jobs at most, slots ahead (percent), ageing (ms), worker ('' for none), its slots (0: it goes),
 -- its lease (ms), JSON {stage: [{id, user, rank, cost, weight, limit?}], leave: [{id, tokens?}], renew: [id]}, payloads of the staged.
 -- Returns the payloads of the jobs to be given to BullMQ, how many stay staged, and the slots of all workers: {staged, slots, payload...}
-local now, most, ahead, ageing = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local worker, slots, lease, work = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), cjson.decode(ARGV[8])
+local now = redis_time()
+local most, ahead, ageing = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local worker, slots, lease, work = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), cjson.decode(ARGV[7])
 
-for i, job in ipairs(work.stage) do stage(job, ARGV[8 + i], now) end
+for i, job in ipairs(work.stage) do stage(job, ARGV[7 + i], now) end
 for _, gone in ipairs(work.leave) do leave(gone.id, gone.tokens, now) end
 for _, id in ipairs(work.renew) do renew(id, now) end
 if worker ~= '' then
@@ -27,7 +29,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':releasing', '-inf', now -
   end
 end
 
-for _, flow in ipairs(redis.call('ZRANGEBYSCORE', P .. ':parked', '-inf', now)) do
+for _, flow in ipairs(redis.call('ZRANGEBYSCORE', P .. ':parked', '-inf', now, 'LIMIT', 0, most)) do
   redis.call('ZREM', P .. ':parked', flow)
   compete(flow, now)
 end
@@ -59,8 +61,7 @@ for rank = 1, RANKS do
         if redis.call('EXISTS', queue_of(flow)) == 0 then withdraw(flow) end
       elseif full then
         withdraw(flow)
-        -- A lease that is renewed no more ends sooner than it was to end when it was given.
-        redis.call('ZADD', P .. ':parked', math.min(tonumber(full), now + RENEWED_LEASE_MS), flow)
+        redis.call('ZADD', P .. ':parked', full, flow)
       else
         release(flow, id, job, tag, now)
         picked[#picked + 1] = redis.call('HGET', P .. ':jobs', id)

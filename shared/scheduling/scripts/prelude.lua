@@ -3,7 +3,10 @@
 -- "Fairness in Serving Large Language Models", section 4).
 --
 -- A flow is one user's jobs of one class, `<rank>:<user>`, first in first out; ranks: 1 interactive, 2 background, 3 batch. A job:
---   staged (in its flow's queue) -> released (given to BullMQ; a slot of its user's is leased to it) -> gone (it has ended)
+--   staged (in its flow's queue) -> released (given to BullMQ; it takes one of its user's slots) -> gone (it has ended)
+--   A released job whose BullMQ node was lost is staged again, first in its queue, when its dispatch comes again.
+-- A slot stays taken until its job leaves, or until a look at BullMQ finds that the job is neither there nor on its way there. No timer
+-- frees a slot: a job that waits for a worker for an hour holds its slot for that hour.
 -- A flow: empty -> ahead (its first job competes, in `heads:<rank>`) <-> parked (its user's slots are all taken) -> empty. One that
 -- was ahead for too long (`since`) competes among the interactive ones until its first job is released.
 --
@@ -14,13 +17,22 @@
 -- All keys share BullMQ's hash tag, and so its slot: KEYS[1] is the prefix of ours, KEYS[2] that of the model queue's.
 local P, B = KEYS[1], KEYS[2]
 
-local FIRST_LEASE_MS = 60000
-local RENEWED_LEASE_MS = 10000
+-- Where a user's slots are all taken, BullMQ is asked about each of their jobs this often, and about so many jobs in one step.
+local CHECK_MS = 10000
+local CHECKS_AT_ONCE = 64
+-- Longer than the longest deadline (24 h): what is left behind in any case goes then.
+local SLOT_LIFETIME_MS = 90000000
 -- A released job that nobody has confirmed was picked by a process that died: it is picked again.
 local UNCONFIRMED_MS = 3000
 local RANKS = 3
 -- Without workers, some are released all the same: they are there when the first one comes.
 local WITHOUT_WORKERS = 16
+
+-- One clock for all processes. A script sees one instant.
+local function redis_time()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
 
 local function number_at(key) return tonumber(redis.call('GET', key) or 0) end
 
@@ -52,19 +64,34 @@ local function withdraw(flow)
   redis.call('ZREM', P .. ':since', flow)
 end
 
--- Invariant: a job is staged once, however often its message is delivered. One that was released and confirmed comes again only where
--- its BullMQ node was lost: it is released again.
-local function stage(job, payload, now)
-  if redis.call('HEXISTS', P .. ':meta', job.id) == 1 then
-    if redis.call('HSETNX', P .. ':jobs', job.id, payload) == 1 then redis.call('ZADD', P .. ':releasing', 0, job.id) end
-    return
-  end
+-- A slot that is taken: BullMQ is asked about its job at `check_at`.
+local function take_slot(job, id, check_at)
+  redis.call('ZADD', running_of(job.user), check_at, id)
+  redis.call('PEXPIRE', running_of(job.user), SLOT_LIFETIME_MS)
+end
+
+-- Puts a job into its flow's queue; `push`: RPUSH for a new one, LPUSH for one whose turn had come before.
+local function enqueue(job, push, now)
   local flow = job.rank .. ':' .. job.user
   redis.call('HSET', P .. ':meta', job.id, cjson.encode(job))
-  redis.call('HSET', P .. ':jobs', job.id, payload)
   redis.call('HINCRBY', P .. ':staged', job.rank, 1)
   redis.call('HINCRBYFLOAT', P .. ':staged', 'cost', job.cost)
-  if redis.call('RPUSH', queue_of(flow), job.id) == 1 then compete(flow, now) end
+  if redis.call(push, queue_of(flow), job.id) == 1 then compete(flow, now) end
+end
+
+-- Invariant: a job is staged once, however often its message is delivered. One that was released and confirmed comes again only where
+-- its BullMQ node was lost: it is released again, at once where it still has its slot, else when its user has one.
+local function stage(job, payload, now)
+  local known = meta_of(job.id)
+  if redis.call('HSETNX', P .. ':jobs', job.id, payload) == 0 and known then return end
+  if not known then
+    enqueue(job, 'RPUSH', now)
+  elseif redis.call('ZSCORE', running_of(known.user), job.id) then
+    redis.call('ZADD', P .. ':releasing', 0, job.id)
+  elseif known.released then
+    known.released = nil
+    enqueue(known, 'LPUSH', now)
+  end
 end
 
 local function count_out(job)
@@ -113,12 +140,10 @@ local function leave(id, tokens, now)
   end
 end
 
--- Its holder lives: the slot stays taken.
+-- Its holder says that it runs: nobody needs to ask BullMQ. It takes its slot again where that was lost.
 local function renew(id, now)
   local job = meta_of(id)
-  if not job then return end
-  redis.call('ZADD', running_of(job.user), 'XX', now + RENEWED_LEASE_MS, id)
-  redis.call('PEXPIRE', running_of(job.user), FIRST_LEASE_MS)
+  if job and job.released then take_slot(job, id, now + CHECK_MS) end
 end
 
 -- Slots of the workers that have said so in time.
@@ -139,13 +164,34 @@ local function load_of(slots)
     + redis.call('ZCARD', P .. ':releasing') + math.max(0, preparing - slots)
 end
 
--- When a slot of the user's is free again at the latest, where all that he may have are taken.
+-- A released job is on its way to BullMQ, or BullMQ has it and is not done with it.
+local function will_run(id)
+  if redis.call('ZSCORE', P .. ':releasing', id) then return true end
+  return redis.call('EXISTS', B .. ':' .. id) == 1
+    and not redis.call('ZSCORE', B .. ':completed', id)
+    and not redis.call('ZSCORE', B .. ':failed', id)
+end
+
+-- Frees the slots of jobs that will not run, among those about which BullMQ has not been asked lately.
+local function check_slots(slots, now)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', slots, '-inf', now, 'LIMIT', 0, CHECKS_AT_ONCE)) do
+    if will_run(id) then
+      redis.call('ZADD', slots, now + CHECK_MS, id)
+    else
+      redis.call('ZREM', slots, id)
+    end
+  end
+end
+
+-- When the next look at the user's slots may find a free one, where all that the user may have are taken.
 local function full_until(job, now)
   if not job.limit then return nil end
   local running = running_of(job.user)
-  redis.call('ZREMRANGEBYSCORE', running, '-inf', now)
   if redis.call('ZCARD', running) < job.limit then return nil end
-  return redis.call('ZRANGE', running, 0, 0, 'WITHSCORES')[2]
+  check_slots(running, now)
+  redis.call('PEXPIRE', running, SLOT_LIFETIME_MS)
+  if redis.call('ZCARD', running) < job.limit then return nil end
+  return math.max(now, tonumber(redis.call('ZRANGE', running, 0, 0, 'WITHSCORES')[2]))
 end
 
 local function release(flow, id, job, tag, now)
@@ -155,8 +201,7 @@ local function release(flow, id, job, tag, now)
   job.released = true
   redis.call('HSET', P .. ':meta', id, cjson.encode(job))
   redis.call('ZADD', P .. ':releasing', now, id)
-  redis.call('ZADD', running_of(job.user), now + FIRST_LEASE_MS, id)
-  redis.call('PEXPIRE', running_of(job.user), FIRST_LEASE_MS)
+  take_slot(job, id, now + CHECK_MS)
   redis.call('SET', P .. ':clock', string.format('%.17g', math.max(number_at(P .. ':clock'), tag)))
   redis.call('ZADD', P .. ':finish', tag + job.cost / job.weight, job.user)
   if redis.call('EXISTS', queue_of(flow)) == 1 then compete(flow, now) end
