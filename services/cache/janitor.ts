@@ -1,6 +1,7 @@
 import { type EntryStore } from '../../shared/cache/entry-store.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
+import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
 import { type Periodic, periodically } from '../../shared/util/periodically.ts';
 
 interface JanitorOptions {
@@ -35,7 +36,7 @@ export function createJanitor({ entries, redis, everyMs, log }: JanitorOptions):
 
   return periodically({
     everyMs,
-    run: sweep,
+    run: () => workInProgress.during('sweep of the cache', sweep),
     onError: (error) => log.warn({ err: error }, 'The cache was not swept; it will be'),
   });
 }

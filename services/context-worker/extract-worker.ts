@@ -1,6 +1,7 @@
 import { Worker } from 'bullmq';
 import { bullPrefix, EXTRACT_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
+import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
 import { extractFile, type ExtractFileDeps, giveFileUp } from './extract-file.ts';
 
 interface ExtractWorkerOptions {
@@ -12,13 +13,17 @@ interface ExtractWorkerOptions {
 /** BullMQ `extract` -> a file's text. It does not run before it is told to. */
 export function createExtractWorker(deps: ExtractFileDeps, options: ExtractWorkerOptions): Worker {
   const { connection, redisPrefix, concurrency } = options;
-  const worker = new Worker(EXTRACT_QUEUE, ({ data }) => extractFile(deps, data), {
-    connection,
-    prefix: bullPrefix(redisPrefix),
-    concurrency,
-    autorun: false,
-    ...workerTimings,
-  });
+  const worker = new Worker(
+    EXTRACT_QUEUE,
+    ({ data }) => workInProgress.during('queue extract', () => extractFile(deps, data)),
+    {
+      connection,
+      prefix: bullPrefix(redisPrefix),
+      concurrency,
+      autorun: false,
+      ...workerTimings,
+    },
+  );
   worker.on('error', (error) => deps.log.warn({ err: error }, 'Queue worker reported an error'));
   worker.on('failed', (job, error) => {
     deps.log.warn({ err: error, fileId: job?.id, attempt: job?.attemptsMade }, 'File was not read');

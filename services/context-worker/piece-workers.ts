@@ -16,6 +16,7 @@ import {
 } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
 import { type Probes } from '../../shared/telemetry/probes.ts';
+import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
 import { fetchPieces } from './fetch-pieces.ts';
 import { withCache } from './sources/cached-source.ts';
 import { type ContextSources } from './sources/context-source.ts';
@@ -53,7 +54,7 @@ export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
   }
 
   function workOn(queue: string, concurrency: number): Worker {
-    const worker = new Worker(queue, fetchJob, {
+    const worker = new Worker(queue, (job) => workInProgress.during(`queue ${queue}`, () => fetchJob(job)), {
       connection: redis,
       prefix: bullPrefix(config.REDIS_PREFIX),
       concurrency,

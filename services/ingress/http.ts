@@ -1,7 +1,8 @@
-import { fastify, type FastifyInstance } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type BodyWork } from './bodies/body-work.ts';
 import { parseJsonBodies } from './bodies/json-parser.ts';
+import { type OpenWork, workInProgress } from '../../shared/telemetry/work-in-progress.ts';
 import { answerClientError, newRequestId, sendError } from './errors.ts';
 import { cutStalledBodies } from './stalled-bodies.ts';
 import { validatorCompiler } from './validation.ts';
@@ -37,10 +38,41 @@ export function createHttp(bodies: BodyWork): FastifyInstance {
   app.setSerializerCompiler(() => JSON.stringify);
   parseJsonBodies(app, bodies);
   cutStalledBodies(app);
+  labelRequests(app);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     reply.headers(SECURITY_HEADERS);
     done();
   });
   return app;
+}
+
+/** What blocks the event loop is told by the request's route, and how far it was. */
+function labelRequests(app: FastifyInstance): void {
+  const open = new WeakMap<FastifyRequest, OpenWork>();
+  const labelOf = ({ method, routeOptions }: FastifyRequest) =>
+    `${method} ${routeOptions.url ?? 'elsewhere'}`;
+  app.addHook('onRequest', (request, reply, done) => {
+    const work = workInProgress.begin(labelOf(request));
+    open.set(request, work);
+    // A client that hangs up gets no response.
+    reply.raw.once('close', () => work.end());
+    done();
+  });
+  app.addHook('preValidation', (request, _reply, done) => {
+    open.get(request)?.mark(`${labelOf(request)}: validation`);
+    done();
+  });
+  app.addHook('preHandler', (request, _reply, done) => {
+    open.get(request)?.mark(`${labelOf(request)}: handler`);
+    done();
+  });
+  app.addHook('onResponse', (request, _reply, done) => {
+    open.get(request)?.end();
+    done();
+  });
+  app.addHook('preSerialization', (request, _reply, payload, done) => {
+    open.get(request)?.mark(`${labelOf(request)}: answer`);
+    done(null, payload);
+  });
 }

@@ -5,6 +5,7 @@ import { type Logger } from '../../shared/log/logger.ts';
 import { bullPrefix, LLM_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
 import { isStoreError } from '../../shared/redis/store-error.ts';
+import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
 import { HandedOver, type HeldJobs } from './held-jobs.ts';
 import { runJob, type RunJobDeps } from './run-job.ts';
 
@@ -17,13 +18,17 @@ interface QueueWorkerOptions {
 /** BullMQ's side of the worker: takes jobs from the queue, tells of lost locks, and ends what BullMQ gave up. */
 export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions): Worker {
   const { log } = deps;
-  const worker = new Worker(LLM_QUEUE, (job, token) => processJob(deps, job, token), {
-    connection: options.connection,
-    prefix: bullPrefix(options.redisPrefix),
-    concurrency: options.concurrency,
-    autorun: false,
-    ...workerTimings,
-  });
+  const worker = new Worker(
+    LLM_QUEUE,
+    (job, token) => workInProgress.during('queue llm', () => processJob(deps, job, token)),
+    {
+      connection: options.connection,
+      prefix: bullPrefix(options.redisPrefix),
+      concurrency: options.concurrency,
+      autorun: false,
+      ...workerTimings,
+    },
+  );
   worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
   worker.on('lockRenewalFailed', (jobIds) => deps.held.lockLost(jobIds));
   worker.on('locksRenewed', ({ jobIds }) => {

@@ -1,6 +1,7 @@
 import { type Consumer as ClientConsumer, type EachBatchPayload, type Kafka as KafkaClient } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger } from '../log/logger.ts';
+import { workInProgress } from '../telemetry/work-in-progress.ts';
 import { backoffMs, retrying } from '../util/retrying.ts';
 import { withTimeout } from '../util/with-timeout.ts';
 import { deleteGroup } from './kafkajs-groups.ts';
@@ -119,7 +120,9 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
       return;
     }
     if (!payload.isRunning() || payload.isStale()) return;
-    await options.onBatch(toBatch(payload), stopping.signal);
+    await workInProgress.during(`topic ${options.topic}`, () =>
+      options.onBatch(toBatch(payload), stopping.signal),
+    );
     // Placed anew meanwhile: where to go on has been decided, or is about to be.
     const same = placements.of(partition) === placement;
     if (same && !payload.isStale()) payload.resolveOffset(payload.batch.lastOffset());

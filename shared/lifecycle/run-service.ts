@@ -2,6 +2,7 @@ import closeWithGrace from 'close-with-grace';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import { type Config } from '../config/schema.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
+import { watchEventLoop } from '../telemetry/event-loop.ts';
 
 /** What a service's `app.ts` builds. `close` stops the intake, drains what is in flight, then disconnects. */
 export interface Service {
@@ -27,11 +28,13 @@ export async function runService(name: string, build: (deps: ServiceDeps) => Ser
   const config = configOrExit();
   const log = createLogger(name, config);
   const service = build({ config, log });
+  const loop = watchEventLoop({ log });
 
   closeWithGrace({ delay: config.SHUTDOWN_TIMEOUT_MS, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'Uncaught error');
     log.info({ signal }, 'Service stopping');
     await service.close();
+    loop.close();
     log.info('Service stopped');
     log.flush();
   });

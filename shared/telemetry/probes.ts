@@ -3,6 +3,7 @@ import { type AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { withTimeout } from '../util/with-timeout.ts';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { measureEventLoop } from './event-loop.ts';
 
 /** What a process says of itself: alive, ready, and its Prometheus figures. */
 export interface Probes {
@@ -17,6 +18,7 @@ export function createProbes(service: string, checks: Readonly<Record<string, Re
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
+  measureEventLoop(registry);
   return {
     registry,
     unready: async () => {

@@ -2,6 +2,7 @@ import { Worker } from 'bullmq';
 import { type Logger } from '../../../shared/log/logger.ts';
 import { bullPrefix, VECTORS_QUEUE, workerTimings } from '../../../shared/queues/names.ts';
 import { type Redis } from '../../../shared/redis/connect.ts';
+import { workInProgress } from '../../../shared/telemetry/work-in-progress.ts';
 import { type FileVectors } from './file-vectors.ts';
 import { vectorsJob } from './vectors-queue.ts';
 
@@ -34,7 +35,7 @@ export function createVectorsWorker({
     VECTORS_QUEUE,
     async ({ data }) => {
       const job = vectorsJob.parse(data);
-      await vectors.store(job, stop.signal);
+      await workInProgress.during('queue vectors', () => vectors.store(job, stop.signal));
       log.info({ fileId: job.fileId, textBytes: job.text.bytes }, 'File embedded');
     },
     {

@@ -8,6 +8,7 @@ import { bullPrefix, WEBHOOK_QUEUE, workerTimings } from '../../../shared/queues
 import { type Redis } from '../../../shared/redis/connect.ts';
 import { jobKeys } from '../../../shared/redis/keys.ts';
 import { type Probes } from '../../../shared/telemetry/probes.ts';
+import { workInProgress } from '../../../shared/telemetry/work-in-progress.ts';
 import {
   createDeliveriesQueue,
   deliveryJob,
@@ -49,18 +50,22 @@ export function createDeliveryWorker({ config, redis, probes, log }: DeliveryWor
   const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
   const gate = createGate((deliveryId) => queue.wake(deliveryId));
   const deps = { ...deliverDeps({ config, redis, probes, log }, stop.signal), gate };
-  const worker = new Worker(WEBHOOK_QUEUE, (job, token) => processJob(deps, job, token), {
-    connection: redis,
-    prefix: bullPrefix(redisPrefix),
-    concurrency: config.WEBHOOK_CONCURRENCY,
-    autorun: false,
-    ...workerTimings,
-    maxStalledCount: MAX_STALLED,
-    settings: {
-      backoffStrategy: (_made, _type, error, job) =>
-        error instanceof FailedTry ? error.afterMs : storePauseMs(job, config.WEBHOOK_RETRY_MS),
+  const worker = new Worker(
+    WEBHOOK_QUEUE,
+    (job, token) => workInProgress.during('queue webhooks', () => processJob(deps, job, token)),
+    {
+      connection: redis,
+      prefix: bullPrefix(redisPrefix),
+      concurrency: config.WEBHOOK_CONCURRENCY,
+      autorun: false,
+      ...workerTimings,
+      maxStalledCount: MAX_STALLED,
+      settings: {
+        backoffStrategy: (_made, _type, error, job) =>
+          error instanceof FailedTry ? error.afterMs : storePauseMs(job, config.WEBHOOK_RETRY_MS),
+      },
     },
-  });
+  );
   worker.on('error', (error) => log.warn({ err: error }, 'Delivery worker reported an error'));
 
   return {

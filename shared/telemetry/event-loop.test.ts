@@ -1,0 +1,116 @@
+import { describe, expect, test } from '@jest/globals';
+import { Registry } from 'prom-client';
+import { measureEventLoop, watchEventLoop } from './event-loop.ts';
+import { createProbes } from './probes.ts';
+import { createWorkInProgress } from './work-in-progress.ts';
+
+/** A watch on a clock that a test moves, and what it warned of. */
+function watched() {
+  let at = 0;
+  let cpu = 0;
+  const lines: object[] = [];
+  const work = createWorkInProgress(() => at);
+  const log = { warn: (fields: object, msg: string) => lines.push({ ...fields, msg }) };
+  const watch = watchEventLoop({ log: log as never, work, now: () => at, cpu: () => cpu });
+  watch.close(); // the test looks by itself
+  const pass = (ms: number, busy = ms) => {
+    at += ms;
+    cpu += busy;
+  };
+  return { watch, work, lines, pass };
+}
+
+describe('an event loop that stood still is told, and what ran', () => {
+  test('not when it is as late as it may be', () => {
+    const { watch, lines, pass } = watched();
+    pass(119);
+    watch.look();
+    expect(lines).toEqual([]);
+  });
+
+  test('by the work that was begun before it, and all that is open', () => {
+    const { watch, work, lines, pass } = watched();
+    work.begin('POST /v1/responses');
+    work.begin('POST /v1/chat/completions').mark('POST /v1/chat/completions: handler');
+    pass(1_020);
+    work.begin('queue llm').end();
+    watch.look();
+    expect(lines).toEqual([
+      {
+        ms: 1_000,
+        cpuMs: 1_020,
+        work: 'POST /v1/chat/completions: handler',
+        open: { 'POST /v1/responses': 1, 'POST /v1/chat/completions': 1 },
+        msg: 'Event loop was blocked',
+      },
+    ]);
+  });
+
+  test('by nothing that had ended before', async () => {
+    const { watch, work, lines, pass } = watched();
+    await work.during('topic turnout.jobs', () => Promise.resolve());
+    pass(500, 3);
+    watch.look();
+    expect(lines).toEqual([expect.objectContaining({ ms: 480, cpuMs: 3, work: 'unknown', open: {} })]);
+  });
+
+  test('each time once', () => {
+    const { watch, lines, pass } = watched();
+    pass(500);
+    watch.look();
+    pass(20);
+    watch.look();
+    expect(lines).toHaveLength(1);
+  });
+
+  test('however much was done before', () => {
+    const { watch, work, lines, pass } = watched();
+    for (let i = 0; i < 10_000; i += 1) work.begin(`work ${i}`).end();
+    work.begin('the last');
+    pass(200);
+    watch.look();
+    expect(lines).toEqual([expect.objectContaining({ work: 'the last' })]);
+  });
+});
+
+test('work that fails is closed as well', async () => {
+  const work = createWorkInProgress();
+  const failing = work.during('queue llm', () => Promise.reject(new Error('no')));
+  expect(work.open()).toEqual({ 'queue llm': 1 });
+  await expect(failing).rejects.toThrow('no');
+  expect(work.open()).toEqual({});
+});
+
+describe('the delay of the event loop', () => {
+  const figure = async (registry: Registry, quantile: string) => {
+    const metric = await registry.getSingleMetric('turnout_event_loop_delay_seconds')?.get();
+    return metric?.values.find(({ labels }) => String(labels['quantile']) === quantile)?.value;
+  };
+
+  test('is a figure of every service', async () => {
+    const { registry } = createProbes('test', {});
+    const text = await registry.metrics();
+    for (const quantile of ['0.5', '0.99', '0.999', '1'])
+      expect(text).toContain(`turnout_event_loop_delay_seconds{quantile="${quantile}",service="test"} `);
+  });
+
+  test('outlives one look, and is forgotten after two minutes', async () => {
+    let at = 0;
+    let worstMs = 510;
+    const registry = new Registry();
+    const histogram = {
+      enable: () => true,
+      reset: () => (worstMs = 10),
+      percentile: () => worstMs * 1e6,
+    };
+    measureEventLoop(registry, histogram, () => at);
+    expect(await figure(registry, '1')).toBeCloseTo(0.5);
+    at += 60_000;
+    expect(await figure(registry, '1')).toBeCloseTo(0.5);
+    at += 59_000;
+    expect(await figure(registry, '1')).toBeCloseTo(0.5);
+    at += 1_000;
+    await figure(registry, '1');
+    expect(await figure(registry, '1')).toBeCloseTo(0);
+  });
+});
