@@ -100,7 +100,8 @@ const context = ({ layout, say }: InfrastructureOptions): InstallContext => ({ c
 const redis = async (role: RedisRole, options: InfrastructureOptions): Promise<ProcessSpec> => {
   const server = await ensureRedisServer(context(options));
   const password = options.secrets.redisPassword;
-  return prepareRedis({ role, server, port: options.ports[role], password }, options.layout);
+  const maxMemory = options.settings['REDIS_MAX_MEMORY'];
+  return prepareRedis({ role, server, port: options.ports[role], password, maxMemory }, options.layout);
 };
 
 const prepare: Readonly<Record<InfrastructurePart, Prepare>> = {

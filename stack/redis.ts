@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { StackError } from './errors.ts';
 import type { Layout } from './layout.ts';
 import type { ProcessSpec } from './process.ts';
 
@@ -13,18 +14,20 @@ export interface RedisOptions {
   readonly password: string;
   /** Of several that have the same role. Default: the role. */
   readonly name?: string;
+  /** `REDIS_MAX_MEMORY`: what the job Redis may fill. */
+  readonly maxMemory?: string | undefined;
   /** Beside those of the role. */
   readonly more?: readonly Setting[];
 }
 
 /** A Redis-compatible server on 127.0.0.1, behind a password. */
 export function prepareRedis(options: RedisOptions, layout: Layout): ProcessSpec {
-  const { role, name = role, more = [] } = options;
+  const { role, name = role, maxMemory, more = [] } = options;
   const data = join(layout.data, name);
   const config = join(layout.data, `${name}.conf`);
   mkdirSync(data, { recursive: true });
   // A file, not arguments: those show in the list of processes, and the password is among them.
-  writeFileSync(config, configOf([...common(options, data), ...redisSettings[role], ...more]), {
+  writeFileSync(config, configOf([...common(options, data), ...redisSettings(role, maxMemory), ...more]), {
     mode: 0o600,
   });
   const log = join(layout.logs, `${name}.log`);
@@ -59,23 +62,38 @@ const common = (options: RedisOptions, data: string): Setting[] => [
   ['daemonize', 'no'],
 ];
 
+/** Some hours of a small installation. At 85 % of it admission control refuses new jobs, so that those that are open keep running. */
+export const DEFAULT_MAX_MEMORY = '2gb';
+
+/** As redis.conf has it: bytes, or `512mb`, `4gb`. */
+const MEMORY = /^[1-9]\d*(k|kb|m|mb|g|gb)?$/i;
+
+/** Throws a `StackError` for what Redis would not understand. */
+export function readMaxMemory(value = DEFAULT_MAX_MEMORY): string {
+  if (MEMORY.test(value)) return value;
+  throw new StackError(`REDIS_MAX_MEMORY must be a size such as 512mb or 4gb, and is "${value}".`);
+}
+
 /** What each of the two needs to keep its promises, wherever it runs. */
-export const redisSettings: Readonly<Record<RedisRole, readonly Setting[]>> = {
-  redis: [
-    ['save', ''],
-    ['maxmemory-policy', 'noeviction'],
-    ['appendonly', 'yes'],
-    // `everysec` lost acknowledged writes at kill -9 with a slow disk; `always` costs about 0.1 ms a write.
-    ['appendfsync', 'always'],
-  ],
-  'cache-redis': [
-    ['save', ''],
-    ['appendonly', 'no'],
-    ['maxmemory', '128mb'],
-    // Should its own limits not suffice, entries go and not the books about them: only entries have an expiry.
-    ['maxmemory-policy', 'volatile-lru'],
-  ],
-};
+export function redisSettings(role: RedisRole, maxMemory?: string): readonly Setting[] {
+  return role === 'redis' ? [...jobRedis, ['maxmemory', readMaxMemory(maxMemory)]] : cacheRedis;
+}
+
+const jobRedis: readonly Setting[] = [
+  ['save', ''],
+  ['maxmemory-policy', 'noeviction'],
+  ['appendonly', 'yes'],
+  // `everysec` lost acknowledged writes at kill -9 with a slow disk; `always` costs about 0.1 ms a write.
+  ['appendfsync', 'always'],
+];
+
+const cacheRedis: readonly Setting[] = [
+  ['save', ''],
+  ['appendonly', 'no'],
+  ['maxmemory', '128mb'],
+  // Should its own limits not suffice, entries go and not the books about them: only entries have an expiry.
+  ['maxmemory-policy', 'volatile-lru'],
+];
 
 function configOf(settings: readonly Setting[]): string {
   return settings.map(([name, value]) => `${name} "${value.replace(/["\\]/g, '\\$&')}"\n`).join('');

@@ -1,5 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { shareIn } from './memory.ts';
+import { createLogger } from '../log/logger.ts';
+import { type Redis } from '../redis/connect.ts';
+import { createMemoryWatch, shareIn } from './memory.ts';
 
 const info = (used: number, max: number) =>
   `# Memory\r\nused_memory:${used}\r\nused_memory_human:1K\r\nmaxmemory:${max}\r\nmaxmemory_policy:noeviction\r\n`;
@@ -11,4 +13,20 @@ test.each([
   ['nothing where there is no limit', info(50, 0), undefined, 0],
 ])('Redis is full by %s', (_what, text, limit, share) => {
   expect(shareIn(text, limit)).toBe(share);
+});
+
+test.each([
+  ['is warned of, with what to do', info(50, 0), undefined, 1],
+  ['is none where a limit of ours stands', info(50, 0), 100, 0],
+  ['is none where Redis has one', info(50, 100), undefined, 0],
+])('a job Redis without maxmemory %s', async (_what, text, limitBytes, warnings) => {
+  const lines: string[] = [];
+  const log = createLogger('test', { LOG_LEVEL: 'info' }, { write: (line) => void lines.push(line) });
+  const redis = { info: () => Promise.resolve(text) } as unknown as Redis;
+  const watch = createMemoryWatch({ redis, limitBytes, log });
+  await watch.start();
+  await watch.close();
+  expect(lines).toHaveLength(warnings);
+  for (const line of lines)
+    expect(line).toMatch(/has no maxmemory.*set maxmemory in Redis, or REDIS_MAX_BYTES/);
 });

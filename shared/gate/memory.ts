@@ -4,7 +4,7 @@ import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { periodically } from '../util/periodically.ts';
 
-/** How full the job Redis is. */
+/** How full the job Redis is: by its own `maxmemory`, or by a lower limit of ours. */
 export interface MemoryWatch {
   /** 0 to 1, of the fullest server; 0 where no limit is known. */
   share(): number;
@@ -23,15 +23,25 @@ const EVERY_MS = 1_000;
 
 export function createMemoryWatch({ redis, limitBytes, log }: MemoryWatchOptions): MemoryWatch {
   let share = 0;
+  let warned = false;
 
   async function look(): Promise<void> {
     const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
     const infos = await Promise.all(servers.map((server) => server.info('memory')));
     share = Math.max(...infos.map((info) => shareIn(info, limitBytes)));
+    warnUnlimited(infos);
+  }
+
+  function warnUnlimited(infos: readonly string[]): void {
+    if (warned || limitBytes !== undefined || infos.every((info) => numberIn(info, 'maxmemory') > 0)) return;
+    warned = true;
+    log.warn(
+      'The job Redis has no maxmemory, so jobs are accepted until the machine has no memory left: set maxmemory in Redis, or REDIS_MAX_BYTES',
+    );
   }
 
   const onError = (error: unknown) =>
-    log.warn({ err: error }, 'How full Redis is could not be read; what was known holds');
+    log.warn({ err: error }, 'Cannot read Redis memory usage; using the last known value');
   const looking = periodically({ everyMs: EVERY_MS, run: look, onError });
   return {
     share: () => share,

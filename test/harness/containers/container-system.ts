@@ -168,7 +168,7 @@ const describe: Readonly<
 };
 
 function redis(role: RedisRole, { redisPassword }: Secrets): Described {
-  const settings = [...redisSettings[role], ['requirepass', redisPassword] as const];
+  const settings = [...redisSettings(role), ['requirepass', redisPassword] as const];
   const container = new GenericContainer(imageOf(role))
     .withCommand(['redis-server', ...settings.flatMap(([name, value]) => [`--${name}`, value])])
     .withExposedPorts(6379)
