@@ -25,7 +25,14 @@ try {
   say(`one user queues ${PLAN.hog.jobs} jobs`);
   const hogged = await start('hog');
   const redis = connectRedis(system.redisUrl, 'fairness', silentLogger);
-  const queue = createFairQueue({ redis, redisPrefix: hogged.prefix, aheadPercent: 0, ageingMs: 1 });
+  const noShares = { userPercent: 100, interactivePercent: 0 }; // only its figures are read
+  const queue = createFairQueue({
+    redis,
+    redisPrefix: hogged.prefix,
+    aheadPercent: 0,
+    ageingMs: 1,
+    ...noShares,
+  });
   const hog = await measureHog(hogged, PLAN.hog, async () => (await queue.backlog()).jobs.background);
   await closeRedis(redis);
   const report = { at: new Date().toISOString(), plan: PLAN, heldTo: HELD_TO, shares, hog };

@@ -140,6 +140,10 @@ export const configSchema = z.object({
   INTERACTIVE_MAX_WAIT_MS: milliseconds.pipe(z.int().max(DAY_MS)).default(60_000),
   /** How many more jobs BullMQ is given than its workers have slots, in percent: a slot that is free finds one at once. */
   SCHEDULER_AHEAD_PERCENT: percentage.default(10),
+  /** The most slots that one user's jobs take at a time, in percent of all workers' slots; the others stay free for other users. */
+  SCHEDULER_USER_PERCENT: percentage.pipe(z.int().min(1)).default(90),
+  /** The share of all workers' slots, in percent, that background and batch jobs leave to interactive ones. */
+  SCHEDULER_INTERACTIVE_PERCENT: percentage.pipe(z.int().max(99)).default(20),
   /** How long a background or batch job at the head of its user's is passed over by interactive ones. */
   SCHEDULER_AGEING_MS: milliseconds.pipe(z.int().max(DAY_MS)).default(30_000),
   CONTEXT_CONCURRENCY: countUpTo(10_000).default(32),

@@ -68,6 +68,10 @@ export interface FairQueueOptions {
   redisPrefix: string;
   /** How many more jobs are released than there are slots, in percent of them: a slot that is free finds one at once. */
   aheadPercent: number;
+  /** One user's jobs take at most this share of all slots, in percent. */
+  userPercent: number;
+  /** This share of all slots, in percent, is kept for interactive jobs. */
+  interactivePercent: number;
   /** Milliseconds that a background or batch job is passed over at most, at the head of its user's. */
   ageingMs: number;
 }
@@ -80,7 +84,8 @@ const WORKER_LEASE_MS = 5_000;
 const stepReply = z.tuple([z.int(), z.int()], z.string());
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 
-export function createFairQueue({ redis, redisPrefix, aheadPercent, ageingMs }: FairQueueOptions): FairQueue {
+export function createFairQueue({ redis, redisPrefix, ...options }: FairQueueOptions): FairQueue {
+  const { aheadPercent, ageingMs, userPercent, interactivePercent } = options;
   const bull = bullPrefix(redisPrefix);
   const own = `${bull}:fair`;
   const keys = [own, `${bull}:${LLM_QUEUE}`];
@@ -93,7 +98,7 @@ export function createFairQueue({ redis, redisPrefix, aheadPercent, ageingMs }: 
         leave: leave.map(({ jobId, tokens }) => ({ id: jobId, tokens })),
         renew,
       };
-      const policy = [MOST_AT_ONCE, aheadPercent, ageingMs];
+      const policy = [MOST_AT_ONCE, aheadPercent, ageingMs, userPercent, 100 - interactivePercent];
       const teller = [worker?.id ?? '', worker?.slots ?? 0, WORKER_LEASE_MS];
       const payloads = stage.map(({ payload }) => payload);
       const args = [...policy, ...teller, JSON.stringify(work), ...payloads];

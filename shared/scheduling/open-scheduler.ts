@@ -9,7 +9,12 @@ interface SchedulerOptions {
   redis: Redis;
   config: Pick<
     Config,
-    'REDIS_PREFIX' | 'KEEP_FINISHED_MS' | 'SCHEDULER_AHEAD_PERCENT' | 'SCHEDULER_AGEING_MS'
+    | 'REDIS_PREFIX'
+    | 'KEEP_FINISHED_MS'
+    | 'SCHEDULER_AHEAD_PERCENT'
+    | 'SCHEDULER_AGEING_MS'
+    | 'SCHEDULER_USER_PERCENT'
+    | 'SCHEDULER_INTERACTIVE_PERCENT'
   >;
   /** Of a process that runs jobs. */
   worker?: WorkerSlots;
@@ -22,6 +27,8 @@ export function openScheduler({ redis, config, worker, log }: SchedulerOptions):
   const queue = createFairQueue({
     ...{ redis, redisPrefix, aheadPercent: config.SCHEDULER_AHEAD_PERCENT },
     ageingMs: config.SCHEDULER_AGEING_MS,
+    userPercent: config.SCHEDULER_USER_PERCENT,
+    interactivePercent: config.SCHEDULER_INTERACTIVE_PERCENT,
   });
   const flows = createFlowDispatch(redis, redisPrefix, config.KEEP_FINISHED_MS);
   return createFairDispatch({ queue, flows, worker, log });

@@ -3,7 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { LLM_QUEUE, bullPrefix } from '../../shared/queues/names.ts';
 import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
-import { createFairQueue, type FairQueue, type StagedJob } from '../../shared/scheduling/fair-queue.ts';
+import {
+  createFairQueue,
+  type FairQueue,
+  type FairQueueOptions,
+  type StagedJob,
+} from '../../shared/scheduling/fair-queue.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { keysLike, removeKeys } from '../harness/scan-keys.ts';
@@ -29,8 +34,18 @@ afterAll(async () => {
   await closeRedis(redis);
 });
 
-const open = (ageingMs = 60_000) =>
-  createFairQueue({ redis, redisPrefix: prefix, aheadPercent: 0, ageingMs });
+/** Without shares of the slots, unless a test is about them. */
+function open(more: Partial<FairQueueOptions> = {}): FairQueue {
+  const shares = { userPercent: 100, interactivePercent: 0 };
+  return createFairQueue({
+    redis,
+    redisPrefix: prefix,
+    aheadPercent: 0,
+    ageingMs: 60_000,
+    ...shares,
+    ...more,
+  });
+}
 
 /** Named by its payload. */
 function job(payload: string, user: string, more: Partial<StagedJob> = {}): StagedJob {
@@ -47,6 +62,7 @@ const worker = (slots: number) => ({ id: 'w', slots: slots - 1 });
 async function finish(...payloads: string[]): Promise<string[]> {
   const ids = payloads.map((payload) => `job_${payload}`);
   await queue.confirm(ids);
+  for (const id of ids) await redis.lrem(`${bullPrefix(prefix)}:${LLM_QUEUE}:active`, 1, id);
   const step = await queue.step({ leave: ids.map((jobId) => ({ jobId, tokens: 100 })) });
   return step.payloads;
 }
@@ -63,6 +79,11 @@ async function busy(): Promise<() => Promise<string[]>> {
 async function inBullMQ(...payloads: string[]): Promise<void> {
   const node = (payload: string) => `${bullPrefix(prefix)}:${LLM_QUEUE}:job_${payload}`;
   await Promise.all(payloads.map((payload) => redis.hset(node(payload), 'name', 'llm')));
+}
+
+/** A worker has them. */
+async function active(...payloads: string[]): Promise<void> {
+  await redis.rpush(`${bullPrefix(prefix)}:${LLM_QUEUE}:active`, ...payloads.map((name) => `job_${name}`));
 }
 
 /** So much time passes that BullMQ is asked again about each slot that is taken. */
@@ -154,7 +175,7 @@ describe('classes', () => {
   });
 
   test('who was passed over for too long competes with the first', async () => {
-    queue = open(50);
+    queue = open({ ageingMs: 50 });
     const free = await busy();
     await queue.step({ stage: [job('old', 'a', { priority: 'batch' }), ...jobs('b', 20), ...jobs('c', 20)] });
     expect(await free()).not.toContain('old');
@@ -229,6 +250,81 @@ describe('a user who may run two jobs at a time', () => {
     await queue.step({ worker: worker(4) });
     const { payloads } = await queue.step({ stage: [...jobs('a', 5, limited), ...jobs('b', 5)] });
     expect(payloads.filter((name) => name.startsWith('b'))).toHaveLength(2);
+  });
+});
+
+describe('of all slots', () => {
+  const slots = { worker: { id: 'w', slots: 10 } };
+
+  test('one user never takes every one: another one’s request finds a slot although hundreds wait', async () => {
+    queue = open({ userPercent: 90 });
+    const { payloads } = await queue.step({ ...slots, stage: jobs('a', 300) });
+    expect(payloads).toHaveLength(9);
+    await inBullMQ(...payloads);
+    await queue.confirm(payloads.map((name) => `job_${name}`));
+    await active(...payloads);
+    expect((await queue.step({ stage: jobs('b', 1) })).payloads).toEqual(['b0']);
+    expect(await finish('a0')).toEqual(['a9']);
+  });
+
+  test('some are kept for interactive jobs: those that can wait never take every one', async () => {
+    queue = open({ interactivePercent: 20 });
+    const waiting = ['c', 'd', 'e'].flatMap((user) => [
+      ...jobs(user, 10, { priority: 'batch' }),
+      ...jobs(`${user}-later`, 10, { priority: 'background' }),
+    ]);
+    const { payloads } = await queue.step({ ...slots, stage: waiting });
+    expect(payloads).toHaveLength(8);
+    await inBullMQ(...payloads);
+    await queue.confirm(payloads.map((name) => `job_${name}`));
+    await active(...payloads);
+    expect((await queue.step({ stage: jobs('b', 3) })).payloads).toHaveLength(3);
+    // What an interactive job leaves stays free; what one that can wait leaves goes to the next one that can wait.
+    expect(await finish('b0')).toEqual([]);
+    expect(await finish(payloads[0] ?? '')).toHaveLength(1);
+  });
+
+  test('those are kept, too, from jobs that waited for too long, and these keep no interactive one waiting', async () => {
+    queue = open({ interactivePercent: 50, ageingMs: 1 });
+    const { payloads } = await queue.step({ ...slots, stage: jobs('c', 20, { priority: 'batch' }) });
+    expect(payloads).toHaveLength(5);
+    const aged = async () => {
+      await queue.step({});
+      return (await keysLike(redis, `${bullPrefix(prefix)}:fair:heads:aged`)).length > 0;
+    };
+    expect(await until(aged, { timeoutMs: 5_000, everyMs: 5 })).toBe(true);
+    expect((await queue.step({ stage: jobs('b', 4) })).payloads).toEqual(['b0', 'b1', 'b2', 'b3']);
+  });
+
+  test('a worker with one slot runs jobs that can wait, and a single user’s', async () => {
+    queue = open({ interactivePercent: 20, userPercent: 90 });
+    const { payloads } = await queue.step({
+      worker: { id: 'w', slots: 1 },
+      stage: jobs('a', 5, { priority: 'background' }),
+    });
+    expect(payloads).toEqual(['a0', 'a1']); // the second one is ahead
+  });
+
+  test('few more jobs than have slots are prepared, unless slots stay free for want of ready ones', async () => {
+    const children = `${bullPrefix(prefix)}:${LLM_QUEUE}:waiting-children`;
+    const limit = () => redis.hget(`${bullPrefix(prefix)}:fair:preparing`, 'limit').then(Number);
+    const secondLater = () => redis.hset(`${bullPrefix(prefix)}:fair:preparing`, 'at', '1');
+    const { payloads } = await queue.step({ ...slots, stage: jobs('a', 100) });
+    expect(payloads).toHaveLength(11);
+    await queue.confirm(payloads.map((name) => `job_${name}`));
+    await redis.zadd(children, ...payloads.flatMap((name, at) => [at, `job_${name}`]));
+    expect((await queue.step({})).payloads).toHaveLength(1);
+    const limits: number[] = [];
+    for (let second = 0; second < 5; second += 1) {
+      await secondLater();
+      await queue.step({});
+      limits.push(await limit());
+    }
+    expect(limits).toEqual([2, 4, 8, 10, 10]);
+    await redis.rpush(`${bullPrefix(prefix)}:${LLM_QUEUE}:wait`, 'x', 'y', 'z');
+    await secondLater();
+    await queue.step({});
+    expect(await limit()).toBe(5);
   });
 });
 
@@ -333,6 +429,6 @@ describe('a job', () => {
     await queue.step({ stage: [...jobs('a', 3), ...jobs('b', 2, { priority: 'batch', concurrentJobs: 1 })] });
     for (let next = await free(); next.length > 0;) next = await finish(...next);
     const left = (await keysLike(redis, `${prefix}:*`)).map((key) => key.slice(bullPrefix(prefix).length));
-    expect(left.filter((key) => !/clock|staged|workers|slots/.test(key))).toEqual([]);
+    expect(left.filter((key) => !/clock|staged|workers|slots|preparing/.test(key))).toEqual([]);
   });
 });

@@ -1,15 +1,18 @@
 -- One step of the scheduler, at one instant: jobs come, jobs leave, slots are told of, and the next jobs are released.
--- Invariants: who has the least for his weight is next, among those of the first class that waits; nobody has more slots than he may;
+-- Invariants: the user who has the least for their weight is next, among those of the first class that waits; no user has more slots
+-- than they may, and one user's jobs, or all that can wait, never have every slot;
 -- a released job is given out again until its BullMQ node is there.
 -- The instant is Redis's own: what a caller's clock says changes nothing.
--- KEYS see prelude.lua. ARGV jobs at most, slots ahead (percent), ageing (ms), worker ('' for none), its slots (0: it goes),
+-- KEYS see prelude.lua. ARGV jobs at most, slots ahead (percent), ageing (ms), one user's share of the slots
+-- and that of background and batch jobs (percent), worker ('' for none), its slots (0: it goes),
 -- its lease (ms), JSON {stage: [{id, user, rank, cost, weight, limit?}], leave: [{id, tokens?}], renew: [id]}, payloads of the staged.
 -- Returns the payloads of the jobs to be given to BullMQ, how many stay staged, and the slots of all workers: {staged, slots, payload...}
 local now = redis_time()
 local most, ahead, ageing = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local worker, slots, lease, work = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), cjson.decode(ARGV[7])
+local user_percent, background_percent = tonumber(ARGV[4]), tonumber(ARGV[5])
+local worker, slots, lease, work = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), cjson.decode(ARGV[9])
 
-for i, job in ipairs(work.stage) do stage(job, ARGV[7 + i], now) end
+for i, job in ipairs(work.stage) do stage(job, ARGV[9 + i], now) end
 for _, gone in ipairs(work.leave) do leave(gone.id, gone.tokens, now) end
 for _, id in ipairs(work.renew) do renew(id, now) end
 if worker ~= '' then
@@ -33,40 +36,64 @@ for _, flow in ipairs(redis.call('ZRANGEBYSCORE', P .. ':parked', '-inf', now, '
   redis.call('ZREM', P .. ':parked', flow)
   compete(flow, now)
 end
-for _, flow in ipairs(redis.call('ZRANGEBYSCORE', P .. ':since', '-inf', now - ageing)) do
+for _, flow in ipairs(redis.call('ZRANGEBYSCORE', P .. ':since', '-inf', now - ageing, 'LIMIT', 0, most)) do
   withdraw(flow)
-  redis.call('ZADD', heads_of(1), start_of(user_of(flow)), flow)
+  redis.call('ZADD', heads_of(AGED), start_of(user_of(flow)), flow)
 end
 
 local total = capacity_of(now)
-local window = total > 0 and total + math.max(1, math.ceil(total * ahead / 100)) or WITHOUT_WORKERS
-local free = math.min(most - #picked, window - load_of(total))
+local few = math.max(1, math.ceil(total * ahead / 100))
+local load = load_now()
+-- Jobs that may be in flight: one for each slot, and those whose context is being fetched besides.
+local flight = total > 0 and total + math.min(load.preparing, preparing_limit(load, total, few, now)) or WITHOUT_WORKERS
+local window = total > 0 and flight + few or WITHOUT_WORKERS
+local free = math.min(most - #picked, window - load.ready - load.preparing)
+-- One slot of two or three kept from a user who is alone would cost too much.
+local of_user = total > 0 and share_of(flight, user_percent, 4) or math.huge
+local of_background = share_of(flight, background_percent, 2)
 
-for rank = 1, RANKS do
-  while free > 0 do
-    local head = redis.call('ZRANGE', heads_of(rank), 0, 0, 'WITHSCORES')
-    if #head == 0 then break end
-    local flow, tag = head[1], tonumber(head[2])
-    local finish = tonumber(redis.call('ZSCORE', P .. ':finish', user_of(flow)) or 0)
-    if finish > tag then
-      -- Another flow of the same user has had its turn meanwhile.
-      redis.call('ZADD', heads_of(rank), finish, flow)
+-- The next flow in a set, and its tag. What an older version left at the head of the interactive ones competes where it belongs.
+local function head_of(heads)
+  while true do
+    local head = redis.call('ZRANGE', heads, 0, 0, 'WITHSCORES')
+    if #head == 0 then return nil end
+    if heads ~= heads_of(1) or rank_of(head[1]) == 1 then return { heads = heads, flow = head[1], tag = tonumber(head[2]) } end
+    redis.call('ZREM', heads, head[1])
+    redis.call('ZADD', heads_of(AGED), head[2], head[1])
+  end
+end
+
+local function next_head()
+  local interactive = head_of(heads_of(1))
+  if full_until(BACKGROUND, of_background, now) then return interactive end
+  local aged = head_of(heads_of(AGED))
+  if interactive and aged then return aged.tag < interactive.tag and aged or interactive end
+  return interactive or aged or head_of(heads_of(2)) or head_of(heads_of(3))
+end
+
+while free > 0 do
+  local head = next_head()
+  if not head then break end
+  local flow, tag = head.flow, head.tag
+  local finish = tonumber(redis.call('ZSCORE', P .. ':finish', user_of(flow)) or 0)
+  if finish > tag then
+    -- Another flow of the same user has had its turn meanwhile.
+    redis.call('ZADD', head.heads, finish, flow)
+  else
+    local id = redis.call('LINDEX', queue_of(flow), 0)
+    local job = id and meta_of(id)
+    local full = job and full_until(running_of(job.user), math.min(job.limit or of_user, of_user), now)
+    if not job then
+      -- Somebody else has been at these keys. One job that nothing is known of keeps no other one waiting; its deadline ends it.
+      if redis.call('LPOP', queue_of(flow)) then redis.call('HINCRBY', P .. ':staged', rank_of(flow), -1) end
+      if redis.call('EXISTS', queue_of(flow)) == 0 then withdraw(flow) end
+    elseif full then
+      withdraw(flow)
+      redis.call('ZADD', P .. ':parked', full, flow)
     else
-      local id = redis.call('LINDEX', queue_of(flow), 0)
-      local job = id and meta_of(id)
-      local full = job and full_until(job, now)
-      if not job then
-        -- Somebody else has been at these keys. One job that nothing is known of keeps no other one waiting; its deadline ends it.
-        if redis.call('LPOP', queue_of(flow)) then redis.call('HINCRBY', P .. ':staged', rank_of(flow), -1) end
-        if redis.call('EXISTS', queue_of(flow)) == 0 then withdraw(flow) end
-      elseif full then
-        withdraw(flow)
-        redis.call('ZADD', P .. ':parked', full, flow)
-      else
-        release(flow, id, job, tag, now)
-        picked[#picked + 1] = redis.call('HGET', P .. ':jobs', id)
-        free = free - 1
-      end
+      release(flow, id, job, tag, now)
+      picked[#picked + 1] = redis.call('HGET', P .. ':jobs', id)
+      free = free - 1
     end
   end
 end
@@ -74,7 +101,8 @@ end
 -- A user who has had no more than the others is one like any other. Where nobody waits or runs, all are.
 local staged = 0
 for rank = 1, RANKS do staged = staged + tonumber(redis.call('HGET', P .. ':staged', rank) or 0) end
-if staged == 0 and load_of(total) == 0 then
+load = load_now()
+if staged == 0 and load.ready + load.preparing == 0 then
   redis.call('DEL', P .. ':finish')
 else
   redis.call('ZREMRANGEBYSCORE', P .. ':finish', '-inf', number_at(P .. ':clock'))

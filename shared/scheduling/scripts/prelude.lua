@@ -8,11 +8,13 @@
 -- A slot stays taken until its job leaves, or until a look at BullMQ finds that the job is neither there nor on its way there. No timer
 -- frees a slot: a job that waits for a worker for an hour holds its slot for that hour.
 -- A flow: empty -> ahead (its first job competes, in `heads:<rank>`) <-> parked (its user's slots are all taken) -> empty. One that
--- was ahead for too long (`since`) competes among the interactive ones until its first job is released.
+-- was ahead for too long (`since`) competes with the interactive ones, in `heads:aged`, until its first job is released.
 --
 -- Tags are in tokens by weight. `clock` is the start tag of the last job that was released; a user's next start tag is what his last
 -- job ends at (`finish`), or the clock, if that is later. A user's flows share his tag: more classes give nobody more.
--- What is released waits in no order but BullMQ's, so no more is than workers have slots, and a few.
+-- What is released waits in no order but BullMQ's, so no more is than workers have slots, and a few. Two shares of the slots bound what
+-- is released besides: one user's jobs never take all of them, nor do background and batch jobs (`background`, zset like `running`). So
+-- a request finds a slot although another user has thousands of jobs, or although all others can wait.
 --
 -- All keys share BullMQ's hash tag, and so its slot: KEYS[1] is the prefix of ours, KEYS[2] that of the model queue's.
 local P, B = KEYS[1], KEYS[2]
@@ -40,6 +42,8 @@ local function user_of(flow) return string.sub(flow, 3) end
 local function rank_of(flow) return tonumber(string.sub(flow, 1, 1)) end
 local function queue_of(flow) return P .. ':queue:' .. flow end
 local function heads_of(rank) return P .. ':heads:' .. rank end
+local AGED = 'aged'
+local BACKGROUND = P .. ':background'
 local function running_of(user) return P .. ':running:' .. user end
 
 local function meta_of(id)
@@ -60,14 +64,22 @@ end
 
 -- It does not.
 local function withdraw(flow)
-  for rank = 1, rank_of(flow) do redis.call('ZREM', heads_of(rank), flow) end
+  redis.call('ZREM', heads_of(rank_of(flow)), flow)
+  redis.call('ZREM', heads_of(AGED), flow)
   redis.call('ZREM', P .. ':since', flow)
+end
+
+-- The sets that a released job counts in: its user's, and that of all jobs that can wait.
+local function slots_of(job)
+  return job.rank > 1 and { running_of(job.user), BACKGROUND } or { running_of(job.user) }
 end
 
 -- A slot that is taken: BullMQ is asked about its job at `check_at`.
 local function take_slot(job, id, check_at)
-  redis.call('ZADD', running_of(job.user), check_at, id)
-  redis.call('PEXPIRE', running_of(job.user), SLOT_LIFETIME_MS)
+  for _, slots in ipairs(slots_of(job)) do
+    redis.call('ZADD', slots, check_at, id)
+    redis.call('PEXPIRE', slots, SLOT_LIFETIME_MS)
+  end
 end
 
 -- Puts a job into its flow's queue; `push`: RPUSH for a new one, LPUSH for one whose turn had come before.
@@ -114,7 +126,8 @@ local function correct(job, tokens)
   redis.call('ZADD', P .. ':finish', finish, user)
   for rank = 1, RANKS do
     local flow = rank .. ':' .. user
-    for among = 1, rank do redis.call('ZADD', heads_of(among), 'XX', start_of(user), flow) end
+    redis.call('ZADD', heads_of(rank), 'XX', start_of(user), flow)
+    redis.call('ZADD', heads_of(AGED), 'XX', start_of(user), flow)
   end
 end
 
@@ -127,7 +140,7 @@ local function leave(id, tokens, now)
   redis.call('HDEL', P .. ':jobs', id)
   redis.call('ZREM', P .. ':releasing', id)
   if job.released then
-    redis.call('ZREM', running_of(job.user), id)
+    for _, slots in ipairs(slots_of(job)) do redis.call('ZREM', slots, id) end
     if tokens then correct(job, tokens) end
     unpark(job.user, now)
     return
@@ -157,11 +170,39 @@ local function capacity_of(now)
   return slots
 end
 
--- Jobs that BullMQ has and that need a slot, or will soon. As many may have their context fetched besides.
-local function load_of(slots)
-  local preparing = redis.call('ZCARD', B .. ':waiting-children')
-  return redis.call('LLEN', B .. ':wait') + redis.call('LLEN', B .. ':active') + redis.call('ZCARD', B .. ':delayed')
-    + redis.call('ZCARD', P .. ':releasing') + math.max(0, preparing - slots)
+-- What BullMQ has: jobs that need a slot or will soon, those of them that found none free, and those whose context is being fetched.
+local function load_now()
+  local waiting, active = redis.call('LLEN', B .. ':wait'), redis.call('LLEN', B .. ':active')
+  local coming = redis.call('ZCARD', B .. ':delayed') + redis.call('ZCARD', P .. ':releasing')
+  return {
+    waiting = waiting,
+    active = active,
+    preparing = redis.call('ZCARD', B .. ':waiting-children'),
+    ready = waiting + active + coming,
+  }
+end
+
+-- How many jobs may have their context fetched beside those that have slots. As few as are ahead: all of them may become ready at once,
+-- and would stand before whoever comes then. Where slots stay free for want of ready jobs, it doubles each second; where ready jobs
+-- find no slot, it is halved.
+local function preparing_limit(load, slots, ahead, now)
+  local known = redis.call('HMGET', P .. ':preparing', 'limit', 'at')
+  local limit = math.max(ahead, math.min(slots, tonumber(known[1] or ahead)))
+  if now - tonumber(known[2] or 0) < 1000 then return limit end
+  local wanted = limit
+  if load.waiting > ahead then
+    wanted = math.max(ahead, math.floor(limit / 2))
+  elseif load.waiting == 0 and load.active < slots and load.preparing >= limit then
+    wanted = math.min(slots, limit * 2)
+  end
+  redis.call('HSET', P .. ':preparing', 'limit', wanted, 'at', now)
+  return wanted
+end
+
+-- A share of the slots that leaves at least one free; no limit where there are fewer than `at_least`.
+local function share_of(slots, percent, at_least)
+  if percent >= 100 or slots < at_least then return math.huge end
+  return math.max(1, math.min(slots - 1, math.ceil(slots * percent / 100)))
 end
 
 -- A released job is on its way to BullMQ, or BullMQ has it and is not done with it.
@@ -183,15 +224,13 @@ local function check_slots(slots, now)
   end
 end
 
--- When the next look at the user's slots may find a free one, where all that the user may have are taken.
-local function full_until(job, now)
-  if not job.limit then return nil end
-  local running = running_of(job.user)
-  if redis.call('ZCARD', running) < job.limit then return nil end
-  check_slots(running, now)
-  redis.call('PEXPIRE', running, SLOT_LIFETIME_MS)
-  if redis.call('ZCARD', running) < job.limit then return nil end
-  return math.max(now, tonumber(redis.call('ZRANGE', running, 0, 0, 'WITHSCORES')[2]))
+-- When the next look at these slots may find a free one, where all `most` of them are taken.
+local function full_until(slots, most, now)
+  if redis.call('ZCARD', slots) < most then return nil end
+  check_slots(slots, now)
+  redis.call('PEXPIRE', slots, SLOT_LIFETIME_MS)
+  if redis.call('ZCARD', slots) < most then return nil end
+  return math.max(now, tonumber(redis.call('ZRANGE', slots, 0, 0, 'WITHSCORES')[2]))
 end
 
 local function release(flow, id, job, tag, now)
