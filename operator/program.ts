@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../shared/config/load.ts';
 import { assistantsCommand } from './assistants/command.ts';
 import { auditCommand } from './audit/command.ts';
+import { blobsCommand } from './blobs/command.ts';
 import { cacheCommand } from './cache/command.ts';
 import { CommandFailed, type OperatorContext } from './context.ts';
 import { dlqCommand } from './dlq/command.ts';
@@ -17,6 +18,7 @@ import { webhooksCommand } from './webhooks/command.ts';
 const GROUPS: readonly ((context: OperatorContext) => Command)[] = [
   assistantsCommand,
   auditCommand,
+  blobsCommand,
   cacheCommand,
   dlqCommand,
   flagsCommand,
@@ -30,7 +32,7 @@ const GROUPS: readonly ((context: OperatorContext) => Command)[] = [
 
 const SETTINGS_HELP = `
 Settings: the services' own variables (KAFKA_BROKERS, REDIS_URL, CACHE_REDIS_URL, TOPIC_PREFIX, REDIS_PREFIX, LOG_RETENTION_MS; ASSISTANTS_DIR; API_KEYS_FILE; for
-webhooks and usage TURNOUT_SECRET; for webhooks WEBHOOK_ALLOW_HTTP and WEBHOOK_ALLOW_PRIVATE), from the environment, then from .env. KAFKA_BROKERS and
+webhooks and usage TURNOUT_SECRET; for webhooks WEBHOOK_ALLOW_HTTP and WEBHOOK_ALLOW_PRIVATE; for blobs BLOB_STORE, BLOB_DIR and S3_*), from the environment, then from .env. KAFKA_BROKERS and
 REDIS_URL come from one place, which must name both: the environment, else the stack that \`make up\` started
 (.turnout/dev.env), else .env.
 

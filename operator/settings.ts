@@ -16,6 +16,16 @@ const operatorSchema = configSchema
     WEBHOOK_ALLOW_HTTP: true,
     WEBHOOK_ALLOW_PRIVATE: true,
     TURNOUT_SECRET: true,
+    BLOB_STORE: true,
+    BLOB_DIR: true,
+    S3_BUCKET: true,
+    S3_PREFIX: true,
+    S3_REGION: true,
+    S3_ENDPOINT: true,
+    S3_FORCE_PATH_STYLE: true,
+    S3_ACCESS_KEY_ID: true,
+    S3_SECRET_ACCESS_KEY: true,
+    S3_SESSION_TOKEN: true,
   })
   .partial({ TURNOUT_SECRET: true });
 

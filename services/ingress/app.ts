@@ -40,7 +40,7 @@ export function build({ config, log }: ServiceDeps): Service {
       ...{ config, kafka, redis, service: 'ingress', registry: probes.registry, log },
     });
     releasers.defer('control', () => control.close());
-    startSweeps({ config, parts, releasers, log });
+    startSweeps({ config, parts, releasers, registry: probes.registry, log });
 
     const app = createHttp(bodies);
     const drain = createDrain(app, {

@@ -4,6 +4,7 @@ import { openAuthenticator } from '../../shared/access/open-authenticator.ts';
 import { openPolicy } from '../../shared/access/policy.ts';
 import { openAssistants } from '../../shared/assistants/registry.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
+import { createRemovals, withPlannedRemovals } from '../../shared/blobs/removals.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { createExtractQueue } from '../../shared/files/extract-queue.ts';
 import { createGate } from '../../shared/gate/gate.ts';
@@ -19,7 +20,7 @@ import { type Releasers } from '../../shared/lifecycle/releasers.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { closeRedis, connectRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { createBudgets } from '../../shared/usage/budgets.ts';
-import { fileKeys, jobKeys } from '../../shared/redis/keys.ts';
+import { blobKeys, fileKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { createSharedClock } from '../../shared/redis/shared-clock.ts';
 import { createAdmissionDesk } from './admission.ts';
 import { type BodyWork } from './bodies/body-work.ts';
@@ -80,8 +81,9 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
   const producer = await kafka.producer();
   releasers.defer('producer', () => producer.close());
 
-  const blobs = await createBlobStore(config);
-  releasers.defer('blobs', () => blobs.close());
+  const opened = await createBlobStore(config);
+  releasers.defer('blobs', () => opened.close());
+  const blobs = withPlannedRemovals(opened, createRemovals(redis, blobKeys(config.REDIS_PREFIX)));
   const files = createFileRegistry({
     redis,
     keys: fileKeys(config.REDIS_PREFIX),

@@ -35,10 +35,24 @@ export interface BlobStore {
   /** Removes everything under `prefix/`. It is no error when there is nothing. */
   removeFolder(prefix: string): Promise<void>;
   /**
-   * Names of the folders directly below `prefix/` in which nothing was put for that many milliseconds, by the store's own
-   * clock where it has one: callers leave room for the difference.
+   * One page of the folders directly below `prefix/`: at most `limit` of them, in an order that does not change, those
+   * behind the folder named `after`. Memory is bounded by `limit`, whatever the store holds. A page that is not full is
+   * the last one.
    */
-  staleFolders(prefix: string, ageMs: number): Promise<string[]>;
+  listFolders(prefix: string, page: FolderPage): Promise<BlobFolder[]>;
+}
+
+export interface FolderPage {
+  /** The name of the last folder of the page before. */
+  after?: string | undefined;
+  limit: number;
+}
+
+export interface BlobFolder {
+  /** Without the prefix. */
+  name: string;
+  /** When a body was last put below it, by the store's clock; milliseconds since the epoch. */
+  changedAt: number;
 }
 
 const SEGMENT = '[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}';

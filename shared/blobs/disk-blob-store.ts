@@ -1,10 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { type BlobRef } from '../contracts/job-message.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
-import { type BlobStore, blobStoreFailed, checkedBlobName, damagedBlob, missingBlob } from './blob-store.ts';
+import {
+  type BlobFolder,
+  type BlobStore,
+  blobStoreFailed,
+  checkedBlobName,
+  damagedBlob,
+  type FolderPage,
+  missingBlob,
+} from './blob-store.ts';
 import { measuredStream, verifiedChunks } from './measured-stream.ts';
 
 /** Small enough that hashing one piece (~1 ms) does not hold up the event loop. */
@@ -65,24 +73,38 @@ export function createDiskBlobStore(folder: string): BlobStore {
       const path = pathOf(prefix);
       await storing(`removing ${prefix}`, () => rm(path, { recursive: true, force: true }));
     },
-    staleFolders: async (prefix, ageMs) => {
+    listFolders: async (prefix, page) => {
       const path = pathOf(prefix);
-      const changed = await storing(`listing ${prefix}`, () => changeTimes(path));
-      const until = Date.now() - ageMs;
-      return changed.filter(({ at }) => at <= until).map(({ name }) => `${prefix}/${name}`);
+      return storing(`listing ${prefix}`, () => pageOfFolders(path, page));
     },
   };
 }
 
-/** When something was last put into each folder below this one, in ms since the epoch. */
-async function changeTimes(folder: string): Promise<{ name: string; at: number }[]> {
-  const entries = await unlessMissing(readdir(folder, { withFileTypes: true }));
-  const times: { name: string; at: number }[] = [];
-  for (const { name } of (entries ?? []).filter((entry) => entry.isDirectory())) {
-    const found = await unlessMissing(stat(join(folder, name)));
-    if (found) times.push({ name, at: Math.floor(found.mtimeMs) });
+async function pageOfFolders(folder: string, page: FolderPage): Promise<BlobFolder[]> {
+  const found: BlobFolder[] = [];
+  for (const name of await firstNames(folder, page)) {
+    const about = await unlessMissing(stat(join(folder, name)));
+    if (about) found.push({ name, changedAt: Math.floor(about.mtimeMs) });
   }
-  return times;
+  return found;
+}
+
+/** A file system lists in no order: one walk keeps the first `limit` names behind `after`, and no others. */
+async function firstNames(folder: string, { after = '', limit }: FolderPage): Promise<string[]> {
+  const entries = await unlessMissing(opendir(folder, { bufferSize: 1_024 }));
+  let names: string[] = [];
+  const keepFirst = () => (names = names.sort(byCodeUnits).slice(0, limit));
+  for await (const entry of entries ?? []) {
+    if (!entry.isDirectory() || entry.name <= after) continue;
+    names.push(entry.name);
+    if (names.length >= 2 * limit) keepFirst();
+  }
+  return keepFirst();
+}
+
+function byCodeUnits(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /** Undefined for what is not there, or was removed by another process meanwhile. */

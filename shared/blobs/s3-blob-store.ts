@@ -11,7 +11,15 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { type BlobRef } from '../contracts/job-message.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
-import { type BlobStore, blobStoreFailed, checkedBlobName, damagedBlob, missingBlob } from './blob-store.ts';
+import {
+  type BlobFolder,
+  type BlobStore,
+  blobStoreFailed,
+  checkedBlobName,
+  damagedBlob,
+  type FolderPage,
+  missingBlob,
+} from './blob-store.ts';
 import { measuredStream, verifiedChunks } from './measured-stream.ts';
 
 export interface S3BlobStoreOptions {
@@ -86,11 +94,9 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
           await removeAll(client, Bucket, page);
       });
     },
-    staleFolders: async (prefix, ageMs) => {
+    listFolders: async (prefix, page) => {
       const { Key } = at(prefix);
-      const newest = await storing(`listing ${prefix}`, () => newestPuts(client, Bucket, `${Key}/`));
-      const until = Date.now() - ageMs;
-      return [...newest].flatMap(([name, time]) => (time <= until ? [`${prefix}/${name}`] : []));
+      return storing(`listing ${prefix}`, () => pageOfFolders(client, Bucket, `${Key}/`, page));
     },
   };
 }
@@ -141,8 +147,10 @@ async function* objectsBelow(
   client: S3Client,
   Bucket: string,
   Prefix: string,
+  StartAfter?: string,
 ): AsyncGenerator<StoredObject[]> {
-  for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket, Prefix })) yield Contents;
+  const where = { Bucket, Prefix, ...(StartAfter === undefined ? {} : { StartAfter }) };
+  for await (const { Contents = [] } of paginateListObjectsV2({ client }, where)) yield Contents;
 }
 
 /** One by one: not every compatible store has the call that removes many. */
@@ -153,17 +161,30 @@ async function removeAll(client: S3Client, Bucket: string, objects: readonly Sto
   }
 }
 
-/** Folder -> when something was last put below it, in ms since the epoch. S3 has no folders: every key is looked at. */
-async function newestPuts(client: S3Client, bucket: string, prefix: string): Promise<Map<string, number>> {
-  const newest = new Map<string, number>();
-  for await (const page of objectsBelow(client, bucket, prefix)) {
+/**
+ * S3 has no folders: the keys of one follow each other, and a folder is complete when the next one begins. `0` is the
+ * character behind `/`: keys from `name0` on are behind everything below `name/`.
+ */
+async function pageOfFolders(
+  client: S3Client,
+  bucket: string,
+  prefix: string,
+  { after, limit }: FolderPage,
+): Promise<BlobFolder[]> {
+  const folders: BlobFolder[] = [];
+  const from = after === undefined ? undefined : `${prefix}${after}0`;
+  for await (const page of objectsBelow(client, bucket, prefix, from)) {
     for (const { Key = '', LastModified } of page) {
-      const [folder = '', ...below] = Key.slice(prefix.length).split('/');
+      const [name = '', ...below] = Key.slice(prefix.length).split('/');
       if (below.length === 0) continue;
-      newest.set(folder, Math.max(newest.get(folder) ?? 0, LastModified?.getTime() ?? 0));
+      const changedAt = LastModified?.getTime() ?? 0;
+      const last = folders.at(-1);
+      if (last?.name === name) last.changedAt = Math.max(last.changedAt, changedAt);
+      else if (folders.length === limit) return folders;
+      else folders.push({ name, changedAt });
     }
   }
-  return newest;
+  return folders;
 }
 
 async function storing<T>(doing: string, work: () => Promise<T>): Promise<T> {

@@ -41,9 +41,12 @@ export interface FileRegistry {
   remove(user: string, fileId: string): Promise<boolean>;
   /** The file's status afterwards; '' without a record. Only an uploaded file is moved. */
   settle(fileId: string, settlement: Settlement): Promise<'' | StoredFile['status']>;
-  /** Whether its bytes are still of use: also for a while after it was deleted, or expired. */
-  known(fileId: string): Promise<boolean>;
+  /** Whether its bytes are still of use. */
+  standing(fileId: string): Promise<FileStanding>;
 }
+
+/** `kept`: its user has the file. `ending`: it was deleted, or expired; its record stands for a while. `gone`: no record. */
+export type FileStanding = 'kept' | 'ending' | 'gone';
 
 interface FileRegistryOptions {
   redis: Redis;
@@ -63,7 +66,16 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
   const create = defineScript(redis, script('create'));
   const remove = defineScript(redis, script('remove'));
   const settle = defineScript(redis, script('settle'));
-  const keysOf = (user: string, id: string) => [keys.record(id), keys.ofUser(user), keys.expiring(user)];
+  const keysOf = (user: string, id: string) => [
+    ...[keys.record(id), keys.ofUser(user), keys.expiring(user)],
+    keys.removals(user),
+  ];
+
+  async function standing(id: string): Promise<FileStanding> {
+    const [owner, deleted, expires] = await redis.hmget(keys.record(id), 'owner', 'deleted', 'expires');
+    if (!owner) return 'gone';
+    return deleted || (expires && Number(expires) <= Date.now()) ? 'ending' : 'kept';
+  }
 
   async function find(user: string, id: string): Promise<StoredFile | undefined> {
     if (!fileIdSchema.safeParse(id).success) return undefined;
@@ -113,7 +125,7 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
       }),
     settle: (id, settlement) =>
       storing(async () => settled.parse(await settle([keys.record(id)], settledFields(settlement)))),
-    known: (id) => storing(async () => (await redis.exists(keys.record(id))) === 1),
+    standing: (id) => storing(() => standing(id)),
   };
 }
 

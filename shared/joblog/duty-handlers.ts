@@ -1,6 +1,7 @@
+import { createRemovals, withPlannedRemovals } from '../blobs/removals.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
-import { type JobKeys } from '../redis/keys.ts';
+import { blobKeys, type JobKeys } from '../redis/keys.ts';
 import { createDeliveriesQueue } from '../webhooks/deliveries-queue.ts';
 import { createDeliveryLog } from '../webhooks/delivery-log.ts';
 import { createEndpointStore } from '../webhooks/endpoint-store.ts';
@@ -26,7 +27,8 @@ export function createDutyHandlers(options: DutyHandlersOptions): {
   close: () => Promise<void>;
 } {
   const { redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log } = options;
-  const kept = createKeptJobs({ blobs, jobLog });
+  const removals = createRemovals(redis, blobKeys(redisPrefix));
+  const kept = createKeptJobs({ blobs: withPlannedRemovals(blobs, removals), jobLog });
   const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
   const notifier = createNotifier({
     jobLog,

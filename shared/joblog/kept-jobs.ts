@@ -40,7 +40,7 @@ interface KeptJobsOptions {
 }
 
 /** The blob store's folder of kept jobs: one folder a job. */
-export const KEPT_FOLDER = 'kept';
+const KEPT_FOLDER = 'kept';
 
 const gzip = promisify(gzipCallback);
 const gunzip = promisify(gunzipCallback);

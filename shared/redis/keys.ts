@@ -49,6 +49,30 @@ export interface FileKeys {
   ofUser(user: string): string;
   /** Sorted set: those of them that expire, by when. */
   expiring(user: string): string;
+  /** Sorted set of the user's bucket: files whose bytes will be removed, by when (`BlobKeys.removals`). */
+  removals(user: string): string;
+}
+
+/** What the job Redis knows of the blob store. */
+export interface BlobKeys {
+  /** Hash: the identity that the blob store carries too, and where its sweep stands. */
+  registry(): string;
+  /** String with an expiry: one process sweeps the blob store at a time. */
+  sweepLease(): string;
+  /** Sorted set: the folders of one kind and bucket that will be removed, by the time from which their delay counts. */
+  removals(kind: string, id: string): string;
+  /** The same of all buckets. */
+  allRemovals(kind: string): string[];
+}
+
+export function blobKeys(prefix: string): BlobKeys {
+  const removalsOf = (bucket: number, kind: string) => `${prefix}:{${tag(bucket)}}:removals:${kind}`;
+  return {
+    registry: () => `${prefix}:blob-registry`,
+    sweepLease: () => `${prefix}:blob-sweep`,
+    removals: (kind, id) => removalsOf(bucketOf(id), kind),
+    allRemovals: (kind) => Array.from({ length: BUCKETS }, (_, bucket) => removalsOf(bucket, kind)),
+  };
 }
 
 export function fileKeys(prefix: string): FileKeys {
@@ -57,6 +81,7 @@ export function fileKeys(prefix: string): FileKeys {
     record: (fileId) => inBucket(fileId, 'file'),
     ofUser: (user) => inBucket(userDigest(user), 'files'),
     expiring: (user) => inBucket(userDigest(user), 'files-expiring'),
+    removals: (user) => blobKeys(prefix).removals('files', userDigest(user)),
   };
 }
 

@@ -166,7 +166,7 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       await expect(store.load(name)).rejects.toMatchObject(refused);
       await expect(store.get(ref)).rejects.toMatchObject(refused);
       await expect(store.removeFolder(name)).rejects.toMatchObject(refused);
-      await expect(store.staleFolders(name, 0)).rejects.toMatchObject(refused);
+      await expect(store.listFolders(name, { limit: 1 })).rejects.toMatchObject(refused);
     });
 
     test('an aborted read rejects with the reason of its signal', async () => {
@@ -187,13 +187,24 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       expect((await store.get(kept)).toString()).toBe('c');
     });
 
-    test('the stale folders are those in which nothing was put lately', async () => {
-      expect(await store.staleFolders('jobs', 0)).toEqual([]);
-      await store.put('jobs/1/a', 'a');
-      await store.put('jobs/2/b', 'b');
+    test('folders are listed in pages, each once, with the time of the last put into them', async () => {
+      expect(await store.listFolders('jobs', { limit: 2 })).toEqual([]);
+      const began = Date.now() - 2_000;
+      const names = ['1', '1-1', '10', '1_', '2', 'a.b', 'a'];
+      for (const name of names) await store.put(`jobs/${name}/deep/a`, 'a');
+      await store.put('jobs/1/b', 'b');
+      await store.put('jobs/no-folder', 'c');
       await store.put('other/3/c', 'c');
-      expect((await store.staleFolders('jobs', 0)).sort()).toEqual(['jobs/1', 'jobs/2']);
-      expect(await store.staleFolders('jobs', 60_000)).toEqual([]);
+      const found: string[] = [];
+      for (let after: string | undefined; ;) {
+        const page = await store.listFolders('jobs', { after, limit: 2 });
+        expect(page.length).toBeLessThanOrEqual(2);
+        for (const { changedAt } of page) expect(changedAt).toBeGreaterThan(began);
+        found.push(...page.map(({ name }) => name));
+        if (page.length < 2) break;
+        after = page.at(-1)?.name;
+      }
+      expect(found.sort()).toEqual([...names].sort());
     });
   });
 }

@@ -1,10 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createFileSweep } from '../../services/ingress/files/file-sweep.ts';
-import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { newFileId } from '../../shared/contracts/ids.ts';
 import { createFileRegistry, type FileRegistry, type NewFile } from '../../shared/files/file-registry.ts';
 import { contentName } from '../../shared/files/stored-file.ts';
@@ -113,7 +108,7 @@ describe('what was deleted or has expired', () => {
     expect(await files.find(ANN, file.id)).toBeUndefined();
     expect(await idsOf(ANN, { limit: 10, order: 'asc' })).toEqual([]);
     expect(await files.remove(ANN, file.id)).toBe(false);
-    expect(await files.known(file.id)).toBe(true);
+    expect(await files.standing(file.id)).toBe('ending');
     const left = await redis.pttl(keys.record(file.id));
     expect(left).toBeGreaterThan(GRACE_MS / 2);
     expect(left).toBeLessThanOrEqual(GRACE_MS);
@@ -124,7 +119,7 @@ describe('what was deleted or has expired', () => {
     expect(await files.find(ANN, expired.id)).toBeUndefined();
     expect(await files.remove(ANN, expired.id)).toBe(false);
     expect(await idsOf(ANN, { limit: 10, order: 'asc' })).toEqual([]);
-    expect(await files.known(expired.id)).toBe(true);
+    expect(await files.standing(expired.id)).toBe('ending');
     for (let i = 0; i < MAX_FILES; i += 1) await create(ANN);
     await expect(create(ANN)).rejects.toMatchObject({ code: 'too_many_files' });
     await create(BOB);
@@ -159,23 +154,6 @@ describe('a reading', () => {
   test('of a file without a record makes none', async () => {
     const { id } = newFile(ANN);
     expect(await files.settle(id, { status: 'processed', text })).toBe('');
-    expect(await files.known(id)).toBe(false);
+    expect(await files.standing(id)).toBe('gone');
   });
-});
-
-test('the sweep removes the bytes that no record speaks of, and no others', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'turnout-file-sweep-'));
-  const blobs = createDiskBlobStore(folder);
-  const [kept, deleted, orphan] = [await create(ANN), await create(ANN), newFile(ANN)];
-  for (const { content } of [kept, deleted, orphan]) await blobs.put(content.name, 'text');
-  await files.remove(ANN, deleted.id);
-  const left = async () => (await readdir(join(folder, 'files'))).sort();
-  await createFileSweep({ blobs, files, log: silentLogger }).sweep();
-  expect(await left()).toHaveLength(3); // put lately
-  await createFileSweep({ blobs, files, log: silentLogger, spareMs: 0 }).sweep();
-  expect(await left()).toEqual([kept.id, deleted.id].sort());
-  await redis.del(keys.record(deleted.id)); // the grace is over
-  await createFileSweep({ blobs, files, log: silentLogger, spareMs: 0 }).sweep();
-  expect(await left()).toEqual([kept.id]);
-  await rm(folder, { recursive: true, force: true });
 });

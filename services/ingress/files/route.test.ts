@@ -40,7 +40,7 @@ const files: FileRegistry = {
   list: () => Promise.resolve({ files: [], hasMore: false }),
   remove: () => Promise.resolve(false),
   settle: () => Promise.resolve('' as const),
-  known: () => Promise.resolve(false),
+  standing: () => Promise.resolve('gone' as const),
 };
 
 beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { jobKeys } from '../../../shared/redis/keys.ts';
+import { blobKeys, jobKeys } from '../../../shared/redis/keys.ts';
 import { countByKind, KEY_KINDS, leftovers } from './keys.ts';
 
 const keys = jobKeys('p');
@@ -17,6 +17,9 @@ test.each([
   ['reader lease', keys.readerLease(keys.channel('abc'))],
   ['watermarks', keys.watermarks('p.jobs')],
   ['sweep lease', keys.sweepLease()],
+  ['blob registry', blobKeys('p').registry()],
+  ['blob registry', blobKeys('p').sweepLease()],
+  ['planned removals', blobKeys('p').removals('jobs', job)],
   ['other', 'p:something'],
 ])('%s: %s', (kind, key) => {
   expect(countByKind([key.slice('p:'.length)])).toEqual({ [kind]: 1 });

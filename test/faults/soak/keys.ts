@@ -53,6 +53,18 @@ export const KEY_KINDS: readonly KeyKind[] = [
   },
   { kind: 'reader lease', pattern: /^live:/, most: 2, goes: '10 s after its ingress has died' },
   { kind: 'watermarks', pattern: /^watermarks:/, most: 1, goes: 'never' },
+  {
+    kind: 'blob registry',
+    pattern: /^blob-(registry|sweep)$/,
+    most: 2,
+    goes: 'never: one identity, one lease',
+  },
+  {
+    kind: 'planned removals',
+    pattern: /^\{b\w\w\}:removals:/,
+    most: 192,
+    goes: 'with the last folder of its bucket and kind',
+  },
   { kind: 'sweep lease', pattern: /^sweep$/, most: 1, goes: 'after a second' },
 ];
 
