@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { listeningInodes, parseLsof } from './port-owner.ts';
+import { groupInStat, listeningInodes, parseLsof } from './port-owner.ts';
 
 const TABLE = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0000 100 0 0 10 0
@@ -13,8 +13,15 @@ describe('who has a port', () => {
     expect(listeningInodes(TABLE, 9090)).toEqual([]);
   });
 
-  test('lsof names process and pid', () => {
-    expect(parseLsof('p123\ncnode\nf20\n')).toBe('node (pid 123)');
-    expect(parseLsof('')).toBeUndefined();
+  test('lsof names each process with its pid and its group', () => {
+    expect(parseLsof('p123\ng120\ncnode\nf20\np4567\ng4567\ncjava\nf9\n')).toEqual([
+      { pid: 123, group: 120, name: 'node' },
+      { pid: 4567, group: 4567, name: 'java' },
+    ]);
+    expect(parseLsof('')).toEqual([]);
+  });
+
+  test('the group is found behind a name with spaces and brackets', () => {
+    expect(groupInStat('4711 (a (b) c) S 1 4700 4700 0 -1')).toBe(4700);
   });
 });

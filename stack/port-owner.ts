@@ -2,9 +2,37 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** Who listens on a TCP port, as `name (pid N)`; undefined when the system does not tell (another user's process, say). */
+/** A process that listens on a port. */
+export interface PortOwner {
+  readonly pid: number;
+  /** Of its program: `node`. */
+  readonly name: string;
+  /** Its process group: a process that the stack starts leads one, and its children are in it. */
+  readonly group: number;
+}
+
+/** Who listens on a TCP port; empty when nobody does, or when the system does not tell (another user's process, say). */
+export function portOwners(port: number): PortOwner[] {
+  return existsSync('/proc/net/tcp') ? ownersFromProc(port) : ownersFromLsof(port);
+}
+
+/** `name (pid N)`; undefined when no owner is known. */
 export function portOwner(port: number): string | undefined {
-  return existsSync('/proc/net/tcp') ? ownerFromProc(port) : ownerFromLsof(port);
+  const [owner] = portOwners(port);
+  return owner && ownerText(owner);
+}
+
+export function ownerText({ name, pid }: PortOwner): string {
+  return `${name} (pid ${pid})`;
+}
+
+/**
+ * The processes that listen on the port, where none of them is in the process group of `leader`; empty where one is, or where the
+ * system names no owner.
+ */
+export function strangersOn(port: number, leader: number): PortOwner[] {
+  const owners = portOwners(port);
+  return owners.some(({ group }) => group === leader) ? [] : owners;
 }
 
 const LISTENING = '0A';
@@ -19,12 +47,27 @@ export function listeningInodes(table: string, port: number): string[] {
     .flatMap((fields) => fields[9] ?? []);
 }
 
-function ownerFromProc(port: number): string | undefined {
+function ownersFromProc(port: number): PortOwner[] {
   const tables = ['/proc/net/tcp', '/proc/net/tcp6'].filter((file) => existsSync(file));
   const inodes = tables.flatMap((file) => listeningInodes(readFileSync(file, 'utf8'), port));
+  if (inodes.length === 0) return [];
   const links = new Set(inodes.map((inode) => `socket:[${inode}]`));
-  const pid = readdirSync('/proc').find((name) => /^\d+$/.test(name) && holdsOneOf(name, links));
-  return pid === undefined ? undefined : `${programOf(pid)} (pid ${pid})`;
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && holdsOneOf(name, links));
+  return pids.flatMap((pid) => ownerFromProc(pid) ?? []);
+}
+
+function ownerFromProc(pid: string): PortOwner | undefined {
+  try {
+    const group = groupInStat(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return { pid: Number(pid), name: programOf(pid), group };
+  } catch {
+    return undefined; // It ended: between any two looks it may.
+  }
+}
+
+/** The process group in /proc/PID/stat (proc(5)): the third field behind the command's name, which may contain spaces and brackets. */
+export function groupInStat(stat: string): number {
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
 }
 
 /** From the command line: the short name in /proc is that of a thread (`MainThread` for Node). */
@@ -42,21 +85,26 @@ function holdsOneOf(pid: string, links: ReadonlySet<string>): boolean {
   }
 }
 
-function ownerFromLsof(port: number): string | undefined {
+function ownersFromLsof(port: number): PortOwner[] {
   try {
-    const output = execFileSync('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc'], {
+    const output = execFileSync('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpgc'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     return parseLsof(output);
   } catch {
-    return undefined; // No lsof, or nothing that we may see.
+    return []; // No lsof, or nothing that we may see.
   }
 }
 
-/** Reads `lsof -Fpc`: a line `pPID`, then a line `cNAME`. */
-export function parseLsof(output: string): string | undefined {
-  const pid = /^p(\d+)$/m.exec(output)?.[1];
-  const name = /^c(.+)$/m.exec(output)?.[1];
-  return pid === undefined || name === undefined ? undefined : `${name} (pid ${pid})`;
+/** Reads `lsof -Fpgc`: for each process a line `pPID`, then `gGROUP` and `cNAME`. */
+export function parseLsof(output: string): PortOwner[] {
+  return output.split(/^p/m).flatMap((block) => {
+    const pid = /^(\d+)$/m.exec(block)?.[1];
+    const group = /^g(\d+)$/m.exec(block)?.[1];
+    const name = /^c(.+)$/m.exec(block)?.[1];
+    return pid === undefined || group === undefined || name === undefined
+      ? []
+      : [{ pid: Number(pid), name, group: Number(group) }];
+  });
 }

@@ -8,6 +8,7 @@ const probe = (taken: readonly number[]): PortProbe => ({
   isFree: (port) => Promise.resolve(!taken.includes(port)),
   owner: () => undefined,
   random: () => 0,
+  claims: { claim: () => 'new', release: () => undefined },
 });
 
 const record = (name: string, port: number, alive: boolean): PidRecord => ({

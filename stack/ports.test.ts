@@ -6,6 +6,7 @@ const probe = (taken: readonly number[]): PortProbe => ({
   isFree: (port) => Promise.resolve(!taken.includes(port)),
   owner: (port) => (port === 8080 ? 'node (pid 123)' : undefined),
   random: () => 0.5,
+  claims: { claim: () => 'new', release: () => undefined },
 });
 
 describe('choosing a port', () => {

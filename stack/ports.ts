@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { machineClaims, type PortClaims } from './port-claims.ts';
 import { portOwner } from './port-owner.ts';
 
 /** Below the range that systems take the ports of outgoing connections from, so that none of those gets in between. */
@@ -15,13 +16,20 @@ export interface PortProbe {
   /** Who listens, as far as it can be found out: `node (pid 123)`. */
   owner(port: number): string | undefined;
   random(): number;
+  /** What other processes have chosen and do not listen on yet. */
+  readonly claims: PortClaims;
 }
 
-export const systemProbe: PortProbe = { isFree, owner: portOwner, random: Math.random };
+export const systemProbe: PortProbe = {
+  isFree,
+  owner: portOwner,
+  random: Math.random,
+  claims: machineClaims,
+};
 
 /**
- * The wished port, or a free one when it is taken, with the reason given to `say`.
- * Ports in `reserved` count as taken; the chosen one is added to them.
+ * The wished port, or a free one when it is taken, with the reason given to `say`. This process claims it, so that no other
+ * checkout chooses it before a server listens. Ports in `reserved` count as taken; the chosen one is added to them.
  */
 export async function choosePort(
   wish: PortWish,
@@ -29,9 +37,8 @@ export async function choosePort(
   say: (line: string) => void,
   probe: PortProbe = systemProbe,
 ): Promise<number> {
-  const free = async (port: number): Promise<boolean> => !reserved.has(port) && (await probe.isFree(port));
   let port = wish.preferred;
-  if (!(await free(port))) {
+  if (reserved.has(port) || !(await claimIfFree(port, probe))) {
     port = await freePort(reserved, probe);
     const owner = probe.owner(wish.preferred) ?? 'another process';
     say(`port ${wish.preferred} is taken by ${owner}; using ${port} for ${wish.name}`);
@@ -40,16 +47,29 @@ export async function choosePort(
   return port;
 }
 
-/** A port of 127.0.0.1 that nobody listens on and that is not reserved. */
+/** A port of 127.0.0.1 on which no server listens and that no process has claimed, this one included. This process claims it. */
 export async function freePort(
   reserved: ReadonlySet<number>,
   probe: PortProbe = systemProbe,
 ): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const port = FREE_RANGE.from + Math.floor(probe.random() * (FREE_RANGE.to - FREE_RANGE.from));
-    if (!reserved.has(port) && (await probe.isFree(port))) return port;
+    // One that this process has claimed before was handed out already.
+    if (!reserved.has(port) && (await claimIfFree(port, probe)) === 'new') return port;
   }
   throw new Error(`No free port found between ${FREE_RANGE.from} and ${FREE_RANGE.to}`);
+}
+
+/** The claim; undefined where another process has one, or a server listens on the port. */
+async function claimIfFree(
+  port: number,
+  { claims, isFree: free }: PortProbe,
+): Promise<'new' | 'mine' | undefined> {
+  const claim = claims.claim(port);
+  if (claim === 'taken') return undefined;
+  if (await free(port)) return claim;
+  if (claim === 'new') claims.release(port);
+  return undefined;
 }
 
 /** Whether a server could listen on this port of 127.0.0.1 now. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { findPidRecord, liveProcess, type PidRecord, writePidRecord } from './pid-record.ts';
 import { processInfo } from './process-info.ts';
 import { freePort } from './ports.ts';
-import { ensureRunning, type ProcessSpec, stopRecorded } from './process.ts';
+import { ensureRunning, PortTakenError, type ProcessSpec, stopRecorded } from './process.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -80,6 +80,39 @@ describe('a process of the stack', () => {
     const spec = await specOf('setInterval(() => {}, 1000)', { startTimeoutMs: 300 });
     await expect(ensureRunning(spec, folder)).rejects.toThrow('not healthy after 0.3 s');
     expect(findPidRecord(folder, 'server')).toBeUndefined();
+  });
+
+  test('is not taken for well where another process answers at its port', async () => {
+    const neighbour = await specOf(SERVER);
+    await ensureRunning({ ...neighbour, name: 'neighbour' }, folder);
+    const patient = `${SERVER.replace('.listen(', '.on("error", () => {}).listen(')}; setInterval(() => {}, 1000)`;
+    const spec = {
+      ...(await specOf(patient)),
+      ...{ port: neighbour.port, env: neighbour.env, health: neighbour.health },
+    };
+    try {
+      await expect(ensureRunning(spec, folder)).rejects.toThrow(PortTakenError);
+      expect(findPidRecord(folder, 'server')).toBeUndefined();
+    } finally {
+      await stopRecorded(recordIn('neighbour'), folder);
+    }
+  });
+
+  test('that ends because another process has its port says whose it is', async () => {
+    const neighbour = await specOf(SERVER);
+    await ensureRunning({ ...neighbour, name: 'neighbour' }, folder);
+    const { pid } = recordIn('neighbour');
+    const spec = {
+      ...(await specOf(SERVER)),
+      ...{ port: neighbour.port, env: neighbour.env, health: neighbour.health },
+    };
+    try {
+      await expect(ensureRunning(spec, folder)).rejects.toThrow(
+        `port ${spec.port} is taken by node (pid ${pid})`,
+      );
+    } finally {
+      await stopRecorded(recordIn('neighbour'), folder);
+    }
   });
 
   test('that does not exist fails the start', async () => {

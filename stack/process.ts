@@ -10,6 +10,7 @@ import { relative } from 'node:path';
 import { hasCode, StackError } from './errors.ts';
 import { type HealthCheck, isHealthy } from './health.ts';
 import { findPidRecord, liveProcess, type PidRecord, removePidRecord, writePidRecord } from './pid-record.ts';
+import { ownerText, strangersOn } from './port-owner.ts';
 import { processInfo } from './process-info.ts';
 import { until } from './until.ts';
 
@@ -35,18 +36,24 @@ export interface ProcessSpec {
 
 const RECOVERY_MS = 15_000;
 
+/** Another process listens on a port that the part was to have. With other ports it can start. */
+export class PortTakenError extends StackError {}
+
 export type Started = 'already running' | 'started' | 'restarted';
 
 /**
  * Leaves the process running and healthy, and says what that took. One that runs with other settings is replaced.
- * Throws `StackError` with the end of its log when it ends or is not healthy in time.
+ * An answer counts only where the process, or a child of it, listens on the port: another checkout's server would answer as well.
+ * Throws `PortTakenError` when another process has one of its ports, and `StackError` with the end of its log when it ends or is
+ * not healthy in time.
  */
 export async function ensureRunning(spec: ProcessSpec, runFolder: string): Promise<Started> {
   const record = findPidRecord(runFolder, spec.name);
   const alive = record !== undefined && liveProcess(record) !== undefined;
   if (alive && record.fingerprint === fingerprint(spec)) {
     // Time to recover, as a service does when its Redis came back a moment ago, or to answer on a busy machine.
-    if (await until(() => isHealthy(spec.health), { timeoutMs: RECOVERY_MS })) return 'already running';
+    const isWell = async () => (await isHealthy(spec.health)) && strangersOf(spec, record.pid) === undefined;
+    if (await until(isWell, { timeoutMs: RECOVERY_MS })) return 'already running';
   }
   if (record !== undefined) await stopRecorded(record, runFolder);
   await start(spec, runFolder);
@@ -66,9 +73,19 @@ async function start(spec: ProcessSpec, runFolder: string): Promise<void> {
   const ended = endOf(child);
   const outcome = await Promise.race([ended.promise, becomesHealthy(spec, child, runFolder, ended)]);
   if (outcome === 'healthy') return;
+  const strangers = child.pid === undefined ? undefined : strangersOf(spec, child.pid);
   const record = findPidRecord(runFolder, spec.name);
   if (record !== undefined) await stopRecorded(record, runFolder);
+  if (strangers !== undefined) throw new PortTakenError(`${spec.name} did not start: ${strangers}.`);
   throw new StackError(`${spec.name} did not start: ${outcome}.\n${explanation(marks)}`);
+}
+
+/** Which of the part's ports other processes listen on; undefined when none. `leader`: the process that was started for it. */
+function strangersOf({ port, extraPorts = {} }: ProcessSpec, leader: number): string | undefined {
+  const taken = [port, ...Object.values(extraPorts)].flatMap((one) =>
+    strangersOn(one, leader).map((owner) => `port ${one} is taken by ${ownerText(owner)}`),
+  );
+  return taken.length === 0 ? undefined : taken.join(', ');
 }
 
 function spawnDetached(spec: ProcessSpec): ChildProcess {
@@ -113,10 +130,12 @@ async function becomesHealthy(
   const info = child.pid === undefined ? undefined : processInfo(child.pid);
   if (child.pid === undefined || info === undefined) return end.promise;
   writePidRecord(runFolder, recordOf(spec, child.pid, info.startTime));
-  const healthy = await until(async () => end.happened || (await isHealthy(spec.health)), {
+  const { pid } = child;
+  const settled = await until(async () => end.happened || (await isHealthy(spec.health)), {
     timeoutMs: spec.startTimeoutMs,
   });
-  return healthy && !end.happened ? 'healthy' : `not healthy after ${spec.startTimeoutMs / 1000} s`;
+  if (!settled || end.happened) return `not healthy after ${spec.startTimeoutMs / 1000} s`;
+  return strangersOf(spec, pid) ?? 'healthy';
 }
 
 function recordOf(spec: ProcessSpec, pid: number, startTime: string): PidRecord {

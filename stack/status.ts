@@ -1,6 +1,7 @@
 import { isHealthy } from './health.ts';
 import type { Layout } from './layout.ts';
 import { liveProcess, type PidRecord, readPidRecords } from './pid-record.ts';
+import { strangersOn } from './port-owner.ts';
 import { stopOrder } from './shutdown.ts';
 
 export interface ProcessStatus {
@@ -23,7 +24,8 @@ async function statusOf(record: PidRecord): Promise<ProcessStatus> {
   const { name, pid, port } = record;
   const info = liveProcess(record);
   if (info === undefined) return { name, pid, port, health: 'dead' };
-  const health = (await isHealthy(record.health)) ? 'healthy' : 'unhealthy';
+  const answers = strangersOn(port, pid).length === 0 && (await isHealthy(record.health));
+  const health = answers ? 'healthy' : 'unhealthy';
   return {
     name,
     pid,
