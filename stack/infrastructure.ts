@@ -1,4 +1,5 @@
 /** Kafka, the two Redis, LiteLLM and the simulator: installed, started together, known by their addresses. */
+import { join } from 'node:path';
 import { ensureKafkaJars } from './install/jars.ts';
 import { ensureJava, ensureRedisServer } from './install/programs.ts';
 import { ensureVenv, type InstallContext } from './install/python.ts';
@@ -98,7 +99,7 @@ type Prepare = (options: InfrastructureOptions) => Promise<ProcessSpec>;
 const context = ({ layout, say }: InfrastructureOptions): InstallContext => ({ cache: layout.cache, say });
 
 const redis = async (role: RedisRole, options: InfrastructureOptions): Promise<ProcessSpec> => {
-  const server = await ensureRedisServer(context(options));
+  const server = await ensureRedisServer(join(options.layout.data, role), context(options));
   const password = options.secrets.redisPassword;
   const maxMemory = options.settings['REDIS_MAX_MEMORY'];
   return prepareRedis({ role, server, port: options.ports[role], password, maxMemory }, options.layout);

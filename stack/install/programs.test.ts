@@ -10,10 +10,13 @@ test.each([
 ])('the Java release of %j is %j', (text, release) => expect(parseJavaVersion(text)).toBe(release));
 
 test.each([
-  ['Redis server v=7.2.4 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64', 7],
-  ['Valkey server v=9.1.2 sha=00000000:0 malloc=libc bits=64', 9],
+  [
+    'Redis server v=7.2.4 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64',
+    { product: 'redis', version: '7.2.4' },
+  ],
+  ['Valkey server v=9.1.2 sha=00000000:0 malloc=libc bits=64', { product: 'valkey', version: '9.1.2' }],
   ['something else', undefined],
-])('the Redis release of %j is %j', (text, release) => expect(parseRedisVersion(text)).toBe(release));
+])('the Redis build of %j is %j', (text, build) => expect(parseRedisVersion(text)).toEqual(build));
 
 test('packages are counted, not their hashes or comments', () => {
   expect(

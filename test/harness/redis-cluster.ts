@@ -24,7 +24,7 @@ export interface RedisCluster {
 
 /** A Redis Cluster of three masters, as processes of the run; they are stopped with it. */
 export async function startRedisCluster({ layout, password, say }: ClusterOptions): Promise<RedisCluster> {
-  const server = await ensureRedisServer({ cache: layout.cache, say });
+  const server = await ensureRedisServer(`${layout.data}/cluster`, { cache: layout.cache, say });
   const taken = new Set<number>();
   const nextPort = async () => {
     const port = await freePort(taken);
