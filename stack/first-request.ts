@@ -1,13 +1,12 @@
 import OpenAI from 'openai';
-import { StackError } from './errors.ts';
+import { messageOf, StackError } from './errors.ts';
 
 export interface FirstRequestOptions {
-  /** The ingress, without `/v1`. */
-  readonly url: string;
-  readonly apiKey: string;
-  /** Default: the simulated model if there is one, else the first that is listed. */
-  readonly model: string | undefined;
+  readonly client: OpenAI;
+  readonly model: string;
   readonly write: (text: string) => void;
+  /** Why a call of the model has failed meanwhile; undefined while none has. */
+  readonly failure: () => string | undefined;
 }
 
 const DOCUMENTS = {
@@ -21,51 +20,92 @@ const DOCUMENTS = {
 const QUESTION = 'How many turnouts does the signal box at Orlen Junction control?';
 /** Stands in the documents and nowhere else. */
 const FACT = /forty[- ]two|\b42\b/i;
+/** A model that is loaded at its first request takes long for its first word. */
 const TIMEOUT_MS = 120_000;
+/** The services retry a failed call; a second or third one that succeeds is waited for this long. */
+const RETRY_GRACE_MS = 8_000;
+const LOOK_EVERY_MS = 250;
 
 /**
  * Sends one streamed chat request with two documents through the whole system, with OpenAI's own client, and writes the
- * answer as it comes. Throws `StackError` when there is none or when it does not quote the documents.
+ * answer as it comes. Throws `StackError` when there is none or when it does not quote the documents; where calls of the model fail,
+ * some seconds after the first failure.
  */
 export async function sendFirstRequest(options: FirstRequestOptions): Promise<void> {
-  const client = new OpenAI({
-    baseURL: `${options.url}/v1`,
-    apiKey: options.apiKey,
-    maxRetries: 0,
-    timeout: TIMEOUT_MS,
-  });
-  const model = options.model ?? (await anyModel(client));
-  options.write(`\n${model} is asked about ${Object.keys(DOCUMENTS).join(' and ')}: ${QUESTION}\n> `);
-  const answer = await ask(client, model, options.write);
-  options.write('\n');
+  const { model, write } = options;
+  write(`\n${model} is asked about ${Object.keys(DOCUMENTS).join(' and ')}: ${QUESTION}\n> `);
+  const answer = await ask(options);
+  write('\n');
   if (!FACT.test(answer))
     throw new StackError(`The answer does not quote the documents that were sent: ${JSON.stringify(answer)}`);
 }
 
-async function anyModel(client: OpenAI): Promise<string> {
+/**
+ * The model that a first request goes to: the wished one, else the simulated one, else the first of LiteLLM's that may answer a chat.
+ * Throws `StackError` where there is none.
+ */
+export async function chooseModel(client: OpenAI, wished: string | undefined): Promise<string> {
   const { data } = await client.models.list();
-  const model = data.find(({ id }) => id === 'turnout-sim') ?? data[0];
+  const ids = data.filter(({ owned_by: owner }) => owner !== 'turnout').map(({ id }) => id);
+  if (wished !== undefined) {
+    if (ids.includes(wished) || ids.some((id) => id.endsWith('*'))) return wished;
+    throw new StackError(
+      `TURNOUT_MODEL is ${wished}, and LiteLLM serves no such model. It serves: ${ids.join(', ')}`,
+    );
+  }
+  const model = ids.find((id) => id === 'turnout-sim') ?? ids.find((id) => !/\*|embed/.test(id));
   if (model === undefined)
     throw new StackError('LiteLLM lists no model. Name one in .env: TURNOUT_MODEL=...');
-  return model.id;
+  return model;
 }
 
-async function ask(client: OpenAI, model: string, write: (text: string) => void): Promise<string> {
+export function firstClient(url: string, apiKey: string): OpenAI {
+  return new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0, timeout: TIMEOUT_MS });
+}
+
+async function ask({ client, model, write, failure }: FirstRequestOptions): Promise<string> {
   const files = Object.entries(DOCUMENTS).map(([filename, text]) => ({
     type: 'file' as const,
     file: { filename, file_data: `data:text/plain;base64,${Buffer.from(text).toString('base64')}` },
   }));
   const content = [{ type: 'text' as const, text: QUESTION }, ...files];
-  const stream = await client.chat.completions.create({
-    model,
-    stream: true,
-    messages: [{ role: 'user', content }],
-  });
+  const watch = watchFailure(failure);
   let answer = '';
-  for await (const chunk of stream) {
-    const text = chunk.choices[0]?.delta.content ?? '';
-    answer += text;
-    write(text);
+  try {
+    const stream = await client.chat.completions.create(
+      { model, stream: true, messages: [{ role: 'user', content }] },
+      { signal: watch.signal },
+    );
+    for await (const chunk of stream) {
+      const text = chunk.choices[0]?.delta.content ?? '';
+      if (text !== '') watch.end();
+      answer += text;
+      write(text);
+    }
+  } catch (error) {
+    throw new StackError(watch.reason() ?? messageOf(error), { cause: error });
+  } finally {
+    watch.end();
   }
+  // The SDK ends an aborted stream without an error.
+  if (watch.signal.aborted) throw new StackError(watch.reason() ?? 'The request was given up');
   return answer;
+}
+
+/** Fires some seconds after the first failed call, unless it is ended before. */
+function watchFailure(failure: () => string | undefined) {
+  const controller = new AbortController();
+  let reason: string | undefined;
+  let seenAt: number | undefined;
+  const look = (): void => {
+    reason = failure();
+    if (reason !== undefined) seenAt ??= performance.now();
+    if (seenAt !== undefined && performance.now() - seenAt > RETRY_GRACE_MS) controller.abort();
+  };
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  return {
+    signal: controller.signal,
+    reason: () => (reason ??= failure()),
+    end: () => clearInterval(timer),
+  };
 }

@@ -61,14 +61,11 @@ export async function freePort(
 }
 
 /** The claim; undefined where another process has one, or a server listens on the port. */
-async function claimIfFree(
-  port: number,
-  { claims, isFree: free }: PortProbe,
-): Promise<'new' | 'mine' | undefined> {
-  const claim = claims.claim(port);
+async function claimIfFree(port: number, probe: PortProbe): Promise<'new' | 'mine' | undefined> {
+  const claim = probe.claims.claim(port);
   if (claim === 'taken') return undefined;
-  if (await free(port)) return claim;
-  if (claim === 'new') claims.release(port);
+  if (await probe.isFree(port)) return claim;
+  if (claim === 'new') probe.claims.release(port);
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
+import { readEnvFile } from './env-file.ts';
 import { repositoryRoot } from './layout.ts';
 import { providerVariables } from './litellm-config.ts';
 
@@ -28,12 +28,17 @@ const MANAGED = new Set([
   ...providerVariables,
 ]);
 
-/** `.env` and the flags that the shell sets (`ENABLE_LITELLM=false make up`), the shell's winning. */
-export function readSettings(shell: NodeJS.ProcessEnv): Settings {
+/**
+ * `.env` and the flags that the shell sets (`ENABLE_LITELLM=false make up`), the shell's winning. `say` hears of each line of `.env`
+ * that has no effect.
+ */
+export function readSettings(shell: NodeJS.ProcessEnv, say: (line: string) => void): Settings {
   const file = join(repositoryRoot, '.env');
-  const example = readFileSync(join(repositoryRoot, '.env.example'), 'utf8');
+  const known = variablesOf(readFileSync(join(repositoryRoot, '.env.example'), 'utf8'));
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  return mergeSettings(parseEnv(text), shell, variablesOf(example));
+  const { settings, problems } = readEnvFile(text, new Set([...known, ...providerVariables]));
+  for (const { line, message } of problems) say(`.env line ${line}: ${message}`);
+  return mergeSettings(settings, shell, known);
 }
 
 /** Empty values count as not set. Of the shell only flags named in `known` are taken, and none that the stack manages. */

@@ -3,8 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseConfig } from '../shared/config/load.ts';
 import { type DevEnv, devEnv, writeDevEnv } from './dev-env.ts';
-import { StackError } from './errors.ts';
-import { sendFirstRequest } from './first-request.ts';
+import { messageOf, StackError } from './errors.ts';
+import { watchFailures } from './first-failure.ts';
+import { chooseModel, firstClient, sendFirstRequest } from './first-request.ts';
 import {
   type InfrastructureOptions,
   type PartStarted,
@@ -16,8 +17,9 @@ import { providerVariables } from './litellm-config.ts';
 import { withLock } from './lock.ts';
 import { readPidRecords } from './pid-record.ts';
 import { defaultPorts, type PlannedPort, planPorts } from './port-plan.ts';
-import { ensureRunning } from './process.ts';
+import { ensureRunning, PortTakenError } from './process.ts';
 import { loadSecrets, writeApiKeys } from './secrets.ts';
+import { warnOfStoredFlags } from './stored-flags.ts';
 import { serviceEnv } from './service-env.ts';
 import { mergedLogOf, prepareService, type ServiceName, serviceNames } from './services.ts';
 import { pick, readSettings, type Settings } from './settings.ts';
@@ -36,19 +38,38 @@ const BUSY = 'Another `make up` is at work in this folder.';
 export async function up(say: Say): Promise<void> {
   const layout = developmentLayout(process.env);
   await withLock(join(layout.state, 'up.lock'), { timeoutMs: 0, busy: BUSY }, async () => {
-    const plan = await makePlan(layout, say);
-    const started = await startAll(plan);
+    const settings = readSettings(process.env, say);
+    const { plan, started } = await startOnFreePorts(layout, settings, say);
     const env = devEnv({ ...plan, simulated: plan.parts.has('upstream') });
     const file = writeDevEnv(env, layout);
     const nothingNew = started.every((part) => part.started === 'already running');
     if (nothingNew) say('Turnout is up already: nothing was changed.');
-    else await prove(env, plan.settings['TURNOUT_MODEL']);
-    say(summary(env, relative(process.cwd(), file)));
+    const model = await prove(env, layout, { wished: settings['TURNOUT_MODEL'], ask: !nothingNew });
+    await warnOfStoredFlags(settings, { url: env.METRICS_URL, adminKey: env.TURNOUT_ADMIN_KEY }, say);
+    say(summary(env, model, relative(process.cwd(), file)));
   });
 }
 
-async function makePlan(layout: Layout, say: Say): Promise<Plan> {
-  const settings = readSettings(process.env);
+const STARTS = 3;
+
+/** A port that another program took between the plan and the start is replaced: what runs by then keeps its own. */
+async function startOnFreePorts(
+  layout: Layout,
+  settings: Settings,
+  say: Say,
+): Promise<{ plan: Plan; started: PartStarted[] }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const plan = await makePlan(layout, settings, say);
+    try {
+      return { plan, started: await startAll(plan) };
+    } catch (error) {
+      if (!(error instanceof PortTakenError) || attempt === STARTS) throw error;
+      say(`${error.message} Starting again with another port.`);
+    }
+  }
+}
+
+async function makePlan(layout: Layout, settings: Settings, say: Say): Promise<Plan> {
   const secrets = withMasterKey(loadSecrets(layout), settings);
   const parts = partsToRun(settings);
   const apiKeysFile = writeApiKeys(secrets, layout);
@@ -85,13 +106,22 @@ async function startAll(plan: Plan): Promise<PartStarted[]> {
   const stores = [...infrastructure].flatMap(([part, promise]) => (part === 'litellm' ? [] : [promise]));
   // The services start while LiteLLM is still importing: they need it for a request, not to be ready.
   const services = Promise.all(stores).then(() => startServices(plan));
-  // Together, so that the first failure is told at once, whichever it is.
-  return (await Promise.all([Promise.all(infrastructure.values()), services])).flat();
+  return (await together([together([...infrastructure.values()]), services])).flat();
+}
+
+/** The first failure is told at once, whichever it is; where a new start follows it, not before the others are through. */
+async function together<T>(starts: readonly Promise<T>[]): Promise<T[]> {
+  try {
+    return await Promise.all(starts);
+  } catch (error) {
+    if (error instanceof PortTakenError) await Promise.allSettled(starts);
+    throw error;
+  }
 }
 
 async function startServices(plan: Plan): Promise<PartStarted[]> {
   const behindIngress = serviceNames.filter((name) => name !== 'ingress');
-  const started = await Promise.all(behindIngress.map((name) => startService(name, plan)));
+  const started = await together(behindIngress.map((name) => startService(name, plan)));
   return [...started, await startService('ingress', plan)];
 }
 
@@ -103,21 +133,28 @@ async function startService(name: ServiceName, { layout, ports, env, say }: Plan
   return { name, started };
 }
 
-async function prove(env: DevEnv, model: string | undefined): Promise<void> {
+/** Chooses the model and, with `ask`, sends it the first request. Returns the model. */
+async function prove(
+  env: DevEnv,
+  layout: Layout,
+  { wished, ask }: { wished: string | undefined; ask: boolean },
+): Promise<string> {
   const write = (text: string): void => void process.stdout.write(text);
+  const failure = watchFailures(mergedLogOf(layout));
+  const client = firstClient(env.TURNOUT_URL, env.TURNOUT_API_KEY);
   try {
-    await sendFirstRequest({ url: env.TURNOUT_URL, apiKey: env.TURNOUT_API_KEY, model, write });
+    const model = await chooseModel(client, wished);
+    if (ask) await sendFirstRequest({ client, model, write, failure });
+    return model;
   } catch (error) {
-    if (error instanceof StackError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
     throw new StackError(
-      `Everything runs, but the first request failed: ${reason}. See .turnout/logs/turnout.log.`,
+      `Everything runs, but the first request failed: ${messageOf(error)}\nThe log of all services is .turnout/logs/turnout.log.`,
       { cause: error },
     );
   }
 }
 
-function summary(env: DevEnv, file: string): string {
+function summary(env: DevEnv, model: string, file: string): string {
   return `
   Turnout      ${env.TURNOUT_URL}/v1   (docs: ${env.TURNOUT_URL}/docs)
   Metrics      ${env.METRICS_URL}/metrics
@@ -127,6 +164,6 @@ function summary(env: DevEnv, file: string): string {
 
   . ${file}
   curl -N "$TURNOUT_URL/v1/chat/completions" -H "Authorization: Bearer $TURNOUT_API_KEY" -H 'Content-Type: application/json' \\
-    -d '{"model":"turnout-sim","stream":true,"messages":[{"role":"user","content":"What is a railway turnout?"}]}'
+    -d '{"model":"${model}","stream":true,"messages":[{"role":"user","content":"What is a railway turnout?"}]}'
 `;
 }
