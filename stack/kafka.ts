@@ -32,6 +32,7 @@ export async function prepareKafka(options: KafkaOptions, layout: Layout): Promi
     command: options.java,
     args: [...JVM_OPTIONS, ...classPath(options), 'kafka.Kafka', config],
     env: {},
+    configFiles: [config],
     workingFolder: data,
     port: options.port,
     extraPorts: { 'kafka-controller': options.controllerPort },

@@ -2,7 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from './layout.ts';
-import { baseAddresses, litellmConfig, providerVariables, usesSimulator } from './litellm-config.ts';
+import {
+  baseAddresses,
+  incompleteCredentials,
+  litellmConfig,
+  providerVariables,
+  usesSimulator,
+} from './litellm-config.ts';
 
 const azure = { AZURE_API_KEY: 'secret-key', AZURE_API_BASE: 'https://example.test', AZURE_API_VERSION: '1' };
 
@@ -44,6 +50,25 @@ describe("LiteLLM's config", () => {
       AWS_BEDROCK_RUNTIME_ENDPOINT: endpoint,
     });
     expect(providerVariables).toEqual(expect.arrayContaining(['OPENAI_BASE_URL', 'GEMINI_API_BASE']));
+  });
+
+  test('a server that wants no key is called with a placeholder, since LiteLLM does not call it without one', () => {
+    const server = {
+      OPENAI_COMPATIBLE_BASE_URL: 'http://127.0.0.1:11434/v1',
+      OPENAI_COMPATIBLE_MODELS: 'tiny',
+    };
+    expect(litellmConfig(server, 'folder')).toContain('"api_key": "none"');
+    const keyed = litellmConfig({ ...server, OPENAI_COMPATIBLE_API_KEY: 'secret-key' }, 'folder');
+    expect(keyed).toContain('"api_key": "os.environ/OPENAI_COMPATIBLE_API_KEY"');
+  });
+
+  test('some credentials of a provider without the others are warned of', () => {
+    expect(
+      incompleteCredentials({ AWS_ACCESS_KEY_ID: 'x', AWS_REGION_NAME: 'y', OPENAI_API_KEY: 'z' }),
+    ).toEqual([
+      'AWS_ACCESS_KEY_ID and AWS_REGION_NAME without AWS_SECRET_ACCESS_KEY has no effect: the provider needs all of them',
+    ]);
+    expect(incompleteCredentials({})).toEqual([]);
   });
 
   test('credentials without the names of the models are an error that says which variable is missing', () => {

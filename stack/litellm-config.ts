@@ -10,7 +10,7 @@ interface Provider {
   /** A file of deploy/litellm with the models that everybody with credentials has. */
   readonly fragment?: string;
   /** A comma-separated variable with names that only its owner knows: deployments, models of a server of one's own. */
-  readonly named?: { readonly variable: string; entry(name: string): object };
+  readonly named?: { readonly variable: string; entry(name: string, settings: Settings): object };
 }
 
 const PROVIDERS: Readonly<Record<string, Provider>> = {
@@ -40,11 +40,17 @@ function azureDeployment(name: string): object {
   return { model_name: name, litellm_params: { model: `azure/${name}`, ...access } };
 }
 
-function compatibleModel(name: string): object {
-  const access = fromEnvironment({
-    api_key: 'OPENAI_COMPATIBLE_API_KEY',
-    api_base: 'OPENAI_COMPATIBLE_BASE_URL',
-  });
+/** LiteLLM does not call an OpenAI-compatible server without a key, also where the server wants none, as Ollama and vLLM do. */
+const NO_KEY = 'none';
+
+function compatibleModel(name: string, settings: Settings): object {
+  const access = {
+    api_key: NO_KEY,
+    ...fromEnvironment({
+      ...(isSet(settings, 'OPENAI_COMPATIBLE_API_KEY') ? { api_key: 'OPENAI_COMPATIBLE_API_KEY' } : {}),
+      api_base: 'OPENAI_COMPATIBLE_BASE_URL',
+    }),
+  };
   return { model_name: name, litellm_params: { model: `openai/${name}`, ...access } };
 }
 
@@ -97,6 +103,18 @@ export function usesSimulator(settings: Settings): boolean {
   return configuredProviders(settings).length === 0 || settings['TURNOUT_SIMULATOR'] === 'true';
 }
 
+/** A sentence for each provider of which only some credentials are set: it has no models then. */
+export function incompleteCredentials(settings: Settings): string[] {
+  return Object.values(PROVIDERS).flatMap(({ credentials }) => {
+    const missing = credentials.filter((name) => !isSet(settings, name));
+    if (missing.length === 0 || missing.length === credentials.length) return [];
+    const given = credentials.filter((name) => isSet(settings, name));
+    return [
+      `${given.join(' and ')} without ${missing.join(' and ')} has no effect: the provider needs all of them`,
+    ];
+  });
+}
+
 function configuredProviders(settings: Settings): Provider[] {
   return Object.values(PROVIDERS).filter(({ credentials }) =>
     credentials.every((name) => isSet(settings, name)),
@@ -108,7 +126,7 @@ const isSet = (settings: Settings, name: string): boolean => (settings[name] ?? 
 function namedModels({ named, credentials }: Provider, settings: Settings): object[] {
   if (named === undefined) return [];
   const names = (settings[named.variable] ?? '').split(',').flatMap((name) => name.trim() || []);
-  if (names.length > 0) return names.map((name) => named.entry(name));
+  if (names.length > 0) return names.map((name) => named.entry(name, settings));
   throw new StackError(
     `${credentials.join(' and ')} are set, but ${named.variable} is not: name the models, comma-separated.`,
   );

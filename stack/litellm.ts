@@ -29,6 +29,7 @@ export function prepareLiteLlm(options: LiteLlmOptions, layout: Layout): Process
     command: join(options.venv, 'bin', 'litellm'),
     args: ['--config', config, '--host', '127.0.0.1', '--port', String(options.port), '--num_workers', '1'],
     env: { ...options.settings, ...environment(options) },
+    configFiles: [config],
     workingFolder: folder,
     port: options.port,
     health: { kind: 'http', url: `http://127.0.0.1:${options.port}/health/readiness` },

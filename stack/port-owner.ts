@@ -12,7 +12,7 @@ export interface PortOwner {
 }
 
 /** Who listens on a TCP port; empty when nobody does, or when the system does not tell (another user's process, say). */
-export function portOwners(port: number): PortOwner[] {
+function portOwners(port: number): PortOwner[] {
   return existsSync('/proc/net/tcp') ? ownersFromProc(port) : ownersFromLsof(port);
 }
 

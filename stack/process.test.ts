@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findPidRecord, liveProcess, type PidRecord, writePidRecord } from './pid-record.ts';
@@ -66,6 +66,16 @@ describe('a process of the stack', () => {
     const before = recordIn();
     expect(await ensureRunning({ ...spec, env: { ...spec.env, FLAG: 'on' } }, folder)).toBe('restarted');
     expect(liveProcess(before)).toBeUndefined();
+  });
+
+  test('is replaced when a file changed that it reads its settings from', async () => {
+    const config = join(folder, 'config');
+    writeFileSync(config, 'one');
+    const spec = await specOf(SERVER, { configFiles: [config] });
+    await ensureRunning(spec, folder);
+    expect(await ensureRunning(spec, folder)).toBe('already running');
+    writeFileSync(config, 'other');
+    expect(await ensureRunning(spec, folder)).toBe('restarted');
   });
 
   test('that ends at once fails the start with what it printed', async () => {

@@ -20,6 +20,8 @@ export interface ProcessSpec {
   readonly args: readonly string[];
   /** Set beside what this process has inherited. */
   readonly env: Readonly<Record<string, string>>;
+  /** Files that the process reads its settings from: one that changed means another process. */
+  readonly configFiles?: readonly string[];
   readonly workingFolder: string;
   readonly port: number;
   /** Ports beside that one, by name. */
@@ -60,10 +62,11 @@ export async function ensureRunning(spec: ProcessSpec, runFolder: string): Promi
   return alive ? 'restarted' : 'started';
 }
 
-function fingerprint(spec: Pick<ProcessSpec, 'command' | 'args' | 'env'>): string {
+function fingerprint(spec: Pick<ProcessSpec, 'command' | 'args' | 'env' | 'configFiles'>): string {
   const env = Object.entries(spec.env).sort(([one], [other]) => (one < other ? -1 : 1));
+  const files = (spec.configFiles ?? []).map((file) => readFileSync(file, 'utf8'));
   return createHash('sha256')
-    .update(JSON.stringify([spec.command, spec.args, env]))
+    .update(JSON.stringify([spec.command, spec.args, env, files]))
     .digest('hex');
 }
 

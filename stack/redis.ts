@@ -36,6 +36,7 @@ export function prepareRedis(options: RedisOptions, layout: Layout): ProcessSpec
     command: options.server,
     args: [config],
     env: {},
+    configFiles: [config],
     workingFolder: data,
     port: options.port,
     health: { kind: 'redis', port: options.port, password: options.password },

@@ -13,7 +13,7 @@ import {
   startInfrastructure,
 } from './infrastructure.ts';
 import { developmentLayout, type Layout } from './layout.ts';
-import { providerVariables } from './litellm-config.ts';
+import { incompleteCredentials, providerVariables } from './litellm-config.ts';
 import { withLock } from './lock.ts';
 import { readPidRecords } from './pid-record.ts';
 import { defaultPorts, type PlannedPort, planPorts } from './port-plan.ts';
@@ -39,6 +39,7 @@ export async function up(say: Say): Promise<void> {
   const layout = developmentLayout(process.env);
   await withLock(join(layout.state, 'up.lock'), { timeoutMs: 0, busy: BUSY }, async () => {
     const settings = readSettings(process.env, say);
+    for (const warning of incompleteCredentials(settings)) say(warning);
     const { plan, started } = await startOnFreePorts(layout, settings, say);
     const env = devEnv({ ...plan, simulated: plan.parts.has('upstream') });
     const file = writeDevEnv(env, layout);

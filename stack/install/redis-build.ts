@@ -106,7 +106,7 @@ const WRITER = /(redis|valkey)-ver.(\d+\.\d+\.\d+)/s;
 const HEADER_BYTES = 256;
 
 /** Undefined where the header names none. */
-export function writerIn(folder: string): Writer | undefined {
+function writerIn(folder: string): Writer | undefined {
   for (const base of globSync(BASES, { cwd: folder })) {
     const header = readFileSync(join(folder, base)).subarray(0, HEADER_BYTES).toString('latin1');
     const [, product, version] = WRITER.exec(header) ?? [];
