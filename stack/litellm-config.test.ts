@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { repositoryRoot } from './layout.ts';
 import {
   baseAddresses,
@@ -76,4 +77,11 @@ describe("LiteLLM's config", () => {
     const server = { OPENAI_COMPATIBLE_BASE_URL: 'http://127.0.0.1:11434/v1' };
     expect(() => litellmConfig(server, 'folder')).toThrow('OPENAI_COMPATIBLE_MODELS is not');
   });
+});
+
+test('a request cannot make the proxy fetch an address inside the network: the check of users’ URLs is pinned on', () => {
+  const settings = readFileSync(join(repositoryRoot, 'deploy', 'litellm', 'settings.yaml'), 'utf8');
+  // LiteLLM 1.106 reads it among the general settings (proxy_server.py, `_apply_ssrf_general_settings`).
+  expect(parse(settings)).toMatchObject({ general_settings: { user_url_validation: true } });
+  expect(settings).not.toContain('user_url_allowed_hosts');
 });

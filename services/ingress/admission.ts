@@ -4,6 +4,7 @@ import { childTraceparent, toHeaders } from '../../shared/contracts/cloud-event.
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { newJobId, userHash } from '../../shared/contracts/ids.ts';
 import { type Caching, JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
+import { type Quote } from '../../shared/contracts/quote.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type FileRegistry } from '../../shared/files/file-registry.ts';
 import { type Admission, type JobLog, type NewJob } from '../../shared/joblog/job-log.ts';
@@ -12,11 +13,12 @@ import { createKeptJobs, type KeptJobs } from '../../shared/joblog/kept-jobs.ts'
 import { createOriginals, type Originals } from '../../shared/joblog/originals.ts';
 import { type Producer } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { type Measure, measureRequest } from '../../shared/models/measure-request.ts';
 import { type Principal } from '../../shared/access/principal.ts';
 import { type BodyWork } from './bodies/body-work.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
-import { type Door } from './door/door.ts';
+import { type Door, type Reserved } from './door/door.ts';
 import { type RequestControls } from './request-controls.ts';
 import { storing } from './storing.ts';
 import { takeDocuments, type TakenDocuments } from './take-documents.ts';
@@ -111,7 +113,8 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
       const taken = await takeDocuments(submission.request, findFile, (document) =>
         deps.bodies.decode(document),
       ).catch((error: unknown) => takenBefore(deps, job, submission, error));
-      const entered = await enter(deps, job, { submission, taken });
+      const measure = measureRequest(taken.request);
+      const entered = await enter(deps, job, { submission, taken, measure });
       const admission = await admit(deps, job, submission).catch(async (error: unknown) => {
         if (entered) await deps.door.leave(job);
         throw error;
@@ -119,6 +122,7 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
       const fresh = admission.kind === 'new';
       const open = fresh || admission.state === 'admitting';
       if (entered && !open) await deps.door.leave(job);
+      if (entered?.reserved && open) await confirm(deps, job);
       return {
         ...job,
         fresh,
@@ -128,7 +132,8 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
           if (!open) return;
           const caching = await cachingFor(deps, taken, submission);
           const { traceparent } = submission;
-          await publish(deps, { job: { ...job, caching }, taken, original, traceparent });
+          const cost = { promptTokens: measure.exact(), quote: quoteFor(deps, job, entered) };
+          await publish(deps, { job: { ...job, ...cost, caching }, taken, original, traceparent });
         },
       };
     },
@@ -167,24 +172,36 @@ async function takenBefore(
   return { request, documents: [], question: '' };
 }
 
-/** Whether it went through the door: a repetition of a job that is there already takes no place of its own. */
+/** Undefined where it did not go through the door: a repetition of a job that is there already takes no place of its own. */
 async function enter(
   { door, jobLog }: Deps,
   job: DescribedJob,
-  { submission, taken }: { submission: Submission; taken: TakenDocuments },
-): Promise<boolean> {
+  { submission, taken, measure }: { submission: Submission; taken: TakenDocuments; measure: Measure },
+): Promise<Reserved | undefined> {
   if (job.bodyHash !== '') {
     const [standing] = await storing(() => jobLog.standings([job.jobId]));
-    if (standing && standing.state !== 'missing' && standing.state !== 'refused') return false;
+    if (standing && standing.state !== 'missing' && standing.state !== 'refused') return undefined;
   }
-  const { jobId, userHash, deadlineAt, model } = job;
+  const { jobId, userHash, deadlineAt, model, assistant } = job;
   const { caller, controls, tell } = submission;
-  await door.enter({
-    ...{ jobId, userHash, deadlineAt, model, caller, tell, taken },
+  return door.enter({
+    ...{ jobId, userHash, deadlineAt, model, assistant, caller, tell, taken, measure },
     priority: controls.priority,
     returning: controls.returning,
   });
-  return true;
+}
+
+/** A reservation that is not confirmed goes after a minute: then the budget is short of this one job until it has ended. */
+async function confirm({ door, log }: Deps, job: DescribedJob): Promise<void> {
+  await door.confirm(job).catch((error: unknown) => {
+    log.warn({ err: error, jobId: job.jobId }, 'A reservation was not confirmed; it expires in a minute');
+  });
+}
+
+function quoteFor({ door }: Deps, job: DescribedJob, reserved: Reserved | undefined): Quote {
+  const { user, groups } = job;
+  const { prices } = door.quote({ ...job, caller: { user, groups } });
+  return { prices, ...(reserved?.cost === undefined ? {} : { reserved: reserved.cost }) };
 }
 
 /** `original`: its whole JSON, which may be too large for the record. */
@@ -250,7 +267,7 @@ function cachingFor(
 }
 
 interface Outgoing {
-  job: DescribedJob & Pick<JobMessage, 'caching'>;
+  job: DescribedJob & Pick<JobMessage, 'caching' | 'promptTokens' | 'quote'>;
   taken: TakenDocuments;
   original: Uint8Array | undefined;
   traceparent: string | undefined;

@@ -29,7 +29,7 @@ const INLINE_BYTES = 256 * 1024;
 /** The message of a job on `turnout.jobs`. What is too large for Kafka goes into the blob store first. */
 export async function composeMessage(
   { blobs, bodies }: { blobs: BlobStore; bodies: Pick<BodyWork, 'serialise'> },
-  job: DescribedJob & Pick<JobMessage, 'caching'>,
+  job: DescribedJob & Pick<JobMessage, 'caching' | 'promptTokens' | 'quote'>,
   taken: TakenDocuments,
 ): Promise<JobMessage> {
   const folder = `jobs/${job.jobId}`;

@@ -110,6 +110,12 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     gate: createGate(redis, config.REDIS_PREFIX, config.MAX_OPEN_JOBS),
     budgets: createBudgets(redis, config.REDIS_PREFIX),
     prices: createPrices({ litellmUrl: config.LITELLM_URL, masterKey: config.LITELLM_MASTER_KEY, log }),
+    candidates: {
+      assistants: () => assistants.current(),
+      sources: config.RETRIEVAL_SOURCES,
+      fallbacks: config.MODEL_FALLBACKS,
+      defaultModel: config.ASSISTANT_DEFAULT_MODEL,
+    },
     documentTokens: config.CONTEXT_TOKENS,
     memory: () => memory.share(),
     interactiveMaxWaitMs: config.INTERACTIVE_MAX_WAIT_MS,

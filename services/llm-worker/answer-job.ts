@@ -6,12 +6,17 @@ import { isVisible, type JobEvent } from '../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type AttemptWriter } from '../../shared/joblog/attempt-writer.ts';
 import { type Ending } from '../../shared/joblog/ending.ts';
+import { billedIn } from '../../shared/joblog/lost-call.ts';
 import { type Breakers } from './breakers.ts';
 import { type CallLog } from './call-log.ts';
 import { type CallTarget, callTargets } from './call-targets.ts';
 import { continuedRequest, type Plan, planNext } from './continuation.ts';
-import { type CallReport, callModel } from './model-call.ts';
+import { type CallReport, type CallUsage, callModel } from './model-call.ts';
 import { type ModelLimits } from '../../shared/models/model-limits.ts';
+import { measureRequest } from '../../shared/models/measure-request.ts';
+import { type Estimate, type Exhausted } from '../../shared/usage/budgets.ts';
+import { costOf } from '../../shared/usage/cost-of.ts';
+import { outOfBudget } from '../../shared/usage/out-of-budget.ts';
 import { type ModelPath } from './model-path.ts';
 import { nextMove } from './next-move.ts';
 import { createShowing } from './showing.ts';
@@ -53,6 +58,8 @@ export interface AnswerJobOptions {
   limits: ModelLimits;
   breakers: Breakers;
   callLog: CallLog;
+  /** Raises what the job has reserved of its user's budgets to at least so much; undefined where it has none. */
+  raise: ((estimate: Estimate) => Promise<Exhausted | undefined>) | undefined;
 }
 
 /**
@@ -82,10 +89,14 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
     if (plan.kind === 'complete') return { status: 'completed' };
     if (plan.kind === 'impossible')
       return { status: 'failed', error: failure ?? new TurnoutError('attempt_lost') };
-    if (failure) await announce(writer, retryEvent({ attempt, call, target }, plan, failure));
+    if (failure) {
+      const refusal = await refusedByBudget(options, model);
+      if (refusal) return { status: 'failed', error: refusal };
+      await announce(writer, retryEvent({ attempt, call, target }, plan, failure));
+    }
 
     const report = await callOnce(options, target, plan);
-    if (report.usage) writer.write({ type: 'usage', attempt, call, ...report.usage });
+    if (report.usage) writer.write({ type: 'usage', attempt, call, ...priced(options, model, report.usage) });
     signal.throwIfAborted();
     callsOfTarget += 1;
     if (!report.failure) return { status: 'completed' };
@@ -107,6 +118,37 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
     if (move.kind === 'retry') await delay(move.delayMs, undefined, { signal });
     else [, callsOfTarget, unreachableSince] = [chain.shift(), 0, undefined];
   }
+}
+
+/** Where a request does not say how long its answer may be. Tokens. */
+const USUAL_ANSWER = 1_000;
+
+/**
+ * The admission has reserved one call. Each further one is paid for as well, so before it the reservation is raised to what the
+ * job has come to and what the call may add: retries take no more from a budget than it has.
+ */
+async function refusedByBudget(
+  { job, body, history, writer, raise }: AnswerJobOptions,
+  model: string,
+): Promise<TurnoutError | undefined> {
+  const usages = [...history, ...writer.events()].filter((event) => event.type === 'usage');
+  if (!raise || usages.length === 0) return undefined;
+  const limit = body.max_completion_tokens ?? body.max_tokens ?? USUAL_ANSWER;
+  const usage = { prompt_tokens: measureRequest(body).exact(), completion_tokens: limit * (body.n ?? 1) };
+  const spent = usages.reduce((sum, event) => sum + event.usage.total_tokens, 0);
+  const billed = billedIn(usages);
+  const tokens = spent + usage.prompt_tokens + usage.completion_tokens;
+  const cost = billed + (costOf(job.quote, { model, usage, billed }) ?? 0);
+  const exhausted = await raise({ tokens, cost });
+  return exhausted && outOfBudget(exhausted, Date.now());
+}
+
+/** By the price of the model that was called, where the provider told no cost: of a call that was cut, or past LiteLLM. */
+function priced({ job, history, writer }: AnswerJobOptions, model: string, usage: CallUsage): CallUsage {
+  if (usage.cost !== undefined) return usage;
+  const billed = billedIn([...history, ...writer.events()]);
+  const cost = costOf(job.quote, { model, usage: usage.usage, billed });
+  return cost === undefined ? usage : { ...usage, cost };
 }
 
 function targetsFrom(

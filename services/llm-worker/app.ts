@@ -34,6 +34,7 @@ import { createModelPath, type ModelPath } from './model-path.ts';
 import { providerOf } from './provider-names.ts';
 import { createPoisonJobs } from './poison-jobs.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
+import { createBudgets } from '../../shared/usage/budgets.ts';
 import { type RunJobDeps } from './run-job.ts';
 
 /** BullMQ `llm` -> the model -> the job log. */
@@ -123,6 +124,7 @@ export function build({ config, log }: ServiceDeps): Service {
       blobs,
       paths: { litellm: litellmPath(config), legacy: legacyPath(config) },
       policy,
+      budgets: createBudgets(redis, redisPrefix),
       pathOf: (user) => decide(user, control.inForce()).path,
       limits: createModelLimits({
         litellmUrl: config.LITELLM_URL,

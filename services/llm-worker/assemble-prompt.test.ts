@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type ChatRequest, chatRequest, textOf } from '../../shared/contracts/chat-request.ts';
 import { type PassagesPiece } from '../../shared/contracts/flow.ts';
 import { assemblePrompt, type PromptParts } from './assemble-prompt.ts';
-import { measureMessages } from '../../shared/models/measure-messages.ts';
+import { measureRequest } from '../../shared/models/measure-request.ts';
 import { type ModelWindow } from '../../shared/models/prompt-budget.ts';
 
 const WIDE = { contextWindow: 128_000 };
@@ -131,7 +131,7 @@ describe('assemblePrompt', () => {
             { contextWindow },
           );
           if (body !== asked)
-            expect(measureMessages(body).exact()).toBeLessThanOrEqual(contextWindow * 0.9 - output);
+            expect(measureRequest(body).exact()).toBeLessThanOrEqual(contextWindow * 0.9 - output);
         },
       ),
     );

@@ -2,7 +2,7 @@ import { type ChatMessage, type ChatRequest } from '../../shared/contracts/chat-
 import { type HistoryPiece, type Passage, type PassagesPiece } from '../../shared/contracts/flow.ts';
 import { countTokens, maxTokens } from '../../shared/documents/tokens.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { type Measure, measureMessages } from '../../shared/models/measure-messages.ts';
+import { type Measure, measureRequest } from '../../shared/models/measure-request.ts';
 import { type ModelWindow, tokensForInput } from '../../shared/models/prompt-budget.ts';
 import { contextText } from './context-text.ts';
 
@@ -53,7 +53,7 @@ const AROUND_PASSAGE = 6;
 export function assemblePrompt(parts: PromptParts, window: ModelWindow): AssembledPrompt {
   const { history, passages: pieces } = parts;
   const request = withInstructions(withHistory(parts.request, history), parts.instructions);
-  const messages = measureMessages(request);
+  const messages = measureRequest(request);
   checkMessagesFit(messages, window);
   const kept = fitPieces(pieces, messages, tokensForInput(request, window));
   const shares = kept.map((piece, at) => toShare(piece, pieces[at]?.passages.length ?? 0));

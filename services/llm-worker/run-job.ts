@@ -16,6 +16,7 @@ import { type Logger } from '../../shared/log/logger.ts';
 import { type AnswerKeeper } from './answer-keeper.ts';
 import { answerJob, type AnswerRules } from './answer-job.ts';
 import { assemblePrompt } from './assemble-prompt.ts';
+import { type Budgets, type Exhausted, type ReservedJob } from '../../shared/usage/budgets.ts';
 import { createCiter } from './citations.ts';
 import { sortPieces } from './sort-pieces.ts';
 import { type Breakers } from './breakers.ts';
@@ -34,6 +35,7 @@ export interface RunJobDeps {
   /** The path that a user's job would take by what is commanded now. */
   pathOf: (user: string) => Path;
   policy: Pick<Policy, 'of'>;
+  budgets: Pick<Budgets, 'raise'>;
   scheduler: Pick<FairDispatch, 'ended' | 'pump'>;
   limits: ModelLimits;
   breakers: Breakers;
@@ -165,7 +167,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
     await deps.poison.keep(job.jobId, job, `begun ${deps.maxAttempts} times without an end`, signal);
     throw new TurnoutError('poison_job');
   }
-  const { mayUseModel } = deps.policy.of(job);
+  const { mayUseModel, budgets } = deps.policy.of(job);
   if (!mayUseModel(job.model)) throw modelNotFound(job.model);
   if (!deps.paths[path]) throw new TurnoutError('no_legacy_path');
   const request = await loadRequest(deps.blobs, job.request, signal);
@@ -193,7 +195,22 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
     limits,
     breakers,
     callLog,
+    raise: budgets.length === 0 ? undefined : (estimate) => raise(deps, job, { estimate, budgets }),
   });
+}
+
+/** Where Redis does not answer, the job goes on: what it comes to is counted all the same. */
+async function raise(
+  { budgets: store, log }: RunJobDeps,
+  { jobId, userHash }: LlmJob,
+  asked: Pick<ReservedJob, 'estimate' | 'budgets'>,
+): Promise<Exhausted | undefined> {
+  try {
+    return await store.raise({ jobId, userHash, ...asked });
+  } catch (error) {
+    log.warn({ err: error, jobId }, 'A reservation was not raised before a further call');
+    return undefined;
+  }
 }
 
 async function readHistory(jobLog: JobLog, jobId: string): Promise<JobEvent[]> {

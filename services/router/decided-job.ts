@@ -29,12 +29,13 @@ export function toDecidedJob(
     groups,
     ...(traceparent === undefined ? {} : { traceparent }),
   } as const;
-  const { userHash, acceptedAt, request } = job;
+  const { userHash, acceptedAt, request, quote } = job;
   const { model, assistant } = picked;
   return {
     llm: {
       ...{ ...common, userHash, model, acceptedAt, decision, request, context: plan.expected },
       ...(assistant ? { assistant } : {}),
+      ...(quote ? { quote } : {}),
       ...(keepAs ? { keepAs } : {}),
     },
     schedule: {

@@ -27,13 +27,14 @@ export function firstEvents(
   { decision, picked, plan, routedAt, detailed, call }: Decided,
   cache: CacheStatus | undefined,
 ): JobEvent[] {
-  const { acceptedAt, model: asked, groups = [] } = job;
+  const { acceptedAt, model: asked, groups = [], quote } = job;
   const accepted = {
     ...({ type: 'accepted', at: acceptedAt, model: asked } as const),
     ...(groups.length === 0 ? {} : { groups }),
   };
   const routed = {
     ...({ type: 'routed', at: routedAt, ...decision } as const),
+    ...(quote ? { quote } : {}),
     ...(cache ? { cache } : {}),
     ...(detailed ? { detailed } : {}),
     ...(call ? { call } : {}),

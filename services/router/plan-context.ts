@@ -31,7 +31,10 @@ export interface ContextPlan {
 }
 
 /** What of a job decides about its context. */
-export type PlannedJob = Pick<JobMessage, 'documents' | 'request' | 'truncation' | 'deadlineAt'>;
+export type PlannedJob = Pick<
+  JobMessage,
+  'documents' | 'request' | 'truncation' | 'deadlineAt' | 'promptTokens'
+>;
 
 interface PlannedPiece {
   request: PieceRequest;
@@ -116,13 +119,17 @@ function bytesOf(request: JobMessage['request']): number {
   return request.kind === 'blob' ? request.bytes : Buffer.byteLength(JSON.stringify(request.request));
 }
 
-/** About as many tokens as the prompt will have: the pieces fill at most their budgets. */
-export function roughPromptTokens({ request, documents }: PlannedJob, { children }: ContextPlan): number {
+/** About as many tokens as the prompt will have: the pieces fill at most their budgets. The request's own were counted by the ingress. */
+export function roughPromptTokens(
+  { request, documents, promptTokens }: PlannedJob,
+  { children }: ContextPlan,
+): number {
   const pieces = children.flatMap((child) => child.pieces);
   const remote = pieces.reduce((sum, piece) => sum + (piece.kind === 'remote' ? piece.budget : 0), 0);
   const budget = pieces.reduce((sum, piece) => sum + (piece.kind === 'document' ? piece.budget : 0), 0);
   const documentBytes = documents.reduce((sum, { content }) => sum + sizeOf(content), 0);
-  return roughTokens(bytesOf(request)) + remote + Math.min(budget, roughTokens(documentBytes));
+  const own = promptTokens ?? roughTokens(bytesOf(request));
+  return own + remote + Math.min(budget, roughTokens(documentBytes));
 }
 
 /** Of a document whose text nobody has read yet, the bytes that it was sent as. */

@@ -3,6 +3,7 @@ import { errorCodes } from '../errors/catalogue.ts';
 import { decision } from './decision.ts';
 import { caching, document, requestRef } from './job-message.ts';
 import { jobId } from './ids.ts';
+import { quote } from './quote.ts';
 
 /**
  * BullMQ job data. A flow is one `llm` parent with `context` children: one for each piece of context, or one for all of them
@@ -38,6 +39,8 @@ export const llmJob = z.object({
   decision,
   assistant: chosenAssistant.optional(),
   request: requestRef,
+  /** What its calls cost; absent in jobs of a version before there was one. */
+  quote: quote.optional(),
   /** In the order in which the prompt has them. */
   context: z.array(expectedPiece),
   /** Where the answer is to be kept in its user's cache. */

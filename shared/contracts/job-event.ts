@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorCodes } from '../errors/catalogue.ts';
 import { decision, path } from './decision.ts';
+import { quote } from './quote.ts';
 
 /**
  * The events of a job's log, version 1. Everything that a client sees is a projection of them.
@@ -125,6 +126,8 @@ export const jobEvent = z.discriminatedUnion('type', [
     ...decision.shape,
     /** About as many as the prompt will have, by its size. */
     promptTokens: z.int().min(0).default(0),
+    /** What its calls cost. */
+    quote: quote.optional(),
     /** The model that answers, where the client left that to us. */
     model: z.string().optional(),
     /** Absent where the job has nothing to do with a cache. */

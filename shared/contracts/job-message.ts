@@ -3,6 +3,7 @@ import { priority } from '../scheduling/priority.ts';
 import { duty } from '../joblog/duties.ts';
 import { chatRequest } from './chat-request.ts';
 import { jobId } from './ids.ts';
+import { quote } from './quote.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -93,6 +94,10 @@ export const jobMessage = z.object({
   truncation: z.enum(['auto', 'disabled']).optional(),
   /** Without it, the cache has nothing to do with the job. */
   caching: caching.optional(),
+  /** Tokens of all that the request sends to its model, without documents; the ingress has counted them. */
+  promptTokens: z.int().min(0).optional(),
+  /** What its calls cost. */
+  quote: quote.optional(),
   /** SHA-256 of the client's body, where an idempotency key names the job: what a repetition is compared with. */
   bodyHash: z.string().optional(),
   /** What a record that was lost needs to be made again; see `NewJob`. */

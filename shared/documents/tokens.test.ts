@@ -1,7 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { countTokens as countExactly } from 'gpt-tokenizer/encoding/o200k_base';
-import { countTokens, maxTokens } from './tokens.ts';
+import { countAllTokens, countTokens, maxTokens } from './tokens.ts';
+import { type Random } from '../util/random.ts';
+
+/** A linear congruential generator: the same numbers in each run. */
+function seeded(seed: number): Random {
+  let state = seed;
+  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+}
 
 describe('countTokens', () => {
   test.each([
@@ -39,5 +46,54 @@ describe('countTokens', () => {
   ])('20 million characters of %s are counted without being tokenised whole', (_name, unit) => {
     const text = unit.repeat(20_000_000 / unit.length);
     expect(countTokens(text)).toBeGreaterThan(10_000);
+  });
+});
+
+describe('a text that is too long to be counted', () => {
+  /** What the places would be that 16 samples of 4,096 characters have, spread evenly. */
+  function blankAtFixedPlaces(length: number, dense: string): string {
+    const stride = (length - 4_096) / 15;
+    const characters = dense
+      .repeat(Math.ceil(length / dense.length))
+      .slice(0, length)
+      .split('');
+    for (let i = 0; i < 16; i += 1) {
+      const start = Math.floor(i * stride);
+      characters.fill(' ', start, start + 4_096);
+    }
+    return characters.join('');
+  }
+
+  test('cannot be blank at the places that are looked at', () => {
+    const text = blankAtFixedPlaces(400_000, 'zq9-x7 ');
+    const truth = countAllTokens(text.match(/.{1,60000}/gsu) ?? []);
+    const exact = (text.match(/.{1,60000}/gsu) ?? []).reduce((sum, piece) => sum + countTokens(piece), 0);
+    for (const seed of [1, 2, 3, 4]) {
+      expect(Math.abs(countTokens(text, seeded(seed)) / exact - 1)).toBeLessThan(0.15);
+    }
+    expect(Math.abs(truth / exact - 1)).toBeLessThan(0.15);
+  });
+
+  test('is looked at elsewhere each time', () => {
+    const text = blankAtFixedPlaces(400_000, 'zq9-x7 ');
+    expect(new Set([countTokens(text), countTokens(text), countTokens(text)]).size).toBeGreaterThan(1);
+  });
+
+  test.each([0.02, 0.1, 0.3])('and is dense in %d of it alone counts for at least a third of it', (share) => {
+    const dense = 'q7#Zx!'.repeat(400_000 / 6).slice(0, Math.floor(400_000 * share));
+    const text = `${' '.repeat(200_000)}${dense}${' '.repeat(200_000 - dense.length)}`;
+    const exact = (text.match(/.{1,60000}/gsu) ?? []).reduce((sum, piece) => sum + countTokens(piece), 0);
+    for (const seed of [5, 6, 7, 8, 9]) expect(countTokens(text, seeded(seed))).toBeGreaterThan(exact / 3);
+  });
+
+  test('counts like the sum of its parts where it comes in 20,000 of them', () => {
+    const texts = Array.from({ length: 20_000 }, () => 'aaaa');
+    const one = countTokens('aaaa');
+    expect(Math.abs(countAllTokens(texts, seeded(1)) / (one * texts.length) - 1)).toBeLessThan(0.01);
+  });
+
+  test('is counted in bounded work, whatever its runs look like', () => {
+    const texts = Array.from({ length: 500 }, () => '道'.repeat(64 * 1024));
+    expect(countAllTokens(texts)).toBeGreaterThan(1_000_000);
   });
 });

@@ -81,6 +81,7 @@ export const catalogue = {
   rate_limit_exceeded: limited(true, 'A limit of requests or tokens per minute is reached.'),
   request_too_large: limited(false, 'The request may take more tokens than are allowed in a minute.'),
   insufficient_quota: limited(false, 'A budget has not enough left.'),
+  model_not_priced: bad(400, 'The price of the model is not known, and the budget is in dollars.'),
   queue_limit_exceeded: limited(true, 'As many of your jobs are open as may be.'),
   identity_unavailable: server(503, true, 'The identity provider could not be asked. Try again.'),
   idempotency_conflict: {

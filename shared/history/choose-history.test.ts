@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type ChatMessage } from '../contracts/chat-request.ts';
-import { measureMessages } from '../models/measure-messages.ts';
+import { measureRequest } from '../models/measure-request.ts';
 import { chooseHistory } from './choose-history.ts';
 
 const user = (content: string): ChatMessage => ({ role: 'user', content });
@@ -81,14 +81,14 @@ describe('chooseHistory', () => {
         (raw, budgetTokens) => {
           const messages = raw as ChatMessage[];
           const { keep, leftOut } = chooseHistory({ messages, question: 'lorem ipsum', budgetTokens });
-          const kept = measureMessages({ messages: keep.flatMap((at) => messages[at] ?? []) }).exact();
+          const kept = measureRequest({ messages: keep.flatMap((at) => messages[at] ?? []) }).exact();
           const lastTurn = messages.slice(
             Math.max(
               0,
               messages.findLastIndex(({ role }) => role === 'user'),
             ),
           );
-          expect(kept <= Math.max(budgetTokens, measureMessages({ messages: lastTurn }).exact())).toBe(true);
+          expect(kept <= Math.max(budgetTokens, measureRequest({ messages: lastTurn }).exact())).toBe(true);
           expect(keep.length + leftOut).toBe(messages.length);
           expect(keep).toContain(messages.length - 1);
         },

@@ -1,6 +1,6 @@
 import { type ChatMessage, textOf } from '../contracts/chat-request.ts';
 import { matchTexts } from '../documents/rank-passages.ts';
-import { measureMessages } from '../models/measure-messages.ts';
+import { measureRequest } from '../models/measure-request.ts';
 
 export interface HistoryInput {
   messages: readonly ChatMessage[];
@@ -67,7 +67,7 @@ function takeApart(messages: readonly ChatMessage[]): { standing: number[]; turn
 }
 
 function tokensOf(messages: readonly ChatMessage[], indices: readonly number[]): number {
-  return measureMessages({ messages: indices.flatMap((at) => messages[at] ?? []) }).exact();
+  return measureRequest({ messages: indices.flatMap((at) => messages[at] ?? []) }).exact();
 }
 
 function sumOf(turns: ReadonlySet<Turn>): number {

@@ -1,4 +1,5 @@
 import { type ChatRequest } from '../contracts/chat-request.ts';
+import { measureRequest } from './measure-request.ts';
 
 /** What the model can take, in tokens. */
 export interface ModelWindow {
@@ -12,9 +13,14 @@ const FILL = 0.9;
 /** What an answer gets when the client set no limit: at most this, and at most a quarter of the window. */
 const DEFAULT_OUTPUT = 4_096;
 
-/** Tokens that messages and context may fill: the window, with a margin, less what the answer may take. */
+/** Tokens that the request and its context may fill: the window, with a margin, less what the answer may take. */
 export function tokensForInput(request: ChatRequest, window: ModelWindow): number {
   return Math.floor(window.contextWindow * FILL) - reservedOutput(request, window);
+}
+
+/** Those that are left for messages, beside the request's tools, formats and whatever else its model reads. */
+export function tokensForMessages(request: ChatRequest, window: ModelWindow): number {
+  return tokensForInput(request, window) - measureRequest({ ...request, messages: [] }).exact();
 }
 
 function reservedOutput(request: ChatRequest, window: ModelWindow): number {

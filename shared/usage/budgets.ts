@@ -16,9 +16,12 @@ export interface Estimate {
 export interface ReservedJob {
   jobId: string;
   userHash: string;
-  /** Milliseconds since the epoch. */
-  deadlineAt: number;
   estimate: Estimate;
+  /**
+   * What it comes to as a rule, where nothing limits its answer. It is let in by this where not enough is left for the estimate, and
+   * nothing else is reserved then: at the end of a budget such jobs run one by one.
+   */
+  least?: Estimate | undefined;
   budgets: readonly AccountBudget[];
 }
 
@@ -39,14 +42,20 @@ export interface Exhausted {
 
 /** Budgets against the very figures that the bill has: what the metrics service has counted of `turnout.events`. */
 export interface Budgets {
-  /** Undefined: it is reserved. */
+  /** Undefined: it is reserved, for a minute; `confirm` keeps it. Does nothing for a job that has a reservation. */
   reserve(job: ReservedJob): Promise<Exhausted | undefined>;
+  /** The job has its record. `deadlineAt`: milliseconds since the epoch. */
+  confirm(jobId: string, deadlineAt: number): Promise<void>;
+  /** Undefined: it has at least as much reserved; a job that goes on beyond its estimate asks before it does. */
+  raise(job: Omit<ReservedJob, 'least'>): Promise<Exhausted | undefined>;
   /** The job was not accepted after all. */
   release(jobId: string): Promise<void>;
 }
 
 /** What nobody tells the end of is given back so long behind its deadline. Milliseconds. */
 const GRACE_MS = 600_000;
+/** An ingress that dies before its job has a record leaves its reservation for so long. Milliseconds. */
+const UNCONFIRMED_MS = 60_000;
 
 const LINES = [
   ['daily_tokens', 'day', 'tokens'],
@@ -72,42 +81,57 @@ export function reservationKeys(redisPrefix: string): string[] {
 
 export const settlePrelude = script('prelude');
 
-export function createBudgets(redis: Redis, redisPrefix: string): Budgets {
+/** `unconfirmedMs`: how long a reservation is kept without its job's record; milliseconds. */
+export function createBudgets(redis: Redis, redisPrefix: string, unconfirmedMs = UNCONFIRMED_MS): Budgets {
   const keys = reservationKeys(redisPrefix);
   const reserve = defineScript(redis, script('reserve'), [settlePrelude]);
   const release = defineScript(redis, script('release'), [settlePrelude]);
+  const confirm = defineScript(redis, script('confirm'));
+
+  async function take(mode: 'new' | 'raise', job: ReservedJob): Promise<Exhausted | undefined> {
+    const { jobId, userHash, estimate, least, budgets } = job;
+    if (budgets.length === 0) return undefined;
+    const now = Date.now();
+    const lines = budgets.flatMap((budget) => linesOf(budget, userHash));
+    const sections = lines.map(({ period, account: of }) =>
+      metricsKey(redisPrefix, usageSection(period, now, of)),
+    );
+    const accounts = budgets.map((budget) => accountOf(budget, userHash));
+    const asked = lines.map(({ account: of, kind, limit }) => ({
+      account: of,
+      kind,
+      limit: toUnits(kind, limit),
+    }));
+    const args = [
+      mode,
+      jobId,
+      unconfirmedMs,
+      ...amountsOf(estimate),
+      ...(least ? amountsOf(least) : ['', '']),
+      JSON.stringify(accounts),
+      JSON.stringify(asked),
+    ];
+    const [kind, position = 0, spent = 0, reserved = 0] = reply.parse(
+      await reserve([...keys, ...sections], args),
+    );
+    const line = lines[position - 1];
+    return kind === 'reserved' || !line ? undefined : exhausted(line, { spent, reserved, now });
+  }
+
   return {
-    reserve: async ({ jobId, userHash, deadlineAt, estimate, budgets }) => {
-      if (budgets.length === 0) return undefined;
-      const now = Date.now();
-      const lines = budgets.flatMap((budget) => linesOf(budget, userHash));
-      const sections = lines.map(({ period, account: of }) =>
-        metricsKey(redisPrefix, usageSection(period, now, of)),
-      );
-      const amounts = [Math.ceil(estimate.tokens), Math.ceil(estimate.cost * PICODOLLARS)];
-      const accounts = budgets.map((budget) => accountOf(budget, userHash));
-      const asked = lines.map(({ account: of, kind, limit }) => ({
-        account: of,
-        kind,
-        limit: toUnits(kind, limit),
-      }));
-      const args = [
-        jobId,
-        deadlineAt + GRACE_MS,
-        ...amounts,
-        JSON.stringify(accounts),
-        JSON.stringify(asked),
-      ];
-      const [kind, position = 0, spent = 0, reserved = 0] = reply.parse(
-        await reserve([...keys, ...sections], args),
-      );
-      const line = lines[position - 1];
-      return kind === 'reserved' || !line ? undefined : exhausted(line, { spent, reserved, now });
+    reserve: (job) => take('new', job),
+    raise: (job) => take('raise', job),
+    confirm: async (jobId, deadlineAt) => {
+      await confirm(keys, [jobId, deadlineAt + GRACE_MS]);
     },
     release: async (jobId) => {
       await release(keys, [jobId]);
     },
   };
+}
+
+function amountsOf({ tokens, cost }: Estimate): number[] {
+  return [Math.ceil(tokens), Math.ceil(cost * PICODOLLARS)];
 }
 
 function linesOf(budget: AccountBudget, userHash: string): Line[] {

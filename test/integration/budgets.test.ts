@@ -7,6 +7,7 @@ import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redi
 import { type Budgets, createBudgets } from '../../shared/usage/budgets.ts';
 import { account, usageSection } from '../../shared/usage/ledger-sections.ts';
 import { endOfPeriod, nameOfPeriod } from '../../shared/usage/periods.ts';
+import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { keysLike, removeKeys } from '../harness/scan-keys.ts';
 
@@ -36,7 +37,7 @@ const own = (lines: Partial<AccountBudget>): AccountBudget => ({ group: undefine
 function reserve(jobId: string, tokens: number, lines: AccountBudget[], more: object = {}) {
   const estimate = { tokens, cost: tokens / 1_000 };
   return budgets.reserve({
-    ...{ jobId, userHash: 'ada', deadlineAt: Date.now() + 60_000, estimate, budgets: lines },
+    ...{ jobId, userHash: 'ada', estimate, budgets: lines },
     ...more,
   });
 }
@@ -98,8 +99,45 @@ describe('a budget', () => {
   });
 
   test('has back what nobody told the end of, behind its deadline', async () => {
-    await reserve('job_1', 100, lines, { deadlineAt: Date.now() - 3_600_000 });
+    await reserve('job_1', 100, lines);
+    await budgets.confirm('job_1', Date.now() - 3_600_000);
     expect(await reserve('job_2', 100, lines)).toBeUndefined();
+  });
+
+  test('has back what an ingress reserved that died before its job had a record', async () => {
+    const dying = createBudgets(redis, prefix, 1);
+    const estimate = { tokens: 100, cost: 0 };
+    const job = { userHash: 'ada', estimate, budgets: lines };
+    expect(await dying.reserve({ ...job, jobId: 'job_1' })).toBeUndefined();
+    const free = async () => (await reserve('job_2', 100, lines)) === undefined;
+    expect(await until(free, { timeoutMs: 5_000, everyMs: 5 })).toBe(true);
+    await budgets.release('job_2');
+    expect(await dying.reserve({ ...job, jobId: 'job_3', estimate })).toBeUndefined();
+    await dying.confirm('job_3', Date.now() + 60_000);
+    expect(await reserve('job_4', 100, lines)).toMatchObject({ reserved: 100 });
+  });
+
+  test('is asked again before a job goes on beyond its estimate', async () => {
+    await reserve('job_1', 60, lines);
+    const raise = (tokens: number) =>
+      budgets.raise({ jobId: 'job_1', userHash: 'ada', estimate: { tokens, cost: 0 }, budgets: lines });
+    expect(await raise(90)).toBeUndefined();
+    expect(await raise(90)).toBeUndefined();
+    expect(await reserve('job_2', 11, lines)).toMatchObject({ reserved: 90 });
+    expect(await raise(101)).toMatchObject({ reserved: 90 });
+    await budgets.release('job_1');
+    expect(await reserve('job_2', 100, lines)).toBeUndefined();
+  });
+
+  test('lets jobs whose answers have no limit run one by one where not enough is left for all that they may come to', async () => {
+    const unlimited = (jobId: string) => reserve(jobId, 16_000, lines, { least: { tokens: 60, cost: 0.06 } });
+    expect(await unlimited('job_1')).toBeUndefined();
+    expect(await unlimited('job_2')).toMatchObject({ reserved: 16_000 });
+    expect(await reserve('job_3', 1, lines)).toMatchObject({ reserved: 16_000 });
+    await settle('job_1', 30, { of: ADA, believed: undefined });
+    expect(await unlimited('job_2')).toBeUndefined();
+    await settle('job_2', 30, { of: ADA, believed: 1n });
+    expect(await unlimited('job_4')).toMatchObject({ spent: 60, reserved: 0 });
   });
 
   test('of money is held like one of tokens', async () => {

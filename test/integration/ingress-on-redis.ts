@@ -80,7 +80,12 @@ export async function startIngressOnRedis(
     secret: TURNOUT_SECRET,
     reader: live.channel,
     sampling: 'unasked',
-    door: { enter: () => Promise.resolve(), leave: () => Promise.resolve() },
+    door: {
+      enter: () => Promise.resolve({ reserved: false, cost: undefined }),
+      confirm: () => Promise.resolve(),
+      quote: () => ({ prices: {} }),
+      leave: () => Promise.resolve(),
+    },
     bodies: createBodyWork(),
     log: silentLogger,
   });

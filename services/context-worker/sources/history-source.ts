@@ -2,7 +2,7 @@ import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
 import { chooseHistory } from '../../../shared/history/choose-history.ts';
 import { loadRequest } from '../../../shared/contracts/load-request.ts';
 import { type ModelLimits } from '../../../shared/models/model-limits.ts';
-import { tokensForInput } from '../../../shared/models/prompt-budget.ts';
+import { tokensForMessages } from '../../../shared/models/prompt-budget.ts';
 import { type ContextSource } from './context-source.ts';
 
 export interface HistorySourceDeps {
@@ -16,7 +16,7 @@ export function createHistorySource({ blobs, limits }: HistorySourceDeps): Conte
     name: 'history',
     fetch: async ({ request: ref, model, budget, beside }, { question }, signal) => {
       const request = await loadRequest(blobs, ref, signal);
-      const window = tokensForInput(request, await limits.of(model)) - beside;
+      const window = tokensForMessages(request, await limits.of(model)) - beside;
       const budgetTokens = Math.min(budget ?? window, window);
       return { kind: 'history', ...chooseHistory({ messages: request.messages, question, budgetTokens }) };
     },

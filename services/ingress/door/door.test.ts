@@ -3,12 +3,18 @@ import { entitlementOf } from '../../../shared/access/entitlement.ts';
 import { type Entry } from '../../../shared/gate/gate.ts';
 import { silentLogger } from '../../../shared/log/logger.ts';
 import { type Exhausted } from '../../../shared/usage/budgets.ts';
+import { type Budget } from '../../../shared/access/policy-file.ts';
+import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
+import { measureRequest } from '../../../shared/models/measure-request.ts';
 import { createDoor, type Entrant } from './door.ts';
+import { type PricedModel } from './prices.ts';
 
 interface Situation {
   full?: number;
   entry?: Entry;
   reserve?: () => Promise<Exhausted | undefined>;
+  priced?: PricedModel | undefined;
+  budget?: Budget;
 }
 
 /** A door, and what happened behind it. */
@@ -16,11 +22,13 @@ function doorWith({
   full = 0,
   entry = { kind: 'in' },
   reserve = () => Promise.resolve(undefined),
+  priced = { price: { input: 1e-6, output: 4e-6 }, maxOutput: 16_384 },
+  budget = { daily_tokens: 100 },
 }: Situation) {
   const log: string[] = [];
   const noted = <T>(what: string, value: T) => (log.push(what), Promise.resolve(value));
   const policy = {
-    default: { tokens_per_minute: 10_000, budget: { daily_tokens: 100 } },
+    default: { tokens_per_minute: 10_000, budget },
     groups: {},
     users: {},
   };
@@ -34,22 +42,23 @@ function doorWith({
     },
     budgets: {
       reserve: () => (log.push('budget'), reserve()),
+      raise: () => Promise.resolve(undefined),
+      confirm: () => noted('budget confirmed', undefined),
       release: () => noted('budget released', undefined),
     },
-    prices: { of: () => Promise.resolve(undefined) },
+    prices: { of: () => Promise.resolve(priced), known: () => ({}) },
+    candidates: { assistants: () => [], sources: [], fallbacks: {}, defaultModel: undefined },
     ...{ documentTokens: 100, memory: () => full, interactiveMaxWaitMs: 1_000, log: silentLogger },
   });
   return { door, log };
 }
 
+const request: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'Hi' }] };
+
 const entrant: Entrant = {
   ...{ jobId: 'job_1', userHash: 'h', caller: { user: 'ada', groups: [] }, priority: 'interactive' },
-  ...{ returning: false, deadlineAt: Date.now() + 60_000, model: 'm' },
-  taken: {
-    request: { model: 'm', messages: [{ role: 'user', content: 'Hi' }] },
-    documents: [],
-    question: 'Hi',
-  },
+  ...{ returning: false, deadlineAt: Date.now() + 60_000, model: 'm', assistant: undefined },
+  ...{ taken: { request, documents: [], question: 'Hi' }, measure: measureRequest(request) },
   tell: () => undefined,
 };
 
@@ -99,7 +108,7 @@ describe('who is refused leaves nothing behind', () => {
   test('where the store fails behind the gate', async () => {
     const { door, log } = doorWith({ reserve: () => Promise.reject(new Error('Redis is away')) });
     await expect(door.enter(entrant)).rejects.toMatchObject({ code: 'store_unavailable', status: 503 });
-    expect(log).toEqual(['rate', 'gate', 'budget', 'gate undone', 'budget released']);
+    expect(log).toEqual(['rate', 'gate', 'budget', 'gate undone', 'budget released', 'rate given back']);
   });
 });
 
@@ -107,4 +116,12 @@ test('who is let in has taken his place and his budget', async () => {
   const { door, log } = doorWith({});
   await door.enter(entrant);
   expect(log).toEqual(['rate', 'gate', 'budget']);
+});
+
+test('a model without a price is refused where the budget is in dollars, and only there', async () => {
+  const priced = { price: undefined, maxOutput: undefined };
+  const { door, log } = doorWith({ priced, budget: { daily_usd: 1 } });
+  await expect(door.enter(entrant)).rejects.toMatchObject({ code: 'model_not_priced', status: 400 });
+  expect(log).toEqual(['rate', 'gate', 'gate undone', 'budget released', 'rate given back']);
+  await expect(doorWith({ priced }).door.enter(entrant)).resolves.toMatchObject({ reserved: true });
 });

@@ -1,15 +1,19 @@
 import { type Entitlement } from '../../../shared/access/entitlement.ts';
 import { type Policy } from '../../../shared/access/policy.ts';
 import { type Principal } from '../../../shared/access/principal.ts';
+import { type JobMessage } from '../../../shared/contracts/job-message.ts';
+import { type Quote } from '../../../shared/contracts/quote.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type Entry, type Gate } from '../../../shared/gate/gate.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
+import { type Measure } from '../../../shared/models/measure-request.ts';
 import { type Priority } from '../../../shared/scheduling/priority.ts';
 import { type Budgets, type Exhausted } from '../../../shared/usage/budgets.ts';
+import { outOfBudget } from '../../../shared/usage/out-of-budget.ts';
 import { type TakenDocuments } from '../take-documents.ts';
-import { estimateOf } from './estimate.ts';
-import { type Prices } from './prices.ts';
-import { roughTokensOf } from './rough-tokens.ts';
+import { type Candidates, type CandidateRules, candidatesOf } from './candidates.ts';
+import { estimateOf, type EstimateRules, minuteTokens } from './estimate.ts';
+import { type PricedModel, type Prices } from './prices.ts';
 import { rateHeaders, type RateLimits } from './rate-limits.ts';
 
 /** A job that wants to be admitted. */
@@ -23,10 +27,21 @@ export interface Entrant {
   /** Milliseconds since the epoch. */
   deadlineAt: number;
   model: string;
+  /** How its assistant is chosen; without it, it has none. */
+  assistant: JobMessage['assistant'];
   /** The request without its files. */
   taken: TakenDocuments;
+  /** The size of that request. */
+  measure: Measure;
   /** Hears the headers that the client is told of his limits by. */
   tell: (headers: Readonly<Record<string, string>>) => void;
+}
+
+export interface Reserved {
+  /** Whether a budget keeps something for the job. */
+  reserved: boolean;
+  /** US dollars of it; undefined where no budget in dollars is concerned. */
+  cost: number | undefined;
 }
 
 export interface Door {
@@ -34,7 +49,11 @@ export interface Door {
    * Throws `rate_limit_exceeded` and `request_too_large` for a user's minute, `queue_limit_exceeded` for his jobs, `overloaded` for the jobs of
    * all, `insufficient_quota` for a budget, `store_unavailable`. What was let in is let go by `leave`, where it is not accepted after all; else by its end.
    */
-  enter(entrant: Entrant): Promise<void>;
+  enter(entrant: Entrant): Promise<Reserved>;
+  /** The job has its record: from now on its end is told, and what it has reserved stays until then. */
+  confirm(entrant: Pick<Entrant, 'jobId' | 'deadlineAt'>): Promise<void>;
+  /** What its calls cost, as far as it is known now. */
+  quote(entrant: Pick<Entrant, 'model' | 'assistant' | 'caller'>): Quote;
   leave(entrant: Pick<Entrant, 'jobId' | 'userHash'>): Promise<void>;
 }
 
@@ -44,6 +63,7 @@ interface DoorOptions {
   gate: Gate;
   budgets: Budgets;
   prices: Prices;
+  candidates: CandidateRules;
   /** Tokens that all documents of a job may fill. */
   documentTokens: number;
   /** How full the job Redis is, 0 to 1. */
@@ -60,14 +80,17 @@ const MEMORY_RETRY_AFTER_S = 30;
 
 /** Who is refused is refused before anything of his job exists, and told when it makes sense to come again. */
 export function createDoor(options: DoorOptions): Door {
-  const { policy, rates, gate, budgets, prices, memory, interactiveMaxWaitMs, log } = options;
+  const { policy, rates, gate, budgets, prices, documentTokens, memory, interactiveMaxWaitMs, log } = options;
 
-  async function enter(entrant: Entrant): Promise<void> {
+  const candidatesFor = (entrant: Pick<Entrant, 'model' | 'assistant' | 'caller'>) =>
+    candidatesOf(entrant, options.candidates);
+
+  async function enter(entrant: Entrant): Promise<Reserved> {
     if (memory() > FULL) throw overloaded('The server has no room for more jobs.', MEMORY_RETRY_AFTER_S);
     const { caller, priority, returning, deadlineAt } = entrant;
     const entitlement = policy.of(caller);
     // A long thread is measured only where its length decides something.
-    const tokens = entitlement.tokensPerMinute === undefined ? 0 : roughTokensOf(entrant.taken);
+    const tokens = entitlement.tokensPerMinute === undefined ? 0 : tokensOf(entrant);
     const asked = { user: caller.user, tokens, entitlement };
     await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
     const patienceMs = Math.max(0, Math.min(interactiveMaxWaitMs, deadlineAt - Date.now()));
@@ -80,21 +103,48 @@ export function createDoor(options: DoorOptions): Door {
       await rates.giveBack(asked);
       throw refusal(entry, entitlement.queuedJobs);
     }
-    const exhausted = await reserve(entrant, entitlement).catch(async (error: unknown) => {
+    const { exhausted, cost } = await reserve(entrant, entitlement).catch(async (error: unknown) => {
       await leave(entrant);
+      await rates.giveBack(asked);
       throw error;
     });
-    if (!exhausted) return;
+    if (!exhausted) return { reserved: entitlement.budgets.length > 0, cost };
     await Promise.all([rates.giveBack(asked), gate.undo(entrant.jobId, entrant.userHash)]);
-    throw outOfBudget(exhausted);
+    throw outOfBudget(exhausted, Date.now());
   }
 
-  async function reserve(entrant: Entrant, { budgets: lines }: Entitlement): Promise<Exhausted | undefined> {
-    if (lines.length === 0) return undefined;
-    const { jobId, userHash, deadlineAt, model, taken } = entrant;
-    const price = await prices.of(model);
-    const estimate = estimateOf(taken, { documentTokens: options.documentTokens, price });
-    return budgets.reserve({ jobId, userHash, deadlineAt, estimate, budgets: lines });
+  function tokensOf(entrant: Entrant): number {
+    const { besideTokens } = candidatesFor(entrant);
+    return minuteTokens(entrant.taken, entrant.measure, { documentTokens, besideTokens });
+  }
+
+  async function reserve(
+    entrant: Entrant,
+    { budgets: lines }: Entitlement,
+  ): Promise<{ exhausted?: Exhausted | undefined; cost: number | undefined }> {
+    if (lines.length === 0) return { cost: undefined };
+    const { jobId, userHash, taken, measure } = entrant;
+    const candidates = candidatesFor(entrant);
+    const known = await dearest(prices, candidates);
+    const inDollars = lines.some((line) => line.daily_usd !== undefined || line.monthly_usd !== undefined);
+    if (inDollars && !known) throw withoutPrices();
+    const { price, maxOutput } = known ?? { price: undefined, maxOutput: undefined };
+    if (inDollars && !price) throw withoutPrice(candidates);
+    const rules: EstimateRules = {
+      documentTokens,
+      besideTokens: candidates.besideTokens,
+      price,
+      maxOutput,
+    };
+    const { most, usual } = estimateOf(taken, measure, rules);
+    const exhausted = await budgets.reserve({
+      jobId,
+      userHash,
+      estimate: most,
+      least: usual,
+      budgets: lines,
+    });
+    return { exhausted, cost: inDollars ? (usual ?? most).cost : undefined };
   }
 
   /** One that is not let go now is when its deadline has passed. */
@@ -109,14 +159,53 @@ export function createDoor(options: DoorOptions): Door {
   return {
     enter: async (entrant) => {
       try {
-        await enter(entrant);
+        return await enter(entrant);
       } catch (error) {
         if (error instanceof TurnoutError) throw error;
         throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
       }
     },
+    confirm: ({ jobId, deadlineAt }) => budgets.confirm(jobId, deadlineAt),
+    quote: (entrant) => {
+      const { models, fallbacks } = candidatesFor(entrant);
+      return { prices: prices.known([...models, ...fallbacks]) };
+    },
     leave,
   };
+}
+
+/** Of the models that may answer, the highest of each figure. Undefined where nothing is known of any model. */
+async function dearest(prices: Prices, { models }: Candidates): Promise<PricedModel | undefined> {
+  const all = await Promise.all(models.map((model) => prices.of(model)));
+  if (all.includes(undefined)) return undefined;
+  const found = all.flatMap((one) => one?.price ?? []);
+  const longest = all.flatMap((one) => one?.maxOutput ?? []);
+  return {
+    price:
+      found.length === 0
+        ? undefined
+        : {
+            input: Math.max(...found.map(({ input }) => input)),
+            output: Math.max(...found.map(({ output }) => output)),
+          },
+    maxOutput: longest.length === 0 ? undefined : Math.max(...longest),
+  };
+}
+
+/** LiteLLM has not answered since this process started. */
+function withoutPrices(): TurnoutError {
+  return new TurnoutError('store_unavailable', {
+    message: 'Your budget is in dollars, and the prices of models cannot be read now. Try again.',
+    retryAfterS: RETRY_AFTER_S,
+  });
+}
+
+/** A budget in dollars that counts a model without a price as free could be spent without end. */
+function withoutPrice({ models }: Candidates): TurnoutError {
+  return new TurnoutError('model_not_priced', {
+    message: `Your budget is in dollars, and the price of ${models.slice(0, 3).join(', ')} is not known. Ask for another model, or ask the operator to set its price.`,
+    param: 'model',
+  });
 }
 
 function refusal(entry: Exclude<Entry, { kind: 'in' }>, queuedJobs: number | undefined): TurnoutError {
@@ -128,17 +217,6 @@ function refusal(entry: Exclude<Entry, { kind: 'in' }>, queuedJobs: number | und
     });
   const waiting = `${entry.ahead} of your jobs are before this one, which would wait for about ${Math.ceil(entry.waitMs / 1_000)}s.`;
   return overloaded(`The server is overloaded: ${waiting} Try again in ${retryAfterS}s.`, retryAfterS);
-}
-
-function outOfBudget({ group, period, kind, limit, spent, reserved, until }: Exhausted): TurnoutError {
-  const whose = group === undefined ? 'Your' : `The group ${group}'s`;
-  const of = (amount: number) =>
-    kind === 'tokens' ? `${amount} tokens` : `$${Number(amount.toPrecision(4))}`;
-  const retryAfterS = Math.ceil((until - Date.now()) / 1_000);
-  return new TurnoutError('insufficient_quota', {
-    message: `${whose} budget of ${of(limit)} a ${period} has not enough left: ${of(spent)} are spent and ${of(reserved)} reserved for jobs that run.`,
-    retryAfterS,
-  });
 }
 
 function overloaded(message: string, retryAfterS: number): TurnoutError {

@@ -1,30 +1,98 @@
-import { countTokens } from '../../../shared/documents/tokens.ts';
+import { type Price } from '../../../shared/contracts/quote.ts';
+import { countAllTokens } from '../../../shared/documents/tokens.ts';
+import { type Measure } from '../../../shared/models/measure-request.ts';
 import { type Estimate } from '../../../shared/usage/budgets.ts';
-import { type TakenDocuments } from '../take-documents.ts';
-import { type Price } from './prices.ts';
+import { type TakenDocument, type TakenDocuments } from '../take-documents.ts';
 
 /** Where a request does not say how long its answer may be. Tokens. */
 const USUAL_ANSWER = 1_000;
+/** Of a limit by the minute, an answer counts as no more than this: more is a limit and no estimate. Tokens. */
+const MINUTE_ANSWER = { usual: 500, most: 2_000 };
 /** Other tokenizers than ours, and what a model's own template adds to each message. */
 const MARGIN = { factor: 1.25, eachMessage: 8 };
 
-interface Rules {
+export interface EstimateRules {
   /** Tokens that all documents of a job may fill. */
   documentTokens: number;
+  /** Tokens of instructions and of retrieval services' passages, at most. */
+  besideTokens: number;
   price: Price | undefined;
+  /** The longest answer that the model gives, in tokens. */
+  maxOutput: number | undefined;
+}
+
+interface Estimated {
+  /** What a job may come to. */
+  most: Estimate;
+  /** What it will come to as a rule, where its answer has no limit of its own: see `ReservedJob.least`. */
+  usual: Estimate | undefined;
 }
 
 /**
- * What a request may come to, more than it will as a rule: what budgets reserve. Its prompt is counted, its answer as long as it allows;
- * one that allows any length may come to more than is estimated here.
+ * What a request may come to: what budgets reserve. Its prompt is counted, its answer is as long as the request allows, or as
+ * its model can make it.
  */
 export function estimateOf(
   { request, documents }: TakenDocuments,
-  { documentTokens, price }: Rules,
+  measure: Measure,
+  rules: EstimateRules,
+): Estimated {
+  const { messages, max_completion_tokens: limit, max_tokens: before, n } = request;
+  const beside = contextTokens(documents, rules.documentTokens) + rules.besideTokens;
+  const prompt = Math.ceil(measure.exact() * MARGIN.factor) + messages.length * MARGIN.eachMessage + beside;
+  const predicted = measure.predicted();
+  const toEstimate = (answer: number) =>
+    priced(rules.price, { prompt, predicted, answer: answer * (n ?? 1) });
+  const stated = limit ?? before;
+  if (stated !== undefined && stated !== null) return { most: toEstimate(stated), usual: undefined };
+  const usual = toEstimate(USUAL_ANSWER);
+  const { maxOutput } = rules;
+  return maxOutput !== undefined && maxOutput > USUAL_ANSWER
+    ? { most: toEstimate(maxOutput), usual }
+    : { most: usual, usual: undefined };
+}
+
+/** What an answer does not use of a predicted output is charged like an answer. */
+function priced(
+  price: Price | undefined,
+  { prompt, predicted, answer }: { prompt: number; predicted: number; answer: number },
 ): Estimate {
-  const { messages, max_completion_tokens: most, max_tokens: before, n } = request;
-  const texts = countTokens(JSON.stringify(messages)) * MARGIN.factor + messages.length * MARGIN.eachMessage;
-  const prompt = Math.ceil(texts) + (documents.length === 0 ? 0 : documentTokens);
-  const answer = (most ?? before ?? USUAL_ANSWER) * (n ?? 1);
-  return { tokens: prompt + answer, cost: price ? prompt * price.input + answer * price.output : 0 };
+  const cost = price
+    ? prompt * price.input + predicted * Math.max(0, price.output - price.input) + answer * price.output
+    : 0;
+  return { tokens: prompt + answer, cost };
+}
+
+/** What a request counts as in its user's minute. */
+export function minuteTokens(
+  { request, documents }: TakenDocuments,
+  measure: Measure,
+  { documentTokens, besideTokens }: Pick<EstimateRules, 'documentTokens' | 'besideTokens'>,
+): number {
+  const { max_completion_tokens: limit, max_tokens: before, n } = request;
+  const answer = Math.min(limit ?? before ?? MINUTE_ANSWER.usual, MINUTE_ANSWER.most) * (n ?? 1);
+  return Math.max(1, measure.exact() + contextTokens(documents, documentTokens) + besideTokens) + answer;
+}
+
+/** A document's tags and instruction; each gets at least as many tokens as a passage has. */
+const AROUND_DOCUMENT = 100;
+const AROUND_CONTEXT = 130;
+const LEAST_OF_DOCUMENT = 400;
+
+/** Passages are chosen later: as many as fit, of what there is. Of an uploaded or packed document only the size is known. */
+function contextTokens(documents: readonly TakenDocument[], documentTokens: number): number {
+  if (documents.length === 0) return 0;
+  const room = Math.max(documentTokens, documents.length * LEAST_OF_DOCUMENT);
+  const texts = documents.flatMap(({ content }) => (content.kind === 'inline' ? [content.text] : []));
+  const others = documents.reduce((sum, { content }) => sum + mostTokensOf(content), 0);
+  const around = AROUND_CONTEXT + documents.length * AROUND_DOCUMENT;
+  return Math.min(room, others >= room ? room : others + countAllTokens(texts)) + around;
+}
+
+/** Bytes of a stored text; what is packed (PDF, DOCX) may be any length. */
+function mostTokensOf(content: TakenDocument['content']): number {
+  if (content.kind === 'inline') return 0;
+  if (content.kind === 'blob') return content.bytes;
+  if (content.format === 'pdf' || content.format === 'docx') return Infinity;
+  return content.kind === 'raw' ? content.blob.bytes : content.bytes.length;
 }

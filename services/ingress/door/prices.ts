@@ -1,15 +1,20 @@
+import { type Price, type Quote } from '../../../shared/contracts/quote.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
-import { fetchModelInfo, type LitellmAddress } from '../../../shared/models/model-info.ts';
+import { fetchModelInfo, type LitellmAddress, type ModelInfo } from '../../../shared/models/model-info.ts';
 
-/** US dollars for one token. */
-export interface Price {
-  input: number;
-  output: number;
+/** What LiteLLM says of a model. */
+export interface PricedModel {
+  /** Undefined where LiteLLM knows none. */
+  price: Price | undefined;
+  /** The longest answer that it gives, in tokens. */
+  maxOutput: number | undefined;
 }
 
 export interface Prices {
-  /** Undefined where LiteLLM knows none. */
-  of(model: string): Promise<Price | undefined>;
+  /** Undefined where LiteLLM has not said anything since this process started; a model that it does not know has no price. */
+  of(model: string): Promise<PricedModel | undefined>;
+  /** Of those of the models that have a price, as far as it is known now. */
+  known(models: readonly string[]): Quote['prices'];
 }
 
 interface PricesOptions extends LitellmAddress {
@@ -17,18 +22,21 @@ interface PricesOptions extends LitellmAddress {
 }
 
 const REFRESH_MS = 60_000;
+/** While nothing is known. */
+const RETRY_MS = 2_000;
 const TIMEOUT_MS = 3_000;
 
 /** Prices by LiteLLM's `/model/info`, asked at most once a minute; while it is away, the last ones hold. */
 export function createPrices({ log, ...address }: PricesOptions): Prices {
-  let known: ReadonlyMap<string, Price> | undefined;
+  let known: ReadonlyMap<string, PricedModel> | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
   let asking: Promise<void> | undefined;
 
   async function refresh(): Promise<void> {
     askedAt = Date.now();
     try {
-      known = await fetchPrices(address);
+      const models = await fetchModelInfo(address, AbortSignal.timeout(TIMEOUT_MS));
+      known = new Map(models.map((model) => [model.model_name, toPriced(model)]));
     } catch (error) {
       log.warn({ err: error }, 'Prices could not be read from LiteLLM; those from before hold');
     } finally {
@@ -36,21 +44,32 @@ export function createPrices({ log, ...address }: PricesOptions): Prices {
     }
   }
 
+  function refreshIfOld(): void {
+    if (Date.now() - askedAt > (known ? REFRESH_MS : RETRY_MS)) asking ??= refresh();
+  }
+
   return {
     of: async (model) => {
-      if (Date.now() - askedAt > REFRESH_MS) asking ??= refresh();
+      refreshIfOld();
       if (!known) await asking;
-      return known?.get(model);
+      return known && (known.get(model) ?? { price: undefined, maxOutput: undefined });
+    },
+    known: (models) => {
+      refreshIfOld();
+      return Object.fromEntries(
+        models.flatMap((model): [string, Price][] => {
+          const price = known?.get(model)?.price;
+          return price ? [[model, price]] : [];
+        }),
+      );
     },
   };
 }
 
-async function fetchPrices(address: LitellmAddress): Promise<ReadonlyMap<string, Price>> {
-  const models = await fetchModelInfo(address, AbortSignal.timeout(TIMEOUT_MS));
-  return new Map(
-    models.flatMap(({ model_name: name, model_info: info }): [string, Price][] => {
-      const { input_cost_per_token: input, output_cost_per_token: output } = info;
-      return typeof input === 'number' && typeof output === 'number' ? [[name, { input, output }]] : [];
-    }),
-  );
+function toPriced({ model_info: info }: ModelInfo): PricedModel {
+  const { input_cost_per_token: input, output_cost_per_token: output } = info;
+  return {
+    price: typeof input === 'number' && typeof output === 'number' ? { input, output } : undefined,
+    maxOutput: info.max_output_tokens ?? undefined,
+  };
 }

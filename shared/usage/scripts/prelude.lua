@@ -2,6 +2,7 @@
 -- the very script that adds what it came to (services/metrics/apply-batch.lua): the books never have it twice, and never not at all.
 -- KEYS reservations (hash: job -> JSON [tokens, picodollars, [account]]), reserved (hash: `<account> tokens|cost` -> sum), until (zset: job ->
 -- when it has ended in any case, ms).
+-- A reservation is brief (`until` is a minute away) until its job has a record; then it stays until the job has ended in any case.
 -- Invariant: `reserved` is the sum over `reservations`.
 local function settle(reservations, reserved, until_set, job)
   local found = redis.call('HGET', reservations, job)
@@ -12,7 +13,8 @@ local function settle(reservations, reserved, until_set, job)
   for _, account in ipairs(reservation[3]) do
     for at, kind in ipairs({ 'tokens', 'cost' }) do
       local field = account .. ' ' .. kind
-      if redis.call('HINCRBY', reserved, field, string.format('%.0f', -reservation[at])) <= 0 then
+      -- Not -x: Lua writes -0 as "-0", which Redis takes for no number.
+      if redis.call('HINCRBY', reserved, field, string.format('%.0f', 0 - reservation[at])) <= 0 then
         redis.call('HDEL', reserved, field)
       end
     end

@@ -1,38 +1,54 @@
--- Reserves what a job will probably cost, in all of its accounts or in none.
--- Invariant: what an account has spent in a period, what is reserved, and this job are no more than its budget.
+-- Reserves what a job may come to, in all of its accounts or in none; or raises what it has reserved already.
+-- Invariant: what an account has spent in a period and what is reserved are no more than its budget, but for one job whose answer
+-- has no limit of its own: it may run while nothing else is reserved, if it fits as a rule. It reserves all that it may come to, so
+-- that nothing else is let in beside it.
+-- A new reservation is short-lived: it is gone after `brief` unless the job's record exists by then (confirm.lua).
 -- KEYS reservations, reserved, until (see prelude.lua), then the usage hashes of the lines, in their order.
--- ARGV job, until (ms), tokens, picodollars, accounts (JSON), lines (JSON: [{account, kind 'tokens' | 'cost', limit}]).
+-- ARGV mode ('new': a job that has a reservation changes nothing; 'raise': to at least so much), job, brief (ms), tokens, picodollars,
+-- the same two as a rule ('' where they are the same), accounts (JSON), lines (JSON: [{account, kind 'tokens' | 'cost', limit}]).
 -- Returns {'reserved'}, or {'refused', position of the line from 1, spent, reserved} (texts).
 local reservations, reserved, until_set = KEYS[1], KEYS[2], KEYS[3]
-local job, until_ms = ARGV[1], ARGV[2]
--- Redis's clock, so that no process whose own is ahead gives back what is still reserved.
-local now = tonumber(redis.call('TIME')[1]) * 1000
-local estimate = { tokens = tonumber(ARGV[3]), cost = tonumber(ARGV[4]) }
-local accounts, lines = cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
+local mode, job, brief = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local most = { tokens = tonumber(ARGV[4]), cost = tonumber(ARGV[5]) }
+local usual = ARGV[6] ~= '' and { tokens = tonumber(ARGV[6]), cost = tonumber(ARGV[7]) }
+local accounts, lines = cjson.decode(ARGV[8]), cjson.decode(ARGV[9])
 
 local FIELDS = {
   tokens = { 'reported/prompt', 'reported/completion', 'estimated/prompt', 'estimated/completion' },
   cost = { 'reported/cost', 'estimated/cost' },
 }
 
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', until_set, '-inf', now, 'LIMIT', 0, 100)) do
   settle(reservations, reserved, until_set, gone)
 end
-if redis.call('HEXISTS', reservations, job) == 1 then return { 'reserved' } end
+
+local own = { tokens = 0, cost = 0 }
+local found = redis.call('HGET', reservations, job)
+if found then
+  if mode == 'new' then return { 'reserved' } end
+  local reservation = cjson.decode(found)
+  own = { tokens = reservation[1], cost = reservation[2] }
+end
+local more = { tokens = math.max(0, most.tokens - own.tokens), cost = math.max(0, most.cost - own.cost) }
 
 for at, line in ipairs(lines) do
   local spent = 0
   for _, count in ipairs(redis.call('HMGET', KEYS[3 + at], unpack(FIELDS[line.kind]))) do spent = spent + tonumber(count or 0) end
   local open = tonumber(redis.call('HGET', reserved, line.account .. ' ' .. line.kind) or 0)
-  if spent + open + estimate[line.kind] > line.limit then
+  local fits = more[line.kind] == 0 or spent + open + more[line.kind] <= line.limit
+  local alone = usual and open == 0 and spent + usual[line.kind] <= line.limit
+  if not fits and not alone then
     return { 'refused', at, string.format('%.0f', spent), string.format('%.0f', open) }
   end
 end
 
-redis.call('HSET', reservations, job, cjson.encode({ estimate.tokens, estimate.cost, accounts }))
-redis.call('ZADD', until_set, until_ms, job)
+local total = { string.format('%.0f', own.tokens + more.tokens), string.format('%.0f', own.cost + more.cost) }
+redis.call('HSET', reservations, job, '[' .. total[1] .. ',' .. total[2] .. ',' .. ARGV[8] .. ']')
+if not found then redis.call('ZADD', until_set, now + brief, job) end
 for _, account in ipairs(accounts) do
-  redis.call('HINCRBY', reserved, account .. ' tokens', ARGV[3])
-  redis.call('HINCRBY', reserved, account .. ' cost', ARGV[4])
+  redis.call('HINCRBY', reserved, account .. ' tokens', string.format('%.0f', more.tokens))
+  redis.call('HINCRBY', reserved, account .. ' cost', string.format('%.0f', more.cost))
 end
 return { 'reserved' }

@@ -1,0 +1,97 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Assistant } from '../../../shared/assistants/assistant-file.ts';
+import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
+import { countTokens } from '../../../shared/documents/tokens.ts';
+import { measureRequest } from '../../../shared/models/measure-request.ts';
+import { type TakenDocument } from '../take-documents.ts';
+import { type CandidateRules, candidatesOf } from './candidates.ts';
+import { estimateOf, minuteTokens } from './estimate.ts';
+
+const WORDS = 'a railway turnout moves trains from one track to another '.repeat(200);
+const WORD_TOKENS = countTokens(WORDS);
+const price = { input: 1e-6, output: 4e-6 };
+const rules = { documentTokens: 6_000, besideTokens: 0, price, maxOutput: 16_384 };
+
+const asking = (more: object = {}): ChatRequest => ({
+  ...{ model: 'm', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 10 },
+  ...more,
+});
+const taken = (request: ChatRequest, documents: TakenDocument[] = []) => ({
+  request,
+  documents,
+  question: '',
+});
+const most = (request: ChatRequest, documents: TakenDocument[] = [], more: object = {}) =>
+  estimateOf(taken(request, documents), measureRequest(request), { ...rules, ...more }).most;
+const minute = (request: ChatRequest, documents: TakenDocument[] = []) =>
+  minuteTokens(taken(request, documents), measureRequest(request), rules);
+
+const document = (content: TakenDocument['content']): TakenDocument => ({
+  ...{ index: 0, name: 'd', mediaType: 'text/plain', version: '', content },
+});
+const stored = { kind: 'blob', name: 'files/f/text', sha256: '', bytes: 400_000 } as const;
+
+describe('budgets and limits by the minute count the same', () => {
+  test.each<[string, object]>([
+    ['tools', { tools: [{ type: 'function', function: { name: 't', description: WORDS } }] }],
+    ['the format of the answer', { response_format: { type: 'json_schema', json_schema: { name: WORDS } } }],
+    ['a predicted output', { prediction: { type: 'content', content: WORDS } }],
+  ])('%s', (_what, more) => {
+    expect(most(asking(more)).tokens).toBeGreaterThan(WORD_TOKENS);
+    expect(minute(asking(more))).toBeGreaterThan(WORD_TOKENS);
+  });
+
+  test('documents that are sent, and those that were uploaded before', () => {
+    for (const content of [{ kind: 'inline', text: WORDS } as const, stored]) {
+      expect(most(asking(), [document(content)]).tokens).toBeGreaterThan(WORD_TOKENS);
+      expect(minute(asking(), [document(content)])).toBeGreaterThan(WORD_TOKENS);
+    }
+    expect(most(asking(), [document({ kind: 'inline', text: 'short' })]).tokens).toBeLessThan(500);
+  });
+});
+
+test('an image’s data is not text', () => {
+  const url = `data:image/png;base64,${'A'.repeat(3_000_000)}`;
+  const content = [{ type: 'image_url' as const, image_url: { url, detail: 'low' } }];
+  expect(most(asking({ messages: [{ role: 'user', content }] })).tokens).toBeLessThan(300);
+});
+
+test('an answer without a limit reserves the longest that its model gives, or as much as is usual', () => {
+  const request: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'Hi' }], n: 2 };
+  const { most: all, usual } = estimateOf(taken(request), measureRequest(request), rules);
+  expect(all.tokens).toBeGreaterThan(2 * 16_384);
+  expect(usual?.tokens).toBeLessThan(2_100);
+  expect(all.cost).toBeCloseTo(2 * 16_384 * price.output, 3);
+});
+
+test('a predicted output costs like an answer', () => {
+  const request = asking({ prediction: { type: 'content', content: WORDS } });
+  expect(most(request).cost).toBeGreaterThan(WORD_TOKENS * price.output);
+});
+
+describe('a job whose assistant is chosen later', () => {
+  const assistant = (name: string, more: object = {}) =>
+    ({ name, sources: [], instructions: 'short', ...more }) as unknown as Assistant;
+  const candidateRules: CandidateRules = {
+    assistants: () => [
+      assistant('small', { model: 'a' }),
+      assistant('big', { instructions: WORDS, sources: ['wiki'] }),
+    ],
+    sources: [{ name: 'wiki', always: false, tokens: 2_000 }],
+    ...{ fallbacks: { a: ['b'] }, defaultModel: 'c' },
+  };
+  const caller = { user: 'ada', groups: [] };
+  const of = (model: string, wish: object | undefined) =>
+    candidatesOf({ model, assistant: wish, caller }, candidateRules);
+
+  test('counts with the longest instructions and sources that it may get', () => {
+    expect(of('auto', {}).besideTokens).toBe(WORD_TOKENS + 2_000);
+    expect(of('m', { asked: 'small' }).besideTokens).toBeLessThan(5);
+    expect(of('m', undefined).besideTokens).toBe(0);
+  });
+
+  test('costs what its dearest model does', () => {
+    expect(of('auto', {})).toMatchObject({ models: ['a', 'c'], fallbacks: ['b'] });
+    expect(of('auto', undefined).models).toEqual(['auto']);
+  });
+});
