@@ -6,6 +6,7 @@ import { type Config } from '../../shared/config/schema.ts';
 import { listenForCancellations } from '../../shared/joblog/cancellation.ts';
 import { createGate } from '../../shared/gate/gate.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
+import { showWaitingHooks } from '../../shared/joblog/completion-hooks.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { openControl } from '../../shared/control/open-control.ts';
@@ -97,6 +98,7 @@ export function build({ config, log }: ServiceDeps): Service {
       redis: () => redis.status === 'ready',
     });
     showClockSkew(probes.registry, clock);
+    showWaitingHooks(probes.registry, caretaker.hooks);
     const litellm = { url: config.LITELLM_URL, key: config.LITELLM_MASTER_KEY };
     const providers = watchModelProviders({
       fetchModels: (signal) => fetchDeployedModels(litellm, signal),

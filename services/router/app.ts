@@ -15,6 +15,7 @@ import { usesParallel } from '../../shared/flags/uses-parallel.ts';
 import { createGate } from '../../shared/gate/gate.ts';
 import { createMemoryWatch, roomIn } from '../../shared/gate/memory.ts';
 import { startCaretaker } from '../../shared/joblog/caretaker.ts';
+import { showWaitingHooks } from '../../shared/joblog/completion-hooks.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/kafka/dead-letters.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
@@ -96,6 +97,7 @@ export function build({ config, log }: ServiceDeps): Service {
       ...{ producer, topic: topics.events, source: 'router', scheduler: dispatch, gate },
     });
     releasers.defer('caretaker', () => caretaker.close());
+    showWaitingHooks(probes.registry, caretaker.hooks);
     const housekeeping = createHousekeeping({ connection: redis, redisPrefix, keepFinishedMs, log });
     releasers.defer('housekeeping', () => housekeeping.close());
     housekeeping.start();

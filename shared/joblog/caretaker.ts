@@ -2,6 +2,7 @@ import { type Producer } from '../kafka/port.ts';
 import { type Gate } from '../gate/gate.ts';
 import { type FairDispatch } from '../scheduling/fair-dispatch.ts';
 import { tokensOf } from '../scheduling/job-cost.ts';
+import { type CompletionHooks, createCompletionHooks } from './completion-hooks.ts';
 import { createDutyHandlers, type DutyHandlersOptions } from './duty-handlers.ts';
 import { createOutbox } from './outbox.ts';
 import { createReaderLeases } from './reader-leases.ts';
@@ -22,6 +23,7 @@ interface CaretakerOptions extends DutyHandlersOptions {
 export interface Caretaker {
   /** Carries on the outcomes that this process writes. */
   relays: Relays;
+  hooks: Pick<CompletionHooks, 'waiting'>;
   /** Waits for those that are under way. */
   close(): Promise<void>;
 }
@@ -31,8 +33,9 @@ export function startCaretaker(options: CaretakerOptions): Caretaker {
   const { redis, keys, jobLog, producer, topic, source, scheduler, gate, log } = options;
   const duties = createDutyHandlers(options);
   const { handlers } = duties;
+  const hooks = createCompletionHooks({ redis, keys, jobLog, handlers, log });
   const outbox = createOutbox({
-    ...{ redis, keys, producer, topic, source, jobLog, handlers, logger: log },
+    ...{ redis, keys, producer, topic, source, hooks, logger: log },
     ended: async (outcome) => {
       const { jobId, userHash, cached } = outcome;
       // What the cache has answered took no slot, and says nothing of how fast these come free.
@@ -46,13 +49,16 @@ export function startCaretaker(options: CaretakerOptions): Caretaker {
   const relays = createRelays(outbox);
   const sweep = createSweep({ redis, keys, jobLog, leases: createReaderLeases(redis, keys), log });
   outbox.start();
+  hooks.start();
   sweep.start();
   return {
     relays,
+    hooks,
     close: async () => {
       await relays.idle();
       await sweep.close();
       await outbox.close();
+      await hooks.close();
       await duties.close();
     },
   };

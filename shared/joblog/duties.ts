@@ -10,7 +10,7 @@ import { z } from 'zod';
 export const duty = z.enum(['keep', 'notify']);
 export type Duty = z.infer<typeof duty>;
 
-/** As the job Redis has them: one text, separated by spaces. */
+/** As the job Redis has them: one text, separated by spaces. A newer version's may be among them. */
 export const duties = z
   .string()
   .transform((text) => (text === '' ? [] : text.split(' ')))

@@ -23,6 +23,8 @@ function outcomeOf(jobId: string): Outcome {
 /** The streams of an outbox, as far as it uses them. */
 function redisWith(streams: Record<string, Record<string, string[]>>) {
   return {
+    set: () => Promise.resolve('OK'),
+    del: () => Promise.resolve(1),
     xrange: (stream: string) => Promise.resolve(Object.entries(streams[stream] ?? {})),
     xdel: (stream: string, row: string) => {
       streams[stream] = Object.fromEntries(
@@ -38,8 +40,7 @@ afterEach(() => void jest.useRealTimers());
 
 test.each([
   ['cannot be read', ['outcome', '{', 'duties', '']],
-  ['names a duty that nobody knows', ['outcome', JSON.stringify(outcomeOf(FIRST)), 'duties', 'dance']],
-  ['has a duty that never succeeds', rowOf(FIRST)],
+  ['cannot be parted from its hooks', rowOf(FIRST)],
 ])('a row that %s holds up no other', async (_name, poison) => {
   const [first, last] = [keys.outbox(FIRST), keys.outbox(LAST)];
   const streams = { [first]: { '1-0': poison, '2-0': rowOf(SAME_BUCKET) }, [last]: { '1-0': rowOf(LAST) } };
@@ -49,10 +50,9 @@ test.each([
     keys,
     producer: { send: () => Promise.resolve(), connected: () => true, close: () => Promise.resolve() },
     ...{ topic: 'events', source: 'test' },
-    jobLog: { settle: () => Promise.resolve('settled') },
-    handlers: {
-      keep: (jobId) => (jobId === FIRST ? Promise.reject(new Error('damaged')) : Promise.resolve()),
-      notify: () => Promise.resolve(),
+    hooks: {
+      take: (jobId, row) => (jobId === FIRST ? Promise.reject(new Error('damaged')) : Promise.resolve(row)),
+      run: () => Promise.resolve(),
     },
     logger: silentLogger,
   });

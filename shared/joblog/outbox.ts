@@ -5,16 +5,17 @@ import { type Producer } from '../kafka/port.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { type JobKeys } from '../redis/keys.ts';
-import { duties, type Duty, type DutyHandlers } from './duties.ts';
-import { type JobLog } from './job-log.ts';
+import { type CompletionHooks } from './completion-hooks.ts';
 import { periodically } from '../util/periodically.ts';
 
 /**
- * Carries outcomes from the outbox rows, which the finishing script wrote, to `turnout.events`, and does what else is owed
- * for the job (`duties.ts`). A row goes when all of it is done.
+ * Carries outcomes from the outbox rows, which the finishing script wrote, to `turnout.events`.
+ *
+ * A row moves: with hooks -> parted from them (`completion-hooks.ts` runs these) -> published -> gone. So a hook that fails never
+ * publishes an outcome again, and Kafka being away delays no hook.
  *
  * Whoever ended the job relays its row at once. A row that is still there after `ABANDONED_MS` lost its relayer (or Kafka
- * was away): the sweep of any process relays it. An outcome may so be published twice, always under the same event id.
+ * was away): the sweep of one process relays it. An outcome may so be published twice, always under the same event id.
  */
 export interface Outbox {
   /** Relays the row that this process has just written. Never rejects: the sweep comes after it. */
@@ -27,7 +28,7 @@ export interface OutboxRow {
   /** Its id in the bucket's stream. */
   row: string;
   outcome: Outcome;
-  duties: readonly Duty[];
+  duties: readonly string[];
 }
 
 interface OutboxOptions {
@@ -36,8 +37,7 @@ interface OutboxOptions {
   producer: Producer;
   topic: string;
   source: string;
-  jobLog: Pick<JobLog, 'settle'>;
-  handlers: DutyHandlers;
+  hooks: Pick<CompletionHooks, 'take' | 'run'>;
   /** Tells those who count open jobs that this one is none any more; again for the same job it changes nothing. */
   ended: (outcome: Outcome) => Promise<void>;
   logger: Logger;
@@ -46,36 +46,51 @@ interface OutboxOptions {
 const ABANDONED_MS = 5_000;
 const SWEEP_MS = 2_000;
 const ROWS_AT_ONCE = 500;
+/** A sweep that takes longer overlaps with another: that does no harm. */
+const LEASE_MS = 10_000;
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { redis, keys, producer, topic, source, jobLog, handlers, ended, logger } = options;
+  const { redis, keys, producer, topic, source, hooks, ended, logger } = options;
+  /** Where the next sweep of a stream begins. */
+  const from = new Map<string, string>();
 
   async function publish(event: Outcome): Promise<void> {
     const headers = toHeaders({ id: event.id, type: OUTCOME_TYPE, source });
     await producer.send({ topic, key: event.jobId, value: JSON.stringify(event), headers });
   }
 
-  async function perform(jobId: string, duties: readonly Duty[]): Promise<void> {
-    if (duties.length === 0) return;
-    await allDone(duties.map((duty) => handlers[duty](jobId)));
-    await jobLog.settle(jobId);
-  }
-
   async function relay({ row, outcome: event, duties }: OutboxRow): Promise<void> {
-    // Kafka being away holds up nothing else that is owed.
-    await allDone([publish(event), perform(event.jobId, duties), ended(event)]);
-    await redis.xdel(keys.outbox(event.jobId), row);
+    const { jobId } = event;
+    const parted = duties.length === 0 ? row : await hooks.take(jobId, row);
+    if (parted === '') return; // another process has parted it, and relays it
+    const hooked = duties.length === 0 ? Promise.resolve() : hooks.run(jobId, duties);
+    await allDone([publish(event), ended(event)]).then(
+      () => redis.xdel(keys.outbox(jobId), parted),
+      async (error: unknown) => {
+        await hooked;
+        throw error;
+      },
+    );
+    await hooked;
   }
 
   async function sweep(): Promise<void> {
-    const until = `${Date.now() - ABANDONED_MS}`;
+    const lease = keys.outboxLease();
+    if ((await redis.set(lease, '1', 'PX', LEASE_MS, 'NX')) === null) return;
     const failures: unknown[] = [];
-    for (const stream of keys.outboxes()) {
-      const rows = await redis.xrange(stream, '-', until, 'COUNT', ROWS_AT_ONCE);
-      // A row that cannot be read, or whose duty fails again and again, holds up no other row and no other bucket.
-      failures.push(...(await failuresOf(rows.map(async ([row, fields]) => relay(readRow(row, fields))))));
-    }
+    for (const stream of keys.outboxes()) failures.push(...(await sweepStream(stream)));
+    await redis.del(lease);
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** Rows that cannot be read delay no other row: the next sweep goes on behind the last one of a full page. */
+  async function sweepStream(stream: string): Promise<unknown[]> {
+    const until = `${Date.now() - ABANDONED_MS}`;
+    const rows = await redis.xrange(stream, from.get(stream) ?? '-', until, 'COUNT', ROWS_AT_ONCE);
+    const last = rows.length < ROWS_AT_ONCE ? undefined : rows.at(-1)?.[0];
+    if (last === undefined) from.delete(stream);
+    else from.set(stream, `(${last}`);
+    return failuresOf(rows.map(async ([row, fields]) => relay(readRow(row, fields))));
   }
 
   const work = periodically({
@@ -100,7 +115,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
 }
 
 function readRow(row: string, [, json = '', , owed = '']: readonly string[]): OutboxRow {
-  return { row, outcome: outcome.parse(JSON.parse(json)), duties: duties.parse(owed) };
+  return {
+    row,
+    outcome: outcome.parse(JSON.parse(json)),
+    duties: owed.split(' ').filter((name) => name !== ''),
+  };
 }
 
 /** Waits for all, also when one fails; then throws the first failure. */

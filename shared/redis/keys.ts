@@ -17,6 +17,12 @@ export interface JobKeys {
   outbox(jobId: string): string;
   /** The outbox streams of all buckets. */
   outboxes(): string[];
+  /** String with an expiry: one process sweeps the outbox at a time. */
+  outboxLease(): string;
+  /** The completion hooks of the job's bucket. */
+  hooks(jobId: string): HookKeys;
+  /** The same of all buckets. */
+  allHooks(): HookKeys[];
   /** The sets of open jobs of all buckets. */
   openSets(): string[];
   /** String with an expiry: one process sweeps at a time. */
@@ -39,6 +45,16 @@ export interface JobKeys {
   cacheGeneration(user: string): string;
   /** Channel of the processes' live events: one per process. */
   channel(instance: string): string;
+}
+
+/** Jobs whose completion hooks wait. */
+export interface HookKeys {
+  /** Sorted set: by when they are run next. */
+  due: string;
+  /** Sorted set: by since when they wait. */
+  since: string;
+  /** Hash: job -> failed attempts and duties. */
+  owed: string;
 }
 
 /** A user's files share the hash tag of one of the same buckets: the last digits of their ids are the user's. */
@@ -88,6 +104,10 @@ export function fileKeys(prefix: string): FileKeys {
 export function jobKeys(prefix: string): JobKeys {
   const inBucket = (jobId: string, kind: string) => `${prefix}:{${tag(bucketOf(jobId))}}:${kind}`;
   const ofUser = (user: string, kind: string) => `${prefix}:{u-${userDigest(user)}}:${kind}`;
+  const hooksOf = (bucket: number) => {
+    const hooks = `${prefix}:{${tag(bucket)}}:hooks`;
+    return { due: `${hooks}:due`, since: `${hooks}:since`, owed: `${hooks}:owed` };
+  };
   const everyBucket = (kind: string) =>
     Array.from({ length: BUCKETS }, (_, bucket) => `${prefix}:{${tag(bucket)}}:${kind}`);
   return {
@@ -96,6 +116,9 @@ export function jobKeys(prefix: string): JobKeys {
     open: (jobId) => inBucket(jobId, 'open'),
     outbox: (jobId) => inBucket(jobId, 'outbox'),
     outboxes: () => everyBucket('outbox'),
+    outboxLease: () => `${prefix}:outbox-sweep`,
+    hooks: (jobId) => hooksOf(bucketOf(jobId)),
+    allHooks: () => Array.from({ length: BUCKETS }, (_, bucket) => hooksOf(bucket)),
     openSets: () => everyBucket('open'),
     sweepLease: () => `${prefix}:sweep`,
     readerLease: (channel) => `${channel}:alive`,

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { jobMessage } from '../../shared/contracts/job-message.ts';
 import { outcome } from '../../shared/contracts/outcome.ts';
+import { type CompletionHooks, createCompletionHooks } from '../../shared/joblog/completion-hooks.ts';
 import { type DutyHandlers } from '../../shared/joblog/duties.ts';
 import { createOutbox, type Outbox } from '../../shared/joblog/outbox.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
@@ -33,71 +34,193 @@ async function endedResponse(): Promise<string> {
 
 const nothingElse = { notify: () => Promise.resolve() };
 
-function open(handlers: DutyHandlers): Outbox {
+let hooks: CompletionHooks;
+/** What time the hooks take it for, in milliseconds after now. */
+let later = 0;
+
+function open(handlers: DutyHandlers, send = (): Promise<void> => Promise.resolve()): Outbox {
   published = [];
+  later = 0;
+  const { redis, keys, jobLog } = ingress;
+  hooks = createCompletionHooks({
+    ...{ redis, keys, jobLog, handlers, log: silentLogger },
+    now: () => Date.now() + later,
+  });
   outbox = createOutbox({
     ended: () => Promise.resolve(),
-    ...{ redis: ingress.redis, keys: ingress.keys, jobLog: ingress.jobLog },
+    ...{ redis, keys, hooks },
     producer: {
-      send: ({ value }) => Promise.resolve(void published.push(outcome.parse(JSON.parse(value)).jobId)),
+      send: async ({ value }) => {
+        await send();
+        published.push(outcome.parse(JSON.parse(value)).jobId);
+      },
       connected: () => true,
       close: () => Promise.resolve(),
     },
-    ...{ topic: 'events', source: 'test', handlers, logger: silentLogger },
+    ...{ topic: 'events', source: 'test', logger: silentLogger },
   });
   return outbox;
 }
 
+/** Runs the hooks whose time has come, as any process does. */
+async function runHooks(done: () => Promise<boolean>): Promise<void> {
+  hooks.start();
+  const ended = await until(done, { timeoutMs: 20_000, everyMs: 20 });
+  await hooks.close();
+  expect(ended).toBe(true);
+}
+const noneWaits = async () => (await hooks.waiting()).jobs === 0;
+
 async function rowOf(jobId: string) {
-  const [row] = await ingress.redis.xrange(ingress.keys.outbox(jobId), '-', '+');
+  const rows = await ingress.redis.xrange(ingress.keys.outbox(jobId), '-', '+');
+  const row = rows.find(([, [, text = '']]) => text.includes(jobId));
   if (!row) return undefined;
   const [id, [, json = '']] = row;
   return { row: id, outcome: outcome.parse(JSON.parse(json)), duties: ['keep' as const] };
 }
 
 describe('what is owed for an ended job', () => {
-  test('is tried again until it is done; only then its row goes, and its log may expire', async () => {
+  test('waits by itself when it fails: its outcome is published once, and it is tried again later', async () => {
     const jobId = await endedResponse();
     let tries = 0;
     const work = open({
       ...nothingElse,
       keep: async (id) => {
         tries += 1;
-        if (tries === 1) throw new Error('the store is away');
+        if (tries <= 2) throw new Error('the store is away');
         await ingress.kept.keep(id);
       },
     });
     const row = await rowOf(jobId);
     if (!row) throw new Error('there is no row');
     await work.relay(row);
-    expect(published).toEqual([jobId]); // the metrics do not wait for the store
-    expect(await rowOf(jobId)).toBeDefined();
+    await work.relay(row); // another process, which read the row before it was parted
+    expect(published).toEqual([jobId]);
+    expect(await rowOf(jobId)).toBeUndefined();
+    expect(await hooks.waiting()).toMatchObject({ jobs: 1 });
     expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeGreaterThan(60_000);
 
-    await work.relay(row);
-    expect(await rowOf(jobId)).toBeUndefined();
+    later = 10_000;
+    await runHooks(() => Promise.resolve(tries === 2));
+    expect((await hooks.waiting()).jobs).toBe(1);
+    later = 60_000;
+    await runHooks(noneWaits);
+    expect(tries).toBe(3);
+    expect(published).toEqual([jobId]);
     expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeLessThanOrEqual(60_000);
     expect(await ingress.kept.find(jobId)).toMatchObject({ owner: 'user-1', events: { length: 5 } });
   });
 
-  test('keeps its log until the last of it is done: a webhook that fails finds it after the copy was made', async () => {
+  test('is not tried again before its time, nor while another process holds its lease', async () => {
     const jobId = await endedResponse();
+    const running = Promise.withResolvers<undefined>();
+    let tries = 0;
     const work = open({
-      keep: (id) => ingress.kept.keep(id),
-      notify: () => Promise.reject(new Error('the queue is away')),
+      ...nothingElse,
+      keep: () => {
+        tries += 1;
+        return running.promise;
+      },
     });
     const row = await rowOf(jobId);
     if (!row) throw new Error('there is no row');
-    await work.relay({ ...row, duties: ['keep', 'notify'] });
+    const relayed = work.relay(row);
+    expect(await until(() => tries === 1, { timeoutMs: 5_000, everyMs: 10 })).toBe(true);
+    const { due, owed } = ingress.keys.hooks(jobId);
+    expect(await ingress.redis.zcount(due, '-inf', Date.now() + 30_000)).toBe(0);
+    running.reject(new Error('the store is away'));
+    await relayed;
+    expect(await ingress.redis.zcount(due, '-inf', Date.now())).toBe(0);
+    expect(await ingress.redis.hget(owed, jobId)).toBe('1 keep');
+    await ingress.redis.del(due, owed, ingress.keys.hooks(jobId).since);
+  });
+
+  test('of many jobs that fails delays neither outcomes nor the hooks of another job', async () => {
+    const jobs: string[] = [];
+    while (jobs.length < 30) jobs.push(await endedResponse());
+    const last = jobs.at(-1);
+    const work = open({
+      ...nothingElse,
+      keep: (id) => (id === last ? Promise.resolve() : Promise.reject(new Error('the store is away'))),
+    });
+    for (const jobId of jobs) {
+      const row = await rowOf(jobId);
+      if (row) await work.relay(row);
+    }
+    expect([...published].sort()).toEqual([...jobs].sort());
+    expect((await hooks.waiting()).jobs).toBe(29);
+    await Promise.all(
+      ingress.keys
+        .allHooks()
+        .flatMap(({ due, since, owed }) => [due, since, owed].map((key) => ingress.redis.del(key))),
+    );
+  });
+
+  test('keeps its log until the last of it is done; what is done is not done again', async () => {
+    const jobId = await endedResponse();
+    let copies = 0;
+    let away = true;
+    const work = open({
+      keep: async (id) => {
+        copies += 1;
+        await ingress.kept.keep(id);
+      },
+      notify: () => (away ? Promise.reject(new Error('the queue is away')) : Promise.resolve()),
+    });
+    const row = await rowOf(jobId);
+    if (!row) throw new Error('there is no row');
+    await ingress.redis.xdel(ingress.keys.outbox(jobId), row.row);
+    const fields = ['outcome', JSON.stringify(row.outcome), 'duties', 'keep notify'];
+    const added = await ingress.redis.xadd(ingress.keys.outbox(jobId), '*', ...fields);
+    await work.relay({ ...row, row: added ?? '', duties: ['keep', 'notify'] });
     expect(await ingress.kept.find(jobId)).toBeDefined();
-    expect(await rowOf(jobId)).toBeDefined();
     expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeGreaterThan(60_000);
+    away = false;
+    later = 10_000;
+    await runHooks(noneWaits);
+    expect(copies).toBe(1);
+  });
+
+  test('is done while Kafka is away, and once', async () => {
+    const jobId = await endedResponse();
+    let copies = 0;
+    let away = true;
+    const handlers = { ...nothingElse, keep: () => Promise.resolve(void (copies += 1)) };
+    const work = open(handlers, () =>
+      away ? Promise.reject(new Error('Kafka is away')) : Promise.resolve(),
+    );
+    const row = await rowOf(jobId);
+    if (!row) throw new Error('there is no row');
+    await work.relay(row);
+    expect(copies).toBe(1);
+    expect(published).toEqual([]);
+    away = false;
+    work.start();
+    const swept = async () => (await rowOf(jobId)) === undefined;
+    expect(await until(swept, { timeoutMs: 20_000, everyMs: 50 })).toBe(true);
+    expect(published).toContain(jobId);
+    expect(copies).toBe(1);
+  });
+
+  test('that this version does not know waits for one that does, and its outcome is published', async () => {
+    const jobId = await endedResponse();
+    const work = open({ ...nothingElse, keep: () => Promise.resolve() });
+    const row = await rowOf(jobId);
+    if (!row) throw new Error('there is no row');
+    await ingress.redis.xdel(ingress.keys.outbox(jobId), row.row);
+    const fields = ['outcome', JSON.stringify(row.outcome), 'duties', 'keep dance'];
+    const added = await ingress.redis.xadd(ingress.keys.outbox(jobId), '*', ...fields);
+    await work.relay({ ...row, row: added ?? '', duties: ['keep', 'dance'] });
+    expect(published).toEqual([jobId]);
+    const { due, since, owed } = ingress.keys.hooks(jobId);
+    expect(await ingress.redis.hget(owed, jobId)).toBe('1 dance');
+    await ingress.redis.del(due, since, owed);
   });
 
   test('is done by another process when the one that ended the job died', async () => {
     const jobId = await endedResponse();
     open({ ...nothingElse, keep: (id) => ingress.kept.keep(id) }).start();
-    const swept = async () => (await rowOf(jobId)) === undefined;
+    const swept = async () => (await rowOf(jobId)) === undefined && (await noneWaits());
     expect(await until(swept, { timeoutMs: 20_000, everyMs: 50 })).toBe(true);
     expect(published).toContain(jobId);
     expect(await ingress.kept.find(jobId)).toBeDefined();

@@ -65,7 +65,8 @@ export const KEY_KINDS: readonly KeyKind[] = [
     most: 192,
     goes: 'with the last folder of its bucket and kind',
   },
-  { kind: 'sweep lease', pattern: /^sweep$/, most: 1, goes: 'after a second' },
+  { kind: 'completion hooks', pattern: /^\{b\w\w\}:hooks:/, most: 0, goes: 'when the hooks are done' },
+  { kind: 'sweep lease', pattern: /^(outbox-)?sweep$/, most: 2, goes: 'after a second' },
 ];
 
 const OTHER: KeyKind = { kind: 'other', pattern: /^/, most: 0, goes: 'nobody knows' };
