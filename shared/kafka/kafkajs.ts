@@ -1,4 +1,4 @@
-import { Kafka as KafkaClient, logLevel, type LogEntry } from 'kafkajs';
+import { type ISocketFactory, Kafka as KafkaClient, logLevel, type LogEntry } from 'kafkajs';
 import { type Logger } from '../log/logger.ts';
 import { createConsumer } from './kafkajs-consumer.ts';
 import { stopIdleTimers } from './kafkajs-idle-timer.ts';
@@ -12,14 +12,17 @@ export interface KafkaOptions {
   brokers: readonly string[];
   clientId: string;
   log: Logger;
+  /** How connections are opened; default: by kafkajs itself. */
+  socketFactory?: ISocketFactory;
 }
 
 /** The Kafka port on kafkajs 2.2. */
-export function createKafka({ brokers, clientId, log }: KafkaOptions): Kafka {
+export function createKafka({ brokers, clientId, log, socketFactory }: KafkaOptions): Kafka {
   stopIdleTimers();
   const client = new KafkaClient({
     brokers: [...brokers],
     clientId,
+    ...(socketFactory ? { socketFactory } : {}),
     connectionTimeout: 2_000,
     requestTimeout: 6_000,
     retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 5 },
@@ -29,7 +32,7 @@ export function createKafka({ brokers, clientId, log }: KafkaOptions): Kafka {
   return {
     ensureTopics: (specs) =>
       retrying(() => createMissing(client, specs), { attempts: 10, baseMs: 200, maxMs: 2_000 }),
-    producer: () => createProducer(client, log),
+    producer: () => createProducer(client, { log, maxBatchBytes: () => undefined }),
     consumer: (options) => createConsumer(client, options, log),
     readTopic: (options) => readTopic(client, options, log),
     followTopic: (options) => followTopic(client, options, log),

@@ -17,11 +17,30 @@ export interface InboundMessage {
   headers: Record<string, string>;
 }
 
+export interface SendOptions {
+  /** Milliseconds since the epoch: how long the caller waits. Default: 8 s from now. */
+  deadlineAt?: number;
+  /** Fires when the caller waits no longer. */
+  signal?: AbortSignal;
+}
+
 export interface Producer {
-  /** Resolves when all in-sync replicas have the message; rejects when the broker did not acknowledge in time. */
-  send(message: OutboundMessage): Promise<void>;
+  /**
+   * Resolves when all in-sync replicas have the message. While Kafka is away it is sent again, until its deadline. Rejects with
+   * a `SendError`, which says whether Kafka may have it. A message that its caller has given up is not sent any more.
+   */
+  send(message: OutboundMessage, options?: SendOptions): Promise<void>;
+  /** Whether Kafka takes messages, as far as is known; it is found out without any, too. */
   connected(): boolean;
   close(): Promise<void>;
+}
+
+export interface KafkaProducer extends Producer {
+  /**
+   * For a process that stood still: where nothing was acknowledged for a minute, connects anew, since firewalls forget silent
+   * connections. Rejects when Kafka does not answer.
+   */
+  refresh(): Promise<void>;
 }
 
 export interface Batch {
@@ -110,7 +129,7 @@ export interface TopicSpec {
 export interface Kafka {
   /** Creates the topics that are missing. Retries while a cold cluster has no controller yet. */
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>;
-  producer(): Promise<Producer>;
+  producer(): Promise<KafkaProducer>;
   consumer(options: ConsumerOptions): Consumer;
   /**
    * Reads a topic that has no transactions from its beginning to its end as it is at the call, each message once, and

@@ -2,10 +2,15 @@ import { describe, expect, test } from '@jest/globals';
 import { type Batch, type Kafka } from '../../shared/kafka/port.ts';
 import { collector, eventually, PARTITIONS, useKafka, WAIT_MS } from './kafka-ground.ts';
 import { describeKafkaFollowing } from './kafka-following.ts';
+import { describeKafkaOutages } from './kafka-outages.ts';
 import { describeKafkaPositions } from './kafka-positions.ts';
 
 /** What Turnout relies on in Kafka. Every adapter of the port must pass; run it against a real broker. */
-export function describeKafkaPort(name: string, create: () => Kafka): void {
+export function describeKafkaPort(
+  name: string,
+  create: () => Kafka,
+  createBehind: (port: number) => { kafka: Kafka; brokerPort: number },
+): void {
   describe(`the Kafka port on ${name}`, () => {
     const { kafka, topic, producer, send, sendAll, sendToOnePartition, join, leave } = useKafka(create);
 
@@ -220,5 +225,6 @@ export function describeKafkaPort(name: string, create: () => Kafka): void {
 
     describeKafkaFollowing(create);
     describeKafkaPositions(create);
+    describeKafkaOutages(create, createBehind);
   });
 }

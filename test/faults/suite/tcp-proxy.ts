@@ -8,6 +8,10 @@ export interface TcpProxy {
   aimAt(port: number): void;
   /** Every byte arrives this much later, in both directions. Milliseconds; 0: at once. */
   delay(milliseconds: number): void;
+  /** Connections stay open and are accepted, and nothing passes, as before a server that stands still. */
+  freeze(): void;
+  /** What was held back passes, and everything after it. */
+  thaw(): void;
   /** Breaks every connection that there is. */
   cut(): void;
   /** Breaks every connection, and refuses those that come, as a server that is not there does. */
@@ -20,6 +24,7 @@ export interface TcpProxy {
 export async function startTcpProxy(): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let [target, delayMs] = [0, 0];
+  let isFrozen = false;
 
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1');
@@ -32,6 +37,7 @@ export async function startTcpProxy(): Promise<TcpProxy> {
     forward(client, upstream);
     forward(upstream, client);
     for (const socket of pair) socket.on('error', destroyBoth).on('close', destroyBoth).setNoDelay();
+    if (isFrozen) for (const socket of pair) socket.pause();
   });
 
   /** One queue for each direction: timers of their own could overtake each other. */
@@ -73,6 +79,14 @@ export async function startTcpProxy(): Promise<TcpProxy> {
     },
     delay: (milliseconds) => {
       delayMs = milliseconds;
+    },
+    freeze: () => {
+      isFrozen = true;
+      for (const pair of pairs) for (const socket of pair) socket.pause();
+    },
+    thaw: () => {
+      isFrozen = false;
+      for (const pair of pairs) for (const socket of pair) socket.resume();
     },
     cut,
     refuse,
