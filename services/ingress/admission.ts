@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type ChatRequest } from '../../shared/contracts/chat-request.ts';
 import { childTraceparent, toHeaders } from '../../shared/contracts/cloud-event.ts';
@@ -7,11 +9,18 @@ import { type Caching, JOB_TYPE, type JobMessage } from '../../shared/contracts/
 import { type Quote } from '../../shared/contracts/quote.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type FileRegistry } from '../../shared/files/file-registry.ts';
-import { type Admission, type JobLog, type NewJob } from '../../shared/joblog/job-log.ts';
+import {
+  type Admission,
+  isOpen,
+  type JobLog,
+  type JobState,
+  type NewJob,
+} from '../../shared/joblog/job-log.ts';
 import { type Duty } from '../../shared/joblog/duties.ts';
 import { createKeptJobs, type KeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createOriginals, type Originals } from '../../shared/joblog/originals.ts';
 import { type Producer } from '../../shared/kafka/port.ts';
+import { SendError } from '../../shared/kafka/send-error.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type Measure, measureRequest } from '../../shared/models/measure-request.ts';
 import { type Principal } from '../../shared/access/principal.ts';
@@ -58,9 +67,10 @@ export interface AdmittedJob extends DescribedJob {
   kept: readonly JobEvent[] | undefined;
   /**
    * When it resolves, the job is accepted: it runs to an end, whatever dies. Throws `queue_unavailable` when it certainly
-   * does not run.
+   * does not run, `body_too_large` when Kafka never takes it, `store_unavailable` when nobody knows yet. Waits for Kafka until the
+   * job's deadline, at most `LONGEST_PUBLISH_MS`. `signal`: its client has gone; a job that nobody can come back to is given up.
    */
-  publish(): Promise<void>;
+  publish(signal?: AbortSignal): Promise<void>;
 }
 
 export interface AdmissionDesk {
@@ -87,13 +97,21 @@ export interface AdmissionDeps {
 
 type Deps = AdmissionDeps & { originals: Originals; kept: KeptJobs };
 
+/**
+ * How long a request waits for Kafka: through a broker's restart or a long pause of it. A stream sends nothing before its job is
+ * accepted, so this stays below the minute after which load balancers close silent connections. Milliseconds.
+ */
+const LONGEST_PUBLISH_MS = 30_000;
+/** How often a request looks what became of a job that another request still publishes. Milliseconds. */
+const LOOK_MS = 250;
 const RETRY_AFTER_S = 2;
 /** Who sent an idempotency key can come back to his job; anyone else's dies with his connection. */
 const RECONNECT_PATIENCE_MS = 30_000;
 
 /**
  * unknown -> admitting (record) -> published (Kafka acknowledged) = accepted
- *                              \-> unsettled (no acknowledgement) -> refused | accepted (the router has it)
+ *                              \-> unsettled (no acknowledgement) -> refused | accepted (the router, or another request's
+ *                                  acknowledgement, has it)
  *
  * The record comes first, so that a reader never meets a job that nobody knows, and so that one compare-and-set settles
  * a publication whose outcome is unknown: a 503 then is true.
@@ -115,25 +133,28 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
       ).catch((error: unknown) => takenBefore(deps, job, submission, error));
       const measure = measureRequest(taken.request);
       const entered = await enter(deps, job, { submission, taken, measure });
-      const admission = await admit(deps, job, submission).catch(async (error: unknown) => {
-        if (entered) await deps.door.leave(job);
+      const publisher = randomBytes(6).toString('hex');
+      const admission = await admit(deps, { ...job, publisher }, submission).catch(async (error: unknown) => {
+        if (entered) await leaveUnlessOpen(deps, job);
         throw error;
       });
       const fresh = admission.kind === 'new';
       const open = fresh || admission.state === 'admitting';
-      if (entered && !open) await deps.door.leave(job);
+      if (entered && !fresh && !isOpen(admission.state)) await deps.door.leave(job);
       if (entered?.reserved && open) await confirm(deps, job);
       return {
         ...job,
         fresh,
         createdAt: fresh ? job.acceptedAt : admission.createdAt,
         kept: undefined,
-        publish: async () => {
+        publish: async (signal) => {
           if (!open) return;
           const caching = await cachingFor(deps, taken, submission);
           const { traceparent } = submission;
           const cost = { promptTokens: measure.exact(), quote: quoteFor(deps, job, entered) };
-          await publish(deps, { job: { ...job, ...cost, caching }, taken, original, traceparent });
+          const abandoned = isRecoverable(submission) ? undefined : signal;
+          const outgoing = { taken, original, traceparent, publisher, signal: abandoned };
+          await publish(deps, { ...outgoing, job: { ...job, ...cost, caching } });
         },
       };
     },
@@ -239,7 +260,7 @@ function hashOf(bodies: BodyWork, asked: unknown, { assistant }: RequestControls
 
 async function admit(
   deps: Deps,
-  { user, ...job }: DescribedJob,
+  { user, ...job }: DescribedJob & Pick<NewJob, 'publisher'>,
   { controls, background = false, followed = true }: Submission,
 ): Promise<Admission> {
   const patienceMs = controls.idempotencyKey === undefined ? 0 : RECONNECT_PATIENCE_MS;
@@ -271,30 +292,86 @@ interface Outgoing {
   taken: TakenDocuments;
   original: Uint8Array | undefined;
   traceparent: string | undefined;
+  /** This request among those that publish the job. */
+  publisher: string;
+  signal: AbortSignal | undefined;
 }
 
-async function publish(deps: Deps, { job, taken, original, traceparent }: Outgoing): Promise<void> {
+/** Its client can come back to the job, or does not wait for it at all. */
+function isRecoverable({ controls, background = false }: Submission): boolean {
+  return background || controls.idempotencyKey !== undefined;
+}
+
+/**
+ * The slot and the reservation belong to the job, whichever request took them: another request under the same key may have
+ * its job running. Where the record cannot be read they stay, until the job's deadline at the latest.
+ */
+async function leaveUnlessOpen({ door, jobLog, log }: Deps, job: DescribedJob): Promise<void> {
   const { jobId } = job;
+  try {
+    const [standing] = await jobLog.standings([jobId]);
+    if (standing && !isOpen(standing.state)) await door.leave(job);
+  } catch (error) {
+    log.warn({ err: error, jobId }, 'A job that was not admitted may still count as open');
+  }
+}
+
+async function publish(deps: Deps, outgoing: Outgoing): Promise<void> {
+  const { job, taken, original, traceparent, signal } = outgoing;
+  const { jobId } = job;
+  const deadlineAt = Math.min(job.deadlineAt, Date.now() + LONGEST_PUBLISH_MS);
   const context = childTraceparent(traceparent);
   const headers = toHeaders({ id: jobId, type: JOB_TYPE, source: 'ingress', traceparent: context });
   try {
     if (original !== undefined) await deps.originals.put(jobId, original);
     const value = JSON.stringify(await composeMessage(deps, job, taken));
-    await deps.producer.send({ topic: deps.topic, key: job.user, value, headers });
+    const message = { topic: deps.topic, key: job.user, value, headers };
+    await deps.producer.send(message, { deadlineAt, ...(signal ? { signal } : {}) });
   } catch (error) {
     deps.log.warn({ err: error, jobId }, 'A job could not be published');
-    await settle(deps, job, error);
+    await settle(deps, outgoing, error);
   }
 }
 
-async function settle(deps: Deps, job: DescribedJob, cause: unknown): Promise<void> {
+/** Resolves when the job runs after all. A job that several requests publish is refused by the last of them that fails. */
+async function settle(deps: Deps, { job, publisher, signal }: Outgoing, cause: unknown): Promise<void> {
   const { jobLog, door } = deps;
   const { jobId } = job;
-  const state = await jobLog.refuse(jobId).catch((error: unknown) => {
+  const state = await jobLog.refuse(jobId, publisher).catch((error: unknown) => {
     throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
   });
   if (state === 'refused' || state === 'missing') {
     await door.leave(job);
-    throw new TurnoutError('queue_unavailable', { cause, retryAfterS: RETRY_AFTER_S });
+    throw notQueued(cause);
   }
+  if (state === 'admitting') await awaitOthers(deps, job, { cause, signal });
+}
+
+/** Another request publishes the same job: whether it runs is that one's to settle. */
+async function awaitOthers(
+  { jobLog }: Deps,
+  { jobId, deadlineAt }: DescribedJob,
+  { cause, signal }: { cause: unknown; signal: AbortSignal | undefined },
+): Promise<void> {
+  const until = Math.min(deadlineAt, Date.now() + LONGEST_PUBLISH_MS);
+  let state: JobState | 'missing' = 'admitting';
+  while (state === 'admitting' && Date.now() < until && signal?.aborted !== true) {
+    await delay(LOOK_MS);
+    const [standing] = await storing(() => jobLog.standings([jobId]));
+    state = standing?.state ?? 'missing';
+  }
+  if (state === 'refused' || state === 'missing') throw notQueued(cause);
+  if (state === 'admitting')
+    throw new TurnoutError('store_unavailable', {
+      message:
+        'Another request with this Idempotency-Key is still being queued. Try again; nothing runs twice.',
+      retryAfterS: RETRY_AFTER_S,
+      cause,
+    });
+}
+
+function notQueued(cause: unknown): TurnoutError {
+  if (cause instanceof SendError && cause.kind === 'too_large')
+    return new TurnoutError('body_too_large', { cause });
+  return new TurnoutError('queue_unavailable', { cause, retryAfterS: RETRY_AFTER_S });
 }

@@ -69,6 +69,8 @@ export interface NewJob {
   duties?: readonly Duty[];
   /** The client's request as its later readers need it, in JSON. */
   original?: string;
+  /** The request that will publish it, where several may; without spaces. */
+  publisher?: string;
 }
 
 export type Begun =
@@ -130,8 +132,11 @@ export interface Finisher {
 
 export interface JobLog {
   admit(job: NewJob): Promise<Admission>;
-  /** The state that holds after the settlement, or `missing`. */
-  refuse(jobId: string): Promise<JobState | 'missing'>;
+  /**
+   * The state that holds after the settlement, or `missing`; `admitting` while another publisher of the job may have it accepted.
+   * `publisher`: as at its admission; without one, there is no other.
+   */
+  refuse(jobId: string, publisher?: string): Promise<JobState | 'missing'>;
   /** `routed` for the first delivery, `again` for a later one of an open job, else the state that it ended in. */
   route(jobId: string, events: readonly JobEvent[]): Promise<'routed' | 'again' | 'missing' | JobState>;
   /**
@@ -235,8 +240,10 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
       return { kind: 'exists', state, owner, bodyHash, lastSequence, createdAt };
     },
 
-    async refuse(jobId) {
-      return stateOrMissing.parse(await refuse([keys.record(jobId), keys.open(jobId)], [jobId, retentionMs]));
+    async refuse(jobId, publisher = '') {
+      return stateOrMissing.parse(
+        await refuse([keys.record(jobId), keys.open(jobId)], [jobId, retentionMs, publisher]),
+      );
     },
 
     async route(jobId, events) {
@@ -347,6 +354,7 @@ function admitArguments(job: NewJob): (string | number)[] {
     patienceMs,
     duties: owed = [],
     original = '',
+    publisher = '',
   } = job;
   const life = patienceMs === undefined ? ['0', 0] : ['1', patienceMs];
   return [
@@ -354,6 +362,7 @@ function admitArguments(job: NewJob): (string | number)[] {
     ...life,
     owed.join(' '),
     original,
+    publisher,
   ];
 }
 

@@ -7,7 +7,10 @@ const answer = (type: string, retriable: boolean) =>
 
 test.each([
   ['too_large', answer('MESSAGE_TOO_LARGE', false)],
-  ['too_large', new KafkaJSNonRetriableError('x', { cause: answer('RECORD_LIST_TOO_LARGE', false) })],
+  [
+    'too_large',
+    Object.assign(new KafkaJSNonRetriableError('x'), { cause: answer('RECORD_LIST_TOO_LARGE', false) }),
+  ],
   ['rejected', answer('TOPIC_AUTHORIZATION_FAILED', false)],
   ['rejected', new TypeError('a header is no text')],
   ['away', answer('OUT_OF_ORDER_SEQUENCE_NUMBER', false)],

@@ -36,8 +36,8 @@ const outcome = (sending: Promise<void>) =>
     (error: unknown) => (error as { kind: string }).kind,
   );
 
-beforeEach(() => jest.useFakeTimers());
-afterEach(() => jest.useRealTimers());
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
 
 describe('a group', () => {
   test('is bounded in bytes: large messages of many users travel in several requests, in order', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { jobMessage } from '../../shared/contracts/job-message.ts';
 import { type StoredFile } from '../../shared/files/stored-file.ts';
 import { type OutboundMessage } from '../../shared/kafka/port.ts';
+import { SendError } from '../../shared/kafka/send-error.ts';
 import { ANSWER, type IngressOnRedis, startIngressOnRedis } from './ingress-on-redis.ts';
 
 jest.setTimeout(30_000);
@@ -136,4 +137,66 @@ describe('when Kafka acknowledges nothing', () => {
     expect((await waiting).json()).toMatchObject({ choices: [{ message: { content: ANSWER } }] });
     expect(new Set(sent.map(({ value }) => jobMessage.parse(JSON.parse(value)).jobId)).size).toBe(1);
   });
+
+  test('a second request under the same key never refuses what the first one has accepted', async () => {
+    const sent: OutboundMessage[] = [];
+    const [second, acknowledged] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+    const refusing = jest.spyOn(ingress.jobLog, 'refuse');
+    ingress.onSend((message) => {
+      sent.push(message);
+      return sent.length === 1 ? acknowledged.promise : second.promise;
+    });
+    const first = ask('accepted');
+    first.catch(() => undefined);
+    while (sent.length < 1) await new Promise((resolve) => setImmediate(resolve));
+    const repeated = ask('accepted');
+    repeated.catch(() => undefined);
+    while (sent.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    acknowledged.resolve(undefined);
+    second.reject(new Error('Kafka did not acknowledge in time'));
+    while (refusing.mock.results.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await refusing.mock.results[0]?.value;
+    refusing.mockRestore();
+    const [message] = sent;
+    if (!message) throw new Error('nothing was sent');
+    expect(await ingress.routeAndAnswer(message)).toBe('routed');
+    for (const answered of await Promise.all([first, repeated])) expect(answered.statusCode).toBe(200);
+  });
+
+  test('a job that several requests publish is refused when the last of them fails, and all of them hear 503', async () => {
+    const sent: PromiseWithResolvers<undefined>[] = [];
+    ingress.onSend(() => {
+      const sending = Promise.withResolvers<undefined>();
+      sent.push(sending);
+      return sending.promise;
+    });
+    const asked = [ask('all fail'), ask('all fail')];
+    for (const one of asked) one.catch(() => undefined);
+    while (sent.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    for (const { reject } of sent) reject(new Error('Kafka did not acknowledge in time'));
+    for (const answered of await Promise.all(asked)) expect(answered.statusCode).toBe(503);
+  });
+
+  test('a message that Kafka never takes is a request that is too large', async () => {
+    ingress.onSend(() => Promise.reject(new SendError('too_large', 'The topic takes less')));
+    const refused = await ask('too large');
+    expect(refused.statusCode).toBe(413);
+    expect(refused.json()).toMatchObject({ error: { code: 'body_too_large' } });
+  });
+});
+
+test('a request with the same key and another body leaves the running job its slot', async () => {
+  ingress.left.length = 0;
+  const sent: OutboundMessage[] = [];
+  ingress.onSend(async (message) => {
+    sent.push(message);
+    const other = [{ role: 'user', content: 'Another question' }];
+    const raced = jest.spyOn(ingress.jobLog, 'standings').mockResolvedValueOnce([]);
+    expect((await ask('raced', other)).statusCode).toBe(409);
+    raced.mockRestore();
+    expect(ingress.left).toEqual([]);
+    await ingress.routeAndAnswer(message);
+  });
+  expect((await ask('raced')).statusCode).toBe(200);
+  expect(sent).toHaveLength(1);
 });

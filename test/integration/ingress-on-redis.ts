@@ -36,6 +36,8 @@ export interface IngressOnRedis {
   jobLog: JobLog;
   blobs: BlobStore;
   kept: KeptJobs;
+  /** The jobs whose slots were given back. */
+  left: string[];
   /** What becomes of a message that the ingress sends. */
   onSend(send: Producer['send']): void;
   /** Which files users have; none before it is said. */
@@ -71,11 +73,16 @@ export async function startIngressOnRedis(
   let findFile: FileRegistry['find'] = () => Promise.resolve(undefined);
   const blobs = createDiskBlobStore(folder);
   const kept = createKeptJobs({ blobs, jobLog });
+  const left: string[] = [];
   const desk = createAdmissionDesk({
     jobLog,
     blobs,
     files: { find: (user, id) => findFile(user, id) },
-    producer: { send: (message) => send(message), connected: () => true, close: () => Promise.resolve() },
+    producer: {
+      send: (message, options) => send(message, options),
+      connected: () => true,
+      close: () => Promise.resolve(),
+    },
     topic: 'jobs',
     secret: TURNOUT_SECRET,
     reader: live.channel,
@@ -84,7 +91,7 @@ export async function startIngressOnRedis(
       enter: () => Promise.resolve({ reserved: false, cost: undefined }),
       confirm: () => Promise.resolve(),
       quote: () => ({ prices: {} }),
-      leave: () => Promise.resolve(),
+      leave: ({ jobId }) => Promise.resolve(void left.push(jobId)),
     },
     bodies: createBodyWork(),
     log: silentLogger,
@@ -121,7 +128,7 @@ export async function startIngressOnRedis(
   await app.ready();
 
   return {
-    ...{ app, redis, keys, jobLog, blobs, kept },
+    ...{ app, redis, keys, jobLog, blobs, kept, left },
     onSend: (next) => (send = next),
     onFindFile: (next) => (findFile = next),
     routeAndAnswer: (message, answer = PLAIN_ANSWER) => routeAndAnswer(jobLog, message, answer),

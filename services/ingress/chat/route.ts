@@ -66,7 +66,7 @@ async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyRepl
   const patience = watchReader(reply, deadlineAt, deps.cut);
   const following = deps.live.follow(jobId, { fresh, signal: patience.signal });
   try {
-    await job.publish();
+    await job.publish(patience.signal);
     const head = completionHead(jobId, job.model, createdAt);
     const events = job.kept ? atOnce(job.kept) : following.events;
     if (!body.stream) return await answerWhole({ reply, events, head });

@@ -10,27 +10,39 @@ export interface Waking {
 /** Half of what a lease as a reader lasts, and far shorter than any firewall forgets a connection that is silent. */
 const PAUSE_MS = 5_000;
 const PING_TIMEOUT_MS = 500;
+/** What is sent before a new connection stands waits for it. */
+const REFRESH_TIMEOUT_MS = 1_000;
 
 /**
  * Between two invocations a sandbox stands still: no timer runs and no connection is kept alive. So what follows a pause begins with a ping
  * on each connection to Redis, of which one that does not answer is made anew, with the clock, and with the lease: a job that is admitted before it holds
- * again would be taken for abandoned by the sweep. (kafkajs sees for itself that its connection was closed.)
+ * again would be taken for abandoned by the sweep. The producer connects anew where its connection was silent for long.
  */
 export function createWaking(
-  { lease, connections, clock }: Pick<Parts, 'lease' | 'connections' | 'clock'>,
+  {
+    lease,
+    connections,
+    clock,
+    producer,
+  }: Pick<Parts, 'lease' | 'connections' | 'clock'> & Partial<Pick<Parts, 'producer'>>,
   log: Logger,
 ): Waking {
   let lastUsed = Date.now();
 
   async function wake(): Promise<void> {
-    await Promise.all(
-      connections.map((redis) =>
+    // Where Kafka is away nothing waits for it here: a send waits within its own deadline.
+    const refreshed = producer?.refresh().catch((error: unknown) => {
+      log.debug({ err: error }, 'The connection to Kafka did not outlive the pause');
+    });
+    await Promise.all([
+      withTimeout(refreshed ?? Promise.resolve(), REFRESH_TIMEOUT_MS, 'No answer').catch(() => undefined),
+      ...connections.map((redis) =>
         withTimeout(redis.ping(), PING_TIMEOUT_MS, 'No answer').catch((error: unknown) => {
           log.debug({ err: error }, 'A connection did not outlive the pause');
           redis.disconnect(true);
         }),
       ),
-    );
+    ]);
     await Promise.all([clock.measure(), lease.renew()]);
   }
 

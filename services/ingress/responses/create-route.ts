@@ -123,7 +123,7 @@ async function answer(
   const reader = watchReader(reply, job.deadlineAt, deps.cut);
   const following = deps.live.follow(job.jobId, { fresh: job.fresh, signal: reader.signal });
   try {
-    await job.publish();
+    await job.publish(reader.signal);
     const events = job.kept ? atOnce(job.kept) : following.events;
     const answering = { reply, events, projection: projectResponse(head) };
     if (!body.stream) return await answerWhole(answering);

@@ -1,12 +1,24 @@
 -- Settles a publication whose outcome is unknown: admitting -> refused, unless the router was there first.
 -- Invariant: either the client hears 503 and the router drops the message, or the job runs; never both.
--- KEYS record, open. ARGV job, retention (ms).
--- Returns the state that holds now, '' when there is no record.
+-- Several requests may publish one job under an idempotency key. One whose send was acknowledged stays in the list of publishers, so the
+-- last one that fails refuses the job, and none refuses what another one has accepted.
+-- KEYS record, open. ARGV job, retention (ms), publisher ('' for the only one).
+-- Returns the state that holds now, '' when there is no record; `admitting` while another publisher is listed.
 local record, open = KEYS[1], KEYS[2]
-local job, retention = unpack(ARGV)
+local job, retention, publisher = unpack(ARGV)
 
 local state = redis.call('HGET', record, 'state')
 if not state then return '' end
+if state == 'admitting' and publisher ~= '' then
+  local mine, others = false, {}
+  for one in string.gmatch(redis.call('HGET', record, 'publishers') or '', '%S+') do
+    if one == publisher then mine = true else others[#others + 1] = one end
+  end
+  -- Not in the list: the job was refused and asked for again since.
+  if not mine then return state end
+  redis.call('HSET', record, 'publishers', table.concat(others, ' '))
+  if #others > 0 then return state end
+end
 if state == 'admitting' then
   redis.call('HSET', record, 'state', 'refused')
   redis.call('PEXPIRE', record, retention)
