@@ -149,8 +149,13 @@ export function createSendQueue(transport: Transport): SendQueue {
 
   function pause(failures: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, backoffMs(failures, BACKOFF));
-      closing.signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+      const end = () => {
+        clearTimeout(timer);
+        closing.signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, backoffMs(failures, BACKOFF));
+      closing.signal.addEventListener('abort', end);
     });
   }
 
