@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { createDeadLetters, letterOfJob, letterOfMessage, readLetter, topicOf } from './dead-letters.ts';
 import { type InboundMessage, type OutboundMessage } from './port.ts';
+import { recordBytes } from './record-size.ts';
+import { SendError } from './send-error.ts';
 
 const message: InboundMessage = {
   topic: 't.jobs',
@@ -45,6 +47,26 @@ describe('a dead letter', () => {
     const job = { queue: 'llm', jobId: 'job_1', user: 'u', data: { jobId: 'job_1' }, reason: 'r' };
     const stored = readLetter(await bury(letterOfJob(job)));
     expect(stored).toMatchObject({ origin: 'bullmq/llm/job_1', key: 'u', value: '{"jobId":"job_1"}' });
+  });
+
+  test('that is too large for its topic is published in short, so that it blocks no partition', async () => {
+    const sent: OutboundMessage[] = [];
+    const producer = {
+      send: (one: OutboundMessage) =>
+        recordBytes(one) > 1_000_000
+          ? Promise.reject(new SendError('too_large', 'The topic takes less'))
+          : Promise.resolve(void sent.push(one)),
+      connected: () => true,
+      close: () => Promise.resolve(),
+    };
+    const large = { ...message, value: 'v'.repeat(900_000), headers: { own: '\u0001'.repeat(100_000) } };
+    await createDeadLetters(producer, 't.jobs.dlq', 'router').bury(letterOfMessage(large, 'broken'));
+    const [short] = sent;
+    if (!short) throw new Error('nothing was sent');
+    const stored = readLetter({ ...short, partition: 0, offset: 0n, timestamp: 77 });
+    expect(stored).toMatchObject({ origin: 't.jobs/2/9', key: 'user-1', headers: {} });
+    expect(stored.reason).toMatch(/^Shortened, .*broken$/);
+    expect(sent).toHaveLength(1);
   });
 
   test('has a reason of a bounded length', async () => {

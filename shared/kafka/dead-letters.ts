@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { toHeaders } from '../contracts/cloud-event.ts';
 import { DEAD_LETTER_TYPE } from '../contracts/job-message.ts';
-import { type InboundMessage, type Producer } from './port.ts';
+import { type InboundMessage, type OutboundMessage, type Producer } from './port.ts';
+import { SendError } from './send-error.ts';
 
 /** What nobody can read or run, with what an operator needs to understand it and to send it again. */
 export interface DeadLetter {
@@ -42,26 +43,49 @@ const ORIGINAL_HEADERS = 'x-turnout-original-headers';
 /** A validation that fails in a thousand places says so a thousand times. */
 const MAX_REASON = 1_000;
 
+/** What is kept of the value and the key of a letter that the topic does not take as a whole. Characters. */
+const SHORT_VALUE = 64_000;
+const SHORT_KEY = 1_000;
+
+/** A letter that is too large for its topic is published in short: the message behind it must not block its partition. */
 export function createDeadLetters(producer: Producer, topic: string, source: string): DeadLetters {
   return {
-    bury: ({ origin, reason, originalId, key, value, headers }) =>
-      producer.send({
-        topic,
-        key,
-        value,
-        headers: {
-          ...toHeaders({
-            id: origin,
-            type: DEAD_LETTER_TYPE,
-            source,
-            traceparent: headers['traceparent'],
-          }),
-          [REASON]: reason.length > MAX_REASON ? `${reason.slice(0, MAX_REASON)} ...` : reason,
-          [ORIGIN]: origin,
-          [ORIGINAL_ID]: originalId,
-          [ORIGINAL_HEADERS]: JSON.stringify(headers),
-        },
-      }),
+    bury: async (letter) => {
+      try {
+        await producer.send(toMessage(letter, topic, source));
+      } catch (error) {
+        if (!(error instanceof SendError) || error.kind !== 'too_large') throw error;
+        await producer.send(toMessage(shortened(letter), topic, source));
+      }
+    },
+  };
+}
+
+/** The origin still names where the whole message is, for as long as its topic keeps it. */
+function shortened({ origin, reason, originalId, key, value }: DeadLetter): DeadLetter {
+  return {
+    origin,
+    reason: `Shortened, since the whole is too large for the dead-letter topic: ${reason}`,
+    originalId: originalId.slice(0, SHORT_KEY),
+    key: key.slice(0, SHORT_KEY),
+    value: value.slice(0, SHORT_VALUE),
+    headers: {},
+  };
+}
+
+function toMessage(letter: DeadLetter, topic: string, source: string): OutboundMessage {
+  const { origin, reason, originalId, key, value, headers } = letter;
+  return {
+    topic,
+    key,
+    value,
+    headers: {
+      ...toHeaders({ id: origin, type: DEAD_LETTER_TYPE, source, traceparent: headers['traceparent'] }),
+      [REASON]: reason.length > MAX_REASON ? `${reason.slice(0, MAX_REASON)} ...` : reason,
+      [ORIGIN]: origin,
+      [ORIGINAL_ID]: originalId,
+      [ORIGINAL_HEADERS]: JSON.stringify(headers),
+    },
   };
 }
 
