@@ -28,6 +28,7 @@ function ground(changes: Partial<ExtractFileDeps> = {}) {
     },
     extractor: { extract: () => Promise.resolve(Buffer.from('Platform 11')) },
     files: {
+      standing: () => Promise.resolve('kept'),
       settle: (_id: string, settlement: Settlement) => {
         steps.push(settlement);
         return Promise.resolve(settlement.status);
@@ -49,6 +50,26 @@ describe('an uploaded file', () => {
     expect(steps).toEqual([[name, 'Platform 11'], { status: 'processed', text: { ...content, name } }]);
   });
 
+  test('that was deleted is not read', async () => {
+    const { deps, steps } = ground();
+    const files = { ...deps.files, standing: () => Promise.resolve('ending' as const) };
+    await extractFile({ ...deps, files }, job);
+    expect(steps).toEqual([]);
+  });
+
+  test('that is deleted while it is read is read no further', async () => {
+    let standing: 'kept' | 'ending' = 'kept';
+    const { deps, steps } = ground();
+    const extract: ExtractFileDeps['extractor']['extract'] = (_input, signal) =>
+      new Promise((_resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error));
+        standing = 'ending';
+      });
+    const files = { ...deps.files, standing: () => Promise.resolve(standing) };
+    await extractFile({ ...deps, files, extractor: { extract } }, job);
+    expect(steps).toEqual([]);
+  });
+
   test('that cannot be read is told why', async () => {
     const { deps, steps } = ground({ extractor: rejecting(new UnreadableDocument('password')) });
     await extractFile(deps, job);
@@ -57,7 +78,10 @@ describe('an uploaded file', () => {
 
   test.each([
     ['a store is away', ground({ extractor: rejecting(new TurnoutError('store_unavailable')) })],
-    ['it has no record yet', ground({ files: { settle: () => Promise.resolve('') } })],
+    [
+      'it has no record yet',
+      ground({ files: { standing: () => Promise.resolve('gone'), settle: () => Promise.resolve('') } }),
+    ],
     ['something unforeseen happens', ground({ extractor: rejecting(new Error('the thread ended')) })],
   ])('is tried again when %s', async (_what, { deps, steps }) => {
     await expect(extractFile(deps, job)).rejects.toThrow();

@@ -6,12 +6,13 @@ import { extractJob, type ExtractJob } from '../../shared/files/extract-job.ts';
 import { type FileRegistry, type Settlement } from '../../shared/files/file-registry.ts';
 import { textName } from '../../shared/files/stored-file.ts';
 import { type FileVectors } from './vectors/file-vectors.ts';
+import { periodically } from '../../shared/util/periodically.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 
 export interface ExtractFileDeps {
   blobs: Pick<BlobStore, 'get' | 'put'>;
   extractor: Pick<Extractor, 'extract'>;
-  files: Pick<FileRegistry, 'settle'>;
+  files: Pick<FileRegistry, 'settle' | 'standing'>;
   /** Absent: passages are not embedded. */
   vectors?: Pick<FileVectors, 'request'> | undefined;
   log: Logger;
@@ -24,7 +25,11 @@ export interface ExtractFileDeps {
  */
 export async function extractFile(deps: ExtractFileDeps, data: unknown): Promise<void> {
   const job = extractJob.parse(data);
-  const settlement = await read(deps, job);
+  const settlement = await readWhileKept(deps, job);
+  if (settlement === 'deleted') {
+    deps.log.info({ fileId: job.fileId }, 'File was deleted before it was read');
+    return;
+  }
   const status = await deps.files.settle(job.fileId, settlement);
   if (status === '') throw new Error('the file has no record, or none yet');
   const { status: result } = settlement;
@@ -32,12 +37,38 @@ export async function extractFile(deps: ExtractFileDeps, data: unknown): Promise
   deps.log.info({ fileId: job.fileId, format: job.format, bytes: job.content.bytes, result }, 'File read');
 }
 
+/** How often the record is looked at while the file waits for its turn and is read. */
+const LOOK_EVERY_MS = 500;
+
+/** A file that its user deletes is read no further. One without a record is read: its record may still come. */
+async function readWhileKept(deps: ExtractFileDeps, job: ExtractJob): Promise<Settlement | 'deleted'> {
+  const controller = new AbortController();
+  const look = async () => {
+    if ((await deps.files.standing(job.fileId)) === 'ending')
+      controller.abort(new Error('the file was deleted'));
+  };
+  await look();
+  const onError = (error: unknown) => deps.log.warn({ err: error }, 'Cannot see whether a file was deleted');
+  const looking = periodically({ everyMs: LOOK_EVERY_MS, run: look, onError });
+  looking.start();
+  try {
+    controller.signal.throwIfAborted();
+    return await read(deps, job, controller.signal);
+  } catch (error) {
+    if (controller.signal.aborted) return 'deleted';
+    throw error;
+  } finally {
+    await looking.close();
+  }
+}
+
 async function read(
   { blobs, extractor }: ExtractFileDeps,
-  { fileId, format, content }: ExtractJob,
+  { fileId, format, content, user = fileId }: ExtractJob,
+  signal: AbortSignal,
 ): Promise<Settlement> {
   try {
-    const text = await extractor.extract({ format, bytes: await blobs.get(content) });
+    const text = await extractor.extract({ format, bytes: () => blobs.get(content, signal), user }, signal);
     return { status: 'processed', text: await blobs.put(textName(fileId), text) };
   } catch (error) {
     return { status: 'error', details: whyUnreadable(error) };

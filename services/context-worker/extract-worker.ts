@@ -10,6 +10,9 @@ interface ExtractWorkerOptions {
   concurrency: number;
 }
 
+/** Documents that wait for each reader in this process, where readers take turns by user. */
+export const WAITING_PER_READER = 64;
+
 /** BullMQ `extract` -> a file's text. It does not run before it is told to. */
 export function createExtractWorker(deps: ExtractFileDeps, options: ExtractWorkerOptions): Worker {
   const { connection, redisPrefix, concurrency } = options;
@@ -19,7 +22,7 @@ export function createExtractWorker(deps: ExtractFileDeps, options: ExtractWorke
     {
       connection,
       prefix: bullPrefix(redisPrefix),
-      concurrency,
+      concurrency: concurrency * WAITING_PER_READER,
       autorun: false,
       ...workerTimings,
     },

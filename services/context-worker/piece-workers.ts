@@ -17,6 +17,7 @@ import {
 import { type Redis } from '../../shared/redis/connect.ts';
 import { type Probes } from '../../shared/telemetry/probes.ts';
 import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
+import { WAITING_PER_READER } from './extract-worker.ts';
 import { fetchPieces } from './fetch-pieces.ts';
 import { withCache } from './sources/cached-source.ts';
 import { type ContextSources } from './sources/context-source.ts';
@@ -67,7 +68,8 @@ export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
 
   return [
     workOn(CONTEXT_QUEUE, config.CONTEXT_CONCURRENCY),
-    workOn(DOCUMENT_QUEUE, config.EXTRACT_CONCURRENCY),
+    // Readers take turns by user: many documents wait in this process, and their bytes are not in memory yet.
+    workOn(DOCUMENT_QUEUE, config.EXTRACT_CONCURRENCY * WAITING_PER_READER),
     workOn(SOURCE_QUEUE, config.SOURCE_CONCURRENCY),
   ];
 }

@@ -8,5 +8,7 @@ export const extractJob = z.object({
   fileId,
   format: documentFormat,
   content: blobRef,
+  /** The `userDigest` of its owner; absent in jobs of a version before readers took turns by user. */
+  user: z.string().min(1).optional(),
 });
 export type ExtractJob = z.infer<typeof extractJob>;

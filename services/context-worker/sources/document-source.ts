@@ -1,4 +1,5 @@
 import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
+import { userDigest } from '../../../shared/contracts/ids.ts';
 import { type Document } from '../../../shared/contracts/job-message.ts';
 import { type Extractor } from '../../../shared/documents/extract/extractor.ts';
 import { UnreadableDocument } from '../../../shared/documents/extract/unreadable-document.ts';
@@ -21,7 +22,7 @@ export function createDocumentSource(deps: DocumentSourceDeps): ContextSource<'d
   return {
     name: 'document',
     fetch: async ({ document, budget }, job, signal) => {
-      const text = await textOf(document, deps, signal).catch((error: unknown) => {
+      const text = await textOf(document, job, deps, signal).catch((error: unknown) => {
         throw inWords(error, document);
       });
       const { question } = job;
@@ -53,6 +54,7 @@ function similarityOf(
 
 async function textOf(
   { content }: Document,
+  { user }: Pick<PieceJob, 'user'>,
   { blobs, extractor }: Pick<DocumentSourceDeps, 'blobs' | 'extractor'>,
   signal: AbortSignal,
 ): Promise<string | Buffer> {
@@ -62,7 +64,7 @@ async function textOf(
   const text = content.text === undefined ? undefined : await blobs.load(content.text);
   if (text) return text;
   const bytes = () => blobs.get(content.blob, signal);
-  return extractor.extract({ format: content.format, bytes }, signal);
+  return extractor.extract({ format: content.format, bytes, user: userDigest(user) }, signal);
 }
 
 function inWords(error: unknown, { name }: Document): unknown {

@@ -1,6 +1,6 @@
 import { type FastifyRequest } from 'fastify';
 import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
-import { newFileId } from '../../../shared/contracts/ids.ts';
+import { newFileId, userDigest } from '../../../shared/contracts/ids.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type ExtractQueue } from '../../../shared/files/extract-queue.ts';
 import { type FileRegistry } from '../../../shared/files/file-registry.ts';
@@ -53,7 +53,7 @@ async function record(deps: TakeUploadDeps, { id, user, createdAt, upload }: Tak
   const { filename, purpose, format, mediaType, content, expiresAfterMs } = upload;
   const expiresAt = expiresAfterMs === undefined ? undefined : createdAt + expiresAfterMs;
   const file = { id, filename, purpose, format, mediaType, content, createdAt, expiresAt };
-  await queueReading(deps, { version: 1, fileId: id, format, content });
+  await queueReading(deps, { version: 1, fileId: id, format, content, user: userDigest(user) });
   await deps.files.create({ ...file, owner: user });
   return fileObject({ ...file, status: 'uploaded', details: undefined });
 }

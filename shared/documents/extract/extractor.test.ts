@@ -32,7 +32,7 @@ function extractorOf(limits: Partial<ExtractorLimits> = {}): Extractor {
 }
 
 async function textOf(format: DocumentFormat, bytes: Buffer | string, limits: Partial<ExtractorLimits> = {}) {
-  return (await extractorOf(limits).extract({ format, bytes: Buffer.from(bytes) })).toString();
+  return (await extractorOf(limits).extract({ user: 'ann', format, bytes: Buffer.from(bytes) })).toString();
 }
 
 const PAGE = `<html><head><title>Timetable</title><style>p { color: red }</style></head>
@@ -74,6 +74,7 @@ describe('a hostile document fails by itself, with its reason', () => {
     ['a DOCX whose parts fill the heap', 'docx', manyParagraphs, 'too_large', {}],
     ['a PDF that takes for ever', 'pdf', LONG_DRAWING, 'too_slow', { timeoutMs: 400 }],
     ['a page of 20,000 nested parts', 'html', '<div>'.repeat(20_000), 'too_deep', {}],
+    ['a page of 200,000 nested parts', 'html', '<i>'.repeat(200_000), 'too_deep', { timeoutMs: 3_000 }],
     [
       'more text than is allowed',
       'html',
@@ -92,12 +93,17 @@ describe('a hostile document fails by itself, with its reason', () => {
   });
 });
 
+test('elements that close by themselves, and those that are never closed, are not nested', async () => {
+  const page = '<p>Platform<br>'.repeat(2_000);
+  expect(await textOf('html', page)).toContain('Platform');
+});
+
 test('a hostile document beside others holds up nobody and takes nothing from them', async () => {
   const extractor = extractorOf({ timeoutMs: 5_000 });
-  const bomb = extractor.extract({ format: 'pdf', bytes: pdfBomb(2_000) });
+  const bomb = extractor.extract({ user: 'ann', format: 'pdf', bytes: pdfBomb(2_000) });
   const refused = expect(bomb).rejects.toMatchObject({ reason: 'too_large' });
   const honest = Array.from({ length: 4 }, (_, i) =>
-    extractor.extract({ format: 'pdf', bytes: pdfOf(`Page of ${i}`) }),
+    extractor.extract({ user: 'ann', format: 'pdf', bytes: pdfOf(`Page of ${i}`) }),
   );
   expect((await Promise.all(honest)).map(String)).toEqual([0, 1, 2, 3].map((i) => `Page of ${i}`));
   await refused;
@@ -110,9 +116,9 @@ test('documents that fill a heap at once, one after another, end neither this pr
     '&amp;'.repeat(4_000_000),
     '<'.repeat(20_000_000),
   ]) {
-    const reading = extractor.extract({ format: 'html', bytes: Buffer.from(page) });
+    const reading = extractor.extract({ user: 'ann', format: 'html', bytes: Buffer.from(page) });
     await expect(reading).rejects.toMatchObject({ name: 'UnreadableDocument', reason: 'too_large' });
-    const next = await extractor.extract({ format: 'text', bytes: Buffer.from('Platform 11') });
+    const next = await extractor.extract({ user: 'ann', format: 'text', bytes: Buffer.from('Platform 11') });
     expect(next.toString()).toBe('Platform 11');
   }
 });
@@ -128,7 +134,7 @@ test('the event loop goes on while a document is read', async () => {
 test('an aborted reading ends with the reason of its signal', async () => {
   const extractor = extractorOf();
   const controller = new AbortController();
-  const reading = extractor.extract({ format: 'pdf', bytes: LONG_DRAWING }, controller.signal);
+  const reading = extractor.extract({ user: 'ann', format: 'pdf', bytes: LONG_DRAWING }, controller.signal);
   setImmediate(() => controller.abort(new Error('too late')));
   await expect(reading).rejects.toThrow('too late');
 });
@@ -136,7 +142,7 @@ test('an aborted reading ends with the reason of its signal', async () => {
 test('the bytes stay with who gave them', async () => {
   const bytes = pdfOf('Platform 11');
   const before = Buffer.from(bytes);
-  await extractorOf().extract({ format: 'pdf', bytes });
+  await extractorOf().extract({ user: 'ann', format: 'pdf', bytes });
   expect(bytes.equals(before)).toBe(true);
 });
 
@@ -145,7 +151,7 @@ test('a document that waits for its turn is not in memory yet', async () => {
   const fetched: string[] = [];
   const fetching = Promise.withResolvers<Buffer>();
   const read = (name: string, bytes: Promise<Buffer>) =>
-    extractor.extract({ format: 'text', bytes: () => (fetched.push(name), bytes) });
+    extractor.extract({ user: 'ann', format: 'text', bytes: () => (fetched.push(name), bytes) });
   const first = read('first', fetching.promise);
   const last = read('last', Promise.resolve(Buffer.from('Platform 12')));
   await nextTurn();

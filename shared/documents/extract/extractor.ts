@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import { createFairTurns } from './fair-turns.ts';
 import { type ReadingTask } from './read-in-thread.ts';
 import { type ReaderProcess, startReaderProcess } from './reader-process.ts';
 
@@ -15,11 +15,13 @@ export interface Extractor {
 
 export interface DocumentToRead extends Pick<ReadingTask, 'format'> {
   bytes: Uint8Array | (() => Promise<Uint8Array>);
+  /** Whose turn it takes: users who wait are read by turns. */
+  user: string;
 }
 
 /** For one document: `timeoutMs` counts from when its turn has come. */
 export interface ExtractorLimits extends Pick<ReadingTask, 'timeoutMs' | 'memoryMb' | 'maxTextBytes'> {
-  /** Documents that are read at the same time; the others wait. */
+  /** Documents of one user that are read at the same time; the others wait. One more reader is for other users. */
   concurrency: number;
 }
 
@@ -29,13 +31,12 @@ export interface ExtractorLimits extends Pick<ReadingTask, 'timeoutMs' | 'memory
  * aborts the whole process. Such a process is replaced when the next document comes.
  */
 export function createExtractor({ concurrency, ...limits }: ExtractorLimits): Extractor {
-  const limit = pLimit(concurrency);
+  const turns = createFairTurns(concurrency + 1, concurrency);
   const idle: ReaderProcess[] = [];
 
   return {
-    extract: ({ format, bytes: given }, signal) =>
-      limit(async () => {
-        signal?.throwIfAborted(); // it may have been waiting for its turn
+    extract: ({ format, bytes: given, user }, signal) => {
+      const work = async () => {
         const bytes = typeof given === 'function' ? await given() : given;
         const reader = idle.pop() ?? startReaderProcess();
         try {
@@ -43,7 +44,9 @@ export function createExtractor({ concurrency, ...limits }: ExtractorLimits): Ex
         } finally {
           if (reader.usable()) idle.push(reader);
         }
-      }),
+      };
+      return turns.take(user, work, signal);
+    },
     close: async () => {
       await Promise.all(idle.splice(0).map((reader) => reader.end()));
     },
