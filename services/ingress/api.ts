@@ -63,7 +63,9 @@ export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<vo
   });
   // In a scope of its own: only here are forms read.
   const maxBytes = config.MAX_FILE_BYTES;
-  await api.register((scope) => fileRoutes(scope, { blobs, files, queue, maxBytes, caller, log }));
+  await api.register((scope) =>
+    fileRoutes(scope, { blobs, files, queue, limits: deps.uploadLimits, maxBytes, caller, log }),
+  );
   usageRoutes(api, {
     usageOf: (asked) => readUsage(deps.redis, config.REDIS_PREFIX, asked),
     entitlementOf: (who) => deps.policy.of(who),

@@ -14,6 +14,7 @@ import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
 import { keepReaderLease } from '../../shared/joblog/reader-leases.ts';
+import { userHash } from '../../shared/contracts/ids.ts';
 import { type Kafka } from '../../shared/kafka/port.ts';
 import { topicNames } from '../../shared/kafka/topics.ts';
 import { type Releasers } from '../../shared/lifecycle/releasers.ts';
@@ -25,6 +26,7 @@ import { createSharedClock } from '../../shared/redis/shared-clock.ts';
 import { createAdmissionDesk } from './admission.ts';
 import { type BodyWork } from './bodies/body-work.ts';
 import { createDoor } from './door/door.ts';
+import { createUploadLimits } from './files/upload-limits.ts';
 import { createPrices } from './door/prices.ts';
 import { createRateLimits } from './door/rate-limits.ts';
 import { createModels } from './models.ts';
@@ -104,11 +106,21 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
   const memory = createMemoryWatch({ redis, limitBytes: config.REDIS_MAX_BYTES, log });
   releasers.defer('memory watch', () => memory.close());
   await memory.start();
+  const rates = createRateLimits(redis, config.REDIS_PREFIX);
+  const budgets = createBudgets(redis, config.REDIS_PREFIX);
+  const uploadLimits = createUploadLimits({
+    policy,
+    rates,
+    budgets,
+    files,
+    userHash: (user) => userHash(config.TURNOUT_SECRET, user),
+    storedBytes: config.MAX_STORED_BYTES_PER_USER,
+  });
   const door = createDoor({
     policy,
-    rates: createRateLimits(redis, config.REDIS_PREFIX),
+    rates,
     gate: createGate(redis, config.REDIS_PREFIX, config.MAX_OPEN_JOBS),
-    budgets: createBudgets(redis, config.REDIS_PREFIX),
+    budgets,
     prices: createPrices({ litellmUrl: config.LITELLM_URL, masterKey: config.LITELLM_MASTER_KEY, log }),
     candidates: {
       assistants: () => assistants.current(),
@@ -148,6 +160,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     producer,
     blobs,
     files,
+    uploadLimits,
     queue,
     webhooks,
     models,

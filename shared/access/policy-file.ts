@@ -3,6 +3,7 @@ import { readYaml } from '../config/yaml-file.ts';
 
 const name = z.string().trim().min(1, 'must not be empty').max(200);
 const count = z.int().min(1).max(1_000_000_000);
+const bytes = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 
 const dollars = z.number().min(0.000001).max(1_000_000_000);
 
@@ -29,6 +30,8 @@ const grant = z.strictObject({
   concurrent_jobs: count.optional(),
   /** Jobs that wait or run; what comes on top is refused. */
   queued_jobs: count.optional(),
+  /** Bytes that all uploaded files of a user may have together. */
+  stored_bytes: bytes.optional(),
   budget: budget.optional(),
 });
 export type Grant = Readonly<z.infer<typeof grant>>;

@@ -33,8 +33,13 @@ export type Settlement = { status: 'processed'; text: BlobRef } | { status: 'err
 
 /** The records of users' files, in the job Redis. Another user's file is as unknown as one that never was. */
 export interface FileRegistry {
-  /** Throws `too_many_files`. */
-  create(file: NewFile): Promise<void>;
+  /**
+   * Throws `too_many_files`, and `storage_limit_exceeded` where the user's files would have more bytes than `quota` together.
+   * One step: however many are created at once, no more fit.
+   */
+  create(file: NewFile, quota?: number): Promise<void>;
+  /** Bytes of the user's files, without those that were deleted or have expired. */
+  storedBytes(user: string): Promise<number>;
   find(user: string, fileId: string): Promise<StoredFile | undefined>;
   list(user: string, query: FileQuery): Promise<FilePage>;
   /** False where the user has no such file. */
@@ -63,12 +68,15 @@ const PAGE = 500;
 
 export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
   const { redis, keys, maxFilesPerUser, graceMs } = options;
-  const create = defineScript(redis, script('create'));
-  const remove = defineScript(redis, script('remove'));
+  const prelude = [script('prelude')];
+  const create = defineScript(redis, script('create'), prelude);
+  const remove = defineScript(redis, script('remove'), prelude);
+  const stored = defineScript(redis, script('stored'), prelude);
   const settle = defineScript(redis, script('settle'));
   const keysOf = (user: string, id: string) => [
     ...[keys.record(id), keys.ofUser(user), keys.expiring(user)],
     keys.removals(user),
+    keys.sizes(user),
   ];
 
   async function standing(id: string): Promise<FileStanding> {
@@ -108,11 +116,12 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
   }
 
   return {
-    create: (file) =>
+    create: (file, quota) =>
       storing(async () => {
         const end = file.expiresAt === undefined ? '' : file.expiresAt + graceMs;
-        const about = [file.id, Date.now(), maxFilesPerUser, file.expiresAt ?? '', end];
-        const made = await create(keysOf(file.owner, file.id), [...about, ...fieldsOf(file)]);
+        const about = [file.id, Date.now(), maxFilesPerUser, file.expiresAt ?? '', end, file.content.bytes];
+        const made = await create(keysOf(file.owner, file.id), [...about, quota ?? '', ...fieldsOf(file)]);
+        if (made === -1) throw storageFull(quota ?? 0);
         if (made !== 1) throw new TurnoutError('too_many_files', { param: 'file' });
       }),
     find: (user, id) => storing(() => find(user, id)),
@@ -125,8 +134,21 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
       }),
     settle: (id, settlement) =>
       storing(async () => settled.parse(await settle([keys.record(id)], settledFields(settlement)))),
+    storedBytes: (user) =>
+      storing(async () => {
+        const counted = [keys.ofUser(user), keys.expiring(user), keys.sizes(user)];
+        return Number(await stored(counted, [Date.now()]));
+      }),
     standing: (id) => storing(() => standing(id)),
   };
+}
+
+/** `quota`: bytes. */
+export function storageFull(quota: number): TurnoutError {
+  return new TurnoutError('storage_limit_exceeded', {
+    message: `Your files may have ${quota} bytes together. Delete some first, or let uploads expire (expires_after).`,
+    param: 'file',
+  });
 }
 
 function mayBeOf(user: string, id: string): boolean {

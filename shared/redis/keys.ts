@@ -65,6 +65,8 @@ export interface FileKeys {
   ofUser(user: string): string;
   /** Sorted set: those of them that expire, by when. */
   expiring(user: string): string;
+  /** Hash: the bytes of each of them, and of all. */
+  sizes(user: string): string;
   /** Sorted set of the user's bucket: files whose bytes will be removed, by when (`BlobKeys.removals`). */
   removals(user: string): string;
 }
@@ -97,6 +99,7 @@ export function fileKeys(prefix: string): FileKeys {
     record: (fileId) => inBucket(fileId, 'file'),
     ofUser: (user) => inBucket(userDigest(user), 'files'),
     expiring: (user) => inBucket(userDigest(user), 'files-expiring'),
+    sizes: (user) => inBucket(userDigest(user), 'files-sizes'),
     removals: (user) => blobKeys(prefix).removals('files', userDigest(user)),
   };
 }

@@ -157,3 +157,33 @@ describe('a reading', () => {
     expect(await files.standing(id)).toBe('gone');
   });
 });
+
+describe('the bytes of a user’s files', () => {
+  const QUOTA = 90;
+
+  test('are never more than their quota, however many are uploaded at once', async () => {
+    const asked = Array.from({ length: 15 }, () => files.create(newFile(ANN), QUOTA));
+    const results = await Promise.allSettled(asked);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+    expect(results.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'storage_limit_exceeded', status: 413 },
+    });
+    expect(await files.storedBytes(ANN)).toBe(QUOTA);
+    expect(await files.storedBytes(BOB)).toBe(0);
+  });
+
+  test('are given back once by a deletion, however often it is asked for', async () => {
+    const made = await Promise.all([create(ANN), create(ANN)]);
+    const id = made[0]?.id ?? '';
+    await Promise.all([files.remove(ANN, id), files.remove(ANN, id), files.remove(BOB, id)]);
+    expect(await files.storedBytes(ANN)).toBe(9);
+  });
+
+  test('are given back by an expiry', async () => {
+    await create(ANN, { expiresAt: Date.now() - 1 });
+    await create(ANN, { expiresAt: Date.now() + 60_000 });
+    expect(await files.storedBytes(ANN)).toBe(9);
+    await files.create(newFile(ANN), 18);
+    await expect(files.create(newFile(ANN), 18)).rejects.toMatchObject({ code: 'storage_limit_exceeded' });
+  });
+});

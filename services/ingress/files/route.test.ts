@@ -38,6 +38,7 @@ const files: FileRegistry = {
     return Promise.resolve(file && { ...file, status: 'uploaded', details: undefined, text: undefined });
   },
   list: () => Promise.resolve({ files: [], hasMore: false }),
+  storedBytes: () => Promise.resolve(0),
   remove: () => Promise.resolve(false),
   settle: () => Promise.resolve('' as const),
   standing: () => Promise.resolve('gone' as const),
@@ -54,6 +55,7 @@ beforeEach(async () => {
     blobs: createDiskBlobStore(folder),
     files,
     queue: { add: (job) => Promise.resolve(void queued.push(job)) },
+    limits: { admit: () => Promise.resolve(Infinity) },
     maxBytes: MAX_BYTES,
     caller: () => ({ keyId: 'key_1', user: 'user-1', groups: [], admin: false }),
     log: silentLogger,

@@ -41,7 +41,10 @@ export async function fileRoutes(api: FastifyInstance, deps: FileRoutesDeps): Pr
   api.post(
     '/v1/files',
     { schema: { summary: 'Upload a file', tags, consumes: ['multipart/form-data'] } },
-    (request) => takeUpload(deps, userOf(request), request),
+    (request, reply) => {
+      const tell = (headers: Readonly<Record<string, string>>) => void reply.headers(headers);
+      return takeUpload(deps, { caller: deps.caller(request), tell }, request);
+    },
   );
   api.get<{ Querystring: ListQuery }>(
     '/v1/files',

@@ -5,36 +5,41 @@ import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type ExtractQueue } from '../../../shared/files/extract-queue.ts';
 import { type FileRegistry } from '../../../shared/files/file-registry.ts';
 import { contentName, FILES_FOLDER } from '../../../shared/files/stored-file.ts';
+import { type Principal } from '../../../shared/access/principal.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
 import { fileObject, type FileObject } from './file-object.ts';
 import { type ReceivedUpload, receiveUpload } from './receive-upload.ts';
+import { type Upload, type UploadLimits } from './upload-limits.ts';
 
 export interface TakeUploadDeps {
   blobs: BlobStore;
   files: FileRegistry;
   queue: Pick<ExtractQueue, 'add'>;
+  limits: UploadLimits;
   /** Bytes. */
   maxBytes: number;
   log: Logger;
 }
 
 /**
- * Takes an upload in: bytes stored -> reading queued -> record written = accepted.
+ * Takes an upload in: let in (rate limit, budget, room) -> bytes stored -> reading queued -> record written = accepted.
  *
  * The record is last: whoever finds one finds its bytes, and somebody is going to read them. A process that dies before
  * leaves bytes that the sweep removes, and a reading that finds no record and is dropped.
  */
 export async function takeUpload(
   deps: TakeUploadDeps,
-  user: string,
+  { caller, tell }: { caller: Principal; tell: Upload['tell'] },
   request: FastifyRequest,
 ): Promise<FileObject> {
+  const { user } = caller;
   const createdAt = Date.now();
   const id = newFileId(user, createdAt);
   try {
     const { blobs, maxBytes } = deps;
+    const quota = await deps.limits.admit({ fileId: id, caller, tell });
     const upload = await receiveUpload(request, { blobs, name: contentName(id), maxBytes });
-    return await record(deps, { id, user, createdAt, upload });
+    return await record(deps, { id, user, createdAt, upload, quota });
   } catch (error) {
     discardRest(request);
     await forget(deps, id, error);
@@ -47,14 +52,19 @@ interface Taken {
   user: string;
   createdAt: number;
   upload: ReceivedUpload;
+  /** Bytes that all of the user's files may have. */
+  quota: number;
 }
 
-async function record(deps: TakeUploadDeps, { id, user, createdAt, upload }: Taken): Promise<FileObject> {
+async function record(
+  deps: TakeUploadDeps,
+  { id, user, createdAt, upload, quota }: Taken,
+): Promise<FileObject> {
   const { filename, purpose, format, mediaType, content, expiresAfterMs } = upload;
   const expiresAt = expiresAfterMs === undefined ? undefined : createdAt + expiresAfterMs;
   const file = { id, filename, purpose, format, mediaType, content, createdAt, expiresAt };
   await queueReading(deps, { version: 1, fileId: id, format, content, user: userDigest(user) });
-  await deps.files.create({ ...file, owner: user });
+  await deps.files.create({ ...file, owner: user }, quota);
   return fileObject({ ...file, status: 'uploaded', details: undefined });
 }
 

@@ -1,18 +1,18 @@
 -- Makes a file known to its user.
--- Invariants: a user's list has only files with a record, and no more than `max` of them. The removal of the bytes is planned
+-- Invariants: a user's list has only files with a record, no more than `max` of them, and no more than `quota` bytes. The removal of the bytes is planned
 -- for when the record of a file that expires has gone.
--- KEYS record, files of the user, those that expire, removals. ARGV id, now (ms), max, expires ('' or ms), record's end ('' or ms), then
--- the record's fields and values.
--- Returns 1, or 0 where the user has as many as are allowed.
+-- KEYS record, files of the user, those that expire, removals, sizes. ARGV id, now (ms), max, expires ('' or ms), record's end ('' or ms),
+-- bytes, quota ('' or bytes), then the record's fields and values.
+-- Returns 1, 0 where the user has as many as are allowed, or -1 where they have no room for so many bytes.
 local record, files, expiring = KEYS[1], KEYS[2], KEYS[3]
-local id, now, max, expires, ends = unpack(ARGV, 1, 5)
+local sizes = KEYS[5]
+local id, now, max, expires, ends, bytes, quota = unpack(ARGV, 1, 7)
 
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', now)) do
-  redis.call('ZREM', files, gone)
-  redis.call('ZREM', expiring, gone)
-end
+forget_expired(files, expiring, sizes, now)
 if redis.call('ZCARD', files) >= tonumber(max) then return 0 end
-redis.call('HSET', record, unpack(ARGV, 6))
+if quota ~= '' and total_of(sizes) + tonumber(bytes) > tonumber(quota) then return -1 end
+if redis.call('HSETNX', sizes, id, bytes) == 1 then redis.call('HINCRBY', sizes, 'total', bytes) end
+redis.call('HSET', record, unpack(ARGV, 8))
 redis.call('ZADD', files, 0, id)
 if expires ~= '' then
   redis.call('ZADD', expiring, expires, id)

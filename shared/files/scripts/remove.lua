@@ -1,7 +1,7 @@
 -- Hides a file from its user for good.
 -- Invariant: the record outlives that by a grace: for as long as it stands, nobody removes the file's bytes.
 -- Their removal is planned for when the record has gone.
--- KEYS record, files of the user, those that expire, removals. ARGV id, owner, now (ms), grace (ms).
+-- KEYS record, files of the user, those that expire, removals, sizes. ARGV id, owner, now (ms), grace (ms).
 -- Returns 1, or 0 where the owner has no such file, or no longer.
 local record, files, expiring = KEYS[1], KEYS[2], KEYS[3]
 local id, owner, now, grace = unpack(ARGV)
@@ -14,4 +14,5 @@ redis.call('PEXPIRE', record, grace)
 redis.call('ZADD', KEYS[4], tonumber(now) + tonumber(grace), id)
 redis.call('ZREM', files, id)
 redis.call('ZREM', expiring, id)
+uncount(KEYS[5], id)
 return 1

@@ -1,0 +1,64 @@
+import { type Policy } from '../../../shared/access/policy.ts';
+import { type Principal } from '../../../shared/access/principal.ts';
+import { type FileRegistry, storageFull } from '../../../shared/files/file-registry.ts';
+import { type Budgets } from '../../../shared/usage/budgets.ts';
+import { outOfBudget } from '../../../shared/usage/out-of-budget.ts';
+import { rateHeaders, type RateLimits } from '../door/rate-limits.ts';
+import { storing } from '../storing.ts';
+
+export interface Upload {
+  fileId: string;
+  caller: Pick<Principal, 'user' | 'groups'>;
+  /** Hears the headers that the client is told of their limits by. */
+  tell: (headers: Readonly<Record<string, string>>) => void;
+}
+
+/** What a user may upload, asked before a byte of it is read. */
+export interface UploadLimits {
+  /**
+   * The bytes that all of the user's files may have. Throws `rate_limit_exceeded`: an upload counts as a request;
+   * `insufficient_quota`: its reading and embedding cost CPU and money, which a spent budget has none of;
+   * `storage_limit_exceeded`, `store_unavailable`.
+   */
+  admit(upload: Upload): Promise<number>;
+}
+
+interface UploadLimitsOptions {
+  policy: Pick<Policy, 'of'>;
+  rates: Pick<RateLimits, 'take'>;
+  budgets: Pick<Budgets, 'reserve' | 'release'>;
+  files: Pick<FileRegistry, 'storedBytes'>;
+  userHash: (user: string) => string;
+  /** Bytes, where the policy says nothing. */
+  storedBytes: number;
+}
+
+/** The smallest amounts that a budget counts: one that has not even these left is spent. Tokens and US dollars. */
+const LEAST = { tokens: 1, cost: 1e-12 };
+
+export function createUploadLimits(options: UploadLimitsOptions): UploadLimits {
+  const { policy, rates, budgets, files, userHash, storedBytes } = options;
+
+  async function assertBudget({ fileId, caller }: Upload): Promise<void> {
+    const { budgets: lines } = policy.of(caller);
+    const asked = { jobId: fileId, userHash: userHash(caller.user), estimate: LEAST, budgets: lines };
+    const exhausted = await budgets.reserve(asked);
+    if (exhausted) throw outOfBudget(exhausted, Date.now());
+    if (lines.length > 0) await budgets.release(fileId);
+  }
+
+  return {
+    admit: (upload) =>
+      storing(async () => {
+        const { user } = upload.caller;
+        const entitlement = policy.of(upload.caller);
+        const { requestsPerMinute } = entitlement;
+        const asked = { user, tokens: 0, entitlement: { requestsPerMinute, tokensPerMinute: undefined } };
+        await rates.take(asked, (state) => upload.tell(rateHeaders(state)));
+        await assertBudget(upload);
+        const quota = entitlement.storedBytes ?? storedBytes;
+        if ((await files.storedBytes(user)) >= quota) throw storageFull(quota);
+        return quota;
+      }),
+  };
+}
