@@ -50,6 +50,9 @@ beforeEach(async () => {
   app = fastify();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
+  // As in the service, whose other routes read JSON in a way of their own.
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', (_request, _body, done) => done(new Error('a body was read')));
   installErrorHandling(app, silentLogger);
   await fileRoutes(app, {
     blobs: createDiskBlobStore(folder),

@@ -30,6 +30,7 @@ interface OfOne {
 export async function fileRoutes(api: FastifyInstance, deps: FileRoutesDeps): Promise<void> {
   await api.register(multipart);
   // No route here takes JSON, and the Python SDK says of its DELETE, which has no body, that it is some.
+  if (api.hasContentTypeParser('application/json')) api.removeContentTypeParser('application/json');
   api.addContentTypeParser('application/json', (_request, body, done) => {
     body.resume();
     done(null);
