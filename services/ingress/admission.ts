@@ -151,7 +151,7 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
           if (!open) return;
           const caching = await cachingFor(deps, taken, submission);
           const { traceparent } = submission;
-          const cost = { promptTokens: measure.exact(), quote: quoteFor(deps, job, entered) };
+          const cost = { promptTokens: measure.exact(), quote: await quoteFor(deps, job, entered) };
           const abandoned = isRecoverable(submission) ? undefined : signal;
           const outgoing = { taken, original, traceparent, publisher, signal: abandoned };
           await publish(deps, { ...outgoing, job: { ...job, ...cost, caching } });
@@ -219,9 +219,9 @@ async function confirm({ door, log }: Deps, job: DescribedJob): Promise<void> {
   });
 }
 
-function quoteFor({ door }: Deps, job: DescribedJob, reserved: Reserved | undefined): Quote {
+async function quoteFor({ door }: Deps, job: DescribedJob, reserved: Reserved | undefined): Promise<Quote> {
   const { user, groups } = job;
-  const { prices } = door.quote({ ...job, caller: { user, groups } });
+  const { prices } = await door.quote({ ...job, caller: { user, groups } });
   return { prices, ...(reserved?.cost === undefined ? {} : { reserved: reserved.cost }) };
 }
 

@@ -90,7 +90,7 @@ export async function startIngressOnRedis(
     door: {
       enter: () => Promise.resolve({ reserved: false, cost: undefined }),
       confirm: () => Promise.resolve(),
-      quote: () => ({ prices: {} }),
+      quote: () => Promise.resolve({ prices: {} }),
       leave: ({ jobId }) => Promise.resolve(void left.push(jobId)),
     },
     bodies: createBodyWork(),

@@ -46,7 +46,7 @@ function doorWith({
       confirm: () => noted('budget confirmed', undefined),
       release: () => noted('budget released', undefined),
     },
-    prices: { of: () => Promise.resolve(priced), known: () => ({}) },
+    prices: { of: () => Promise.resolve(priced), known: () => Promise.resolve({}) },
     candidates: { assistants: () => [], sources: [], fallbacks: {}, defaultModel: undefined },
     ...{ documentTokens: 100, memory: () => full, interactiveMaxWaitMs: 1_000, log: silentLogger },
   });

@@ -53,7 +53,7 @@ export interface Door {
   /** The job has its record: from now on its end is told, and what it has reserved stays until then. */
   confirm(entrant: Pick<Entrant, 'jobId' | 'deadlineAt'>): Promise<void>;
   /** What its calls cost, as far as it is known now. */
-  quote(entrant: Pick<Entrant, 'model' | 'assistant' | 'caller'>): Quote;
+  quote(entrant: Pick<Entrant, 'model' | 'assistant' | 'caller'>): Promise<Quote>;
   leave(entrant: Pick<Entrant, 'jobId' | 'userHash'>): Promise<void>;
 }
 
@@ -166,9 +166,9 @@ export function createDoor(options: DoorOptions): Door {
       }
     },
     confirm: ({ jobId, deadlineAt }) => budgets.confirm(jobId, deadlineAt),
-    quote: (entrant) => {
+    quote: async (entrant) => {
       const { models, fallbacks } = candidatesFor(entrant);
-      return { prices: prices.known([...models, ...fallbacks]) };
+      return { prices: await prices.known([...models, ...fallbacks]) };
     },
     leave,
   };

@@ -13,8 +13,8 @@ export interface PricedModel {
 export interface Prices {
   /** Undefined where LiteLLM has not said anything since this process started; a model that it does not know has no price. */
   of(model: string): Promise<PricedModel | undefined>;
-  /** Of those of the models that have a price, as far as it is known now. */
-  known(models: readonly string[]): Quote['prices'];
+  /** Of those of the models that have a price. Waits for LiteLLM's first answer after the start only, at most 3 s. */
+  known(models: readonly string[]): Promise<Quote['prices']>;
 }
 
 interface PricesOptions extends LitellmAddress {
@@ -48,14 +48,17 @@ export function createPrices({ log, ...address }: PricesOptions): Prices {
     if (Date.now() - askedAt > (known ? REFRESH_MS : RETRY_MS)) asking ??= refresh();
   }
 
+  const first = (asking = refresh());
+
   return {
     of: async (model) => {
       refreshIfOld();
       if (!known) await asking;
       return known && (known.get(model) ?? { price: undefined, maxOutput: undefined });
     },
-    known: (models) => {
+    known: async (models) => {
       refreshIfOld();
+      await first;
       return Object.fromEntries(
         models.flatMap((model): [string, Price][] => {
           const price = known?.get(model)?.price;
