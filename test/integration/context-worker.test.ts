@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type Job, QueueEvents, Queue, Worker } from 'bullmq';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -23,6 +23,9 @@ import { fileKeys } from '../../shared/redis/keys.ts';
 import { docxOf, pdfBomb, pdfOf } from '../harness/documents.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
+
+// A document that unpacks to 2 GB takes its reader some seconds on a busy machine.
+jest.setTimeout(30_000);
 
 const FACT = 'The night train to Ostheim leaves from platform 11.';
 const REDIS_PREFIX = `t-${randomBytes(4).toString('hex')}`;
