@@ -68,6 +68,8 @@ function inWords(event: JobEvent): string {
       return `failed: ${event.error.code}`;
     case 'cancelled':
       return `cancelled by ${event.by}`;
+    case 'later':
+      return `an event of a later version: ${String(event.written['type'])}`;
     case 'completed':
     case 'reasoning':
     case 'text':

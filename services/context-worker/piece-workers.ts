@@ -2,11 +2,12 @@ import { type Job, Worker } from 'bullmq';
 import { Histogram } from 'prom-client';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
-import { type ContextPiece } from '../../shared/contracts/flow.ts';
+import { type ContextPiece, FLOW_VERSION } from '../../shared/contracts/flow.ts';
 import { type Extractor } from '../../shared/documents/extract/extractor.ts';
 import { createPassageChooser } from '../../shared/documents/passage-chooser.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { createModelLimits } from '../../shared/models/model-limits.ts';
+import { leaveToLaterVersion } from '../../shared/queues/later-version.ts';
 import {
   bullPrefix,
   CONTEXT_QUEUE,
@@ -49,13 +50,14 @@ export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
   const sources = createSources(deps);
   const observe = createObserver(probes);
 
-  async function fetchJob(job: Job): Promise<ContextPiece[]> {
+  async function fetchJob(job: Job, token: string | undefined): Promise<ContextPiece[]> {
+    await leaveToLaterVersion(job, token, FLOW_VERSION);
     const lastAttempt = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
     return observe(await fetchPieces({ sources, log }, job.data, { lastAttempt }));
   }
 
   function workOn(queue: string, concurrency: number): Worker {
-    const worker = new Worker(queue, (job) => workInProgress.during(`queue ${queue}`, () => fetchJob(job)), {
+    const worker = new Worker(queue, (job, token) => workInProgress.during(`queue ${queue}`, () => fetchJob(job, token)), {
       connection: redis,
       prefix: bullPrefix(config.REDIS_PREFIX),
       concurrency,

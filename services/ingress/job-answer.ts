@@ -20,8 +20,8 @@ export function throwIfFailed(event: JobEvent | undefined): void {
   if (event?.type === 'cancelled') throw new TurnoutError('cancelled');
 }
 
-function fromJobError({ code, message, param, retryAfterS }: JobError): TurnoutError {
-  return new TurnoutError(code, { message, param, retryAfterS });
+function fromJobError({ code, message, param, retryAfterS, ...written }: JobError): TurnoutError {
+  return new TurnoutError(code, { message, param, retryAfterS, written });
 }
 
 /** What a client learns of its job beside the answer. */

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Job, WaitingError, Worker } from 'bullmq';
-import { contextPieces, llmJob } from '../../shared/contracts/flow.ts';
+import { contextPieces, FLOW_VERSION, llmJob } from '../../shared/contracts/flow.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { leaveToLaterVersion } from '../../shared/queues/later-version.ts';
 import { bullPrefix, LLM_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
 import { isStoreError } from '../../shared/redis/store-error.ts';
@@ -71,6 +72,7 @@ const STORE_PAUSE_MS = 1_000;
  * bound how often. BullMQ would fail it for good, and an outage of Redis would pass for a poison job.
  */
 async function processJob(deps: RunJobDeps, job: Job, token: string | undefined): Promise<void> {
+  await leaveToLaterVersion(job, token, FLOW_VERSION);
   try {
     await run(deps, job);
   } catch (error) {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ofMajor, openEnum } from './tolerant.ts';
 
 /**
  * `turnout.control`, version 1: what was commanded, by whom, and what became of it. Kept for ever: the audit. And
@@ -45,7 +46,7 @@ export const instruction = z.discriminatedUnion('type', [
 export type Instruction = z.infer<typeof instruction>;
 
 export const controlCommand = z.strictObject({
-  version: z.literal(1),
+  version: ofMajor(1),
   kind: z.literal('command'),
   id: z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 hex digits'),
   at,
@@ -59,14 +60,14 @@ export const controlCommand = z.strictObject({
 export type ControlCommand = z.infer<typeof controlCommand>;
 
 export const controlResult = z.object({
-  version: z.literal(1),
+  version: ofMajor(1),
   kind: z.literal('result'),
   /** Of the command; none where that could not be read. */
   command: z.string().optional(),
   /** Where in the topic the command stands. */
   offset: z.string().regex(/^\d+$/),
   at,
-  status: z.enum(['applied', 'refused']),
+  status: openEnum(['applied', 'refused']),
   /** In force after it. */
   epoch,
   /** Why it was refused, or what an operator should know. */
@@ -74,11 +75,11 @@ export const controlResult = z.object({
 });
 export type ControlResult = z.infer<typeof controlResult>;
 
-const latch = z.object({ epoch, at, actor: z.enum(actors), why });
+const latch = z.object({ epoch, at, actor: openEnum(actors), why });
 export type Latch = z.infer<typeof latch>;
 
 export const controlState = z.object({
-  version: z.literal(1),
+  version: ofMajor(1),
   epoch,
   /** When the epoch began. */
   at,

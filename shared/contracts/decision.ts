@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { openEnum } from './tolerant.ts';
 
 export const path = z.enum(['litellm', 'legacy']);
 export type Path = z.infer<typeof path>;
@@ -20,7 +21,7 @@ const earlierReason = z.literal('default').transform((): DecisionReason => 'perc
 /** Which path a job takes, and why. */
 export const decision = z.object({
   path,
-  reason: z.union([z.enum(decisionReasons), earlierReason]),
+  reason: z.union([earlierReason, openEnum(decisionReasons)]),
   /** The epoch of the flags that decided. */
   epoch: z.int().min(0),
   /** The epoch since which the share of users on LiteLLM has been what it was. */

@@ -4,6 +4,10 @@ import { decision } from './decision.ts';
 import { caching, document, requestRef } from './job-message.ts';
 import { jobId } from './ids.ts';
 import { quote } from './quote.ts';
+import { ofMajor, openEnum } from './tolerant.ts';
+
+/** The major version of the job data that this version writes and reads. */
+export const FLOW_VERSION = 2;
 
 /**
  * BullMQ job data. A flow is one `llm` parent with `context` children: one for each piece of context, or one for all of them
@@ -31,7 +35,7 @@ const chosenAssistant = z.object({
 
 export const llmJob = z.object({
   ...common,
-  version: z.literal(2),
+  version: ofMajor(FLOW_VERSION),
   user: z.string().min(1),
   userHash: z.string().min(1),
   model: z.string().min(1),
@@ -89,7 +93,7 @@ export type PieceKind = PieceRequest['kind'];
 
 export const contextJob = z.object({
   ...common,
-  version: z.literal(2),
+  version: ofMajor(FLOW_VERSION),
   user: z.string().min(1),
   /** What the pieces are chosen for. */
   question: z.string(),
@@ -123,7 +127,7 @@ export const chosenPassages = z.object({
   /** Passages that were not chosen. */
   leftOut: z.int().min(0),
   /** Why the choice is worse than it should be. */
-  degraded: z.enum(errorCodes).optional(),
+  degraded: openEnum(errorCodes).optional(),
 });
 export type ChosenPassages = z.infer<typeof chosenPassages>;
 
@@ -142,7 +146,7 @@ export const contextPiece = z.union([
   z.object({
     status: z.literal('failed'),
     piece: z.string(),
-    code: z.enum(errorCodes),
+    code: openEnum(errorCodes),
     /** Safe for clients. */
     message: z.string(),
     ms: z.number().min(0),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { errorCodes } from '../errors/catalogue.ts';
 import { decision, path } from './decision.ts';
 import { quote } from './quote.ts';
+import { openEnum } from './tolerant.ts';
 
 /**
  * The events of a job's log, version 1. Everything that a client sees is a projection of them.
@@ -27,10 +28,14 @@ export type TokenUsage = z.infer<typeof tokenUsage>;
 
 /** A failure as the log keeps it: safe for clients. */
 export const jobError = z.object({
-  code: z.enum(errorCodes),
+  code: openEnum(errorCodes),
   message: z.string(),
   param: z.string().optional(),
   retryAfterS: z.number().optional(),
+  /** For a reader of an earlier version that does not know the code; absent in logs of versions before 0.2. */
+  status: z.int().min(400).max(599).optional(),
+  type: z.string().optional(),
+  retryable: z.boolean().optional(),
 });
 export type JobError = z.infer<typeof jobError>;
 
@@ -76,9 +81,9 @@ const visible = [
  * How a call takes up what a client may have seen: from the start (nothing seen), from a prefix of the assistant's own
  * message, or asked to go on.
  */
-const continuationPlan = z.enum(['start', 'prefill', 'ask']);
+const continuationPlan = openEnum(['start', 'prefill', 'ask']);
 
-export const cancelledBy = z.enum(['client', 'disconnect', 'operator']);
+export const cancelledBy = openEnum(['client', 'disconnect', 'operator']);
 export type CancelledBy = z.infer<typeof cancelledBy>;
 
 const usageEvent = z.object({
@@ -87,7 +92,7 @@ const usageEvent = z.object({
   /** Which of the attempt's calls, from 1. */
   call: z.int().min(1),
   /** `reported` by the provider, or `estimated` by us for a call that was cut. */
-  source: z.enum(['reported', 'estimated']),
+  source: openEnum(['reported', 'estimated']),
   usage: tokenUsage,
   /** US dollars, where LiteLLM knows the price. */
   cost: z.number().min(0).optional(),
@@ -97,13 +102,13 @@ const usageEvent = z.object({
 const routingCall = z.object({
   /** Milliseconds. */
   ms: z.number().min(0),
-  source: z.enum(['reported', 'estimated']),
+  source: openEnum(['reported', 'estimated']),
   usage: tokenUsage,
 });
 export type RoutingCall = z.infer<typeof routingCall>;
 
 /** Whether the user's cache had the answer; `bypass`: it was not to be asked. */
-const cacheStatus = z.enum(['hit', 'miss', 'bypass']);
+const cacheStatus = openEnum(['hit', 'miss', 'bypass']);
 export type CacheStatus = z.infer<typeof cacheStatus>;
 
 const terminal = [
@@ -112,7 +117,12 @@ const terminal = [
   z.object({ type: z.literal('cancelled'), at, by: cancelledBy }),
 ] as const;
 
-export const jobEvent = z.discriminatedUnion('type', [
+/**
+ * An event of a later version: readers pass over it, and whoever copies a log copies it as it was written. No writer makes one.
+ */
+const laterEvent = z.object({ type: z.literal('later'), written: z.record(z.string(), z.unknown()) });
+
+const knownEvent = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('accepted'),
     at,
@@ -153,7 +163,7 @@ export const jobEvent = z.discriminatedUnion('type', [
     version: z.string(),
     /** The model that answers. */
     model: z.string(),
-    reason: z.enum(['explicit', 'conversation', 'file_type', 'pattern', 'similarity', 'model', 'default']),
+    reason: openEnum(['explicit', 'conversation', 'file_type', 'pattern', 'similarity', 'model', 'default']),
     /** How well the request fits each assistant that was compared, best first. */
     scores: z.array(z.object({ name: z.string(), score: z.number() })),
   }),
@@ -169,7 +179,7 @@ export const jobEvent = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('degraded'),
     source: z.string(),
-    code: z.enum(errorCodes),
+    code: openEnum(errorCodes),
     ms: z.number().min(0),
   }),
   z.object({ type: z.literal('attempt'), at, attempt: z.int().min(1), path }),
@@ -183,7 +193,7 @@ export const jobEvent = z.discriminatedUnion('type', [
     model: z.string(),
     plan: continuationPlan,
     /** What ended the call before this one. */
-    after: z.enum(errorCodes),
+    after: openEnum(errorCodes),
   }),
   z.object({ type: z.literal('released'), at, attempt: z.int().min(1) }),
   ...visible,
@@ -191,7 +201,36 @@ export const jobEvent = z.discriminatedUnion('type', [
   ...terminal,
 ]);
 
-export type JobEvent = z.infer<typeof jobEvent>;
+export type JobEvent = z.infer<typeof knownEvent> | z.infer<typeof laterEvent>;
+
+const KNOWN: ReadonlySet<unknown> = new Set(knownEvent.options.map(({ shape }) => shape.type.value));
+
+/**
+ * An event as it stands in a log. Of a type that this version does not know: a `later` event. Fields that it does not know stay on an
+ * event that it knows. Throws for what is no event of any version.
+ */
+export function readEvent(value: unknown): JobEvent {
+  const written = anyEvent.parse(value);
+  if (!KNOWN.has(written.type)) return { type: 'later', written };
+  return { ...written, ...knownEvent.parse(value) } as JobEvent;
+}
+
+const anyEvent = z.looseObject({ type: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/) });
+
+/** As it is stored: what was read is written again as it was. */
+export function writtenEvent(event: JobEvent): unknown {
+  return event.type === 'later' ? event.written : event;
+}
+
+/** For schemas that contain events. */
+export const jobEvent = z.unknown().transform((value, context): JobEvent => {
+  try {
+    return readEvent(value);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    return z.NEVER;
+  }
+});
 export type VisibleEvent = z.infer<(typeof visible)[number]>;
 export type TerminalEvent = z.infer<(typeof terminal)[number]>;
 export type UsageEvent = z.infer<typeof usageEvent>;

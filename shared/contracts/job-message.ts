@@ -4,6 +4,7 @@ import { duty } from '../joblog/duties.ts';
 import { chatRequest } from './chat-request.ts';
 import { jobId } from './ids.ts';
 import { quote } from './quote.ts';
+import { ofMajor, openEnum } from './tolerant.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -23,7 +24,7 @@ export const requestRef = z.discriminatedUnion('kind', [
 export type RequestRef = z.infer<typeof requestRef>;
 
 /** How the bytes of a document are read: `text` has its charset's own rules, the others a parser. */
-export const documentFormat = z.enum(['pdf', 'docx', 'html', 'text']);
+export const documentFormat = openEnum(['pdf', 'docx', 'html', 'text']);
 export type DocumentFormat = z.infer<typeof documentFormat>;
 
 /** A document as it was sent: whoever prepares its piece of context reads the text out of it. */
@@ -68,7 +69,7 @@ export type Caching = z.infer<typeof caching>;
 
 /** `turnout.jobs`, version 1. Key: the user. */
 export const jobMessage = z.object({
-  version: z.literal(1),
+  version: ofMajor(1),
   jobId,
   user: z.string().min(1),
   userHash: z.string().min(1),
@@ -89,9 +90,9 @@ export const jobMessage = z.object({
   /** The groups that the user belongs to. */
   groups: z.array(z.string()).optional(),
   /** Which jobs go before it; without it, it is one that somebody waits for. */
-  priority: priority.optional(),
+  priority: priority.optional().catch('background'),
   /** Whether the history may be cut where it is too long for the model. */
-  truncation: z.enum(['auto', 'disabled']).optional(),
+  truncation: openEnum(['auto', 'disabled']).optional(),
   /** Without it, the cache has nothing to do with the job. */
   caching: caching.optional(),
   /** Tokens of all that the request sends to its model, without documents; the ingress has counted them. */

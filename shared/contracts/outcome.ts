@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { errorCodes } from '../errors/catalogue.ts';
 import { decision } from './decision.ts';
 import { tokenUsage } from './job-event.ts';
+import { knownOr, ofMajor, openEnum } from './tolerant.ts';
 import { jobId } from './ids.ts';
 
 /**
@@ -14,7 +15,7 @@ export type Stage = z.infer<typeof stage>;
 const usageRecord = z.object({
   /** `<job id>.<attempt>.<call>`: the same record has the same id, however often it is told. */
   id: z.string().min(1),
-  source: z.enum(['reported', 'estimated']),
+  source: knownOr(['reported', 'estimated'], 'estimated'),
   tokens: tokenUsage,
   cost: z.number().min(0).optional(),
 });
@@ -24,19 +25,20 @@ const usageRecord = z.object({
  * may be published more than once, always under the same `id`.
  */
 export const outcome = z.object({
-  version: z.literal(1),
+  version: ofMajor(1),
   id: z.string().min(1),
   jobId,
   userHash: z.string().min(1),
   /** That the user belongs to, where he does to any. */
   groups: z.array(z.string()).optional(),
   model: z.string().min(1),
-  decision: decision.optional(),
-  status: z.enum(['completed', 'failed', 'cancelled']),
-  error: z.enum(errorCodes).optional(),
+  /** Of a path that a later version has added, none: the job is billed all the same. */
+  decision: decision.optional().catch(undefined),
+  status: knownOr(['completed', 'failed', 'cancelled'], 'failed'),
+  error: openEnum(errorCodes).optional(),
   /** How the path that the job was decided for failed it, and what became of that on the other one. */
   pathFailure: z
-    .object({ error: z.enum(errorCodes), fallback: z.enum(['answered', 'failed', 'none']) })
+    .object({ error: openEnum(errorCodes), fallback: knownOr(['answered', 'failed', 'none'], 'none') })
     .optional(),
   /** The answer came from the user's cache; what that saved. */
   cached: z.object({ tokens: tokenUsage, cost: z.number().min(0).optional() }).optional(),
@@ -46,7 +48,7 @@ export const outcome = z.object({
   /** Milliseconds. `firstToken` and `total` count from acceptance. */
   ms: z.object({ total: z.number().min(0), firstToken: z.number().min(0).optional() }),
   /** Of jobs that are sampled for it; milliseconds, one stage after another. Those that a job did not come to are absent. */
-  stages: z.partialRecord(stage, z.number().min(0)).optional(),
+  stages: z.partialRecord(stage, z.number().min(0)).optional().catch(undefined),
   /** One record for each call of the model that answers. */
   usage: z.array(usageRecord),
   /** Of the model that was asked for the assistant: call 1 of attempt 0. */

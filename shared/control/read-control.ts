@@ -15,7 +15,8 @@ export function readControl(text: string | undefined): ControlRecord {
   const head = headOf.safeParse(parseJson(text));
   if (!head.success) return new Error('it is no JSON object');
   const { version, kind } = head.data;
-  if (version !== 1) return new Error(`it is of version ${JSON.stringify(version)}, and 1 is known`);
+  if (typeof version !== 'number' || Math.trunc(version) !== 1)
+    return new Error(`it is of version ${JSON.stringify(version)}, and 1 is known`);
   const parsed = (kind === 'result' ? controlResult : controlCommand).safeParse(head.data);
   return parsed.success ? parsed.data : new Error(parsed.error.issues.map(describe).join('; '));
 }

@@ -168,8 +168,15 @@ export type ErrorCode = keyof typeof catalogue;
 
 export const errorCodes = Object.keys(catalogue) as [ErrorCode, ...ErrorCode[]];
 
+/** A code of a later version, which another process has written, is a failure that may be tried again. */
+const ADDED_LATER: ErrorSpec = catalogue.internal_error;
+
 export function errorSpec(code: ErrorCode): ErrorSpec {
-  return catalogue[code];
+  return isKnownCode(code) ? catalogue[code] : ADDED_LATER;
+}
+
+export function isKnownCode(code: string): code is ErrorCode {
+  return Object.hasOwn(catalogue, code);
 }
 
 function bad(status: number, message: string) {

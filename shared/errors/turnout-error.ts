@@ -1,4 +1,4 @@
-import { type ErrorCode, errorSpec } from './catalogue.ts';
+import { type ErrorCode, errorSpec, isKnownCode } from './catalogue.ts';
 
 interface TurnoutErrorOptions {
   /** Replaces the catalogue's message. Must be safe for clients. */
@@ -8,6 +8,15 @@ interface TurnoutErrorOptions {
   /** Seconds after which a retry makes sense. */
   retryAfterS?: number | undefined;
   cause?: unknown;
+  /** What the process that wrote the error knew of its code. It counts where this version does not know the code. */
+  written?: WrittenSpec | undefined;
+}
+
+/** What travels with a code, for readers of an earlier version. */
+export interface WrittenSpec {
+  status?: number | undefined;
+  type?: string | undefined;
+  retryable?: boolean | undefined;
 }
 
 /** The one error that this system throws on purpose. `message` is safe for clients; what is not safe lies in `cause`. */
@@ -21,12 +30,14 @@ export class TurnoutError extends Error {
   readonly retryAfterS: number | undefined;
 
   constructor(code: ErrorCode, options: TurnoutErrorOptions = {}) {
-    const spec = errorSpec(code);
+    const known = errorSpec(code);
+    const { written = {} } = options;
+    const spec = isKnownCode(code) ? known : { ...known, ...written };
     super(options.message ?? spec.message, { cause: options.cause });
     this.code = code;
-    this.status = spec.status;
-    this.type = spec.type;
-    this.retryable = spec.retryable;
+    this.status = spec.status ?? known.status;
+    this.type = spec.type ?? known.type;
+    this.retryable = spec.retryable ?? known.retryable;
     this.param = options.param;
     this.retryAfterS = options.retryAfterS;
   }

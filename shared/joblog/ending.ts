@@ -36,10 +36,16 @@ export function terminalEvent(ending: Ending, at: number): JobEvent {
   }
 }
 
-function failedEvent({ code, message, param, retryAfterS }: TurnoutError, at: number): JobEvent {
+function failedEvent(
+  { code, message, status, type, retryable, param, retryAfterS }: TurnoutError,
+  at: number,
+): JobEvent {
   const error = {
     code,
     message,
+    status,
+    type,
+    retryable,
     ...(param === undefined ? {} : { param }),
     ...(retryAfterS === undefined ? {} : { retryAfterS }),
   };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type CancelledBy, cancelledBy, type JobEvent, jobEvent } from '../contracts/job-event.ts';
+import { type CancelledBy, cancelledBy, type JobEvent, readEvent } from '../contracts/job-event.ts';
 import { type Outcome } from '../contracts/outcome.ts';
 import { type Path } from '../contracts/decision.ts';
 import { type JobKeys } from '../redis/keys.ts';
@@ -375,7 +375,7 @@ function toJson(events: readonly JobEvent[]): string[] {
 }
 
 function toEvent([id, [, json]]: z.infer<typeof entry>): SequencedEvent {
-  return { sequence: Number.parseInt(id, 10), event: jobEvent.parse(JSON.parse(json)) };
+  return { sequence: Number.parseInt(id, 10), event: readEvent(JSON.parse(json)) };
 }
 
 function refusal(reply: z.infer<typeof refusals>): Exclude<Appended, { kind: 'appended' }> {

@@ -2,7 +2,8 @@ import { promisify } from 'node:util';
 import { gunzip as gunzipCallback, gzip as gzipCallback } from 'node:zlib';
 import { z } from 'zod';
 import { type BlobStore } from '../blobs/blob-store.ts';
-import { jobEvent, type JobEvent } from '../contracts/job-event.ts';
+import { jobEvent, type JobEvent, writtenEvent } from '../contracts/job-event.ts';
+import { ofMajor } from '../contracts/tolerant.ts';
 import { type JobLog } from './job-log.ts';
 import { createOriginals } from './originals.ts';
 
@@ -19,7 +20,7 @@ export interface KeptJobs {
 }
 
 const keptJob = z.object({
-  version: z.literal(1),
+  version: ofMajor(1),
   owner: z.string().min(1),
   /** Milliseconds since the epoch. */
   createdAt: z.int(),
@@ -65,8 +66,10 @@ export function createKeptJobs({ blobs, jobLog }: KeptJobsOptions): KeptJobs {
       if (!view) return removeIfDeleted(jobId);
       if (original === undefined || bodyHash === undefined) return;
       const { owner, createdAt, entries } = view;
-      const events = entries.map(({ event }) => event);
-      const kept = { version: 1, owner, createdAt, bodyHash, original, events } satisfies KeptJob;
+      const events = entries.map(({ event }) => writtenEvent(event));
+      const kept = { version: 1, owner, createdAt, bodyHash, original, events } satisfies z.input<
+        typeof keptJob
+      >;
       await blobs.put(`${folderOf(jobId)}/log`, await gzip(JSON.stringify(kept)));
       // It may have been deleted while it was being copied.
       await removeIfDeleted(jobId);

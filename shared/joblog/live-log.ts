@@ -1,7 +1,7 @@
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
-import { isTerminal, jobEvent } from '../contracts/job-event.ts';
+import { isTerminal, readEvent } from '../contracts/job-event.ts';
 import { createFollower, type Follower, SILENCE_MS } from './follower.ts';
 import { type JobLog, type SequencedEvent } from './job-log.ts';
 
@@ -157,6 +157,6 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
 function parseEvents(json: string, first: number): SequencedEvent[] {
   return (JSON.parse(json) as unknown[]).map((event, i) => ({
     sequence: first + i,
-    event: jobEvent.parse(event),
+    event: readEvent(event),
   }));
 }

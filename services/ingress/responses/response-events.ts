@@ -52,7 +52,7 @@ export function projectResponse(head: ResponseHead): ResponseProjection {
 
   /** A response begins when it is routed, which comes with its acceptance: then its model is known. */
   function draftsOf(event: JobEvent): Draft[] {
-    if (event.type === 'accepted') return [];
+    if (event.type === 'accepted' || event.type === 'later') return [];
     progress.model ??= modelOf(event);
     return [...begin(), ...project(event)];
   }
