@@ -57,13 +57,17 @@ export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
   }
 
   function workOn(queue: string, concurrency: number): Worker {
-    const worker = new Worker(queue, (job, token) => workInProgress.during(`queue ${queue}`, () => fetchJob(job, token)), {
-      connection: redis,
-      prefix: bullPrefix(config.REDIS_PREFIX),
-      concurrency,
-      autorun: false,
-      ...workerTimings,
-    });
+    const worker = new Worker(
+      queue,
+      (job, token) => workInProgress.during(`queue ${queue}`, () => fetchJob(job, token)),
+      {
+        connection: redis,
+        prefix: bullPrefix(config.REDIS_PREFIX),
+        concurrency,
+        autorun: false,
+        ...workerTimings,
+      },
+    );
     worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
     return worker;
   }

@@ -5,9 +5,11 @@ import { childTraceparent, toHeaders } from './cloud-event.ts';
 import { decision as decisionSchema } from './decision.ts';
 import { contextJob, contextPiece, llmJob } from './flow.ts';
 import { jobId, newJobId, userHash } from './ids.ts';
-import { isTerminal, isVisible, jobEvent } from './job-event.ts';
+import { isTerminal, isVisible, jobEvent, writtenEvent } from './job-event.ts';
 import { jobMessage } from './job-message.ts';
+import { TurnoutError } from '../errors/turnout-error.ts';
 import { outcome } from './outcome.ts';
+import { laterVersion } from './tolerant.ts';
 
 const id = `job_${'0123456789abcdef'.repeat(2)}`;
 const request = { model: 'gpt', messages: [{ role: 'user', content: 'Hello' }] };
@@ -182,17 +184,23 @@ describe('refused at the door', () => {
     ],
     ['a job id with a colon', jobMessage, { ...message, jobId: 'job_:' }, 'jobId'],
     ['an unknown path', llmJob, { ...llm, decision: { ...decision, path: 'scenic' } }, 'decision.path'],
-    ['an unknown reason', llmJob, { ...llm, decision: { ...decision, reason: 'mood' } }, 'decision.reason'],
+    [
+      'a reason that is no word',
+      llmJob,
+      { ...llm, decision: { ...decision, reason: 'A mood' } },
+      'decision.reason',
+    ],
     [
       'a context job without a budget',
       contextJob,
       { ...context, pieces: [{ ...context.pieces[0], budget: 0 }] },
       'pieces.0.budget',
     ],
-    ['an unknown error code', outcome, { ...ended, error: 'oops' }, 'error'],
+    ['an error code that is no word', outcome, { ...ended, error: 'Oops!' }, 'error'],
     ['half an attempt', outcome, { ...ended, attempts: 0.5 }, 'attempts'],
     ['negative time', outcome, { ...ended, ms: { total: -1 } }, 'ms.total'],
-    ['an event that nobody knows', jobEvent, { type: 'sneeze', at: 1 }, 'type'],
+    ['an event without a type', jobEvent, { at: 1 }, ''],
+    ['a known event without its text', jobEvent, { type: 'text', choice: 0 }, ''],
     ['a request without messages', chatRequest, { ...request, messages: [] }, 'messages'],
     [
       'a role that nobody has',
@@ -214,6 +222,98 @@ describe('refused at the door', () => {
     const result = schema.safeParse(value);
     expect(result.error?.issues.map((issue) => issue.path.join('.'))).toEqual([path]);
   });
+});
+
+describe('what a later minor version writes is carried, never fatal', () => {
+  test('an event of an unknown type is passed over, and copied as it was written', () => {
+    const written = { type: 'audio', at: 1, choice: 0, delta: 'AAAA' };
+    const event = jobEvent.parse(written);
+    expect([event.type, isVisible(event), isTerminal(event)]).toEqual(['later', false, false]);
+    expect(writtenEvent(event)).toEqual(written);
+  });
+
+  test('an unknown field stays on an event that is known', () => {
+    const event = { type: 'text', choice: 0, delta: 'hi', language: 'en' };
+    expect(writtenEvent(jobEvent.parse(event))).toEqual(event);
+  });
+
+  test('an unknown error code keeps the status that its writer gave it', () => {
+    const error = {
+      code: 'content_policy',
+      message: 'No.',
+      status: 451,
+      type: 'policy_error',
+      retryable: false,
+    };
+    const event = jobEvent.parse({ type: 'failed', at: 1, error });
+    if (event.type !== 'failed') throw new Error('not failed');
+    const { code, message, ...written } = event.error;
+    expect(new TurnoutError(code, { message, written })).toMatchObject(error);
+    expect(new TurnoutError(code)).toMatchObject({ status: 500, retryable: true });
+  });
+
+  test.each([
+    [
+      'an outcome with an unknown error',
+      outcome,
+      { ...ended, error: 'content_policy' },
+      { error: 'content_policy' },
+    ],
+    ['an outcome with an unknown status', outcome, { ...ended, status: 'expired' }, { status: 'failed' }],
+    [
+      'an outcome on an unknown path',
+      outcome,
+      { ...ended, decision: { ...decision, path: 'direct' } },
+      { usage: ended.usage, decision: undefined },
+    ],
+    [
+      'an outcome of a minor version',
+      outcome,
+      { ...ended, version: 1.2, colour: 'red' },
+      { usage: ended.usage },
+    ],
+    [
+      'usage of an unknown source',
+      outcome,
+      { ...ended, usage: [{ ...ended.usage[0], source: 'audited' }] },
+      { usage: [{ source: 'estimated', tokens }] },
+    ],
+    ['a message of a minor version', jobMessage, { ...message, version: 1.1, colour: 'red' }, { jobId: id }],
+    [
+      'a message with an unknown priority',
+      jobMessage,
+      { ...message, priority: 'urgent' },
+      { priority: 'background' },
+    ],
+    [
+      'a message with an unknown duty',
+      jobMessage,
+      { ...message, duties: ['archive'] },
+      { duties: ['archive'] },
+    ],
+    ['a flow of a minor version', llmJob, { ...llm, version: 2.3, colour: 'red' }, { jobId: id }],
+    [
+      'an unknown reason',
+      llmJob,
+      { ...llm, decision: { ...decision, reason: 'mood' } },
+      { decision: { reason: 'mood' } },
+    ],
+    [
+      'a piece that failed with an unknown code',
+      contextPiece,
+      { status: 'failed', piece: 'p', code: 'source_banned', message: 'm', ms: 1 },
+      { code: 'source_banned' },
+    ],
+  ] satisfies [string, z.ZodType, unknown, object][])('%s', (_name, schema, value, read) => {
+    expect(schema.parse(value)).toMatchObject(read);
+  });
+
+  test.each([
+    ['of the next major version', { version: 3 }, 3],
+    ['of a minor version', { version: 2.9 }, undefined],
+    ['without a version', {}, undefined],
+    ['that are no object', 'x', undefined],
+  ])('data %s', (_name, data, later) => expect(laterVersion(data, 2)).toBe(later));
 });
 
 describe("a message's text", () => {

@@ -7,7 +7,7 @@ import { type JobKeys } from '../redis/keys.ts';
 import { defineScript } from '../redis/script.ts';
 import { periodically } from '../util/periodically.ts';
 import { backoffMs } from '../util/retrying.ts';
-import { duty, type DutyHandlers } from './duties.ts';
+import { knownDuty, type DutyHandlers } from './duties.ts';
 import { type JobLog } from './job-log.ts';
 
 /**
@@ -64,7 +64,7 @@ export function createCompletionHooks(options: CompletionHooksOptions): Completi
     await Promise.all(
       duties.map(async (name) => {
         try {
-          await handlers[duty.parse(name)](jobId);
+          await handlers[knownDuty.parse(name)](jobId);
         } catch (error) {
           failure = error;
           left.push(name);

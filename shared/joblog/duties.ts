@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { openEnum } from '../contracts/tolerant.ts';
 
 /**
  * What is owed when a job has ended, beside telling the metrics. Named at the job's admission, kept in its record, and copied
@@ -7,8 +8,10 @@ import { z } from 'zod';
  * `keep`: its log outlives the record's hour, for whoever asks for the stored answer.
  * `notify`: its owner's webhook endpoints are told of its end.
  */
-export const duty = z.enum(['keep', 'notify']);
-export type Duty = z.infer<typeof duty>;
+export const knownDuty = z.enum(['keep', 'notify']);
+export type Duty = z.infer<typeof knownDuty>;
+/** Or one of a later version: it is carried to a process that knows it. */
+export const duty = openEnum(knownDuty.options);
 
 /** As the job Redis has them: one text, separated by spaces. A newer version's may be among them. */
 export const duties = z

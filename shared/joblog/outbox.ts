@@ -28,6 +28,8 @@ export interface OutboxRow {
   /** Its id in the bucket's stream. */
   row: string;
   outcome: Outcome;
+  /** The outcome as its row has it, with what a later version has added; absent where this process has just made it. */
+  written?: string;
   duties: readonly string[];
 }
 
@@ -54,17 +56,17 @@ export function createOutbox(options: OutboxOptions): Outbox {
   /** Where the next sweep of a stream begins. */
   const from = new Map<string, string>();
 
-  async function publish(event: Outcome): Promise<void> {
+  async function publish(event: Outcome, value = JSON.stringify(event)): Promise<void> {
     const headers = toHeaders({ id: event.id, type: OUTCOME_TYPE, source });
-    await producer.send({ topic, key: event.jobId, value: JSON.stringify(event), headers });
+    await producer.send({ topic, key: event.jobId, value, headers });
   }
 
-  async function relay({ row, outcome: event, duties }: OutboxRow): Promise<void> {
+  async function relay({ row, outcome: event, written, duties }: OutboxRow): Promise<void> {
     const { jobId } = event;
     const parted = duties.length === 0 ? row : await hooks.take(jobId, row);
     if (parted === '') return; // another process has parted it, and relays it
     const hooked = duties.length === 0 ? Promise.resolve() : hooks.run(jobId, duties);
-    await allDone([publish(event), ended(event)]).then(
+    await allDone([publish(event, written), ended(event)]).then(
       () => redis.xdel(keys.outbox(jobId), parted),
       async (error: unknown) => {
         await hooked;
@@ -118,6 +120,7 @@ function readRow(row: string, [, json = '', , owed = '']: readonly string[]): Ou
   return {
     row,
     outcome: outcome.parse(JSON.parse(json)),
+    written: json,
     duties: owed.split(' ').filter((name) => name !== ''),
   };
 }
