@@ -117,10 +117,11 @@ const terminal = [
   z.object({ type: z.literal('cancelled'), at, by: cancelledBy }),
 ] as const;
 
-/**
- * An event of a later version: readers pass over it, and whoever copies a log copies it as it was written. No writer makes one.
- */
-const laterEvent = z.object({ type: z.literal('later'), written: z.record(z.string(), z.unknown()) });
+/** An event of a later version: readers pass over it, and whoever copies a log copies it as it was written. No writer makes one. */
+interface LaterEvent {
+  type: 'later';
+  written: Record<string, unknown>;
+}
 
 const knownEvent = z.discriminatedUnion('type', [
   z.object({
@@ -201,7 +202,7 @@ const knownEvent = z.discriminatedUnion('type', [
   ...terminal,
 ]);
 
-export type JobEvent = z.infer<typeof knownEvent> | z.infer<typeof laterEvent>;
+export type JobEvent = z.infer<typeof knownEvent> | LaterEvent;
 
 const KNOWN: ReadonlySet<unknown> = new Set(knownEvent.options.map(({ shape }) => shape.type.value));
 
@@ -212,7 +213,7 @@ const KNOWN: ReadonlySet<unknown> = new Set(knownEvent.options.map(({ shape }) =
 export function readEvent(value: unknown): JobEvent {
   const written = anyEvent.parse(value);
   if (!KNOWN.has(written.type)) return { type: 'later', written };
-  return { ...written, ...knownEvent.parse(value) } as JobEvent;
+  return { ...written, ...knownEvent.parse(value) };
 }
 
 const anyEvent = z.looseObject({ type: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/) });
