@@ -20,6 +20,8 @@ export interface ServiceOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Where the log lines of all services go, merged. */
   readonly mergedLog: string;
+  /** The checkout whose code runs; default: this one. */
+  readonly root?: string;
   /** Distinguishes further instances of one service in one stack: `router-2`. */
   readonly instance?: string;
 }
@@ -42,7 +44,7 @@ export function prepareService(options: ServiceOptions, layout: Layout): Process
   return {
     name,
     command: process.execPath,
-    args: [...NODE_OPTIONS, join(repositoryRoot, 'services', options.name, 'main.ts')],
+    args: [...NODE_OPTIONS, join(options.root ?? repositoryRoot, 'services', options.name, 'main.ts')],
     env: {
       ...nodeCompileCache(layout),
       ...options.env,

@@ -17,6 +17,8 @@ export interface ServicesOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: all six. */
   readonly only?: readonly ServiceName[];
+  /** The checkout whose code they run; default: this one. */
+  readonly root?: string;
 }
 
 export interface RunningServices {
@@ -28,8 +30,13 @@ export interface RunningServices {
   pidOf(instance: string): number;
   /** Sends a signal (default SIGKILL) and waits until the process is gone. */
   kill(instance: string, signal?: NodeJS.Signals): Promise<void>;
-  /** Starts a service again on its port, or one more of it: `start('router', 'router-2')`. */
-  start(name: ServiceName, instance?: string, env?: Readonly<Record<string, string>>): Promise<void>;
+  /** Starts a service again on its port, or one more of it: `start('router', 'router-2')`. `root`: the checkout whose code it runs. */
+  start(
+    name: ServiceName,
+    instance?: string,
+    env?: Readonly<Record<string, string>>,
+    root?: string,
+  ): Promise<void>;
   /** Stops them all, gracefully. Safe to call again. */
   stop(): Promise<void>;
 }
@@ -40,7 +47,7 @@ export async function startServices(options: ServicesOptions = {}): Promise<Runn
   const fleet = new Fleet(prefix, options.env ?? {});
   const names = serviceNames.filter((name) => options.only?.includes(name) ?? true);
   try {
-    const results = await Promise.allSettled(names.map((name) => fleet.start(name)));
+    const results = await Promise.allSettled(names.map((name) => fleet.start(name, name, {}, options.root)));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   } catch (error) {
@@ -93,19 +100,29 @@ class Fleet implements RunningServices {
     name: ServiceName,
     instance: string = name,
     env: Readonly<Record<string, string>> = {},
+    root?: string,
   ): Promise<void> {
     const port = this.#ports.get(instance) ?? (await freePort(new Set(this.#ports.values())));
     this.#ports.set(instance, port);
-    await ensureRunning(this.#spec(name, instance, { ...this.#env, ...env }), this.#layout.run);
+    await ensureRunning(this.#spec(name, instance, { ...this.#env, ...env }, root), this.#layout.run);
   }
 
   async stop(): Promise<void> {
     await stopAll(this.#layout);
   }
 
-  #spec(name: ServiceName, instance: string, env: Readonly<Record<string, string>>): ProcessSpec {
+  #spec(
+    name: ServiceName,
+    instance: string,
+    env: Readonly<Record<string, string>>,
+    root: string | undefined,
+  ): ProcessSpec {
     const port = Number(new URL(this.urlOf(instance)).port);
-    return prepareService({ name, instance, port, env, mergedLog: mergedLogOf(this.#layout) }, this.#layout);
+    const mergedLog = mergedLogOf(this.#layout);
+    return prepareService(
+      { name, instance, port, env, mergedLog, ...(root === undefined ? {} : { root }) },
+      this.#layout,
+    );
   }
 
   #record(instance: string): { pid: number; startTime: string } {
