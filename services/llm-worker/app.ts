@@ -34,6 +34,7 @@ import { fetchDeployedModels, watchModelProviders } from './model-providers.ts';
 import { createModelPath, type ModelPath } from './model-path.ts';
 import { providerOf } from './provider-names.ts';
 import { createPoisonJobs } from './poison-jobs.ts';
+import { createPromptPreparer, createPromptThreads } from './prepare-prompt.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import { createBudgets } from '../../shared/usage/budgets.ts';
 import { type RunJobDeps } from './run-job.ts';
@@ -120,10 +121,14 @@ export function build({ config, log }: ServiceDeps): Service {
 
     const policy = await openPolicy({ file: config.POLICY_FILE, log });
     releasers.defer('policy', () => policy.close());
+    const threads = createPromptThreads();
+    releasers.defer('threads', () => threads.close());
+    const prompts = createPromptPreparer({ blobs, pool: threads });
+    releasers.defer('isolated thread', () => prompts.close());
     const deps: RunJobDeps = {
       jobLog,
       answers,
-      blobs,
+      prompts,
       paths: { litellm: litellmPath(config), legacy: legacyPath(config) },
       policy,
       budgets: createBudgets(redis, redisPrefix),

@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { modelNotFound } from '../../shared/access/model-access.ts';
 import { type Policy } from '../../shared/access/policy.ts';
-import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
 import { type ContextPiece, type LlmJob } from '../../shared/contracts/flow.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
-import { loadRequest } from '../../shared/contracts/load-request.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { AttemptOver, type AttemptWriter, createAttemptWriter } from '../../shared/joblog/attempt-writer.ts';
 import { type Ending } from '../../shared/joblog/ending.ts';
@@ -15,7 +13,6 @@ import { type FairDispatch } from '../../shared/scheduling/fair-dispatch.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type AnswerKeeper } from './answer-keeper.ts';
 import { answerJob, type AnswerRules } from './answer-job.ts';
-import { assemblePrompt } from './assemble-prompt.ts';
 import { type Budgets, type Exhausted, type ReservedJob } from '../../shared/usage/budgets.ts';
 import { createCiter } from './citations.ts';
 import { sortPieces } from './sort-pieces.ts';
@@ -27,10 +24,11 @@ import { type JobEnder } from './job-ender.ts';
 import { type ModelLimits } from '../../shared/models/model-limits.ts';
 import { type ModelPath } from './model-path.ts';
 import { type PoisonJobs } from './poison-jobs.ts';
+import { type PromptPreparer } from './prepare-prompt.ts';
 
 export interface RunJobDeps {
   jobLog: JobLog;
-  blobs: BlobStore;
+  prompts: Pick<PromptPreparer, 'prepare'>;
   paths: Readonly<Record<Path, ModelPath | undefined>>;
   /** The path that a user's job would take by what is commanded now. */
   pathOf: (user: string) => Path;
@@ -170,11 +168,13 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
   const { mayUseModel, budgets } = deps.policy.of(job);
   if (!mayUseModel(job.model)) throw modelNotFound(job.model);
   if (!deps.paths[path]) throw new TurnoutError('no_legacy_path');
-  const request = await loadRequest(deps.blobs, job.request, signal);
   const { history: kept, passages, degraded } = sortPieces(job, pieces);
   const instructions = job.assistant?.instructions;
   const window = await deps.limits.of(job.model);
-  const prompt = assemblePrompt({ instructions, request, history: kept, passages }, window);
+  const parts = { instructions, history: kept, passages };
+  // Whatever made a worker fail in an earlier attempt, it may be the request: then it must not take this worker's other jobs along.
+  const isolated = attemptNumber - released > 1;
+  const prompt = await deps.prompts.prepare(job, { parts, window, isolated, signal });
   writer.write(...lostCallUsages(history, prompt.body));
   writer.write(...prompt.included.map((share): JobEvent => ({ type: 'context', ...share })), ...degraded);
   const { limits, breakers, callLog, rules } = deps;

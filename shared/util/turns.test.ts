@@ -1,0 +1,67 @@
+import { describe, expect, test } from '@jest/globals';
+import { createTurns } from './turns.ts';
+
+/** Work that ends when it is told to, and the order in which it began. */
+function ground({ places, perKey }: { places: number; perKey: number }) {
+  const turns = createTurns({ places, perKey });
+  const begun: string[] = [];
+  const ends = new Map<string, () => void>();
+  return {
+    begun,
+    run: (key: string, name: string, signal?: AbortSignal) => {
+      const work = () =>
+        new Promise<void>((resolve) => {
+          begun.push(name);
+          ends.set(name, resolve);
+        });
+      return turns.run(key, work, signal);
+    },
+    end: async (name: string) => {
+      ends.get(name)?.();
+      await new Promise(setImmediate);
+    },
+    fail: () => turns.run('a', () => Promise.reject(new Error('failed'))),
+  };
+}
+
+describe('turns', () => {
+  test('go round by key: a user with much waiting work does not delay another one', async () => {
+    const { begun, run, end } = ground({ places: 1, perKey: 1 });
+    for (const name of ['a1', 'a2', 'a3']) void run('a', name);
+    void run('b', 'b1');
+    await new Promise(setImmediate);
+    for (const name of ['a1', 'b1', 'a2']) await end(name);
+    expect(begun).toEqual(['a1', 'b1', 'a2', 'a3']);
+  });
+
+  test('one key never holds all places', async () => {
+    const { begun, run } = ground({ places: 2, perKey: 1 });
+    for (const name of ['a1', 'a2']) void run('a', name);
+    await new Promise(setImmediate);
+    expect(begun).toEqual(['a1']);
+    void run('b', 'b1');
+    await new Promise(setImmediate);
+    expect(begun).toEqual(['a1', 'b1']);
+  });
+
+  test('work that is aborted while it waits never begins', async () => {
+    const { begun, run, end } = ground({ places: 1, perKey: 1 });
+    const cancel = new AbortController();
+    void run('a', 'a1');
+    const waiting = run('b', 'b1', cancel.signal);
+    cancel.abort(new Error('cancelled'));
+    await expect(waiting).rejects.toThrow('cancelled');
+    await end('a1');
+    void run('c', 'c1');
+    await new Promise(setImmediate);
+    expect(begun).toEqual(['a1', 'c1']);
+  });
+
+  test('work that fails gives its place back', async () => {
+    const { begun, run, fail } = ground({ places: 1, perKey: 1 });
+    await expect(fail()).rejects.toThrow('failed');
+    void run('b', 'b1');
+    await new Promise(setImmediate);
+    expect(begun).toEqual(['b1']);
+  });
+});
