@@ -251,7 +251,7 @@ describe('an end', () => {
     await log.append(jobId, fence, lastSequence, [text('a b c d e f')]);
     await fail(jobId);
     const events = (await log.read(jobId, 0))?.entries.map(({ event }) => event) ?? [];
-    const tokens = { prompt_tokens: 10, completion_tokens: 3, total_tokens: 13 };
+    const tokens = { prompt_tokens: 10, completion_tokens: 6, total_tokens: 16 };
     const usage = { type: 'usage', attempt: 1, call: 1, source: 'estimated', usage: tokens };
     expect(events.slice(-2)).toMatchObject([usage, { type: 'failed' }]);
     const rows = await redis.xrange(keys.outbox(jobId), '-', '+');
