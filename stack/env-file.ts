@@ -10,7 +10,7 @@ export interface EnvProblem {
 const SETTING = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(.*)$/;
 const QUOTES = ["'", '"', '`'];
 
-/** The settings of a `.env` file, and the lines of it that say nothing that anybody reads: unknown names and lines that are no setting. */
+/** The settings of a `.env` file, and its lines that have no effect: unknown names, and lines that are not NAME=value. */
 export function readEnvFile(
   text: string,
   known: ReadonlySet<string>,

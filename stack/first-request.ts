@@ -48,7 +48,8 @@ export async function chooseModel(client: OpenAI, wished: string | undefined): P
   const { data } = await client.models.list();
   const ids = data.filter(({ owned_by: owner }) => owner !== 'turnout').map(({ id }) => id);
   if (wished !== undefined) {
-    if (ids.includes(wished) || ids.some((id) => id.endsWith('*'))) return wished;
+    // An assistant may be asked as well.
+    if (data.some(({ id }) => id === wished) || ids.some((id) => id.endsWith('*'))) return wished;
     throw new StackError(
       `TURNOUT_MODEL is ${wished}, and LiteLLM serves no such model. It serves: ${ids.join(', ')}`,
     );

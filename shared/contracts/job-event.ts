@@ -117,7 +117,7 @@ const terminal = [
   z.object({ type: z.literal('cancelled'), at, by: cancelledBy }),
 ] as const;
 
-/** An event of a later version: readers pass over it, and whoever copies a log copies it as it was written. No writer makes one. */
+/** An event that a later version has written. Readers skip it; a copy of a log keeps it as it was written. This version writes none. */
 interface LaterEvent {
   type: 'later';
   written: Record<string, unknown>;

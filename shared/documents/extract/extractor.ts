@@ -1,4 +1,4 @@
-import { createFairTurns } from './fair-turns.ts';
+import { createTurns } from '../../util/turns.ts';
 import { type ReadingTask } from './read-in-thread.ts';
 import { type ReaderProcess, startReaderProcess } from './reader-process.ts';
 
@@ -31,7 +31,7 @@ export interface ExtractorLimits extends Pick<ReadingTask, 'timeoutMs' | 'memory
  * aborts the whole process. Such a process is replaced when the next document comes.
  */
 export function createExtractor({ concurrency, ...limits }: ExtractorLimits): Extractor {
-  const turns = createFairTurns(concurrency + 1, concurrency);
+  const turns = createTurns({ places: concurrency + 1, perKey: concurrency });
   const idle: ReaderProcess[] = [];
 
   return {
@@ -45,7 +45,7 @@ export function createExtractor({ concurrency, ...limits }: ExtractorLimits): Ex
           if (reader.usable()) idle.push(reader);
         }
       };
-      return turns.take(user, work, signal);
+      return turns.run(user, work, signal);
     },
     close: async () => {
       await Promise.all(idle.splice(0).map((reader) => reader.end()));
