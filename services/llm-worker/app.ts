@@ -19,6 +19,7 @@ import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-servi
 import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { createSharedClock, showClockSkew } from '../../shared/redis/shared-clock.ts';
+import { createSteadiness } from '../../shared/redis/steadiness.ts';
 import { openScheduler } from '../../shared/scheduling/open-scheduler.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { legacyAddress } from '../../shared/upstream/provider-client.ts';
@@ -71,7 +72,7 @@ export function build({ config, log }: ServiceDeps): Service {
     });
     const held = createHeldJobs(cancellations);
     const scheduler = openScheduler({
-      ...{ redis, config, log },
+      ...{ redis, config, jobLog, log },
       worker: {
         id: cancellations.channel,
         slots: () => (releasers.closing() ? 0 : config.LLM_CONCURRENCY),
@@ -80,9 +81,12 @@ export function build({ config, log }: ServiceDeps): Service {
     });
     releasers.defer('scheduler', () => scheduler.close());
     const gate = createGate(redis, redisPrefix, config.MAX_OPEN_JOBS);
+    const steadiness = createSteadiness({ redis, redisPrefix, log });
+    releasers.defer('steadiness', () => steadiness.close());
+    steadiness.start();
     const caretaker = startCaretaker({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
-      ...{ producer, topic: topics.events, source: 'llm-worker', scheduler, gate },
+      ...{ producer, topic: topics.events, source: 'llm-worker', scheduler, gate, steadiness },
     });
     releasers.defer('caretaker', () => caretaker.close());
     const ender = createJobEnder(caretaker.relays, log);
@@ -154,6 +158,7 @@ export function build({ config, log }: ServiceDeps): Service {
       connection: connect('llm-queue'),
       redisPrefix,
       concurrency: config.LLM_CONCURRENCY,
+      steadiness,
     });
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());

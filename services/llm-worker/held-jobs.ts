@@ -14,7 +14,7 @@ export class CancelRequested extends Error {
   }
 }
 
-/** The process is being stopped: the attempt ends here, and another worker goes on with the job. */
+/** The attempt ends here and the job goes back to the queue: the process is being stopped, or the attempt lost its fence. */
 export class HandedOver extends Error {
   override readonly name = 'HandedOver';
 

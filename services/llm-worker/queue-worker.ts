@@ -2,11 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Job, WaitingError, Worker } from 'bullmq';
 import { contextPieces, FLOW_VERSION, llmJob } from '../../shared/contracts/flow.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { createJobLocks } from '../../shared/queues/job-locks.ts';
 import { leaveToLaterVersion } from '../../shared/queues/later-version.ts';
 import { bullPrefix, LLM_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
+import { type Steadiness } from '../../shared/redis/steadiness.ts';
 import { isStoreError } from '../../shared/redis/store-error.ts';
 import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
+import { periodically } from '../../shared/util/periodically.ts';
 import { HandedOver, type HeldJobs } from './held-jobs.ts';
 import { runJob, type RunJobDeps } from './run-job.ts';
 
@@ -14,24 +17,53 @@ interface QueueWorkerOptions {
   connection: Redis;
   redisPrefix: string;
   concurrency: number;
+  steadiness: Pick<Steadiness, 'isSteady'>;
 }
 
-/** BullMQ's side of the worker: takes jobs from the queue, tells of lost locks, and ends what BullMQ gave up. */
-export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions): Worker {
+export interface QueueWorker {
+  /** Resolves when it was closed. */
+  run(): Promise<void>;
+  isRunning(): boolean;
+  waitUntilReady(): Promise<void>;
+  /** Takes no more jobs, and waits for the running ones. */
+  close(): Promise<void>;
+}
+
+/**
+ * BullMQ's side of the worker: takes jobs from the queue, tells of lost locks, and ends what BullMQ gave up.
+ *
+ * An expired lock alone loses no job: a live holder takes its lock back, and others take a job over only while Redis was there all
+ * the time. BullMQ's own check for stalled jobs knows no such grace, so the check is made here.
+ */
+export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions): QueueWorker {
   const { log } = deps;
+  const { connection, redisPrefix, concurrency, steadiness } = options;
+  const locks = createJobLocks(connection, redisPrefix, LLM_QUEUE);
   const worker = new Worker(
     LLM_QUEUE,
-    (job, token) => workInProgress.during('queue llm', () => processJob(deps, job, token)),
+    (job, token) =>
+      workInProgress.during('queue llm', () =>
+        locks.during(job.id ?? '', token ?? '', () => processJob(deps, job, token)),
+      ),
     {
-      connection: options.connection,
-      prefix: bullPrefix(options.redisPrefix),
-      concurrency: options.concurrency,
+      connection,
+      prefix: bullPrefix(redisPrefix),
+      concurrency,
       autorun: false,
+      skipStalledCheck: true,
       ...workerTimings,
     },
   );
   worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
-  worker.on('lockRenewalFailed', (jobIds) => deps.held.lockLost(jobIds));
+  worker.on('lockRenewalFailed', (jobIds) => {
+    locks.takeBack(jobIds).then(
+      (lost) => deps.held.lockLost(lost),
+      (error: unknown) => {
+        log.warn({ err: error, jobIds }, 'Locks could not be taken back; their jobs are given up');
+        deps.held.lockLost(jobIds);
+      },
+    );
+  });
   worker.on('locksRenewed', ({ jobIds }) => {
     deps.jobLog
       .standings(jobIds)
@@ -48,14 +80,36 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
     log.error({ err: error, jobId: job.id }, 'BullMQ gave a job up');
     deps.poison.giveUp(job, error);
   });
-  return worker;
+  const stalled = periodically({
+    everyMs: workerTimings.stalledInterval,
+    run: async () => {
+      if (await steadiness.isSteady()) await worker.getBackend().moveStalledJobsToWait();
+    },
+    onError: (error) => log.warn({ err: error }, 'Stalled jobs were not looked for; it will be tried again'),
+  });
+  return {
+    run: async () => {
+      stalled.start();
+      await worker.run();
+    },
+    isRunning: () => worker.isRunning(),
+    waitUntilReady: async () => void (await worker.waitUntilReady()),
+    close: async () => {
+      await worker.close();
+      await stalled.close();
+    },
+  };
 }
 
 /**
  * Takes no more jobs and lets the running ones end. What has not ended after that many milliseconds goes back to the queue,
  * where another worker finds it at once.
  */
-export async function closeQueueWorker(worker: Worker, held: HeldJobs, patienceMs: number): Promise<void> {
+export async function closeQueueWorker(
+  worker: QueueWorker,
+  held: HeldJobs,
+  patienceMs: number,
+): Promise<void> {
   const timer = setTimeout(() => held.handOver(), patienceMs);
   try {
     await worker.close();

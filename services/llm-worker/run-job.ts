@@ -7,7 +7,7 @@ import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { AttemptOver, type AttemptWriter, createAttemptWriter } from '../../shared/joblog/attempt-writer.ts';
 import { type Ending } from '../../shared/joblog/ending.ts';
-import { type Begun, type JobLog } from '../../shared/joblog/job-log.ts';
+import { type Begun, isOpen, type JobLog } from '../../shared/joblog/job-log.ts';
 import { roughUsages } from '../../shared/joblog/lost-call.ts';
 import { type FairDispatch } from '../../shared/scheduling/fair-dispatch.ts';
 import { type Logger } from '../../shared/log/logger.ts';
@@ -54,8 +54,9 @@ export interface RunJobDeps {
  * One attempt at one job: begun -> (context, prompt, calls) -> ended | over | released.
  *
  * `over`: this attempt may not write any more, because another one holds the fence or the job has ended; it stops spending
- * and leaves no trace. `released`: this process is being stopped; what the attempt has done stands in the log, and
- * `HandedOver` is thrown. Every other failure ends the job with a typed error. Nothing is spent before the fence is held.
+ * and leaves no trace. Where the job is still open, `HandedOver` is thrown: the fence may be that of an attempt which nobody runs any
+ * more (a Redis that came back without its last writes), and BullMQ would count the job as done. `released`: this process is being
+ * stopped; what the attempt has done stands in the log, and `HandedOver` is thrown. Every other failure ends the job with a typed error. Nothing is spent before the fence is held.
  */
 export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly ContextPiece[]): Promise<void> {
   const held = deps.held.hold(job.jobId);
@@ -74,9 +75,15 @@ export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly Con
   } catch (error) {
     if (!(error instanceof AttemptOver)) throw error;
     deps.log.warn({ jobId: job.jobId, why: error.why }, 'Attempt lost its right to write');
+    if (error.why === 'fenced' && (await isStillOpen(deps, job))) throw new HandedOver();
   } finally {
     held.release();
   }
+}
+
+async function isStillOpen({ jobLog }: RunJobDeps, { jobId }: LlmJob): Promise<boolean> {
+  const [standing] = await jobLog.standings([jobId]);
+  return standing !== undefined && isOpen(standing.state);
 }
 
 type Open = Extract<Begun, { kind: 'begun' }>;

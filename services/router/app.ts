@@ -27,6 +27,7 @@ import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { onReplaced } from '../../shared/redis/on-replaced.ts';
 import { createSharedClock, showClockSkew } from '../../shared/redis/shared-clock.ts';
+import { createSteadiness } from '../../shared/redis/steadiness.ts';
 import { openScheduler } from '../../shared/scheduling/open-scheduler.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { createProviderClient, legacyAddress } from '../../shared/upstream/provider-client.ts';
@@ -54,7 +55,7 @@ export function build({ config, log }: ServiceDeps): Service {
   const jobLog = createJobLog({ redis, keys, retentionMs });
   const watermarks = createWatermarks(redis, keys.watermarks(topics.jobs));
   const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
-  const dispatch = openScheduler({ redis, config, log });
+  const dispatch = openScheduler({ redis, config, jobLog, log });
   releasers.defer('dispatch', () => dispatch.close());
   const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-router', log });
 
@@ -92,9 +93,12 @@ export function build({ config, log }: ServiceDeps): Service {
     const blobs = await createBlobStore(config);
     releasers.defer('blobs', () => blobs.close());
     const gate = createGate(redis, redisPrefix, config.MAX_OPEN_JOBS);
+    const steadiness = createSteadiness({ redis, redisPrefix, log });
+    releasers.defer('steadiness', () => steadiness.close());
+    steadiness.start();
     const caretaker = startCaretaker({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
-      ...{ producer, topic: topics.events, source: 'router', scheduler: dispatch, gate },
+      ...{ producer, topic: topics.events, source: 'router', scheduler: dispatch, gate, steadiness },
     });
     releasers.defer('caretaker', () => caretaker.close());
     showWaitingHooks(probes.registry, caretaker.hooks);

@@ -1,5 +1,6 @@
 import { type Producer } from '../kafka/port.ts';
 import { type Gate } from '../gate/gate.ts';
+import { type Steadiness } from '../redis/steadiness.ts';
 import { type FairDispatch } from '../scheduling/fair-dispatch.ts';
 import { tokensOf } from '../scheduling/job-cost.ts';
 import { type CompletionHooks, createCompletionHooks } from './completion-hooks.ts';
@@ -17,6 +18,7 @@ interface CaretakerOptions extends DutyHandlersOptions {
   /** Of jobs that have ended. */
   scheduler: Pick<FairDispatch, 'ended' | 'slots'>;
   gate: Pick<Gate, 'leave' | 'undo'>;
+  steadiness: Pick<Steadiness, 'isSteady'>;
 }
 
 /** What every router and worker does beside its work. */
@@ -30,7 +32,7 @@ export interface Caretaker {
 
 /** Ends the jobs that nobody else ends, and carries on what is owed for those that have ended. */
 export function startCaretaker(options: CaretakerOptions): Caretaker {
-  const { redis, keys, jobLog, producer, topic, source, scheduler, gate, log } = options;
+  const { redis, keys, jobLog, producer, topic, source, scheduler, gate, steadiness, log } = options;
   const duties = createDutyHandlers(options);
   const { handlers } = duties;
   const hooks = createCompletionHooks({ redis, keys, jobLog, handlers, log });
@@ -47,7 +49,8 @@ export function startCaretaker(options: CaretakerOptions): Caretaker {
     },
   });
   const relays = createRelays(outbox);
-  const sweep = createSweep({ redis, keys, jobLog, leases: createReaderLeases(redis, keys), log });
+  const leases = createReaderLeases(redis, keys);
+  const sweep = createSweep({ redis, keys, jobLog, leases, steadiness, log });
   outbox.start();
   hooks.start();
   sweep.start();

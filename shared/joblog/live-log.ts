@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
+import { isStoreAway } from '../redis/store-error.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { isTerminal, readEvent } from '../contracts/job-event.ts';
 import { createFollower, type Follower, SILENCE_MS } from './follower.ts';
@@ -11,6 +13,8 @@ import { type JobLog, type SequencedEvent } from './job-log.ts';
  * Appends are published to the channel of each process that reads the job. Pub/sub may drop: so a follower hands out
  * only the event that comes next, fills every gap from the stream, and asks the stream when it heard nothing for a while
  * or when the subscription was renewed. One that is read too slowly drops what it heard and finds it in the stream again.
+ *
+ * While the job Redis is away, followers wait for it, for a minute at most; then they fail with `store_unavailable`.
  */
 export interface LiveLog {
   /** The channel that appends reach this process by. */
@@ -36,7 +40,8 @@ export interface FollowOptions {
 export interface Following {
   /**
    * The job's events in order, each once, in the groups in which they arrive; ends after the terminal event. To be read
-   * once. Throws `log_rewound` when the log lost events that were handed out, and the signal's reason when it fires.
+   * once. Throws `log_rewound` when the log lost events that were handed out, `store_unavailable` when the job Redis is away for more
+   * than a minute, and the signal's reason when it fires.
    */
   events: AsyncIterable<SequencedEvent[]>;
   /** Before the job's end: this follower leaves it, and `onAbandoned` hears of a job that must end since nobody reads it. */
@@ -54,10 +59,15 @@ interface LiveLogOptions {
 
 /** What one reading of the stream brings at most: so much of a log a slow reader holds, however long the log is. */
 const PAGE_EVENTS = 500;
+/** Milliseconds. */
+const LONGEST_ABSENCE_MS = 60_000;
+const RETRY_MS = 500;
+const RETRY_AFTER_S = 2;
 
 export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
   const { log, subscriber, channel, logger } = options;
   const followers = new Map<string, Set<Follower>>();
+  const closing = new AbortController();
   const everyFollower = () => [...followers.values()].flatMap((group) => [...group]);
 
   subscriber.on('message', (_channel: string, message: string) => deliver(message));
@@ -103,7 +113,7 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     async function* events(): AsyncGenerator<SequencedEvent[], void, undefined> {
       for (let last = after; !ended;) {
         signal.throwIfAborted();
-        const group = await next(jobId, follower, last);
+        const group = await next(jobId, follower, last, signal);
         last += group.length;
         ended = group.some(({ event }) => isTerminal(event));
         if (group.length > 0) yield group;
@@ -122,7 +132,7 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
   }
 
   function leave(jobId: string): void {
-    log.leave(jobId, channel).then(
+    patiently(() => log.leave(jobId, channel), closing.signal).then(
       (result) => {
         if (result === 'cancelling') options.onAbandoned(jobId);
       },
@@ -131,11 +141,31 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     );
   }
 
+  /** Tries again while Redis is away. */
+  async function patiently<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const until = performance.now() + LONGEST_ABSENCE_MS;
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!isStoreAway(error)) throw error;
+        if (performance.now() > until)
+          throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
+      }
+      await delay(RETRY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  }
+
   /** What comes directly after `last`: from what was published, or from the stream where that is not certain. */
-  async function next(jobId: string, follower: Follower, last: number): Promise<SequencedEvent[]> {
+  async function next(
+    jobId: string,
+    follower: Follower,
+    last: number,
+    signal: AbortSignal,
+  ): Promise<SequencedEvent[]> {
     const published = follower.take(last);
     if (published.length > 0 || !follower.mustAsk()) return published;
-    const view = await log.read(jobId, last, channel, PAGE_EVENTS);
+    const view = await patiently(() => log.read(jobId, last, channel, PAGE_EVENTS), signal);
     if (!view)
       throw new TurnoutError('not_found', { message: 'The job does not exist or its log has expired.' });
     if (view.lastSequence < last) follower.rewound();
@@ -149,6 +179,7 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     follow,
     close: async () => {
       clearInterval(silence);
+      closing.abort(new Error('the process is being stopped'));
       await subscriber.quit();
     },
   };

@@ -50,10 +50,37 @@ test.each(['overdue', 'cancelled'] as const)(
   async (found) => {
     const { ended, jobLog } = world();
     const leases = { deadAmong: () => Promise.resolve([]) };
-    const sweep = createSweep({ redis: redisWith(found), keys, jobLog, leases, log: silentLogger });
+    const steadiness = { isSteady: () => Promise.resolve(true) };
+    const redis = redisWith(found);
+    const sweep = createSweep({ redis, keys, jobLog, leases, steadiness, log: silentLogger });
     sweep.start();
     await jest.advanceTimersByTimeAsync(1_500);
     await sweep.close();
     expect(ended).toEqual([SAME_BUCKET, OTHER_BUCKET]);
   },
 );
+
+test.each([
+  ['has just come back', false, []],
+  ['was there all the time', true, [UNREADABLE, SAME_BUCKET, OTHER_BUCKET]],
+])('while Redis %s, jobs without a live reader are cancelled: %p', async (_what, isSteady, cancelled) => {
+  const asked: string[] = [];
+  const jobLog = {
+    leave: () => Promise.resolve('cancelling'),
+    cancel: (jobId: string) => {
+      asked.push(jobId);
+      return Promise.resolve('cancelled');
+    },
+  } as unknown as JobLog;
+  const redis = {
+    ...redisWith('cancelled'),
+    hmget: () => Promise.resolve(['', '', '1', 'dead-channel', '0', '0']),
+  } as unknown as Redis;
+  const leases = { deadAmong: (channels: readonly string[]) => Promise.resolve([...channels]) };
+  const steadiness = { isSteady: () => Promise.resolve(isSteady) };
+  const sweep = createSweep({ redis, keys, jobLog, leases, steadiness, log: silentLogger });
+  sweep.start();
+  await jest.advanceTimersByTimeAsync(1_500);
+  await sweep.close();
+  expect(asked.sort()).toEqual([...cancelled].sort());
+});

@@ -3,6 +3,7 @@ import { TurnoutError } from '../errors/turnout-error.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { type JobKeys } from '../redis/keys.ts';
+import { type Steadiness } from '../redis/steadiness.ts';
 import { cancelJob, HOLDER_GRACE_MS } from './cancellation.ts';
 import { endUnfenced } from './ending.ts';
 import { type JobLog } from './job-log.ts';
@@ -13,7 +14,8 @@ import { periodically } from '../util/periodically.ts';
  * Somebody ends every job: the overdue ones, those that were cancelled and whose holder and canceller are gone, and the
  * foreground ones that nobody reads any more.
  *
- * Every router and worker runs it; a lease lets one of them sweep at a time. All that it does is safe to do twice.
+ * Every router and worker runs it; a lease lets one of them sweep at a time. All that it does is safe to do twice. While the job Redis
+ * has just come back, only deadlines and requests to cancel count.
  */
 export interface Sweep {
   start(): void;
@@ -25,6 +27,7 @@ export interface SweepOptions {
   keys: JobKeys;
   jobLog: JobLog;
   leases: ReaderLeases;
+  steadiness: Pick<Steadiness, 'isSteady'>;
   log: Logger;
 }
 
@@ -133,10 +136,13 @@ async function endIfUnread(
   jobId: string,
   { readers, left, patience }: Readers,
 ): Promise<void> {
-  const { jobLog, leases, log } = options;
+  const { jobLog, leases, steadiness, log } = options;
   const dead = await leases.deadAmong(readers.split(' ').filter((channel) => channel !== ''));
-  const departures = await Promise.all(dead.map((reader) => jobLog.leave(jobId, reader)));
   const impatient = left > 0 && Date.now() - left > patience;
+  if (dead.length === 0 && !impatient) return;
+  // After the leases were read: their holders could not renew them, nor could a client come back, while Redis was away.
+  if (!(await steadiness.isSteady())) return;
+  const departures = await Promise.all(dead.map((reader) => jobLog.leave(jobId, reader)));
   if (!impatient && !departures.includes('cancelling')) return;
   log.warn({ jobId }, 'Nobody reads this job any more; it is cancelled');
   await cancelJob(options, jobId, 'disconnect');

@@ -1,7 +1,11 @@
 import { FlowProducer, type FlowJob, type JobsOptions } from 'bullmq';
+import { z } from 'zod';
 import { type ContextJob, type LlmJob } from '../contracts/flow.ts';
 import { type Redis } from '../redis/connect.ts';
+import { defineScript, reloadScripts } from '../redis/script.ts';
 import { type Scheduled } from '../scheduling/fair-queue.ts';
+import { inSlices } from '../util/in-slices.ts';
+import { createCheckedBackend } from './checked-backend.ts';
 import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE, SOURCE_QUEUE } from './names.ts';
 
 /** A job that the router has decided, with the children that fetch its context. */
@@ -15,26 +19,107 @@ export interface DecidedJob {
 /** Hands decided jobs over to be run. Idempotent by job id: a redelivered message adds nothing. */
 export interface Dispatch {
   dispatch(jobs: readonly DecidedJob[]): Promise<void>;
-  /** It was handed over, and is not long done: all that it needs travels with it. */
+  /** It was handed over and will run, or BullMQ gave it up and a worker ends it. */
   has(jobId: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
+const nodeState = z.enum(['queued', 'completed', 'failed', 'lost', 'gone']);
+/** What BullMQ has of a job; `scripts/node-states.lua` tells what each means. */
+export type NodeState = z.infer<typeof nodeState>;
+
+export interface FlowDispatch extends Dispatch {
+  /** In the order of the ids. */
+  states(jobIds: readonly string[]): Promise<NodeState[]>;
+}
+
+/** Redis answers nobody else while it runs a MULTI: more nodes than this go into a further one. */
+const NODES_AT_ONCE = 500;
+
 /**
- * Into BullMQ at once, as flows: the children first, then the model call. Finished nodes are kept for that many milliseconds, so that
- * a redelivered message finds them and adds nothing. Before it stands `shared/scheduling`, which says when.
+ * Into BullMQ at once, as flows: the children first, then the model call. Finished nodes are kept for that many milliseconds. Before
+ * it stands `shared/scheduling`, which says when.
+ *
+ * A job may be dispatched again while it is open: what BullMQ will run stays as it is, and what it is done with (a node of an earlier
+ * job under the same id, or one whose attempt did not end its job) is replaced. `dispatch` rejects where Redis did not take every node;
+ * nothing of those jobs is left behind then.
  */
-export function createFlowDispatch(connection: Redis, redisPrefix: string, keepFinishedMs: number): Dispatch {
+export function createFlowDispatch(
+  connection: Redis,
+  redisPrefix: string,
+  keepFinishedMs: number,
+): FlowDispatch {
   const age = Math.ceil(keepFinishedMs / 1_000);
   const keep = { removeOnComplete: { age }, removeOnFail: { age } };
-  const producer = new FlowProducer({ connection, prefix: bullPrefix(redisPrefix) });
+  const prefix = bullPrefix(redisPrefix);
+  const keys = [`${prefix}:${LLM_QUEUE}`];
+  const producer = new FlowProducer({ connection, prefix }, createCheckedBackend);
+  const clear = defineScript(connection, script('clear-nodes'), [script('prelude')]);
+  const stateOf = defineScript(connection, script('node-states'), [script('prelude')]);
+
+  async function states(jobIds: readonly string[]): Promise<NodeState[]> {
+    return jobIds.length === 0 ? [] : nodeState.array().parse(await stateOf(keys, jobIds));
+  }
+
+  async function add(jobs: readonly DecidedJob[]): Promise<void> {
+    const nodes = JSON.stringify(jobs.map((job) => nodesOf(job, prefix)));
+    try {
+      // On one connection, so in this order, without waiting in between.
+      const cleared = clear(keys, ['ended', nodes]);
+      const added = producer.addBulk(jobs.map((job) => toFlow(job, keep)));
+      await Promise.all([cleared, added]);
+    } catch (error) {
+      await clear(keys, ['all', nodes]);
+      throw error;
+    }
+  }
+
+  async function addWithScripts(jobs: readonly DecidedJob[]): Promise<void> {
+    try {
+      await add(jobs);
+    } catch (error) {
+      if (!isScriptMissing(error)) throw error;
+      await reloadScripts(connection);
+      await add(jobs);
+    }
+  }
+
   return {
     dispatch: async (jobs) => {
-      await producer.addBulk(jobs.map((job) => toFlow(job, keep)));
+      const slices = inSlices(jobs, NODES_AT_ONCE, ({ context }) => 1 + context.length);
+      const results = await Promise.allSettled(slices.map(addWithScripts));
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed) throw failed.reason;
     },
-    has: async (jobId) => (await connection.exists(`${bullPrefix(redisPrefix)}:${LLM_QUEUE}:${jobId}`)) === 1,
+    states,
+    has: async (jobId) => {
+      const [state] = await states([jobId]);
+      return state === 'queued' || state === 'failed';
+    },
     close: () => producer.close(),
   };
+}
+
+function script(name: string): URL {
+  return new URL(`scripts/${name}.lua`, import.meta.url);
+}
+
+/** A `SCRIPT FLUSH`, or a failover: ioredis loads a script again by itself, but not inside a MULTI. */
+function isScriptMissing(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('NOSCRIPT');
+}
+
+/** As `scripts/clear-nodes.lua` takes them. */
+function nodesOf({ llm, context }: DecidedJob, prefix: string) {
+  const children = context.map((child) => ({
+    queue: `${prefix}:${placeOf(child).queueName}`,
+    id: childId(child),
+  }));
+  return { id: llm.jobId, acceptedAt: llm.acceptedAt, children };
+}
+
+function childId(child: ContextJob): string {
+  return `${child.jobId}-${nameOf(child)}`;
 }
 
 type Keep = Required<Pick<JobsOptions, 'removeOnComplete' | 'removeOnFail'>>;
@@ -51,7 +136,7 @@ function toFlow({ llm, context }: DecidedJob, keep: Keep): FlowJob {
       data: child,
       opts: {
         ...placeOf(child).opts,
-        jobId: `${child.jobId}-${nameOf(child)}`,
+        jobId: childId(child),
         ...keep,
         attempts: 2,
         backoff: { type: 'fixed', delay: 200 },

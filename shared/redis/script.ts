@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { Cluster } from 'ioredis';
+import { z } from 'zod';
 import { type Redis } from './connect.ts';
 
 type Argument = string | number | Buffer;
@@ -30,4 +32,18 @@ function callerOf(redis: Redis, command: string) {
     if (!run) throw new Error(`${command} was not defined`);
     return run.call(redis, keys.length, ...keys, ...args);
   };
+}
+
+/** ioredis has no type for what `defineCommand` keeps. */
+const definedScripts = z.record(z.string(), z.looseObject({ lua: z.string() }));
+
+/**
+ * Loads every script that this connection knows into its servers. ioredis does that by itself for single commands, but not for those in
+ * a MULTI: after a `SCRIPT FLUSH` or a failover they would fail with NOSCRIPT for as long as the connection lives.
+ */
+export async function reloadScripts(redis: Redis): Promise<void> {
+  const scripts = Object.values(definedScripts.parse({ ...redis.scriptsSet }));
+  const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
+  const loads = servers.flatMap((server) => scripts.map(({ lua }) => server.script('LOAD', lua)));
+  await Promise.all(loads);
 }

@@ -1,10 +1,11 @@
 import { expect, test } from '@jest/globals';
 import { ReplyError } from 'ioredis';
-import { isStoreError } from './store-error.ts';
+import { isStoreAway, isStoreError } from './store-error.ts';
 
 const coded = (code: string) => Object.assign(new Error('x'), { code });
 const named = (name: string) => Object.assign(new Error('x'), { name });
-const reply = new (ReplyError as new (message: string) => Error)('READONLY');
+const replied = (message: string) => new (ReplyError as new (message: string) => Error)(message);
+const reply = replied('READONLY');
 
 test.each<[string, boolean, unknown]>([
   ['what Redis answered', true, reply],
@@ -15,4 +16,19 @@ test.each<[string, boolean, unknown]>([
   ['no error at all', false, 'ReplyError'],
 ])('is an error of the store: %s: %p', (_what, expected, error) => {
   expect(isStoreError(error)).toBe(expected);
+});
+
+test.each<[boolean, unknown]>([
+  [true, replied('LOADING Redis is loading the dataset in memory')],
+  [true, replied("READONLY You can't write against a read only replica.")],
+  [true, replied('CLUSTERDOWN The cluster is down')],
+  [true, coded('ECONNREFUSED')],
+  [true, named('MaxRetriesPerRequestError')],
+  [true, new Error('Command timed out')],
+  [true, new Error('Connection is closed.')],
+  [false, replied('WRONGTYPE Operation against a key holding the wrong kind of value')],
+  [false, replied('ERR unknown command')],
+  [false, new TypeError('x')],
+])('may succeed later: %p: %p', (expected, error) => {
+  expect(isStoreAway(error)).toBe(expected);
 });

@@ -1,5 +1,5 @@
 import { type Logger } from '../log/logger.ts';
-import { type DecidedJob, type Dispatch } from '../queues/dispatch.ts';
+import { type DecidedJob, type Dispatch, type FlowDispatch } from '../queues/dispatch.ts';
 import { groupCommit } from '../util/group-commit.ts';
 import { periodically } from '../util/periodically.ts';
 import { type FairQueue, MOST_AT_ONCE, type Released, type Step } from './fair-queue.ts';
@@ -8,6 +8,9 @@ import { type FairQueue, MOST_AT_ONCE, type Released, type Step } from './fair-q
  * Hands decided jobs over in fair order: staged, then released into BullMQ as slots are free there. What a process of this kind hears
  * of (jobs that come, jobs that end, its own slots) goes into the next step; while one is under way, all that comes waits for the one
  * after it. A process that dies between a release and its BullMQ node leaves the job to whoever makes a step some seconds later.
+ *
+ * A job counts as handed over when BullMQ says that it has it. From then on each step names some jobs to be looked at again: one that is
+ * open in the job log and that BullMQ will not run is released once more, so that no lost node leaves a job waiting for its deadline.
  */
 export interface FairDispatch extends Dispatch {
   /**
@@ -25,7 +28,9 @@ export interface FairDispatch extends Dispatch {
 interface FairDispatchOptions {
   queue: FairQueue;
   /** Where released jobs go. */
-  flows: Dispatch;
+  flows: FlowDispatch;
+  /** Which of these jobs have not ended, by their records. */
+  openAmong: (jobIds: readonly string[]) => Promise<string[]>;
   /** Of a process that runs jobs. */
   worker?: WorkerSlots | undefined;
   log: Logger;
@@ -42,19 +47,28 @@ export interface WorkerSlots {
 /** Others may have ended what this process waits for; and what was released has to be told of in time. */
 const EVERY_MS = 1_000;
 
-export function createFairDispatch({ queue, flows, worker, log }: FairDispatchOptions): FairDispatch {
+export function createFairDispatch({
+  queue,
+  flows,
+  openAmong,
+  worker,
+  log,
+}: FairDispatchOptions): FairDispatch {
   const releases = new Set<Promise<void>>();
+  let looking: Promise<void> | undefined;
   let last: Pick<Released, 'staged' | 'slots'> | undefined;
   const commit = groupCommit(makeStep, MOST_AT_ONCE);
 
   async function makeStep(steps: Step[]): Promise<void> {
-    const { payloads, staged, slots } = await queue.step({
+    const { payloads, staged, slots, due } = await queue.step({
       stage: steps.flatMap(({ stage = [] }) => stage),
       leave: steps.flatMap(({ leave = [] }) => leave),
       renew: steps.flatMap(({ renew = [] }) => renew),
+      lost: steps.flatMap(({ lost = [] }) => lost),
       worker: steps.findLast((step) => step.worker)?.worker,
     });
     last = { staged, slots };
+    if (due.length > 0) looking ??= lookAt(due).finally(() => (looking = undefined));
     if (payloads.length === 0) return;
     const release = handOver(payloads).finally(() => releases.delete(release));
     releases.add(release);
@@ -65,10 +79,28 @@ export function createFairDispatch({ queue, flows, worker, log }: FairDispatchOp
   async function handOver(payloads: readonly string[]): Promise<void> {
     try {
       const jobs = payloads.map((payload) => JSON.parse(payload) as DecidedJob);
-      await flows.dispatch(jobs);
-      await queue.confirm(jobs.map(({ llm }) => llm.jobId));
+      await flows.dispatch(jobs).catch((error: unknown) => {
+        log.warn({ err: error }, 'Redis did not take every released job; those are released again');
+      });
+      const ids = jobs.map(({ llm }) => llm.jobId);
+      const states = await flows.states(ids);
+      await queue.confirm(ids.filter((_, at) => states[at] !== 'gone' && states[at] !== 'lost'));
     } catch (error) {
       log.warn({ err: error }, 'Released jobs were not handed over; they are released again');
+    }
+  }
+
+  /** Never rejects: a later step names them again. A job that BullMQ gave up is ended by the workers (`given-up.ts`). */
+  async function lookAt(jobIds: readonly string[]): Promise<void> {
+    try {
+      const states = await flows.states(jobIds);
+      const idle = jobIds.filter((_, at) => states[at] !== 'queued' && states[at] !== 'failed');
+      const lost = idle.length === 0 ? [] : await openAmong(idle);
+      if (lost.length === 0) return;
+      log.warn({ jobIds: lost }, 'Open jobs were queued nowhere; they are released again');
+      await commit.add({ lost });
+    } catch (error) {
+      log.warn({ err: error }, 'Released jobs were not looked at; it will be tried again');
     }
   }
 
@@ -103,6 +135,7 @@ export function createFairDispatch({ queue, flows, worker, log }: FairDispatchOp
     close: async () => {
       await ticking.close();
       if (worker) await commit.add({ worker: { id: worker.id, slots: 0 } });
+      await looking;
       await commit.idle();
       await Promise.all(releases);
       await flows.close();

@@ -30,6 +30,8 @@ export interface Step {
   leave?: readonly { jobId: string; tokens?: number | undefined }[];
   /** Jobs whose holder lives. */
   renew?: readonly string[];
+  /** Jobs that were released and are open, and that BullMQ will not run: they are released again. */
+  lost?: readonly string[];
   /** A worker process says how many slots it has; 0: it goes. */
   worker?: { id: string; slots: number } | undefined;
 }
@@ -41,6 +43,8 @@ export interface Released {
   staged: number;
   /** Of all workers that live. */
   slots: number;
+  /** Jobs that were confirmed some time ago: whether BullMQ still has them is to be looked at. */
+  due: string[];
 }
 
 /** What waits, by class. */
@@ -56,9 +60,9 @@ export interface Backlog {
  */
 export interface FairQueue {
   step(step: Step): Promise<Released>;
-  /** Their BullMQ nodes are there. */
+  /** Their BullMQ nodes are there. The payload is kept until the job leaves: should the node be lost, it is needed again. */
   confirm(jobIds: readonly string[]): Promise<void>;
-  /** It waits, or is being released; what was released is BullMQ's. */
+  /** It waits, or is being released; of what was confirmed, BullMQ knows. */
   has(jobId: string): Promise<boolean>;
   backlog(): Promise<Backlog>;
 }
@@ -81,7 +85,8 @@ export const MOST_AT_ONCE = 200;
 /** A worker tells of itself each second. Milliseconds. */
 const WORKER_LEASE_MS = 5_000;
 
-const stepReply = z.tuple([z.int(), z.int()], z.string());
+const stepReply = z.tuple([z.int(), z.int(), z.int()], z.string());
+const knownJob = z.looseObject({ released: z.boolean().optional() });
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 
 export function createFairQueue({ redis, redisPrefix, ...options }: FairQueueOptions): FairQueue {
@@ -92,28 +97,32 @@ export function createFairQueue({ redis, redisPrefix, ...options }: FairQueueOpt
   const advance = defineScript(redis, script('advance'), [script('prelude')]);
 
   return {
-    step: async ({ stage = [], leave = [], renew = [], worker }) => {
+    step: async ({ stage = [], leave = [], renew = [], lost = [], worker }) => {
       const work = {
         stage: stage.map(toJob),
         leave: leave.map(({ jobId, tokens }) => ({ id: jobId, tokens })),
         renew,
+        lost,
       };
       const policy = [MOST_AT_ONCE, aheadPercent, ageingMs, userPercent, 100 - interactivePercent];
       const teller = [worker?.id ?? '', worker?.slots ?? 0, WORKER_LEASE_MS];
       const payloads = stage.map(({ payload }) => payload);
       const args = [...policy, ...teller, JSON.stringify(work), ...payloads];
-      const [staged, slots, ...released] = stepReply.parse(await advance(keys, args));
-      return { payloads: released, staged, slots };
+      const [staged, slots, released, ...texts] = stepReply.parse(await advance(keys, args));
+      return { payloads: texts.slice(0, released), staged, slots, due: texts.slice(released) };
     },
     confirm: async (jobIds) => {
       if (jobIds.length === 0) return;
-      await redis
-        .pipeline()
-        .hdel(`${own}:jobs`, ...jobIds)
-        .zrem(`${own}:releasing`, ...jobIds)
-        .exec();
+      await redis.zrem(`${own}:releasing`, ...jobIds);
     },
-    has: async (jobId) => (await redis.hexists(`${own}:jobs`, jobId)) === 1,
+    has: async (jobId) => {
+      const [known, releasing] = await Promise.all([
+        redis.hget(`${own}:meta`, jobId),
+        redis.zscore(`${own}:releasing`, jobId),
+      ]);
+      if (known === null) return false;
+      return releasing !== null || knownJob.parse(JSON.parse(known)).released !== true;
+    },
     backlog: async () => {
       const counts = await redis.hgetall(`${own}:staged`);
       const jobs = priorities.map((name) => [name, Number(counts[rankOf(name)] ?? 0)]);

@@ -1,4 +1,5 @@
 import { type Config } from '../config/schema.ts';
+import { isOpen, type JobLog } from '../joblog/job-log.ts';
 import { type Logger } from '../log/logger.ts';
 import { createFlowDispatch } from '../queues/dispatch.ts';
 import { type Redis } from '../redis/connect.ts';
@@ -16,13 +17,14 @@ interface SchedulerOptions {
     | 'SCHEDULER_USER_PERCENT'
     | 'SCHEDULER_INTERACTIVE_PERCENT'
   >;
+  jobLog: Pick<JobLog, 'standings'>;
   /** Of a process that runs jobs. */
   worker?: WorkerSlots;
   log: Logger;
 }
 
 /** The way into BullMQ, as every router and llm-worker has it: whoever stages a job or hears of one that ended releases the next. */
-export function openScheduler({ redis, config, worker, log }: SchedulerOptions): FairDispatch {
+export function openScheduler({ redis, config, jobLog, worker, log }: SchedulerOptions): FairDispatch {
   const { REDIS_PREFIX: redisPrefix } = config;
   const queue = createFairQueue({
     ...{ redis, redisPrefix, aheadPercent: config.SCHEDULER_AHEAD_PERCENT },
@@ -31,5 +33,9 @@ export function openScheduler({ redis, config, worker, log }: SchedulerOptions):
     interactivePercent: config.SCHEDULER_INTERACTIVE_PERCENT,
   });
   const flows = createFlowDispatch(redis, redisPrefix, config.KEEP_FINISHED_MS);
-  return createFairDispatch({ queue, flows, worker, log });
+  const openAmong = async (jobIds: readonly string[]) => {
+    const standings = await jobLog.standings(jobIds);
+    return standings.filter(({ state }) => isOpen(state)).map(({ jobId }) => jobId);
+  };
+  return createFairDispatch({ queue, flows, openAmong, worker, log });
 }

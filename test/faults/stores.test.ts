@@ -1,9 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { until } from '../../stack/until.ts';
 import { isReady } from '../harness/services.ts';
 import { startSystem, type System } from '../harness/system.ts';
 import { type Fleet, say, startFleet } from './support/fleet.ts';
-import { ask, undisturbed } from './support/simulator.ts';
+import { ask, callsOf, undisturbed } from './support/simulator.ts';
 import { describeTimes } from './support/timings.ts';
 
 jest.setTimeout(120_000);
@@ -51,6 +52,35 @@ describe('Redis that is killed and comes back', () => {
       expect(reading.error()).toBeUndefined();
       expect(reading.text()).toBe(await undisturbed(body(number)));
       expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'completed' }]);
+    }
+  });
+});
+
+/** Longer than every lock (4 s) and lease (10 s). */
+const LONG_AWAY_MS = 12_000;
+
+describe('Redis that is away for longer than any lease', () => {
+  test('costs no attempt: streams pause and go on, whether or not their model ended meanwhile', async () => {
+    const { system, fleet } = await fleetOn('redis', 'REDIS_URL');
+    const short = [0, 1].map((number) => body(number));
+    const long = [2, 3].map((number) => ({
+      ...body(number),
+      messages: ask(`${QUESTION} (${number})`, 'tokens=250; tps=10'),
+    }));
+    const bodies = [...short, ...long];
+    const asked = bodies.map((each) => fleet.ask(each));
+    await Promise.all(asked.map(({ reading }) => reading.pieces(5)));
+
+    await system.kill('redis');
+    await delay(LONG_AWAY_MS);
+    await system.start('redis');
+
+    await Promise.all(asked.map(({ reading }) => reading.over));
+    for (const [number, { reading, jobId }] of asked.entries()) {
+      expect(reading.error()).toBeUndefined();
+      expect(reading.text()).toBe(await undisturbed(bodies[number] ?? {}));
+      expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'completed' }]);
+      expect(await callsOf(jobId)).toHaveLength(1);
     }
   });
 });

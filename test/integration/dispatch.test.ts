@@ -1,11 +1,17 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Worker } from 'bullmq';
 import { randomBytes } from 'node:crypto';
 import { type ContextJob, contextJob, type PieceRequest } from '../../shared/contracts/flow.ts';
 import { newJobId } from '../../shared/contracts/ids.ts';
 import { type Document } from '../../shared/contracts/job-message.ts';
-import { createFlowDispatch, type DecidedJob, type Dispatch } from '../../shared/queues/dispatch.ts';
-import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, SOURCE_QUEUE } from '../../shared/queues/names.ts';
+import { createFlowDispatch, type DecidedJob, type FlowDispatch } from '../../shared/queues/dispatch.ts';
+import {
+  bullPrefix,
+  CONTEXT_QUEUE,
+  DOCUMENT_QUEUE,
+  LLM_QUEUE,
+  SOURCE_QUEUE,
+} from '../../shared/queues/names.ts';
 import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { until } from '../../stack/until.ts';
@@ -14,7 +20,7 @@ import { removeKeys } from '../harness/scan-keys.ts';
 
 const REDIS_PREFIX = `t-${randomBytes(4).toString('hex')}`;
 let redis: Redis;
-let dispatch: Dispatch;
+let dispatch: FlowDispatch;
 
 beforeAll(() => {
   redis = connectRedisPatiently(testEnv().REDIS_URL, 'dispatch-test', silentLogger);
@@ -111,4 +117,108 @@ test('what waits for other services waits in a queue of its own, with whatever i
   expect(await taken(CONTEXT_QUEUE, 1)).toEqual(['both 0']);
   await dispatch.dispatch([jobOf('parsed', [[remote, pieceOf(pdf, 0, 'parsed'), words]])]);
   expect(await taken(DOCUMENT_QUEUE, 1)).toEqual(['source-wiki and parsed 0 and both 0']);
+}, 60_000);
+
+const llmKey = (rest: string) => `${bullPrefix(REDIS_PREFIX)}:${LLM_QUEUE}:${rest}`;
+const stateOf = async ({ llm }: DecidedJob) => (await dispatch.states([llm.jobId]))[0];
+
+/** Runs what waits in the model queue, until BullMQ is done with that job. */
+async function runUntil(state: 'completed' | 'failed', job: DecidedJob): Promise<void> {
+  const work = () => (state === 'failed' ? Promise.reject(new Error('a bug')) : Promise.resolve());
+  const worker = new Worker(LLM_QUEUE, work, { connection: redis, prefix: bullPrefix(REDIS_PREFIX) });
+  expect(await until(async () => (await stateOf(job)) === state, { timeoutMs: 20_000, everyMs: 10 })).toBe(
+    true,
+  );
+  await worker.close();
+}
+
+describe('a dispatch after', () => {
+  test('SCRIPT FLUSH adds every node', async () => {
+    await dispatch.dispatch([jobOf('before', documentsOf('before', [text]))]);
+    await redis.script('FLUSH', 'SYNC');
+    const [plain, child] = [jobOf('plain', []), jobOf('child', documentsOf('child', [text]))];
+    await dispatch.dispatch([plain, child]);
+    expect(await dispatch.states([plain.llm.jobId, child.llm.jobId])).toEqual(['queued', 'queued']);
+    expect(await taken(CONTEXT_QUEUE, 2)).toEqual(['before 0', 'child 0']);
+  }, 60_000);
+
+  test('a node that Redis refuses fails, leaves nothing behind, and succeeds when tried again', async () => {
+    const job = jobOf('refused', documentsOf('refused', [text, pdf]));
+    const documents = `${bullPrefix(REDIS_PREFIX)}:${DOCUMENT_QUEUE}:prioritized`;
+    await redis.set(documents, 'not a sorted set');
+    await expect(dispatch.dispatch([job])).rejects.toThrow('WRONGTYPE');
+    expect(await stateOf(job)).toBe('gone');
+    await redis.del(documents);
+    await dispatch.dispatch([job]);
+    expect(await stateOf(job)).toBe('queued');
+    expect(await taken(CONTEXT_QUEUE, 1)).toEqual(['refused 0']);
+    expect(await taken(DOCUMENT_QUEUE, 1)).toEqual(['refused 1']);
+  }, 60_000);
+
+  test.each(['completed', 'failed'] as const)(
+    'an earlier job under the same id has %s runs, with its own context',
+    async (state) => {
+      const earlier = jobOf(`earlier ${state}`, []);
+      await dispatch.dispatch([earlier]);
+      await runUntil(state, earlier);
+      const later = jobOf(`later ${state}`, documentsOf(`later ${state}`, [text]));
+      const { jobId } = earlier.llm;
+      const again = {
+        ...later,
+        llm: { ...later.llm, jobId, acceptedAt: earlier.llm.acceptedAt + 1 },
+        context: later.context.map((child) => ({ ...child, jobId })),
+      };
+      expect(await dispatch.has(jobId)).toBe(state === 'failed');
+      await dispatch.dispatch([again]);
+      expect(await stateOf(again)).toBe('queued');
+      expect(await taken(CONTEXT_QUEUE, 1)).toEqual([`later ${state} 0`]);
+    },
+    60_000,
+  );
+
+  test('its own node has completed without an end of the job runs it again; one that BullMQ gave up stays', async () => {
+    const [completed, failed] = [jobOf('completed', []), jobOf('failed', [])];
+    await dispatch.dispatch([completed]);
+    await runUntil('completed', completed);
+    await dispatch.dispatch([failed]);
+    await runUntil('failed', failed);
+    expect(await dispatch.has(completed.llm.jobId)).toBe(false);
+    expect(await dispatch.has(failed.llm.jobId)).toBe(true);
+    await dispatch.dispatch([completed, failed]);
+    expect([await stateOf(completed), await stateOf(failed)]).toEqual(['queued', 'failed']);
+  }, 60_000);
+
+  test('its node was lost, in part or as a whole, adds it again', async () => {
+    const [unlisted, childless, gone] = [
+      jobOf('unlisted', []),
+      jobOf('childless', documentsOf('childless', [text])),
+      jobOf('gone', documentsOf('gone', [text])),
+    ];
+    await dispatch.dispatch([unlisted, childless, gone]);
+    await redis.lrem(llmKey('wait'), 0, unlisted.llm.jobId);
+    const child = `${bullPrefix(REDIS_PREFIX)}:${CONTEXT_QUEUE}:${childless.llm.jobId}-document-0`;
+    await redis.del(child);
+    await redis.del(llmKey(gone.llm.jobId));
+    await redis.zrem(llmKey('waiting-children'), gone.llm.jobId);
+    const ids = [unlisted, childless, gone].map(({ llm }) => llm.jobId);
+    expect(await dispatch.states(ids)).toEqual(['lost', 'lost', 'gone']);
+    for (const id of ids) expect(await dispatch.has(id)).toBe(false);
+    await dispatch.dispatch([unlisted, childless, gone]);
+    expect(await dispatch.states(ids)).toEqual(['queued', 'queued', 'queued']);
+    expect((await taken(CONTEXT_QUEUE, 2)).sort()).toEqual(['childless 0', 'gone 0']);
+  }, 60_000);
+});
+
+test('hundreds of jobs with many children are added in several transactions, each of them once', async () => {
+  const many = Array.from({ length: 8 }, (_, at) =>
+    jobOf(
+      `many ${at}`,
+      Array.from({ length: 100 }, () => text).map((content, index) => [
+        pieceOf(content, index, `many ${at}`),
+      ]),
+    ),
+  );
+  await Promise.all([dispatch.dispatch(many), dispatch.dispatch(many)]);
+  expect(await dispatch.states(many.map(({ llm }) => llm.jobId))).toEqual(many.map(() => 'queued'));
+  expect(new Set(await taken(CONTEXT_QUEUE, 800)).size).toBe(800);
 }, 60_000);

@@ -411,6 +411,20 @@ describe('a job', () => {
     expect((await queue.step({ stage: [job('x', 'a')] })).payloads).toEqual(['x']);
   });
 
+  test('is named from time to time once it is confirmed, and is released again where it was lost', async () => {
+    await queue.step({ worker: worker(4) });
+    await queue.step({ stage: jobs('a', 2) });
+    await queue.confirm(['job_a0', 'job_a1']);
+    expect((await queue.step({})).due).toEqual([]);
+    await redis.zadd(`${bullPrefix(prefix)}:fair:released`, 1, 'job_a0', 1, 'job_a1');
+    expect((await queue.step({})).due.sort()).toEqual(['job_a0', 'job_a1']);
+    expect((await queue.step({})).due).toEqual([]);
+    expect((await queue.step({ lost: ['job_a1', 'job_unknown'] })).payloads).toEqual(['a1']);
+    await queue.step({ leave: [{ jobId: 'job_a0' }, { jobId: 'job_a1' }] });
+    expect((await queue.step({ lost: ['job_a0', 'job_a1'] })).payloads).toEqual([]);
+    expect(await redis.hlen(`${bullPrefix(prefix)}:fair:jobs`)).toBe(0);
+  });
+
   test('that ends while it waits is never released', async () => {
     const free = await busy();
     await queue.step({ stage: [...jobs('a', 3), ...jobs('b', 1)] });

@@ -6,6 +6,7 @@ import { createQueueWorker } from '../../services/llm-worker/queue-worker.ts';
 import { type RunJobDeps } from '../../services/llm-worker/run-job.ts';
 import { type LlmJob } from '../../shared/contracts/flow.ts';
 import { newJobId } from '../../shared/contracts/ids.ts';
+import { AttemptOver } from '../../shared/joblog/attempt-writer.ts';
 import { type Begun } from '../../shared/joblog/job-log.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
@@ -54,27 +55,36 @@ function llmJob(): LlmJob {
 const refusedByRedis = (): Promise<Begun> =>
   redis.eval("return redis.error_reply('OOM command not allowed')", 0) as Promise<Begun>;
 
+const fenced = () => Promise.reject(new AttemptOver('fenced'));
+const bug = () => Promise.reject(new TypeError('a bug'));
+
 test.each([
-  ['whose store refuses a write in passing goes back to the queue, and runs', 2, ['completed']],
-  ['that fails by a bug of ours is given up', Infinity, ['failed']],
-])('a job %s', async (_what, refusals, endings) => {
+  [
+    'whose store refuses a write in passing goes back to the queue, and runs',
+    refusedByRedis,
+    2,
+    ['completed'],
+  ],
+  ['whose attempt is fenced while it is open goes back to the queue, and runs', fenced, 2, ['completed']],
+  ['that fails by a bug of ours is given up', bug, Infinity, ['failed']],
+])('a job %s', async (_what, refuse, refusals, endings) => {
   let begins = 0;
   const given: string[] = [];
   const begin = () => {
     begins += 1;
-    if (refusals === Infinity) return Promise.reject(new TypeError('a bug'));
-    return begins <= refusals ? refusedByRedis() : Promise.resolve<Begun>({ kind: 'over', state: 'failed' });
+    return begins <= refusals ? refuse() : Promise.resolve<Begun>({ kind: 'over', state: 'failed' });
   };
   const nobody = { channel: 'c', watch: () => () => undefined, close: () => Promise.resolve() };
   const deps = {
-    jobLog: { begin, standings: () => Promise.resolve([]) },
+    jobLog: { begin, standings: ([jobId]: string[]) => Promise.resolve([{ jobId, state: 'queued' }]) },
     paths: {},
     held: createHeldJobs(nobody),
     scheduler: { pump: () => undefined, ended: () => Promise.resolve() },
     poison: { giveUp: ({ id }: { id?: string | undefined }) => void given.push(id ?? '') },
     log: silentLogger,
   } as Partial<Record<keyof RunJobDeps, unknown>> as RunJobDeps;
-  const worker = createQueueWorker(deps, { connection: redis, redisPrefix, concurrency: 1 });
+  const steadiness = { isSteady: () => Promise.resolve(true) };
+  const worker = createQueueWorker(deps, { connection: redis, redisPrefix, concurrency: 1, steadiness });
   void worker.run();
   const job = llmJob();
   await queue.add('llm', job, { jobId: job.jobId });

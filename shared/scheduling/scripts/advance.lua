@@ -5,8 +5,9 @@
 -- The instant is Redis's own: what a caller's clock says changes nothing.
 -- KEYS see prelude.lua. ARGV jobs at most, slots ahead (percent), ageing (ms), one user's share of the slots
 -- and that of background and batch jobs (percent), worker ('' for none), its slots (0: it goes),
--- its lease (ms), JSON {stage: [{id, user, rank, cost, weight, limit?}], leave: [{id, tokens?}], renew: [id]}, payloads of the staged.
--- Returns the payloads of the jobs to be given to BullMQ, how many stay staged, and the slots of all workers: {staged, slots, payload...}
+-- its lease (ms), JSON {stage: [{id, user, rank, cost, weight, limit?}], leave: [{id, tokens?}], renew: [id],
+-- lost: [id]}, payloads of the staged.
+-- Returns {jobs that stay staged, slots of all workers, n, n payloads to be given to BullMQ..., ids of jobs to be looked at...}
 local now = redis_time()
 local most, ahead, ageing = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local user_percent, background_percent = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -15,6 +16,7 @@ local worker, slots, lease, work = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 for i, job in ipairs(work.stage) do stage(job, ARGV[9 + i], now) end
 for _, gone in ipairs(work.leave) do leave(gone.id, gone.tokens, now) end
 for _, id in ipairs(work.renew) do renew(id, now) end
+for _, id in ipairs(work.lost) do lost(id, now) end
 if worker ~= '' then
   redis.call('ZADD', P .. ':workers', slots > 0 and now + lease or 0, worker)
   redis.call('HSET', P .. ':slots', worker, slots)
@@ -92,7 +94,7 @@ while free > 0 do
       redis.call('ZADD', P .. ':parked', full, flow)
     else
       release(flow, id, job, tag, now)
-      picked[#picked + 1] = redis.call('HGET', P .. ':jobs', id)
+      picked[#picked + 1] = redis.call('HGET', P .. ':jobs', id) or nil
       free = free - 1
     end
   end
@@ -107,4 +109,6 @@ if staged == 0 and load.ready + load.preparing == 0 then
 else
   redis.call('ZREMRANGEBYSCORE', P .. ':finish', '-inf', number_at(P .. ':clock'))
 end
-return { staged, total, unpack(picked) }
+local released = #picked
+for _, id in ipairs(due_for_a_look(now)) do picked[#picked + 1] = id end
+return { staged, total, released, unpack(picked) }

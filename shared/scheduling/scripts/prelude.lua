@@ -4,7 +4,9 @@
 --
 -- A flow is one user's jobs of one class, `<rank>:<user>`, first in first out; ranks: 1 interactive, 2 background, 3 batch. A job:
 --   staged (in its flow's queue) -> released (given to BullMQ; it takes one of its user's slots) -> gone (it has ended)
---   A released job whose BullMQ node was lost is staged again, first in its queue, when its dispatch comes again.
+--   `releasing`: released, and nobody has confirmed yet that BullMQ has it; it is given out again until somebody does.
+--   `released` has every released job, by when BullMQ is asked about it again. One that is open and that BullMQ will not run (its node
+--   was lost, or its attempt did not end it) is released again: at once where it still has its slot, else first in its user's queue.
 -- A slot stays taken until its job leaves, or until a look at BullMQ finds that the job is neither there nor on its way there. No timer
 -- frees a slot: a job that waits for a worker for an hour holds its slot for that hour.
 -- A flow: empty -> ahead (its first job competes, in `heads:<rank>`) <-> parked (its user's slots are all taken) -> empty. One that
@@ -19,7 +21,7 @@
 -- All keys share BullMQ's hash tag, and so its slot: KEYS[1] is the prefix of ours, KEYS[2] that of the model queue's.
 local P, B = KEYS[1], KEYS[2]
 
--- Where a user's slots are all taken, BullMQ is asked about each of their jobs this often, and about so many jobs in one step.
+-- BullMQ is asked about each released job this often, and about so many jobs in one step.
 local CHECK_MS = 10000
 local CHECKS_AT_ONCE = 64
 -- Longer than the longest deadline (24 h): what is left behind in any case goes then.
@@ -91,21 +93,6 @@ local function enqueue(job, push, now)
   if redis.call(push, queue_of(flow), job.id) == 1 then compete(flow, now) end
 end
 
--- Invariant: a job is staged once, however often its message is delivered. One that was released and confirmed comes again only where
--- its BullMQ node was lost: it is released again, at once where it still has its slot, else when its user has one.
-local function stage(job, payload, now)
-  local known = meta_of(job.id)
-  if redis.call('HSETNX', P .. ':jobs', job.id, payload) == 0 and known then return end
-  if not known then
-    enqueue(job, 'RPUSH', now)
-  elseif redis.call('ZSCORE', running_of(known.user), job.id) then
-    redis.call('ZADD', P .. ':releasing', 0, job.id)
-  elseif known.released then
-    known.released = nil
-    enqueue(known, 'LPUSH', now)
-  end
-end
-
 local function count_out(job)
   redis.call('HINCRBY', P .. ':staged', job.rank, -1)
   redis.call('HINCRBYFLOAT', P .. ':staged', 'cost', -job.cost)
@@ -139,6 +126,7 @@ local function leave(id, tokens, now)
   redis.call('HDEL', P .. ':meta', id)
   redis.call('HDEL', P .. ':jobs', id)
   redis.call('ZREM', P .. ':releasing', id)
+  redis.call('ZREM', P .. ':released', id)
   if job.released then
     for _, slots in ipairs(slots_of(job)) do redis.call('ZREM', slots, id) end
     if tokens then correct(job, tokens) end
@@ -156,7 +144,9 @@ end
 -- Its holder says that it runs: nobody needs to ask BullMQ. It takes its slot again where that was lost.
 local function renew(id, now)
   local job = meta_of(id)
-  if job and job.released then take_slot(job, id, now + CHECK_MS) end
+  if not job or not job.released then return end
+  take_slot(job, id, now + CHECK_MS)
+  redis.call('ZADD', P .. ':released', now + CHECK_MS, id)
 end
 
 -- Slots of the workers that have said so in time.
@@ -213,6 +203,39 @@ local function will_run(id)
     and not redis.call('ZSCORE', B .. ':failed', id)
 end
 
+-- At once where it still has its slot, else when its user has one.
+local function release_again(job, now)
+  if redis.call('ZSCORE', running_of(job.user), job.id) then
+    redis.call('ZADD', P .. ':releasing', 0, job.id)
+  else
+    job.released = nil
+    redis.call('ZREM', P .. ':released', job.id)
+    enqueue(job, 'LPUSH', now)
+  end
+end
+
+-- Invariant: a job is staged once, however often its message is delivered. One that was released and confirmed comes again only where
+-- BullMQ will not run it.
+local function stage(job, payload, now)
+  local known = meta_of(job.id)
+  if not known then
+    redis.call('HSET', P .. ':jobs', job.id, payload)
+    enqueue(job, 'RPUSH', now)
+  elseif not known.released then
+    redis.call('HSETNX', P .. ':jobs', job.id, payload)
+  elseif not will_run(job.id) then
+    redis.call('HSET', P .. ':jobs', job.id, payload)
+    release_again(known, now)
+  end
+end
+
+-- Somebody has seen that BullMQ will not run it. Release 0.1.0 drops the payload when it confirms: then only its message brings it back.
+local function lost(id, now)
+  local job = meta_of(id)
+  if not job or not job.released or redis.call('ZSCORE', P .. ':releasing', id) then return end
+  if redis.call('HEXISTS', P .. ':jobs', id) == 1 then release_again(job, now) end
+end
+
 -- Frees the slots of jobs that will not run, among those about which BullMQ has not been asked lately.
 local function check_slots(slots, now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', slots, '-inf', now, 'LIMIT', 0, CHECKS_AT_ONCE)) do
@@ -233,6 +256,20 @@ local function full_until(slots, most, now)
   return math.max(now, tonumber(redis.call('ZRANGE', slots, 0, 0, 'WITHSCORES')[2]))
 end
 
+-- Confirmed jobs about which BullMQ has not been asked lately.
+local function due_for_a_look(now)
+  local due = {}
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':released', '-inf', now, 'LIMIT', 0, CHECKS_AT_ONCE)) do
+    if redis.call('HEXISTS', P .. ':meta', id) == 1 then
+      redis.call('ZADD', P .. ':released', now + CHECK_MS, id)
+      if not redis.call('ZSCORE', P .. ':releasing', id) then due[#due + 1] = id end
+    else
+      redis.call('ZREM', P .. ':released', id)
+    end
+  end
+  return due
+end
+
 local function release(flow, id, job, tag, now)
   redis.call('LPOP', queue_of(flow))
   withdraw(flow)
@@ -240,6 +277,7 @@ local function release(flow, id, job, tag, now)
   job.released = true
   redis.call('HSET', P .. ':meta', id, cjson.encode(job))
   redis.call('ZADD', P .. ':releasing', now, id)
+  redis.call('ZADD', P .. ':released', now + CHECK_MS, id)
   take_slot(job, id, now + CHECK_MS)
   redis.call('SET', P .. ':clock', string.format('%.17g', math.max(number_at(P .. ':clock'), tag)))
   redis.call('ZADD', P .. ':finish', tag + job.cost / job.weight, job.user)

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Queue, Worker } from 'bullmq';
+import { randomBytes } from 'node:crypto';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { createJobLocks } from '../../shared/queues/job-locks.ts';
+import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { createSteadiness } from '../../shared/redis/steadiness.ts';
+import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
+
+const redisPrefix = `t-steady-${randomBytes(4).toString('hex')}`;
+const prefix = bullPrefix(redisPrefix);
+let redis: Redis;
+
+beforeAll(() => {
+  redis = connectRedisPatiently(testEnv().REDIS_URL, 'steady-test', silentLogger);
+});
+
+afterAll(async () => {
+  await removeKeys(redis, `${redisPrefix}:*`);
+  await closeRedis(redis);
+});
+
+const open = (name: string, graceMs?: number) =>
+  createSteadiness({
+    redis,
+    redisPrefix: `${redisPrefix}:${name}`,
+    log: silentLogger,
+    ...(graceMs === undefined ? {} : { graceMs }),
+  });
+
+describe('Redis', () => {
+  test('that nobody has asked before, or that answers all the time, is steady', async () => {
+    const steadiness = open('new');
+    expect(await steadiness.isSteady()).toBe(true);
+    expect(await steadiness.isSteady()).toBe(true);
+  });
+
+  test('that was away is not, for every process, until the grace period is over', async () => {
+    await open('away').isSteady();
+    // The last call was long ago: what a pause looks like afterwards.
+    await redis.hset(`${redisPrefix}:away:steady`, 'called', '1');
+    expect(await open('away').isSteady()).toBe(false);
+    expect(await open('away').isSteady()).toBe(false);
+    const shortly = open('away', 200);
+    expect(await until(() => shortly.isSteady(), { timeoutMs: 10_000, everyMs: 20 })).toBe(true);
+    expect(await open('away').isSteady()).toBe(false);
+  });
+});
+
+describe('a lock that ran out', () => {
+  let queue: Queue;
+  beforeAll(() => {
+    queue = new Queue(LLM_QUEUE, { connection: redis, prefix });
+  });
+  afterAll(() => queue.close());
+
+  const lockOf = (jobId: string) => `${prefix}:${LLM_QUEUE}:${jobId}:lock`;
+
+  /** A worker that holds a job until it is told to end; `during` runs meanwhile. */
+  async function whileHeld(jobId: string, during: (token: string) => Promise<void>): Promise<void> {
+    const locks = createJobLocks(redis, redisPrefix, LLM_QUEUE);
+    const held = Promise.withResolvers<string>();
+    const end = Promise.withResolvers<undefined>();
+    const worker = new Worker(
+      LLM_QUEUE,
+      async (_job, token = '') => {
+        held.resolve(token);
+        await end.promise;
+      },
+      { connection: redis, prefix, skipStalledCheck: true, lockDuration: 600_000 },
+    );
+    worker.on('error', () => undefined); // a job that another one has ends with an error
+    await queue.add('llm', {}, { jobId });
+    const token = await held.promise;
+    await locks.during(jobId, token, () => during(token));
+    end.resolve(undefined);
+    await worker.close();
+  }
+
+  test('is taken back by its holder', async () => {
+    await whileHeld('mine', async (token) => {
+      const locks = createJobLocks(redis, redisPrefix, LLM_QUEUE);
+      await redis.del(lockOf('mine'));
+      await locks.during('mine', token, async () => {
+        expect(await locks.takeBack(['mine'])).toEqual([]);
+      });
+      expect(await redis.get(lockOf('mine'))).toBe(token);
+    });
+  });
+
+  test('is lost where another worker has the job, or where it waits again', async () => {
+    await whileHeld('other', async (token) => {
+      const locks = createJobLocks(redis, redisPrefix, LLM_QUEUE);
+      await locks.during('other', token, async () => {
+        await redis.set(lockOf('other'), 'another');
+        expect(await locks.takeBack(['other', 'unknown'])).toEqual(['unknown', 'other']);
+        await redis.del(lockOf('other'));
+        await redis.lrem(`${prefix}:${LLM_QUEUE}:active`, 0, 'other');
+        expect(await locks.takeBack(['other'])).toEqual(['other']);
+      });
+      expect(await redis.exists(lockOf('other'))).toBe(0);
+    });
+  });
+});
