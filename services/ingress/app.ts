@@ -1,3 +1,4 @@
+import { createAdminCheck } from '../../shared/admin/admin-check.ts';
 import { openControl } from '../../shared/control/open-control.ts';
 import { decide } from '../../shared/flags/decide.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
@@ -42,7 +43,7 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('control', () => control.close());
     startSweeps({ config, parts, releasers, registry: probes.registry, log });
 
-    const app = createHttp(bodies);
+    const app = createHttp(bodies, { trustedProxies: config.TRUSTED_PROXIES, log });
     const drain = createDrain(app, {
       shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
       lameDuckMs: config.LAME_DUCK_MS,
@@ -50,7 +51,12 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('http', () => drain.close());
     installErrorHandling(app, log);
     await documentApi(app);
-    operationsRoutes(app, probes);
+    operationsRoutes(app, probes, async ({ headers, ip }) => {
+      const authenticate = (authorization: string | undefined) =>
+        parts.authenticator.authenticate(authorization, ip);
+      const admin = createAdminCheck({ adminKey: config.TURNOUT_ADMIN_KEY, authenticator: { authenticate } });
+      await admin(headers.authorization);
+    });
     const pathOf = (user: string) => decide(user, control.inForce()).path;
     await app.register((api) => apiRoutes(api, { ...parts, config, pathOf, cut: drain.signal, log }));
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };

@@ -1,16 +1,16 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type Principal } from '../../shared/access/principal.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { type Authenticator } from '../../shared/access/authenticator.ts';
+import { type ThrottledAuthenticator } from './throttled-authenticator.ts';
 
 /** Every route of the scope answers only to somebody who has shown who he is. */
 export function authenticated(
   api: FastifyInstance,
-  authenticator: Authenticator,
+  authenticator: ThrottledAuthenticator,
 ): (request: FastifyRequest) => Principal {
   const principals = new WeakMap<FastifyRequest, Principal>();
   api.addHook('onRequest', async (request) => {
-    principals.set(request, await authenticator.authenticate(request.headers.authorization));
+    principals.set(request, await authenticator.authenticate(request.headers.authorization, request.ip));
   });
   return (request) => {
     const principal = principals.get(request);

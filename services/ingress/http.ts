@@ -1,4 +1,5 @@
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
+import { type Logger } from '../../shared/log/logger.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type BodyWork } from './bodies/body-work.ts';
 import { parseJsonBodies } from './bodies/json-parser.ts';
@@ -19,9 +20,16 @@ const SECURITY_HEADERS = {
 /** Of a JSON body, in bytes. Routes that take larger ones say so. */
 const USUAL_BODY_BYTES = 256 * 1024;
 
+interface HttpOptions {
+  /** Addresses and networks whose `X-Forwarded-For` names the client. */
+  trustedProxies: readonly string[];
+  log: Logger;
+}
+
 /** The HTTP server before it has routes. `bodies` parses and validates what is sent. */
-export function createHttp(bodies: BodyWork): FastifyInstance {
+export function createHttp(bodies: BodyWork, { trustedProxies, log }: HttpOptions): FastifyInstance {
   const app = fastify({
+    trustProxy: [...trustedProxies],
     bodyLimit: USUAL_BODY_BYTES,
     genReqId: newRequestId,
     clientErrorHandler: answerClientError,
@@ -39,12 +47,28 @@ export function createHttp(bodies: BodyWork): FastifyInstance {
   parseJsonBodies(app, bodies);
   cutStalledBodies(app);
   labelRequests(app);
+  if (trustedProxies.length === 0) warnOfProxy(app, log);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     reply.headers(SECURITY_HEADERS);
     done();
   });
   return app;
+}
+
+/** Behind a load balancer that is not trusted, all clients have its address. */
+function warnOfProxy(app: FastifyInstance, log: Logger): void {
+  let warned = false;
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!warned && request.headers['x-forwarded-for'] !== undefined) {
+      warned = true;
+      log.warn(
+        { address: request.ip },
+        'Requests carry X-Forwarded-For, and TRUSTED_PROXIES is not set: wrong API keys count against the address of the proxy',
+      );
+    }
+    done();
+  });
 }
 
 /** What blocks the event loop is told by the request's route, and how far it was. */

@@ -32,6 +32,7 @@ import { createRateLimits } from './door/rate-limits.ts';
 import { createModels } from './models.ts';
 import { createStoredJobs } from './stored-jobs.ts';
 import { createWebhooks } from './webhooks/create-webhooks.ts';
+import { createThrottledAuthenticator } from './throttled-authenticator.ts';
 
 interface PartsOptions {
   config: Config;
@@ -63,7 +64,10 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
   releasers.defer('clock', () => clock.close());
   await clock.start();
   const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
-  const authenticator = openAuthenticator({ config, redis, fileKeys: keysOfFile, log });
+  const authenticator = createThrottledAuthenticator({
+    authenticator: openAuthenticator({ config, redis, fileKeys: keysOfFile, log }),
+    log,
+  });
   const subscriber = connectRedisPatiently(config.REDIS_URL, 'ingress-live', log);
   const live = await createLiveLog({
     log: jobLog,

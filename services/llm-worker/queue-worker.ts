@@ -93,7 +93,9 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
       await worker.run();
     },
     isRunning: () => worker.isRunning(),
-    waitUntilReady: async () => void (await worker.waitUntilReady()),
+    waitUntilReady: async () => {
+      await worker.waitUntilReady();
+    },
     close: async () => {
       await worker.close();
       await stalled.close();

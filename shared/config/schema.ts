@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { flagTexts, percentage } from '../flags/flags.ts';
 import { retrievalSources } from './retrieval-sources.ts';
@@ -20,6 +21,9 @@ const jobRedisUrl = z.url({
   protocol: /^rediss?(\+cluster)?$/,
   error: 'must be a redis(s):// or redis(s)+cluster:// URL',
 });
+function isNetwork(text: string): boolean {
+  return text.includes('/') ? ipaddr.isValidCIDR(text) : ipaddr.isValid(text);
+}
 const claim = z.string().regex(/^[\w:./-]{1,200}$/, 'must be the name of a claim');
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'must be a-z, 0-9 and -, starting with a letter');
 
@@ -28,6 +32,17 @@ export const configSchema = z.object({
   LOG_FILE: z.string().min(1).optional(),
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port.default(0),
+  /** Load balancers before the ingress: addresses and networks, comma-separated. Their `X-Forwarded-For` names the client. */
+  TRUSTED_PROXIES: z
+    .string()
+    .optional()
+    .transform((list) =>
+      (list ?? '')
+        .split(',')
+        .map((one) => one.trim())
+        .filter((one) => one !== ''),
+    )
+    .refine((list) => list.every(isNetwork), 'must be IP addresses or CIDR networks, comma-separated'),
   SHUTDOWN_TIMEOUT_MS: milliseconds.default(20_000),
   /** How long an ingress that is asked to stop still accepts connections, unready. */
   LAME_DUCK_MS: whole.default(250),

@@ -72,10 +72,9 @@ test.each([
       return Promise.resolve('cancelled');
     },
   } as unknown as JobLog;
-  const redis = {
-    ...redisWith('cancelled'),
+  const redis = Object.assign(redisWith('cancelled'), {
     hmget: () => Promise.resolve(['', '', '1', 'dead-channel', '0', '0']),
-  } as unknown as Redis;
+  });
   const leases = { deadAmong: (channels: readonly string[]) => Promise.resolve([...channels]) };
   const steadiness = { isSteady: () => Promise.resolve(isSteady) };
   const sweep = createSweep({ redis, keys, jobLog, leases, steadiness, log: silentLogger });

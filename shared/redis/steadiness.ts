@@ -55,7 +55,9 @@ export function createSteadiness({
 
   const asking = periodically({
     everyMs: EVERY_MS,
-    run: async () => void (await isSteady()),
+    run: async () => {
+      await isSteady();
+    },
     onError: (error) =>
       log.warn({ err: error }, 'Cannot tell whether the job Redis was away; retrying in 1 s'),
   });

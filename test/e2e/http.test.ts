@@ -206,9 +206,20 @@ describe('beside the API', () => {
       const at = services?.urlOf(name) ?? '';
       expect(await (await fetch(`${at}/livez`)).text()).toBe('ok\n');
       expect(await (await fetch(`${at}/readyz`)).json()).toEqual({ ready: true, failing: [] });
-      expect(await (await fetch(`${at}/metrics`)).text()).toContain('process_cpu_seconds_total');
+      const headers = { authorization: `Bearer ${testEnv().TURNOUT_ADMIN_KEY}` };
+      expect(await (await fetch(`${at}/metrics`, { headers })).text()).toContain('process_cpu_seconds_total');
     },
   );
+
+  test.each([
+    ['without a key', undefined, 401],
+    ['with the key of a user', testEnv().TURNOUT_API_KEY, 403],
+  ])('the ingress, which users reach, gives no figures %s', async (_what, key, status) => {
+    const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+    const response = await fetch(`${url}/metrics`, { headers });
+    expect(response.status).toBe(status);
+    expect(await response.text()).not.toContain('process_');
+  });
 });
 
 /** Local `$ref`s of an OpenAPI document that point nowhere. */

@@ -48,7 +48,7 @@ export async function openLambda(): Promise<Lambda> {
   // A sandbox has one request at a time, of 6 MB at most: nobody waits beside it.
   const bodies = createBodyWork();
   const parts = await openParts({ config, kafka, bodies, releasers, log });
-  const app = createHttp(bodies);
+  const app = createHttp(bodies, { trustedProxies: config.TRUSTED_PROXIES, log });
   installErrorHandling(app, log);
   const pathOf = (user: string) => decide(user, inForce(undefined, config)).path;
   const { signal: never } = new AbortController();
