@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import { createTokenReader, isToken, type TokenRules } from './tokens.ts';
+import { createTokenReader, isToken, tokenRules, type TokenRules } from './tokens.ts';
 
 type PrivateKey = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
 
@@ -32,7 +32,7 @@ afterEach(() => new Promise((resolve) => server.close(resolve)));
 function reader(over: Partial<TokenRules> = {}) {
   return createTokenReader({
     ...{ issuer, audiences: ['turnout'], userClaim: 'sub', groupsClaim: 'groups', adminGroup: 'ops' },
-    ...{ clockSkewS: 30, jwksUrl: undefined },
+    ...{ clockSkewS: 30, jwksUrl: undefined, userPrefix: '' },
     ...over,
   });
 }
@@ -49,6 +49,21 @@ describe('a token of the provider', () => {
   test('is a user with his groups', async () => {
     const principal = await reader().read(await token(CLAIMS));
     expect(principal).toEqual({ user: 'ada', groups: ['staff'], admin: false });
+  });
+
+  test('names no user of the API keys', async () => {
+    const config = {
+      ...{ OIDC_ISSUER: `${issuer}/`, OIDC_AUDIENCES: ['turnout'], OIDC_USER_CLAIM: 'sub' },
+      ...{ OIDC_GROUPS_CLAIM: 'groups', OIDC_ADMIN_GROUP: undefined, OIDC_CLOCK_SKEW_S: 30 },
+      OIDC_JWKS_URL: `${issuer}/jwks`,
+    };
+    const userWith = async (prefix: string | undefined) => {
+      const rules = tokenRules({ ...config, OIDC_USER_PREFIX: prefix });
+      return rules && (await reader({ ...rules, issuer }).read(await token(CLAIMS))).user;
+    };
+    expect(await userWith(undefined)).toBe(`${new URL(issuer).host}|ada`);
+    expect(await userWith('corp:')).toBe('corp:ada');
+    expect(await userWith('none')).toBe('ada');
   });
 
   test('of a member of the admin group is an admin', async () => {

@@ -25,6 +25,8 @@ export interface TokenRules {
   /** The claim that is the user's id, and the one with his groups. */
   userClaim: string;
   groupsClaim: string;
+  /** Before the claim in the user's id, so that no token names a user of the API keys, or of another provider. */
+  userPrefix: string;
   /** The admin routes answer to its members. */
   adminGroup: string | undefined;
   /** Seconds that the provider's clock may be off. */
@@ -38,6 +40,7 @@ export type TokenConfig = Pick<
   | 'OIDC_ISSUER'
   | 'OIDC_AUDIENCES'
   | 'OIDC_USER_CLAIM'
+  | 'OIDC_USER_PREFIX'
   | 'OIDC_GROUPS_CLAIM'
   | 'OIDC_ADMIN_GROUP'
   | 'OIDC_CLOCK_SKEW_S'
@@ -53,11 +56,19 @@ export function tokenRules(config: TokenConfig): TokenRules | undefined {
     issuer: config.OIDC_ISSUER,
     audiences: config.OIDC_AUDIENCES,
     userClaim: config.OIDC_USER_CLAIM,
+    userPrefix: prefixFor(config.OIDC_ISSUER, config.OIDC_USER_PREFIX),
     groupsClaim: config.OIDC_GROUPS_CLAIM,
     adminGroup: config.OIDC_ADMIN_GROUP,
     clockSkewS: config.OIDC_CLOCK_SKEW_S,
     jwksUrl: config.OIDC_JWKS_URL,
   };
+}
+
+/** `login.example.com/realms/a|`; `none`: the claim alone, as in 0.1.0. */
+function prefixFor(issuer: string, chosen: string | undefined): string {
+  if (chosen === 'none') return '';
+  const { host, pathname } = new URL(issuer);
+  return chosen ?? `${host}${pathname.replace(/\/+$/, '')}|`;
 }
 
 /** Signatures by a key pair only: with a shared secret, whoever can check a token could make one. */
@@ -127,12 +138,16 @@ function assertForUs(payload: JWTPayload, { audiences }: TokenRules): void {
 const userId = z.string().min(1).max(200);
 const groupNames = z.array(z.string().min(1).max(200)).max(1_000).catch([]);
 
-function toPrincipal(payload: JWTPayload, { userClaim, groupsClaim, adminGroup }: TokenRules): Principal {
+function toPrincipal(
+  payload: JWTPayload,
+  { userClaim, userPrefix, groupsClaim, adminGroup }: TokenRules,
+): Principal {
   const user = userId.safeParse(payload[userClaim]);
   if (!user.success)
     throw new TurnoutError('invalid_api_key', { message: `The token's ${userClaim} is not a user id.` });
   const groups = groupNames.parse(payload[groupsClaim]);
-  return { user: user.data, groups, admin: adminGroup !== undefined && groups.includes(adminGroup) };
+  const admin = adminGroup !== undefined && groups.includes(adminGroup);
+  return { user: `${userPrefix}${user.data}`, groups, admin };
 }
 
 const discovery = z.looseObject({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });

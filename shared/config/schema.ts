@@ -116,6 +116,11 @@ export const configSchema = z.object({
         .filter((one) => one !== ''),
     ),
   OIDC_USER_CLAIM: claim.default('sub'),
+  /** Before the claim in the ids of the provider's users; unset: the issuer's host and path; `none`: nothing. */
+  OIDC_USER_PREFIX: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,100}$/, 'must be 1 to 100 visible characters')
+    .optional(),
   OIDC_GROUPS_CLAIM: claim.default('groups'),
   /** The admin routes answer to its members. */
   OIDC_ADMIN_GROUP: z.string().min(1).max(200).optional(),
