@@ -203,10 +203,10 @@ async function enter(
     const [standing] = await storing(() => jobLog.standings([job.jobId]));
     if (standing && standing.state !== 'missing' && standing.state !== 'refused') return undefined;
   }
-  const { jobId, userHash, deadlineAt, model, assistant } = job;
+  const { jobId, userHash, deadlineAt, model, assistant, truncation } = job;
   const { caller, controls, tell } = submission;
   return door.enter({
-    ...{ jobId, userHash, deadlineAt, model, assistant, caller, tell, taken, measure },
+    ...{ jobId, userHash, deadlineAt, model, assistant, truncation, caller, tell, taken, measure },
     priority: controls.priority,
     returning: controls.returning,
   });

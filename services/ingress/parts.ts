@@ -133,6 +133,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
       defaultModel: config.ASSISTANT_DEFAULT_MODEL,
     },
     documentTokens: config.CONTEXT_TOKENS,
+    historyTokens: config.HISTORY_TOKENS,
     memory: () => memory.share(),
     interactiveMaxWaitMs: config.INTERACTIVE_MAX_WAIT_MS,
     log,

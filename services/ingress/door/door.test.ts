@@ -15,6 +15,7 @@ interface Situation {
   reserve?: () => Promise<Exhausted | undefined>;
   priced?: PricedModel | undefined;
   budget?: Budget;
+  historyTokens?: number;
 }
 
 /** A door, and what happened behind it. */
@@ -22,7 +23,8 @@ function doorWith({
   full = 0,
   entry = { kind: 'in' },
   reserve = () => Promise.resolve(undefined),
-  priced = { price: { input: 1e-6, output: 4e-6 }, maxOutput: 16_384 },
+  priced = { price: { input: 1e-6, output: 4e-6 }, maxOutput: 16_384, contextWindow: 8_000 },
+  historyTokens,
   budget = { daily_tokens: 100 },
 }: Situation) {
   const log: string[] = [];
@@ -48,6 +50,7 @@ function doorWith({
     },
     prices: { of: () => Promise.resolve(priced), known: () => Promise.resolve({}) },
     candidates: { assistants: () => [], sources: [], fallbacks: {}, defaultModel: undefined },
+    historyTokens,
     ...{ documentTokens: 100, memory: () => full, interactiveMaxWaitMs: 1_000, log: silentLogger },
   });
   return { door, log };
@@ -119,9 +122,39 @@ test('who is let in has taken his place and his budget', async () => {
 });
 
 test('a model without a price is refused where the budget is in dollars, and only there', async () => {
-  const priced = { price: undefined, maxOutput: undefined };
+  const priced = { price: undefined, maxOutput: undefined, contextWindow: undefined };
   const { door, log } = doorWith({ priced, budget: { daily_usd: 1 } });
   await expect(door.enter(entrant)).rejects.toMatchObject({ code: 'model_not_priced', status: 400 });
   expect(log).toEqual(['rate', 'gate', 'gate undone', 'budget released', 'rate given back']);
   await expect(doorWith({ priced }).door.enter(entrant)).resolves.toMatchObject({ reserved: true });
+});
+
+const UNKNOWN_MODEL: PricedModel = { price: undefined, maxOutput: undefined, contextWindow: undefined };
+
+describe('a request that fits into no window of its models', () => {
+  const long: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'word '.repeat(100_000) }] };
+  const tooLong: Entrant = {
+    ...entrant,
+    taken: { ...entrant.taken, request: long },
+    measure: measureRequest(long),
+  };
+
+  test('is refused before anything is taken', async () => {
+    const { door, log } = doorWith({});
+    await expect(door.enter(tooLong)).rejects.toMatchObject({
+      ...{ code: 'context_length_exceeded', status: 400, param: 'messages' },
+      message: expect.stringContaining('8000 tokens'),
+    });
+    expect(log).toEqual([]);
+  });
+
+  test.each<[string, Situation, Partial<Entrant>]>([
+    ['whose earlier messages may be left out', {}, { truncation: 'auto' }],
+    ['where the thread is shortened anyway', { historyTokens: 500 }, {}],
+    ['where a window is not known', { priced: UNKNOWN_MODEL }, {}],
+  ])('is let in %s: the worker decides', async (_what, situation, more) => {
+    const { door, log } = doorWith({ budget: {}, ...situation });
+    await door.enter({ ...tooLong, ...more });
+    expect(log).toContain('gate');
+  });
 });

@@ -29,6 +29,8 @@ export interface Entrant {
   model: string;
   /** How its assistant is chosen; without it, it has none. */
   assistant: JobMessage['assistant'];
+  /** `auto`: messages that do not fit are left out. */
+  truncation?: JobMessage['truncation'];
   /** The request without its files. */
   taken: TakenDocuments;
   /** The size of that request. */
@@ -46,7 +48,7 @@ export interface Reserved {
 
 export interface Door {
   /**
-   * Throws `rate_limit_exceeded` and `request_too_large` for a user's minute, `queue_limit_exceeded` for his jobs, `overloaded` for the jobs of
+   * Throws `context_length_exceeded` for a request that no model that may answer takes, `rate_limit_exceeded` and `request_too_large` for a user's minute, `queue_limit_exceeded` for his jobs, `overloaded` for the jobs of
    * all, `insufficient_quota` for a budget, `store_unavailable`. What was let in is let go by `leave`, where it is not accepted after all; else by its end.
    */
   enter(entrant: Entrant): Promise<Reserved>;
@@ -66,6 +68,8 @@ interface DoorOptions {
   candidates: CandidateRules;
   /** Tokens that all documents of a job may fill. */
   documentTokens: number;
+  /** Tokens that earlier messages may fill, where those that do not fit are left out; undefined: all go. */
+  historyTokens: number | undefined;
   /** How full the job Redis is, 0 to 1. */
   memory: () => number;
   interactiveMaxWaitMs: number;
@@ -78,6 +82,11 @@ const RETRY_AFTER_S = 2;
 /** What is in it goes when its hour is over. */
 const MEMORY_RETRY_AFTER_S = 30;
 
+/** No model's window is smaller than this; nothing is asked or counted for requests below it. */
+const SMALL_TOKENS = 1_000;
+/** Counts of long texts are estimates: only what is above its window by this factor is refused here. */
+const MARGIN = 1.5;
+
 /** Who is refused is refused before anything of his job exists, and told when it makes sense to come again. */
 export function createDoor(options: DoorOptions): Door {
   const { policy, rates, gate, budgets, prices, documentTokens, memory, interactiveMaxWaitMs, log } = options;
@@ -87,6 +96,7 @@ export function createDoor(options: DoorOptions): Door {
 
   async function enter(entrant: Entrant): Promise<Reserved> {
     if (memory() > FULL) throw overloaded('The server has no room for more jobs.', MEMORY_RETRY_AFTER_S);
+    await assertFits(entrant);
     const { caller, priority, returning, deadlineAt } = entrant;
     const entitlement = policy.of(caller);
     // A long thread is measured only where its length decides something.
@@ -111,6 +121,26 @@ export function createDoor(options: DoorOptions): Door {
     if (!exhausted) return { reserved: entitlement.budgets.length > 0, cost };
     await Promise.all([rates.giveBack(asked), gate.undo(entrant.jobId, entrant.userHash)]);
     throw outOfBudget(exhausted, Date.now());
+  }
+
+  /**
+   * A request that cannot fit is refused before it costs a slot, a thread and three attempts. The worker counts again, and decides about
+   * those that are near the limit. Where the window of a model that may answer is not known, it decides alone.
+   */
+  async function assertFits(entrant: Entrant): Promise<void> {
+    const { measure, truncation } = entrant;
+    const mayShorten =
+      truncation !== 'disabled' && (truncation === 'auto' || options.historyTokens !== undefined);
+    if (mayShorten || measure.atMost < SMALL_TOKENS) return;
+    const { models, fallbacks } = candidatesFor(entrant);
+    const known = await Promise.all([...models, ...fallbacks].map((model) => prices.of(model)));
+    const windows = known.map((model) => model?.contextWindow ?? Infinity);
+    const largest = Math.max(0, ...windows);
+    if (windows.length === 0 || measure.atMost < largest || measure.exact() < largest * MARGIN) return;
+    throw new TurnoutError('context_length_exceeded', {
+      param: 'messages',
+      message: `The context window of the model is ${largest} tokens; the request has about ${measure.exact()}.`,
+    });
   }
 
   function tokensOf(entrant: Entrant): number {
@@ -175,7 +205,10 @@ export function createDoor(options: DoorOptions): Door {
 }
 
 /** Of the models that may answer, the highest of each figure. Undefined where nothing is known of any model. */
-async function dearest(prices: Prices, { models }: Candidates): Promise<PricedModel | undefined> {
+async function dearest(
+  prices: Prices,
+  { models }: Candidates,
+): Promise<Pick<PricedModel, 'price' | 'maxOutput'> | undefined> {
   const all = await Promise.all(models.map((model) => prices.of(model)));
   if (all.includes(undefined)) return undefined;
   const found = all.flatMap((one) => one?.price ?? []);

@@ -8,6 +8,8 @@ export interface PricedModel {
   price: Price | undefined;
   /** The longest answer that it gives, in tokens. */
   maxOutput: number | undefined;
+  /** Tokens that its input may have. */
+  contextWindow: number | undefined;
 }
 
 export interface Prices {
@@ -21,6 +23,7 @@ interface PricesOptions extends LitellmAddress {
   log: Logger;
 }
 
+const UNKNOWN: PricedModel = { price: undefined, maxOutput: undefined, contextWindow: undefined };
 const REFRESH_MS = 60_000;
 /** While nothing is known. */
 const RETRY_MS = 2_000;
@@ -54,7 +57,7 @@ export function createPrices({ log, ...address }: PricesOptions): Prices {
     of: async (model) => {
       refreshIfOld();
       if (!known) await asking;
-      return known && (known.get(model) ?? { price: undefined, maxOutput: undefined });
+      return known && (known.get(model) ?? UNKNOWN);
     },
     known: async (models) => {
       refreshIfOld();
@@ -74,5 +77,6 @@ function toPriced({ model_info: info }: ModelInfo): PricedModel {
   return {
     price: typeof input === 'number' && typeof output === 'number' ? { input, output } : undefined,
     maxOutput: info.max_output_tokens ?? undefined,
+    contextWindow: info.max_input_tokens ?? info.max_tokens ?? undefined,
   };
 }
