@@ -23,8 +23,8 @@ export interface DescribedJob {
   original: string;
 }
 
-/** More than this goes by claim check. */
-const INLINE_BYTES = 256 * 1024;
+/** More than this goes by claim check: what waits in Kafka, in the scheduler and in BullMQ is small, and lies in the blob store once. */
+const INLINE_BYTES = 32 * 1024;
 
 /** The message of a job on `turnout.jobs`. What is too large for Kafka goes into the blob store first. */
 export async function composeMessage(

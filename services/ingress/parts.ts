@@ -136,6 +136,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     historyTokens: config.HISTORY_TOKENS,
     memory: () => memory.share(),
     interactiveMaxWaitMs: config.INTERACTIVE_MAX_WAIT_MS,
+    openBytes: config.MAX_OPEN_BYTES_PER_USER,
     log,
   });
   const desk = createAdmissionDesk({

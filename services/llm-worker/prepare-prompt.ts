@@ -41,7 +41,7 @@ export function createPromptThreads(threads?: number): ThreadPool<PromptTasks> {
 }
 
 /**
- * A request that travels inline is small (256 KB at most) and is prepared on the spot, for microseconds as a rule. One that
+ * A request that travels inline is small (32 KB at most) and is prepared on the spot, for microseconds as a rule. One that
  * travels by claim check goes as bytes into a thread, which parses it, counts it and puts the prompt together: the event loop
  * never holds it unless it fits the model's window. The blob is read when the thread is free, so waiting requests take no memory.
  */

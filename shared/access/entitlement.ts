@@ -12,6 +12,8 @@ export interface Entitlement {
   concurrentJobs: number | undefined;
   /** Jobs that wait or run. */
   queuedJobs: number | undefined;
+  /** Bytes of those jobs; undefined: `MAX_OPEN_BYTES_PER_USER`. */
+  queuedBytes: number | undefined;
   /** Bytes of all uploaded files; undefined: `MAX_STORED_BYTES_PER_USER`. */
   storedBytes: number | undefined;
   /** His own budget, and those that he shares with the others of his groups. */
@@ -42,6 +44,7 @@ export function entitlementOf(policy: PolicyFile, { user, groups }: Who): Entitl
     tokensPerMinute: most('tokens_per_minute'),
     concurrentJobs: most('concurrent_jobs'),
     queuedJobs: most('queued_jobs'),
+    queuedBytes: most('queued_bytes'),
     storedBytes: most('stored_bytes'),
     budgets: [
       ...(budget ? [{ group: undefined, ...budget }] : []),

@@ -30,6 +30,8 @@ const grant = z.strictObject({
   concurrent_jobs: count.optional(),
   /** Jobs that wait or run; what comes on top is refused. */
   queued_jobs: count.optional(),
+  /** Bytes of the requests and documents of those jobs. */
+  queued_bytes: bytes.optional(),
   /** Bytes that all uploaded files of a user may have together. */
   stored_bytes: bytes.optional(),
   budget: budget.optional(),

@@ -9,6 +9,10 @@ export interface Entrant {
   deadlineAt: number;
   /** Of his jobs, so many may be open. */
   queuedJobs: number | undefined;
+  /** Of its request and documents. */
+  bytes: number;
+  /** So many bytes all open jobs of the user may have together. One that is alone is let in whatever its size. */
+  openBytes: number;
   /** Milliseconds that it may wait for its turn; undefined: as long as it takes. */
   longestWaitMs: number | undefined;
   /** It was refused before, and comes when it was told to. */
@@ -18,8 +22,8 @@ export interface Entrant {
 export type Entry =
   | { kind: 'in' }
   | {
-      /** Why not: his own limit, all places are taken, or it would wait for too long. */
-      kind: 'limit' | 'full' | 'wait';
+      /** Why not: his own limit of jobs or of bytes, all places are taken, or it would wait for too long. */
+      kind: 'limit' | 'bytes' | 'full' | 'wait';
       /** Milliseconds until a place is expected that nobody else was told of. */
       retryAfterMs: number;
       /** Of his own jobs, those that are before it. */
@@ -42,18 +46,25 @@ const GRACE_MS = 60_000;
 
 const reply = z.union([
   z.tuple([z.literal('in')]),
-  z.tuple([z.enum(['limit', 'full', 'wait']), z.int(), z.int(), z.int()]),
+  z.tuple([z.enum(['limit', 'bytes', 'full', 'wait']), z.int(), z.int(), z.int()]),
 ]);
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 
 /** `places`: how many jobs of all users may be open. */
 export function createGate(redis: Redis, redisPrefix: string, places: number): Gate {
-  const keys = ['open', 'users', 'pace', 'promised'].map((name) => `${redisPrefix}:{gate}:${name}`);
+  const keys = ['open', 'users', 'pace', 'promised', 'bytes'].map((name) => `${redisPrefix}:{gate}:${name}`);
   const enter = defineScript(redis, script('enter'), [script('prelude')]);
   const leave = defineScript(redis, script('leave'), [script('prelude')]);
   return {
-    enter: async ({ jobId, userHash, deadlineAt, queuedJobs, longestWaitMs, returning = false }) => {
-      const limits = [queuedJobs ?? '', places, longestWaitMs ?? '', returning ? '1' : '0'];
+    enter: async ({ jobId, userHash, deadlineAt, queuedJobs, longestWaitMs, returning = false, ...size }) => {
+      const limits = [
+        queuedJobs ?? '',
+        places,
+        longestWaitMs ?? '',
+        returning ? '1' : '0',
+        size.bytes,
+        size.openBytes,
+      ];
       const args = [jobId, userHash, deadlineAt + GRACE_MS, ...limits];
       const [kind, retryAfterMs = 0, ahead = 0, waitMs = 0] = reply.parse(await enter(keys, args));
       return kind === 'in' ? { kind } : { kind, retryAfterMs, ahead, waitMs };

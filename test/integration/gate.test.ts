@@ -39,6 +39,8 @@ function enter(jobId: string, userHash: string, more: Partial<Entrant> = {}): Pr
     deadlineAt,
     queuedJobs: undefined,
     longestWaitMs: undefined,
+    bytes: 1,
+    openBytes: 1e9,
     ...more,
   });
 }
@@ -50,6 +52,42 @@ async function enterMany(user: string, count: number, more: Partial<Entrant> = {
 }
 
 const passed = (kinds: readonly string[]) => kinds.filter((kind) => kind === 'in').length;
+
+describe('the bytes of one user’s jobs', () => {
+  const of = (bytes: number) => ({ bytes, openBytes: 100 });
+  const size = (job: string, bytes: number) => enter(job, 'a', of(bytes)).then(({ kind }) => kind);
+
+  test('are no more than they may be together, and a job that ended makes room', async () => {
+    expect([await size('a-0', 60), await size('a-1', 40), await size('a-2', 1)]).toEqual([
+      'in',
+      'in',
+      'bytes',
+    ]);
+    expect((await enter('b-0', 'b', of(60))).kind).toBe('in');
+    await gate.leave('a-1', 'a');
+    await gate.leave('a-1', 'a');
+    expect([await size('a-3', 41), await size('a-4', 40), await size('a-4', 40)]).toEqual([
+      'bytes',
+      'in',
+      'in',
+    ]);
+    await gate.undo('a-0', 'a');
+    await gate.undo('a-4', 'a');
+    expect(await redis.exists(`${prefix}:{gate}:bytes:a`)).toBe(0);
+  });
+
+  test('may be more where a job is alone', async () => {
+    expect([await size('a-0', 500), await size('a-1', 1)]).toEqual(['in', 'bytes']);
+  });
+
+  test('are forgotten with the last job, also where a release without them ended the others', async () => {
+    await size('a-0', 100);
+    await redis.zrem(`${prefix}:{gate}:open`, 'a-0 a');
+    await redis.hdel(`${prefix}:{gate}:users`, 'a');
+    expect(await size('a-1', 100)).toBe('in');
+    expect(await size('a-2', 1)).toBe('bytes');
+  });
+});
 
 describe('the jobs of one user', () => {
   test('are no more than he may have, and a job that ended makes room', async () => {

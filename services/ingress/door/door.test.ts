@@ -51,7 +51,13 @@ function doorWith({
     prices: { of: () => Promise.resolve(priced), known: () => Promise.resolve({}) },
     candidates: { assistants: () => [], sources: [], fallbacks: {}, defaultModel: undefined },
     historyTokens,
-    ...{ documentTokens: 100, memory: () => full, interactiveMaxWaitMs: 1_000, log: silentLogger },
+    ...{
+      documentTokens: 100,
+      memory: () => full,
+      interactiveMaxWaitMs: 1_000,
+      openBytes: 1e9,
+      log: silentLogger,
+    },
   });
   return { door, log };
 }

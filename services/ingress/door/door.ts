@@ -73,6 +73,8 @@ interface DoorOptions {
   /** How full the job Redis is, 0 to 1. */
   memory: () => number;
   interactiveMaxWaitMs: number;
+  /** Bytes that the open jobs of a user may have together, where no policy says so. */
+  openBytes: number;
   log: Logger;
 }
 
@@ -106,12 +108,14 @@ export function createDoor(options: DoorOptions): Door {
     const patienceMs = Math.max(0, Math.min(interactiveMaxWaitMs, deadlineAt - Date.now()));
     const entry = await gate.enter({
       ...{ jobId: entrant.jobId, userHash: entrant.userHash, deadlineAt, queuedJobs: entitlement.queuedJobs },
+      bytes: bytesOf(entrant),
+      openBytes: entitlement.queuedBytes ?? options.openBytes,
       longestWaitMs: priority === 'interactive' ? patienceMs : undefined,
       returning,
     });
     if (entry.kind !== 'in') {
       await rates.giveBack(asked);
-      throw refusal(entry, entitlement.queuedJobs);
+      throw refusal(entry, entitlement);
     }
     const { exhausted, cost } = await reserve(entrant, entitlement).catch(async (error: unknown) => {
       await leave(entrant);
@@ -225,6 +229,18 @@ async function dearest(
   };
 }
 
+/** What waits of a job, from above: the request's texts, and its documents. */
+function bytesOf({ measure, taken }: Entrant): number {
+  const ofDocuments = taken.documents.map(({ content }) =>
+    content.kind === 'inline'
+      ? Buffer.byteLength(content.text)
+      : content.kind === 'bytes'
+        ? content.bytes.byteLength
+        : 0,
+  );
+  return ofDocuments.reduce((sum, size) => sum + size, measure.atMost);
+}
+
 /** LiteLLM has not answered since this process started. */
 function withoutPrices(): TurnoutError {
   return new TurnoutError('store_unavailable', {
@@ -241,11 +257,16 @@ function withoutPrice({ models }: Candidates): TurnoutError {
   });
 }
 
-function refusal(entry: Exclude<Entry, { kind: 'in' }>, queuedJobs: number | undefined): TurnoutError {
+function refusal(entry: Exclude<Entry, { kind: 'in' }>, { queuedJobs }: Entitlement): TurnoutError {
   const retryAfterS = Math.max(1, Math.ceil(entry.retryAfterMs / 1_000));
   if (entry.kind === 'limit')
     return new TurnoutError('queue_limit_exceeded', {
       message: `${entry.ahead} of your jobs are open, and ${queuedJobs} may be. Try again in ${retryAfterS}s.`,
+      retryAfterS,
+    });
+  if (entry.kind === 'bytes')
+    return new TurnoutError('queue_limit_exceeded', {
+      message: `Your open jobs have as many bytes as they may have together. Try again in ${retryAfterS}s.`,
       retryAfterS,
     });
   const waiting = `${entry.ahead} of your jobs are before this one, which would wait for about ${Math.ceil(entry.waitMs / 1_000)}s.`;

@@ -4,8 +4,8 @@
 -- Who is refused is told of a place that nobody else of his was told of, and finds it when he comes back: who is new stands behind those
 -- who are due. A place that nobody comes for is anybody's some seconds later.
 -- KEYS see prelude.lua. ARGV job, user, until (ms; it has ended by then), his limit ('' for none), places, longest wait
--- (ms; '' for any), '1' for who comes back.
--- Returns {'in'}, or {'limit' | 'full' | 'wait', ms until a place is expected, jobs ahead of it, ms that it would wait}.
+-- (ms; '' for any), '1' for who comes back, bytes of the job, bytes that all open jobs of the user may have.
+-- Returns {'in'}, or {'limit' | 'bytes' | 'full' | 'wait', ms until a place is expected, jobs ahead of it, ms that it would wait}.
 local job, user, now, until_ms = ARGV[1], ARGV[2], redis_time(), tonumber(ARGV[3])
 local limit, places, longest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local member, line = job .. ' ' .. user, promised .. ':' .. user
@@ -36,8 +36,11 @@ local wait = between and total > 0 and total >= tonumber(known[1]) and not claim
 
 local why = nil
 if claimed then redis.call('ZREM', line, claimed) end
+local size, most_bytes = tonumber(ARGV[8]), tonumber(ARGV[9])
 if limit and before >= limit then
   why = 'limit'
+elseif mine > 0 and bytes_of(user) + size > most_bytes then
+  why = 'bytes'
 elseif before >= places - total then
   why = 'full'
 elseif longest and wait > longest then
@@ -46,6 +49,8 @@ end
 if not why then
   redis.call('ZADD', open, until_ms, member)
   redis.call('HINCRBY', users, user, 1)
+  if mine == 0 then redis.call('DEL', bytes .. ':' .. user) end
+  add_bytes(job, user, size)
   note_open(total + 1, tonumber(known[1] or ''), now)
   return { 'in' }
 end

@@ -1,8 +1,9 @@
 -- The jobs that were let in and have not ended, and how fast they end.
 -- KEYS open (zset: `<job> <user>` -> when it has ended in any case, ms), users (hash: user -> his open jobs), pace (hash), promised
--- (prefix; `<promised>:<user>`, zset: the places that refused jobs of his were told of, by when they come free, ms).
--- Invariant: `users` is the count of `open` by user.
-local open, users, pace, promised = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+-- (prefix; `<promised>:<user>`, zset: the places that refused jobs of his were told of, by when they come free, ms), bytes (prefix;
+-- `<bytes>:<user>`, hash: the size of each open job of the user's, and `total`).
+-- Invariants: `users` is the count of `open` by user; `total` is the sum of its hash, which is there while the user has open jobs.
+local open, users, pace, promised, bytes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
 -- One clock for all processes: what a caller's clock says changes nothing.
 local function redis_time()
@@ -37,9 +38,36 @@ local function note_end(total, slots, now)
   note_open(total - 1, tonumber(found[1]), now)
 end
 
+-- The longest deadline, and more: what is left behind in any case goes then.
+local BYTES_LIFETIME_MS = 90000000
+
+local function bytes_of(user) return tonumber(redis.call('HGET', bytes .. ':' .. user, 'total') or 0) end
+
+local function add_bytes(job, user, size)
+  local key = bytes .. ':' .. user
+  redis.call('HSET', key, job, size)
+  redis.call('HINCRBY', key, 'total', size)
+  redis.call('PEXPIRE', key, BYTES_LIFETIME_MS)
+end
+
+-- `left`: open jobs that the user has still. The last one takes the whole hash along: release 0.1.0 ends jobs without telling of bytes.
+local function remove_bytes(job, user, left)
+  local key = bytes .. ':' .. user
+  if left <= 0 then
+    redis.call('DEL', key)
+    return
+  end
+  local size = redis.call('HGET', key, job)
+  if not size then return end
+  redis.call('HDEL', key, job)
+  redis.call('HINCRBY', key, 'total', -tonumber(size))
+end
+
 local function leave(member, user, slots, now)
   local total = redis.call('ZCARD', open)
   if redis.call('ZREM', open, member) == 0 then return end
-  if redis.call('HINCRBY', users, user, -1) <= 0 then redis.call('HDEL', users, user) end
+  local left = redis.call('HINCRBY', users, user, -1)
+  if left <= 0 then redis.call('HDEL', users, user) end
+  remove_bytes(string.match(member, '^(%S+) '), user, left)
   if now then note_end(total, slots, now) end
 end
