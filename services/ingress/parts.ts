@@ -107,7 +107,9 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     log,
   });
   const stored = createStoredJobs({ jobLog, blobs, retentionMs: config.RESPONSE_RETENTION_MS });
-  const memory = createMemoryWatch({ redis, limitBytes: config.REDIS_MAX_BYTES, log });
+  const memory = createMemoryWatch({
+    ...{ redis, limitBytes: config.REDIS_MAX_BYTES, diskBytes: config.REDIS_MAX_DISK_BYTES, log },
+  });
   releasers.defer('memory watch', () => memory.close());
   await memory.start();
   const rates = createRateLimits(redis, config.REDIS_PREFIX);

@@ -131,7 +131,9 @@ export function build({ config, log }: ServiceDeps): Service {
       retentionMs,
       log,
     };
-    const memory = createMemoryWatch({ redis, limitBytes: config.REDIS_MAX_BYTES, log });
+    const memory = createMemoryWatch({
+      ...{ redis, limitBytes: config.REDIS_MAX_BYTES, diskBytes: config.REDIS_MAX_DISK_BYTES, log },
+    });
     releasers.defer('memory watch', () => memory.close());
     await memory.start();
     const position = createPosition({ watermarks, onLost: config.ON_LOST_POSITION, retentionMs, log });

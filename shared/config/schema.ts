@@ -160,6 +160,8 @@ export const configSchema = z.object({
   MAX_OPEN_JOBS: countUpTo(10_000_000).default(50_000),
   /** Where the job Redis has no `maxmemory`: what it may fill, in bytes. Near it, no more jobs are let in. */
   REDIS_MAX_BYTES: count.optional(),
+  /** Bytes that the job Redis's append-only file may have on its disk: near it, new jobs are refused. */
+  REDIS_MAX_DISK_BYTES: count.optional(),
   /** A job that somebody waits for is refused at once where it would wait longer than this for its turn. */
   INTERACTIVE_MAX_WAIT_MS: milliseconds.pipe(z.int().max(DAY_MS)).default(60_000),
   /** How many more jobs BullMQ is given than its workers have slots, in percent: a slot that is free finds one at once. */

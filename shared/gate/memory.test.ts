@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { createLogger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
-import { createMemoryWatch, shareIn } from './memory.ts';
+import { createMemoryWatch, diskShareIn, shareIn } from './memory.ts';
 
 const info = (used: number, max: number) =>
   `# Memory\r\nused_memory:${used}\r\nused_memory_human:1K\r\nmaxmemory:${max}\r\nmaxmemory_policy:noeviction\r\n`;
@@ -29,4 +29,39 @@ test.each([
   expect(lines).toHaveLength(warnings);
   for (const line of lines)
     expect(line).toMatch(/has no maxmemory.*set maxmemory in Redis, or REDIS_MAX_BYTES/);
+});
+
+test('the append-only file is a share of its disk, where that is known', () => {
+  const text = 'aof_current_size:50\r\naof_base_size:10\r\n';
+  expect([diskShareIn(text, 100), diskShareIn(text, undefined)]).toEqual([0.5, 0]);
+});
+
+test('operators hear once when the disk is nearly full, or cannot be written to, and when that is over', async () => {
+  const answers = [
+    'aof_current_size:85\r\naof_last_bgrewrite_status:err\r\n',
+    'aof_current_size:85\r\n',
+    'aof_current_size:10\r\n',
+  ];
+  const lines: string[] = [];
+  const log = createLogger('test', { LOG_LEVEL: 'info' }, { write: (line) => void lines.push(line) });
+  const told = () => lines.splice(0).map((line) => (JSON.parse(line) as { msg: string }).msg);
+  let at = 0;
+  const redis = { info: () => Promise.resolve(answers[at]) } as unknown as Redis;
+  const watch = createMemoryWatch({ redis, limitBytes: 100, diskBytes: 100, log });
+  await watch.start();
+  await watch.close();
+  expect(watch.share()).toBe(0.85);
+  expect(told()).toEqual([
+    'The disk of the job Redis is nearly full',
+    'The job Redis cannot write its data to its disk',
+  ]);
+  const next = async (lookedAt: number) => {
+    at = lookedAt;
+    await watch.start();
+    await watch.close();
+    return told();
+  };
+  expect(await next(0)).toEqual([]);
+  expect(await next(1)).toEqual(['Over: The job Redis cannot write its data to its disk']);
+  expect(await next(2)).toEqual(['Over: The disk of the job Redis is nearly full']);
 });

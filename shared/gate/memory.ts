@@ -4,7 +4,10 @@ import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { periodically } from '../util/periodically.ts';
 
-/** How full the job Redis is: by its own `maxmemory`, or by a lower limit of ours. */
+/**
+ * How full the job Redis is: its memory by its own `maxmemory`, or by a lower limit of ours; its disk by the size of its append-only file.
+ * A Redis whose disk is full ends itself (`appendfsync always`), so jobs are refused before.
+ */
 export interface MemoryWatch {
   /** 0 to 1, of the fullest server; 0 where no limit is known. */
   share(): number;
@@ -16,20 +19,43 @@ interface MemoryWatchOptions {
   redis: Redis;
   /** Bytes, where the servers themselves have no `maxmemory`. */
   limitBytes: number | undefined;
+  /** Bytes that the append-only file may have; undefined: not known. */
+  diskBytes?: number | undefined;
   log: Logger;
 }
 
 const EVERY_MS = 1_000;
+/** Operators hear of it, also while nobody asks for a job. */
+const NEARLY_FULL = 0.8;
 
-export function createMemoryWatch({ redis, limitBytes, log }: MemoryWatchOptions): MemoryWatch {
+export function createMemoryWatch({ redis, limitBytes, diskBytes, log }: MemoryWatchOptions): MemoryWatch {
   let share = 0;
   let warned = false;
+  const trouble = new Set<string>();
 
   async function look(): Promise<void> {
     const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
-    const infos = await Promise.all(servers.map((server) => server.info('memory')));
-    share = Math.max(...infos.map((info) => shareIn(info, limitBytes)));
+    const infos = await Promise.all(servers.map((server) => server.info()));
+    const memory = Math.max(...infos.map((info) => shareIn(info, limitBytes)));
+    const disk = Math.max(...infos.map((info) => diskShareIn(info, diskBytes)));
+    share = Math.max(memory, disk);
     warnUnlimited(infos);
+    tell('The memory of the job Redis is nearly full', memory > NEARLY_FULL, { share: memory });
+    tell('The disk of the job Redis is nearly full', disk > NEARLY_FULL, { share: disk });
+    const failing = infos.flatMap(failedWrites);
+    tell('The job Redis cannot write its data to its disk', failing.length > 0, { failing });
+  }
+
+  /** When it begins, and when it is over. */
+  function tell(what: string, isSo: boolean, details: object): void {
+    if (isSo === trouble.has(what)) return;
+    if (isSo) {
+      trouble.add(what);
+      log.error(details, what);
+    } else {
+      trouble.delete(what);
+      log.info(details, `Over: ${what}`);
+    }
   }
 
   function warnUnlimited(infos: readonly string[]): void {
@@ -73,6 +99,17 @@ export function shareIn(info: string, limitBytes: number | undefined): number {
   const used = numberIn(info, 'used_memory');
   const limits = [numberIn(info, 'maxmemory'), limitBytes ?? 0].filter((bytes) => bytes > 0);
   return limits.length === 0 ? 0 : used / Math.min(...limits);
+}
+
+/** The append-only file's share of its disk; 0 where that is not known. */
+export function diskShareIn(info: string, diskBytes: number | undefined): number {
+  return diskBytes === undefined ? 0 : numberIn(info, 'aof_current_size') / diskBytes;
+}
+
+/** Which of Redis's last writes to its disk failed: it says so for as long as the next one has not succeeded. */
+function failedWrites(info: string): string[] {
+  const statuses = ['aof_last_write_status', 'aof_last_bgrewrite_status', 'rdb_last_bgsave_status'];
+  return statuses.filter((name) => new RegExp(`^${name}:err`, 'm').test(info));
 }
 
 function numberIn(info: string, field: string): number {
