@@ -37,7 +37,8 @@ function redisWith(found: 'overdue' | 'cancelled') {
     set: () => Promise.resolve('OK'),
     zrem: () => Promise.resolve(1),
     zrangebyscore: (set: string) => Promise.resolve(found === 'overdue' ? jobsIn(set) : []),
-    zrange: (set: string) => Promise.resolve(found === 'cancelled' ? jobsIn(set) : []),
+    zscan: (set: string) =>
+      Promise.resolve(['0', found === 'cancelled' ? jobsIn(set).flatMap((jobId) => [jobId, '1']) : []]),
     hmget: () => Promise.resolve(['client', '1', '0', '', '', '']),
   } as unknown as Redis;
 }
@@ -82,4 +83,33 @@ test.each([
   await jest.advanceTimersByTimeAsync(1_500);
   await sweep.close();
   expect(asked.sort()).toEqual([...cancelled].sort());
+});
+
+test('one sweep looks at a bounded number of open jobs, and the next ones look at the others', async () => {
+  const jobs = Array.from({ length: 5_000 }, (_, at) => `job_${String(at).padStart(30, '0')}00`);
+  const looked: string[] = [];
+  const perSweep: number[] = [];
+  const redis = {
+    set: () => (perSweep.push(0), Promise.resolve('OK')),
+    zrangebyscore: () => Promise.resolve([]),
+    zscan: (set: string, cursor: string) => {
+      if (keys.open(jobs[0] ?? '') !== set) return Promise.resolve(['0', []]);
+      const from = Number(cursor);
+      const next = from + 200 < jobs.length ? String(from + 200) : '0';
+      return Promise.resolve([next, jobs.slice(from, from + 200).flatMap((jobId) => [jobId, '1'])]);
+    },
+    hmget: (record: string) => {
+      looked.push(record);
+      perSweep[perSweep.length - 1] = (perSweep.at(-1) ?? 0) + 1;
+      return Promise.resolve(['', '', '0', '', '', '']);
+    },
+  } as unknown as Redis;
+  const leases = { deadAmong: () => Promise.resolve([]) };
+  const steadiness = { isSteady: () => Promise.resolve(true) };
+  const sweep = createSweep({ redis, keys, jobLog: world().jobLog, leases, steadiness, log: silentLogger });
+  sweep.start();
+  await jest.advanceTimersByTimeAsync(3_500);
+  await sweep.close();
+  expect(Math.max(...perSweep)).toBeLessThanOrEqual(2_200);
+  expect(new Set(looked).size).toBe(jobs.length);
 });

@@ -35,15 +35,22 @@ const EVERY_MS = 1_000;
 /** The holder of the fence ends an overdue job himself; the sweep comes after him. */
 const OVERDUE_GRACE_MS = 2_000;
 const JOBS_AT_ONCE = 200;
+/** Open jobs that one sweep looks at; with more, it takes turns, so that its cost does not grow with their number. */
+const JOBS_PER_SWEEP = 2_000;
 
 export function createSweep(options: SweepOptions): Sweep {
   const { redis, keys, log } = options;
+  const rounds = createRounds(redis, keys.openSets());
 
   async function sweep(): Promise<void> {
     const mine = await redis.set(keys.sweepLease(), '1', 'PX', EVERY_MS - 100, 'NX');
     if (mine === null) return;
     await endOverdue(options);
-    await tendOpen(options);
+    const jobs = await rounds.next(JOBS_PER_SWEEP);
+    for (let from = 0; from < jobs.length; from += JOBS_AT_ONCE) {
+      const some = jobs.slice(from, from + JOBS_AT_ONCE);
+      await Promise.all(some.map((jobId) => alone(options, jobId, () => tend(options, jobId))));
+    }
   }
 
   const work = periodically({
@@ -84,14 +91,30 @@ async function alone({ log }: SweepOptions, jobId: string, work: () => Promise<v
   }
 }
 
-async function tendOpen(options: SweepOptions): Promise<void> {
-  for (const open of options.keys.openSets()) {
-    const jobs = await options.redis.zrange(open, '0', '-1');
-    for (let from = 0; from < jobs.length; from += JOBS_AT_ONCE) {
-      const some = jobs.slice(from, from + JOBS_AT_ONCE);
-      await Promise.all(some.map((jobId) => alone(options, jobId, () => tend(options, jobId))));
-    }
+/** Reads the open sets in turn, each by its cursor: where the last look ended, the next one goes on. */
+function createRounds(redis: Redis, sets: readonly string[]) {
+  let set = 0;
+  let cursor = '0';
+
+  /** A job may come twice in a round, when its set changes meanwhile. */
+  async function page(): Promise<string[]> {
+    const [next, found] = await redis.zscan(sets[set] ?? '', cursor, 'COUNT', JOBS_AT_ONCE);
+    cursor = next;
+    if (cursor === '0') set = (set + 1) % sets.length;
+    return found.filter((_, at) => at % 2 === 0); // members and scores
   }
+
+  return {
+    /** Some more than that many at most, and each set at most once. */
+    next: async (atMost: number): Promise<string[]> => {
+      const jobs: string[] = [];
+      for (let ended = 0; ended < sets.length && jobs.length < atMost;) {
+        jobs.push(...(await page()));
+        if (cursor === '0') ended += 1;
+      }
+      return jobs;
+    },
+  };
 }
 
 async function tend(options: SweepOptions, jobId: string): Promise<void> {
