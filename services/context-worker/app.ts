@@ -44,7 +44,9 @@ export function build({ config, log }: ServiceDeps): Service {
     await clock.start();
     showClockSkew(probes.registry, clock);
     const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-context-worker', log });
-    await kafka.ensureTopics(topicSpecs(topicNames(config.TOPIC_PREFIX), config.JOB_PARTITIONS));
+    await kafka.ensureTopics(
+      topicSpecs(topicNames(config.TOPIC_PREFIX), config.JOB_PARTITIONS, config.TOPIC_REPLICATION),
+    );
     const control = await openControl({
       ...{ config, kafka, redis, service: 'context-worker', registry: probes.registry, log },
     });

@@ -24,7 +24,9 @@ export function build({ config, log }: ServiceDeps): Service {
 
   async function start() {
     const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-ingress', log });
-    await kafka.ensureTopics(topicSpecs(topicNames(config.TOPIC_PREFIX), config.JOB_PARTITIONS));
+    await kafka.ensureTopics(
+      topicSpecs(topicNames(config.TOPIC_PREFIX), config.JOB_PARTITIONS, config.TOPIC_REPLICATION),
+    );
     const pool = createBodyPool();
     releasers.defer('body threads', () => pool.close());
     const bodies = createBodyWork(pool.run);

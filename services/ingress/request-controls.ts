@@ -1,4 +1,5 @@
 import { type IncomingHttpHeaders } from 'node:http';
+import { MAX_DEADLINE_MS } from '../../shared/config/check-together.ts';
 import { type CacheControl, readCacheControl } from './cache-control.ts';
 import { lower, priorities, type Priority, priority } from '../../shared/scheduling/priority.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
@@ -19,8 +20,6 @@ export interface RequestControls {
 
 const PRIORITY_HEADER = 'x-turnout-priority';
 export const ASSISTANT_HEADER = 'x-turnout-assistant';
-
-const MAX_DEADLINE_MS = 24 * 3_600_000;
 
 /** A background job has as long as any job may have, unless its caller says otherwise. */
 export function backgroundControls(headers: IncomingHttpHeaders): RequestControls {

@@ -59,7 +59,7 @@ export function build({ config, log }: ServiceDeps): Service {
     await clock.start();
     const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
     const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-llm-worker', log });
-    await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
+    await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS, config.TOPIC_REPLICATION));
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
     const blobs = await createBlobStore(config);

@@ -78,7 +78,7 @@ export function build({ config, log }: ServiceDeps): Service {
   async function start() {
     const address = await server.listen(config.HOST, config.PORT);
     await clock.start();
-    await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
+    await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS, config.TOPIC_REPLICATION));
     const producer = await kafka.producer();
     releasers.defer('producer', () => producer.close());
     const deadLetters = createDeadLetters(producer, topics.deadLetters, 'metrics');

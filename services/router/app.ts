@@ -67,7 +67,7 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('assistants', () => assistants.close());
     const policy = await openPolicy({ file: config.POLICY_FILE, log });
     releasers.defer('policy', () => policy.close());
-    await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS));
+    await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS, config.TOPIC_REPLICATION));
     const probes = createProbes('router', {
       draining: () => !releasers.closing(),
       kafka: () => consumer.joined(),

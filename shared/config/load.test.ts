@@ -53,6 +53,17 @@ describe('a good environment', () => {
 });
 
 describe('a bad environment', () => {
+  test.each([
+    [
+      { LAME_DUCK_MS: '5000', SHUTDOWN_TIMEOUT_MS: '5000' },
+      /^LAME_DUCK_MS must be shorter than SHUTDOWN_TIMEOUT_MS/,
+    ],
+    [{ DEFAULT_DEADLINE_MS: '86400001' }, /^DEFAULT_DEADLINE_MS must be at most 86400000/],
+    [{ RESPONSE_RETENTION_MS: '1000' }, /^RESPONSE_RETENTION_MS must be at least LOG_RETENTION_MS/],
+  ])('whose settings do not fit together (%j) is refused', (env, problem) => {
+    expect(problemsOf(env)).toEqual([expect.stringMatching(problem)]);
+  });
+
   test('is told whole: every bad variable at once', () => {
     const problems = problemsOf({
       PORT: '70000',

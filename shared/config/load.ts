@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { type z } from 'zod';
+import { checkTogether } from './check-together.ts';
 import { type Config, configSchema } from './schema.ts';
 
 /** The configuration is wrong. `problems` has one line for each bad variable. */
@@ -18,7 +19,10 @@ type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Checks the environment as a whole. An empty variable counts as not set. Throws one `ConfigError` that names every problem. */
 export function parseConfig(env: Variables): Config {
-  return parseSettings(configSchema, env);
+  const config = parseSettings(configSchema, env);
+  const problems = checkTogether(config);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
 }
 
 /** The same for a program that needs only a part of the configuration. */

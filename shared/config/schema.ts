@@ -53,6 +53,8 @@ export const configSchema = z.object({
     .default('127.0.0.1:9092')
     .transform((brokers) => brokers.split(',')),
   TOPIC_PREFIX: name.default('turnout'),
+  /** Copies of each partition of the topics that are created, on as many brokers; unset: the brokers' default. */
+  TOPIC_REPLICATION: countUpTo(10).optional(),
   JOB_PARTITIONS: countUpTo(1_000).default(6),
   /** What a router does with a partition that was routed before and of whose position the job Redis knows nothing. */
   ON_LOST_POSITION: z.enum(['stop', 'replay', 'skip']).default('stop'),

@@ -1,4 +1,11 @@
-import { type ISocketFactory, Kafka as KafkaClient, logLevel, type LogEntry } from 'kafkajs';
+import {
+  type Admin,
+  ConfigResourceTypes,
+  type ISocketFactory,
+  Kafka as KafkaClient,
+  logLevel,
+  type LogEntry,
+} from 'kafkajs';
 import { type Logger } from '../log/logger.ts';
 import { createConsumer } from './kafkajs-consumer.ts';
 import { stopIdleTimers } from './kafkajs-idle-timer.ts';
@@ -6,6 +13,7 @@ import { createProducer } from './kafkajs-producer.ts';
 import { followTopic } from './kafkajs-topic-follower.ts';
 import { readTopic } from './kafkajs-topic-reader.ts';
 import { type Kafka, type TopicSpec } from './port.ts';
+import { differencesOf, type FoundTopic } from './topic-settings.ts';
 import { retrying } from '../util/retrying.ts';
 
 export interface KafkaOptions {
@@ -29,15 +37,21 @@ export function createKafka({ brokers, clientId, log, socketFactory }: KafkaOpti
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => forward(log, entry),
   });
+  /** Bytes of a record batch, by topic. */
+  const batchBytes = new Map<string, number>();
   return {
-    ensureTopics: (specs) =>
-      retrying(() => createMissing(client, specs), { attempts: 10, baseMs: 200, maxMs: 2_000 }),
-    producer: () => createProducer(client, { log, maxBatchBytes: () => undefined }),
+    ensureTopics: async (specs) => {
+      await retrying(() => createMissing(client, specs), { attempts: 10, baseMs: 200, maxMs: 2_000 });
+      await checkTopics(client, specs, { batchBytes, log });
+    },
+    producer: () => createProducer(client, { log, maxBatchBytes: (topic) => batchBytes.get(topic) }),
     consumer: (options) => createConsumer(client, options, log),
     readTopic: (options) => readTopic(client, options, log),
     followTopic: (options) => followTopic(client, options, log),
   };
 }
+
+const BROKER_DEFAULT = -1;
 
 async function createMissing(client: KafkaClient, specs: readonly TopicSpec[]): Promise<void> {
   const admin = client.admin();
@@ -48,15 +62,67 @@ async function createMissing(client: KafkaClient, specs: readonly TopicSpec[]): 
     if (missing.length === 0) return;
     await admin.createTopics({
       waitForLeaders: true,
-      topics: missing.map(({ topic, partitions, config }) => ({
+      topics: missing.map(({ topic, partitions, replication, config }) => ({
         topic,
         numPartitions: partitions,
+        replicationFactor: replication ?? BROKER_DEFAULT,
         configEntries: Object.entries(config ?? {}).map(([name, value]) => ({ name, value })),
       })),
     });
   } finally {
     await admin.disconnect();
   }
+}
+
+interface Checked {
+  batchBytes: Map<string, number>;
+  log: Logger;
+}
+
+/** Never rejects: a broker that does not tell its settings, or may not, is used as it is. */
+async function checkTopics(client: KafkaClient, specs: readonly TopicSpec[], { batchBytes, log }: Checked) {
+  const admin = client.admin();
+  try {
+    await admin.connect();
+    const found = await describeTopics(admin, specs);
+    for (const spec of specs) {
+      const topic = found.get(spec.topic);
+      if (!topic) continue;
+      const bytes = Number(topic.config['max.message.bytes']);
+      if (bytes > 0) batchBytes.set(spec.topic, bytes);
+      for (const difference of differencesOf(spec, topic))
+        log.warn(difference, 'A topic is not set as Turnout needs it');
+    }
+  } catch (error) {
+    log.warn({ err: error }, 'The settings of the topics could not be read; they were not checked');
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function describeTopics(admin: Admin, specs: readonly TopicSpec[]): Promise<Map<string, FoundTopic>> {
+  const names = specs.map(({ topic }) => topic);
+  const { topics } = await admin.fetchTopicMetadata({ topics: names });
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+  });
+  const configs = new Map(
+    resources.map(({ resourceName, configEntries }) => [
+      resourceName,
+      Object.fromEntries(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+    ]),
+  );
+  return new Map(
+    topics.map(({ name, partitions }) => [
+      name,
+      {
+        partitions: partitions.length,
+        replicas: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+        config: configs.get(name) ?? {},
+      },
+    ]),
+  );
 }
 
 /** kafkajs warns of much that it then repairs by itself; what matters surfaces as a rejected call. */

@@ -123,11 +123,16 @@ export interface TopicFollower {
 export interface TopicSpec {
   topic: string;
   partitions: number;
+  /** Copies of each partition, on as many brokers; undefined: the broker's default. */
+  replication?: number | undefined;
   config?: Record<string, string>;
 }
 
 export interface Kafka {
-  /** Creates the topics that are missing. Retries while a cold cluster has no controller yet. */
+  /**
+   * Creates the topics that are missing, and warns of those that are set otherwise than is needed. Retries while a cold cluster has no
+   * controller yet.
+   */
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>;
   producer(): Promise<KafkaProducer>;
   consumer(options: ConsumerOptions): Consumer;

@@ -27,8 +27,9 @@ const DEAD_LETTER_BYTES = 2 * 1024 * 1024;
 /** How long a dead letter can be looked at and sent again, in milliseconds. */
 export const DEAD_LETTER_LIFETIME_MS = 30 * DAY_MS;
 
-export function topicSpecs(topics: Topics, jobPartitions: number): TopicSpec[] {
-  return [
+/** `replication`: copies of each partition; undefined: the broker's default. */
+export function topicSpecs(topics: Topics, jobPartitions: number, replication?: number): TopicSpec[] {
+  const specs: TopicSpec[] = [
     {
       topic: topics.jobs,
       partitions: jobPartitions,
@@ -60,4 +61,5 @@ export function topicSpecs(topics: Topics, jobPartitions: number): TopicSpec[] {
       },
     },
   ];
+  return specs.map((spec) => ({ ...spec, replication }));
 }
