@@ -1,11 +1,4 @@
-import {
-  type Admin,
-  ConfigResourceTypes,
-  type ISocketFactory,
-  Kafka as KafkaClient,
-  logLevel,
-  type LogEntry,
-} from 'kafkajs';
+import { type Admin, type ISocketFactory, Kafka as KafkaClient, logLevel, type LogEntry } from 'kafkajs';
 import { type Logger } from '../log/logger.ts';
 import { createConsumer } from './kafkajs-consumer.ts';
 import { stopIdleTimers } from './kafkajs-idle-timer.ts';
@@ -52,6 +45,8 @@ export function createKafka({ brokers, clientId, log, socketFactory }: KafkaOpti
 }
 
 const BROKER_DEFAULT = -1;
+/** `ConfigResourceTypes.TOPIC`, which kafkajs exports in a way that an ES module cannot import. */
+const TOPIC_RESOURCE = 2;
 
 async function createMissing(client: KafkaClient, specs: readonly TopicSpec[]): Promise<void> {
   const admin = client.admin();
@@ -105,7 +100,7 @@ async function describeTopics(admin: Admin, specs: readonly TopicSpec[]): Promis
   const { topics } = await admin.fetchTopicMetadata({ topics: names });
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+    resources: names.map((name) => ({ type: TOPIC_RESOURCE, name })),
   });
   const configs = new Map(
     resources.map(({ resourceName, configEntries }) => [
