@@ -82,7 +82,14 @@ function aggregator() {
   };
   const made = createAggregator({ ledger, slowFrom, deadLetters, log });
   return {
-    position: () => made.position(topic, 0),
+    position: (end = 1_000n, at = 0n) => {
+      const offsets = {
+        committed: () => Promise.resolve(undefined),
+        at: () => Promise.resolve(at),
+        end: () => Promise.resolve(end),
+      };
+      return made.position({ topic, partition: 0, offsets });
+    },
     onBatch: (...messages: InboundMessage[]) => made.onBatch({ topic, partition: 0, messages }),
   };
 }
@@ -153,6 +160,29 @@ test('an unreadable event goes to the dead letters, and nothing waits for it', a
   await member.onBatch(event(0), message(1, '{'), event(2));
   expect(buried).toEqual([['turnout.events/0/1', expect.stringContaining('the message')]]);
   expect(counts()).toEqual({ 'events/counted': 2, 'events/unreadable': 1 });
+});
+
+describe('a topic that ends before the counted position', () => {
+  test('was made anew: what it has is counted, and told of', async () => {
+    await (await joined()).onBatch(event(0, 'old-0'), event(1, 'old-1'), event(2, 'old-2'));
+    const again = aggregator();
+    expect(await again.position(1n)).toBe(0n);
+    await again.onBatch(event(0, 'new-0'), event(1, 'new-1'));
+    expect(counts()).toEqual({ 'events/counted': 5 });
+    expect(alarms).toContainEqual([
+      expect.objectContaining({ counted: '3', end: '1' }),
+      expect.stringContaining('goes on by time'),
+    ]);
+    expect(await aggregator().position(2n)).toBe(2n);
+  });
+
+  test('was cut short: what it still has is counted once', async () => {
+    await (await joined()).onBatch(event(0, 'a'), event(1, 'b'), event(2, 'c'));
+    const again = aggregator();
+    expect(await again.position(2n, 1n)).toBe(1n);
+    await again.onBatch(event(1, 'b'), event(2, 'd'));
+    expect(counts()).toEqual({ 'events/counted': 4, 'events/repeated': 1 });
+  });
 });
 
 test('a batch of unreadable events only moves the position', async () => {

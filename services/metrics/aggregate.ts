@@ -1,6 +1,11 @@
 import { type Outcome } from '../../shared/contracts/outcome.ts';
 import { type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-letters.ts';
-import { type Batch, type InboundMessage } from '../../shared/kafka/port.ts';
+import {
+  type Batch,
+  type InboundMessage,
+  type PartitionOffsets,
+  type PositionQuestion,
+} from '../../shared/kafka/port.ts';
 import { type RolloutJob, rolloutJobOf } from '../../shared/rollout/rollout-job.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { field } from './fields.ts';
@@ -20,8 +25,11 @@ export class LedgerRewound extends Error {
  * -> counted as repeated; else counted. The position moves in the same transaction as the counts.
  */
 export interface Aggregator {
-  /** Where to begin. From the first event when nothing is stored: then nothing is counted either. */
-  position(topic: string, partition: number): Promise<bigint>;
+  /**
+   * Where to begin. From the first event when nothing is stored: then nothing is counted either. A topic that ends before the stored
+   * position was made anew, or was cut short: its events are counted from a minute before the last one that was, and known by their ids.
+   */
+  position(question: Omit<PositionQuestion, 'signal'>): Promise<bigint>;
   /** Counts the batch. Throws `LedgerRewound`, or what Redis or Kafka failed with; the batch may then come again. */
   onBatch(batch: Batch): Promise<void>;
 }
@@ -32,6 +40,9 @@ interface AggregatorDeps {
   deadLetters: DeadLetters;
   log: Logger;
 }
+
+/** Events carry the times of the processes that wrote them. Milliseconds. */
+const OVERLAP_MS = 60_000;
 
 /** A message of the batch; without an outcome it was unreadable. */
 interface Event {
@@ -66,6 +77,20 @@ export function createAggregator({ ledger, slowFrom, deadLetters, log }: Aggrega
     for (const { outcome } of events) if (outcome && isUnpaid(outcome)) alarm(outcome);
   }
 
+  async function reachable(partition: string, stored: bigint, offsets: PartitionOffsets): Promise<bigint> {
+    const end = await offsets.end();
+    if (stored <= end) return stored;
+    const until = (await ledger.read()).get('until') ?? 0;
+    const next = await offsets.at(Math.max(0, until - OVERLAP_MS));
+    const found = { partition, counted: stored.toString(), end: end.toString(), next: next.toString() };
+    log.error(found, 'The topic of outcomes ends before the counted position; counting goes on by time');
+    const nothing = { ids: [], jobs: [], delta: new Map<string, number>(), sections: [], times: [] };
+    const applied = await ledger.apply({ partition, believed: stored, next, ...nothing });
+    if (applied.result !== 'applied')
+      throw new LedgerRewound(`${partition}: its position was moved meanwhile`);
+    return next;
+  }
+
   function alarm({ jobId, model, decision }: Outcome): void {
     log.error({ jobId, model, path: decision?.path }, 'Completed without usage: this answer is on no bill');
   }
@@ -80,10 +105,12 @@ export function createAggregator({ ledger, slowFrom, deadLetters, log }: Aggrega
   }
 
   return {
-    position: async (topic, partition) => {
-      const stored = await ledger.position(partitionName(topic, partition));
-      positions.set(partitionName(topic, partition), stored);
-      return stored ?? 0n;
+    position: async ({ topic, partition, offsets }) => {
+      const name = partitionName(topic, partition);
+      const stored = await ledger.position(name);
+      const position = stored === undefined ? undefined : await reachable(name, stored, offsets);
+      positions.set(name, position);
+      return position ?? 0n;
     },
     onBatch: async ({ topic, partition, messages }) => {
       for (let first = 0; first < messages.length; first += MAX_IDS) {

@@ -91,7 +91,7 @@ export function build({ config, log }: ServiceDeps): Service {
       groupId: `${config.TOPIC_PREFIX}-metrics`,
       topic: topics.events,
       partitionsAtOnce: 3,
-      position: ({ topic, partition }: PositionQuestion) => aggregator.position(topic, partition),
+      position: (question: PositionQuestion) => aggregator.position(question),
       onBatch: (batch: Batch) => count(aggregator, batch),
     };
     intake = createIntake(() => kafka.consumer(consumer), log);

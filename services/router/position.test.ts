@@ -8,15 +8,25 @@ const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 type OnLost = 'stop' | 'replay' | 'skip';
 
-function knownToKafka(found: Partial<Record<'committed' | 'at', bigint>>): PartitionOffsets {
+function knownToKafka(found: Partial<Record<'committed' | 'at' | 'end', bigint>>): PartitionOffsets {
   return {
     committed: () => Promise.resolve(found.committed),
     at: (timestamp) => Promise.resolve(timestamp === 0 ? 2n : (found.at ?? 0n)),
+    end: () => Promise.resolve(found.end ?? 1_000n),
   };
 }
 
+const resets: [partition: number, from: bigint, to: bigint][] = [];
+
 function router(mark: Watermark | undefined, onLost: OnLost) {
-  const unused = { reading: () => undefined, advance: () => Promise.reject(new Error('unused')) };
+  const unused = {
+    reading: () => undefined,
+    advance: () => Promise.reject(new Error('unused')),
+    reset: (partition: number, { next }: Watermark, to: bigint) => {
+      resets.push([partition, next, to]);
+      return Promise.resolve();
+    },
+  };
   const watermarks = { ...unused, read: () => Promise.resolve(mark) };
   return createPosition({ watermarks, onLost, retentionMs: HOUR_MS, log: silentLogger });
 }
@@ -69,4 +79,15 @@ test('what was done so long ago that its record may be gone is not looked at aga
   await begin({ next: 90n, at: now - 2 * HOUR_MS }, 'stop', offsets);
   expect(asked[0]).toBe(now - MINUTE_MS);
   expect(asked[1]).toBeGreaterThanOrEqual(now - HOUR_MS);
+});
+
+test('a topic that ends before the watermark was made anew: its messages are routed by their time', async () => {
+  const offsets = knownToKafka({ at: 3n, end: 12n });
+  expect(await begin({ next: 90n, at: Date.now() }, 'stop', offsets)).toBe(3n);
+  expect(await begin({ next: 90n, at: undefined }, 'stop', offsets)).toBe(2n);
+  expect(resets).toEqual([
+    [0, 90n, 3n],
+    [0, 90n, 2n],
+  ]);
+  expect(await begin({ next: 12n, at: undefined }, 'stop', offsets)).toBe(12n);
 });

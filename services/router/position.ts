@@ -1,6 +1,6 @@
 import { type PositionQuestion } from '../../shared/kafka/port.ts';
 import { type Logger } from '../../shared/log/logger.ts';
-import { type Watermarks } from './watermarks.ts';
+import { type Watermark, type Watermarks } from './watermarks.ts';
 
 /**
  * So much is routed again after each assignment, and after Redis came back as another one: the jobs of these messages may
@@ -40,6 +40,8 @@ export function createPosition({ watermarks, onLost, retentionMs, log }: Positio
   async function find(question: PositionQuestion): Promise<bigint | undefined> {
     const mark = await watermarks.read(question.partition);
     if (!mark) return begin(question);
+    const end = await question.offsets.end();
+    if (mark.next > end) return beginAnew(question, mark, end);
     if (mark.at === undefined) return mark.next;
     const since = Math.max(0, mark.at - REPLAY_MS, Date.now() - retentionMs);
     const replay = await question.offsets.at(since);
@@ -47,6 +49,17 @@ export function createPosition({ watermarks, onLost, retentionMs, log }: Positio
     const reading = watermarks.reading(question.partition);
     if (reading?.mark === mark) reading.reached = replay;
     return replay < mark.next ? replay : mark.next;
+  }
+
+  /** The topic was made anew, or lost its end: what it has from a minute before the last routed message on is routed. */
+  async function beginAnew(question: PositionQuestion, mark: Watermark, end: bigint): Promise<bigint> {
+    const { partition, offsets } = question;
+    const next = await offsets.at(Math.max(0, (mark.at ?? 0) - REPLAY_MS));
+    const found = { partition, routed: mark.next.toString(), end: end.toString(), next: next.toString() };
+    log.error(found, 'The topic of jobs ends before the routed position; routing goes on by time');
+    await watermarks.reset(partition, mark, next);
+    await watermarks.read(partition);
+    return next;
   }
 
   async function begin({ partition, offsets }: PositionQuestion): Promise<bigint | undefined> {

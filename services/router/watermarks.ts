@@ -37,6 +37,8 @@ export interface Routed {
 export interface Watermarks {
   /** Undefined when this partition was never routed, or when Redis has lost it. */
   read(partition: number): Promise<Watermark | undefined>;
+  /** The topic was made anew, or cut short: the mark that was read goes to `to`, unless another router has moved it. */
+  reset(partition: number, mark: Watermark, to: bigint): Promise<void>;
   /** The last reading of the partition. */
   reading(partition: number): Reading | undefined;
   /**
@@ -52,6 +54,7 @@ const reply = z.union([z.literal('rewound'), z.string().regex(/^\d+$/).transform
 
 export function createWatermarks(redis: Redis, key: string): Watermarks {
   const advance = defineScript(redis, new URL('advance-watermark.lua', import.meta.url));
+  const reset = defineScript(redis, new URL('reset-watermark.lua', import.meta.url));
   const readings = new Map<number, Reading>();
   return {
     read: async (partition) => {
@@ -59,6 +62,9 @@ export function createWatermarks(redis: Redis, key: string): Watermarks {
       const mark = next ? { next: BigInt(next), at: at ? Number(at) : undefined } : undefined;
       readings.set(partition, { partition, mark, seen: mark?.next, reached: undefined });
       return mark;
+    },
+    reset: async (partition, { next }, to) => {
+      await reset([key], [partition, String(next), String(to)]);
     },
     reading: (partition) => readings.get(partition),
     advance: async (reading, { first, next, at }) => {

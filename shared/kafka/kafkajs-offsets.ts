@@ -19,6 +19,12 @@ export function partitionOffsets(
       if (!found) throw new Error(`Kafka knows no partition ${partition} of ${topic}`);
       return BigInt(found.offset);
     },
+    end: async () => {
+      const offsets = await ask(client, (admin) => admin.fetchTopicOffsets(topic));
+      const found = offsets.find((one) => one.partition === partition);
+      if (!found) throw new Error(`Kafka knows no partition ${partition} of ${topic}`);
+      return BigInt(found.high);
+    },
   };
 }
 

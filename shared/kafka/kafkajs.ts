@@ -1,4 +1,10 @@
-import { type Admin, type ISocketFactory, Kafka as KafkaClient, logLevel, type LogEntry } from 'kafkajs';
+import kafkajs, {
+  type Admin,
+  type ISocketFactory,
+  Kafka as KafkaClient,
+  logLevel,
+  type LogEntry,
+} from 'kafkajs';
 import { type Logger } from '../log/logger.ts';
 import { createConsumer } from './kafkajs-consumer.ts';
 import { stopIdleTimers } from './kafkajs-idle-timer.ts';
@@ -45,8 +51,6 @@ export function createKafka({ brokers, clientId, log, socketFactory }: KafkaOpti
 }
 
 const BROKER_DEFAULT = -1;
-/** `ConfigResourceTypes.TOPIC`, which kafkajs exports in a way that an ES module cannot import. */
-const TOPIC_RESOURCE = 2;
 
 async function createMissing(client: KafkaClient, specs: readonly TopicSpec[]): Promise<void> {
   const admin = client.admin();
@@ -100,7 +104,7 @@ async function describeTopics(admin: Admin, specs: readonly TopicSpec[]): Promis
   const { topics } = await admin.fetchTopicMetadata({ topics: names });
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: names.map((name) => ({ type: TOPIC_RESOURCE, name })),
+    resources: names.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
   });
   const configs = new Map(
     resources.map(({ resourceName, configEntries }) => [

@@ -64,6 +64,8 @@ export interface PartitionOffsets {
   committed(): Promise<bigint | undefined>;
   /** The first offset whose message came at that time or later (ms since the epoch); the partition's end when none did. */
   at(timestamp: number): Promise<bigint>;
+  /** The offset that the next message will have. */
+  end(): Promise<bigint>;
 }
 
 export interface ConsumerOptions {

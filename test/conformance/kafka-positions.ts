@@ -91,6 +91,7 @@ export function describeKafkaPositions(create: () => Kafka): void {
               offsets.at(0),
               offsets.at(first.timestamp),
               offsets.at(third.timestamp + 1),
+              offsets.end(),
             ]);
             answered.push(answers.then((all) => void found.push(...all)));
             await answers;
@@ -99,7 +100,7 @@ export function describeKafkaPositions(create: () => Kafka): void {
         });
         await eventually(() => answered.length > 0);
         await Promise.all(answered);
-        expect(found).toEqual([3n, 0n, 0n, 3n]);
+        expect(found).toEqual([3n, 0n, 0n, 3n, 3n]);
       });
 
       test('learns that a group has committed nothing', async () => {
