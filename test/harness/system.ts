@@ -8,7 +8,7 @@ import {
 } from '../../stack/infrastructure.ts';
 import { freePort } from '../../stack/ports.ts';
 import { loadSecrets, type Secrets, writeApiKeys } from '../../stack/secrets.ts';
-import { killRecorded } from './kill.ts';
+import { freezeRecorded, killRecorded } from './kill.ts';
 import { createRunState, destroyAbandonedRuns, destroyRunState, layoutOfRun } from './state.ts';
 
 export interface SystemOptions {
@@ -26,6 +26,8 @@ export interface System {
   readonly env: Readonly<Record<string, string>>;
   /** SIGKILL, and waits until the process is gone. Its data stay. */
   kill(part: InfrastructurePart): Promise<void>;
+  /** SIGSTOP, and SIGCONT so many milliseconds later. */
+  freeze(part: InfrastructurePart, milliseconds: number): Promise<void>;
   /** Starts a part that was killed, again on its port and with its data, and waits until it is healthy. */
   start(part: InfrastructurePart): Promise<void>;
   /** Stops every process of this system and removes its files. Safe to call again. */
@@ -70,6 +72,7 @@ async function start(state: string, options: SystemOptions): Promise<Omit<System
   return {
     env: { ...found, ...keysOf(secrets, state) },
     kill: (part) => killRecorded(layout.run, part),
+    freeze: (part, milliseconds) => freezeRecorded(layout.run, part, milliseconds),
     start: (part) => startParts(new Set([part])),
   };
 }

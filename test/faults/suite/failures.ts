@@ -27,7 +27,8 @@ export function failureOf(
   const { code } = failed.error;
   // Half of a JSON answer is out: nobody can continue it.
   const halfJson = code === 'attempt_lost' && plan.stream && 'response_format' in question.body;
-  return { code, byDesign: halfJson || (kind === 'stop LiteLLM' && WITHOUT_LITELLM.has(code)) };
+  const overdue = kind === 'Redis away 60 s' && code === 'deadline_exceeded';
+  return { code, byDesign: halfJson || overdue || (kind === 'stop LiteLLM' && WITHOUT_LITELLM.has(code)) };
 }
 
 /** The most jobs of so many that may fail though they need not have: a deadline or a retry that ran out under the fault. */

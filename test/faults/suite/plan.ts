@@ -19,6 +19,14 @@ export const kinds = [
   'cut Kafka',
   'redeliver',
   'poison messages',
+  'flush scripts',
+  'lose queued jobs',
+  'freeze Redis',
+  'freeze Kafka',
+  'Redis away 5 s',
+  'Redis away 15 s',
+  'Redis away 60 s',
+  'large requests',
 ] as const;
 export type Kind = (typeof kinds)[number];
 

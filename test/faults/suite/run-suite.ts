@@ -22,8 +22,31 @@ export interface Suite {
   say: (line: string) => void;
 }
 
-/** One fault after another, each under its own load and judged before the next; then the system as a whole. */
+/** What a run saw, for reports of several runs together. */
+export interface SuiteResult {
+  rounds: readonly RoundResult[];
+  leftovers: readonly string[];
+  seconds: number;
+}
+
 export async function runSuite(suite: Suite): Promise<FaultReport> {
+  return mergeResults(suite.plan.seed, [await playSuite(suite)]);
+}
+
+export function mergeResults(seed: number, results: readonly SuiteResult[]): FaultReport {
+  return toReport(
+    results.flatMap(({ rounds }) => rounds),
+    {
+      seed,
+      leftovers: results.flatMap(({ leftovers }) => leftovers),
+      at: new Date().toISOString(),
+      seconds: results.reduce((sum, { seconds }) => sum + seconds, 0),
+    },
+  );
+}
+
+/** One fault after another, each under its own load and judged before the next; then the system as a whole. */
+export async function playSuite(suite: Suite): Promise<SuiteResult> {
   const startedAt = performance.now();
   const expected = await Promise.all(
     suite.questions.map((question) => expectedAnswer(suite.ground, question)),
@@ -31,12 +54,11 @@ export async function runSuite(suite: Suite): Promise<FaultReport> {
   const rounds: RoundResult[] = [];
   for (const round of suite.plan.rounds) rounds.push(await playRound(suite, round, expected));
   const poison = rounds.filter(({ kind }) => kind === 'poison messages').length * POISON_PER_FAULT;
-  return toReport(rounds, {
-    seed: suite.plan.seed,
+  return {
+    rounds,
     leftovers: await inspectAftermath(suite.ground, poison),
-    at: new Date().toISOString(),
     seconds: Math.round((performance.now() - startedAt) / 1_000),
-  });
+  };
 }
 
 /** Where documents are sent, the prompt is ours and not the client's: the answer is taken from a quiet system. */
