@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test test-cluster test-containers check audit checkouts upgrade lambda lambda-bench bench streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload fuzz faults soak
+.PHONY: help up down status logs test test-cluster test-containers check audit checkouts upgrade verify lambda lambda-bench bench streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload fuzz faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ checkouts: node_modules ## Four clones of this commit start at the same moment; 
 
 upgrade: node_modules ## The last release and this version side by side under load, there and back; 1 when a client noticed
 	@$(RUN) upgrade
+
+verify: node_modules ## All that a release must pass and CI has no time for, with one report; hours (STEPS=name,name: some)
+	@$(RUN) verify
 
 audit: node_modules ## Known vulnerabilities of the dependencies that run in production; 1 for a high one
 	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \

@@ -1,0 +1,50 @@
+/**
+ * `make verify`: what a release must pass and CI has no time for, one after the other; hours. Ends with 1 when a step failed or is missing.
+ * STEPS=name,name runs some: `.turnout/reports/verify.json` keeps what has passed on this commit.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { repositoryRoot, stateFolder } from '../../stack/layout.ts';
+import { sayAs, writeReport } from '../../stack/reports.ts';
+import { chosenSteps, mergeOutcomes, missing, type Outcome, type Step, steps } from './steps.ts';
+
+const say = sayAs('verify');
+const git = (...args: string[]) =>
+  execFileSync('git', args, { cwd: repositoryRoot, encoding: 'utf8' }).trim();
+if (git('status', '--porcelain') !== '') {
+  console.error('There are changes that are not committed: a report is of a commit.');
+  process.exit(2);
+}
+const commit = git('rev-parse', 'HEAD');
+const file = join(stateFolder(), 'reports', 'verify.json');
+let outcomes = mergeOutcomes(readEarlier(), [], commit);
+for (const step of chosenSteps(process.env['STEPS'])) {
+  outcomes = mergeOutcomes(outcomes, [await play(step)], commit);
+  writeReport('verify', { commit, missing: missing(outcomes), outcomes }, say);
+}
+const left = missing(outcomes);
+for (const words of left) console.log(`WRONG ${words}`);
+console.log(
+  `${outcomes.filter(({ passed }) => passed).length} of ${steps.length} steps passed`,
+);
+process.exitCode = left.length === 0 ? 0 : 1;
+
+async function play({ name, command, env = {} }: Step): Promise<Outcome> {
+  say(`${name} begins`);
+  const begun = performance.now();
+  const child = spawn('npm', ['run', '--silent', command], {
+    ...{ cwd: repositoryRoot, stdio: 'inherit' },
+    env: { ...process.env, ...env },
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  const seconds = Math.round((performance.now() - begun) / 1_000);
+  say(`${name} ${code === 0 ? 'passed' : 'failed'} after ${seconds} s`);
+  return { name, passed: code === 0, seconds, commit, at: new Date().toISOString() };
+}
+
+function readEarlier(): readonly Outcome[] {
+  if (!existsSync(file)) return [];
+  return (JSON.parse(readFileSync(file, 'utf8')) as { outcomes: Outcome[] }).outcomes;
+}

@@ -1,0 +1,59 @@
+/** What a release must pass and CI has no time for. Each is a command of package.json, with its variables. */
+export interface Step {
+  name: string;
+  command: string;
+  env?: Readonly<Record<string, string>>;
+}
+
+export const steps: readonly Step[] = [
+  { name: 'checkouts', command: 'checkouts' },
+  { name: 'upgrade', command: 'upgrade' },
+  { name: 'fuzz', command: 'fuzz' },
+  { name: 'streams', command: 'streams' },
+  { name: 'fairness', command: 'fairness' },
+  { name: 'overload', command: 'overload' },
+  { name: 'rollback', command: 'rollback' },
+  { name: 'simulate', command: 'simulate' },
+  { name: 'faults', command: 'faults', env: { FULL: '1' } },
+  { name: 'soak', command: 'soak', env: { FULL: '1' } },
+];
+
+/** STEPS: some of them, comma-separated. Throws naming what is wrong. */
+export function chosenSteps(text: string | undefined): readonly Step[] {
+  if (text === undefined || text === '') return steps;
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.filter((name) => !steps.some((step) => step.name === name));
+  if (unknown.length > 0)
+    throw new Error(`STEPS has ${unknown.join(', ')}; known are ${steps.map(({ name }) => name).join(', ')}`);
+  return steps.filter(({ name }) => names.includes(name));
+}
+
+export interface Outcome {
+  name: string;
+  passed: boolean;
+  seconds: number;
+  /** Of the code that passed or failed. */
+  commit: string;
+  at: string;
+}
+
+/** One of each step: what was seen now before what was seen earlier; only of this commit. */
+export function mergeOutcomes(
+  earlier: readonly Outcome[],
+  now: readonly Outcome[],
+  commit: string,
+): Outcome[] {
+  return steps.flatMap(({ name }) => {
+    const of = (all: readonly Outcome[]) => all.find((one) => one.name === name && one.commit === commit);
+    return of(now) ?? of(earlier) ?? [];
+  });
+}
+
+/** The steps that have not passed, in words. Empty: it may be released. */
+export function missing(outcomes: readonly Outcome[]): string[] {
+  return steps.flatMap(({ name }) => {
+    const outcome = outcomes.find((one) => one.name === name);
+    if (outcome?.passed) return [];
+    return [outcome ? `${name} failed` : `${name} was not run on this commit`];
+  });
+}
