@@ -26,9 +26,7 @@ for (const step of chosenSteps(process.env['STEPS'])) {
 }
 const left = missing(outcomes);
 for (const words of left) console.log(`WRONG ${words}`);
-console.log(
-  `${outcomes.filter(({ passed }) => passed).length} of ${steps.length} steps passed`,
-);
+console.log(`${outcomes.filter(({ passed }) => passed).length} of ${steps.length} steps passed`);
 process.exitCode = left.length === 0 ? 0 : 1;
 
 async function play({ name, command, env = {} }: Step): Promise<Outcome> {

@@ -1,5 +1,5 @@
 import { isTerminal } from '../../shared/contracts/job-event.ts';
-import { type JobMessage } from '../../shared/contracts/job-message.ts';
+import { admitAgain } from '../../shared/joblog/admit-again.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { type StoredLetter } from '../../shared/kafka/dead-letters.ts';
 import { type OutboundMessage } from '../../shared/kafka/port.ts';
@@ -53,21 +53,4 @@ async function readRecord(jobLog: JobLog, jobId: string | undefined): Promise<Jo
   const code = terminal?.type === 'failed' ? `${terminal.error.code}, ` : '';
   const ending = terminal && `${terminal.type}, ${code}${new Date(terminal.at).toISOString()}`;
   return { state: view.state, ending };
-}
-
-/** As a background job: whoever asked for it is gone, or comes back with his idempotency key. */
-async function admitAgain(jobLog: JobLog, job: JobMessage): Promise<void> {
-  const {
-    jobId,
-    user: owner,
-    userHash,
-    model,
-    acceptedAt,
-    deadlineAt,
-    bodyHash = '',
-    duties = [],
-    original = '',
-  } = job;
-  const record = { jobId, owner, userHash, model, acceptedAt, deadlineAt, bodyHash, duties, original };
-  await jobLog.admit({ ...record, reader: '', patienceMs: undefined });
 }

@@ -6,6 +6,7 @@ import { jobId } from '../../shared/contracts/ids.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type JobMessage, readJobMessage } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { admitAgain } from '../../shared/joblog/admit-again.ts';
 import { endUnfenced } from '../../shared/joblog/ending.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { type Relays } from '../../shared/joblog/relays.ts';
@@ -79,7 +80,7 @@ async function routeOne(
   const cached = seenBefore ? {} : await consult(deps, job, decided);
   const first = firstEvents(job, decided, cached.status);
   if (cached.answer && (await serve(deps, job, { decided, first, answer: cached.answer }))) return undefined;
-  const state = await deps.jobLog.route(job.jobId, first);
+  const state = await routeOrRestore(deps, job, first);
   if (state === 'missing' && seenBefore && mayHaveExpired(job, deps.retentionMs)) return undefined;
   if (state === 'missing')
     return bury(deps, message, 'the job has no record: it expired or was never admitted');
@@ -92,6 +93,24 @@ async function routeOne(
   return toDecidedJob(job, {
     ...{ ...decided, picked, traceparent, keepAs: cached.keepAs, entitlement: entitlementFor(deps, job) },
   });
+}
+
+/**
+ * A message whose job has no record, though it cannot have expired: Redis came back without its last writes (a failover to a replica that
+ * lagged behind). The job was accepted, so it runs, where somebody can still come to its answer; else the message is a dead letter.
+ */
+async function routeOrRestore(
+  { jobLog, retentionMs, log }: RouteBatchDeps,
+  job: JobMessage,
+  first: readonly JobEvent[],
+): ReturnType<JobLog['route']> {
+  const state = await jobLog.route(job.jobId, first);
+  const isReachable = (job.bodyHash ?? '') !== '' || job.duties?.includes('keep') === true;
+  if (state !== 'missing' || !isReachable || job.deadlineAt <= Date.now() || mayHaveExpired(job, retentionMs))
+    return state;
+  log.error({ jobId: job.jobId }, 'An accepted job had lost its record; it was made again from its message');
+  await admitAgain(jobLog, job);
+  return jobLog.route(job.jobId, first);
 }
 
 /** The ingress has looked at the model that was asked for; an assistant may have named another one, or the policy have changed. */

@@ -163,6 +163,25 @@ describe('a message that nobody can read', () => {
   });
 });
 
+describe('an accepted job whose record Redis has lost', () => {
+  test.each<[string, Partial<JobMessage>]>([
+    ['an idempotency key', { bodyHash: 'a'.repeat(64) }],
+    ['an answer that is to be kept', { duties: ['keep'] }],
+  ])('runs where it has %s', async (_what, more) => {
+    const job = jobMessage(more);
+    await produceJob(job);
+    await eventually(async () => (await stateOf(job.jobId)) === 'completed');
+    expect(await upstreamCalls(job.jobId)).toHaveLength(1);
+  });
+
+  test('does not run behind its deadline', async () => {
+    const job = jobMessage({ bodyHash: 'a'.repeat(64), deadlineAt: Date.now() - 1 });
+    await produceJob(job);
+    await runOneMore();
+    expect(await upstreamCalls(job.jobId)).toEqual([]);
+  });
+});
+
 describe('a message that comes again', () => {
   test('from a producer that sent it twice, is run once', async () => {
     const job = jobMessage();
