@@ -91,7 +91,7 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('caretaker', () => caretaker.close());
     const ender = createJobEnder(caretaker.relays, log);
     const deadLetters = createDeadLetters(producer, topics.deadLetters, 'llm-worker');
-    const poison = createPoisonJobs({ deadLetters, jobLog, log });
+    const poison = createPoisonJobs({ deadLetters, jobLog, relays: caretaker.relays, log });
     releasers.defer('jobs being given up', () => poison.idle());
     const givenUp = createGivenUp({ connection: redis, redisPrefix, jobLog, poison, log });
     releasers.defer('look for jobs given up', () => givenUp.close());

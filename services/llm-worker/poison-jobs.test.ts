@@ -20,6 +20,7 @@ function poisonJobs(keepWithinMs?: number): PoisonJobs {
     deadLetters: { bury },
     // Ending a job begins with a look at it; that there is none is enough to see it happen.
     jobLog: { read: () => Promise.resolve(void happened.push('ended')) } as Partial<JobLog> as JobLog,
+    relays: { begin: () => undefined },
     log: silentLogger,
     ...(keepWithinMs === undefined ? {} : { keepWithinMs }),
   });

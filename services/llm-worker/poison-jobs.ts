@@ -2,6 +2,7 @@ import { type Job } from 'bullmq';
 import { llmJob } from '../../shared/contracts/flow.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { endUnfenced } from '../../shared/joblog/ending.ts';
+import { type Relays } from '../../shared/joblog/relays.ts';
 import { type JobLog } from '../../shared/joblog/job-log.ts';
 import { type DeadLetters, letterOfJob } from '../../shared/kafka/dead-letters.ts';
 import { type Logger } from '../../shared/log/logger.ts';
@@ -25,6 +26,7 @@ export interface PoisonJobs {
 interface PoisonJobsDeps {
   deadLetters: DeadLetters;
   jobLog: JobLog;
+  relays: Pick<Relays, 'begin'>;
   log: Logger;
   /** Milliseconds. */
   keepWithinMs?: number;
@@ -35,7 +37,7 @@ const KEEP_WITHIN_MS = 30_000;
 const PATIENCE = { attempts: Infinity, baseMs: 200, maxMs: 2_000 };
 
 export function createPoisonJobs(deps: PoisonJobsDeps): PoisonJobs {
-  const { deadLetters, jobLog, log, keepWithinMs = KEEP_WITHIN_MS } = deps;
+  const { deadLetters, jobLog, relays, log, keepWithinMs = KEEP_WITHIN_MS } = deps;
   const underWay = new Map<string, Promise<void>>();
 
   async function keep(jobId: string, data: unknown, why: string, signal?: AbortSignal): Promise<void> {
@@ -55,7 +57,7 @@ export function createPoisonJobs(deps: PoisonJobsDeps): PoisonJobs {
     await keep(jobId, data, `BullMQ gave it up: ${cause.message}`);
     try {
       const error = new TurnoutError('poison_job', { cause });
-      await endUnfenced({ jobLog, log }, jobId, { status: 'failed', error });
+      await endUnfenced({ jobLog, relays, log }, jobId, { status: 'failed', error });
     } catch (error) {
       log.error(
         { err: error, jobId },

@@ -50,7 +50,7 @@ export function startCaretaker(options: CaretakerOptions): Caretaker {
   });
   const relays = createRelays(outbox);
   const leases = createReaderLeases(redis, keys);
-  const sweep = createSweep({ redis, keys, jobLog, leases, steadiness, log });
+  const sweep = createSweep({ redis, keys, jobLog, relays, leases, steadiness, log });
   outbox.start();
   hooks.start();
   sweep.start();

@@ -2,7 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { type Path } from '../contracts/decision.ts';
 import { type JobEvent } from '../contracts/job-event.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
-import { type Ending, toOutcome } from './ending.ts';
+import { silentLogger } from '../log/logger.ts';
+import { type Ending, endUnfenced, toOutcome } from './ending.ts';
+import { type JobLog, type JobView } from './job-log.ts';
 
 const FAILED: Ending = { status: 'failed', error: new TurnoutError('upstream_failed') };
 const COMPLETED: Ending = { status: 'completed' };
@@ -117,4 +119,29 @@ test('the call of a model that chose the assistant is told apart from those that
     usage: [],
     routingUsage: { id: 'job_1.0.1', source: 'reported', tokens: usage },
   });
+});
+
+test('who ends a job without its fence carries its outcome on at once, so that its slot is free', async () => {
+  const view: JobView = {
+    ...{
+      state: 'queued',
+      owner: 'ada',
+      lastSequence: 1,
+      deadlineAt: 9,
+      createdAt: 1,
+      userHash: 'u',
+      model: 'm',
+    },
+    entries: [{ sequence: 1, event: { type: 'accepted', at: 1, model: 'm' } }],
+  };
+  const jobLog = {
+    read: () => Promise.resolve(view),
+    finish: () => Promise.resolve({ kind: 'finished', outboxRow: '7-0', lastSequence: 2, duties: [] }),
+  } as Partial<JobLog> as JobLog;
+  const begun: unknown[] = [];
+  const relays = { begin: (row: unknown) => void begun.push(row) };
+  await endUnfenced({ jobLog, relays, log: silentLogger }, 'job_1', FAILED);
+  expect(begun).toEqual([
+    { row: '7-0', outcome: expect.objectContaining({ jobId: 'job_1', status: 'failed' }), duties: [] },
+  ]);
 });

@@ -4,6 +4,7 @@ import { type Outcome, type Stage } from '../contracts/outcome.ts';
 import { type TurnoutError } from '../errors/turnout-error.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Finished, type JobLog, type JobView } from './job-log.ts';
+import { type Relays } from './relays.ts';
 import { roughUsages } from './lost-call.ts';
 
 /** How a job ends. */
@@ -143,16 +144,17 @@ function usageRecord(
 
 export interface EndingDeps {
   jobLog: JobLog;
+  /** Carries the outcome on at once; without it, the next sweep of the outbox does, and the job's slot is taken until then. */
+  relays?: Pick<Relays, 'begin'> | undefined;
   log: Logger;
 }
 
 /**
  * Ends a job for one who does not hold its fence: a canceller, a sweep, the router. The first terminal wins: whoever holds
- * the fence is refused from here on, so what his call and those of lost attempts may have cost is settled here. The outcome
- * waits in the outbox for the sweep.
+ * the fence is refused from here on, so what his call and those of lost attempts may have cost is settled here.
  */
 export async function endUnfenced(
-  { jobLog, log }: EndingDeps,
+  { jobLog, relays, log }: EndingDeps,
   jobId: string,
   ending: Ending,
 ): Promise<Finished> {
@@ -166,7 +168,10 @@ export async function endUnfenced(
     const last = [...roughUsages(events), terminalEvent(ending, at)];
     const outcome = toOutcome(facts, [...events, ...last], ending, at);
     const result = await jobLog.finish(jobId, finisher, last, outcome);
-    if (result.kind === 'finished') logEnding(log, facts, ending, at);
+    if (result.kind === 'finished') {
+      logEnding(log, facts, ending, at);
+      relays?.begin({ row: result.outboxRow, outcome, duties: result.duties });
+    }
     if (result.kind !== 'moved') return result;
   }
 }

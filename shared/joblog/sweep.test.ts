@@ -11,6 +11,8 @@ const SAME_BUCKET = `job_${'1'.repeat(30)}00`;
 const OTHER_BUCKET = `job_${'1'.repeat(30)}3f`;
 const JOBS = [UNREADABLE, SAME_BUCKET, OTHER_BUCKET];
 
+const relays = { begin: () => undefined };
+
 const view: JobView = {
   ...{ state: 'queued', owner: 'user-1', lastSequence: 0, deadlineAt: 0, createdAt: 0 },
   ...{ userHash: 'u', model: 'm', entries: [] },
@@ -53,7 +55,7 @@ test.each(['overdue', 'cancelled'] as const)(
     const leases = { deadAmong: () => Promise.resolve([]) };
     const steadiness = { isSteady: () => Promise.resolve(true) };
     const redis = redisWith(found);
-    const sweep = createSweep({ redis, keys, jobLog, leases, steadiness, log: silentLogger });
+    const sweep = createSweep({ redis, keys, jobLog, relays, leases, steadiness, log: silentLogger });
     sweep.start();
     await jest.advanceTimersByTimeAsync(1_500);
     await sweep.close();
@@ -78,7 +80,7 @@ test.each([
   });
   const leases = { deadAmong: (channels: readonly string[]) => Promise.resolve([...channels]) };
   const steadiness = { isSteady: () => Promise.resolve(isSteady) };
-  const sweep = createSweep({ redis, keys, jobLog, leases, steadiness, log: silentLogger });
+  const sweep = createSweep({ redis, keys, jobLog, relays, leases, steadiness, log: silentLogger });
   sweep.start();
   await jest.advanceTimersByTimeAsync(1_500);
   await sweep.close();
@@ -106,7 +108,9 @@ test('one sweep looks at a bounded number of open jobs, and the next ones look a
   } as unknown as Redis;
   const leases = { deadAmong: () => Promise.resolve([]) };
   const steadiness = { isSteady: () => Promise.resolve(true) };
-  const sweep = createSweep({ redis, keys, jobLog: world().jobLog, leases, steadiness, log: silentLogger });
+  const sweep = createSweep({
+    ...{ redis, keys, jobLog: world().jobLog, relays, leases, steadiness, log: silentLogger },
+  });
   sweep.start();
   await jest.advanceTimersByTimeAsync(3_500);
   await sweep.close();
