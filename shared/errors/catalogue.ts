@@ -57,6 +57,7 @@ export const catalogue = {
     retryable: false,
     message: 'There is nothing at this address.',
   },
+  answer_too_large: bad(413, 'The answer is larger than this way of asking can carry. Ask for a stream.'),
   malformed_request: bad(400, 'The request is not valid HTTP.'),
   headers_too_large: bad(431, 'The headers of the request are larger than this server accepts.'),
   request_timeout: bad(408, 'The request did not arrive in time.'),

@@ -69,6 +69,22 @@ describe('the answer to an event', () => {
     });
   });
 
+  test.each([
+    ['text', 'text/plain', 'x'.repeat(6 * 1024 * 1024)],
+    ['text with many escapes', 'application/json', '"'.repeat(3.1 * 1024 * 1024)],
+    ['bytes, which base64 makes a third longer', 'application/pdf', Buffer.alloc(4.6 * 1024 * 1024)],
+  ])('that Lambda would not carry is a typed error: %s', async (_what, type, body) => {
+    const large = fastify();
+    large.get('/', (_request, reply) => reply.type(type).header('x-request-id', 'req_1').send(body));
+    const answer = answerOf(await large.inject('/'));
+    expect(answer).toMatchObject({
+      statusCode: 413,
+      isBase64Encoded: false,
+      headers: { 'x-request-id': 'req_1' },
+    });
+    expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'answer_too_large' } });
+  });
+
   test('is base64 where it is bytes, and tells no length of its own', async () => {
     const answer = answerOf(await app.inject('/bytes'));
     expect(answer).toMatchObject({ body: 'AP8=', isBase64Encoded: true });

@@ -2,6 +2,8 @@ import { type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type InjectOptions, type LightMyRequestResponse as Response } from 'fastify';
 import { z } from 'zod';
+import { toEnvelope } from '../../../shared/errors/openai-envelope.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { parseEvent } from './event-error.ts';
 
 /** Payload format 2.0: what API Gateway's HTTP APIs and Function URLs send. */
@@ -50,14 +52,27 @@ function pathOf({ rawPath, requestContext: { stage } }: HttpEvent): string {
   return rawPath.startsWith(prefix) ? rawPath.slice(prefix.length - 1) : rawPath;
 }
 
+/** Of a response of Lambda, with its JSON, in bytes; `MOST_HEADER_BYTES` of it for what is not the body. */
+const MOST_BYTES = 6 * 1024 * 1024;
+const MOST_HEADER_BYTES = 64 * 1024;
+
+/** The whole answer; `answer_too_large` instead of one that Lambda would not carry, which its client would see as a 502. */
 export function answerOf({ statusCode, headers, rawPayload }: Response): HttpAnswer {
   const flat = flatten(headers);
   const isBase64Encoded = !isText(flat['content-type']);
+  const body = rawPayload.toString(isBase64Encoded ? 'base64' : 'utf8');
+  // As Lambda counts it: the body is a string of JSON, with its escapes.
+  if (Buffer.byteLength(JSON.stringify(body)) + MOST_HEADER_BYTES > MOST_BYTES) return tooLarge(flat);
+  return { statusCode, headers: flat, body, isBase64Encoded };
+}
+
+function tooLarge(headers: Record<string, string>): HttpAnswer {
+  const error = new TurnoutError('answer_too_large');
   return {
-    statusCode,
-    headers: flat,
-    body: rawPayload.toString(isBase64Encoded ? 'base64' : 'utf8'),
-    isBase64Encoded,
+    statusCode: error.status,
+    headers: { ...headers, 'content-type': 'application/json; charset=utf-8', 'x-should-retry': 'false' },
+    body: JSON.stringify(toEnvelope(error)),
+    isBase64Encoded: false,
   };
 }
 
