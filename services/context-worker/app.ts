@@ -65,7 +65,10 @@ export function build({ config, log }: ServiceDeps): Service {
     const { cache } = opened;
     const embedding = createEmbedding({ config, redis, blobs, cache, releasers, log });
     const { similarities, vectors } = embedding ?? {};
-    const pieces = createPieceWorkers({ config, redis, blobs, extractor, cache, similarities, probes, log });
+    const pieces = createPieceWorkers({
+      ...{ config, redis, blobs, extractor, cache, similarities, probes, log },
+      now: () => clock.now(),
+    });
     const files = createFileRegistry({
       redis,
       keys: fileKeys(config.REDIS_PREFIX),

@@ -59,7 +59,9 @@ function sourcesWith(deps: Partial<DocumentSourceDeps> = {}): ContextSources {
 }
 
 async function prepare(data: unknown, deps: Partial<DocumentSourceDeps> = {}, lastAttempt = true) {
-  const pieces = await fetchPieces({ sources: sourcesWith(deps), log: silentLogger }, data, { lastAttempt });
+  const pieces = await fetchPieces({ sources: sourcesWith(deps), now: Date.now, log: silentLogger }, data, {
+    lastAttempt,
+  });
   return pieces[0];
 }
 
@@ -191,9 +193,13 @@ describe('fetchPieces', () => {
       ['remote', remote('source-wiki', 20)],
     ] as const)('a %s that hangs and heeds no signal is left when its share is over', async (kind, piece) => {
       const sources = { ...sourcesWith(), [kind]: { name: kind, fetch: hanging } };
-      const pieces = await fetchPieces({ sources, log: silentLogger }, job({ pieces: [piece] }), {
-        lastAttempt: false,
-      });
+      const pieces = await fetchPieces(
+        { sources, now: Date.now, log: silentLogger },
+        job({ pieces: [piece] }),
+        {
+          lastAttempt: false,
+        },
+      );
       expect(pieces).toMatchObject([{ status: 'failed', piece: piece.piece, code: 'source_timeout' }]);
     });
 
@@ -210,7 +216,9 @@ describe('fetchPieces', () => {
       };
       const sources: ContextSources = { ...sourcesWith(), remote: { name: 'remote', fetch } };
       const pieces = [remote('source-a', 20), remote('source-b', 1_000), remote('source-c', 1_000)];
-      const found = await fetchPieces({ sources, log: silentLogger }, job({ pieces }), { lastAttempt: true });
+      const found = await fetchPieces({ sources, now: Date.now, log: silentLogger }, job({ pieces }), {
+        lastAttempt: true,
+      });
       expect(found.map(({ status }) => status)).toEqual(['failed', 'ready', 'ready']);
       expect(order).toEqual(['source-a', 'source-b', 'source-c']);
     });

@@ -12,6 +12,8 @@ import { type ContextSources, type Fetched } from './sources/context-source.ts';
 
 export interface FetchPiecesDeps {
   sources: ContextSources;
+  /** The time that deadlines are measured by; milliseconds since the epoch. */
+  now: () => number;
   log: Logger;
 }
 
@@ -37,7 +39,7 @@ export async function fetchPieces(
   const job = parsed.data;
   const pieces: ContextPiece[] = [];
   for (const request of job.pieces) {
-    const began = pieces.length === 0 ? job.routedAt : Date.now();
+    const began = pieces.length === 0 ? job.routedAt : deps.now();
     pieces.push(await fetchPiece(deps, { job, request, endBy: began + request.shareMs, lastAttempt }));
   }
   return pieces;
@@ -56,7 +58,7 @@ async function fetchPiece(deps: FetchPiecesDeps, turn: Turn): Promise<ContextPie
   const { piece } = request;
   const began = performance.now();
   const elapsed = () => Math.round((performance.now() - began) * 10) / 10;
-  const share = shareSignal(turn);
+  const share = shareSignal(turn, deps.now);
   try {
     share.signal.throwIfAborted();
     const fetched = await unlessAborted(fetchFrom(deps.sources, request, job, share.signal), share.signal);
@@ -90,15 +92,15 @@ function fetchFrom(
 }
 
 /** Fires when the piece has had its share, or the whole job its time: whatever is not there then is not waited for. */
-function shareSignal({ job, endBy }: Turn): { signal: AbortSignal; clear: () => void } {
+function shareSignal({ job, endBy }: Turn, now: () => number): { signal: AbortSignal; clear: () => void } {
   const controller = new AbortController();
   const expire = () => {
     // Not by the clock alone: a timer may fire a millisecond before the time that it was set for.
-    const over = job.deadlineAt <= endBy || Date.now() >= job.deadlineAt;
+    const over = job.deadlineAt <= endBy || now() >= job.deadlineAt;
     const code = over ? 'deadline_exceeded' : 'source_timeout';
     controller.abort(new TurnoutError(code));
   };
-  const left = Math.min(endBy, job.deadlineAt) - Date.now();
+  const left = Math.min(endBy, job.deadlineAt) - now();
   if (left <= 0) expire();
   const timer = setTimeout(expire, Math.min(Math.max(0, left), MAX_TIMEOUT_MS));
   return { signal: controller.signal, clear: () => clearTimeout(timer) };

@@ -38,6 +38,8 @@ interface PieceWorkersDeps {
   /** Absent: documents are compared by words alone. */
   similarities: DocumentSimilarities | undefined;
   probes: Pick<Probes, 'registry'>;
+  /** The time that deadlines are measured by; milliseconds since the epoch. */
+  now: () => number;
   log: Logger;
 }
 
@@ -46,14 +48,14 @@ interface PieceWorkersDeps {
  * do not run before they are told to.
  */
 export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
-  const { config, redis, probes, log } = deps;
+  const { config, redis, probes, now, log } = deps;
   const sources = createSources(deps);
   const observe = createObserver(probes);
 
   async function fetchJob(job: Job, token: string | undefined): Promise<ContextPiece[]> {
     await leaveToLaterVersion(job, token, FLOW_VERSION);
     const lastAttempt = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-    return observe(await fetchPieces({ sources, log }, job.data, { lastAttempt }));
+    return observe(await fetchPieces({ sources, now, log }, job.data, { lastAttempt }));
   }
 
   function workOn(queue: string, concurrency: number): Worker {

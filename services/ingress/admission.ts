@@ -227,10 +227,10 @@ async function quoteFor({ door }: Deps, job: DescribedJob, reserved: Reserved | 
 
 /** `original`: its whole JSON, which may be too large for the record. */
 async function describe(
-  { secret, originals, bodies }: Deps,
+  { jobLog, secret, originals, bodies }: Deps,
   { caller, request, controls, asked = request, duties = [], ...submission }: Submission,
 ): Promise<{ job: DescribedJob; original: Uint8Array | undefined }> {
-  const acceptedAt = Date.now();
+  const acceptedAt = jobLog.now();
   const { user, groups } = caller;
   const jobId = newJobId(secret, user, controls.idempotencyKey);
   const kept = submission.original?.(jobId);
@@ -319,7 +319,8 @@ async function leaveUnlessOpen({ door, jobLog, log }: Deps, job: DescribedJob): 
 async function publish(deps: Deps, outgoing: Outgoing): Promise<void> {
   const { job, taken, original, traceparent, signal } = outgoing;
   const { jobId } = job;
-  const deadlineAt = Math.min(job.deadlineAt, Date.now() + LONGEST_PUBLISH_MS);
+  // The producer measures by this process's own clock.
+  const deadlineAt = Date.now() + Math.min(job.deadlineAt - deps.jobLog.now(), LONGEST_PUBLISH_MS);
   const context = childTraceparent(traceparent);
   const headers = toHeaders({ id: jobId, type: JOB_TYPE, source: 'ingress', traceparent: context });
   try {
@@ -353,9 +354,9 @@ async function awaitOthers(
   { jobId, deadlineAt }: DescribedJob,
   { cause, signal }: { cause: unknown; signal: AbortSignal | undefined },
 ): Promise<void> {
-  const until = Math.min(deadlineAt, Date.now() + LONGEST_PUBLISH_MS);
+  const until = Math.min(deadlineAt, jobLog.now() + LONGEST_PUBLISH_MS);
   let state: JobState | 'missing' = 'admitting';
-  while (state === 'admitting' && Date.now() < until && signal?.aborted !== true) {
+  while (state === 'admitting' && jobLog.now() < until && signal?.aborted !== true) {
     await delay(LOOK_MS);
     const [standing] = await storing(() => jobLog.standings([jobId]));
     state = standing?.state ?? 'missing';

@@ -47,6 +47,7 @@ export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<vo
     live,
     readWish,
     defaultDeadlineMs: config.DEFAULT_DEADLINE_MS,
+    now: () => deps.clock.now(),
     maxBodyBytes: config.MAX_BODY_BYTES,
     caller,
     cut,

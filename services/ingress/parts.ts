@@ -63,7 +63,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
   const clock = createSharedClock({ redis, log });
   releasers.defer('clock', () => clock.close());
   await clock.start();
-  const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
+  const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS, now: () => clock.now() });
   const authenticator = createThrottledAuthenticator({
     authenticator: openAuthenticator({ config, redis, fileKeys: keysOfFile, log }),
     log,
@@ -139,6 +139,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     memory: () => memory.share(),
     interactiveMaxWaitMs: config.INTERACTIVE_MAX_WAIT_MS,
     openBytes: config.MAX_OPEN_BYTES_PER_USER,
+    now: () => clock.now(),
     log,
   });
   const desk = createAdmissionDesk({

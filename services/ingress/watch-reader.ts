@@ -12,15 +12,15 @@ export interface WatchedReader {
 }
 
 /**
- * Fires when nobody reads any more: the client hung up, the job's end is overdue (`deadlineAt`, milliseconds since the
- * epoch), or this process goes.
+ * Fires when nobody reads any more: the client hung up, the job's end is overdue (`leftMs`: milliseconds until its
+ * deadline), or this process goes.
  */
-export function watchReader(reply: FastifyReply, deadlineAt: number, cut: AbortSignal): WatchedReader {
+export function watchReader(reply: FastifyReply, leftMs: number, cut: AbortSignal): WatchedReader {
   const controller = new AbortController();
   const hangUp = () => controller.abort(new TurnoutError('cancelled'));
   const overdue = () => controller.abort(new TurnoutError('deadline_exceeded'));
   const cutOff = () => controller.abort(cut.reason);
-  const left = Math.max(0, deadlineAt + END_GRACE_MS - Date.now());
+  const left = Math.max(0, leftMs + END_GRACE_MS);
   const timer = setTimeout(overdue, Math.min(MAX_TIMER_MS, left));
   if (reply.raw.destroyed) hangUp(); // while the job was being admitted
   reply.raw.once('close', hangUp);

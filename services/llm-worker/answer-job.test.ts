@@ -32,6 +32,7 @@ test('an attempt that has lost its fence calls nobody again', async () => {
       fallbacks: {},
       patience: { firstTokenMs: 60_000, betweenTokensMs: 60_000 },
     },
+    now: Date.now,
     limits: { of: () => Promise.resolve({ prefill: false }) },
     breakers: createBreakers(silentLogger),
     callLog: { ended: () => undefined },

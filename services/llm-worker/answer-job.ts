@@ -58,6 +58,8 @@ export interface AnswerJobOptions {
   limits: ModelLimits;
   breakers: Breakers;
   callLog: CallLog;
+  /** Milliseconds since the epoch, as deadlines and events are measured. */
+  now: () => number;
   /** Raises what the job has reserved of its user's budgets to at least so much; undefined where it has none. */
   raise: ((estimate: Estimate) => Promise<Exhausted | undefined>) | undefined;
 }
@@ -92,7 +94,7 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
     if (failure) {
       const refusal = await refusedByBudget(options, model);
       if (refusal) return { status: 'failed', error: refusal };
-      await announce(writer, retryEvent({ attempt, call, target }, plan, failure));
+      await announce(writer, retryEvent({ at: options.now(), attempt, call, target }, plan, failure));
     }
 
     const report = await callOnce(options, target, plan);
@@ -112,7 +114,7 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
       unreachablePatienceMs: rules.unreachablePatienceMs,
       hasFallback: chain.length > 1,
       changesPath: chain[1] !== undefined && chain[1].path !== target.path,
-      remainingMs: job.deadlineAt - Date.now(),
+      remainingMs: job.deadlineAt - options.now(),
     });
     if (move.kind === 'give-up') return { status: 'failed', error: finalError(ownFailure ?? failure, plan) };
     if (move.kind === 'retry') await delay(move.delayMs, undefined, { signal });
@@ -128,7 +130,7 @@ const USUAL_ANSWER = 1_000;
  * job has come to and what the call may add: retries take no more from a budget than it has.
  */
 async function refusedByBudget(
-  { job, body, history, writer, raise }: AnswerJobOptions,
+  { job, body, history, writer, raise, now }: AnswerJobOptions,
   model: string,
 ): Promise<TurnoutError | undefined> {
   const usages = [...history, ...writer.events()].filter((event) => event.type === 'usage');
@@ -140,7 +142,7 @@ async function refusedByBudget(
   const tokens = spent + usage.prompt_tokens + usage.completion_tokens;
   const cost = billed + (costOf(job.quote, { model, usage, billed }) ?? 0);
   const exhausted = await raise({ tokens, cost });
-  return exhausted && outOfBudget(exhausted, Date.now());
+  return exhausted && outOfBudget(exhausted, now());
 }
 
 /** By the price of the model that was called, where the provider told no cost: of a call that was cut, or past LiteLLM. */
@@ -175,7 +177,7 @@ async function callOnce(options: AnswerJobOptions, target: CallTarget, plan: Pla
   const path = options.paths[target.path];
   if (!path) throw new TurnoutError('no_legacy_path');
   const { job, body, history, cite, writer, signal, rules, breakers } = options;
-  const stamp = stampFirst(history.some(isVisible) || writer.events().some(isVisible));
+  const stamp = stampFirst(history.some(isVisible) || writer.events().some(isVisible), options.now);
   const showing = createShowing(body, (events) => writer.write(...cite(events)));
   let report: CallReport | undefined;
   try {
@@ -220,23 +222,24 @@ function finalError(failure: TurnoutError, { kind }: Plan): TurnoutError {
 }
 
 /** The job's first visible event carries its time: it is the time to first token. */
-function stampFirst(seenBefore: boolean): (events: JobEvent[]) => JobEvent[] {
+function stampFirst(seenBefore: boolean, now: () => number): (events: JobEvent[]) => JobEvent[] {
   let seen = seenBefore;
   return (events) => {
     const at = seen ? -1 : events.findIndex(isVisible);
     if (at < 0) return events;
     seen = true;
-    return events.map((event, i) => (i === at && isVisible(event) ? { ...event, at: Date.now() } : event));
+    return events.map((event, i) => (i === at && isVisible(event) ? { ...event, at: now() } : event));
   };
 }
 
 interface RetriedCall {
+  at: number;
   attempt: number;
   call: number;
   target: CallTarget;
 }
 
-function retryEvent({ attempt, call, target }: RetriedCall, plan: Plan, failure: TurnoutError): JobEvent {
+function retryEvent({ at, attempt, call, target }: RetriedCall, plan: Plan, failure: TurnoutError): JobEvent {
   const kind = plan.kind === 'prefill' || plan.kind === 'ask' ? plan.kind : 'start';
-  return { type: 'retry', at: Date.now(), attempt, call, ...target, plan: kind, after: failure.code };
+  return { type: 'retry', at, attempt, call, ...target, plan: kind, after: failure.code };
 }

@@ -57,7 +57,12 @@ export function build({ config, log }: ServiceDeps): Service {
     const clock = createSharedClock({ redis, log });
     releasers.defer('clock', () => clock.close());
     await clock.start();
-    const jobLog = createJobLog({ redis, keys, retentionMs: config.LOG_RETENTION_MS });
+    const jobLog = createJobLog({
+      redis,
+      keys,
+      retentionMs: config.LOG_RETENTION_MS,
+      now: () => clock.now(),
+    });
     const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-llm-worker', log });
     await kafka.ensureTopics(topicSpecs(topics, config.JOB_PARTITIONS, config.TOPIC_REPLICATION));
     const producer = await kafka.producer();
@@ -89,7 +94,7 @@ export function build({ config, log }: ServiceDeps): Service {
       ...{ producer, topic: topics.events, source: 'llm-worker', scheduler, gate, steadiness },
     });
     releasers.defer('caretaker', () => caretaker.close());
-    const ender = createJobEnder(caretaker.relays, log);
+    const ender = createJobEnder(caretaker.relays, () => clock.now(), log);
     const deadLetters = createDeadLetters(producer, topics.deadLetters, 'llm-worker');
     const poison = createPoisonJobs({ deadLetters, jobLog, relays: caretaker.relays, log });
     releasers.defer('jobs being given up', () => poison.idle());

@@ -18,10 +18,10 @@ export interface JobEnder {
   end(job: LlmJob, ended: EndedAttempt): Promise<void>;
 }
 
-export function createJobEnder(relays: Pick<Relays, 'begin'>, log: Logger): JobEnder {
+export function createJobEnder(relays: Pick<Relays, 'begin'>, now: () => number, log: Logger): JobEnder {
   return {
     end: async (job, { writer, history, ending, attempts }) => {
-      const at = Date.now();
+      const at = now();
       const facts = { ...job, attempts };
       const outcome = toOutcome(facts, [...history, ...writer.events()], ending, at);
       const { outboxRow: row, duties } = await writer.finish([terminalEvent(ending, at)], outcome);

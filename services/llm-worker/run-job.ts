@@ -122,7 +122,7 @@ async function runAttempt(
   const history = fence.counter === 1 ? [] : await readHistory(jobLog, job.jobId);
   const ending = await attempt(deps, { job, pieces, path, fence: fence.counter, history, writer, held });
   if (ending instanceof HandedOver) {
-    await release(writer, fence.counter);
+    await release(writer, { at: jobLog.now(), attempt: fence.counter });
     throw ending;
   }
   // An attempt that ends before it has a prompt (a poison job, a deadline) settles its forerunners' calls without one.
@@ -132,8 +132,11 @@ async function runAttempt(
 }
 
 /** Another worker may begin as soon as this is done: from then on this attempt can append nothing. */
-async function release(writer: AttemptWriter, attempt: number): Promise<void> {
-  writer.write({ type: 'released', at: Date.now(), attempt });
+async function release(
+  writer: AttemptWriter,
+  { at, attempt }: { at: number; attempt: number },
+): Promise<void> {
+  writer.write({ type: 'released', at, attempt });
   await writer.flush();
 }
 
@@ -146,7 +149,7 @@ interface AttemptState extends Assigned {
 
 async function attempt(deps: RunJobDeps, state: AttemptState): Promise<Ending | HandedOver> {
   const { job, writer, held } = state;
-  const deadline = deadlineSignal(job.deadlineAt);
+  const deadline = deadlineSignal(job.deadlineAt - deps.jobLog.now());
   const signal = AbortSignal.any([deadline.signal, writer.lost, held.signal]);
   try {
     signal.throwIfAborted();
@@ -202,6 +205,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
     limits,
     breakers,
     callLog,
+    now: () => deps.jobLog.now(),
     raise: budgets.length === 0 ? undefined : (estimate) => raise(deps, job, { estimate, budgets }),
   });
 }
@@ -229,10 +233,10 @@ async function readHistory(jobLog: JobLog, jobId: string): Promise<JobEvent[]> {
 /** The longest that a timer can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-function deadlineSignal(deadlineAt: number): { signal: AbortSignal; clear: () => void } {
+/** `remaining`: milliseconds. */
+function deadlineSignal(remaining: number): { signal: AbortSignal; clear: () => void } {
   const controller = new AbortController();
   const expire = () => controller.abort(new TurnoutError('deadline_exceeded'));
-  const remaining = deadlineAt - Date.now();
   if (remaining <= 0) expire();
   const timer = setTimeout(expire, Math.min(MAX_TIMER_MS, Math.max(0, remaining)));
   return { signal: controller.signal, clear: () => clearTimeout(timer) };

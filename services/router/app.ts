@@ -52,7 +52,9 @@ export function build({ config, log }: ServiceDeps): Service {
   const redis = connectRedisPatiently(config.REDIS_URL, 'router', log);
   releasers.defer('redis', () => closeRedis(redis));
   const { LOG_RETENTION_MS: retentionMs } = config;
-  const jobLog = createJobLog({ redis, keys, retentionMs });
+  const clock = createSharedClock({ redis, log });
+  releasers.defer('clock', () => clock.close());
+  const jobLog = createJobLog({ redis, keys, retentionMs, now: () => clock.now() });
   const watermarks = createWatermarks(redis, keys.watermarks(topics.jobs));
   const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
   const dispatch = openScheduler({ redis, config, jobLog, log });
@@ -74,8 +76,6 @@ export function build({ config, log }: ServiceDeps): Service {
       position: () => position.known(),
       redis: () => redis.status === 'ready',
     });
-    const clock = createSharedClock({ redis, log });
-    releasers.defer('clock', () => clock.close());
     await clock.start();
     showClockSkew(probes.registry, clock);
     const control = await openControl({

@@ -39,6 +39,7 @@ async function routedAgain(
   const ended: string[] = [];
   const handedOver: string[] = [];
   const jobLog: Partial<JobLog> = {
+    now: Date.now,
     route: () => Promise.resolve('again'),
     read: () =>
       Promise.resolve({

@@ -73,7 +73,7 @@ async function routeOne(
   // What was routed before has its assistant in its log: a model that was paid for is not asked again.
   const asked = seenBefore ? undefined : await deps.askForAssistant?.ask(job, decision.path);
   const picked = permitted(deps, job, await deps.assistants.pick(job, asked?.told));
-  const now = Date.now();
+  const now = deps.jobLog.now();
   const detailed = deps.isDetailed(job.jobId);
   const plan = planFor(deps, job, { decision, picked, now });
   const decided = { decision, picked, detailed, call: asked?.call, ...plan };
@@ -81,7 +81,7 @@ async function routeOne(
   const first = firstEvents(job, decided, cached.status);
   if (cached.answer && (await serve(deps, job, { decided, first, answer: cached.answer }))) return undefined;
   const state = await routeOrRestore(deps, job, first);
-  if (state === 'missing' && seenBefore && mayHaveExpired(job, deps.retentionMs)) return undefined;
+  if (state === 'missing' && seenBefore && mayHaveExpired(deps, job)) return undefined;
   if (state === 'missing')
     return bury(deps, message, 'the job has no record: it expired or was never admitted');
   if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile: nothing to run
@@ -100,13 +100,14 @@ async function routeOne(
  * lagged behind). The job was accepted, so it runs, where somebody can still come to its answer; else the message is a dead letter.
  */
 async function routeOrRestore(
-  { jobLog, retentionMs, log }: RouteBatchDeps,
+  deps: RouteBatchDeps,
   job: JobMessage,
   first: readonly JobEvent[],
 ): ReturnType<JobLog['route']> {
+  const { jobLog, log } = deps;
   const state = await jobLog.route(job.jobId, first);
   const isReachable = (job.bodyHash ?? '') !== '' || job.duties?.includes('keep') === true;
-  if (state !== 'missing' || !isReachable || job.deadlineAt <= Date.now() || mayHaveExpired(job, retentionMs))
+  if (state !== 'missing' || !isReachable || job.deadlineAt <= jobLog.now() || mayHaveExpired(deps, job))
     return state;
   log.error({ jobId: job.jobId }, 'An accepted job had lost its record; it was made again from its message');
   await admitAgain(jobLog, job);
@@ -203,8 +204,8 @@ async function fail(deps: RouteBatchDeps, { jobId }: JobMessage, error: TurnoutE
 const CLOCK_SKEW_MS = 60_000;
 
 /** The job was routed before and may have ended so long ago that its record is gone: then it is done. */
-function mayHaveExpired({ acceptedAt }: JobMessage, retentionMs: number): boolean {
-  return acceptedAt + retentionMs < Date.now() + CLOCK_SKEW_MS;
+function mayHaveExpired({ jobLog, retentionMs }: RouteBatchDeps, { acceptedAt }: JobMessage): boolean {
+  return acceptedAt + retentionMs < jobLog.now() + CLOCK_SKEW_MS;
 }
 
 /** The reason goes to the operators; the client gets a typed failure, where it can be told whose message it was. */

@@ -25,7 +25,7 @@ function play(served: Awaited<ReturnType<JobLog['serve']>>) {
   const serve = jest.fn<JobLog['serve']>(() => Promise.resolve(served));
   const begin = jest.fn<Relays['begin']>();
   const log = createLogger('test', { LOG_LEVEL: 'info' }, { write: (line) => void lines.push(line) });
-  return { deps: { jobLog: { serve }, relays: { begin }, log }, serve, begin, lines };
+  return { deps: { jobLog: { serve, now: Date.now }, relays: { begin }, log }, serve, begin, lines };
 }
 
 test('the whole log is written at once, and says what was saved', async () => {

@@ -8,7 +8,7 @@ import { type Relays } from '../../shared/joblog/relays.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 
 export interface ServeCachedDeps {
-  jobLog: Pick<JobLog, 'serve'>;
+  jobLog: Pick<JobLog, 'serve' | 'now'>;
   relays: Pick<Relays, 'begin'>;
   log: Logger;
 }
@@ -31,7 +31,7 @@ export async function serveCached(
   job: Pick<JobMessage, 'jobId' | 'userHash' | 'groups' | 'acceptedAt'>,
   { decision, model, first, answer }: Serving,
 ): Promise<boolean> {
-  const at = Date.now();
+  const at = jobLog.now();
   const ending = { status: 'completed' } as const;
   const { jobId, userHash, groups, acceptedAt } = job;
   const facts = { jobId, userHash, groups, model, acceptedAt, decision, attempts: 0 };

@@ -135,6 +135,7 @@ test('who ends a job without its fence carries its outcome on at once, so that i
     entries: [{ sequence: 1, event: { type: 'accepted', at: 1, model: 'm' } }],
   };
   const jobLog = {
+    now: Date.now,
     read: () => Promise.resolve(view),
     finish: () => Promise.resolve({ kind: 'finished', outboxRow: '7-0', lastSequence: 2, duties: [] }),
   } as Partial<JobLog> as JobLog;

@@ -161,7 +161,7 @@ export async function endUnfenced(
   for (;;) {
     const view = await jobLog.read(jobId, 0);
     if (!view) return { kind: 'over', state: 'missing' };
-    const at = Date.now();
+    const at = jobLog.now();
     const facts = factsOf(jobId, view);
     const events = view.entries.map(({ event }) => event);
     const finisher = { fence: undefined, expected: view.lastSequence };

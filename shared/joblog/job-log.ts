@@ -131,6 +131,11 @@ export interface Finisher {
 }
 
 export interface JobLog {
+  /**
+   * The time that events, deadlines and leases are measured by, in milliseconds since the epoch: that of the job Redis, as far as this
+   * process knows it, so that processes whose clocks differ agree.
+   */
+  now(): number;
   admit(job: NewJob): Promise<Admission>;
   /**
    * The state that holds after the settlement, or `missing`; `admitting` while another publisher of the job may have it accepted.
@@ -173,6 +178,8 @@ export interface JobLogOptions {
   keys: JobKeys;
   /** Milliseconds that an ended job's record and log are kept. */
   retentionMs: number;
+  /** By default this process's own clock. */
+  now?: () => number;
 }
 
 /** An open record lives well past any deadline, so that nothing expires while somebody may still end it. */
@@ -215,7 +222,7 @@ const readReply = z.union([
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 const PRELUDE = [script('prelude')];
 
-export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLog {
+export function createJobLog({ redis, keys, retentionMs, now = Date.now }: JobLogOptions): JobLog {
   const admit = defineScript(redis, script('admit'), PRELUDE);
   const refuse = defineScript(redis, script('refuse'));
   const route = defineScript(redis, script('route'), PRELUDE);
@@ -232,6 +239,8 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
   const ending = (jobId: string) => [...log(jobId), keys.open(jobId), keys.outbox(jobId)];
 
   return {
+    now: () => now(),
+
     async admit(job) {
       const keysOf = [keys.record(job.jobId), keys.open(job.jobId)];
       const reply = admitReply.parse(await admit(keysOf, admitArguments(job)));
@@ -257,7 +266,7 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
     },
 
     async begin(jobId, nonce, path, holder) {
-      const reply = beginReply.parse(await begin(log(jobId), [jobId, nonce, Date.now(), path, holder]));
+      const reply = beginReply.parse(await begin(log(jobId), [jobId, nonce, now(), path, holder]));
       if (reply[0] !== 'begun') return { kind: 'over', state: reply[0] };
       return { kind: 'begun', fence: { counter: reply[1], nonce }, lastSequence: reply[2], cancel: reply[3] };
     },
@@ -312,7 +321,7 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
     },
 
     async cancel(jobId, by) {
-      return stateOrMissing.parse(await cancel([keys.record(jobId)], [jobId, by, Date.now()]));
+      return stateOrMissing.parse(await cancel([keys.record(jobId)], [jobId, by, now()]));
     },
 
     async original(jobId) {
@@ -336,7 +345,7 @@ export function createJobLog({ redis, keys, retentionMs }: JobLogOptions): JobLo
     },
 
     async leave(jobId, reader) {
-      return leaveReply.parse(await leave([keys.record(jobId)], [jobId, reader, Date.now()]));
+      return leaveReply.parse(await leave([keys.record(jobId)], [jobId, reader, now()]));
     },
   };
 }

@@ -22,6 +22,7 @@ const view: JobView = {
 function world() {
   const ended: string[] = [];
   const jobLog = {
+    now: Date.now,
     read: (jobId: string) =>
       jobId === UNREADABLE ? Promise.reject(new Error('no such event')) : Promise.resolve(view),
     finish: (jobId: string) => {
@@ -69,6 +70,7 @@ test.each([
 ])('while Redis %s, jobs without a live reader are cancelled: %p', async (_what, isSteady, cancelled) => {
   const asked: string[] = [];
   const jobLog = {
+    now: Date.now,
     leave: () => Promise.resolve('cancelling'),
     cancel: (jobId: string) => {
       asked.push(jobId);

@@ -67,8 +67,8 @@ export function createSweep(options: SweepOptions): Sweep {
 }
 
 async function endOverdue(options: SweepOptions): Promise<void> {
-  const { redis, keys, log } = options;
-  const until = Date.now() - OVERDUE_GRACE_MS;
+  const { redis, keys, jobLog, log } = options;
+  const until = jobLog.now() - OVERDUE_GRACE_MS;
   for (const open of keys.openSets()) {
     const overdue = await redis.zrangebyscore(open, '-inf', until, 'LIMIT', 0, JOBS_AT_ONCE);
     for (const jobId of overdue) {
@@ -141,7 +141,7 @@ async function tend(options: SweepOptions, jobId: string): Promise<void> {
 
 /** Somebody asked for its end, and neither the holder of the fence nor he himself has done it. */
 async function endCancelled(options: SweepOptions, jobId: string, by: string, at: number): Promise<void> {
-  if (Date.now() - at < HOLDER_GRACE_MS * 2) return;
+  if (options.jobLog.now() - at < HOLDER_GRACE_MS * 2) return;
   const ended = await endUnfenced(options, jobId, { status: 'cancelled', by: cancelledBy.parse(by) });
   options.log.warn({ jobId, result: ended.kind }, 'Cancelled job ended by the sweep');
 }
@@ -163,7 +163,7 @@ async function endIfUnread(
 ): Promise<void> {
   const { jobLog, leases, steadiness, log } = options;
   const dead = await leases.deadAmong(readers.split(' ').filter((channel) => channel !== ''));
-  const impatient = left > 0 && Date.now() - left > patience;
+  const impatient = left > 0 && jobLog.now() - left > patience;
   if (dead.length === 0 && !impatient) return;
   // After the leases were read: their holders could not renew them, nor could a client come back, while Redis was away.
   if (!(await steadiness.isSteady())) return;

@@ -106,6 +106,7 @@ export async function startIngressOnRedis(
     live,
     readWish: ({ model }: { model: string }) => Promise.resolve({ model, assistant: undefined }),
     defaultDeadlineMs: 10_000,
+    now: Date.now,
     maxBodyBytes: 1_000_000,
     caller: (request: { headers: Record<string, unknown> }) => ({
       keyId: 'key',

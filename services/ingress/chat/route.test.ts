@@ -28,6 +28,7 @@ test('a request on an open connection behind the cut is refused before its job i
     checkParameters: () => undefined,
     readWish: ({ model }) => Promise.resolve({ model, assistant: undefined }),
     defaultDeadlineMs: 1_000,
+    now: Date.now,
     maxBodyBytes: 1_000,
     caller: () => ({ keyId: 'key_1', user: 'user-1', groups: [], admin: false }),
     cut: AbortSignal.abort(new TurnoutError('shutting_down', { retryAfterS: 1 })),

@@ -19,6 +19,8 @@ export interface ChatRouteDeps {
   /** Throws for a parameter that nobody would act on. */
   checkParameters: (body: ChatRequest) => void;
   defaultDeadlineMs: number;
+  /** The time that deadlines are measured by; milliseconds since the epoch. */
+  now: () => number;
   /** Of a request's body. */
   maxBodyBytes: number;
   caller: (request: FastifyRequest) => Principal;
@@ -63,7 +65,7 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
 /** Follows the log before the job is published: whatever then happens in it is heard. */
 async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyReply, job: AdmittedJob) {
   const { jobId, fresh, createdAt, deadlineAt } = job;
-  const patience = watchReader(reply, deadlineAt, deps.cut);
+  const patience = watchReader(reply, deadlineAt - deps.now(), deps.cut);
   const following = deps.live.follow(jobId, { fresh, signal: patience.signal });
   try {
     await job.publish(patience.signal);

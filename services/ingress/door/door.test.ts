@@ -56,6 +56,7 @@ function doorWith({
       memory: () => full,
       interactiveMaxWaitMs: 1_000,
       openBytes: 1e9,
+      now: Date.now,
       log: silentLogger,
     },
   });

@@ -75,6 +75,8 @@ interface DoorOptions {
   interactiveMaxWaitMs: number;
   /** Bytes that the open jobs of a user may have together, where no policy says so. */
   openBytes: number;
+  /** The time that deadlines are measured by; milliseconds since the epoch. */
+  now: () => number;
   log: Logger;
 }
 
@@ -105,7 +107,7 @@ export function createDoor(options: DoorOptions): Door {
     const tokens = entitlement.tokensPerMinute === undefined ? 0 : tokensOf(entrant);
     const asked = { user: caller.user, tokens, entitlement };
     await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
-    const patienceMs = Math.max(0, Math.min(interactiveMaxWaitMs, deadlineAt - Date.now()));
+    const patienceMs = Math.max(0, Math.min(interactiveMaxWaitMs, deadlineAt - options.now()));
     const entry = await gate.enter({
       ...{ jobId: entrant.jobId, userHash: entrant.userHash, deadlineAt, queuedJobs: entitlement.queuedJobs },
       bytes: bytesOf(entrant),

@@ -120,7 +120,7 @@ async function answer(
     if (job.fresh) return projectResponse(head).body();
     return projectStored(await deps.find(head.id, deps.caller(request).user)).body();
   }
-  const reader = watchReader(reply, job.deadlineAt, deps.cut);
+  const reader = watchReader(reply, job.deadlineAt - deps.now(), deps.cut);
   const following = deps.live.follow(job.jobId, { fresh: job.fresh, signal: reader.signal });
   try {
     await job.publish(reader.signal);

@@ -63,16 +63,16 @@ function streamFrom(
 ): Promise<void> {
   const answering = { reply, projection: projectResponse(response.head), after };
   if (!response.open) return answerStream({ ...answering, events: atOnce(response.events) });
-  const { jobId, deadlineAt = Date.now() } = response;
+  const { jobId, deadlineAt = deps.now() } = response;
   return followLive(deps, { jobId, deadlineAt }, answering);
 }
 
 async function followLive(
-  { live, cut }: ResponseRouteDeps,
+  { live, now, cut }: ResponseRouteDeps,
   { jobId, deadlineAt }: { jobId: string; deadlineAt: number },
   answering: Pick<AnswerOptions, 'reply' | 'projection'> & { after: number },
 ): Promise<void> {
-  const reader = watchReader(answering.reply, deadlineAt, cut);
+  const reader = watchReader(answering.reply, deadlineAt - now(), cut);
   const following = live.follow(jobId, { signal: reader.signal });
   try {
     await answerStream({ ...answering, events: following.events });

@@ -16,6 +16,8 @@ export interface ResponseRouteDeps {
   remove: StoredJobs['remove'];
   readWish: ReadWish;
   defaultDeadlineMs: number;
+  /** The time that deadlines are measured by; milliseconds since the epoch. */
+  now: () => number;
   /** Of a request's body. */
   maxBodyBytes: number;
   caller: (request: FastifyRequest) => Principal;
