@@ -29,9 +29,11 @@ export async function runService(name: string, build: (deps: ServiceDeps) => Ser
   const log = createLogger(name, config);
   const service = build({ config, log });
   const loop = watchEventLoop({ log });
+  let stopping = false;
 
   closeWithGrace({ delay: config.SHUTDOWN_TIMEOUT_MS, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'Uncaught error');
+    stopping = true;
     log.info({ signal }, 'Service stopping');
     await service.close();
     loop.close();
@@ -41,7 +43,8 @@ export async function runService(name: string, build: (deps: ServiceDeps) => Ser
 
   try {
     const { url } = await service.start();
-    log.info({ url }, 'Service ready');
+    // One that was told to stop meanwhile is not.
+    if (!stopping) log.info({ url }, 'Service ready');
   } catch (error) {
     log.fatal({ err: error }, 'Service could not start');
     await service

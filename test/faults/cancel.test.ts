@@ -2,6 +2,9 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { silentLogger } from '../../shared/log/logger.ts';
 import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
+import { createKafka } from '../../shared/kafka/kafkajs.ts';
+import { type Batch } from '../../shared/kafka/port.ts';
+import { topicNames } from '../../shared/kafka/topics.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { type Fleet, say, startFleet } from './support/fleet.ts';
@@ -83,6 +86,8 @@ describe('a job whose client goes before the model is called', () => {
     const waiting = fleet.askOnce(endless);
     await until(async () => (await fleet.store.open()).length === 2, { timeoutMs: 5_000, everyMs: 10 });
     const jobId = (await fleet.store.open()).find((open) => open !== first) ?? '';
+    const routed = async () => (await fleet.store.events(jobId)).some(({ type }) => type === 'routed');
+    expect(await until(routed, { timeoutMs: 10_000, everyMs: 10 })).toBe(true);
     waiting.hangUp();
     expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'cancelled', by: 'disconnect' }]);
     busy.hangUp();
@@ -94,6 +99,8 @@ describe('a job whose client goes before the model is called', () => {
     await fleet.services.kill('router');
     const early = fleet.askOnce(endless);
     const jobId = await onlyOpenJob();
+    // One that hangs up before Kafka has the message is refused instead.
+    expect(await until(() => isInKafka(jobId), { timeoutMs: 20_000, everyMs: 100 })).toBe(true);
     early.hangUp();
     expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'cancelled', by: 'disconnect' }]);
     await fleet.services.start('router');
@@ -164,4 +171,17 @@ async function onlyOpenJob(): Promise<string> {
   const [jobId, ...others] = open;
   if (jobId === undefined || others.length > 0) throw new Error(`open jobs: ${open.join(' ')}`);
   return jobId;
+}
+
+async function isInKafka(jobId: string): Promise<boolean> {
+  const { KAFKA_BROKERS: brokers } = testEnv();
+  const kafka = createKafka({ brokers: brokers.split(','), clientId: 'cancel-test', log: silentLogger });
+  const { jobs: topic } = topicNames(fleet.services.prefix);
+  let found = false;
+  const onBatch = ({ messages }: Batch) => {
+    found ||= messages.some(({ headers }) => headers['ce_id'] === jobId);
+    return Promise.resolve();
+  };
+  await kafka.readTopic({ topic, patienceMs: 10_000, onBatch });
+  return found;
 }
