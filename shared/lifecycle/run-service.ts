@@ -29,11 +29,11 @@ export async function runService(name: string, build: (deps: ServiceDeps) => Ser
   const log = createLogger(name, config);
   const service = build({ config, log });
   const loop = watchEventLoop({ log });
-  let stopping = false;
+  const stopping = new AbortController();
 
   closeWithGrace({ delay: config.SHUTDOWN_TIMEOUT_MS, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'Uncaught error');
-    stopping = true;
+    stopping.abort();
     log.info({ signal }, 'Service stopping');
     await service.close();
     loop.close();
@@ -44,7 +44,7 @@ export async function runService(name: string, build: (deps: ServiceDeps) => Ser
   try {
     const { url } = await service.start();
     // One that was told to stop meanwhile is not.
-    if (!stopping) log.info({ url }, 'Service ready');
+    if (!stopping.signal.aborted) log.info({ url }, 'Service ready');
   } catch (error) {
     log.fatal({ err: error }, 'Service could not start');
     await service
