@@ -1,4 +1,5 @@
 import { type Ground } from '../suite/ground.ts';
+import { USERS } from '../suite/plan.ts';
 import { scanKeys } from '../../harness/scan-keys.ts';
 
 /** A kind of keys in the job Redis. */
@@ -46,11 +47,33 @@ export const KEY_KINDS: readonly KeyKind[] = [
     goes: 'FILE_GRACE_MS after it was deleted or has expired, and with the last file of its user',
   },
   {
+    kind: 'bills',
+    pattern: /^\{metrics\}:usage:/,
+    most: 4 * USERS,
+    goes: '100 days after its day, 800 after its month: two for each user, four where midnight lies between',
+  },
+  {
+    kind: 'rollout figures',
+    pattern: /^\{metrics\}:(segment|first-tokens|window):/,
+    most: 16,
+    goes: 'hours or days after its last job',
+  },
+  {
     kind: 'metrics',
     pattern: /^\{metrics\}:/,
-    most: 4,
-    goes: 'never: counts, offsets, two sets of event ids',
+    most: 7,
+    goes: 'never: counts, offsets, two sets of event ids, three of reservations',
   },
+  {
+    kind: 'open-job limiter',
+    pattern: /^\{gate\}:/,
+    most: 1 + USERS,
+    goes: 'never: the pace; ten minutes after a refusal: the times that a user was told',
+  },
+  { kind: 'access', pattern: /^\{access\}:/, most: 4, goes: 'never: keys, and when they were used last' },
+  { kind: 'control', pattern: /^\{control\}:/, most: 4, goes: 'never: the state, and who leads' },
+  { kind: 'secrets of cache entries', pattern: /^\{u-/, most: USERS, goes: '30 days after their last use' },
+  { kind: 'steadiness', pattern: /^steady$/, most: 1, goes: 'never' },
   { kind: 'reader lease', pattern: /^live:/, most: 2, goes: '10 s after its ingress has died' },
   { kind: 'watermarks', pattern: /^watermarks:/, most: 1, goes: 'never' },
   {
