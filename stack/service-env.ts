@@ -1,4 +1,3 @@
-import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { addresses, type InfrastructureOptions } from './infrastructure.ts';
 import { providerVariables } from './litellm-config.ts';
@@ -37,16 +36,9 @@ export function serviceEnv(options: ServiceEnvOptions): Record<string, string> {
     BLOB_DIR: join(options.layout.data, 'blobs'),
     POLICY_FILE: 'deploy/policy.yaml',
     MIGRATION_PHASE: EVERYONE_ON_LITELLM,
-    REDIS_MAX_DISK_BYTES: String(diskForRedis(options.layout.data)),
     ...(options.parts.has('upstream') ? { ASSISTANT_DEFAULT_MODEL: SIMULATED_MODEL } : {}),
     ...omit(options.settings, NOT_FOR_SERVICES),
   };
-}
-
-/** What the disk has free now, less a reserve for the other parts of the stack: Redis rewrites its file beside the old one. */
-function diskForRedis(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return Math.max(1, Math.floor((bavail * bsize) / 2));
 }
 
 function generated(secrets: Secrets): Record<string, string> {

@@ -2,13 +2,15 @@ import { describe, expect, test } from '@jest/globals';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Authenticator } from '../../shared/access/authenticator.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { createLogger } from '../../shared/log/logger.ts';
 import { createThrottledAuthenticator } from './throttled-authenticator.ts';
 
 /** Keys that begin with `good` are right, and `revoke` makes one wrong. */
 function world() {
   const revoked = new Set<string>();
   let lookUps = 0;
+  const lines: string[] = [];
+  const log = createLogger('test', { LOG_LEVEL: 'info' }, { write: (line) => void lines.push(line) });
   const authenticator: Authenticator = {
     authenticate: async (authorization) => {
       lookUps += 1;
@@ -19,13 +21,13 @@ function world() {
       return { user: key, groups: [], admin: false };
     },
   };
-  const throttled = createThrottledAuthenticator({ authenticator, failuresPerMinute: 10, log: silentLogger });
+  const throttled = createThrottledAuthenticator({ authenticator, failuresPerMinute: 10, log });
   const ask = (key: string, address = '192.0.2.1') =>
     throttled.authenticate(`Bearer ${key}`, address).then(
       ({ user }) => user,
       (error: unknown) => (error instanceof TurnoutError ? error.code : 'a bug'),
     );
-  return { ask, revoke: (key: string) => revoked.add(key), lookUps: () => lookUps, throttled };
+  return { ask, revoke: (key: string) => revoked.add(key), lookUps: () => lookUps, throttled, lines };
 }
 
 const many = (count: number, prefix: string) => Array.from({ length: count }, (_, at) => `${prefix}-${at}`);
@@ -38,11 +40,12 @@ async function counts(asked: Promise<string>[]): Promise<Record<string, number>>
 
 describe('wrong keys of one address', () => {
   test('are looked up ten times a minute, one after the other or a thousand at once', async () => {
-    const { ask, lookUps } = world();
+    const { ask, lookUps, lines } = world();
     const outcomes = await counts(many(1_000, 'bad').map((key) => ask(key)));
     expect(outcomes).toEqual({ invalid_api_key: 10, rate_limit_exceeded: 990 });
     expect(await ask('bad-later')).toBe('rate_limit_exceeded');
     expect(lookUps()).toBe(10);
+    expect(lines).toHaveLength(1);
   });
 
   test('do not count against another address, and all addresses of an IPv6 network are one', async () => {

@@ -42,6 +42,7 @@ export function createThrottledAuthenticator({
   const failures = new RateLimiterMemory({ points: failuresPerMinute, duration: MINUTE_MS / 1_000 });
   const accepted = createMemory(MINUTE_MS);
   const refused = createMemory(REFUSED_MS);
+  const logged = createMemory(MINUTE_MS);
   /** Look-ups of unknown credentials that are under way, by address. */
   const pending = new Map<string, Set<Promise<unknown>>>();
 
@@ -114,7 +115,8 @@ export function createThrottledAuthenticator({
   }
 
   function throttled(address: string, waitMs: number): TurnoutError {
-    log.warn({ address }, 'Failed authentication is throttled');
+    if (!logged.has(address)) log.warn({ address }, 'Failed authentication is throttled');
+    logged.add(address);
     const retryAfterS = Math.max(1, Math.ceil(waitMs / 1_000));
     return new TurnoutError('rate_limit_exceeded', {
       message: `Too many wrong API keys from this address. Try again in ${retryAfterS}s.`,
