@@ -56,7 +56,8 @@ export interface RunJobDeps {
  * `over`: this attempt may not write any more, because another one holds the fence or the job has ended; it stops spending
  * and leaves no trace. Where the job is still open, `HandedOver` is thrown: the fence may be that of an attempt which nobody runs any
  * more (a Redis that came back without its last writes), and BullMQ would count the job as done. `released`: this process is being
- * stopped; what the attempt has done stands in the log, and `HandedOver` is thrown. Every other failure ends the job with a typed error. Nothing is spent before the fence is held.
+ * stopped; what the attempt has done stands in the log, and `HandedOver` is thrown. Every other failure ends the job with a typed error.
+ * Nothing is spent before the fence is held.
  */
 export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly ContextPiece[]): Promise<void> {
   const held = deps.held.hold(job.jobId);

@@ -96,8 +96,8 @@ async function routeOne(
 }
 
 /**
- * A message whose job has no record, though it cannot have expired: Redis came back without its last writes (a failover to a replica that
- * lagged behind). The job was accepted, so it runs, where somebody can still come to its answer; else the message is a dead letter.
+ * Restores a record that is missing although it cannot have expired: a failover to a replica that lagged behind has lost it. The job was
+ * accepted, so it runs, if an idempotency key or a stored response leads to its answer. Without either, the message is a dead letter.
  */
 async function routeOrRestore(
   deps: RouteBatchDeps,

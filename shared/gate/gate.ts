@@ -22,7 +22,7 @@ export interface Entrant {
 export type Entry =
   | { kind: 'in' }
   | {
-      /** Why not: his own limit of jobs or of bytes, all places are taken, or it would wait for too long. */
+      /** The reason: the user's limit of jobs or of bytes, the limit of all open jobs, or too long a wait. */
       kind: 'limit' | 'bytes' | 'full' | 'wait';
       /** Milliseconds until a place is expected that nobody else was told of. */
       retryAfterMs: number;

@@ -1,7 +1,7 @@
 import { type JobMessage } from '../contracts/job-message.ts';
 import { type JobLog } from './job-log.ts';
 
-/** Makes a record that is gone again, of the job's message; as a background job: whoever asked for it is gone, or comes back with a key. */
+/** Creates a lost record again from the job's message. The job runs in the background: its client has gone, or returns with its key. */
 export async function admitAgain(jobLog: Pick<JobLog, 'admit'>, job: JobMessage): Promise<void> {
   const { jobId, user: owner, userHash, model, acceptedAt, deadlineAt } = job;
   const { bodyHash = '', duties = [], original = '' } = job;

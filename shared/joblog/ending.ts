@@ -151,7 +151,7 @@ export interface EndingDeps {
 
 /**
  * Ends a job for one who does not hold its fence: a canceller, a sweep, the router. The first terminal wins: whoever holds
- * the fence is refused from here on, so what his call and those of lost attempts may have cost is settled here.
+ * the fence is refused from here on, so this settles what the call of that attempt and those of lost attempts may cost.
  */
 export async function endUnfenced(
   { jobLog, relays, log }: EndingDeps,

@@ -19,7 +19,7 @@ export interface Difference {
 const EXACT: ReadonlySet<string> = new Set(['cleanup.policy', 'message.timestamp.type']);
 const AT_LEAST: ReadonlySet<string> = new Set(['retention.ms', 'retention.bytes', 'max.message.bytes']);
 
-/** How a topic that somebody else made, or changed, falls short of what Turnout needs. More than needed is no difference. */
+/** Where an existing topic has less than Turnout needs: partitions, copies or settings. More than needed is no difference. */
 export function differencesOf({ topic, ...needed }: TopicSpec, found: FoundTopic): Difference[] {
   const counts = [
     { setting: 'partitions', found: found.partitions, needed: needed.partitions },

@@ -1,11 +1,10 @@
-import { FlowProducer, type FlowJob, type JobsOptions } from 'bullmq';
+import { createRedisBackend, FlowProducer, type FlowJob, type JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { type ContextJob, type LlmJob } from '../contracts/flow.ts';
 import { type Redis } from '../redis/connect.ts';
 import { defineScript, reloadScripts } from '../redis/script.ts';
 import { type Scheduled } from '../scheduling/fair-queue.ts';
 import { inSlices } from '../util/in-slices.ts';
-import { createCheckedBackend } from './checked-backend.ts';
 import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE, SOURCE_QUEUE } from './names.ts';
 
 /** A job that the router has decided, with the children that fetch its context. */
@@ -33,7 +32,7 @@ export interface FlowDispatch extends Dispatch {
   states(jobIds: readonly string[]): Promise<NodeState[]>;
 }
 
-/** Redis answers nobody else while it runs a MULTI: more nodes than this go into a further one. */
+/** Redis serves no other client while it runs a MULTI, so one MULTI adds at most this many nodes. */
 const NODES_AT_ONCE = 500;
 
 /**
@@ -99,6 +98,24 @@ export function createFlowDispatch(
     close: () => producer.close(),
   };
 }
+
+/**
+ * BullMQ's own backend, except that adding flows fails when Redis refused any of their nodes: `addBulk` ignores the errors of single
+ * commands inside its MULTI (BullMQ 6.7, `FlowProducer.addBulk`), so that a job could be taken for queued that is not there.
+ */
+const createCheckedBackend: typeof createRedisBackend = (...options) => {
+  const backend = createRedisBackend(...options);
+  const addFlow = backend.addFlow.bind(backend);
+  backend.addFlow = async (entries) => {
+    const results = await addFlow(entries);
+    for (const [error, id] of results) {
+      if (error) throw error;
+      if (typeof id === 'number') throw new Error(`BullMQ refused a node (code ${id})`);
+    }
+    return results;
+  };
+  return backend;
+};
 
 function script(name: string): URL {
   return new URL(`scripts/${name}.lua`, import.meta.url);

@@ -29,8 +29,8 @@ interface FairDispatchOptions {
   queue: FairQueue;
   /** Where released jobs go. */
   flows: FlowDispatch;
-  /** Which of these jobs have not ended, by their records. */
-  openAmong: (jobIds: readonly string[]) => Promise<string[]>;
+  /** What the records of these jobs say; those that have ended are in neither list. */
+  standingsOf: (jobIds: readonly string[]) => Promise<{ open: string[]; missing: string[] }>;
   /** Of a process that runs jobs. */
   worker?: WorkerSlots | undefined;
   log: Logger;
@@ -50,7 +50,7 @@ const EVERY_MS = 1_000;
 export function createFairDispatch({
   queue,
   flows,
-  openAmong,
+  standingsOf,
   worker,
   log,
 }: FairDispatchOptions): FairDispatch {
@@ -95,10 +95,13 @@ export function createFairDispatch({
     try {
       const states = await flows.states(jobIds);
       const idle = jobIds.filter((_, at) => states[at] !== 'queued' && states[at] !== 'failed');
-      const lost = idle.length === 0 ? [] : await openAmong(idle);
-      if (lost.length === 0) return;
-      log.warn({ jobIds: lost }, 'Open jobs were queued nowhere; they are released again');
-      await commit.add({ lost });
+      if (idle.length === 0) return;
+      const { open: lost, missing } = await standingsOf(idle);
+      if (lost.length > 0)
+        log.warn({ jobIds: lost }, 'Open jobs were queued nowhere; they are released again');
+      // A job without a record has no end that would take it out of the scheduler.
+      const leave = missing.map((jobId) => ({ jobId }));
+      if (lost.length + leave.length > 0) await commit.add({ lost, leave });
     } catch (error) {
       log.warn({ err: error }, 'Released jobs were not looked at; it will be tried again');
     }

@@ -33,9 +33,12 @@ export function openScheduler({ redis, config, jobLog, worker, log }: SchedulerO
     interactivePercent: config.SCHEDULER_INTERACTIVE_PERCENT,
   });
   const flows = createFlowDispatch(redis, redisPrefix, config.KEEP_FINISHED_MS);
-  const openAmong = async (jobIds: readonly string[]) => {
+  const standingsOf = async (jobIds: readonly string[]) => {
     const standings = await jobLog.standings(jobIds);
-    return standings.filter(({ state }) => isOpen(state)).map(({ jobId }) => jobId);
+    return {
+      open: standings.filter(({ state }) => isOpen(state)).map(({ jobId }) => jobId),
+      missing: standings.filter(({ state }) => state === 'missing').map(({ jobId }) => jobId),
+    };
   };
-  return createFairDispatch({ queue, flows, openAmong, worker, log });
+  return createFairDispatch({ queue, flows, standingsOf, worker, log });
 }

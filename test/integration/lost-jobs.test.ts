@@ -16,6 +16,7 @@ jest.setTimeout(60_000);
 const redisPrefix = `t-lost-${randomBytes(4).toString('hex')}`;
 const bull = bullPrefix(redisPrefix);
 const ended = new Set<string>();
+const missing = new Set<string>();
 let redis: Redis;
 let scheduler: FairDispatch;
 
@@ -36,7 +37,7 @@ beforeAll(() => {
         Promise.resolve(
           ids.map((jobId) => ({
             jobId,
-            state: ended.has(jobId) ? 'completed' : 'queued',
+            state: missing.has(jobId) ? 'missing' : ended.has(jobId) ? 'completed' : 'queued',
             cancel: undefined,
           })),
         ),
@@ -94,6 +95,20 @@ test('an open job that BullMQ has lost is queued again; one that has ended, or t
   expect(await flows.states(ids)).toEqual(['queued', 'gone', 'queued']);
   expect(await redis.lrange(`${bull}:${LLM_QUEUE}:wait`, '0', '-1')).toHaveLength(2);
   await flows.close();
+});
+
+test('a job without a node and without a record leaves nothing in the scheduler', async () => {
+  const job = decidedJob('f');
+  const { jobId } = job.llm;
+  await scheduler.dispatch([job]);
+  missing.add(jobId);
+  await redis.del(`${bull}:${LLM_QUEUE}:${jobId}`);
+  await redis.lrem(`${bull}:${LLM_QUEUE}:wait`, 0, jobId);
+  await redis.zadd(`${bull}:fair:released`, 1, jobId);
+  const isGone = async () => (await redis.hexists(`${bull}:fair:meta`, jobId)) === 0;
+  expect(await until(isGone, { timeoutMs: 20_000, everyMs: 20 })).toBe(true);
+  expect(await redis.hexists(`${bull}:fair:jobs`, jobId)).toBe(0);
+  expect(await redis.zscore(`${bull}:fair:released`, jobId)).toBeNull();
 });
 
 test('after SCRIPT FLUSH, jobs run on', async () => {

@@ -1,6 +1,6 @@
 -- The jobs that were let in and have not ended, and how fast they end.
 -- KEYS open (zset: `<job> <user>` -> when it has ended in any case, ms), users (hash: user -> his open jobs), pace (hash), promised
--- (prefix; `<promised>:<user>`, zset: the places that refused jobs of his were told of, by when they come free, ms), bytes (prefix;
+-- (prefix; `<promised>:<user>`, zset: the times, in ms, at which refused jobs of that user may come again), bytes (prefix;
 -- `<bytes>:<user>`, hash: the size of each open job of the user's, and `total`).
 -- Invariants: `users` is the count of `open` by user; `total` is the sum of its hash, which is there while the user has open jobs.
 local open, users, pace, promised, bytes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]

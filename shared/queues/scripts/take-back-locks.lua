@@ -1,6 +1,6 @@
--- Takes back the locks that ran out while their holder lived, where nobody has taken the jobs over meanwhile.
--- Invariant: a lock is only taken of a job that is still active and that nobody has locked: whoever takes a stalled job over moves it out
--- of `active` first (BullMQ's moveStalledJobsToWait).
+-- Takes expired locks back for the worker that still runs the jobs, unless another worker has taken a job over.
+-- Invariant: the script locks a job only if it is in `active` and has no lock. A takeover of a stalled job moves it out of `active` first
+-- (BullMQ's moveStalledJobsToWait).
 -- KEYS[1] the prefix of the queue's keys. ARGV the lock's duration in ms, then job id and token of each.
 -- Returns the ids of the jobs that others have.
 local lost = {}

@@ -4,7 +4,7 @@
 --
 -- A flow is one user's jobs of one class, `<rank>:<user>`, first in first out; ranks: 1 interactive, 2 background, 3 batch. A job:
 --   staged (in its flow's queue) -> released (given to BullMQ; it takes one of its user's slots) -> gone (it has ended)
---   `releasing`: released, and nobody has confirmed yet that BullMQ has it; it is given out again until somebody does.
+--   `releasing`: released, and not confirmed yet; steps give it out again, each UNCONFIRMED_MS, until a process confirms it.
 --   `released` has every released job, by when BullMQ is asked about it again. One that is open and that BullMQ will not run (its node
 --   was lost, or its attempt did not end it) is released again: at once where it still has its slot, else first in its user's queue.
 -- A slot stays taken until its job leaves, or until a look at BullMQ finds that the job is neither there nor on its way there. No timer
@@ -229,7 +229,7 @@ local function stage(job, payload, now)
   end
 end
 
--- Somebody has seen that BullMQ will not run it. Release 0.1.0 drops the payload when it confirms: then only its message brings it back.
+-- Releases an open job again that BullMQ will not run. Release 0.1.0 deletes the payload at confirmation; such a job needs its message again.
 local function lost(id, now)
   local job = meta_of(id)
   if not job or not job.released or redis.call('ZSCORE', P .. ':releasing', id) then return end
