@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test test-cluster test-containers check audit checkouts upgrade verify lambda lambda-bench bench streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload fuzz faults soak
+.PHONY: help up down status logs test test-cluster test-containers check audit checkouts upgrade verify lambda lambda-bench bench compare streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload fuzz faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: node_modules ## Format, lint, types, architecture rules, dead code, unit 
 
 bench: node_modules ## Measure latency, throughput and the bare hops
 	@$(RUN) bench
+
+compare: node_modules ## The last release and this version in turn: first token and throughput; 1 when this version is slower (RELEASE=x.y.z: another one)
+	@$(RUN) compare
 
 streams: node_modules ## Hold 2,000 streams open on one ingress, with slow readers among them; 1 when a promise did not hold
 	@$(RUN) streams

@@ -22,14 +22,22 @@ export interface BenchSystem {
   readonly simulatorUrl: string;
   /** Kafka, the two Redis, LiteLLM and the simulator. */
   readonly infrastructure: Pids;
-  /** `name`: of one more that runs beside, with settings of its own. */
-  turnout(upstream: Upstream, also?: { name: string; env: Record<string, string> }): Promise<MeasuredTurnout>;
+  /** `also`: one more that runs beside the usual one. */
+  turnout(upstream: Upstream, also?: Also): Promise<MeasuredTurnout>;
   baseline(upstream: Upstream): Promise<Measured>;
   stop(): Promise<void>;
 }
 
 /** What stands behind: LiteLLM (and the simulator behind that), or the simulator at once. */
 export type Upstream = 'litellm' | 'simulator';
+
+export interface Also {
+  name: string;
+  /** Settings of its own. */
+  env: Readonly<Record<string, string>>;
+  /** The checkout whose code it runs; default: this one. */
+  root?: string;
+}
 
 export interface Measured {
   target: Target;
@@ -64,10 +72,11 @@ export async function startBenchSystem(say: (line: string) => void): Promise<Ben
     litellm,
     simulatorUrl: env.UPSTREAM_URL,
     infrastructure: Object.fromEntries(readPidRecords(layout.run).map(({ name, pid }) => [name, pid])),
-    turnout: async (upstream, { name, env: settings } = { name: 'turnout', env: {} }) => {
+    turnout: async (upstream, { name, env: settings, root } = { name: 'turnout', env: {} }) => {
       const services = await startServices({
         prefix: `${prefix}-${upstream}${name === 'turnout' ? '' : `-${name}`}`,
         env: { API_KEYS_FILE: users.file, ENABLE_LITELLM: String(upstream === 'litellm'), ...settings },
+        ...(root === undefined ? {} : { root }),
       });
       return toMeasured(name, services, users.keys);
     },

@@ -8,6 +8,7 @@ export interface Step {
 export const steps: readonly Step[] = [
   { name: 'checkouts', command: 'checkouts' },
   { name: 'upgrade', command: 'upgrade' },
+  { name: 'compare', command: 'compare' },
   { name: 'fuzz', command: 'fuzz' },
   { name: 'streams', command: 'streams' },
   { name: 'fairness', command: 'fairness' },

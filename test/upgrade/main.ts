@@ -4,15 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { startSystem } from '../harness/system.ts';
-import { checkOut, readReleases } from './releases.ts';
+import { checkOut, chosenRelease } from './releases.ts';
 import { rollThereAndBack } from './roll.ts';
 
 const say = sayAs('upgrade');
-const wanted = process.env['RELEASE'];
-const releases = readReleases();
-const release = wanted === undefined ? releases.at(-1) : releases.find(({ version }) => version === wanted);
-if (!release) throw new Error(`RELEASE must be one of ${releases.map(({ version }) => version).join(', ')}`);
-
+const release = chosenRelease(process.env['RELEASE']);
 const home = mkdtempSync(join(tmpdir(), 'turnout-upgrade-'));
 const system = await startSystem({ say });
 try {

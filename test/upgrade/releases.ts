@@ -10,8 +10,16 @@ const release = z.object({
 });
 export type Release = z.infer<typeof release>;
 
-/** Of `docs/releases.json`, the oldest first. Tags do not travel with every copy of the repository; this list does. */
-export function readReleases(): Release[] {
+/** RELEASE: a version of `docs/releases.json`; the last one where it is not set. Throws naming what is wrong. */
+export function chosenRelease(version: string | undefined): Release {
+  const releases = readReleases();
+  const release = version === undefined ? releases.at(-1) : releases.find((one) => one.version === version);
+  if (release) return release;
+  throw new Error(`RELEASE must be one of ${releases.map((one) => one.version).join(', ')}`);
+}
+
+/** The oldest first. Tags do not travel with every copy of the repository; this list does. */
+function readReleases(): Release[] {
   const file = join(repositoryRoot, 'docs', 'releases.json');
   return z
     .array(release)
