@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test test-cluster test-containers check audit checkouts upgrade verify lambda lambda-bench bench compare streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload fuzz faults soak
+.PHONY: help up down status logs test test-cluster test-containers check audit checkouts upgrade verify lambda lambda-bench bench compare streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload neighbours fuzz faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ fairness: node_modules ## How evenly users share the model, and how long one wai
 
 overload: node_modules ## Three times what the model can take, for five minutes; 1 when a promise did not hold
 	@$(RUN) overload
+
+neighbours: node_modules ## Ten users read streams beside another one's every trouble; 1 when a promise did not hold (TROUBLES=words,words: some)
+	@$(RUN) neighbours
 
 checkouts: node_modules ## Four clones of this commit start at the same moment; 1 when one did not come up with its own processes
 	@$(RUN) checkouts

@@ -48,7 +48,9 @@ export interface Measured {
 export interface MeasuredTurnout extends Measured {
   /** Of its topics and keys. */
   prefix: string;
-  urlOf(service: ServiceName): string;
+  /** The folder of the services' logs. */
+  logs: string;
+  urlOf(instance: string): string;
   /** One more of a service. */
   start(service: ServiceName, instance: string): Promise<void>;
 }
@@ -101,7 +103,8 @@ function toMeasured(name: string, services: RunningServices, apiKeys: readonly s
     prefix: services.prefix,
     target,
     pids,
-    urlOf: (service) => services.urlOf(service),
+    logs: services.logs,
+    urlOf: (instance) => services.urlOf(instance),
     start: (service, instance) => services.start(service, instance),
     stop: () => services.stop(),
   };

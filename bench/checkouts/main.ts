@@ -13,6 +13,7 @@ const CHECKOUTS = 4;
 const say = sayAs('checkouts');
 const run = promisify(execFile);
 const cache = cacheFolder(process.env);
+const stopping = new AbortController();
 
 interface Checkout {
   folder: string;
@@ -31,15 +32,17 @@ function clone(home: string, index: number): string {
   return folder;
 }
 
-function stack(folder: string, command: 'up' | 'down') {
+function stack(folder: string, command: 'up' | 'down', signal?: AbortSignal) {
   const env = { ...process.env, TURNOUT_CACHE_DIR: cache };
-  return run(process.execPath, ['stack/cli.ts', command], { cwd: folder, env, maxBuffer: 64 << 20 });
+  return run(process.execPath, ['stack/cli.ts', command], { cwd: folder, env, signal, maxBuffer: 64 << 20 });
 }
 
 async function start(folder: string): Promise<Checkout> {
   const begun = performance.now();
   const problems: string[] = [];
-  await stack(folder, 'up').catch((error: unknown) => problems.push(`make up failed: ${String(error)}`));
+  await stack(folder, 'up', stopping.signal).catch((error: unknown) =>
+    problems.push(`make up failed: ${String(error)}`),
+  );
   const seconds = Math.round((performance.now() - begun) / 1_000);
   const layout = layoutAt(join(folder, '.turnout'), { cache });
   const records = readPidRecords(layout.run);
@@ -84,8 +87,21 @@ async function judge(checkouts: readonly Checkout[]): Promise<void> {
     checkouts[0]?.problems.push('two checkouts have a port in common');
 }
 
+let stopped: Promise<void> | undefined;
+
+/** What is still coming up is ended first; a second caller waits for the first. */
+function stopAll(): Promise<void> {
+  stopping.abort();
+  return (stopped ??= Promise.all(folders.map((folder) => stack(folder, 'down'))).then(() =>
+    rmSync(home, { recursive: true, force: true }),
+  ));
+}
+
 const home = mkdtempSync(join(tmpdir(), 'turnout-checkouts-'));
 const folders = Array.from({ length: CHECKOUTS }, (_, index) => clone(home, index));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void stopAll().finally(() => process.exit(1)));
+}
 try {
   say(`${CHECKOUTS} checkouts start`);
   const checkouts = await Promise.all(folders.map(start));
@@ -101,6 +117,5 @@ try {
   );
   process.exitCode = checkouts.every(({ problems }) => problems.length === 0) ? 0 : 1;
 } finally {
-  await Promise.all(folders.map((folder) => stack(folder, 'down')));
-  rmSync(home, { recursive: true, force: true });
+  await stopAll();
 }

@@ -13,6 +13,7 @@ export const steps: readonly Step[] = [
   { name: 'streams', command: 'streams' },
   { name: 'fairness', command: 'fairness' },
   { name: 'overload', command: 'overload' },
+  { name: 'neighbours', command: 'neighbours' },
   { name: 'rollback', command: 'rollback' },
   { name: 'simulate', command: 'simulate' },
   { name: 'faults', command: 'faults', env: { FULL: '1' } },

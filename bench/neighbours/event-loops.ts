@@ -1,0 +1,42 @@
+import { testEnv } from '../../test/harness/env.ts';
+
+/** Milliseconds. */
+export interface LoopDelay {
+  p999Ms: number;
+  maxMs: number;
+}
+
+/**
+ * Each service's event-loop delay since this was called last, where that is a minute ago or more: the first look moves what was
+ * measured into the past minute, and the second one sees nothing but that. Nobody else may look meanwhile.
+ */
+export async function loopDelaysSince(
+  urls: Readonly<Record<string, string>>,
+): Promise<Record<string, LoopDelay>> {
+  const entries = Object.entries(urls).map(async ([service, url]) => {
+    await metricsOf(url);
+    return [service, delayIn(await metricsOf(url))] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+async function metricsOf(url: string): Promise<string> {
+  const headers = { authorization: `Bearer ${testEnv().TURNOUT_ADMIN_KEY}` };
+  const response = await fetch(`${url}/metrics`, { headers });
+  if (!response.ok) throw new Error(`${url}/metrics was answered with ${response.status}`);
+  return response.text();
+}
+
+function delayIn(metrics: string): LoopDelay {
+  return { p999Ms: quantileIn(metrics, '0.999'), maxMs: quantileIn(metrics, '1') };
+}
+
+function quantileIn(metrics: string, quantile: string): number {
+  const pattern = new RegExp(
+    `^turnout_event_loop_delay_seconds\\{quantile="${quantile}"[^}]*\\} (\\S+)$`,
+    'm',
+  );
+  const seconds = pattern.exec(metrics)?.[1];
+  if (seconds === undefined) throw new Error('A service does not tell the delay of its event loop');
+  return Math.round(Number(seconds) * 1_000);
+}

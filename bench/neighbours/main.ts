@@ -1,0 +1,50 @@
+/**
+ * `make neighbours`: ten users read streams while another one causes one trouble after another; writes the report, and ends with 1 when
+ * a promise to the ten did not hold. TROUBLES=words,words causes some: those whose names have these words.
+ */
+import { serviceNames } from '../../stack/services.ts';
+import { sayAs, writeReport } from '../../stack/reports.ts';
+import { openJobStore } from '../../test/faults/support/job-store.ts';
+import { startBenchSystem } from '../bench-system.ts';
+import { causeInThread, type Findings, measureTrouble } from './measure.ts';
+import { startNeighbours } from './neighbours.ts';
+import { HELD_TO, PLAN } from './plan.ts';
+import { brokenIn, toTable } from './report.ts';
+import { chosenTroubles } from './troubles.ts';
+
+const chosen = chosenTroubles(process.env['TROUBLES']);
+const say = sayAs('neighbours');
+
+const system = await startBenchSystem(say);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void system.stop().finally(() => process.exit(1)));
+}
+try {
+  const measured = await system.turnout('simulator');
+  const second = 'llm-worker-2';
+  await measured.start('llm-worker', second);
+  const urls = Object.fromEntries([...serviceNames, second].map((name) => [name, measured.urlOf(name)]));
+  const store = openJobStore(measured.prefix);
+  const neighbours = startNeighbours(measured.target, PLAN.neighbours);
+  const phases: { findings: Findings; broken: string[] }[] = [];
+  const play = async (name: string, cause: Parameters<typeof measureTrouble>[2], expected?: string) => {
+    say(name);
+    const findings = await measureTrouble({ measured, urls, neighbours, store }, name, cause);
+    const broken = brokenIn(findings, expected, HELD_TO);
+    for (const promise of broken) say(`WRONG ${promise}`);
+    phases.push({ findings, broken });
+  };
+  await play('quiet', () => Promise.resolve({}));
+  for (const { name, expected } of chosen) await play(name, () => causeInThread(measured, name), expected);
+  await neighbours.stop();
+  await store.close();
+  console.log(toTable(phases));
+  const broken = phases.flatMap((phase) => phase.broken);
+  for (const promise of broken) console.log(`WRONG ${promise}`);
+  const report = { at: new Date().toISOString(), plan: PLAN, heldTo: HELD_TO, broken };
+  writeReport('neighbours', { ...report, troubles: phases.map(({ findings }) => findings) }, say);
+  process.exitCode = broken.length === 0 ? 0 : 1;
+} finally {
+  say('stopping');
+  await system.stop();
+}

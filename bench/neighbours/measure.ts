@@ -1,0 +1,84 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { JobStore } from '../../test/faults/support/job-store.ts';
+import type { MeasuredTurnout } from '../bench-system.ts';
+import { keyOf } from '../fairness/calls.ts';
+import { type Blocked, blockedSince } from './blocked-loops.ts';
+import { type LoopDelay, loopDelaysSince } from './event-loops.ts';
+import type { Neighbours, NeighbourStream } from './neighbours.ts';
+import { PLAN } from './plan.ts';
+import { type Silences, silencesIn } from './silences.ts';
+import type { TroubleOrder } from './trouble-thread.ts';
+import type { Answers } from './troublemaker.ts';
+
+/** What the neighbours saw during one trouble. */
+export interface Findings extends Silences {
+  trouble: string;
+  seconds: number;
+  /** The neighbours' streams. */
+  jobs: number;
+  /** Most of one of their jobs. */
+  attempts: number;
+  /** Why -> how many of them did not end as they should. */
+  failures: Record<string, number>;
+  /** What the trouble was answered with. */
+  answers: Answers;
+  /** By service. */
+  loops: Record<string, LoopDelay>;
+  blocked: Blocked[];
+}
+
+export interface Measuring {
+  measured: MeasuredTurnout;
+  /** Of each process, by the name of its instance. */
+  urls: Readonly<Record<string, string>>;
+  neighbours: Neighbours;
+  store: JobStore;
+}
+
+/** The neighbours are watched while it lasts, for the phase's time at least, and until the streams have ended that saw it. */
+export async function measureTrouble(
+  { measured, urls, neighbours, store }: Measuring,
+  trouble: string,
+  cause: () => Promise<Answers>,
+): Promise<Findings> {
+  await loopDelaysSince(urls);
+  const from = Date.now();
+  const [answers] = await Promise.all([cause(), delay(PLAN.phaseMs)]);
+  const to = Date.now();
+  const streams = neighbours.since(from);
+  const loops = await loopDelaysSince(urls);
+  const silences = silencesIn(streams, { from, to });
+  await Promise.all(streams.map(({ over }) => over));
+  return {
+    ...{ trouble, seconds: Math.round((to - from) / 1_000), ...silences, jobs: streams.length },
+    attempts: await mostAttempts(store, streams),
+    failures: countFailures(streams),
+    ...{ answers, loops, blocked: blockedSince(measured.logs, from) },
+  };
+}
+
+/** Rejects as the thread does. */
+export async function causeInThread({ target }: MeasuredTurnout, name: string): Promise<Answers> {
+  const order: TroubleOrder = { name, baseUrl: target.baseUrl, key: keyOf(target, PLAN.troublemaker) };
+  const thread = new Worker(new URL('trouble-thread.ts', import.meta.url), { workerData: order });
+  const [answers] = (await once(thread, 'message')) as [Answers];
+  await thread.terminate();
+  return answers;
+}
+
+async function mostAttempts(store: JobStore, streams: readonly NeighbourStream[]): Promise<number> {
+  const ids = streams.flatMap(({ jobId }) => jobId ?? []);
+  const counts = await Promise.all(
+    ids.map(async (id) => (await store.events(id)).filter(({ type }) => type === 'attempt').length),
+  );
+  return Math.max(0, ...counts);
+}
+
+function countFailures(streams: readonly NeighbourStream[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { complaint } of streams)
+    if (complaint !== undefined) counts[complaint] = (counts[complaint] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,41 @@
+/** When something came of one stream. Milliseconds since the epoch. */
+export interface Stream {
+  askedAt: number;
+  /** Of each chunk. */
+  arrivals: readonly number[];
+  /** Undefined while it goes on. */
+  endedAt: number | undefined;
+}
+
+export interface Span {
+  from: number;
+  to: number;
+}
+
+export interface Silences {
+  /** The longest time between two chunks of a stream, in milliseconds; 0 without streams. */
+  gapMs: number;
+  /** The longest time from a question to its first chunk, in milliseconds. */
+  firstTokenMs: number;
+}
+
+/** Those that touch the span, in whole; of a stream that goes on, up to the span's end. */
+export function silencesIn(streams: readonly Stream[], span: Span): Silences {
+  const longest = (waits: readonly (readonly [number, number])[]) =>
+    Math.max(0, ...waits.filter(([from, to]) => to > from && from < span.to && to > span.from).map(lengthOf));
+  return {
+    gapMs: longest(streams.flatMap((stream) => gapsOf(stream, span.to))),
+    firstTokenMs: longest(
+      streams.map(({ askedAt, arrivals, endedAt }) => [askedAt, arrivals[0] ?? endedAt ?? span.to] as const),
+    ),
+  };
+}
+
+function gapsOf({ arrivals, endedAt }: Stream, now: number): (readonly [number, number])[] {
+  const ends = endedAt === undefined ? [...arrivals.slice(1), now] : arrivals.slice(1);
+  return ends.map((end, at) => [arrivals[at] ?? end, end] as const);
+}
+
+function lengthOf([from, to]: readonly [number, number]): number {
+  return to - from;
+}
