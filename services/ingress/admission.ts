@@ -22,12 +22,13 @@ import { createOriginals, type Originals } from '../../shared/joblog/originals.t
 import { type Producer } from '../../shared/kafka/port.ts';
 import { SendError } from '../../shared/kafka/send-error.ts';
 import { type Logger } from '../../shared/log/logger.ts';
-import { type Measure, measureRequest } from '../../shared/models/measure-request.ts';
 import { type Principal } from '../../shared/access/principal.ts';
 import { type BodyWork } from './bodies/body-work.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
 import { type Door, type Reserved } from './door/door.ts';
+import { type EntrantMeasure } from './door/estimate.ts';
+import { createMeasureEntrant, type MeasureEntrant } from './measure-entrant.ts';
 import { type RequestControls } from './request-controls.ts';
 import { storing } from './storing.ts';
 import { takeDocuments, type TakenDocuments } from './take-documents.ts';
@@ -95,7 +96,7 @@ export interface AdmissionDeps {
   log: Logger;
 }
 
-type Deps = AdmissionDeps & { originals: Originals; kept: KeptJobs };
+type Deps = AdmissionDeps & { originals: Originals; kept: KeptJobs; measure: MeasureEntrant };
 
 /**
  * How long a request waits for Kafka: through a broker's restart or a long pause of it. A stream sends nothing before its job is
@@ -121,6 +122,7 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
     ...options,
     originals: createOriginals(options),
     kept: createKeptJobs(options),
+    measure: createMeasureEntrant(),
   };
   return {
     admit: async (submission) => {
@@ -131,7 +133,7 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
       const taken = await takeDocuments(submission.request, findFile, (document) =>
         deps.bodies.decode(document),
       ).catch((error: unknown) => takenBefore(deps, job, submission, error));
-      const measure = measureRequest(taken.request);
+      const measure = deps.measure(submission.caller.user, taken);
       const entered = await enter(deps, job, { submission, taken, measure });
       const publisher = randomBytes(6).toString('hex');
       const admission = await admit(deps, { ...job, publisher }, submission).catch(async (error: unknown) => {
@@ -151,7 +153,7 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
           if (!open) return;
           const caching = await cachingFor(deps, taken, submission);
           const { traceparent } = submission;
-          const cost = { promptTokens: measure.exact(), quote: await quoteFor(deps, job, entered) };
+          const cost = { promptTokens: await measure.exact(), quote: await quoteFor(deps, job, entered) };
           const abandoned = isRecoverable(submission) ? undefined : signal;
           const outgoing = { taken, original, traceparent, publisher, signal: abandoned };
           await publish(deps, { ...outgoing, job: { ...job, ...cost, caching } });
@@ -197,7 +199,7 @@ async function takenBefore(
 async function enter(
   { door, jobLog }: Deps,
   job: DescribedJob,
-  { submission, taken, measure }: { submission: Submission; taken: TakenDocuments; measure: Measure },
+  { submission, taken, measure }: { submission: Submission; taken: TakenDocuments; measure: EntrantMeasure },
 ): Promise<Reserved | undefined> {
   if (job.bodyHash !== '') {
     const [standing] = await storing(() => jobLog.standings([job.jobId]));

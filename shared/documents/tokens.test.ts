@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { countTokens as countExactly } from 'gpt-tokenizer/encoding/o200k_base';
-import { countAllTokens, countTokens, maxTokens } from './tokens.ts';
+import { countAllTokens, countAllTokensInTurns, countTokens, maxTokens } from './tokens.ts';
 import { type Random } from '../util/random.ts';
 
 /** A linear congruential generator: the same numbers in each run. */
@@ -95,5 +95,23 @@ describe('a text that is too long to be counted', () => {
   test('is counted in bounded work, whatever its runs look like', () => {
     const texts = Array.from({ length: 500 }, () => '道'.repeat(64 * 1024));
     expect(countAllTokens(texts)).toBeGreaterThan(1_000_000);
+  });
+});
+
+describe('counted in turns', () => {
+  const long = '这里的火车不停地从一条轨道开到另一条轨道'.repeat(20_000);
+  test.each([
+    ['nothing', [], 0],
+    ['what is one slice', ['Hello', 'there'], 0],
+    ['a text that is counted as a whole', [long.slice(0, 60_000)], 15],
+    ['what is estimated', [long, 'and ', long], 16],
+  ])('%s comes to the same, and no turn takes more than a slice', async (_what, texts, least) => {
+    let turns = 0;
+    const turn = (slice: () => number) => {
+      turns += 1;
+      return Promise.resolve(slice());
+    };
+    expect(await countAllTokensInTurns(texts, turn, seeded(3))).toBe(countAllTokens(texts, seeded(3)));
+    expect(turns).toBeGreaterThanOrEqual(least);
   });
 });

@@ -13,10 +13,17 @@ import { imageTokens } from './image-tokens.ts';
 export interface Measure {
   /** At least as many tokens as `exact`; takes microseconds. */
   readonly atMost: number;
-  /** Tokens as o200k counts them, see `countAllTokens`; takes up to some 40 ms the first time, however long the request. */
+  /** Tokens as o200k counts them, see `countAllTokens`; takes up to some 300 ms the first time, however long the request. */
   exact(): number;
   /** Those of it that are a predicted output: what the answer does not use of it is charged like an answer. */
   predicted(): number;
+}
+
+/** The same where no thread may stand still: counted as `count` does, and once. */
+export interface MeasureInTurns {
+  readonly atMost: number;
+  exact(): Promise<number>;
+  predicted(): Promise<number>;
 }
 
 export type MeasuredRequest = Partial<ChatRequest> & Pick<ChatRequest, 'messages'>;
@@ -68,10 +75,28 @@ export function measureRequest(request: MeasuredRequest, random?: Random): Measu
   let exact: number | undefined;
   let predicted: number | undefined;
   return {
-    atMost: texts.reduce((sum, text) => sum + maxTokens(text), tokens),
+    atMost: atMostOf({ texts, tokens }),
     exact: () => (exact ??= tokens + countAllTokens(texts, random)),
     predicted: () => (predicted ??= countAllTokens(predictions, random)),
   };
+}
+
+export function measureInTurns(
+  request: MeasuredRequest,
+  count: (texts: readonly string[]) => Promise<number>,
+): MeasureInTurns {
+  const { texts, tokens } = partsOf(request);
+  let exact: Promise<number> | undefined;
+  let predicted: Promise<number> | undefined;
+  return {
+    atMost: atMostOf({ texts, tokens }),
+    exact: () => (exact ??= count(texts).then((counted) => tokens + counted)),
+    predicted: () => (predicted ??= count(textsOfValue(request['prediction']))),
+  };
+}
+
+function atMostOf({ texts, tokens }: Parts): number {
+  return texts.reduce((sum, text) => sum + maxTokens(text), tokens);
 }
 
 function partsOf({ messages, ...fields }: MeasuredRequest): Parts {

@@ -5,7 +5,7 @@ import { silentLogger } from '../../../shared/log/logger.ts';
 import { type Exhausted } from '../../../shared/usage/budgets.ts';
 import { type Budget } from '../../../shared/access/policy-file.ts';
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
-import { measureRequest } from '../../../shared/models/measure-request.ts';
+import { createMeasureEntrant } from '../measure-entrant.ts';
 import { createDoor, type Entrant } from './door.ts';
 import { type PricedModel } from './prices.ts';
 
@@ -65,10 +65,13 @@ function doorWith({
 
 const request: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'Hi' }] };
 
+const measured = createMeasureEntrant();
+const taken = { request, documents: [], question: 'Hi' };
+
 const entrant: Entrant = {
   ...{ jobId: 'job_1', userHash: 'h', caller: { user: 'ada', groups: [] }, priority: 'interactive' },
   ...{ returning: false, deadlineAt: Date.now() + 60_000, model: 'm', assistant: undefined },
-  ...{ taken: { request, documents: [], question: 'Hi' }, measure: measureRequest(request) },
+  ...{ taken, measure: measured('ada', taken) },
   tell: () => undefined,
 };
 
@@ -142,8 +145,8 @@ describe('a request that fits into no window of its models', () => {
   const long: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'word '.repeat(100_000) }] };
   const tooLong: Entrant = {
     ...entrant,
-    taken: { ...entrant.taken, request: long },
-    measure: measureRequest(long),
+    taken: { ...taken, request: long },
+    measure: measured('ada', { ...taken, request: long }),
   };
 
   test('is refused before anything is taken', async () => {

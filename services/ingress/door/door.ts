@@ -6,13 +6,12 @@ import { type Quote } from '../../../shared/contracts/quote.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { type Entry, type Gate } from '../../../shared/gate/gate.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
-import { type Measure } from '../../../shared/models/measure-request.ts';
 import { type Priority } from '../../../shared/scheduling/priority.ts';
 import { type Budgets, type Exhausted } from '../../../shared/usage/budgets.ts';
 import { outOfBudget } from '../../../shared/usage/out-of-budget.ts';
 import { type TakenDocuments } from '../take-documents.ts';
 import { type Candidates, type CandidateRules, candidatesOf } from './candidates.ts';
-import { estimateOf, type EstimateRules, minuteTokens } from './estimate.ts';
+import { type EntrantMeasure, estimateOf, type EstimateRules, minuteTokens } from './estimate.ts';
 import { type PricedModel, type Prices } from './prices.ts';
 import { rateHeaders, type RateLimits } from './rate-limits.ts';
 
@@ -34,7 +33,7 @@ export interface Entrant {
   /** The request without its files. */
   taken: TakenDocuments;
   /** The size of that request. */
-  measure: Measure;
+  measure: EntrantMeasure;
   /** Hears the headers that the client is told of his limits by. */
   tell: (headers: Readonly<Record<string, string>>) => void;
 }
@@ -104,7 +103,7 @@ export function createDoor(options: DoorOptions): Door {
     const { caller, priority, returning, deadlineAt } = entrant;
     const entitlement = policy.of(caller);
     // A long thread is measured only where its length decides something.
-    const tokens = entitlement.tokensPerMinute === undefined ? 0 : tokensOf(entrant);
+    const tokens = entitlement.tokensPerMinute === undefined ? 0 : await tokensOf(entrant);
     const asked = { user: caller.user, tokens, entitlement };
     await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
     const patienceMs = Math.max(0, Math.min(interactiveMaxWaitMs, deadlineAt - options.now()));
@@ -142,14 +141,16 @@ export function createDoor(options: DoorOptions): Door {
     const known = await Promise.all([...models, ...fallbacks].map((model) => prices.of(model)));
     const windows = known.map((model) => model?.contextWindow ?? Infinity);
     const largest = Math.max(0, ...windows);
-    if (windows.length === 0 || measure.atMost < largest || measure.exact() < largest * MARGIN) return;
+    if (windows.length === 0 || measure.atMost < largest) return;
+    const exact = await measure.exact();
+    if (exact < largest * MARGIN) return;
     throw new TurnoutError('context_length_exceeded', {
       param: 'messages',
-      message: `The context window of the model is ${largest} tokens; the request has about ${measure.exact()}.`,
+      message: `The context window of the model is ${largest} tokens; the request has about ${exact}.`,
     });
   }
 
-  function tokensOf(entrant: Entrant): number {
+  function tokensOf(entrant: Entrant): Promise<number> {
     const { besideTokens } = candidatesFor(entrant);
     return minuteTokens(entrant.taken, entrant.measure, { documentTokens, besideTokens });
   }
@@ -172,7 +173,7 @@ export function createDoor(options: DoorOptions): Door {
       price,
       maxOutput,
     };
-    const { most, usual } = estimateOf(taken, measure, rules);
+    const { most, usual } = await estimateOf(taken, measure, rules);
     const exhausted = await budgets.reserve({
       jobId,
       userHash,

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type Assistant } from '../../../shared/assistants/assistant-file.ts';
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
 import { countTokens } from '../../../shared/documents/tokens.ts';
-import { measureRequest } from '../../../shared/models/measure-request.ts';
+import { createMeasureEntrant } from '../measure-entrant.ts';
 import { type TakenDocument } from '../take-documents.ts';
 import { type CandidateRules, candidatesOf } from './candidates.ts';
 import { estimateOf, minuteTokens } from './estimate.ts';
@@ -21,10 +21,15 @@ const taken = (request: ChatRequest, documents: TakenDocument[] = []) => ({
   documents,
   question: '',
 });
-const most = (request: ChatRequest, documents: TakenDocument[] = [], more: object = {}) =>
-  estimateOf(taken(request, documents), measureRequest(request), { ...rules, ...more }).most;
-const minute = (request: ChatRequest, documents: TakenDocument[] = []) =>
-  minuteTokens(taken(request, documents), measureRequest(request), rules);
+const measured = createMeasureEntrant();
+const most = async (request: ChatRequest, documents: TakenDocument[] = []) => {
+  const entrant = taken(request, documents);
+  return (await estimateOf(entrant, measured('ada', entrant), rules)).most;
+};
+const minute = (request: ChatRequest, documents: TakenDocument[] = []) => {
+  const entrant = taken(request, documents);
+  return minuteTokens(entrant, measured('ada', entrant), rules);
+};
 
 const document = (content: TakenDocument['content']): TakenDocument => ({
   ...{ index: 0, name: 'd', mediaType: 'text/plain', version: '', content },
@@ -36,37 +41,39 @@ describe('budgets and limits by the minute count the same', () => {
     ['tools', { tools: [{ type: 'function', function: { name: 't', description: WORDS } }] }],
     ['the format of the answer', { response_format: { type: 'json_schema', json_schema: { name: WORDS } } }],
     ['a predicted output', { prediction: { type: 'content', content: WORDS } }],
-  ])('%s', (_what, more) => {
-    expect(most(asking(more)).tokens).toBeGreaterThan(WORD_TOKENS);
-    expect(minute(asking(more))).toBeGreaterThan(WORD_TOKENS);
+  ])('%s', async (_what, more) => {
+    expect((await most(asking(more))).tokens).toBeGreaterThan(WORD_TOKENS);
+    expect(await minute(asking(more))).toBeGreaterThan(WORD_TOKENS);
   });
 
-  test('documents that are sent, and those that were uploaded before', () => {
+  test('documents that are sent, and those that were uploaded before', async () => {
     for (const content of [{ kind: 'inline', text: WORDS } as const, stored]) {
-      expect(most(asking(), [document(content)]).tokens).toBeGreaterThan(WORD_TOKENS);
-      expect(minute(asking(), [document(content)])).toBeGreaterThan(WORD_TOKENS);
+      expect((await most(asking(), [document(content)])).tokens).toBeGreaterThan(WORD_TOKENS);
+      expect(await minute(asking(), [document(content)])).toBeGreaterThan(WORD_TOKENS);
     }
-    expect(most(asking(), [document({ kind: 'inline', text: 'short' })]).tokens).toBeLessThan(500);
+    const short = document({ kind: 'inline', text: 'short' });
+    expect((await most(asking(), [short])).tokens).toBeLessThan(500);
   });
 });
 
-test('an image’s data is not text', () => {
+test('an image’s data is not text', async () => {
   const url = `data:image/png;base64,${'A'.repeat(3_000_000)}`;
   const content = [{ type: 'image_url' as const, image_url: { url, detail: 'low' } }];
-  expect(most(asking({ messages: [{ role: 'user', content }] })).tokens).toBeLessThan(300);
+  expect((await most(asking({ messages: [{ role: 'user', content }] }))).tokens).toBeLessThan(300);
 });
 
-test('an answer without a limit reserves the longest that its model gives, or as much as is usual', () => {
+test('an answer without a limit reserves the longest that its model gives, or as much as is usual', async () => {
   const request: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'Hi' }], n: 2 };
-  const { most: all, usual } = estimateOf(taken(request), measureRequest(request), rules);
+  const entrant = taken(request);
+  const { most: all, usual } = await estimateOf(entrant, measured('ada', entrant), rules);
   expect(all.tokens).toBeGreaterThan(2 * 16_384);
   expect(usual?.tokens).toBeLessThan(2_100);
   expect(all.cost).toBeCloseTo(2 * 16_384 * price.output, 3);
 });
 
-test('a predicted output costs like an answer', () => {
+test('a predicted output costs like an answer', async () => {
   const request = asking({ prediction: { type: 'content', content: WORDS } });
-  expect(most(request).cost).toBeGreaterThan(WORD_TOKENS * price.output);
+  expect((await most(request)).cost).toBeGreaterThan(WORD_TOKENS * price.output);
 });
 
 describe('a job whose assistant is chosen later', () => {

@@ -1,6 +1,5 @@
 import { type Price } from '../../../shared/contracts/quote.ts';
-import { countAllTokens } from '../../../shared/documents/tokens.ts';
-import { type Measure } from '../../../shared/models/measure-request.ts';
+import { type MeasureInTurns } from '../../../shared/models/measure-request.ts';
 import { type Estimate } from '../../../shared/usage/budgets.ts';
 import { type TakenDocument, type TakenDocuments } from '../take-documents.ts';
 
@@ -10,6 +9,11 @@ const USUAL_ANSWER = 1_000;
 const MINUTE_ANSWER = { usual: 500, most: 2_000 };
 /** Other tokenizers than ours, and what a model's own template adds to each message. */
 const MARGIN = { factor: 1.25, eachMessage: 8 };
+
+export interface EntrantMeasure extends MeasureInTurns {
+  /** Tokens of the documents whose text came with the request. */
+  documentTexts(): Promise<number>;
+}
 
 export interface EstimateRules {
   /** Tokens that all documents of a job may fill. */
@@ -32,15 +36,16 @@ interface Estimated {
  * What a request may come to: what budgets reserve. Its prompt is counted, its answer is as long as the request allows, or as
  * its model can make it.
  */
-export function estimateOf(
+export async function estimateOf(
   { request, documents }: TakenDocuments,
-  measure: Measure,
+  measure: EntrantMeasure,
   rules: EstimateRules,
-): Estimated {
+): Promise<Estimated> {
   const { messages, max_completion_tokens: limit, max_tokens: before, n } = request;
-  const beside = contextTokens(documents, rules.documentTokens) + rules.besideTokens;
-  const prompt = Math.ceil(measure.exact() * MARGIN.factor) + messages.length * MARGIN.eachMessage + beside;
-  const predicted = measure.predicted();
+  const beside = (await contextTokens(documents, measure, rules.documentTokens)) + rules.besideTokens;
+  const prompt =
+    Math.ceil((await measure.exact()) * MARGIN.factor) + messages.length * MARGIN.eachMessage + beside;
+  const predicted = await measure.predicted();
   const toEstimate = (answer: number) =>
     priced(rules.price, { prompt, predicted, answer: answer * (n ?? 1) });
   const stated = limit ?? before;
@@ -64,14 +69,15 @@ function priced(
 }
 
 /** What a request counts as in its user's minute. */
-export function minuteTokens(
+export async function minuteTokens(
   { request, documents }: TakenDocuments,
-  measure: Measure,
+  measure: EntrantMeasure,
   { documentTokens, besideTokens }: Pick<EstimateRules, 'documentTokens' | 'besideTokens'>,
-): number {
+): Promise<number> {
   const { max_completion_tokens: limit, max_tokens: before, n } = request;
   const answer = Math.min(limit ?? before ?? MINUTE_ANSWER.usual, MINUTE_ANSWER.most) * (n ?? 1);
-  return Math.max(1, measure.exact() + contextTokens(documents, documentTokens) + besideTokens) + answer;
+  const context = await contextTokens(documents, measure, documentTokens);
+  return Math.max(1, (await measure.exact()) + context + besideTokens) + answer;
 }
 
 /** A document's tags and instruction; each gets at least as many tokens as a passage has. */
@@ -80,13 +86,16 @@ const AROUND_CONTEXT = 130;
 const LEAST_OF_DOCUMENT = 400;
 
 /** Passages are chosen later: as many as fit, of what there is. Of an uploaded or packed document only the size is known. */
-function contextTokens(documents: readonly TakenDocument[], documentTokens: number): number {
+async function contextTokens(
+  documents: readonly TakenDocument[],
+  { documentTexts }: EntrantMeasure,
+  documentTokens: number,
+): Promise<number> {
   if (documents.length === 0) return 0;
   const room = Math.max(documentTokens, documents.length * LEAST_OF_DOCUMENT);
-  const texts = documents.flatMap(({ content }) => (content.kind === 'inline' ? [content.text] : []));
   const others = documents.reduce((sum, { content }) => sum + mostTokensOf(content), 0);
   const around = AROUND_CONTEXT + documents.length * AROUND_DOCUMENT;
-  return Math.min(room, others >= room ? room : others + countAllTokens(texts)) + around;
+  return Math.min(room, others >= room ? room : others + (await documentTexts())) + around;
 }
 
 /** Bytes of a stored text; what is packed (PDF, DOCX) may be any length. */
