@@ -54,7 +54,7 @@ export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<vo
   };
   chatRoute(api, { ...asking, checkParameters: createParameterCheck(config.PASS_PARAMETERS) });
   storedChatRoutes(api, { stored, caller });
-  const find = createFindResponse(stored);
+  const find = createFindResponse(stored, deps.bodies);
   responseRoutes(api, {
     ...asking,
     find,

@@ -168,6 +168,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     lease,
     producer,
     blobs,
+    bodies,
     files,
     uploadLimits,
     queue,

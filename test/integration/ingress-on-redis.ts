@@ -74,6 +74,7 @@ export async function startIngressOnRedis(
   const blobs = createDiskBlobStore(folder);
   const kept = createKeptJobs({ blobs, jobLog });
   const left: string[] = [];
+  const bodies = createBodyWork();
   const desk = createAdmissionDesk({
     jobLog,
     blobs,
@@ -93,7 +94,7 @@ export async function startIngressOnRedis(
       quote: () => Promise.resolve({ prices: {} }),
       leave: ({ jobId }) => Promise.resolve(void left.push(jobId)),
     },
-    bodies: createBodyWork(),
+    bodies,
     log: silentLogger,
   });
   const stored = createStoredJobs({ jobLog, blobs, retentionMs: responseRetentionMs });
@@ -118,7 +119,7 @@ export async function startIngressOnRedis(
   };
   chatRoute(app, { ...common, checkParameters: () => undefined });
   storedChatRoutes(app, { stored, caller: common.caller });
-  const find = createFindResponse(stored);
+  const find = createFindResponse(stored, bodies);
   responseRoutes(app, {
     ...common,
     find,

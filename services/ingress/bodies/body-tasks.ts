@@ -3,6 +3,7 @@ import { requestFingerprint } from '../../../shared/answers/fingerprint.ts';
 import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
 import { type EncodedDocument } from '../../../shared/documents/decode.ts';
 import { decodeInline, type InlineDocument } from '../inline-document.ts';
+import { readOriginal, type ResponseOriginal } from '../responses/original.ts';
 import { responseRequest } from '../responses/request.ts';
 import { readBody } from './read-body.ts';
 
@@ -23,6 +24,7 @@ export const bodyTasks = {
   hash: (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex'),
   fingerprint: (request: ChatRequest): string => requestFingerprint(request),
   decode: (document: EncodedDocument): InlineDocument => decodeInline(document),
+  readOriginal: (json: string): ResponseOriginal | undefined => readOriginal(json),
 };
 export type BodyTasks = typeof bodyTasks;
 

@@ -1,6 +1,7 @@
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
 import { type EncodedDocument } from '../../../shared/documents/decode.ts';
 import { type InlineDocument } from '../inline-document.ts';
+import { type ResponseOriginal } from '../responses/original.ts';
 import { type BodySchema, type RunBodyTask, runHere } from './body-tasks.ts';
 import { countValues } from './json-bounds.ts';
 import { isLarge, LARGE_BYTES } from './size.ts';
@@ -19,6 +20,8 @@ export interface BodyWork {
   fingerprint(request: ChatRequest): Promise<string>;
   /** Throws as `decodeDocument` does. */
   decode(document: EncodedDocument): Promise<InlineDocument>;
+  /** What is kept of a response's request; undefined for the original of something else. */
+  readOriginal(json: string): Promise<ResponseOriginal | undefined>;
 }
 
 /** A body of more values than this goes to a thread, however few bytes they have. */
@@ -36,5 +39,6 @@ export function createBodyWork(run: RunBodyTask = runHere): BodyWork {
     hash: (value) => byRun(value)('hash', value),
     fingerprint: (request) => byRun(request)('fingerprint', request),
     decode: (document) => byRun(document)('decode', document),
+    readOriginal: (json) => byRun(json)('readOriginal', json),
   };
 }

@@ -8,7 +8,7 @@ import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 /** Far deeper than any schema of a tool. `JSON.stringify` fails at some thousands, and providers' parsers at a few hundred. */
 const MAX_DEPTH = 128;
 /** Values of all kinds in one body. 10,000 messages of a text and an image each have 110,000. */
-const MAX_VALUES = 150_000;
+export const MAX_VALUES = 150_000;
 /** Elements of one array, or members of one object. */
 const MAX_MEMBERS = 10_000;
 

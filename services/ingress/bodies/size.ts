@@ -20,3 +20,14 @@ export function sizeUpTo(enough: number, value: unknown): number {
   }
   return size;
 }
+
+/** How many JSON values a value is made of, or something above `enough`. */
+export function valuesUpTo(enough: number, value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  let values = 1;
+  for (const member of Object.values(value)) {
+    values += valuesUpTo(enough - values, member);
+    if (values > enough) break;
+  }
+  return values;
+}

@@ -21,7 +21,7 @@ const LOG: JobEvent[] = [
 ];
 
 /** Every response exists, and each has 1,000 characters of input. */
-function world(maxBytes: number, events = LOG) {
+function world(maxBytes: number, events = LOG, inputOf = (n: number) => items(n, 'x'.repeat(1_000))) {
   let reads = 0;
   const find = (id: string): Promise<StoredResponse> => {
     reads += 1;
@@ -34,7 +34,7 @@ function world(maxBytes: number, events = LOG) {
       deadlineAt: undefined,
       open: false,
       context: [],
-      input: items(n, 'x'.repeat(1_000)),
+      input: inputOf(n),
     });
   };
   return { resolve: createConversations(find, maxBytes), reads: () => reads };
@@ -75,6 +75,31 @@ describe('a small request cannot name more than a large one may send', () => {
       param: 'input[256].id',
     });
     expect(reads()).toBe(256);
+  });
+});
+
+describe('nor name what has more values than a request may have', () => {
+  const parts = Array.from({ length: 60_000 }, () => ({ type: 'input_text' as const, text: '' }));
+  const withParts = (n: number): StoredItem[] => [
+    { id: `msg_${digitsOf(n)}_i0`, type: 'message', role: 'user', content: parts },
+  ];
+  const refused = { code: 'body_too_large' };
+
+  test('by the conversation before it', async () => {
+    const { resolve } = world(1e9, LOG, withParts);
+    const request = { previous_response_id: `resp_${digitsOf(1)}`, input: 'Hi' };
+    await expect(resolve('user', request)).rejects.toMatchObject(refused);
+  });
+
+  test('by a few items', async () => {
+    const { resolve } = world(
+      1e9,
+      LOG,
+      (n) => withParts(n).map((item) => ({ ...item, content: parts.slice(0, 20_000) })) as StoredItem[],
+    );
+    await expect(resolve('user', { input: [reference(1), reference(2)] })).resolves.toBeDefined();
+    const input = [reference(1), reference(2), reference(3)];
+    await expect(resolve('user', { input })).rejects.toMatchObject(refused);
   });
 });
 

@@ -1,7 +1,8 @@
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { responseStatus } from '../../../shared/responses/response-status.ts';
 import { assistantOf } from '../answered-by.ts';
-import { sizeUpTo } from '../bodies/size.ts';
+import { MAX_VALUES } from '../bodies/json-bounds.ts';
+import { sizeUpTo, valuesUpTo } from '../bodies/size.ts';
 import { type InputItem, type ResolvedItem, type StoredItem, toItems } from './input-items.ts';
 import { type ResponseRequest } from './request.ts';
 import { type FindResponse, outputItems, type StoredResponse } from './stored-responses.ts';
@@ -22,8 +23,8 @@ export type ResolveConversation = (
 
 /**
  * Puts together what a request names instead of sending it: the conversation behind `previous_response_id`, and the items that
- * references stand for. Together they may be as large as a request that sends all of it (`maxBytes`, about): else a few
- * small requests could name gigabytes.
+ * references stand for. Together they may be as large as a request that sends all of it (`maxBytes`, about) and have as many
+ * values: else a few small requests could name gigabytes, or what takes seconds to look through.
  *
  * Throws `previous_response_not_found`, `invalid_value` with the parameter's path, `body_too_large`.
  */
@@ -35,14 +36,14 @@ export function createConversations(find: FindResponse, maxBytes: number): Resol
     const named = toItems(input);
     const resolve = referenceResolver(findOwn, idsNamedBy(named), maxBytes);
     const items: ResolvedItem[] = [];
-    const sizeOf = (value: object) => sizeUpTo(maxBytes, value);
-    let bytes = sizeOf(context);
+    let bytes = sizeUpTo(maxBytes, context);
     for (const [at, item] of named.entries()) {
       const resolved = item.type === 'item_reference' ? await resolve(item, `input[${at}].id`) : item;
-      if (resolved !== item) bytes += sizeOf(resolved);
+      if (resolved !== item) bytes += sizeUpTo(maxBytes, resolved);
       if (bytes > maxBytes) throw tooLarge();
       items.push(resolved);
     }
+    if (valuesUpTo(MAX_VALUES, [context, items]) > MAX_VALUES) throw tooLarge();
     return { context, input: items, assistant: before && assistantOf(before.events) };
   };
 }

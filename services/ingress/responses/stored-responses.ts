@@ -1,9 +1,10 @@
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { jobIdOfResponse, responseIdOf } from '../../../shared/responses/response-id.ts';
+import { type BodyWork } from '../bodies/body-work.ts';
 import { type StoredJob, type StoredJobs } from '../stored-jobs.ts';
 import { storedItem, type StoredItem } from './input-items.ts';
-import { readOriginal, type ResponseOriginal } from './original.ts';
+import { type ResponseOriginal } from './original.ts';
 import { type ResponseHead } from './response-body.ts';
 import { projectResponse, type ResponseProjection } from './response-events.ts';
 
@@ -18,11 +19,14 @@ export interface StoredResponse
 /** Throws `not_found`, also for another user's; `store_unavailable`. */
 export type FindResponse = (responseId: string, user: string) => Promise<StoredResponse>;
 
-export function createFindResponse(stored: Pick<StoredJobs, 'find'>): FindResponse {
+export function createFindResponse(
+  stored: Pick<StoredJobs, 'find'>,
+  bodies: Pick<BodyWork, 'readOriginal'>,
+): FindResponse {
   return async (responseId, user) => {
     const jobId = jobIdOfResponse(responseId);
     const found = jobId === undefined ? undefined : await stored.find(jobId, user);
-    const original = found && readOriginal(found.original);
+    const original = found && (await bodies.readOriginal(found.original));
     if (!original) throw notFound(responseId);
     const { context, input, request } = original;
     return { ...found, head: responseHead(found.jobId, found.createdAt, request), context, input };
