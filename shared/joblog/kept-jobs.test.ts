@@ -1,69 +1,21 @@
 import { expect, test } from '@jest/globals';
-import { type JobView } from './job-log.ts';
-import { createKeptJobs } from './kept-jobs.ts';
+import { jsonPieces } from './kept-jobs.ts';
 
-const JOB = `job_${'0'.repeat(32)}`;
-
-const view: JobView = {
-  ...{
-    state: 'completed',
-    owner: 'user-1',
-    lastSequence: 1,
-    deadlineAt: 2,
-    createdAt: 1,
-    userHash: '',
-    model: 'm',
-  },
-  entries: [{ sequence: 1, event: { type: 'completed', at: 2 } }],
-};
-
-/** One ended job; `delete` makes it unreadable, as `delete.lua` does. */
-function world() {
-  const stored = new Map<string, Buffer>();
-  let [deleted, dies] = [false, false];
-  const kept = createKeptJobs({
-    blobs: {
-      put: (name, body) => {
-        stored.set(name, Buffer.from(body));
-        return Promise.resolve({ kind: 'blob', name, sha256: '', bytes: body.length });
-      },
-      load: (name) => Promise.resolve(stored.get(name)),
-      removeFolder: (folder) => {
-        for (const name of stored.keys()) if (name.startsWith(`${folder}/`)) stored.delete(name);
-        return Promise.resolve();
-      },
-    },
-    jobLog: {
-      read: () => Promise.resolve(deleted ? undefined : view),
-      bodyHash: () => Promise.resolve('h'),
-      original: () => Promise.resolve(deleted ? undefined : '{}'),
-      isDeleted: () => (dies ? Promise.reject(new Error('the process dies')) : Promise.resolve(deleted)),
-    },
-  });
-  return { kept, delete: () => (deleted = true), die: (now: boolean) => (dies = now) };
-}
-
-test('a deleted job does not come back by the copy of a process that died', async () => {
-  const { kept, ...job } = world();
-  await kept.remove(JOB); // whoever deletes it was here before the copy was
-  job.die(true);
-  await expect(kept.keep(JOB)).rejects.toThrow('dies');
-  job.delete();
-  job.die(false);
-  await kept.keep(JOB); // the outbox row is still there
-  expect(await kept.find(JOB)).toBeUndefined();
+const events = (count: number) =>
+  Array.from({ length: count }, (_, at) => ({ type: 'text' as const, choice: 0, delta: `${at}, "quoted"` }));
+const keptOf = (original: string, count: number) => ({
+  ...{ version: 1, owner: 'ada', createdAt: 1, bodyHash: '' },
+  ...{ original, events: events(count) },
 });
 
-test('a deleted job is not found by the copy of a process that has not asked yet', async () => {
-  const { kept, ...job } = world();
-  await kept.keep(JOB);
-  job.delete();
-  expect(await kept.find(JOB)).toBeUndefined();
-});
-
-test('a job that nobody deleted is kept, however often', async () => {
-  const { kept } = world();
-  await kept.keep(JOB);
-  await kept.keep(JOB);
-  expect(await kept.find(JOB)).toMatchObject({ owner: 'user-1', events: [{ type: 'completed' }] });
+test.each([
+  ['nothing', '', 0],
+  ['a few words', 'a "question"', 3],
+  ['a request of 16 million quotation marks', '"'.repeat(16_000_000), 1],
+  ['pairs of surrogates that are cut', `x${'\u{1F6E4}'.repeat(400_000)}`, 2_500],
+])('a job is written in pieces of which none is long, and read as it was: %s', (_what, original, count) => {
+  const kept = keptOf(original, count);
+  const pieces = [...jsonPieces(kept)];
+  expect(JSON.parse(pieces.join(''))).toEqual(kept);
+  expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(2_000_000);
 });

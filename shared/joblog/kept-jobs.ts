@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { gunzip as gunzipCallback, gzip as gzipCallback } from 'node:zlib';
+import { createGzip, gunzip as gunzipCallback } from 'node:zlib';
 import { z } from 'zod';
 import { type BlobStore } from '../blobs/blob-store.ts';
 import { jobEvent, type JobEvent, writtenEvent } from '../contracts/job-event.ts';
@@ -43,7 +45,28 @@ interface KeptJobsOptions {
 /** The blob store's folder of kept jobs: one folder a job. */
 const KEPT_FOLDER = 'kept';
 
-const gzip = promisify(gzipCallback);
+/** Characters, and events, of which one piece of JSON is made: a few milliseconds of work. */
+const PIECE = { characters: 256 * 1_024, events: 1_000 };
+
+/**
+ * `JSON.stringify`, piece by piece: an original of 32 MB takes hundreds of milliseconds as a whole. A pair of surrogates that is
+ * cut in two is written as two escapes, which are read as the pair again.
+ */
+export function* jsonPieces({ original, events, ...kept }: z.input<typeof keptJob>): Generator<string> {
+  yield `${JSON.stringify(kept).slice(0, -1)},"original":"`;
+  for (let at = 0; at < original.length; at += PIECE.characters)
+    yield JSON.stringify(original.slice(at, at + PIECE.characters)).slice(1, -1);
+  yield '","events":[';
+  for (let at = 0; at < events.length; at += PIECE.events)
+    yield (at === 0 ? '' : ',') + JSON.stringify(events.slice(at, at + PIECE.events)).slice(1, -1);
+  yield ']}';
+}
+
+/** Between two pieces the event loop turns: compression is done in a thread. */
+function gzipped(pieces: Iterable<string>): Promise<Buffer> {
+  return buffer(Readable.from(pieces).pipe(createGzip()));
+}
+
 const gunzip = promisify(gunzipCallback);
 
 export function createKeptJobs({ blobs, jobLog }: KeptJobsOptions): KeptJobs {
@@ -70,7 +93,7 @@ export function createKeptJobs({ blobs, jobLog }: KeptJobsOptions): KeptJobs {
       const kept = { version: 1, owner, createdAt, bodyHash, original, events } satisfies z.input<
         typeof keptJob
       >;
-      await blobs.put(`${folderOf(jobId)}/log`, await gzip(JSON.stringify(kept)));
+      await blobs.put(`${folderOf(jobId)}/log`, await gzipped(jsonPieces(kept)));
       // It may have been deleted while it was being copied.
       await removeIfDeleted(jobId);
     },
