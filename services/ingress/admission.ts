@@ -17,7 +17,7 @@ import {
   type NewJob,
 } from '../../shared/joblog/job-log.ts';
 import { type Duty } from '../../shared/joblog/duties.ts';
-import { createKeptJobs, type KeptJobs } from '../../shared/joblog/kept-jobs.ts';
+import { type KeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createOriginals, type Originals } from '../../shared/joblog/originals.ts';
 import { type Producer } from '../../shared/kafka/port.ts';
 import { SendError } from '../../shared/kafka/send-error.ts';
@@ -26,8 +26,7 @@ import { type Principal } from '../../shared/access/principal.ts';
 import { type BodyWork } from './bodies/body-work.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
-import { type Door, type Reserved } from './door/door.ts';
-import { type EntrantMeasure } from './door/estimate.ts';
+import { type Door, type Entrant, type Reserved } from './door/door.ts';
 import { createMeasureEntrant, type MeasureEntrant } from './measure-entrant.ts';
 import { type RequestControls } from './request-controls.ts';
 import { storing } from './storing.ts';
@@ -91,12 +90,14 @@ export interface AdmissionDeps {
   /** Which answers may come from the cache. */
   sampling: SamplingPolicy;
   door: Door;
+  /** The answers that outlive their jobs' records. */
+  kept: Pick<KeptJobs, 'find'>;
   /** Works on the bodies of requests. */
   bodies: BodyWork;
   log: Logger;
 }
 
-type Deps = AdmissionDeps & { originals: Originals; kept: KeptJobs; measure: MeasureEntrant };
+type Deps = AdmissionDeps & { originals: Originals; measure: MeasureEntrant };
 
 /**
  * How long a request waits for Kafka: through a broker's restart or a long pause of it. A stream sends nothing before its job is
@@ -118,12 +119,7 @@ const RECONNECT_PATIENCE_MS = 30_000;
  * a publication whose outcome is unknown: a 503 then is true.
  */
 export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
-  const deps: Deps = {
-    ...options,
-    originals: createOriginals(options),
-    kept: createKeptJobs(options),
-    measure: createMeasureEntrant(),
-  };
+  const deps: Deps = { ...options, originals: createOriginals(options), measure: createMeasureEntrant() };
   return {
     admit: async (submission) => {
       const { job, original } = await describe(deps, submission);
@@ -134,7 +130,8 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
         deps.bodies.decode(document),
       ).catch((error: unknown) => takenBefore(deps, job, submission, error));
       const measure = deps.measure(submission.caller.user, taken);
-      const entered = await enter(deps, job, { submission, taken, measure });
+      const storedBytes = job.duties.includes('keep') ? (original?.byteLength ?? 0) : undefined;
+      const entered = await enter(deps, job, { submission, taken, measure, storedBytes });
       const publisher = randomBytes(6).toString('hex');
       const admission = await admit(deps, { ...job, publisher }, submission).catch(async (error: unknown) => {
         if (entered) await leaveUnlessOpen(deps, job);
@@ -199,7 +196,12 @@ async function takenBefore(
 async function enter(
   { door, jobLog }: Deps,
   job: DescribedJob,
-  { submission, taken, measure }: { submission: Submission; taken: TakenDocuments; measure: EntrantMeasure },
+  {
+    submission,
+    taken,
+    measure,
+    storedBytes,
+  }: { submission: Submission; taken: TakenDocuments } & Pick<Entrant, 'measure' | 'storedBytes'>,
 ): Promise<Reserved | undefined> {
   if (job.bodyHash !== '') {
     const [standing] = await storing(() => jobLog.standings([job.jobId]));
@@ -209,6 +211,7 @@ async function enter(
   const { caller, controls, tell } = submission;
   return door.enter({
     ...{ jobId, userHash, deadlineAt, model, assistant, truncation, caller, tell, taken, measure },
+    storedBytes,
     priority: controls.priority,
     returning: controls.returning,
   });

@@ -59,7 +59,7 @@ export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<vo
     ...asking,
     find,
     resolve: createConversations(find, config.MAX_BODY_BYTES),
-    remove: (jobId) => stored.remove(jobId),
+    remove: (jobId, user) => stored.remove(jobId, user),
     ending: { jobLog, log },
   });
   // In a scope of its own: only here are forms read.

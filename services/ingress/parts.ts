@@ -6,12 +6,14 @@ import { openAssistants } from '../../shared/assistants/registry.ts';
 import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
 import { createRemovals, withPlannedRemovals } from '../../shared/blobs/removals.ts';
 import { type Config } from '../../shared/config/schema.ts';
+import { createAnswerStorage } from '../../shared/files/answer-storage.ts';
 import { createExtractQueue } from '../../shared/files/extract-queue.ts';
 import { createGate } from '../../shared/gate/gate.ts';
 import { createMemoryWatch } from '../../shared/gate/memory.ts';
 import { createFileRegistry } from '../../shared/files/file-registry.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
+import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
 import { keepReaderLease } from '../../shared/joblog/reader-leases.ts';
 import { userHash } from '../../shared/contracts/ids.ts';
@@ -90,9 +92,11 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
   const opened = await createBlobStore(config);
   releasers.defer('blobs', () => opened.close());
   const blobs = withPlannedRemovals(opened, createRemovals(redis, blobKeys(config.REDIS_PREFIX)));
+  const keysOfFiles = fileKeys(config.REDIS_PREFIX);
+  const storage = createAnswerStorage(redis, keysOfFiles);
   const files = createFileRegistry({
     redis,
-    keys: fileKeys(config.REDIS_PREFIX),
+    keys: keysOfFiles,
     maxFilesPerUser: config.MAX_FILES_PER_USER,
     graceMs: config.FILE_GRACE_MS,
   });
@@ -106,7 +110,9 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     masterKey: config.LITELLM_MASTER_KEY,
     log,
   });
-  const stored = createStoredJobs({ jobLog, blobs, retentionMs: config.RESPONSE_RETENTION_MS });
+  const retentionMs = config.RESPONSE_RETENTION_MS;
+  const kept = createKeptJobs({ blobs, jobLog, storage, retentionMs });
+  const stored = createStoredJobs({ jobLog, blobs, kept, retentionMs });
   const memory = createMemoryWatch({
     ...{ redis, limitBytes: config.REDIS_MAX_BYTES, diskBytes: config.REDIS_MAX_DISK_BYTES, log },
   });
@@ -127,6 +133,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     rates,
     gate: createGate(redis, config.REDIS_PREFIX, config.MAX_OPEN_JOBS),
     budgets,
+    storage,
     prices: createPrices({ litellmUrl: config.LITELLM_URL, masterKey: config.LITELLM_MASTER_KEY, log }),
     candidates: {
       assistants: () => assistants.current(),
@@ -139,6 +146,8 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     memory: () => memory.share(),
     interactiveMaxWaitMs: config.INTERACTIVE_MAX_WAIT_MS,
     openBytes: config.MAX_OPEN_BYTES_PER_USER,
+    storedBytes: config.MAX_STORED_BYTES_PER_USER,
+    storedAnswers: config.MAX_STORED_ANSWERS_PER_USER,
     now: () => clock.now(),
     log,
   });
@@ -152,6 +161,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     reader: live.channel,
     sampling: config.CACHE_SAMPLING,
     door,
+    kept,
     bodies,
     log,
   });

@@ -1,7 +1,7 @@
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { isOpen, type JobLog } from '../../shared/joblog/job-log.ts';
-import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
+import { endOf, type KeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createOriginals } from '../../shared/joblog/originals.ts';
 import { storing } from './storing.ts';
 
@@ -24,18 +24,18 @@ export interface StoredJobs {
   /** Undefined for what is not there, is another user's, or has no original. Throws `store_unavailable`. */
   find(jobId: string, user: string): Promise<StoredJob | undefined>;
   /** Makes an ended job unreadable, and removes all that is kept of it. Throws `store_unavailable`. */
-  remove(jobId: string): Promise<void>;
+  remove(jobId: string, user: string): Promise<void>;
 }
 
 interface StoredJobsOptions {
   jobLog: JobLog;
   blobs: BlobStore;
+  kept: Pick<KeptJobs, 'find' | 'remove'>;
   /** How long a job is kept past its end; milliseconds. */
   retentionMs: number;
 }
 
-export function createStoredJobs({ jobLog, blobs, retentionMs }: StoredJobsOptions): StoredJobs {
-  const kept = createKeptJobs({ blobs, jobLog });
+export function createStoredJobs({ jobLog, blobs, kept, retentionMs }: StoredJobsOptions): StoredJobs {
   const originals = createOriginals({ blobs, jobLog });
 
   async function findLive(jobId: string, user: string): Promise<StoredJob | undefined> {
@@ -59,18 +59,12 @@ export function createStoredJobs({ jobLog, blobs, retentionMs }: StoredJobsOptio
   return {
     find: (jobId, user) =>
       storing(async () => (await findLive(jobId, user)) ?? (await findKept(jobId, user))),
-    remove: (jobId) =>
+    remove: (jobId, user) =>
       storing(async () => {
         // In this order: whoever is just copying it finds it deleted afterwards, and removes his copy.
         await jobLog.delete(jobId);
-        await kept.remove(jobId);
+        await kept.remove(jobId, user);
         await blobs.removeFolder(`jobs/${jobId}`);
       }),
   };
-}
-
-/** Milliseconds since the epoch. */
-function endOf(events: readonly JobEvent[]): number {
-  const end = events.at(-1);
-  return end && 'at' in end ? (end.at ?? 0) : 0;
 }

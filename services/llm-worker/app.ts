@@ -91,6 +91,7 @@ export function build({ config, log }: ServiceDeps): Service {
     steadiness.start();
     const caretaker = startCaretaker({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
+      responseRetentionMs: config.RESPONSE_RETENTION_MS,
       ...{ producer, topic: topics.events, source: 'llm-worker', scheduler, gate, steadiness },
     });
     releasers.defer('caretaker', () => caretaker.close());

@@ -98,6 +98,7 @@ export function build({ config, log }: ServiceDeps): Service {
     steadiness.start();
     const caretaker = startCaretaker({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
+      responseRetentionMs: config.RESPONSE_RETENTION_MS,
       ...{ producer, topic: topics.events, source: 'router', scheduler: dispatch, gate, steadiness },
     });
     releasers.defer('caretaker', () => caretaker.close());

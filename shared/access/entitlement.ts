@@ -14,7 +14,7 @@ export interface Entitlement {
   queuedJobs: number | undefined;
   /** Bytes of those jobs; undefined: `MAX_OPEN_BYTES_PER_USER`. */
   queuedBytes: number | undefined;
-  /** Bytes of all uploaded files; undefined: `MAX_STORED_BYTES_PER_USER`. */
+  /** Bytes of all uploaded files and stored answers; undefined: `MAX_STORED_BYTES_PER_USER`. */
   storedBytes: number | undefined;
   /** His own budget, and those that he shares with the others of his groups. */
   budgets: readonly AccountBudget[];

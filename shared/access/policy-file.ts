@@ -32,7 +32,7 @@ const grant = z.strictObject({
   queued_jobs: count.optional(),
   /** Bytes of the requests and documents of those jobs. */
   queued_bytes: bytes.optional(),
-  /** Bytes that all uploaded files of a user may have together. */
+  /** Bytes that all uploaded files and stored answers of a user may have together. */
   stored_bytes: bytes.optional(),
   budget: budget.optional(),
 });

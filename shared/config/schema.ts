@@ -137,10 +137,12 @@ export const configSchema = z.object({
   MAX_BODY_BYTES: count.default(32 * 1024 * 1024),
   MAX_FILE_BYTES: countUpTo(512 * 1024 * 1024).default(64 * 1024 * 1024),
   MAX_FILES_PER_USER: countUpTo(1_000_000).default(10_000),
-  /** Bytes of all uploaded files of a user, where the policy says nothing (`stored_bytes`). */
   /** Of the requests and documents of one user's open jobs; `queued_bytes` of the policy goes before it. */
   MAX_OPEN_BYTES_PER_USER: count.default(256 * 1024 * 1024),
+  /** Bytes of all uploaded files and stored answers of a user, where the policy says nothing (`stored_bytes`). */
   MAX_STORED_BYTES_PER_USER: count.default(10 * 1024 * 1024 * 1024),
+  /** Each takes some 250 bytes of the job Redis for as long as it is kept. */
+  MAX_STORED_ANSWERS_PER_USER: countUpTo(10_000_000).default(100_000),
   /**
    * How long the bytes of a file that was deleted, or expired, live on for the jobs that were accepted with it: as long as
    * a job may take, and an hour.

@@ -49,7 +49,7 @@ export const catalogue = {
     retryable: false,
     message: 'There is no such assistant.',
   },
-  storage_limit_exceeded: bad(413, 'Your files have as many bytes as are allowed. Delete some first.'),
+  storage_limit_exceeded: bad(413, 'You have stored as much as is allowed. Delete some of it first.'),
   too_many_files: bad(400, 'You have as many files as are allowed. Delete some first.'),
   not_found: {
     status: 404,

@@ -34,11 +34,11 @@ export type Settlement = { status: 'processed'; text: BlobRef } | { status: 'err
 /** The records of users' files, in the job Redis. Another user's file is as unknown as one that never was. */
 export interface FileRegistry {
   /**
-   * Throws `too_many_files`, and `storage_limit_exceeded` where the user's files would have more bytes than `quota` together.
+   * Throws `too_many_files`, and `storage_limit_exceeded` where what the user has stored would have more bytes than `quota` together.
    * One step: however many are created at once, no more fit.
    */
   create(file: NewFile, quota?: number): Promise<void>;
-  /** Bytes of the user's files, without those that were deleted or have expired. */
+  /** Bytes of the user's files and stored answers, without those that were deleted or have expired. */
   storedBytes(user: string): Promise<number>;
   find(user: string, fileId: string): Promise<StoredFile | undefined>;
   list(user: string, query: FileQuery): Promise<FilePage>;
@@ -73,11 +73,6 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
   const remove = defineScript(redis, script('remove'), prelude);
   const stored = defineScript(redis, script('stored'), prelude);
   const settle = defineScript(redis, script('settle'));
-  const keysOf = (user: string, id: string) => [
-    ...[keys.record(id), keys.ofUser(user), keys.expiring(user)],
-    keys.removals(user),
-    keys.sizes(user),
-  ];
 
   async function standing(id: string): Promise<FileStanding> {
     const [owner, deleted, expires] = await redis.hmget(keys.record(id), 'owner', 'deleted', 'expires');
@@ -120,8 +115,10 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
       storing(async () => {
         const end = file.expiresAt === undefined ? '' : file.expiresAt + graceMs;
         const about = [file.id, Date.now(), maxFilesPerUser, file.expiresAt ?? '', end, file.content.bytes];
-        const made = await create(keysOf(file.owner, file.id), [...about, quota ?? '', ...fieldsOf(file)]);
-        if (made === -1) throw storageFull(quota ?? 0);
+        const { owner } = file;
+        const keysOf = [...storedKeys(keys, owner), keys.record(file.id), keys.removals(owner)];
+        const made = await create(keysOf, [...about, quota ?? '', ...fieldsOf(file)]);
+        if (made === -1) throw storageFull(quota ?? 0, 'file');
         if (made !== 1) throw new TurnoutError('too_many_files', { param: 'file' });
       }),
     find: (user, id) => storing(() => find(user, id)),
@@ -130,24 +127,30 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
       storing(async () => {
         // Of another user in another bucket, no script could have the keys of both in a Redis Cluster.
         if (!fileIdSchema.safeParse(id).success || !mayBeOf(user, id)) return false;
-        return (await remove(keysOf(user, id), [id, user, Date.now(), graceMs])) === 1;
+        const listed = [keys.ofUser(user), keys.expiring(user), keys.removals(user), keys.sizes(user)];
+        return (await remove([keys.record(id), ...listed], [id, user, Date.now(), graceMs])) === 1;
       }),
     settle: (id, settlement) =>
       storing(async () => settled.parse(await settle([keys.record(id)], settledFields(settlement)))),
-    storedBytes: (user) =>
-      storing(async () => {
-        const counted = [keys.ofUser(user), keys.expiring(user), keys.sizes(user)];
-        return Number(await stored(counted, [Date.now()]));
-      }),
+    storedBytes: (user) => storing(async () => Number(await stored(storedKeys(keys, user), [Date.now()]))),
     standing: (id) => storing(() => standing(id)),
   };
 }
 
+/** What is stored of a user, as the scripts that count it take it. */
+export function storedKeys(keys: FileKeys, user: string): string[] {
+  return [
+    ...[keys.ofUser(user), keys.expiring(user), keys.sizes(user)],
+    keys.answers(user),
+    keys.answerSizes(user),
+  ];
+}
+
 /** `quota`: bytes. */
-export function storageFull(quota: number): TurnoutError {
+export function storageFull(quota: number, param: 'file' | 'store'): TurnoutError {
   return new TurnoutError('storage_limit_exceeded', {
-    message: `Your files may have ${quota} bytes together. Delete some first, or let uploads expire (expires_after).`,
-    param: 'file',
+    message: `Your files and stored answers may have ${quota} bytes together. Delete some first, let uploads expire (expires_after), or send "store": false.`,
+    param,
   });
 }
 

@@ -1,7 +1,8 @@
 import { createRemovals, withPlannedRemovals } from '../blobs/removals.ts';
+import { createAnswerStorage } from '../files/answer-storage.ts';
 import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
-import { blobKeys, type JobKeys } from '../redis/keys.ts';
+import { blobKeys, fileKeys, type JobKeys } from '../redis/keys.ts';
 import { createDeliveriesQueue } from '../webhooks/deliveries-queue.ts';
 import { createDeliveryLog } from '../webhooks/delivery-log.ts';
 import { createEndpointStore } from '../webhooks/endpoint-store.ts';
@@ -18,6 +19,8 @@ export interface DutyHandlersOptions {
   redisPrefix: string;
   /** Milliseconds that BullMQ's finished nodes are kept. */
   keepFinishedMs: number;
+  /** How long a stored answer is kept past its job's end; milliseconds. */
+  responseRetentionMs: number;
   log: Logger;
 }
 
@@ -26,9 +29,14 @@ export function createDutyHandlers(options: DutyHandlersOptions): {
   handlers: DutyHandlers;
   close: () => Promise<void>;
 } {
-  const { redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log } = options;
+  const { redis, keys, jobLog, redisPrefix, keepFinishedMs, log } = options;
   const removals = createRemovals(redis, blobKeys(redisPrefix));
-  const kept = createKeptJobs({ blobs: withPlannedRemovals(blobs, removals), jobLog });
+  const kept = createKeptJobs({
+    blobs: withPlannedRemovals(options.blobs, removals),
+    jobLog,
+    storage: createAnswerStorage(redis, fileKeys(redisPrefix)),
+    retentionMs: options.responseRetentionMs,
+  });
   const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
   const notifier = createNotifier({
     jobLog,

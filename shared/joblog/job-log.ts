@@ -163,8 +163,8 @@ export interface JobLog {
   original(jobId: string): Promise<string | undefined>;
   /** Of the request that it was admitted with; undefined without a record. */
   bodyHash(jobId: string): Promise<string | undefined>;
-  /** The job was deleted, and its record still says so. */
-  isDeleted(jobId: string): Promise<boolean>;
+  /** The owner of a job that was deleted, for as long as its record says so; undefined for any other job. */
+  ownerOfDeleted(jobId: string): Promise<string | undefined>;
   /** What was owed for an ended job is done. `deleted`: it was deleted meanwhile, and nothing of it may stay. */
   settle(jobId: string): Promise<'settled' | 'deleted' | 'missing'>;
   /** Makes an ended job unreadable: `read` knows it no more. The state of one that is still open. */
@@ -332,8 +332,9 @@ export function createJobLog({ redis, keys, retentionMs, now = Date.now }: JobLo
       return (await redis.hget(keys.record(jobId), 'hash')) ?? undefined;
     },
 
-    async isDeleted(jobId) {
-      return (await redis.hexists(keys.record(jobId), 'deleted')) === 1;
+    async ownerOfDeleted(jobId) {
+      const [owner, deleted] = await redis.hmget(keys.record(jobId), 'owner', 'deleted');
+      return deleted ? (owner ?? undefined) : undefined;
     },
 
     async settle(jobId) {

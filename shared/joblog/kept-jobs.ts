@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { type BlobStore } from '../blobs/blob-store.ts';
 import { jobEvent, type JobEvent, writtenEvent } from '../contracts/job-event.ts';
 import { ofMajor } from '../contracts/tolerant.ts';
+import { type AnswerStorage } from '../files/answer-storage.ts';
 import { type JobLog } from './job-log.ts';
 import { createOriginals } from './originals.ts';
 
@@ -18,7 +19,7 @@ export interface KeptJobs {
   keep(jobId: string): Promise<void>;
   /** Undefined where nothing was kept, or no longer, and for a deleted job. Throws `store_unavailable`. */
   find(jobId: string): Promise<KeptJob | undefined>;
-  remove(jobId: string): Promise<void>;
+  remove(jobId: string, owner: string): Promise<void>;
 }
 
 const keptJob = z.object({
@@ -39,7 +40,11 @@ export interface KeptJob extends z.infer<typeof keptJob> {
 
 interface KeptJobsOptions {
   blobs: Pick<BlobStore, 'put' | 'load' | 'removeFolder'>;
-  jobLog: Pick<JobLog, 'read' | 'original' | 'bodyHash' | 'isDeleted'>;
+  jobLog: Pick<JobLog, 'read' | 'original' | 'bodyHash' | 'ownerOfDeleted'>;
+  /** Counts what is kept of each user. */
+  storage: Pick<AnswerStorage, 'count' | 'forget'>;
+  /** How long a job is kept past its end; milliseconds. */
+  retentionMs: number;
 }
 
 /** The blob store's folder of kept jobs: one folder a job. */
@@ -69,13 +74,19 @@ function gzipped(pieces: Iterable<string>): Promise<Buffer> {
 
 const gunzip = promisify(gunzipCallback);
 
-export function createKeptJobs({ blobs, jobLog }: KeptJobsOptions): KeptJobs {
+export function createKeptJobs({ blobs, jobLog, storage, retentionMs }: KeptJobsOptions): KeptJobs {
   const originals = createOriginals({ blobs, jobLog });
   const folderOf = (jobId: string) => `${KEPT_FOLDER}/${jobId}`;
-  const remove = (jobId: string) => blobs.removeFolder(folderOf(jobId));
+
+  async function remove(jobId: string, owner: string): Promise<void> {
+    await storage.forget(owner, jobId);
+    await blobs.removeFolder(folderOf(jobId));
+  }
+
   /** It only asks: what else is owed for the job may need its log for longer than this copy took. */
   async function removeIfDeleted(jobId: string): Promise<void> {
-    if (await jobLog.isDeleted(jobId)) await remove(jobId);
+    const owner = await jobLog.ownerOfDeleted(jobId);
+    if (owner !== undefined) await remove(jobId, owner);
   }
 
   return {
@@ -93,16 +104,24 @@ export function createKeptJobs({ blobs, jobLog }: KeptJobsOptions): KeptJobs {
       const kept = { version: 1, owner, createdAt, bodyHash, original, events } satisfies z.input<
         typeof keptJob
       >;
-      await blobs.put(`${folderOf(jobId)}/log`, await gzipped(jsonPieces(kept)));
+      const until = endOf(entries.map(({ event }) => event)) + retentionMs;
+      const { bytes } = await blobs.put(`${folderOf(jobId)}/log`, await gzipped(jsonPieces(kept)));
+      await storage.count({ user: owner, jobId, bytes, until });
       // It may have been deleted while it was being copied.
       await removeIfDeleted(jobId);
     },
     find: async (jobId) => {
       const body = await blobs.load(`${folderOf(jobId)}/log`);
       // Whoever was copying it while it was deleted has not asked yet.
-      if (!body || (await jobLog.isDeleted(jobId))) return undefined;
+      if (!body || (await jobLog.ownerOfDeleted(jobId)) !== undefined) return undefined;
       return keptJob.parse(JSON.parse((await gunzip(body)).toString('utf8')));
     },
     remove,
   };
+}
+
+/** Of an ended job; milliseconds since the epoch. */
+export function endOf(events: readonly JobEvent[]): number {
+  const end = events.at(-1);
+  return end && 'at' in end ? (end.at ?? 0) : 0;
 }

@@ -67,6 +67,10 @@ export interface FileKeys {
   expiring(user: string): string;
   /** Hash: the bytes of each of them, and of all. */
   sizes(user: string): string;
+  /** Sorted set: the user's stored answers, by when they expire. */
+  answers(user: string): string;
+  /** Hash: the bytes of each of them, and of all. */
+  answerSizes(user: string): string;
   /** Sorted set of the user's bucket: files whose bytes will be removed, by when (`BlobKeys.removals`). */
   removals(user: string): string;
 }
@@ -100,6 +104,8 @@ export function fileKeys(prefix: string): FileKeys {
     ofUser: (user) => inBucket(userDigest(user), 'files'),
     expiring: (user) => inBucket(userDigest(user), 'files-expiring'),
     sizes: (user) => inBucket(userDigest(user), 'files-sizes'),
+    answers: (user) => inBucket(userDigest(user), 'answers'),
+    answerSizes: (user) => inBucket(userDigest(user), 'answers-sizes'),
     removals: (user) => blobKeys(prefix).removals('files', userDigest(user)),
   };
 }

@@ -17,6 +17,7 @@ import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { createDiskBlobStore } from '../../shared/blobs/disk-blob-store.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { jobMessage } from '../../shared/contracts/job-message.ts';
+import { createAnswerStorage, type StorageQuota } from '../../shared/files/answer-storage.ts';
 import { type FileRegistry } from '../../shared/files/file-registry.ts';
 import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
 import { createKeptJobs, type KeptJobs } from '../../shared/joblog/kept-jobs.ts';
@@ -24,13 +25,14 @@ import { createLiveLog } from '../../shared/joblog/live-log.ts';
 import { type OutboundMessage, type Producer } from '../../shared/kafka/port.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
-import { type JobKeys, jobKeys } from '../../shared/redis/keys.ts';
+import { fileKeys, type JobKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 
 /** The ingress's HTTP on the real Redis, with a producer, a router and a worker that the test plays. */
 export interface IngressOnRedis {
   app: FastifyInstance;
+  prefix: string;
   redis: Redis;
   keys: JobKeys;
   jobLog: JobLog;
@@ -42,6 +44,8 @@ export interface IngressOnRedis {
   onSend(send: Producer['send']): void;
   /** Which files users have; none before it is said. */
   onFindFile(find: FileRegistry['find']): void;
+  /** What each user may have stored; more than any test stores before it is said. */
+  onStore(quota: StorageQuota): void;
   /** A router and a worker in one: takes the job over and answers it. Says what the record said to the router. */
   routeAndAnswer(message: OutboundMessage, answer?: readonly JobEvent[]): Promise<string>;
   /** Leaves nothing behind. */
@@ -72,8 +76,10 @@ export async function startIngressOnRedis(
     Promise.reject(new Error('the test has not said what becomes of messages'));
   let findFile: FileRegistry['find'] = () => Promise.resolve(undefined);
   const blobs = createDiskBlobStore(folder);
-  const kept = createKeptJobs({ blobs, jobLog });
+  const storage = createAnswerStorage(redis, fileKeys(prefix));
+  const kept = createKeptJobs({ blobs, jobLog, storage, retentionMs: responseRetentionMs });
   const left: string[] = [];
+  let quota: StorageQuota = { bytes: 1e9, answers: 1e6 };
   const bodies = createBodyWork();
   const desk = createAdmissionDesk({
     jobLog,
@@ -89,15 +95,22 @@ export async function startIngressOnRedis(
     reader: live.channel,
     sampling: 'unasked',
     door: {
-      enter: () => Promise.resolve({ reserved: false, cost: undefined }),
+      enter: async ({ jobId, caller: { user }, storedBytes: bytes, deadlineAt: until }) => {
+        if (bytes !== undefined) await storage.reserve({ user, jobId, bytes, until }, quota);
+        return { reserved: false, cost: undefined };
+      },
       confirm: () => Promise.resolve(),
       quote: () => Promise.resolve({ prices: {} }),
-      leave: ({ jobId }) => Promise.resolve(void left.push(jobId)),
+      leave: async ({ jobId, user }) => {
+        left.push(jobId);
+        await storage.release(user, jobId);
+      },
     },
+    kept,
     bodies,
     log: silentLogger,
   });
-  const stored = createStoredJobs({ jobLog, blobs, retentionMs: responseRetentionMs });
+  const stored = createStoredJobs({ jobLog, blobs, kept, retentionMs: responseRetentionMs });
   const app = fastify();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
@@ -124,14 +137,15 @@ export async function startIngressOnRedis(
     ...common,
     find,
     resolve: createConversations(find, 1_000_000),
-    remove: (jobId) => stored.remove(jobId),
+    remove: (jobId, user) => stored.remove(jobId, user),
     ending: { jobLog, log: silentLogger },
   });
   await app.ready();
 
   return {
-    ...{ app, redis, keys, jobLog, blobs, kept, left },
+    ...{ app, prefix, redis, keys, jobLog, blobs, kept, left },
     onSend: (next) => (send = next),
+    onStore: (next) => (quota = next),
     onFindFile: (next) => (findFile = next),
     routeAndAnswer: (message, answer = PLAIN_ANSWER) => routeAndAnswer(jobLog, message, answer),
     close: async () => {

@@ -44,7 +44,7 @@ export function storedChatRoutes(app: FastifyInstance, { stored, caller }: Store
         { schema: { summary: 'Delete a stored chat completion', tags: ['Chat'] } },
         async (request) => {
           const { found } = await find(request);
-          await stored.remove(found.jobId);
+          await stored.remove(found.jobId, caller(request).user);
           return { id: request.params.id, object: 'chat.completion.deleted', deleted: true };
         },
       );

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { entitlementOf } from '../../../shared/access/entitlement.ts';
 import { type Entry } from '../../../shared/gate/gate.ts';
+import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { silentLogger } from '../../../shared/log/logger.ts';
 import { type Exhausted } from '../../../shared/usage/budgets.ts';
 import { type Budget } from '../../../shared/access/policy-file.ts';
@@ -13,6 +14,7 @@ interface Situation {
   full?: number;
   entry?: Entry;
   reserve?: () => Promise<Exhausted | undefined>;
+  store?: () => Promise<void>;
   priced?: PricedModel | undefined;
   budget?: Budget;
   historyTokens?: number;
@@ -23,6 +25,7 @@ function doorWith({
   full = 0,
   entry = { kind: 'in' },
   reserve = () => Promise.resolve(undefined),
+  store = () => Promise.resolve(),
   priced = { price: { input: 1e-6, output: 4e-6 }, maxOutput: 16_384, contextWindow: 8_000 },
   historyTokens,
   budget = { daily_tokens: 100 },
@@ -48,6 +51,10 @@ function doorWith({
       confirm: () => noted('budget confirmed', undefined),
       release: () => noted('budget released', undefined),
     },
+    storage: {
+      reserve: () => (log.push('storage'), store()),
+      release: () => noted('storage released', undefined),
+    },
     prices: { of: () => Promise.resolve(priced), known: () => Promise.resolve({}) },
     candidates: { assistants: () => [], sources: [], fallbacks: {}, defaultModel: undefined },
     historyTokens,
@@ -55,7 +62,7 @@ function doorWith({
       documentTokens: 100,
       memory: () => full,
       interactiveMaxWaitMs: 1_000,
-      openBytes: 1e9,
+      ...{ openBytes: 1e9, storedBytes: 1e9, storedAnswers: 10 },
       now: Date.now,
       log: silentLogger,
     },
@@ -74,6 +81,8 @@ const entrant: Entrant = {
   ...{ taken, measure: measured('ada', taken) },
   tell: () => undefined,
 };
+
+const UNDONE = ['gate undone', 'budget released', 'storage released', 'rate given back'];
 
 describe('who is refused leaves nothing behind', () => {
   test('where Redis is full, before anything is taken', async () => {
@@ -115,14 +124,27 @@ describe('who is refused leaves nothing behind', () => {
       ...{ code: 'insufficient_quota', status: 429, retryAfterS: 1 },
       message: expect.stringContaining("The group team's budget of $5 a month"),
     });
-    expect(log).toEqual(['rate', 'gate', 'budget', 'rate given back', 'gate undone']);
+    expect(log).toEqual(['rate', 'gate', 'budget', ...UNDONE]);
+  });
+
+  test('without room for an answer that would be stored', async () => {
+    const full = new TurnoutError('storage_limit_exceeded');
+    const { door, log } = doorWith({ store: () => Promise.reject(full) });
+    await expect(door.enter({ ...entrant, storedBytes: 1_000 })).rejects.toBe(full);
+    expect(log).toEqual(['rate', 'gate', 'storage', ...UNDONE]);
   });
 
   test('where the store fails behind the gate', async () => {
     const { door, log } = doorWith({ reserve: () => Promise.reject(new Error('Redis is away')) });
     await expect(door.enter(entrant)).rejects.toMatchObject({ code: 'store_unavailable', status: 503 });
-    expect(log).toEqual(['rate', 'gate', 'budget', 'gate undone', 'budget released', 'rate given back']);
+    expect(log).toEqual(['rate', 'gate', 'budget', ...UNDONE]);
   });
+});
+
+test('an answer that will be stored is counted before its job exists', async () => {
+  const { door, log } = doorWith({});
+  await door.enter({ ...entrant, storedBytes: 1_000 });
+  expect(log).toEqual(['rate', 'gate', 'storage', 'budget']);
 });
 
 test('who is let in has taken his place and his budget', async () => {
@@ -135,7 +157,7 @@ test('a model without a price is refused where the budget is in dollars, and onl
   const priced = { price: undefined, maxOutput: undefined, contextWindow: undefined };
   const { door, log } = doorWith({ priced, budget: { daily_usd: 1 } });
   await expect(door.enter(entrant)).rejects.toMatchObject({ code: 'model_not_priced', status: 400 });
-  expect(log).toEqual(['rate', 'gate', 'gate undone', 'budget released', 'rate given back']);
+  expect(log).toEqual(['rate', 'gate', ...UNDONE]);
   await expect(doorWith({ priced }).door.enter(entrant)).resolves.toMatchObject({ reserved: true });
 });
 

@@ -4,6 +4,7 @@ import { type Principal } from '../../../shared/access/principal.ts';
 import { type JobMessage } from '../../../shared/contracts/job-message.ts';
 import { type Quote } from '../../../shared/contracts/quote.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type AnswerStorage } from '../../../shared/files/answer-storage.ts';
 import { type Entry, type Gate } from '../../../shared/gate/gate.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
 import { type Priority } from '../../../shared/scheduling/priority.ts';
@@ -34,6 +35,8 @@ export interface Entrant {
   taken: TakenDocuments;
   /** The size of that request. */
   measure: EntrantMeasure;
+  /** Of what is stored of it for later requests, before it has an answer; undefined: nothing is stored. */
+  storedBytes?: number | undefined;
   /** Hears the headers that the client is told of his limits by. */
   tell: (headers: Readonly<Record<string, string>>) => void;
 }
@@ -48,14 +51,18 @@ export interface Reserved {
 export interface Door {
   /**
    * Throws `context_length_exceeded` for a request that no model that may answer takes, `rate_limit_exceeded` and `request_too_large` for a user's minute, `queue_limit_exceeded` for his jobs, `overloaded` for the jobs of
-   * all, `insufficient_quota` for a budget, `store_unavailable`. What was let in is let go by `leave`, where it is not accepted after all; else by its end.
+   * all, `storage_limit_exceeded` for what they have stored, `insufficient_quota` for a budget, `store_unavailable`. What was let in is let go by `leave`, where it is not accepted after all; else by its end.
    */
   enter(entrant: Entrant): Promise<Reserved>;
   /** The job has its record: from now on its end is told, and what it has reserved stays until then. */
   confirm(entrant: Pick<Entrant, 'jobId' | 'deadlineAt'>): Promise<void>;
   /** What its calls cost, as far as it is known now. */
   quote(entrant: Pick<Entrant, 'model' | 'assistant' | 'caller'>): Promise<Quote>;
-  leave(entrant: Pick<Entrant, 'jobId' | 'userHash'>): Promise<void>;
+  leave(entrant: Leaver): Promise<void>;
+}
+
+interface Leaver extends Pick<Entrant, 'jobId' | 'userHash'> {
+  user: string;
 }
 
 interface DoorOptions {
@@ -63,6 +70,7 @@ interface DoorOptions {
   rates: RateLimits;
   gate: Gate;
   budgets: Budgets;
+  storage: Pick<AnswerStorage, 'reserve' | 'release'>;
   prices: Prices;
   candidates: CandidateRules;
   /** Tokens that all documents of a job may fill. */
@@ -74,6 +82,9 @@ interface DoorOptions {
   interactiveMaxWaitMs: number;
   /** Bytes that the open jobs of a user may have together, where no policy says so. */
   openBytes: number;
+  /** Of all that a user has stored, where no policy says so, and of stored answers by number. */
+  storedBytes: number;
+  storedAnswers: number;
   /** The time that deadlines are measured by; milliseconds since the epoch. */
   now: () => number;
   log: Logger;
@@ -82,6 +93,8 @@ interface DoorOptions {
 /** The rest is for the jobs that are in already: their answers grow. */
 const FULL = 0.85;
 const RETRY_AFTER_S = 2;
+/** A stored answer is counted anew when it is copied, which is soon after its job's end. Milliseconds. */
+const COPIED_WITHIN_MS = 600_000;
 /** What is in it goes when its hour is over. */
 const MEMORY_RETRY_AFTER_S = 30;
 
@@ -92,7 +105,7 @@ const MARGIN = 1.5;
 
 /** Who is refused is refused before anything of his job exists, and told when it makes sense to come again. */
 export function createDoor(options: DoorOptions): Door {
-  const { policy, rates, gate, budgets, prices, documentTokens, memory, interactiveMaxWaitMs, log } = options;
+  const { policy, rates, gate, budgets, storage, prices, documentTokens, memory, log } = options;
 
   const candidatesFor = (entrant: Pick<Entrant, 'model' | 'assistant' | 'caller'>) =>
     candidatesOf(entrant, options.candidates);
@@ -106,7 +119,7 @@ export function createDoor(options: DoorOptions): Door {
     const tokens = entitlement.tokensPerMinute === undefined ? 0 : await tokensOf(entrant);
     const asked = { user: caller.user, tokens, entitlement };
     await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
-    const patienceMs = Math.max(0, Math.min(interactiveMaxWaitMs, deadlineAt - options.now()));
+    const patienceMs = Math.max(0, Math.min(options.interactiveMaxWaitMs, deadlineAt - options.now()));
     const entry = await gate.enter({
       ...{ jobId: entrant.jobId, userHash: entrant.userHash, deadlineAt, queuedJobs: entitlement.queuedJobs },
       bytes: bytesOf(entrant),
@@ -118,14 +131,26 @@ export function createDoor(options: DoorOptions): Door {
       await rates.giveBack(asked);
       throw refusal(entry, entitlement);
     }
-    const { exhausted, cost } = await reserve(entrant, entitlement).catch(async (error: unknown) => {
-      await leave(entrant);
+    try {
+      await makeRoom(entrant, entitlement);
+      const { exhausted, cost } = await reserve(entrant, entitlement);
+      if (exhausted) throw outOfBudget(exhausted, Date.now());
+      return { reserved: entitlement.budgets.length > 0, cost };
+    } catch (error) {
+      await leave({ ...entrant, user: caller.user });
       await rates.giveBack(asked);
       throw error;
-    });
-    if (!exhausted) return { reserved: entitlement.budgets.length > 0, cost };
-    await Promise.all([rates.giveBack(asked), gate.undo(entrant.jobId, entrant.userHash)]);
-    throw outOfBudget(exhausted, Date.now());
+    }
+  }
+
+  async function makeRoom(
+    { jobId, caller, storedBytes, deadlineAt }: Entrant,
+    entitlement: Entitlement,
+  ): Promise<void> {
+    if (storedBytes === undefined) return;
+    const quota = { bytes: entitlement.storedBytes ?? options.storedBytes, answers: options.storedAnswers };
+    const answer = { user: caller.user, jobId, bytes: storedBytes, until: deadlineAt + COPIED_WITHIN_MS };
+    await storage.reserve(answer, quota);
   }
 
   /**
@@ -185,9 +210,9 @@ export function createDoor(options: DoorOptions): Door {
   }
 
   /** One that is not let go now is when its deadline has passed. */
-  async function leave({ jobId, userHash }: Pick<Entrant, 'jobId' | 'userHash'>): Promise<void> {
+  async function leave({ jobId, userHash, user }: Leaver): Promise<void> {
     try {
-      await Promise.all([gate.undo(jobId, userHash), budgets.release(jobId)]);
+      await Promise.all([gate.undo(jobId, userHash), budgets.release(jobId), storage.release(user, jobId)]);
     } catch (error) {
       log.warn({ err: error, jobId }, 'A job that was not accepted still counts as open');
     }

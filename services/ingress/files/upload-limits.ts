@@ -16,7 +16,7 @@ export interface Upload {
 /** What a user may upload, asked before a byte of it is read. */
 export interface UploadLimits {
   /**
-   * The bytes that all of the user's files may have. Throws `rate_limit_exceeded`: an upload counts as a request;
+   * The bytes that all that the user has stored may have. Throws `rate_limit_exceeded`: an upload counts as a request;
    * `insufficient_quota`: its reading and embedding cost CPU and money, which a spent budget has none of;
    * `storage_limit_exceeded`, `store_unavailable`.
    */
@@ -57,7 +57,7 @@ export function createUploadLimits(options: UploadLimitsOptions): UploadLimits {
         await rates.take(asked, (state) => upload.tell(rateHeaders(state)));
         await assertBudget(upload);
         const quota = entitlement.storedBytes ?? storedBytes;
-        if ((await files.storedBytes(user)) >= quota) throw storageFull(quota);
+        if ((await files.storedBytes(user)) >= quota) throw storageFull(quota, 'file');
         return quota;
       }),
   };

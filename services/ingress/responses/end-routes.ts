@@ -27,9 +27,10 @@ export function endRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void {
         { schema: { summary: 'Delete a response', tags: ['Responses'] } },
         async (request) => {
           const { id } = request.params;
-          const { jobId, open } = await deps.find(id, deps.caller(request).user);
+          const { user } = deps.caller(request);
+          const { jobId, open } = await deps.find(id, user);
           if (open) await end(deps, jobId);
-          await deps.remove(jobId);
+          await deps.remove(jobId, user);
           return { id, object: 'response', deleted: true };
         },
       );

@@ -1,6 +1,8 @@
--- How many bytes a user has stored.
--- KEYS of a user: files (zset), those that expire (zset: file -> when, ms), sizes (hash: file -> bytes, and `total`).
--- Invariant: `total` is the sum of the sizes of the files in the list; each file is counted from its record to its deletion or expiry.
+-- How many bytes a user has stored: uploaded files, and answers that outlive their jobs.
+-- KEYS of a user's files: files (zset), those that expire (zset: file -> when, ms), sizes (hash: file -> bytes, and `total`).
+-- KEYS of their answers: by when they expire (zset: answer -> ms), sizes (hash: as of files).
+-- Invariant: `total` is the sum of the sizes; a file is counted from its record, an answer from its job's admission, each to its
+-- deletion or expiry.
 local function uncount(sizes, id)
   local bytes = redis.call('HGET', sizes, id)
   if not bytes then return end
@@ -8,9 +10,12 @@ local function uncount(sizes, id)
   redis.call('HINCRBY', sizes, 'total', '-' .. bytes)
 end
 
-local function forget_expired(files, expiring, sizes, now)
-  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', now)) do
-    redis.call('ZREM', files, gone)
+-- At most so many at once: a user who comes back after a month does not stop everybody else's scripts.
+local FORGOTTEN_AT_ONCE = 1000
+
+local function forget_expired(expiring, sizes, now, files)
+  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', now, 'LIMIT', 0, FORGOTTEN_AT_ONCE)) do
+    if files then redis.call('ZREM', files, gone) end
     redis.call('ZREM', expiring, gone)
     uncount(sizes, gone)
   end
@@ -18,4 +23,11 @@ end
 
 local function total_of(sizes)
   return tonumber(redis.call('HGET', sizes, 'total') or 0)
+end
+
+-- Files and answers together. KEYS files, those that expire, their sizes, expiring answers, their sizes.
+local function stored_bytes(keys, now)
+  forget_expired(keys[2], keys[3], now, keys[1])
+  forget_expired(keys[4], keys[5], now)
+  return total_of(keys[3]) + total_of(keys[5])
 end

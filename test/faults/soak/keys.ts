@@ -42,9 +42,15 @@ export const KEY_KINDS: readonly KeyKind[] = [
   },
   {
     kind: 'files',
-    pattern: /^\{b\w\w\}:files?(-expiring)?:/,
+    pattern: /^\{b\w\w\}:files?(-expiring|-sizes)?:/,
     most: 0,
     goes: 'FILE_GRACE_MS after it was deleted or has expired, and with the last file of its user',
+  },
+  {
+    kind: 'stored answers',
+    pattern: /^\{b\w\w\}:answers(-sizes)?:/,
+    most: 2 * USERS,
+    goes: 'a minute after the last stored answer of its user has expired',
   },
   {
     kind: 'bills',
