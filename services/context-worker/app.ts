@@ -8,6 +8,7 @@ import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
+import { createJobLocks } from '../../shared/queues/job-locks.ts';
 import { connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { fileKeys } from '../../shared/redis/keys.ts';
 import { createSharedClock, showClockSkew } from '../../shared/redis/shared-clock.ts';
@@ -63,10 +64,12 @@ export function build({ config, log }: ServiceDeps): Service {
     });
     releasers.defer('cache', () => opened.close());
     const { cache } = opened;
-    const embedding = createEmbedding({ config, redis, blobs, cache, releasers, log });
+    const locks = createJobLocks({ redis, config, service: 'context-worker', log });
+    releasers.defer('locks', () => locks.close());
+    const embedding = createEmbedding({ config, redis, blobs, cache, locks, releasers, log });
     const { similarities, vectors } = embedding ?? {};
     const pieces = createPieceWorkers({
-      ...{ config, redis, blobs, extractor, cache, similarities, probes, log },
+      ...{ config, redis, blobs, extractor, cache, similarities, locks, probes, log },
       now: () => clock.now(),
     });
     const files = createFileRegistry({
@@ -77,10 +80,15 @@ export function build({ config, log }: ServiceDeps): Service {
     });
     const extraction = createExtractWorker(
       { blobs, extractor, files, vectors, log },
-      { connection: redis, redisPrefix: config.REDIS_PREFIX, concurrency: config.EXTRACT_CONCURRENCY },
+      {
+        connection: redis,
+        redisPrefix: config.REDIS_PREFIX,
+        concurrency: config.EXTRACT_CONCURRENCY,
+        locks,
+      },
     );
     const workers = [...pieces, extraction];
-    const deliveries = createDeliveryWorker({ config, redis, probes, log });
+    const deliveries = createDeliveryWorker({ config, redis, locks, probes, log });
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());
     const address = await server.listen(config.HOST, config.PORT);

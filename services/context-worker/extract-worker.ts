@@ -1,4 +1,5 @@
 import { Worker } from 'bullmq';
+import { type JobLocks } from '../../shared/queues/job-locks.ts';
 import { bullPrefix, EXTRACT_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
 import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
@@ -8,6 +9,7 @@ interface ExtractWorkerOptions {
   connection: Redis;
   redisPrefix: string;
   concurrency: number;
+  locks: Pick<JobLocks, 'during'>;
 }
 
 /** Documents that wait for each reader in this process, where readers take turns by user. */
@@ -15,15 +17,19 @@ export const WAITING_PER_READER = 64;
 
 /** BullMQ `extract` -> a file's text. It does not run before it is told to. */
 export function createExtractWorker(deps: ExtractFileDeps, options: ExtractWorkerOptions): Worker {
-  const { connection, redisPrefix, concurrency } = options;
+  const { connection, redisPrefix, concurrency, locks } = options;
   const worker = new Worker(
     EXTRACT_QUEUE,
-    ({ data }) => workInProgress.during('queue extract', () => extractFile(deps, data)),
+    (job, token) =>
+      workInProgress.during('queue extract', () =>
+        locks.during(job, token, () => extractFile(deps, job.data)),
+      ),
     {
       connection,
       prefix: bullPrefix(redisPrefix),
       concurrency: concurrency * WAITING_PER_READER,
       autorun: false,
+      skipLockRenewal: true,
       ...workerTimings,
     },
   );

@@ -7,6 +7,7 @@ import { type Extractor } from '../../shared/documents/extract/extractor.ts';
 import { createPassageChooser } from '../../shared/documents/passage-chooser.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { createModelLimits } from '../../shared/models/model-limits.ts';
+import { type JobLocks } from '../../shared/queues/job-locks.ts';
 import { leaveToLaterVersion } from '../../shared/queues/later-version.ts';
 import {
   bullPrefix,
@@ -37,6 +38,7 @@ interface PieceWorkersDeps {
   cache: PieceCache;
   /** Absent: documents are compared by words alone. */
   similarities: DocumentSimilarities | undefined;
+  locks: Pick<JobLocks, 'during'>;
   probes: Pick<Probes, 'registry'>;
   /** The time that deadlines are measured by; milliseconds since the epoch. */
   now: () => number;
@@ -48,7 +50,7 @@ interface PieceWorkersDeps {
  * do not run before they are told to.
  */
 export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
-  const { config, redis, probes, now, log } = deps;
+  const { config, redis, locks, probes, now, log } = deps;
   const sources = createSources(deps);
   const observe = createObserver(probes);
 
@@ -61,12 +63,14 @@ export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
   function workOn(queue: string, concurrency: number): Worker {
     const worker = new Worker(
       queue,
-      (job, token) => workInProgress.during(`queue ${queue}`, () => fetchJob(job, token)),
+      (job, token) =>
+        workInProgress.during(`queue ${queue}`, () => locks.during(job, token, () => fetchJob(job, token))),
       {
         connection: redis,
         prefix: bullPrefix(config.REDIS_PREFIX),
         concurrency,
         autorun: false,
+        skipLockRenewal: true,
         ...workerTimings,
       },
     );

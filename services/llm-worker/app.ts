@@ -15,11 +15,13 @@ import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { planDrain } from '../../shared/lifecycle/drain.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
+import { createJobLocks } from '../../shared/queues/job-locks.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { closeRedis, connectRedisPatiently } from '../../shared/redis/connect.ts';
 import { jobKeys } from '../../shared/redis/keys.ts';
 import { createSharedClock, showClockSkew } from '../../shared/redis/shared-clock.ts';
 import { createSteadiness } from '../../shared/redis/steadiness.ts';
+import { workerLease } from '../../shared/scheduling/fair-queue.ts';
 import { openScheduler } from '../../shared/scheduling/open-scheduler.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { legacyAddress } from '../../shared/upstream/provider-client.ts';
@@ -160,11 +162,21 @@ export function build({ config, log }: ServiceDeps): Service {
       maxAttempts: config.MAX_ATTEMPTS,
       log,
     };
+    const locks = createJobLocks({
+      redis,
+      config,
+      service: 'llm-worker',
+      lease: workerLease(redisPrefix, cancellations.channel),
+      onLost: (jobIds) => held.lockLost(jobIds),
+      log,
+    });
+    releasers.defer('locks', () => locks.close());
     const worker = createQueueWorker(deps, {
       connection: connect('llm-queue'),
       redisPrefix,
       concurrency: config.LLM_CONCURRENCY,
       steadiness,
+      locks,
     });
     const server = createProbeServer(probes);
     releasers.defer('http', () => server.close());

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Job, WaitingError, Worker } from 'bullmq';
 import { contextPieces, FLOW_VERSION, llmJob } from '../../shared/contracts/flow.ts';
 import { type Logger } from '../../shared/log/logger.ts';
-import { createJobLocks } from '../../shared/queues/job-locks.ts';
+import { type JobLocks } from '../../shared/queues/job-locks.ts';
 import { leaveToLaterVersion } from '../../shared/queues/later-version.ts';
 import { bullPrefix, LLM_QUEUE, workerTimings } from '../../shared/queues/names.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
@@ -18,7 +18,11 @@ interface QueueWorkerOptions {
   redisPrefix: string;
   concurrency: number;
   steadiness: Pick<Steadiness, 'isSteady'>;
+  locks: Pick<JobLocks, 'during'>;
 }
+
+/** How soon a request to end is seen that nobody told this process of. Milliseconds. */
+const HEED_EVERY_MS = 1_000;
 
 export interface QueueWorker {
   /** Resolves when it was closed. */
@@ -30,48 +34,29 @@ export interface QueueWorker {
 }
 
 /**
- * BullMQ's side of the worker: takes jobs from the queue, tells of lost locks, and ends what BullMQ gave up.
+ * BullMQ's side of the worker: takes jobs from the queue, looks at the records of those that run, and ends what BullMQ gave up.
  *
  * An expired lock alone loses no job: a live holder takes its lock back, and others take a job over only while Redis was there all
  * the time. BullMQ's own check for stalled jobs knows no such grace, so the check is made here.
  */
 export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions): QueueWorker {
   const { log } = deps;
-  const { connection, redisPrefix, concurrency, steadiness } = options;
-  const locks = createJobLocks(connection, redisPrefix, LLM_QUEUE);
+  const { connection, redisPrefix, concurrency, steadiness, locks } = options;
   const worker = new Worker(
     LLM_QUEUE,
     (job, token) =>
-      workInProgress.during('queue llm', () =>
-        locks.during(job.id ?? '', token ?? '', () => processJob(deps, job, token)),
-      ),
+      workInProgress.during('queue llm', () => locks.during(job, token, () => processJob(deps, job, token))),
     {
       connection,
       prefix: bullPrefix(redisPrefix),
       concurrency,
       autorun: false,
       skipStalledCheck: true,
+      skipLockRenewal: true,
       ...workerTimings,
     },
   );
   worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
-  worker.on('lockRenewalFailed', (jobIds) => {
-    locks.takeBack(jobIds).then(
-      (lost) => deps.held.lockLost(lost),
-      (error: unknown) => {
-        log.warn({ err: error, jobIds }, 'Locks could not be taken back; their jobs are given up');
-        deps.held.lockLost(jobIds);
-      },
-    );
-  });
-  worker.on('locksRenewed', ({ jobIds }) => {
-    deps.jobLog
-      .standings(jobIds)
-      .then((standings) => deps.held.heed(standings))
-      .catch((error: unknown) =>
-        log.warn({ err: error }, 'Held jobs were not looked at; the next renewal will'),
-      );
-  });
   // Only now: as long as BullMQ counts the job, its slot is taken.
   worker.on('completed', () => deps.scheduler.pump());
   worker.on('failed', (job, error) => {
@@ -87,9 +72,18 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
     },
     onError: (error) => log.warn({ err: error }, 'Stalled jobs were not looked for; it will be tried again'),
   });
+  const heeding = periodically({
+    everyMs: HEED_EVERY_MS,
+    run: async () => {
+      const jobIds = deps.held.ids();
+      if (jobIds.length > 0) deps.held.heed(await deps.jobLog.standings(jobIds));
+    },
+    onError: (error) => log.warn({ err: error }, 'Held jobs were not looked at; it will be tried again'),
+  });
   return {
     run: async () => {
       stalled.start();
+      heeding.start();
       await worker.run();
     },
     isRunning: () => worker.isRunning(),
@@ -99,6 +93,7 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
     close: async () => {
       await worker.close();
       await stalled.close();
+      await heeding.close();
     },
   };
 }

@@ -1,42 +1,135 @@
-import { z } from 'zod';
+import { Worker } from 'node:worker_threads';
+import { type Job, WaitingError } from 'bullmq';
+import { type Config } from '../config/schema.ts';
+import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
-import { defineScript } from '../redis/script.ts';
-import { bullPrefix, workerTimings } from './names.ts';
+import { workerTimings } from './names.ts';
+import { createRenewLocks, type JobLock, type Lease, nameOf } from './renew-locks.ts';
 
-/** The BullMQ locks of the jobs that this process runs. */
+/**
+ * The BullMQ locks of the jobs that this process runs. A thread of its own renews them (`lock-thread.ts`), so that work which blocks
+ * the event loop costs no other job of this process its lock. Workers set `skipLockRenewal`.
+ *
+ * Invariants:
+ * - A lock is renewed from the beginning of its job's work to the end, and no longer.
+ * - The thread renews nothing once the event loop has stood still for a minute: what hangs for ever loses its jobs. A process that is
+ *   stopped (SIGSTOP) stops with its threads.
+ * - A lost lock is told to the main thread once, which gives the attempt up; the thread does not renew it again.
+ * - A thread that died is replaced within a second, and knows the jobs that run. `close` leaves no thread behind.
+ */
 export interface JobLocks {
-  /** During the work, the job's lock can be taken back. */
-  during<T>(jobId: string, token: string, work: () => Promise<T>): Promise<T>;
-  /** Locks that could not be renewed. Resolves with the jobs that are lost: others have them, or nobody knows the token. */
-  takeBack(jobIds: readonly string[]): Promise<string[]>;
+  /**
+   * Renews the job's lock during the work. Where the lock was lost before it begins (the event loop stood still since the job was
+   * fetched), it does not begin, and BullMQ leaves the job alone.
+   */
+  during<T>(job: LockedJob, token: string | undefined, work: () => Promise<T>): Promise<T>;
+  close(): Promise<void>;
 }
 
-/** While Redis is away for longer than a lock lives, locks run out although their holders live (`scripts/take-back-locks.lua`). */
-export function createJobLocks(redis: Redis, redisPrefix: string, queue: string): JobLocks {
-  const tokens = new Map<string, string>();
-  const keys = [`${bullPrefix(redisPrefix)}:${queue}`];
-  const take = defineScript(redis, new URL('scripts/take-back-locks.lua', import.meta.url));
+export type LockedJob = Pick<Job, 'id' | 'queueName' | 'processedOn'>;
+
+interface JobLocksOptions {
+  redis: Redis;
+  /** With what the thread connects and logs. */
+  config: Pick<Config, 'REDIS_URL' | 'REDIS_PREFIX' | 'LOG_LEVEL' | 'LOG_FILE'>;
+  /** The service's name, for the thread's log lines. */
+  service: string;
+  /** What else is to live for as long as this process does. */
+  lease?: Lease;
+  /** Other workers may have these jobs. */
+  onLost?: (jobIds: string[]) => void;
+  /** Milliseconds without a sign of life from the event loop after which nothing is renewed. Default: 60,000. */
+  longestSilenceMs?: number;
+  log: Logger;
+}
+
+export interface LockThreadSettings extends Pick<JobLocksOptions, 'config' | 'service' | 'lease'> {
+  longestSilenceMs: number;
+}
+
+/** What the thread hears; each message is a sign of life. */
+export type ToLockThread = { kind: 'begin' | 'end'; lock: JobLock } | { kind: 'alive' };
+
+const LONGEST_SILENCE_MS = 60_000;
+
+export function createJobLocks({
+  redis,
+  config: { REDIS_URL, REDIS_PREFIX, LOG_LEVEL, LOG_FILE },
+  service,
+  lease,
+  onLost,
+  longestSilenceMs = LONGEST_SILENCE_MS,
+  log,
+}: JobLocksOptions): JobLocks {
+  const renew = createRenewLocks(redis, REDIS_PREFIX);
+  const config = { REDIS_URL, REDIS_PREFIX, LOG_LEVEL, LOG_FILE };
+  const settings: LockThreadSettings = { config, service, longestSilenceMs, ...(lease && { lease }) };
+  const held = new Map<string, JobLock>();
+  let thread: Worker | undefined = start();
+
+  function start(): Worker {
+    const started = new Worker(new URL('./lock-thread.ts', import.meta.url), { workerData: settings });
+    started.on('message', (lost: JobLock[]) => {
+      const jobIds = lost.filter(isHeld).map(({ jobId }) => jobId);
+      if (jobIds.length === 0) return;
+      log.warn({ jobIds }, 'Locks were lost; other workers may have these jobs');
+      onLost?.(jobIds);
+    });
+    started.on('error', (error) => log.error({ err: error }, 'The thread that renews locks failed'));
+    started.on('exit', () => {
+      if (thread === started) thread = undefined;
+    });
+    for (const lock of held.values()) started.postMessage({ kind: 'begin', lock } satisfies ToLockThread);
+    return started;
+  }
+
+  function tell(message: ToLockThread): void {
+    thread?.postMessage(message);
+  }
+
+  /** A job may have been lost and fetched again: then it is held by another token. */
+  function isHeld(lock: JobLock): boolean {
+    return held.get(nameOf(lock))?.token === lock.token;
+  }
+
+  function end(lock: JobLock): void {
+    if (!isHeld(lock)) return;
+    held.delete(nameOf(lock));
+    tell({ kind: 'end', lock });
+  }
+
+  const alive = setInterval(() => {
+    thread ??= start();
+    tell({ kind: 'alive' });
+  }, workerTimings.lockRenewTime);
+
+  /** Whether a job that was fetched some time ago is still this process's. */
+  async function isLost(lock: JobLock, { processedOn = 0 }: LockedJob): Promise<boolean> {
+    if (Date.now() - processedOn < workerTimings.lockRenewTime) return false;
+    const lost = await renew([lock]).catch((error: unknown) => {
+      log.warn({ err: error, jobId: lock.jobId }, 'Cannot check the lock of a job that was fetched late');
+      return [];
+    });
+    return lost.length > 0;
+  }
+
   return {
-    during: async (jobId, token, work) => {
-      tokens.set(jobId, token);
+    during: async (job, token = '', work) => {
+      const lock = { queue: job.queueName, jobId: job.id ?? '', token };
+      held.set(nameOf(lock), lock);
+      tell({ kind: 'begin', lock });
       try {
+        if (await isLost(lock, job)) throw new WaitingError();
         return await work();
       } finally {
-        if (tokens.get(jobId) === token) tokens.delete(jobId);
+        end(lock);
       }
     },
-    takeBack: async (jobIds) => {
-      const known = jobIds.flatMap((jobId) => {
-        const token = tokens.get(jobId);
-        return token === undefined ? [] : [jobId, token];
-      });
-      const unknown = jobIds.filter((jobId) => !tokens.has(jobId));
-      if (known.length === 0) return unknown;
-      const lost = z
-        .string()
-        .array()
-        .parse(await take(keys, [workerTimings.lockDuration, ...known]));
-      return [...unknown, ...lost];
+    close: async () => {
+      clearInterval(alive);
+      const last = thread;
+      thread = undefined;
+      await last?.terminate();
     },
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { userDigest } from '../contracts/ids.ts';
 import { LLM_QUEUE, bullPrefix } from '../queues/names.ts';
+import { type Lease } from '../queues/renew-locks.ts';
 import { type Redis } from '../redis/connect.ts';
 import { defineScript } from '../redis/script.ts';
 import { type Priority, priorities, rankOf } from './priority.ts';
@@ -85,15 +86,23 @@ export const MOST_AT_ONCE = 200;
 /** A worker tells of itself each second. Milliseconds. */
 const WORKER_LEASE_MS = 5_000;
 
+/** By which a worker's slots count; its steps take it. */
+export function workerLease(redisPrefix: string, workerId: string): Lease {
+  return { key: `${keyOf(redisPrefix)}:workers`, member: workerId, leaseMs: WORKER_LEASE_MS };
+}
+
+function keyOf(redisPrefix: string): string {
+  return `${bullPrefix(redisPrefix)}:fair`;
+}
+
 const stepReply = z.tuple([z.int(), z.int(), z.int()], z.string());
 const knownJob = z.looseObject({ released: z.boolean().optional() });
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 
 export function createFairQueue({ redis, redisPrefix, ...options }: FairQueueOptions): FairQueue {
   const { aheadPercent, ageingMs, userPercent, interactivePercent } = options;
-  const bull = bullPrefix(redisPrefix);
-  const own = `${bull}:fair`;
-  const keys = [own, `${bull}:${LLM_QUEUE}`];
+  const own = keyOf(redisPrefix);
+  const keys = [own, `${bullPrefix(redisPrefix)}:${LLM_QUEUE}`];
   const advance = defineScript(redis, script('advance'), [script('prelude')]);
 
   return {

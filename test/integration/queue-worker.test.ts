@@ -84,7 +84,14 @@ test.each([
     log: silentLogger,
   } as Partial<Record<keyof RunJobDeps, unknown>> as RunJobDeps;
   const steadiness = { isSteady: () => Promise.resolve(true) };
-  const worker = createQueueWorker(deps, { connection: redis, redisPrefix, concurrency: 1, steadiness });
+  const locks = { during: <T>(_job: unknown, _token: unknown, work: () => Promise<T>) => work() };
+  const worker = createQueueWorker(deps, {
+    connection: redis,
+    redisPrefix,
+    concurrency: 1,
+    steadiness,
+    locks,
+  });
   void worker.run();
   const job = llmJob();
   await queue.add('llm', job, { jobId: job.jobId });

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Queue, Worker } from 'bullmq';
 import { randomBytes } from 'node:crypto';
 import { silentLogger } from '../../shared/log/logger.ts';
-import { createJobLocks } from '../../shared/queues/job-locks.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
+import { createRenewLocks } from '../../shared/queues/renew-locks.ts';
 import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
 import { createSteadiness } from '../../shared/redis/steadiness.ts';
 import { until } from '../../stack/until.ts';
@@ -61,7 +61,6 @@ describe('a lock that ran out', () => {
 
   /** A worker that holds a job until it is told to end; `during` runs meanwhile. */
   async function whileHeld(jobId: string, during: (token: string) => Promise<void>): Promise<void> {
-    const locks = createJobLocks(redis, redisPrefix, LLM_QUEUE);
     const held = Promise.withResolvers<string>();
     const end = Promise.withResolvers<undefined>();
     const worker = new Worker(
@@ -75,32 +74,30 @@ describe('a lock that ran out', () => {
     worker.on('error', () => undefined); // a job that another one has ends with an error
     await queue.add('llm', {}, { jobId });
     const token = await held.promise;
-    await locks.during(jobId, token, () => during(token));
+    await during(token);
     end.resolve(undefined);
     await worker.close();
   }
 
   test('is taken back by its holder', async () => {
     await whileHeld('mine', async (token) => {
-      const locks = createJobLocks(redis, redisPrefix, LLM_QUEUE);
+      const renew = createRenewLocks(redis, redisPrefix);
       await redis.del(lockOf('mine'));
-      await locks.during('mine', token, async () => {
-        expect(await locks.takeBack(['mine'])).toEqual([]);
-      });
+      expect(await renew([{ queue: LLM_QUEUE, jobId: 'mine', token }])).toEqual([]);
       expect(await redis.get(lockOf('mine'))).toBe(token);
     });
   });
 
   test('is lost where another worker has the job, or where it waits again', async () => {
     await whileHeld('other', async (token) => {
-      const locks = createJobLocks(redis, redisPrefix, LLM_QUEUE);
-      await locks.during('other', token, async () => {
-        await redis.set(lockOf('other'), 'another');
-        expect(await locks.takeBack(['other', 'unknown'])).toEqual(['unknown', 'other']);
-        await redis.del(lockOf('other'));
-        await redis.lrem(`${prefix}:${LLM_QUEUE}:active`, 0, 'other');
-        expect(await locks.takeBack(['other'])).toEqual(['other']);
-      });
+      const renew = createRenewLocks(redis, redisPrefix);
+      const lock = { queue: LLM_QUEUE, jobId: 'other', token };
+      const unknown = { ...lock, jobId: 'unknown' };
+      await redis.set(lockOf('other'), 'another');
+      expect(await renew([lock, unknown])).toEqual([lock, unknown]);
+      await redis.del(lockOf('other'));
+      await redis.lrem(`${prefix}:${LLM_QUEUE}:active`, 0, 'other');
+      expect(await renew([lock])).toEqual([lock]);
       expect(await redis.exists(lockOf('other'))).toBe(0);
     });
   });

@@ -4,6 +4,7 @@ import { withBreaker } from '../../../shared/embeddings/embedding-breaker.ts';
 import { createEmbeddings } from '../../../shared/embeddings/embeddings.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
 import { type Releasers } from '../../../shared/lifecycle/releasers.ts';
+import { type JobLocks } from '../../../shared/queues/job-locks.ts';
 import { type Redis } from '../../../shared/redis/connect.ts';
 import { createDocumentSimilarities, type DocumentSimilarities } from '../sources/document-similarity.ts';
 import { type PieceCache } from '../through-cache.ts';
@@ -23,6 +24,7 @@ interface EmbeddingDeps {
   redis: Redis;
   blobs: BlobStore;
   cache: PieceCache;
+  locks: Pick<JobLocks, 'during'>;
   releasers: Releasers;
   log: Logger;
 }
@@ -33,6 +35,7 @@ export function createEmbedding({
   redis,
   blobs,
   cache,
+  locks,
   releasers,
   log,
 }: EmbeddingDeps): Embedding | undefined {
@@ -49,6 +52,6 @@ export function createEmbedding({
   return {
     similarities: createDocumentSimilarities({ embeddings: asked, vectors, cache, timeoutMs, log }),
     vectors,
-    worker: createVectorsWorker({ connection: redis, redisPrefix, vectors, log }),
+    worker: createVectorsWorker({ connection: redis, redisPrefix, locks, vectors, log }),
   };
 }

@@ -1,5 +1,6 @@
 import { Worker } from 'bullmq';
 import { type Logger } from '../../../shared/log/logger.ts';
+import { type JobLocks } from '../../../shared/queues/job-locks.ts';
 import { bullPrefix, VECTORS_QUEUE, workerTimings } from '../../../shared/queues/names.ts';
 import { type Redis } from '../../../shared/redis/connect.ts';
 import { workInProgress } from '../../../shared/telemetry/work-in-progress.ts';
@@ -9,6 +10,7 @@ import { vectorsJob } from './vectors-queue.ts';
 interface VectorsWorkerOptions {
   connection: Redis;
   redisPrefix: string;
+  locks: Pick<JobLocks, 'during'>;
   vectors: Pick<FileVectors, 'store'>;
   log: Logger;
 }
@@ -27,22 +29,26 @@ export interface VectorsWorker {
 export function createVectorsWorker({
   connection,
   redisPrefix,
+  locks,
   vectors,
   log,
 }: VectorsWorkerOptions): VectorsWorker {
   const stop = new AbortController();
+  const store = async (data: unknown) => {
+    const job = vectorsJob.parse(data);
+    await vectors.store(job, stop.signal);
+    log.info({ fileId: job.fileId, textBytes: job.text.bytes }, 'File embedded');
+  };
   const worker = new Worker(
     VECTORS_QUEUE,
-    async ({ data }) => {
-      const job = vectorsJob.parse(data);
-      await workInProgress.during('queue vectors', () => vectors.store(job, stop.signal));
-      log.info({ fileId: job.fileId, textBytes: job.text.bytes }, 'File embedded');
-    },
+    (job, token) =>
+      workInProgress.during('queue vectors', () => locks.during(job, token, () => store(job.data))),
     {
       connection,
       prefix: bullPrefix(redisPrefix),
       concurrency: CONCURRENCY,
       autorun: false,
+      skipLockRenewal: true,
       ...workerTimings,
     },
   );

@@ -4,6 +4,7 @@ import { type Config } from '../../../shared/config/schema.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { planDrain } from '../../../shared/lifecycle/drain.ts';
 import { type Logger } from '../../../shared/log/logger.ts';
+import { type JobLocks } from '../../../shared/queues/job-locks.ts';
 import { bullPrefix, WEBHOOK_QUEUE, workerTimings } from '../../../shared/queues/names.ts';
 import { type Redis } from '../../../shared/redis/connect.ts';
 import { jobKeys } from '../../../shared/redis/keys.ts';
@@ -34,6 +35,7 @@ export interface DeliveryWorker {
 interface DeliveryWorkerOptions {
   config: Config;
   redis: Redis;
+  locks: Pick<JobLocks, 'during'>;
   probes: Pick<Probes, 'registry'>;
   log: Logger;
 }
@@ -44,20 +46,25 @@ const MAX_STALLED = 1_000;
 const STORE_PAUSE_MS = 5_000;
 const NEVER = -1;
 
-export function createDeliveryWorker({ config, redis, probes, log }: DeliveryWorkerOptions): DeliveryWorker {
+export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWorker {
+  const { config, redis, locks, log } = options;
   const stop = new AbortController();
   const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
   const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
   const gate = createGate((deliveryId) => queue.wake(deliveryId));
-  const deps = { ...deliverDeps({ config, redis, probes, log }, stop.signal), gate };
+  const deps = { ...deliverDeps(options, stop.signal), gate };
   const worker = new Worker(
     WEBHOOK_QUEUE,
-    (job, token) => workInProgress.during('queue webhooks', () => processJob(deps, job, token)),
+    (job, token) =>
+      workInProgress.during('queue webhooks', () =>
+        locks.during(job, token, () => processJob(deps, job, token)),
+      ),
     {
       connection: redis,
       prefix: bullPrefix(redisPrefix),
       concurrency: config.WEBHOOK_CONCURRENCY,
       autorun: false,
+      skipLockRenewal: true,
       ...workerTimings,
       maxStalledCount: MAX_STALLED,
       settings: {

@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { Queue, WaitingError, Worker } from 'bullmq';
+import { silentLogger } from '../../shared/log/logger.ts';
+import { createJobLocks, type JobLocks, type LockedJob } from '../../shared/queues/job-locks.ts';
+import { bullPrefix, workerTimings } from '../../shared/queues/names.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { until as untilTrue } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
+import { removeKeys } from '../harness/scan-keys.ts';
+
+const redisPrefix = `t-locks-${randomBytes(4).toString('hex')}`;
+const prefix = bullPrefix(redisPrefix);
+const QUEUE = 'work';
+const TOKEN = 'mine';
+let redis: Redis;
+let locks: JobLocks;
+
+beforeAll(() => {
+  redis = connectRedisPatiently(testEnv().REDIS_URL, 'locks-test', silentLogger);
+});
+
+afterEach(() => locks.close());
+
+afterAll(async () => {
+  await removeKeys(redis, `${redisPrefix}:*`);
+  await closeRedis(redis);
+});
+
+type Options = Partial<Parameters<typeof createJobLocks>[0]>;
+
+function open(options: Options = {}): JobLocks {
+  const config = { REDIS_URL: testEnv().REDIS_URL, REDIS_PREFIX: redisPrefix, LOG_LEVEL: 'silent' as const };
+  locks = createJobLocks({ redis, config, service: 'test', log: silentLogger, ...options });
+  return locks;
+}
+
+const lockOf = (jobId: string) => `${prefix}:${QUEUE}:${jobId}:lock`;
+
+/** A job as BullMQ leaves it when a worker has fetched it. */
+async function fetched(jobId: string, lockMs: number = workerTimings.lockDuration): Promise<LockedJob> {
+  await redis.lpush(`${prefix}:${QUEUE}:active`, jobId);
+  await redis.set(lockOf(jobId), TOKEN, 'PX', lockMs);
+  return { id: jobId, queueName: QUEUE, processedOn: Date.now() };
+}
+
+const until = (question: () => Promise<boolean>) => untilTrue(question, { timeoutMs: 10_000, everyMs: 20 });
+
+/** Blocks this thread, as work does that never gives way. */
+function block(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+/** Waits until the thread has renewed a lock that is about to run out. */
+async function renewed(jobId: string): Promise<void> {
+  await redis.pexpire(lockOf(jobId), workerTimings.lockDuration / 2);
+  const isRenewed = async () => (await redis.pttl(lockOf(jobId))) > workerTimings.lockDuration / 2;
+  expect(await until(isRenewed)).toBe(true);
+}
+
+test('a lock is renewed while its job runs, also while the event loop stands still', async () => {
+  const job = await fetched('blocked');
+  await open().during(job, TOKEN, async () => {
+    await renewed('blocked');
+    block(workerTimings.lockDuration + 1_000);
+    expect(await redis.get(lockOf('blocked'))).toBe(TOKEN);
+  });
+  await redis.lrem(`${prefix}:${QUEUE}:active`, 0, 'blocked');
+  expect(await until(async () => (await redis.exists(lockOf('blocked'))) === 0)).toBe(true);
+});
+
+test('a process that gives no sign of life loses its locks, and takes them back where nobody has them', async () => {
+  const job = await fetched('silent');
+  await open({ longestSilenceMs: 500 }).during(job, TOKEN, async () => {
+    block(workerTimings.lockDuration + 3_000);
+    expect(await redis.get(lockOf('silent'))).toBeNull();
+    expect(await until(async () => (await redis.get(lockOf('silent'))) === TOKEN)).toBe(true);
+  });
+});
+
+test('a lock that another worker has is told of once', async () => {
+  const job = await fetched('lost');
+  const lost: string[][] = [];
+  const told = Promise.withResolvers<undefined>();
+  const onLost = (jobIds: string[]) => {
+    lost.push(jobIds);
+    told.resolve(undefined);
+  };
+  await open({ onLost }).during(job, TOKEN, async () => {
+    const beside = await fetched('beside');
+    await locks.during(beside, TOKEN, async () => {
+      await redis.set(lockOf('lost'), 'another');
+      await told.promise;
+      await renewed('beside');
+    });
+  });
+  expect(lost).toEqual([['lost']]);
+});
+
+test('a job that was lost before its work began does not begin', async () => {
+  const job = { ...(await fetched('late')), processedOn: Date.now() - workerTimings.lockDuration };
+  open();
+  let begun = 0;
+  const work = () => Promise.resolve((begun += 1));
+  await locks.during(job, TOKEN, work);
+  await redis.set(lockOf('late'), 'another');
+  await expect(locks.during(job, TOKEN, work)).rejects.toThrow(WaitingError);
+  expect(begun).toBe(1);
+});
+
+test('a lease is renewed that somebody has taken, and none is made', async () => {
+  const key = `${prefix}:leases`;
+  await redis.zadd(key, Date.now() + 1_000, 'me');
+  open({ lease: { key, member: 'me', leaseMs: 60_000 } });
+  expect(await until(async () => Number(await redis.zscore(key, 'me')) > Date.now() + 30_000)).toBe(true);
+  await redis.zrem(key, 'me');
+  const job = await fetched('any');
+  await locks.during(job, TOKEN, () => renewed('any'));
+  expect(await redis.exists(key)).toBe(0);
+});
+
+test("a worker's job keeps its lock from its beginning to its end", async () => {
+  open();
+  const queue = new Queue(QUEUE, { connection: redis, prefix });
+  const end = Promise.withResolvers<undefined>();
+  const worker = new Worker(QUEUE, (job, token) => locks.during(job, token, () => end.promise), {
+    connection: redis,
+    prefix,
+    skipLockRenewal: true,
+    ...workerTimings,
+  });
+  await queue.add('job', {}, { jobId: 'whole' });
+  expect(await until(async () => (await redis.exists(lockOf('whole'))) === 1)).toBe(true);
+  await renewed('whole');
+  end.resolve(undefined);
+  expect(await until(async () => (await queue.getJobState('whole')) === 'completed')).toBe(true);
+  await worker.close();
+  await queue.close();
+});
