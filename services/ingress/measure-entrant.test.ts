@@ -17,10 +17,10 @@ function takenOf(content: string, text = '') {
 
 /** How often the event loop turned while something was awaited. */
 async function turnsDuring(work: Promise<unknown>): Promise<number> {
-  let over = false;
+  const watched = { over: false };
   let turns = 0;
-  void work.finally(() => (over = true));
-  for (; !over; turns += 1) await nextTurn();
+  void work.finally(() => (watched.over = true));
+  for (; !watched.over; turns += 1) await nextTurn();
   return turns;
 }
 

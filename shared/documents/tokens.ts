@@ -65,7 +65,7 @@ export async function countAllTokensInTurns(
 /** What is given to the tokenizer, and what its count of that says of the whole. */
 interface CountPlan {
   pieces: string[];
-  toAll(tokens: number): number;
+  toAll: (tokens: number) => number;
 }
 
 function planCount(texts: readonly string[], random: Random): CountPlan {

@@ -88,14 +88,14 @@ const LEAST_OF_DOCUMENT = 400;
 /** Passages are chosen later: as many as fit, of what there is. Of an uploaded or packed document only the size is known. */
 async function contextTokens(
   documents: readonly TakenDocument[],
-  { documentTexts }: EntrantMeasure,
+  measure: EntrantMeasure,
   documentTokens: number,
 ): Promise<number> {
   if (documents.length === 0) return 0;
   const room = Math.max(documentTokens, documents.length * LEAST_OF_DOCUMENT);
   const others = documents.reduce((sum, { content }) => sum + mostTokensOf(content), 0);
   const around = AROUND_CONTEXT + documents.length * AROUND_DOCUMENT;
-  return Math.min(room, others >= room ? room : others + (await documentTexts())) + around;
+  return Math.min(room, others >= room ? room : others + (await measure.documentTexts())) + around;
 }
 
 /** Bytes of a stored text; what is packed (PDF, DOCX) may be any length. */

@@ -80,8 +80,8 @@ describe('a small request cannot name more than a large one may send', () => {
 
 describe('nor name what has more values than a request may have', () => {
   const parts = Array.from({ length: 60_000 }, () => ({ type: 'input_text' as const, text: '' }));
-  const withParts = (n: number): StoredItem[] => [
-    { id: `msg_${digitsOf(n)}_i0`, type: 'message', role: 'user', content: parts },
+  const withParts = (n: number, content = parts): StoredItem[] => [
+    { id: `msg_${digitsOf(n)}_i0`, type: 'message', role: 'user', content },
   ];
   const refused = { code: 'body_too_large' };
 
@@ -92,11 +92,7 @@ describe('nor name what has more values than a request may have', () => {
   });
 
   test('by a few items', async () => {
-    const { resolve } = world(
-      1e9,
-      LOG,
-      (n) => withParts(n).map((item) => ({ ...item, content: parts.slice(0, 20_000) })) as StoredItem[],
-    );
+    const { resolve } = world(1e9, LOG, (n) => withParts(n, parts.slice(0, 20_000)));
     await expect(resolve('user', { input: [reference(1), reference(2)] })).resolves.toBeDefined();
     const input = [reference(1), reference(2), reference(3)];
     await expect(resolve('user', { input })).rejects.toMatchObject(refused);
