@@ -113,3 +113,4 @@ function extractorLimits(config: Config): ExtractorLimits {
     concurrency: config.EXTRACT_CONCURRENCY,
   };
 }
+    cpuMs: config.EXTRACT_CPU_MS,

@@ -149,7 +149,8 @@ export const configSchema = z.object({
    */
   FILE_GRACE_MS: milliseconds.default(90_000_000),
   /** What reading one PDF, DOCX or HTML document may take, and how many are read at once. */
-  EXTRACT_TIMEOUT_MS: milliseconds.default(10_000),
+  EXTRACT_CPU_MS: milliseconds.default(10_000),
+  EXTRACT_TIMEOUT_MS: milliseconds.default(60_000),
   EXTRACT_MEMORY_MB: countUpTo(16_384).default(512),
   EXTRACT_MAX_TEXT_BYTES: countUpTo(256 * 1024 * 1024).default(32 * 1024 * 1024),
   EXTRACT_CONCURRENCY: countUpTo(64).default(2),

@@ -11,10 +11,11 @@ import {
 import { type DocumentFormat } from '../../contracts/job-message.ts';
 import { createExtractor, type Extractor, type ExtractorLimits } from './extractor.ts';
 
-jest.setTimeout(20_000);
+jest.setTimeout(60_000);
 
 const LIMITS: ExtractorLimits = {
-  timeoutMs: 15_000,
+  cpuMs: 15_000,
+  timeoutMs: 60_000,
   memoryMb: 64,
   maxTextBytes: 1_000_000,
   concurrency: 2,
@@ -62,10 +63,15 @@ describe('the extractor reads', () => {
 const LONG_DRAWING = pdfOfContents([
   Buffer.from(`BT /F1 12 Tf 72 720 Td ${'(abc) Tj '.repeat(1_000_000)}ET`),
 ]);
+const WIDE_TABLE = '<table><tr><td colspan=1000000>x</td></tr></table>'.repeat(3);
 const WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"';
 const manyParagraphs = docxOfXml(
   `<w:document ${WORD}><w:body>${'<w:p/>'.repeat(1_500_000)}</w:body></w:document>`,
 );
+const deepDocx = (depth: number) =>
+  docxOfXml(
+    `<w:document ${WORD}><w:body>${'<w:ins>'.repeat(depth)}${'</w:ins>'.repeat(depth)}</w:body></w:document>`,
+  );
 
 describe('a hostile document fails by itself, with its reason', () => {
   test.each<[string, DocumentFormat, Buffer | string, string, Partial<ExtractorLimits>]>([
@@ -73,8 +79,11 @@ describe('a hostile document fails by itself, with its reason', () => {
     ['a DOCX that unpacks to 2 GB', 'docx', docxBomb(2_000), 'too_large', {}],
     ['a DOCX whose parts fill the heap', 'docx', manyParagraphs, 'too_large', {}],
     ['a PDF that takes for ever', 'pdf', LONG_DRAWING, 'too_slow', { timeoutMs: 400 }],
+    ['a PDF that takes the processor for ever', 'pdf', LONG_DRAWING, 'too_slow', { cpuMs: 400 }],
+    ['a table of a million columns', 'html', WIDE_TABLE, 'too_slow', { cpuMs: 400, memoryMb: 1_024 }],
     ['a page of 20,000 nested parts', 'html', '<div>'.repeat(20_000), 'too_deep', {}],
-    ['a page of 200,000 nested parts', 'html', '<i>'.repeat(200_000), 'too_deep', { timeoutMs: 3_000 }],
+    ['a page of 200,000 nested parts', 'html', '<i>'.repeat(200_000), 'too_deep', { cpuMs: 3_000 }],
+    ['a DOCX of 200,000 nested parts', 'docx', deepDocx(200_000), 'too_deep', { cpuMs: 3_000 }],
     [
       'more text than is allowed',
       'html',
@@ -99,7 +108,7 @@ test('elements that close by themselves, and those that are never closed, are no
 });
 
 test('a hostile document beside others holds up nobody and takes nothing from them', async () => {
-  const extractor = extractorOf({ timeoutMs: 5_000 });
+  const extractor = extractorOf();
   const bomb = extractor.extract({ user: 'ann', format: 'pdf', bytes: pdfBomb(2_000) });
   const refused = expect(bomb).rejects.toMatchObject({ reason: 'too_large' });
   const honest = Array.from({ length: 4 }, (_, i) =>

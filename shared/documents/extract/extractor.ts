@@ -19,8 +19,8 @@ export interface DocumentToRead extends Pick<ReadingTask, 'format'> {
   user: string;
 }
 
-/** For one document: `timeoutMs` counts from when its turn has come. */
-export interface ExtractorLimits extends Pick<ReadingTask, 'timeoutMs' | 'memoryMb' | 'maxTextBytes'> {
+/** For one document; its time counts from when its turn has come. */
+export interface ExtractorLimits extends Omit<ReadingTask, 'format' | 'bytes'> {
   /** Documents of one user that are read at the same time; the others wait. One more reader is for other users. */
   concurrency: number;
 }

@@ -1,8 +1,7 @@
 import { convert, type HtmlToTextOptions } from 'html-to-text';
-import { Parser } from 'htmlparser2';
 import { decodeText } from '../decode-text.ts';
+import { checkNesting } from './check-nesting.ts';
 import { type TextCollector } from './text-collector.ts';
-import { UnreadableDocument } from './unreadable-document.ts';
 
 const OPTIONS: HtmlToTextOptions = {
   wordwrap: false,
@@ -20,32 +19,8 @@ const OPTIONS: HtmlToTextOptions = {
 /** What a reader sees of a page: no scripts, styles, navigation or addresses. */
 export function readHtml(bytes: Uint8Array, into: TextCollector): void {
   const html = decodeHtml(bytes);
-  checkNesting(html);
+  checkNesting(html, { xmlMode: false });
   into.add(convert(html, OPTIONS));
-}
-
-/** As deep as browsers nest elements. */
-const MAX_DEPTH = 512;
-/** Characters that are parsed at once: the parser is asked in between whether to go on. */
-const PIECE = 65_536;
-
-/**
- * Throws `too_deep` at the first element that is nested too deeply: both the parser and the conversion take a time that grows
- * with the square of the depth. The parser closes what HTML closes by itself, so unclosed paragraphs are not nested.
- */
-function checkNesting(html: string): void {
-  let depth = 0;
-  const parser = new Parser({
-    onopentagname: () => {
-      depth += 1;
-      if (depth > MAX_DEPTH) throw new UnreadableDocument('too_deep');
-    },
-    onclosetag: () => {
-      depth -= 1;
-    },
-  });
-  for (let at = 0; at < html.length; at += PIECE) parser.write(html.slice(at, at + PIECE));
-  parser.end();
 }
 
 /** Where pages name their charset: within the first 1,024 bytes (WHATWG HTML, 4.2.5.4). */

@@ -7,6 +7,9 @@ import { type Reason } from './unreadable-document.ts';
 export interface ReadingTask {
   format: DocumentFormat;
   bytes: Uint8Array;
+  /** Milliseconds of a processor: on a busy machine a document does not get less of it. */
+  cpuMs: number;
+  /** Milliseconds from beginning to end, for one that only waits. */
   timeoutMs: number;
   /** Megabytes, of heap and of buffers beside it. */
   memoryMb: number;
@@ -16,14 +19,15 @@ export interface ReadingTask {
 
 /**
  * Reads a document in a thread of its own, which is ended when it takes too long or too much: reading -> read | unreadable |
- * ended. `settle` alone moves to an end; the first one counts. Rejects for what is not the document's doing.
+ * ended. `settle` alone moves to an end; the first one counts. Rejects for what is not the document's doing. The process
+ * must read nothing else meanwhile: its processor time is taken for the document's.
  */
 export function readInThread(task: ReadingTask): Promise<Extraction> {
   return new Promise((resolve, reject) => {
     const thread = startThread(task);
     const end = (reason: Reason) => settle(() => resolve({ reason }));
     const timer = setTimeout(() => end('too_slow'), task.timeoutMs);
-    const stopWatching = watchMemory(thread, task.memoryMb, () => end('too_large'));
+    const stopWatching = watchUse(thread, task, end);
 
     let settled = false;
     function settle(outcome: () => void): void {
@@ -62,12 +66,22 @@ function startThread({ format, bytes, memoryMb, maxTextBytes }: ReadingTask): Wo
 
 const LOOK_EVERY_MS = 50;
 
-/** `resourceLimits` bound the heap only: what is unpacked into buffers lies beside it. */
-function watchMemory(thread: Worker, memoryMb: number, onTooMuch: () => void): () => void {
+/**
+ * `resourceLimits` bound the heap only: what is unpacked into buffers lies beside it. The processor time of the whole process
+ * counts, since V8 collects a thread's garbage in others.
+ */
+function watchUse(
+  thread: Worker,
+  { memoryMb, cpuMs }: Pick<ReadingTask, 'memoryMb' | 'cpuMs'>,
+  onTooMuch: (reason: Reason) => void,
+): () => void {
+  const before = process.cpuUsage();
   const timer = setInterval(() => {
+    const { user, system } = process.cpuUsage(before);
+    if ((user + system) / 1_000 > cpuMs) onTooMuch('too_slow');
     thread.getHeapStatistics().then(
       ({ external_memory: beside, used_heap_size: heap }) => {
-        if (beside + heap > memoryMb * 1024 * 1024) onTooMuch();
+        if (beside + heap > memoryMb * 1024 * 1024) onTooMuch('too_large');
       },
       () => undefined, // it has just ended
     );
