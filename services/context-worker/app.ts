@@ -4,13 +4,14 @@ import { type Config } from '../../shared/config/schema.ts';
 import { openControl } from '../../shared/control/open-control.ts';
 import { createExtractor, type ExtractorLimits } from '../../shared/documents/extract/extractor.ts';
 import { createFileRegistry } from '../../shared/files/file-registry.ts';
+import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createKafka } from '../../shared/kafka/kafkajs.ts';
 import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
 import { createReleasers } from '../../shared/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
 import { createJobLocks } from '../../shared/queues/job-locks.ts';
 import { connectRedisPatiently } from '../../shared/redis/connect.ts';
-import { fileKeys } from '../../shared/redis/keys.ts';
+import { fileKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { createSharedClock, showClockSkew } from '../../shared/redis/shared-clock.ts';
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { createExtractWorker } from './extract-worker.ts';
@@ -68,8 +69,14 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('locks', () => locks.close());
     const embedding = createEmbedding({ config, redis, blobs, cache, locks, releasers, log });
     const { similarities, vectors } = embedding ?? {};
+    const jobLog = createJobLog({
+      redis,
+      keys: jobKeys(config.REDIS_PREFIX),
+      retentionMs: config.LOG_RETENTION_MS,
+      now: () => clock.now(),
+    });
     const pieces = createPieceWorkers({
-      ...{ config, redis, blobs, extractor, cache, similarities, locks, probes, log },
+      ...{ config, redis, jobLog, blobs, extractor, cache, similarities, locks, probes, log },
       now: () => clock.now(),
     });
     const files = createFileRegistry({
@@ -107,10 +114,10 @@ export function build({ config, log }: ServiceDeps): Service {
 
 function extractorLimits(config: Config): ExtractorLimits {
   return {
+    cpuMs: config.EXTRACT_CPU_MS,
     timeoutMs: config.EXTRACT_TIMEOUT_MS,
     memoryMb: config.EXTRACT_MEMORY_MB,
     maxTextBytes: config.EXTRACT_MAX_TEXT_BYTES,
     concurrency: config.EXTRACT_CONCURRENCY,
   };
 }
-    cpuMs: config.EXTRACT_CPU_MS,

@@ -2,12 +2,12 @@ import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type Extractor } from '../../shared/documents/extract/extractor.ts';
 import { UnreadableDocument } from '../../shared/documents/extract/unreadable-document.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { extractJob, type ExtractJob } from '../../shared/files/extract-job.ts';
+import { extractJob, type ExtractJob, ownerOf } from '../../shared/files/extract-job.ts';
 import { type FileRegistry, type Settlement } from '../../shared/files/file-registry.ts';
 import { textName } from '../../shared/files/stored-file.ts';
 import { type FileVectors } from './vectors/file-vectors.ts';
-import { periodically } from '../../shared/util/periodically.ts';
 import { type Logger } from '../../shared/log/logger.ts';
+import { whileWanted } from './while-wanted.ts';
 
 export interface ExtractFileDeps {
   blobs: Pick<BlobStore, 'get' | 'put'>;
@@ -37,38 +37,32 @@ export async function extractFile(deps: ExtractFileDeps, data: unknown): Promise
   deps.log.info({ fileId: job.fileId, format: job.format, bytes: job.content.bytes, result }, 'File read');
 }
 
-/** How often the record is looked at while the file waits for its turn and is read. */
-const LOOK_EVERY_MS = 500;
-
 /** A file that its user deletes is read no further. One without a record is read: its record may still come. */
-async function readWhileKept(deps: ExtractFileDeps, job: ExtractJob): Promise<Settlement | 'deleted'> {
-  const controller = new AbortController();
-  const look = async () => {
-    if ((await deps.files.standing(job.fileId)) === 'ending')
-      controller.abort(new Error('the file was deleted'));
-  };
-  await look();
-  const onError = (error: unknown) => deps.log.warn({ err: error }, 'Cannot see whether a file was deleted');
-  const looking = periodically({ everyMs: LOOK_EVERY_MS, run: look, onError });
-  looking.start();
-  try {
-    controller.signal.throwIfAborted();
-    return await read(deps, job, controller.signal);
-  } catch (error) {
-    if (controller.signal.aborted) return 'deleted';
-    throw error;
-  } finally {
-    await looking.close();
-  }
+function readWhileKept(deps: ExtractFileDeps, job: ExtractJob): Promise<Settlement | 'deleted'> {
+  const { files, log } = deps;
+  const unwanted = async () =>
+    (await files.standing(job.fileId)) === 'ending' ? new Error('the file was deleted') : undefined;
+  const onError = (error: unknown) => log.warn({ err: error }, 'Cannot see whether a file was deleted');
+  return whileWanted({ unwanted, onError }, async (signal) => {
+    try {
+      signal.throwIfAborted();
+      return await read(deps, job, signal);
+    } catch (error) {
+      if (signal.aborted) return 'deleted';
+      throw error;
+    }
+  });
 }
 
 async function read(
   { blobs, extractor }: ExtractFileDeps,
-  { fileId, format, content, user = fileId }: ExtractJob,
+  job: ExtractJob,
   signal: AbortSignal,
 ): Promise<Settlement> {
+  const { fileId, format, content } = job;
   try {
-    const text = await extractor.extract({ format, bytes: () => blobs.get(content, signal), user }, signal);
+    const bytes = () => blobs.get(content, signal);
+    const text = await extractor.extract({ format, bytes, user: ownerOf(job) }, signal);
     return { status: 'processed', text: await blobs.put(textName(fileId), text) };
   } catch (error) {
     return { status: 'error', details: whyUnreadable(error) };

@@ -1,6 +1,8 @@
 import { Worker } from 'bullmq';
+import { extractJob, ownerOf } from '../../shared/files/extract-job.ts';
 import { type JobLocks } from '../../shared/queues/job-locks.ts';
 import { bullPrefix, EXTRACT_QUEUE, workerTimings } from '../../shared/queues/names.ts';
+import { createUserTurns } from '../../shared/queues/user-turns.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
 import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
 import { extractFile, type ExtractFileDeps, giveFileUp } from './extract-file.ts';
@@ -18,12 +20,21 @@ export const WAITING_PER_READER = 64;
 /** BullMQ `extract` -> a file's text. It does not run before it is told to. */
 export function createExtractWorker(deps: ExtractFileDeps, options: ExtractWorkerOptions): Worker {
   const { connection, redisPrefix, concurrency, locks } = options;
+  const turns = createUserTurns(connection, redisPrefix, EXTRACT_QUEUE);
+
+  async function read(data: unknown): Promise<void> {
+    try {
+      await extractFile(deps, data);
+    } finally {
+      const job = extractJob.safeParse(data).data;
+      if (job) await turns.leave(ownerOf(job), job.fileId);
+    }
+  }
+
   const worker = new Worker(
     EXTRACT_QUEUE,
     (job, token) =>
-      workInProgress.during('queue extract', () =>
-        locks.during(job, token, () => extractFile(deps, job.data)),
-      ),
+      workInProgress.during('queue extract', () => locks.during(job, token, () => read(job.data))),
     {
       connection,
       prefix: bullPrefix(redisPrefix),

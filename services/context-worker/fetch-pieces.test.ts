@@ -58,10 +58,15 @@ function sourcesWith(deps: Partial<DocumentSourceDeps> = {}): ContextSources {
   };
 }
 
+const ground = (deps: Partial<DocumentSourceDeps> = {}, hasEnded = () => Promise.resolve(false)) => ({
+  sources: sourcesWith(deps),
+  hasEnded,
+  now: Date.now,
+  log: silentLogger,
+});
+
 async function prepare(data: unknown, deps: Partial<DocumentSourceDeps> = {}, lastAttempt = true) {
-  const pieces = await fetchPieces({ sources: sourcesWith(deps), now: Date.now, log: silentLogger }, data, {
-    lastAttempt,
-  });
+  const pieces = await fetchPieces(ground(deps), data, { lastAttempt });
   return pieces[0];
 }
 
@@ -98,6 +103,36 @@ describe('fetchPieces', () => {
     'data that names no piece (%j) gives none',
     async (data) => expect(await prepare(data)).toBeUndefined(),
   );
+
+  test('the pieces of a job that has ended are not fetched', async () => {
+    const blobs = failing(new Error('must not be asked'));
+    const deps = ground({ blobs }, () => Promise.resolve(true));
+    const pieces = await fetchPieces(deps, job({ pieces: [document(ref), document(ref)] }), {
+      lastAttempt: false,
+    });
+    expect(pieces).toMatchObject([{ code: 'cancelled' }, { code: 'cancelled' }]);
+  });
+
+  test('a piece is fetched no further when its job ends', async () => {
+    let ended = false;
+    const blobs = {
+      load: () => Promise.resolve(undefined),
+      get: (_ref: BlobRef, signal?: AbortSignal) =>
+        new Promise<Buffer>((_resolve, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason as Error));
+          ended = true;
+        }),
+    };
+    const deps = ground({ blobs }, () => Promise.resolve(ended));
+    const pieces = await fetchPieces(deps, job({}, ref), { lastAttempt: false });
+    expect(pieces).toMatchObject([{ code: 'cancelled' }]);
+  });
+
+  test('a piece is fetched although nobody can see whether its job has ended', async () => {
+    const deps = ground({}, () => Promise.reject(new Error('Redis is away')));
+    const pieces = await fetchPieces(deps, job(), { lastAttempt: true });
+    expect(pieces).toMatchObject([{ status: 'ready' }]);
+  });
 
   test('late work is dropped before it is begun', async () => {
     const blobs = failing(new Error('must not be asked'));

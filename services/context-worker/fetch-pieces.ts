@@ -9,9 +9,12 @@ import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { unlessAborted } from '../../shared/util/unless-aborted.ts';
 import { type ContextSources, type Fetched } from './sources/context-source.ts';
+import { whileWanted } from './while-wanted.ts';
 
 export interface FetchPiecesDeps {
   sources: ContextSources;
+  /** The job was cancelled, or has ended for another reason: nobody reads its pieces. */
+  hasEnded: (jobId: string) => Promise<boolean>;
   /** The time that deadlines are measured by; milliseconds since the epoch. */
   now: () => number;
   log: Logger;
@@ -23,7 +26,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /**
  * Fetches the pieces of context of one child, one after another. A failure is a value, so that the parent, which ends the job
  * or answers without the piece, always runs; thrown is only what another attempt may heal (a store is unavailable), and that
- * not in the last attempt.
+ * not in the last attempt. The pieces of a job that has ended are fetched no further.
  */
 export async function fetchPieces(
   deps: FetchPiecesDeps,
@@ -37,12 +40,25 @@ export async function fetchPieces(
     return namesIn(data).map((piece) => failed(piece, unreadable, 0));
   }
   const job = parsed.data;
-  const pieces: ContextPiece[] = [];
-  for (const request of job.pieces) {
-    const began = pieces.length === 0 ? job.routedAt : deps.now();
-    pieces.push(await fetchPiece(deps, { job, request, endBy: began + request.shareMs, lastAttempt }));
-  }
-  return pieces;
+  return whileOpen(deps, job, async (ended) => {
+    const pieces: ContextPiece[] = [];
+    for (const request of job.pieces) {
+      const began = pieces.length === 0 ? job.routedAt : deps.now();
+      const endBy = began + request.shareMs;
+      pieces.push(await fetchPiece(deps, { job, request, endBy, ended, lastAttempt }));
+    }
+    return pieces;
+  });
+}
+
+function whileOpen<T>(
+  { hasEnded, log }: FetchPiecesDeps,
+  { jobId }: ContextJob,
+  work: (ended: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const unwanted = async () => ((await hasEnded(jobId)) ? new TurnoutError('cancelled') : undefined);
+  const onError = (error: unknown) => log.warn({ err: error, jobId }, 'Cannot see whether a job has ended');
+  return whileWanted({ unwanted, onError }, work);
 }
 
 interface Turn {
@@ -50,6 +66,8 @@ interface Turn {
   request: PieceRequest;
   /** When the piece's share of the time is used up; milliseconds since the epoch. */
   endBy: number;
+  /** Fires when the job has ended. */
+  ended: AbortSignal;
   lastAttempt: boolean;
 }
 
@@ -91,8 +109,11 @@ function fetchFrom(
   }
 }
 
-/** Fires when the piece has had its share, or the whole job its time: whatever is not there then is not waited for. */
-function shareSignal({ job, endBy }: Turn, now: () => number): { signal: AbortSignal; clear: () => void } {
+/** Fires when the job has ended, the piece has had its share, or the whole job its time: whatever is not there then is not waited for. */
+function shareSignal(
+  { job, endBy, ended }: Turn,
+  now: () => number,
+): { signal: AbortSignal; clear: () => void } {
   const controller = new AbortController();
   const expire = () => {
     // Not by the clock alone: a timer may fire a millisecond before the time that it was set for.
@@ -103,7 +124,8 @@ function shareSignal({ job, endBy }: Turn, now: () => number): { signal: AbortSi
   const left = Math.min(endBy, job.deadlineAt) - now();
   if (left <= 0) expire();
   const timer = setTimeout(expire, Math.min(Math.max(0, left), MAX_TIMEOUT_MS));
-  return { signal: controller.signal, clear: () => clearTimeout(timer) };
+  const signal = AbortSignal.any([ended, controller.signal]);
+  return { signal, clear: () => clearTimeout(timer) };
 }
 
 function toFailure(error: unknown): TurnoutError {

@@ -1,10 +1,13 @@
 import { type Job, Worker } from 'bullmq';
 import { Histogram } from 'prom-client';
+import { z } from 'zod';
 import { type BlobStore } from '../../shared/blobs/blob-store.ts';
 import { type Config } from '../../shared/config/schema.ts';
 import { type ContextPiece, FLOW_VERSION } from '../../shared/contracts/flow.ts';
+import { userDigest } from '../../shared/contracts/ids.ts';
 import { type Extractor } from '../../shared/documents/extract/extractor.ts';
 import { createPassageChooser } from '../../shared/documents/passage-chooser.ts';
+import { isOpen, type JobLog } from '../../shared/joblog/job-log.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { createModelLimits } from '../../shared/models/model-limits.ts';
 import { type JobLocks } from '../../shared/queues/job-locks.ts';
@@ -16,6 +19,7 @@ import {
   SOURCE_QUEUE,
   workerTimings,
 } from '../../shared/queues/names.ts';
+import { createUserTurns } from '../../shared/queues/user-turns.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
 import { type Probes } from '../../shared/telemetry/probes.ts';
 import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
@@ -33,6 +37,7 @@ import { type PieceCache } from './through-cache.ts';
 interface PieceWorkersDeps {
   config: Config;
   redis: Redis;
+  jobLog: Pick<JobLog, 'standings'>;
   blobs: BlobStore;
   extractor: Extractor;
   cache: PieceCache;
@@ -50,21 +55,39 @@ interface PieceWorkersDeps {
  * do not run before they are told to.
  */
 export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
-  const { config, redis, locks, probes, now, log } = deps;
+  const { config, redis, jobLog, locks, probes, now, log } = deps;
   const sources = createSources(deps);
   const observe = createObserver(probes);
+
+  const turns = createUserTurns(redis, config.REDIS_PREFIX, DOCUMENT_QUEUE);
+
+  /** One without a record may be open all the same. */
+  async function hasEnded(jobId: string): Promise<boolean> {
+    const [standing] = await jobLog.standings([jobId]);
+    if (!standing || standing.state === 'missing') return false;
+    return !isOpen(standing.state) || standing.cancel !== undefined;
+  }
 
   async function fetchJob(job: Job, token: string | undefined): Promise<ContextPiece[]> {
     await leaveToLaterVersion(job, token, FLOW_VERSION);
     const lastAttempt = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-    return observe(await fetchPieces({ sources, now, log }, job.data, { lastAttempt }));
+    return observe(await fetchPieces({ sources, hasEnded, now, log }, job.data, { lastAttempt }));
   }
 
-  function workOn(queue: string, concurrency: number): Worker {
+  async function readJob(job: Job, token: string | undefined): Promise<ContextPiece[]> {
+    try {
+      return await fetchJob(job, token);
+    } finally {
+      const whose = whoseTurn.safeParse(job.data).data;
+      if (whose) await turns.leave(userDigest(whose.user), whose.jobId);
+    }
+  }
+
+  function workOn(queue: string, concurrency: number, run = fetchJob): Worker {
     const worker = new Worker(
       queue,
       (job, token) =>
-        workInProgress.during(`queue ${queue}`, () => locks.during(job, token, () => fetchJob(job, token))),
+        workInProgress.during(`queue ${queue}`, () => locks.during(job, token, () => run(job, token))),
       {
         connection: redis,
         prefix: bullPrefix(config.REDIS_PREFIX),
@@ -81,10 +104,12 @@ export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
   return [
     workOn(CONTEXT_QUEUE, config.CONTEXT_CONCURRENCY),
     // Readers take turns by user: many documents wait in this process, and their bytes are not in memory yet.
-    workOn(DOCUMENT_QUEUE, config.EXTRACT_CONCURRENCY * WAITING_PER_READER),
+    workOn(DOCUMENT_QUEUE, config.EXTRACT_CONCURRENCY * WAITING_PER_READER, readJob),
     workOn(SOURCE_QUEUE, config.SOURCE_CONCURRENCY),
   ];
 }
+
+const whoseTurn = z.object({ user: z.string(), jobId: z.string() });
 
 function createSources(deps: PieceWorkersDeps): ContextSources {
   const { config, blobs, extractor, similarities, cache, log } = deps;

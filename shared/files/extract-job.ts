@@ -12,3 +12,8 @@ export const extractJob = z.object({
   user: z.string().min(1).optional(),
 });
 export type ExtractJob = z.infer<typeof extractJob>;
+
+/** Whose turn it takes: a user's digest. */
+export function ownerOf({ user, fileId: id }: Pick<ExtractJob, 'user' | 'fileId'>): string {
+  return user ?? id;
+}

@@ -1,7 +1,8 @@
 import { type Logger } from '../log/logger.ts';
 import { EXTRACT_QUEUE } from '../queues/names.ts';
+import { createUserTurns } from '../queues/user-turns.ts';
 import { type Redis } from '../redis/connect.ts';
-import { type ExtractJob } from './extract-job.ts';
+import { type ExtractJob, ownerOf } from './extract-job.ts';
 import { createFileQueue, type FileQueue } from './file-queue.ts';
 
 export type ExtractQueue = FileQueue<ExtractJob>;
@@ -15,6 +16,13 @@ interface ExtractQueueOptions {
 /** About a minute in all: a store that is away comes back, and a record that is written last appears. */
 const RETRY_DELAY_MS = 500;
 
+/** Users take turns in it. */
 export function createExtractQueue(options: ExtractQueueOptions): ExtractQueue {
-  return createFileQueue({ ...options, name: EXTRACT_QUEUE, retryDelayMs: RETRY_DELAY_MS });
+  const turns = createUserTurns(options.connection, options.redisPrefix, EXTRACT_QUEUE);
+  return createFileQueue<ExtractJob>({
+    ...options,
+    name: EXTRACT_QUEUE,
+    retryDelayMs: RETRY_DELAY_MS,
+    priorityOf: (job) => turns.join(ownerOf(job), job.fileId),
+  });
 }

@@ -10,12 +10,14 @@ export interface FileQueue<FileJob> {
   close(): Promise<void>;
 }
 
-interface FileQueueOptions {
+interface FileQueueOptions<FileJob> {
   connection: Redis;
   redisPrefix: string;
   name: string;
   /** Milliseconds before the second attempt; doubled for each that follows. */
   retryDelayMs: number;
+  /** BullMQ's: the lowest number, from 1, comes first. Without it, first come, first served. */
+  priorityOf?: (job: FileJob) => Promise<number>;
   log: Logger;
 }
 
@@ -29,8 +31,9 @@ export function createFileQueue<FileJob extends { fileId: string }>({
   redisPrefix,
   name,
   retryDelayMs,
+  priorityOf,
   log,
-}: FileQueueOptions): FileQueue<FileJob> {
+}: FileQueueOptions<FileJob>): FileQueue<FileJob> {
   const queue = new Queue(name, {
     connection,
     prefix: bullPrefix(redisPrefix),
@@ -40,8 +43,12 @@ export function createFileQueue<FileJob extends { fileId: string }>({
   const retries = { attempts: ATTEMPTS, backoff: { type: 'exponential', delay: retryDelayMs } };
   return {
     add: async (job) => {
+      const priority = await priorityOf?.(job);
       await queue.add(name, job, {
-        ...{ jobId: job.fileId, removeOnComplete: true, removeOnFail: true },
+        jobId: job.fileId,
+        removeOnComplete: true,
+        removeOnFail: true,
+        ...(priority === undefined ? {} : { priority }),
         ...retries,
       });
     },

@@ -1,11 +1,14 @@
 import { createRedisBackend, FlowProducer, type FlowJob, type JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { type ContextJob, type LlmJob } from '../contracts/flow.ts';
+import { userDigest } from '../contracts/ids.ts';
+import { type Document } from '../contracts/job-message.ts';
 import { type Redis } from '../redis/connect.ts';
 import { defineScript, reloadScripts } from '../redis/script.ts';
 import { type Scheduled } from '../scheduling/fair-queue.ts';
 import { inSlices } from '../util/in-slices.ts';
 import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE, SOURCE_QUEUE } from './names.ts';
+import { createUserTurns } from './user-turns.ts';
 
 /** A job that the router has decided, with the children that fetch its context. */
 export interface DecidedJob {
@@ -52,6 +55,7 @@ export function createFlowDispatch(
   const keep = { removeOnComplete: { age }, removeOnFail: { age } };
   const prefix = bullPrefix(redisPrefix);
   const keys = [`${prefix}:${LLM_QUEUE}`];
+  const turns = createUserTurns(connection, redisPrefix, DOCUMENT_QUEUE);
   const producer = new FlowProducer({ connection, prefix }, createCheckedBackend);
   const clear = defineScript(connection, script('clear-nodes'), [script('prelude')]);
   const stateOf = defineScript(connection, script('node-states'), [script('prelude')]);
@@ -60,12 +64,19 @@ export function createFlowDispatch(
     return jobIds.length === 0 ? [] : nodeState.array().parse(await stateOf(keys, jobIds));
   }
 
+  /** Of its user's jobs whose documents wait for a parser, which one it is; from 1. */
+  async function turnOf({ llm, context }: DecidedJob): Promise<number> {
+    if (!context.some(parsedOf)) return 1;
+    return turns.join(userDigest(llm.user), llm.jobId);
+  }
+
   async function add(jobs: readonly DecidedJob[]): Promise<void> {
     const nodes = JSON.stringify(jobs.map((job) => nodesOf(job, prefix)));
+    const flows = await Promise.all(jobs.map(async (job) => toFlow(job, keep, await turnOf(job))));
     try {
       // On one connection, so in this order, without waiting in between.
       const cleared = clear(keys, ['ended', nodes]);
-      const added = producer.addBulk(jobs.map((job) => toFlow(job, keep)));
+      const added = producer.addBulk(flows);
       await Promise.all([cleared, added]);
     } catch (error) {
       await clear(keys, ['all', nodes]);
@@ -129,7 +140,7 @@ function isScriptMissing(error: unknown): boolean {
 /** As `scripts/clear-nodes.lua` takes them. */
 function nodesOf({ llm, context }: DecidedJob, prefix: string) {
   const children = context.map((child) => ({
-    queue: `${prefix}:${placeOf(child).queueName}`,
+    queue: `${prefix}:${queueOf(child)}`,
     id: childId(child),
   }));
   return { id: llm.jobId, acceptedAt: llm.acceptedAt, children };
@@ -141,7 +152,7 @@ function childId(child: ContextJob): string {
 
 type Keep = Required<Pick<JobsOptions, 'removeOnComplete' | 'removeOnFail'>>;
 
-function toFlow({ llm, context }: DecidedJob, keep: Keep): FlowJob {
+function toFlow({ llm, context }: DecidedJob, keep: Keep, turn: number): FlowJob {
   return {
     name: 'llm',
     queueName: LLM_QUEUE,
@@ -149,10 +160,10 @@ function toFlow({ llm, context }: DecidedJob, keep: Keep): FlowJob {
     opts: { jobId: llm.jobId, ...keep },
     children: context.map((child) => ({
       name: 'context',
-      queueName: placeOf(child).queueName,
+      queueName: queueOf(child),
       data: child,
       opts: {
-        ...placeOf(child).opts,
+        ...priorityOf(child, turn),
         jobId: childId(child),
         ...keep,
         attempts: 2,
@@ -169,15 +180,23 @@ function nameOf({ pieces: [first, ...others] }: ContextJob): string {
   return first && others.length === 0 ? first.piece : 'context';
 }
 
+/** What a parser must read may take long, and what only waits for another service takes nobody's place: each has its own queue. */
+function queueOf(child: ContextJob): string {
+  if (parsedOf(child)) return DOCUMENT_QUEUE;
+  return child.pieces.some(({ kind }) => kind === 'remote') ? SOURCE_QUEUE : CONTEXT_QUEUE;
+}
+
 /**
- * Where a child runs. What a parser must read may take long: of several jobs the first documents come first, then the second
- * ones, so that a request with hundreds of slow ones does not keep the others waiting. What only waits for another service
- * waits where it takes nobody's place.
+ * Of several jobs the first documents come first, then the second ones: a request with hundreds of slow ones does not keep the others
+ * waiting. A user's second job counts one behind the first, so that many jobs do not either.
  */
-function placeOf({ pieces }: ContextJob): { queueName: string; opts: Pick<JobsOptions, 'priority'> } {
+function priorityOf(child: ContextJob, turn: number): Pick<JobsOptions, 'priority'> {
+  const parsed = parsedOf(child);
+  return parsed ? { priority: parsed.index + turn } : {};
+}
+
+/** The first document that a parser must read. */
+function parsedOf({ pieces }: ContextJob): Document | undefined {
   const documents = pieces.flatMap((piece) => (piece.kind === 'document' ? [piece.document] : []));
-  const parsed = documents.find(({ content }) => content.kind === 'raw');
-  if (parsed) return { queueName: DOCUMENT_QUEUE, opts: { priority: parsed.index + 1 } };
-  const remote = pieces.some(({ kind }) => kind === 'remote');
-  return { queueName: remote ? SOURCE_QUEUE : CONTEXT_QUEUE, opts: {} };
+  return documents.find(({ content }) => content.kind === 'raw');
 }

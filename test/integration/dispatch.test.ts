@@ -101,6 +101,14 @@ test('a request with many documents that must be parsed keeps neither texts nor 
   expect(await taken(DOCUMENT_QUEUE, 4)).toEqual(['greedy 0', 'modest 0', 'greedy 1', 'greedy 2']);
 }, 60_000);
 
+test('the documents of many jobs of one user wait behind the first one of another user', async () => {
+  for (let count = 0; count < 4; count += 1)
+    await dispatch.dispatch([jobOf('flood', documentsOf('flood', [pdf]))]);
+  await dispatch.dispatch([jobOf('single', documentsOf('single', [pdf]))]);
+  const others = ['flood 0', 'flood 0', 'flood 0'];
+  expect(await taken(DOCUMENT_QUEUE, 5)).toEqual(['flood 0', 'single 0', ...others]);
+}, 60_000);
+
 test('a job that was handed over is known, before and after it was begun; another one is not', async () => {
   const job = jobOf('known', documentsOf('known', [text]));
   expect(await dispatch.has(job.llm.jobId)).toBe(false);
