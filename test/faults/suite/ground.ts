@@ -7,10 +7,11 @@ import { type Producer } from '../../../shared/kafka/port.ts';
 import { topicNames, type Topics } from '../../../shared/kafka/topics.ts';
 import { closeRedis, connectRedisPatiently, type Redis } from '../../../shared/redis/connect.ts';
 import { testEnv } from '../../harness/env.ts';
+import { layoutOfRun } from '../../harness/state.ts';
 import { type RunningServices, startServices } from '../../harness/services.ts';
 import { startSystem, type System } from '../../harness/system.ts';
 import { type JobStore, openJobStore } from '../support/job-store.ts';
-import { USERS } from './plan.ts';
+import { EXTRA_USER } from './plan.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 /** The system under fire: all six services, those that matter twice, with a bad network before Redis and Kafka. */
@@ -26,8 +27,13 @@ export interface Ground {
   topics: Topics;
   /** Addresses of the two ingresses. */
   ingresses: readonly [string, string];
-  /** One for each user. */
+  /** One for each user, and one more. */
   apiKeys: readonly string[];
+  /** The folder of the blob store, and that of the job Redis. */
+  blobs: string;
+  redisFolder: string;
+  /** Where this run keeps its files. */
+  state: string;
   stop(): Promise<void>;
 }
 
@@ -60,10 +66,12 @@ export async function startGround(
 
     const users = createUsers(join(run.TURNOUT_TEST_STATE, 'fault-suite-keys.json'));
     const brokers = `127.0.0.1:${kafkaProxy.port}`;
+    const blobs = join(run.TURNOUT_TEST_STATE, 'fault-suite-blobs');
     const services = await startTwice({
       REDIS_URL: through(run.REDIS_URL, redisProxy.port),
       KAFKA_BROKERS: brokers,
       API_KEYS_FILE: users.file,
+      BLOB_DIR: blobs,
       LOG_RETENTION_MS: '7200000',
       ...env,
     });
@@ -87,6 +95,9 @@ export async function startGround(
       producer,
       topics: topicNames(services.prefix),
       apiKeys: users.keys,
+      blobs,
+      redisFolder: join(layoutOfRun(run.TURNOUT_TEST_STATE).data, 'redis'),
+      state: run.TURNOUT_TEST_STATE,
       ingresses: [services.url, services.urlOf('ingress-2')],
       stop,
     };
@@ -121,7 +132,10 @@ export function settingsOf(instance: string): Readonly<Record<string, string>> {
 const DIRECT = { ENABLE_LITELLM: 'false' } as const;
 
 function createUsers(file: string): { file: string; keys: string[] } {
-  const keys = Array.from({ length: USERS }, () => `sk-turnout-${randomBytes(32).toString('base64url')}`);
+  const keys = Array.from(
+    { length: EXTRA_USER + 1 },
+    () => `sk-turnout-${randomBytes(32).toString('base64url')}`,
+  );
   const known = keys.map((key, at) => ({
     id: `key_${at + 1}`,
     user: `user-${at + 1}`,

@@ -11,6 +11,17 @@ export interface Evidence {
   calls: readonly Call[];
   /** The answer of an undisturbed model. */
   expected: string;
+  /** Undefined, but where the job Redis came back without its last moment. */
+  failover?: Failover;
+}
+
+/**
+ * What a job Redis that came back without its last moment may have lost of a job: attempts and usages, so that calls need no
+ * explanation; text that a client has read, which the next attempt makes again; and the record. From its message the router makes that
+ * again where an idempotency key leads to the job. Else the message is a dead letter, and the job is lost only if it is none.
+ */
+export interface Failover {
+  isDeadLetter: boolean;
 }
 
 export interface Verdict {
@@ -39,15 +50,17 @@ export function judge(evidence: Evidence): Verdict {
   const events = view?.entries.map(({ event }) => event) ?? [];
   const stored = textOf(events);
   const terminals = events.filter(isTerminal);
-  const [duplicates, relays] = [duplicateCalls(evidence.calls, events), relayedAttempts(events)];
-  const unpaid = terminals.length > 0 ? unpaidCalls(evidence.calls, events) : 0;
+  const duplicates = duplicateCalls(evidence.calls, events);
+  const relays = evidence.failover ? duplicates : relayedAttempts(events);
+  const isSettled = terminals.length > 0 && !evidence.failover;
+  const unpaid = isSettled ? unpaidCalls(evidence.calls, events) : 0;
   const complaints = [
     ...complain(isLost(evidence, terminals), `no end: state ${view?.state ?? 'missing'}`),
     ...complain(terminals.length > 1, `${terminals.length} ends`),
     ...complain(isRepeated(stored, evidence.expected), `text is there twice: ${stored}`),
     ...tears(evidence, stored, terminals),
     ...complain(duplicates > relays, `${duplicates} calls too many, ${relays} attempts that explain one`),
-    ...complain(unpaid > 0, `${unpaid} calls without a usage`),
+    ...complain(unpaid > 0, `${unpaid} calls without a usage: ${account(evidence.calls, events)}`),
   ];
   return {
     status: statusOf(testimony, view),
@@ -70,19 +83,28 @@ function statusOf({ sights }: Testimony, view: JobView | undefined): Verdict['st
 }
 
 /** A job that Redis does not know is lost only if somebody was told that it was there. */
-function isLost({ testimony, view }: Evidence, terminals: readonly JobEvent[]): boolean {
+function isLost({ testimony, view, failover }: Evidence, terminals: readonly JobEvent[]): boolean {
   if (view) return terminals.length === 0 && view.state !== 'refused';
+  if (failover?.isDeadLetter) return false;
   return testimony.sights.some(({ accepted, done, text }) => accepted || done || text !== '');
 }
 
-function tears({ testimony, view, expected }: Evidence, stored: string, terminals: readonly JobEvent[]) {
-  const completed = terminals[0]?.type === 'completed';
+function tears(
+  { testimony, view, expected, failover }: Evidence,
+  stored: string,
+  terminals: readonly JobEvent[],
+) {
+  const completed = terminals[0]?.type === 'completed' || (failover !== undefined && !view);
+  const known = failover ? expected : stored;
   const gaps = view?.entries.some(({ sequence }, at) => sequence !== at + 1) ?? false;
   return [
     ...complain(gaps, 'the log has a gap'),
-    ...complain(completed && stored !== expected, `stored "${stored}" instead of "${expected}"`),
+    ...complain(
+      terminals[0]?.type === 'completed' && stored !== expected,
+      `stored "${stored}" instead of "${expected}"`,
+    ),
     ...complain(!expected.startsWith(stored), `stored "${stored}", no beginning of "${expected}"`),
-    ...testimony.sights.flatMap((sight) => tearsOfSight(sight, stored, completed)),
+    ...testimony.sights.flatMap((sight) => tearsOfSight(sight, known, completed)),
   ];
 }
 
@@ -131,6 +153,22 @@ function relayedAttempts(events: readonly JobEvent[]): number {
   );
   return Math.max(0, attempts - 1 - uncalled.length);
 }
+
+/** What the log tells of a job's calls, and what the provider does. */
+export function account(calls: readonly Call[], events: readonly JobEvent[]): string {
+  const told = events.filter(({ type }) => TELLING.has(type));
+  return `${JSON.stringify(told)} ${JSON.stringify(calls)}`;
+}
+
+const TELLING: ReadonlySet<string> = new Set<JobEvent['type']>([
+  'usage',
+  'retry',
+  'attempt',
+  'released',
+  'completed',
+  'failed',
+  'cancelled',
+]);
 
 /** One that the provider answered with an error status costs nothing. */
 function unpaidCalls(calls: readonly Call[], events: readonly JobEvent[]): number {

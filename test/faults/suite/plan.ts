@@ -27,8 +27,23 @@ export const kinds = [
   'Redis away 15 s',
   'Redis away 60 s',
   'large requests',
+  'flood of large jobs',
+  'clock ahead',
+  'clock behind',
+  'idle Kafka outage',
+  'recreated topic',
+  'failing hook',
+  'lost registry',
+  'lossy failover',
+  'full disk of Redis',
+  'full disk of Kafka',
+  'full disk of blobs',
+  'mixed versions',
 ] as const;
 export type Kind = (typeof kinds)[number];
+
+/** These strike while no job is under way: half of the round's jobs have ended, and the others have not been asked for. */
+export const quietKinds: ReadonlySet<Kind> = new Set(['idle Kafka outage', 'recreated topic']);
 
 export interface SuitePlan {
   seed: number;
@@ -80,6 +95,8 @@ export interface SuiteSize {
 }
 
 export const USERS = 12;
+/** One more, who asks only what a fault needs asked. */
+export const EXTRA_USER = USERS;
 /** Below what everything together can do on two cores: else the silences that are measured are those of a queue. */
 const JOBS_PER_SECOND = 16;
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../../../stack/until.ts';
 import { generator } from '../../upstream/core/random.ts';
+import { deadLetters, isOfLostRecord } from '../support/dead-letters.ts';
 import { readStream } from '../support/reading.ts';
 import { callsOf, undisturbed } from '../support/simulator.ts';
 import { type JobView } from '../../../shared/joblog/job-log.ts';
@@ -9,11 +10,13 @@ import { playClient, type Testimony } from './client.ts';
 import { DEADLINE_MS, type Ground } from './ground.ts';
 import { failureOf } from './failures.ts';
 import { judge, type Verdict } from './judge.ts';
-import { type Round, type SuitePlan } from './plan.ts';
+import { type JobPlan, quietKinds, type Round, type SuitePlan } from './plan.ts';
 import { type SuiteQuestion } from './questions.ts';
 import { longestSilence } from './silence.ts';
-import { POISON_PER_FAULT, strikes } from './strikes.ts';
-import { type FaultReport, type RoundResult, toReport } from './tally.ts';
+import { strikes } from './strikes.ts';
+import { POISON_PER_FAULT } from './strikes/kafka.ts';
+import { type Struck } from './strikes/strike.ts';
+import { complaintsOf, type FaultReport, type RoundResult, toReport } from './tally.ts';
 
 export interface Suite {
   ground: Ground;
@@ -70,39 +73,78 @@ export async function expectedAnswer(ground: Ground, { body, direct }: SuiteQues
   return reading.text();
 }
 
-async function playRound(
-  { ground, plan, questions, say }: Suite,
-  round: Round,
-  expected: readonly string[],
-): Promise<RoundResult> {
-  const clients = round.jobs.map((job) => {
-    const question = questions[job.question];
-    if (!question) throw new Error(`there is no question ${job.question}`);
-    return playClient({ plan: job, question, ingresses: ground.ingresses, apiKeys: ground.apiKeys });
-  });
-  await delay(round.strikeAfterMs);
-  const { since } = await strikes[round.kind](ground, generator(round.seed));
-  const testimonies = await Promise.all(clients);
-  await until(async () => (await ground.store.open()).length === 0, {
-    timeoutMs: DEADLINE_MS + 10_000,
-    everyMs: 50,
-  });
+async function playRound(suite: Suite, round: Round, expected: readonly string[]): Promise<RoundResult> {
+  const { ground, plan, say } = suite;
+  const { struck, testimonies } = await (quietKinds.has(round.kind) ? strikeBetween : strikeUnderLoad)(
+    suite,
+    round,
+  );
+  await allEnded(ground);
+  const letters = round.kind === 'lossy failover' ? await lettersOfLostRecords(ground) : undefined;
   const judged = await Promise.all(
-    testimonies.map((testimony) => judgeOne(ground, testimony, expected[testimony.plan.question] ?? '')),
+    testimonies.map((testimony) =>
+      judgeOne(ground, testimony, { expected: expected[testimony.plan.question] ?? '', letters }),
+    ),
   );
   const verdicts = judged.map(({ verdict }) => verdict);
   const failures = judged.flatMap(({ view }, at) => {
     const testimony = testimonies[at];
     return (testimony && failureOf(round.kind, testimony, view)) ?? [];
   });
-  const silence = longestSilence(testimonies, since);
+  const silence = longestSilence(testimonies, struck.since);
+  const recoveryMs = silence === undefined ? [] : [silence];
+  const found = (await struck.after?.()) ?? [];
+  const result = { kind: round.kind, verdicts, failures, recoveryMs, found };
   const ended = verdicts.filter(({ status }) => status === 'completed').length;
   say(
     `${round.number + 1}/${plan.rounds.length} ${round.kind}: ${ended}/${verdicts.length} completed, longest silence ${silence ?? '-'} ms`,
   );
   for (const { code, byDesign } of failures) if (!byDesign) say(`  a job failed: ${code}`);
-  for (const complaint of verdicts.flatMap(({ complaints }) => complaints)) say(`  ${complaint}`);
-  return { kind: round.kind, verdicts, failures, recoveryMs: silence === undefined ? [] : [silence] };
+  for (const complaint of complaintsOf(result)) say(`  ${complaint}`);
+  return result;
+}
+
+interface Fought {
+  struck: Struck;
+  testimonies: Testimony[];
+}
+
+async function strikeUnderLoad(suite: Suite, round: Round): Promise<Fought> {
+  const testimonies = playClients(suite, round.jobs);
+  await delay(round.strikeAfterMs);
+  const struck = await strikes[round.kind](suite.ground, generator(round.seed));
+  return { struck, testimonies: await testimonies };
+}
+
+/** The jobs that would have begun before it end first; the others begin behind it. */
+async function strikeBetween(suite: Suite, round: Round): Promise<Fought> {
+  const { strikeAfterMs: at, jobs } = round;
+  const before = await playClients(
+    suite,
+    jobs.filter(({ startAfterMs }) => startAfterMs < at),
+  );
+  await allEnded(suite.ground);
+  const struck = await strikes[round.kind](suite.ground, generator(round.seed));
+  const later = jobs.filter(({ startAfterMs }) => startAfterMs >= at);
+  const after = await playClients(
+    suite,
+    later.map((job) => ({ ...job, startAfterMs: job.startAfterMs - at })),
+  );
+  return { struck, testimonies: [...before, ...after] };
+}
+
+function playClients({ ground, questions }: Suite, jobs: readonly JobPlan[]): Promise<Testimony[]> {
+  const clients = jobs.map((job) => {
+    const question = questions[job.question];
+    if (!question) throw new Error(`there is no question ${job.question}`);
+    return playClient({ plan: job, question, ingresses: ground.ingresses, apiKeys: ground.apiKeys });
+  });
+  return Promise.all(clients);
+}
+
+async function allEnded({ store }: Ground): Promise<void> {
+  const ended = async () => (await store.open()).length === 0;
+  await until(ended, { timeoutMs: DEADLINE_MS + 10_000, everyMs: 50 });
 }
 
 interface Judged {
@@ -110,9 +152,22 @@ interface Judged {
   view: JobView | undefined;
 }
 
-async function judgeOne(ground: Ground, testimony: Testimony, expected: string): Promise<Judged> {
+interface Known {
+  /** The answer. */
+  expected: string;
+  /** The jobs that the router put into the dead letters; undefined where no failover lost any. */
+  letters: ReadonlySet<string> | undefined;
+}
+
+async function judgeOne(ground: Ground, testimony: Testimony, { expected, letters }: Known): Promise<Judged> {
   const { jobId } = testimony;
   const [view, calls] =
     jobId === undefined ? [undefined, []] : await Promise.all([ground.store.view(jobId), callsOf(jobId)]);
-  return { verdict: judge({ testimony, view, calls, expected }), view };
+  const failover = letters && { failover: { isDeadLetter: letters.has(jobId ?? '') } };
+  return { verdict: judge({ testimony, view, calls, expected, ...failover }), view };
+}
+
+async function lettersOfLostRecords({ services }: Ground): Promise<ReadonlySet<string>> {
+  const letters = await deadLetters(services.prefix);
+  return new Set(letters.filter(isOfLostRecord).map(({ originalId }) => originalId));
 }

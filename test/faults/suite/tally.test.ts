@@ -18,7 +18,14 @@ const verdict: Verdict = {
 
 function report(failures: Failure[], more: Partial<RoundResult> = {}) {
   const verdicts = Array.from({ length: 100 }, () => verdict);
-  const round: RoundResult = { kind: 'kill llm-worker', verdicts, failures, recoveryMs: [], ...more };
+  const round: RoundResult = {
+    kind: 'kill llm-worker',
+    verdicts,
+    failures,
+    recoveryMs: [],
+    found: [],
+    ...more,
+  };
   return toReport([round], { seed: 1, leftovers: [], at: '', seconds: 1 });
 }
 
@@ -38,6 +45,12 @@ describe('a run', () => {
     const seen = report([], { verdicts: [verdict, torn] });
     expect(isClean(seen)).toBe(false);
     expect(seen).toMatchObject({ torn: 1, complaints: ['job_1: the log has a gap'] });
+  });
+
+  test('is not clean with what a fault itself found wrong', () => {
+    const seen = report([], { found: ['a file is gone'] });
+    expect(isClean(seen)).toBe(false);
+    expect(seen.complaints).toEqual(['kill llm-worker: a file is gone']);
   });
 
   test('is not clean with many failures under one kind of fault', () => {

@@ -43,7 +43,7 @@ export interface FaultReport {
   heldTo: HeldTo[];
   /** Kinds of fault under which more jobs failed than may, in words. */
   tooManyFailures: string[];
-  /** What is wrong with single jobs, in words. */
+  /** What is wrong with single jobs, and what single faults found wrong, in words. */
   complaints: string[];
   /** What is wrong after everything has ended, in words. */
   leftovers: string[];
@@ -57,6 +57,8 @@ export interface RoundResult {
   failures: readonly Failure[];
   /** The silences that clients sat through. */
   recoveryMs: readonly number[];
+  /** What the fault itself found wrong when the round's jobs had ended, in words. */
+  found: readonly string[];
 }
 
 function tallyKinds(rounds: readonly RoundResult[]): KindTally[] {
@@ -110,7 +112,7 @@ export function toReport(
     byKind,
     heldTo: holdToTargets(byKind),
     tooManyFailures: byKind.flatMap(judgeFailures),
-    complaints: rounds.flatMap(({ verdicts }) => verdicts.flatMap(({ complaints }) => complaints)),
+    complaints: rounds.flatMap(complaintsOf),
     leftovers: rest.leftovers,
     at: rest.at,
     seconds: rest.seconds,
@@ -124,6 +126,11 @@ export function toReport(
 export function isClean(report: FaultReport): boolean {
   const { usageDifference, complaints, leftovers, tooManyFailures } = report;
   return usageDifference + complaints.length + leftovers.length + tooManyFailures.length === 0;
+}
+
+export function complaintsOf({ kind, verdicts, found }: RoundResult): string[] {
+  const ofJobs = verdicts.flatMap(({ complaints }) => complaints);
+  return [...ofJobs, ...found.map((words) => `${kind}: ${words}`)];
 }
 
 function countCodes(failures: readonly Failure[]): Record<string, number> {

@@ -17,6 +17,7 @@ const TARGETS: readonly { what: string; kind: Kind; limitMs: number }[] = [
   { what: "a killed router: its partitions' jobs go on", kind: 'kill router', limitMs: 10_000 },
   { what: 'Redis: after its return', kind: 'kill Redis', limitMs: 5_000 },
   { what: 'Kafka: after its return', kind: 'kill Kafka', limitMs: 5_000 },
+  { what: "others beside one user's flood", kind: 'flood of large jobs', limitMs: 2_000 },
 ];
 
 interface Recovery {

@@ -16,3 +16,8 @@ export async function deadLetters(prefix: string): Promise<StoredLetter[]> {
   });
   return letters;
 }
+
+/** Of a job that was accepted, whose record the job Redis lost, and to whose answer neither a key nor a stored response leads. */
+export function isOfLostRecord({ reason }: StoredLetter): boolean {
+  return reason.startsWith('the job has no record');
+}

@@ -1,0 +1,24 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { createKafka } from '../../../../shared/kafka/kafkajs.ts';
+import { topicSpecs } from '../../../../shared/kafka/topics.ts';
+import { silentLogger } from '../../../../shared/log/logger.ts';
+import { until } from '../../../../stack/until.ts';
+import { type Ground } from '../ground.ts';
+
+/** Deletes topics and makes them again, without their messages. Nothing of ours deletes a topic: this is an operator's deed. */
+export async function recreate({ topics, kafkaProxy }: Ground, names: readonly string[]): Promise<void> {
+  const brokers = [`127.0.0.1:${kafkaProxy.port}`];
+  const admin = new Kafka({ brokers, clientId: 'fault-suite', logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    const { topics: found } = await admin.fetchTopicMetadata({ topics: [topics.jobs] });
+    await admin.deleteTopics({ topics: [...names] });
+    const gone = async () => !(await admin.listTopics()).some((topic) => names.includes(topic));
+    if (!(await until(gone, { timeoutMs: 30_000 }))) throw new Error('Kafka does not delete its topics');
+    const partitions = found[0]?.partitions.length ?? 1;
+    const kafka = createKafka({ brokers, clientId: 'fault-suite', log: silentLogger });
+    await kafka.ensureTopics(topicSpecs(topics, partitions));
+  } finally {
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,69 @@
+import pLimit from 'p-limit';
+import { type Ground } from '../ground.ts';
+import { EXTRA_USER } from '../plan.ts';
+import { type Struck } from './strike.ts';
+
+const MESSAGES = 500;
+const MESSAGE_CHARACTERS = 60_000;
+const MANY = 12;
+const REQUEST_CHARACTERS = 220_000;
+
+/** One request of 30 MB that fits into no window, and a dozen at once that are just below what one Kafka batch takes. */
+export async function sendLargeRequests(ground: Ground): Promise<Struck> {
+  const since = Date.now();
+  const ask = (messages: object[]) =>
+    post(ground, { path: 'chat/completions', user: 0, body: { model: 'turnout-sim', messages } });
+  const huge = Array.from({ length: MESSAGES }, () => ({
+    role: 'user',
+    content: '字'.repeat(MESSAGE_CHARACTERS / 3),
+  }));
+  const large = [{ role: 'user', content: textOf(REQUEST_CHARACTERS) }];
+  const [hugeStatus, ...statuses] = await Promise.all([
+    ask(huge),
+    ...Array.from({ length: MANY }, () => ask(large)),
+  ]);
+  if (hugeStatus !== 400 || statuses.some((status) => status !== 200))
+    throw new Error(`the large requests were answered with ${[hugeStatus, ...statuses].join(', ')}`);
+  return { since };
+}
+
+const FLOOD = 300;
+const FLOOD_CHARACTERS = 200_000;
+const FLOOD_AT_ONCE = 20;
+
+/** One user, who asks nothing else, sends more large jobs than may wait. All others notice nothing: the judge sees to that. */
+export async function flood(ground: Ground): Promise<Struck> {
+  const since = Date.now();
+  const body = { model: 'turnout-sim', background: true, input: textOf(FLOOD_CHARACTERS) };
+  const limit = pLimit(FLOOD_AT_ONCE);
+  const statuses = await Promise.all(
+    Array.from({ length: FLOOD }, () =>
+      limit(() => post(ground, { path: 'responses', user: EXTRA_USER, body })),
+    ),
+  );
+  const count = (status: number) => statuses.filter((one) => one === status).length;
+  if (count(200) === 0 || count(200) + count(429) < FLOOD)
+    throw new Error(`the flood was answered with ${[...new Set(statuses)].join(', ')}`);
+  return { since };
+}
+
+function textOf(characters: number): string {
+  return `${'word '.repeat(characters / 5)} [[sim: tokens=3; tps=0]]`;
+}
+
+interface Asked {
+  path: 'chat/completions' | 'responses';
+  user: number;
+  body: object;
+}
+
+/** The status of the answer, which is read to its end. */
+async function post({ ingresses, apiKeys }: Ground, { path, user, body }: Asked): Promise<number> {
+  const response = await fetch(`${ingresses[0]}/v1/${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKeys[user] ?? ''}` },
+    body: JSON.stringify(body),
+  });
+  await response.text();
+  return response.status;
+}
