@@ -3,7 +3,7 @@ import { type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { type JobView } from '../../../shared/joblog/job-log.ts';
 import { type Call } from '../../upstream/ledger.ts';
 import { type Sight, type Testimony } from './client.ts';
-import { judge, type Verdict } from './judge.ts';
+import { type Failover, judge, type Verdict } from './judge.ts';
 
 const EXPECTED = 'The line from the harbour ends at platform four, behind the old shed.';
 const HALF = EXPECTED.slice(0, 30);
@@ -36,13 +36,20 @@ interface Case {
   state?: JobView['state'];
   sights?: Sight[];
   calls?: Call[];
+  failover?: Failover;
 }
 
-function verdict({ events = GOOD, state = 'completed', sights = [whole], calls = [call] }: Case): Verdict {
+function verdict({
+  events = GOOD,
+  state = 'completed',
+  sights = [whole],
+  calls = [call],
+  ...rest
+}: Case): Verdict {
   const entries = events.map((event, at) => ({ sequence: at + 1, event }));
   const view = { state, entries } as unknown as JobView;
   const testimony = { sights } as unknown as Testimony;
-  return judge({ testimony, view, calls, expected: EXPECTED });
+  return judge({ testimony, view, calls, expected: EXPECTED, ...rest });
 }
 
 const GOOD = [attempt(1), text(HALF), text(EXPECTED.slice(30)), usage(9), completed];
@@ -123,5 +130,34 @@ describe('the judge', () => {
     const events = [attempt(1), retry('upstream_cut'), attempt(2), retry('attempt_lost'), ...GOOD.slice(1)];
     const calls = [aborted, aborted, call];
     expect(verdict({ events, calls })).toMatchObject({ duplicateCalls: 1, unexplained: false });
+  });
+});
+
+describe('the judge of a failover that lost the last moment', () => {
+  const failover: Failover = { isDeadLetter: false };
+  const without = (sights: Sight[], isDeadLetter: boolean) =>
+    judge({
+      testimony: { sights } as unknown as Testimony,
+      view: undefined,
+      calls: [call],
+      expected: EXPECTED,
+      failover: { isDeadLetter },
+    });
+
+  test('asks for no attempt and no usage that may have been lost', () => {
+    const events = [attempt(1), text(EXPECTED), usage(9), completed];
+    expect(verdict({ events, calls: [aborted, call], failover }).complaints).toEqual([]);
+  });
+
+  test('lets a client have read more than is stored, if it is the answer', () => {
+    const failed: JobEvent[] = [attempt(1), { type: 'cancelled', at: 1, by: 'client' }];
+    const of = (sight: string) =>
+      verdict({ events: failed, state: 'cancelled', sights: [{ ...cut, text: sight }], failover }).torn;
+    expect([HALF, 'The train'].map(of)).toEqual([false, true]);
+  });
+
+  test('finds an accepted job without a record lost, if its message is no dead letter', () => {
+    expect(without([cut], false).lost).toBe(true);
+    expect(without([cut], true)).toMatchObject({ lost: false, torn: false, complaints: [] });
   });
 });

@@ -112,7 +112,7 @@ interface Fought {
 async function strikeUnderLoad(suite: Suite, round: Round): Promise<Fought> {
   const testimonies = playClients(suite, round.jobs);
   await delay(round.strikeAfterMs);
-  const struck = await strikes[round.kind](suite.ground, generator(round.seed));
+  const struck = await strike(suite.ground, round);
   return { struck, testimonies: await testimonies };
 }
 
@@ -124,13 +124,23 @@ async function strikeBetween(suite: Suite, round: Round): Promise<Fought> {
     jobs.filter(({ startAfterMs }) => startAfterMs < at),
   );
   await allEnded(suite.ground);
-  const struck = await strikes[round.kind](suite.ground, generator(round.seed));
+  const struck = await strike(suite.ground, round);
   const later = jobs.filter(({ startAfterMs }) => startAfterMs >= at);
   const after = await playClients(
     suite,
     later.map((job) => ({ ...job, startAfterMs: job.startAfterMs - at })),
   );
   return { struck, testimonies: [...before, ...after] };
+}
+
+/** One that did not go as it should is a complaint, and ends no run of hours. */
+async function strike(ground: Ground, { kind, seed }: Round): Promise<Struck> {
+  try {
+    return await strikes[kind](ground, generator(seed));
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    return { since: Date.now(), after: () => Promise.resolve([words]) };
+  }
 }
 
 function playClients({ ground, questions }: Suite, jobs: readonly JobPlan[]): Promise<Testimony[]> {

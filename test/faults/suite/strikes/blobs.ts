@@ -124,7 +124,7 @@ async function upload(ground: Ground): Promise<string> {
   if (id === undefined) throw new Error(`an upload was refused with ${response.status}`);
   const isRead = async () => {
     const { status } = (await (await fetch(`${url}/${id}`, { headers })).json()) as { status?: string };
-    return status === 'processed';
+    return status !== undefined && status !== 'uploaded';
   };
   if (!(await until(isRead, PATIENCE))) throw new Error(`${id} was not read`);
   return id;

@@ -7,6 +7,7 @@ import { until } from '../../../../stack/until.ts';
 import { layoutOfRun } from '../../../harness/state.ts';
 import { type Ground } from '../ground.ts';
 import { EXTRA_USER } from '../plan.ts';
+import { post, textOf } from './load.ts';
 import { oneOfTwo, restartWith, type Struck } from './strike.ts';
 
 /**
@@ -64,16 +65,9 @@ export async function fillBlobDisk(ground: Ground, random: () => number): Promis
   };
 }
 
-async function askLarge({ apiKeys }: Ground, url: string): Promise<number[]> {
-  const content = `${'word '.repeat(LARGE_CHARACTERS / 5)} [[sim: tokens=3; tps=0]]`;
-  const ask = async () => {
-    const response = await fetch(`${url}/v1/chat/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKeys[EXTRA_USER] ?? ''}` },
-      body: JSON.stringify({ model: 'turnout-sim', messages: [{ role: 'user', content }] }),
-    });
-    await response.text();
-    return response.status;
-  };
+function askLarge(ground: Ground, url: string): Promise<number[]> {
+  const messages = [{ role: 'user', content: textOf(LARGE_CHARACTERS) }];
+  const body = { model: 'turnout-sim', messages };
+  const ask = () => post(ground, { url, path: 'chat/completions', user: EXTRA_USER, body });
   return Promise.all(Array.from({ length: TRIES }, ask));
 }

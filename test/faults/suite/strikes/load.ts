@@ -47,19 +47,25 @@ export async function flood(ground: Ground): Promise<Struck> {
   return { since };
 }
 
-function textOf(characters: number): string {
+/** Of about so many characters; its answer is short. */
+export function textOf(characters: number): string {
   return `${'word '.repeat(characters / 5)} [[sim: tokens=3; tps=0]]`;
 }
 
 interface Asked {
+  /** Of an ingress; default: the first one. */
+  url?: string;
   path: 'chat/completions' | 'responses';
   user: number;
   body: object;
 }
 
 /** The status of the answer, which is read to its end. */
-async function post({ ingresses, apiKeys }: Ground, { path, user, body }: Asked): Promise<number> {
-  const response = await fetch(`${ingresses[0]}/v1/${path}`, {
+export async function post(
+  { ingresses, apiKeys }: Ground,
+  { url = ingresses[0], path, user, body }: Asked,
+): Promise<number> {
+  const response = await fetch(`${url}/v1/${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKeys[user] ?? ''}` },
     body: JSON.stringify(body),
