@@ -11,7 +11,7 @@ import { layoutOfRun } from '../../harness/state.ts';
 import { type RunningServices, startServices } from '../../harness/services.ts';
 import { startSystem, type System } from '../../harness/system.ts';
 import { type JobStore, openJobStore } from '../support/job-store.ts';
-import { EXTRA_USER } from './plan.ts';
+import { USERS } from './plan.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 /** The system under fire: all six services, those that matter twice, with a bad network before Redis and Kafka. */
@@ -27,8 +27,10 @@ export interface Ground {
   topics: Topics;
   /** Addresses of the two ingresses. */
   ingresses: readonly [string, string];
-  /** One for each user, and one more. */
+  /** One for each user. */
   apiKeys: readonly string[];
+  /** That of one more, who asks only what a fault needs asked. */
+  extraKey: string;
   /** The folder of the blob store, and that of the job Redis. */
   blobs: string;
   redisFolder: string;
@@ -94,7 +96,8 @@ export async function startGround(
       redis,
       producer,
       topics: topicNames(services.prefix),
-      apiKeys: users.keys,
+      apiKeys: users.keys.slice(0, USERS),
+      extraKey: users.keys[USERS] ?? '',
       blobs,
       redisFolder: join(layoutOfRun(run.TURNOUT_TEST_STATE).data, 'redis'),
       state: run.TURNOUT_TEST_STATE,
@@ -132,10 +135,7 @@ export function settingsOf(instance: string): Readonly<Record<string, string>> {
 const DIRECT = { ENABLE_LITELLM: 'false' } as const;
 
 function createUsers(file: string): { file: string; keys: string[] } {
-  const keys = Array.from(
-    { length: EXTRA_USER + 1 },
-    () => `sk-turnout-${randomBytes(32).toString('base64url')}`,
-  );
+  const keys = Array.from({ length: USERS + 1 }, () => `sk-turnout-${randomBytes(32).toString('base64url')}`);
   const known = keys.map((key, at) => ({
     id: `key_${at + 1}`,
     user: `user-${at + 1}`,

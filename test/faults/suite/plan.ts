@@ -95,8 +95,6 @@ export interface SuiteSize {
 }
 
 export const USERS = 12;
-/** One more, who asks only what a fault needs asked. */
-export const EXTRA_USER = USERS;
 /** Below what everything together can do on two cores: else the silences that are measured are those of a queue. */
 const JOBS_PER_SECOND = 16;
 

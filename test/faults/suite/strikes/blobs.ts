@@ -14,7 +14,6 @@ import { blobKeys, jobKeys } from '../../../../shared/redis/keys.ts';
 import { until } from '../../../../stack/until.ts';
 import { removeKeys } from '../../../harness/scan-keys.ts';
 import { type Ground, settingsOf } from '../ground.ts';
-import { EXTRA_USER } from '../plan.ts';
 import { oneOfTwo, type Struck } from './strike.ts';
 
 const STORED = 20;
@@ -160,6 +159,6 @@ async function inspectSweep(ground: Ground, folders: readonly string[]): Promise
   ];
 }
 
-function authorization({ apiKeys }: Ground): Record<string, string> {
-  return { authorization: `Bearer ${apiKeys[EXTRA_USER] ?? ''}` };
+function authorization({ extraKey }: Ground): Record<string, string> {
+  return { authorization: `Bearer ${extraKey}` };
 }

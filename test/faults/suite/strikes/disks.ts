@@ -6,7 +6,6 @@ import { findPidRecord, liveProcess } from '../../../../stack/pid-record.ts';
 import { until } from '../../../../stack/until.ts';
 import { layoutOfRun } from '../../../harness/state.ts';
 import { type Ground } from '../ground.ts';
-import { EXTRA_USER } from '../plan.ts';
 import { post, textOf } from './load.ts';
 import { oneOfTwo, restartWith, type Struck } from './strike.ts';
 
@@ -68,6 +67,6 @@ export async function fillBlobDisk(ground: Ground, random: () => number): Promis
 function askLarge(ground: Ground, url: string): Promise<number[]> {
   const messages = [{ role: 'user', content: textOf(LARGE_CHARACTERS) }];
   const body = { model: 'turnout-sim', messages };
-  const ask = () => post(ground, { url, path: 'chat/completions', user: EXTRA_USER, body });
+  const ask = () => post(ground, { url, path: 'chat/completions', apiKey: ground.extraKey, body });
   return Promise.all(Array.from({ length: TRIES }, ask));
 }

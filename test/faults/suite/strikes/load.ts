@@ -1,6 +1,5 @@
 import pLimit from 'p-limit';
 import { type Ground } from '../ground.ts';
-import { EXTRA_USER } from '../plan.ts';
 import { type Struck } from './strike.ts';
 
 const MESSAGES = 500;
@@ -12,7 +11,11 @@ const REQUEST_CHARACTERS = 220_000;
 export async function sendLargeRequests(ground: Ground): Promise<Struck> {
   const since = Date.now();
   const ask = (messages: object[]) =>
-    post(ground, { path: 'chat/completions', user: 0, body: { model: 'turnout-sim', messages } });
+    post(ground, {
+      path: 'chat/completions',
+      apiKey: ground.apiKeys[0] ?? '',
+      body: { model: 'turnout-sim', messages },
+    });
   const huge = Array.from({ length: MESSAGES }, () => ({
     role: 'user',
     content: '字'.repeat(MESSAGE_CHARACTERS / 3),
@@ -38,7 +41,7 @@ export async function flood(ground: Ground): Promise<Struck> {
   const limit = pLimit(FLOOD_AT_ONCE);
   const statuses = await Promise.all(
     Array.from({ length: FLOOD }, () =>
-      limit(() => post(ground, { path: 'responses', user: EXTRA_USER, body })),
+      limit(() => post(ground, { path: 'responses', apiKey: ground.extraKey, body })),
     ),
   );
   const count = (status: number) => statuses.filter((one) => one === status).length;
@@ -56,18 +59,18 @@ interface Asked {
   /** Of an ingress; default: the first one. */
   url?: string;
   path: 'chat/completions' | 'responses';
-  user: number;
+  apiKey: string;
   body: object;
 }
 
 /** The status of the answer, which is read to its end. */
 export async function post(
-  { ingresses, apiKeys }: Ground,
-  { url = ingresses[0], path, user, body }: Asked,
+  { ingresses }: Ground,
+  { url = ingresses[0], path, apiKey, body }: Asked,
 ): Promise<number> {
   const response = await fetch(`${url}/v1/${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKeys[user] ?? ''}` },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}` },
     body: JSON.stringify(body),
   });
   await response.text();
