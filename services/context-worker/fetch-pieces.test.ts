@@ -228,13 +228,9 @@ describe('fetchPieces', () => {
       ['remote', remote('source-wiki', 20)],
     ] as const)('a %s that hangs and heeds no signal is left when its share is over', async (kind, piece) => {
       const sources = { ...sourcesWith(), [kind]: { name: kind, fetch: hanging } };
-      const pieces = await fetchPieces(
-        { sources, now: Date.now, log: silentLogger },
-        job({ pieces: [piece] }),
-        {
-          lastAttempt: false,
-        },
-      );
+      const pieces = await fetchPieces({ ...ground(), sources }, job({ pieces: [piece] }), {
+        lastAttempt: false,
+      });
       expect(pieces).toMatchObject([{ status: 'failed', piece: piece.piece, code: 'source_timeout' }]);
     });
 
@@ -251,7 +247,7 @@ describe('fetchPieces', () => {
       };
       const sources: ContextSources = { ...sourcesWith(), remote: { name: 'remote', fetch } };
       const pieces = [remote('source-a', 20), remote('source-b', 1_000), remote('source-c', 1_000)];
-      const found = await fetchPieces({ sources, now: Date.now, log: silentLogger }, job({ pieces }), {
+      const found = await fetchPieces({ ...ground(), sources }, job({ pieces }), {
         lastAttempt: true,
       });
       expect(found.map(({ status }) => status)).toEqual(['failed', 'ready', 'ready']);

@@ -26,7 +26,9 @@ let user: string;
 
 beforeEach(() => {
   user = `user-${randomBytes(4).toString('hex')}`;
-  ingress.onSend(async (message) => (await ingress.routeAndAnswer(message)));
+  ingress.onSend(async (message) => {
+    await ingress.routeAndAnswer(message);
+  });
   ingress.onStore({ bytes: 1e9, answers: 1e6 });
 });
 

@@ -6,11 +6,12 @@ import { createDiskBlobStore } from '../../../../shared/blobs/disk-blob-store.ts
 import { createStoreIdentity } from '../../../../shared/blobs/store-identity.ts';
 import { createSweepState } from '../../../../shared/blobs/sweep-state.ts';
 import { outcome } from '../../../../shared/contracts/outcome.ts';
+import { createAnswerStorage } from '../../../../shared/files/answer-storage.ts';
 import { createJobLog } from '../../../../shared/joblog/job-log.ts';
 import { createKeptJobs } from '../../../../shared/joblog/kept-jobs.ts';
 import { createKafka } from '../../../../shared/kafka/kafkajs.ts';
 import { silentLogger } from '../../../../shared/log/logger.ts';
-import { blobKeys, jobKeys } from '../../../../shared/redis/keys.ts';
+import { blobKeys, fileKeys, jobKeys } from '../../../../shared/redis/keys.ts';
 import { until } from '../../../../stack/until.ts';
 import { removeKeys } from '../../../harness/scan-keys.ts';
 import { type Ground, settingsOf } from '../ground.ts';
@@ -59,7 +60,8 @@ async function askStored(ground: Ground): Promise<string> {
 async function inspectStored(ground: Ground, jobs: readonly string[]): Promise<string[]> {
   const { redis, services, blobs } = ground;
   const jobLog = createJobLog({ redis, keys: jobKeys(services.prefix), retentionMs: 1 });
-  const kept = createKeptJobs({ blobs: createDiskBlobStore(blobs), jobLog });
+  const storage = createAnswerStorage(redis, fileKeys(services.prefix));
+  const kept = createKeptJobs({ blobs: createDiskBlobStore(blobs), jobLog, storage, retentionMs: 1 });
   const stored = async (jobId: string) => {
     const [copy, log] = await Promise.all([kept.find(jobId), ground.store.events(jobId)]);
     return copy !== undefined && JSON.stringify(copy.events) === JSON.stringify(log);

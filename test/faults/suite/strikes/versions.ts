@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ServiceName } from '../../../../stack/services.ts';
-import { checkOut, readReleases } from '../../../upgrade/releases.ts';
+import { checkOut, chosenRelease } from '../../../upgrade/releases.ts';
 import { type Ground } from '../ground.ts';
 import { restartWith, type Struck } from './strike.ts';
 
@@ -28,8 +28,7 @@ export async function mixVersions(ground: Ground): Promise<Struck> {
 
 /** Its checkout, which is made once. */
 function lastRelease({ state }: Ground): string {
-  const release = readReleases().at(-1);
-  if (!release) throw new Error('there is no release yet');
+  const release = chosenRelease(undefined);
   const folder = join(state, `release-${release.version}`);
   if (!existsSync(folder)) checkOut(release, folder);
   return folder;
