@@ -109,9 +109,10 @@ async function stream(
     if (events.some(isVisible)) progress.firstTokenMs ??= Date.now() - startedAt;
     noteEnds(events, progress.ended);
     progress.sent.push(...events);
-    write(events.flatMap(show));
     const usage = group.map(chunkUsage).findLast((reported) => reported !== undefined);
     if (usage) progress.usage = { source: 'reported', ...usage };
+    // It may throw: what came together with the usage can be an answer that does not go on as it should.
+    write(events.flatMap(show));
   }
 }
 
