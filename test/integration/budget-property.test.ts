@@ -1,33 +1,33 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { createLedger } from '../../services/metrics/ledger.ts';
-import { type AccountBudget } from '../../shared/access/entitlement.ts';
-import { type Outcome } from '../../shared/contracts/outcome.ts';
+import { type PolicyFile } from '../../shared/access/policy-file.ts';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
-import { type Budgets, createBudgets } from '../../shared/usage/budgets.ts';
-import { costOf } from '../../shared/usage/cost-of.ts';
-import { account, usageSectionsOf } from '../../shared/usage/ledger-sections.ts';
+import { createBudgets, reservationKeys } from '../../shared/usage/budgets.ts';
+import { account } from '../../shared/usage/ledger-sections.ts';
 import { readUsage } from '../../shared/usage/read-usage.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
+import { createWorld, type JobPlan, LONGEST, type World } from './budget-world.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
-const PRICE = { input: 1e-6, output: 4e-6 };
-const TOKENS = 10_000;
-const DOLLARS = 0.02;
-const LINES: AccountBudget[] = [
-  { group: undefined, daily_tokens: TOKENS, daily_usd: DOLLARS },
-  { group: 'team', monthly_tokens: 2 * TOKENS, monthly_usd: 2 * DOLLARS },
-];
-/** What an answer without a limit may come to, and what the door takes it for. */
-const LONGEST = 8_000;
-const USUAL = 500;
+const TOKENS = 12_000;
+const DOLLARS = 0.03;
+const POLICY: PolicyFile = {
+  default: { budget: { daily_tokens: TOKENS, daily_usd: DOLLARS } },
+  groups: { team: { shared_budget: { monthly_tokens: 1.5 * TOKENS, monthly_usd: 1.5 * DOLLARS } } },
+  users: {},
+};
+const USERS = ['ada', 'bob'] as const;
+/** What an estimate may be away from the provider's count. */
+const TOLERANCE = 0.1;
+/** The dearest model's price of a token of an answer. */
+const DEAREST = 8e-6;
+const CALLS = 4;
 
 let redis: Redis;
-let prefix: string;
 
 beforeAll(() => {
   redis = connectRedisPatiently(testEnv().REDIS_URL, 'budget-property-test', silentLogger);
@@ -35,152 +35,125 @@ beforeAll(() => {
 
 afterAll(() => closeRedis(redis));
 
-/** One job, and what becomes of it. */
-interface Plan {
-  user: 'ada' | 'bob';
-  prompt: number;
-  /** Undefined: the request does not say. */
-  limit: number | undefined;
-  /** Of what its answer may come to, in percent, for each call that its provider gets: all but the last one are cut. */
-  calls: number[];
-  /** `refused`: the job is not accepted after all; `forgotten`: its ingress dies before it has a record. */
-  fate: 'ends' | 'refused' | 'forgotten';
-  /** It ends only when all have asked. */
-  slow: boolean;
-}
-
-const plan: fc.Arbitrary<Plan> = fc.record({
-  user: fc.constantFrom('ada' as const, 'bob' as const),
-  prompt: fc.integer({ min: 1, max: 3_000 }),
+const plan: fc.Arbitrary<JobPlan> = fc.record({
+  user: fc.constantFrom(...USERS),
+  prompt: fc.integer({ min: 1, max: 2_000 }),
   limit: fc.option(fc.integer({ min: 1, max: 2_000 }), { nil: undefined }),
-  calls: fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 1, maxLength: 4 }),
-  fate: fc.constantFrom('ends', 'ends', 'ends', 'refused', 'forgotten'),
+  fate: fc.constantFrom('runs', 'runs', 'runs', 'lost', 'abandoned', 'waiting', 'refused', 'forgotten'),
+  calls: fc.array(
+    fc.record({
+      length: fc.integer({ min: 0, max: 100 }),
+      end: fc.constantFrom('whole', 'cut', 'cancelled'),
+    }),
+    { minLength: 1, maxLength: 3 },
+  ),
   slow: fc.boolean(),
+  uploads: fc.boolean(),
 });
 
-const estimateOf = (prompt: number, answer: number) => ({
-  tokens: prompt + answer,
-  cost: prompt * PRICE.input + answer * PRICE.output,
-});
-
-interface World {
-  budgets: Budgets;
-  brief: Budgets;
-  bill: (outcome: Outcome) => Promise<void>;
-  /** What the provider counted, by user. */
-  provider: Record<Plan['user'], { tokens: number; cost: number }>;
+interface Sum {
+  tokens: number;
+  cost: number;
 }
 
-function createWorld(): World {
-  const ledger = createLedger(redis, prefix);
-  let believed: bigint | undefined;
+interface Bill {
+  reported: Sum;
+  estimated: Sum;
+  all: Sum;
+}
+
+async function billOf(prefix: string, of: string): Promise<Bill> {
+  const usage = await readUsage(redis, prefix, { account: of, period: 'month', at: Date.now() });
+  const [reported, estimated] = [usage.reported, usage.estimated].map(
+    ({ promptTokens, completionTokens, cost }) => ({ tokens: promptTokens + completionTokens, cost }),
+  ) as [Sum, Sum];
+  const all = { tokens: reported.tokens + estimated.tokens, cost: reported.cost + estimated.cost };
+  return { reported, estimated, all };
+}
+
+function countedBy({ calls }: World, user: JobPlan['user'], whole: boolean): Sum {
+  const own = calls.filter((call) => call.user === user && call.whole === whole);
   return {
-    budgets: createBudgets(redis, prefix),
-    brief: createBudgets(redis, prefix, 1),
-    provider: { ada: { tokens: 0, cost: 0 }, bob: { tokens: 0, cost: 0 } },
-    bill: async (outcome) => {
-      const sections = usageSectionsOf([outcome]).map((section) => ({ ...section, marks: [], last: 0 }));
-      const next = (believed ?? 0n) + 1n;
-      await ledger.apply({
-        ...{ partition: 'events/0', believed, next, ids: [outcome.id], jobs: [outcome.jobId] },
-        ...{ delta: new Map(), sections, times: [] },
-      });
-      believed = next;
-    },
+    tokens: own.reduce((sum, { prompt, completion }) => sum + prompt + completion, 0),
+    cost: own.reduce((sum, { cost }) => sum + cost, 0),
   };
 }
 
-/** The way of a job through the door, its calls, and its bill; resolves with how it is to end, where it was let in. */
-async function begin(world: World, jobId: string, job: Plan): Promise<(() => Promise<void>) | undefined> {
-  const { user, prompt, limit } = job;
-  const store = job.fate === 'forgotten' ? world.brief : world.budgets;
-  const most = estimateOf(prompt, limit ?? LONGEST);
-  const least = limit === undefined ? estimateOf(prompt, USUAL) : undefined;
-  if (await store.reserve({ jobId, userHash: user, estimate: most, least, budgets: LINES })) return undefined;
-  if (job.fate === 'refused') await world.budgets.release(jobId);
-  if (job.fate !== 'ends') return undefined;
-  await world.budgets.confirm(jobId, Date.now() + 60_000);
-  return () => run(world, jobId, job);
-}
-
-async function run({ budgets, bill, provider }: World, jobId: string, job: Plan): Promise<void> {
-  const { user, prompt, limit, calls } = job;
-  const usage: Outcome['usage'] = [];
-  const billed = { tokens: 0, cost: 0 };
-  for (const [at, percent] of calls.entries()) {
-    const next = estimateOf(prompt, limit ?? USUAL);
-    const wanted = { tokens: billed.tokens + next.tokens, cost: billed.cost + next.cost };
-    if (at > 0 && (await budgets.raise({ jobId, userHash: user, estimate: wanted, budgets: LINES }))) break;
-    const completion = Math.floor(((limit ?? LONGEST) * percent) / 100);
-    const tokens = {
-      prompt_tokens: prompt,
-      completion_tokens: completion,
-      total_tokens: prompt + completion,
-    };
-    const call = { model: 'm', usage: tokens, billed: billed.cost };
-    const cost = costOf({ prices: { m: PRICE } }, call) ?? 0;
-    const source = at === calls.length - 1 ? 'reported' : 'estimated';
-    usage.push({ id: `${jobId}.1.${at + 1}`, source, tokens, cost });
-    billed.tokens += tokens.total_tokens;
-    billed.cost += cost;
+/** All plans happen, in their order. */
+async function happen(world: World, plans: readonly JobPlan[]): Promise<void> {
+  const slow: Promise<void>[] = [];
+  for (const [at, job] of plans.entries()) {
+    const { ended } = await world.ask(at, job);
+    if (job.slow) slow.push(ended);
+    else await ended;
+    if (job.uploads) expect([undefined, 'insufficient_quota']).toContain(await world.upload(job.user));
   }
-  provider[user].tokens += billed.tokens;
-  provider[user].cost += billed.cost;
-  await bill({
-    ...{ version: 1, id: `${jobId}.end`, jobId, userHash: user, groups: ['team'], model: 'm' },
-    ...{ status: 'completed', attempts: 1, at: Date.now(), ms: { total: 1 }, usage },
-  });
+  await Promise.all(slow);
 }
 
-async function billOf(of: string): Promise<{ tokens: number; cost: number }> {
-  const { reported, estimated } = await readUsage(redis, prefix, {
-    account: of,
-    period: 'month',
-    at: Date.now(),
-  });
-  const parts = [reported, estimated];
-  return {
-    tokens: parts.reduce((sum, part) => sum + part.promptTokens + part.completionTokens, 0),
-    cost: parts.reduce((sum, part) => sum + part.cost, 0),
-  };
+/** What is reserved when every job has ended: the brief reservations have gone by then. */
+async function reservedIn(prefix: string): Promise<Record<string, string>> {
+  const budgets = createBudgets(redis, prefix);
+  const lines = [{ group: undefined, daily_tokens: 1 }];
+  await budgets.reserve({ jobId: 'last', userHash: 'eve', estimate: { tokens: 1, cost: 0 }, budgets: lines });
+  await budgets.release('last');
+  return redis.hgetall(reservationKeys(prefix)[1] ?? '');
 }
 
-test('no sequence of requests, cuts, retries and refusals takes more from a budget than it has and one estimate’s error', async () => {
+function expectWithin(bill: Sum, budget: Sum, errors: Sum): void {
+  expect(bill.tokens).toBeLessThanOrEqual(budget.tokens + errors.tokens);
+  expect(bill.cost).toBeLessThanOrEqual(budget.cost + errors.cost);
+}
+
+function expectNear(estimate: Sum, count: Sum): void {
+  expect(Math.abs(estimate.tokens - count.tokens)).toBeLessThanOrEqual(TOLERANCE * count.tokens);
+  expect(Math.abs(estimate.cost - count.cost)).toBeLessThanOrEqual(TOLERANCE * count.cost + 1e-12);
+}
+
+test('no sequence of requests, cuts, cancels, retries, refusals and uploads takes more from a budget than it has and one estimate’s error', async () => {
+  const happened = { whole: 0, cut: 0 };
   await fc.assert(
     fc.asyncProperty(
       fc.boolean(),
-      fc.array(plan, { minLength: 1, maxLength: 40 }),
+      fc.array(plan, { minLength: 8, maxLength: 25 }),
       async (limited, plans) => {
-        const jobs = plans.map((one) => (limited ? { ...one, limit: one.limit ?? 400 } : one));
-        prefix = `t-budget-${randomBytes(4).toString('hex')}`;
-        const world = createWorld();
-        const late: (() => Promise<void>)[] = [];
-        for (const [at, job] of jobs.entries()) {
-          const end = await begin(world, `job_${at}`, job);
-          if (end && job.slow) late.push(end);
-          else await end?.();
-        }
-        for (const end of late) await end();
-        const bills = { ada: await billOf(account.user('ada')), bob: await billOf(account.user('bob')) };
-        const team = await billOf(account.group('team'));
-        await removeKeys(redis, `${prefix}:*`);
+        const prefix = `t-budget-${randomBytes(4).toString('hex')}`;
+        const world = createWorld(redis, prefix, POLICY);
+        try {
+          await happen(
+            world,
+            plans.map((one) => (limited ? { ...one, limit: one.limit ?? 400 } : one)),
+          );
+          const team = await billOf(prefix, account.group('team'));
+          // Where each answer has a limit, an estimate errs by what the provider's tokenizer makes more of a prompt.
+          const errors = limited
+            ? { tokens: 0.05 * TOKENS, cost: 0.05 * DOLLARS }
+            : { tokens: CALLS * LONGEST, cost: CALLS * LONGEST * DEAREST };
+          expectWithin(team.all, { tokens: 1.5 * TOKENS, cost: 1.5 * DOLLARS }, errors);
+          expect(await reservedIn(prefix)).toEqual({});
 
-        const error = { tokens: 4 * LONGEST, cost: 4 * LONGEST * PRICE.output };
-        for (const user of ['ada', 'bob'] as const) {
-          expect(bills[user].tokens).toBe(world.provider[user].tokens);
-          expect(bills[user].cost).toBeCloseTo(world.provider[user].cost, 9);
-          expect(bills[user].tokens).toBeLessThanOrEqual(TOKENS + error.tokens);
-          expect(bills[user].cost).toBeLessThanOrEqual(DOLLARS + error.cost);
-        }
-        expect(team.tokens).toBeLessThanOrEqual(2 * TOKENS + error.tokens);
-        // Where each answer has a limit there is no error: the budget is never exceeded, not by a token.
-        if (limited) {
-          expect(bills.ada.tokens).toBeLessThanOrEqual(TOKENS);
-          expect(bills.ada.cost).toBeLessThanOrEqual(DOLLARS + 1e-9);
-          expect(team.tokens).toBeLessThanOrEqual(2 * TOKENS);
+          for (const { whole } of world.calls) happened[whole ? 'whole' : 'cut'] += 1;
+
+          for (const user of USERS) {
+            const bill = await billOf(prefix, account.user(user));
+            const whole = countedBy(world, user, true);
+            expect(bill.reported.tokens).toBe(whole.tokens);
+            expect(bill.reported.cost).toBeCloseTo(whole.cost, 9);
+            expectNear(bill.estimated, countedBy(world, user, false));
+            expectWithin(bill.all, { tokens: TOKENS, cost: DOLLARS }, errors);
+            const spent =
+              bill.all.tokens >= TOKENS ||
+              bill.all.cost >= DOLLARS ||
+              team.all.tokens >= 1.5 * TOKENS ||
+              team.all.cost >= 1.5 * DOLLARS;
+            expect(await world.upload(user)).toBe(spent ? 'insufficient_quota' : undefined);
+          }
+        } finally {
+          await removeKeys(redis, `${prefix}:*`);
         }
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 20 },
   );
+  expect(Math.min(happened.whole, happened.cut)).toBeGreaterThan(20);
 });
