@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type ChatCompletionChunk } from 'openai/resources/chat/completions';
 import { createDoor, type Door } from '../../services/ingress/door/door.ts';
 import { createUploadLimits, type UploadLimits } from '../../services/ingress/files/upload-limits.ts';
+import { createMeasureEntrant } from '../../services/ingress/measure-entrant.ts';
 import { createJobEnder } from '../../services/llm-worker/job-ender.ts';
 import { CancelRequested } from '../../services/llm-worker/held-jobs.ts';
 import { type ModelPath } from '../../services/llm-worker/model-path.ts';
@@ -90,6 +91,8 @@ export const LONGEST = 4_000;
 const SKEW = 1.04;
 const WORDS = 'north south river bridge tower garden window market station forest'.split(' ');
 
+const measureEntrant = createMeasureEntrant();
+
 const words = (count: number) => Array.from({ length: count }, (_, at) => WORDS[at % WORDS.length]).join(' ');
 
 /** Admission, workers, bills and budgets as they are, on the real Redis; the provider is played. */
@@ -113,6 +116,7 @@ export function createWorld(redis: Redis, prefix: string, policy: PolicyFile): W
     const door = plan.fate === 'forgotten' ? doors.brief : doors.lasting;
     const job = jobOf(jobId, plan);
     const { request } = job.request as { request: ChatRequest };
+    const taken = { request, documents: [], question: '' };
     const entered = await door
       .enter({
         ...{
@@ -122,7 +126,7 @@ export function createWorld(redis: Redis, prefix: string, policy: PolicyFile): W
           model: job.model,
         },
         ...{ priority: 'interactive', returning: false, deadlineAt: job.deadlineAt, assistant: undefined },
-        ...{ taken: { request, documents: [], question: '' }, measure: measureRequest(request) },
+        ...{ taken, measure: measureEntrant(job.user, taken) },
         tell: () => undefined,
       })
       .catch((error: unknown) => {
@@ -225,7 +229,7 @@ async function record(jobLog: JobLog, door: Door, job: LlmJob): Promise<void> {
   const { request } = job.request as { request: ChatRequest };
   const promptTokens = measureRequest(request).exact();
   await jobLog.route(jobId, [
-    { type: 'accepted', at: acceptedAt, model, groups },
+    { type: 'accepted', at: acceptedAt, model, groups: [...groups] },
     { type: 'routed', at: acceptedAt, ...decision, promptTokens, ...(quote ? { quote } : {}) },
   ]);
 }
