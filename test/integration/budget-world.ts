@@ -324,7 +324,7 @@ function workerDeps({ redis, prefix, policy, jobLog, bill, calls }: WorkerWorld,
     pathOf: () => 'litellm',
     policy: { of: (who) => entitlementOf(policy, who) },
     budgets: createBudgets(redis, prefix),
-    scheduler: { ended: () => Promise.resolve(), pump: () => Promise.resolve() },
+    scheduler: { ended: () => Promise.resolve(), pump: () => undefined },
     limits: { of: () => Promise.resolve({ contextWindow: 1e6, prefill: false }) },
     breakers: { run: (_name, work) => work() },
     callLog: { ended: () => undefined },
@@ -358,7 +358,7 @@ function providerOf(provider: Provider, plan: JobPlan, hangUp: () => void): Mode
 
       async function* answer(whole: string): AsyncGenerator<ChatCompletionChunk[]> {
         said(call, body, whole);
-        if (whole !== '') yield [chunk({ delta: { content: whole } })];
+        if (whole !== '') yield await Promise.resolve([chunk({ delta: { content: whole } })]);
         if (next.end === 'cut') return;
         if (next.end === 'cancelled') {
           hangUp();
