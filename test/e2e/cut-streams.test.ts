@@ -131,9 +131,10 @@ const settledCalls = (jobId: string) =>
 /** Cuts streams one after the other until the budget is spent: with every bill counted, no more is let in. */
 async function cutUntilRefused(user: User, jobs: string[]): Promise<void> {
   for (;;) {
+    const isCounted = (await usageOf(user.name)).jobs === jobs.length;
     const jobId = await cut(user);
     if (jobId !== undefined) jobs.push(jobId);
-    else if ((await usageOf(user.name)).jobs === jobs.length) return;
+    else if (isCounted) return;
     else await billed(user.name, jobs.length);
   }
 }
