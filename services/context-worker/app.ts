@@ -16,6 +16,7 @@ import { createSharedClock, showClockSkew } from '../../shared/redis/shared-cloc
 import { createProbes, createProbeServer } from '../../shared/telemetry/probes.ts';
 import { createExtractWorker } from './extract-worker.ts';
 import { createPieceWorkers } from './piece-workers.ts';
+import { createHistoryThreads } from './sources/history-source.ts';
 import { createEmbedding } from './vectors/create-embedding.ts';
 import { createDeliveryWorker } from './webhooks/delivery-worker.ts';
 
@@ -75,8 +76,10 @@ export function build({ config, log }: ServiceDeps): Service {
       retentionMs: config.LOG_RETENTION_MS,
       now: () => clock.now(),
     });
+    const pool = createHistoryThreads();
+    releasers.defer('threads', () => pool.close());
     const pieces = createPieceWorkers({
-      ...{ config, redis, jobLog, blobs, extractor, cache, similarities, locks, probes, log },
+      ...{ config, redis, jobLog, blobs, extractor, cache, similarities, locks, pool, probes, log },
       now: () => clock.now(),
     });
     const files = createFileRegistry({
@@ -101,6 +104,7 @@ export function build({ config, log }: ServiceDeps): Service {
     const address = await server.listen(config.HOST, config.PORT);
     const all = [...workers, deliveries, ...(embedding ? [embedding.worker] : [])];
     releasers.defer('workers', () => Promise.all(all.map((each) => each.close())));
+    await locks.ready();
     for (const each of workers) {
       void each.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
       await each.waitUntilReady();

@@ -29,7 +29,7 @@ import { withCache } from './sources/cached-source.ts';
 import { type ContextSources } from './sources/context-source.ts';
 import { type DocumentSimilarities } from './sources/document-similarity.ts';
 import { createDocumentSource } from './sources/document-source.ts';
-import { createHistorySource } from './sources/history-source.ts';
+import { createHistorySource, type HistorySourceDeps } from './sources/history-source.ts';
 import { createRemoteSource } from './sources/remote-source.ts';
 import { documentTerms, remoteTerms } from './sources/terms.ts';
 import { type PieceCache } from './through-cache.ts';
@@ -44,6 +44,8 @@ interface PieceWorkersDeps {
   /** Absent: documents are compared by words alone. */
   similarities: DocumentSimilarities | undefined;
   locks: Pick<JobLocks, 'during'>;
+  /** For large threads of messages. */
+  pool: HistorySourceDeps['pool'];
   probes: Pick<Probes, 'registry'>;
   /** The time that deadlines are measured by; milliseconds since the epoch. */
   now: () => number;
@@ -112,14 +114,18 @@ export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
 const whoseTurn = z.object({ user: z.string(), jobId: z.string() });
 
 function createSources(deps: PieceWorkersDeps): ContextSources {
-  const { config, blobs, extractor, similarities, cache, log } = deps;
+  const { config, blobs, extractor, similarities, cache, pool, log } = deps;
   const { LITELLM_URL: litellmUrl, LITELLM_MASTER_KEY: masterKey, RETRIEVAL_SOURCES: services } = config;
   const documents = createDocumentSource({
     ...{ blobs, chooser: createPassageChooser(), extractor, similarities },
   });
   return {
     document: withCache(documents, cache, documentTerms(config.EMBEDDING_MODEL)),
-    history: createHistorySource({ blobs, limits: createModelLimits({ litellmUrl, masterKey, cache, log }) }),
+    history: createHistorySource({
+      blobs,
+      limits: createModelLimits({ litellmUrl, masterKey, cache, log }),
+      pool,
+    }),
     remote: withCache(createRemoteSource({ services, log }), cache, remoteTerms(services)),
   };
 }

@@ -183,6 +183,7 @@ export function build({ config, log }: ServiceDeps): Service {
     const address = await server.listen(config.HOST, config.PORT);
     const { drainMs } = planDrain(config.SHUTDOWN_TIMEOUT_MS);
     releasers.defer('worker', () => closeQueueWorker(worker, deps.held, drainMs));
+    await locks.ready();
     scheduler.start();
     void worker.run().catch((error: unknown) => log.fatal({ err: error }, 'Queue worker stopped'));
     await worker.waitUntilReady();

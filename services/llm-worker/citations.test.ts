@@ -95,6 +95,18 @@ describe('createCiter', () => {
     ]);
   });
 
+  test('a long answer is cited in slices as it comes, with the same result', () => {
+    const whole = Array.from({ length: 400 }, (_, n) => `${trains} ${n % 3 ? lockers : 'So be it.'}\n`).join(
+      '',
+    );
+    const cite = createCiter(pieces, [text(whole.slice(0, 10_000))]);
+    const deltas = whole.slice(10_000).match(/.{1,700}/gs) ?? [];
+    const events = [...deltas.map((delta) => text(delta)), end()].flatMap((event) => cite([event]));
+    const found = events.filter(({ type }) => type === 'citation');
+    expect(found).toEqual(citationsOf(whole, pieces).map((one) => ({ type: 'citation', choice: 0, ...one })));
+    expect(found.length).toBeGreaterThan(400);
+  });
+
   test('a continued answer is cited as a whole', () => {
     const cite = createCiter(pieces, [text(trains.slice(0, 30))]);
     expect(cite([text(trains.slice(30)), end()])).toMatchObject([

@@ -123,6 +123,15 @@ describe('at the seam', () => {
     );
   });
 
+  test.each([[anchor], [undefined]])(
+    'a long answer that begins again takes linear time, anchor %j',
+    (asked) => {
+      const before = Array.from({ length: 30_000 }, (_, n) => `line ${n}, `).join('');
+      const parts = `${before}and the end.`.split('');
+      expect(through(parts, { before, anchor: asked })).toBe('and the end.');
+    },
+  );
+
   test('whatever the pieces, a repetition of the whole yields the rest', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 33 }), fc.string(), fc.array(fc.nat(80)), (before, rest, cuts) => {

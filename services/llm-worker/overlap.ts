@@ -48,12 +48,18 @@ export function createOverlapFilter(partial: string, anchor?: string): OverlapFi
   const tail = partial.slice(partial.trimEnd().length);
   let held = '';
   let passing = false;
+  /** How much of the partial answer the held text repeats, where no more can be told before it has repeated all. */
+  let repeated = 0;
+  /** Deltas behind `held` that go on with the repetition: looking at all that is held for each of them would take quadratic time. */
+  let later: string[] = [];
 
   function behindPrefix(final: boolean): string {
     const text = held.trimStart();
     if (!isUnmistakable(partial)) return passBeyond(0, final);
     if (text.startsWith(whole)) return passBeyond(held.length - text.length + whole.length, final);
-    return !final && whole.startsWith(text) ? '' : passBeyond(0, final);
+    if (final || !whole.startsWith(text)) return passBeyond(0, final);
+    repeated = text.length;
+    return '';
   }
 
   function asAsked(final: boolean, words: string): string {
@@ -61,7 +67,11 @@ export function createOverlapFilter(partial: string, anchor?: string): OverlapFi
     if (open && !final) return '';
     if (end !== undefined) return passBeyond(end, final);
     const text = held.trimStart();
-    if (!final && (whole.startsWith(text) || repeatsEnd(partial, held))) return '';
+    if (!final && whole.startsWith(text)) {
+      repeated = text.length;
+      return '';
+    }
+    if (!final && repeatsEnd(partial, held)) return '';
     if (text.startsWith(whole)) return passBeyond(held.length - text.length + whole.length, final);
     if (commonBeginning(whole, text) >= SAME_BEGINNING)
       throw new DivergedError('the answer began again and differs');
@@ -77,11 +87,26 @@ export function createOverlapFilter(partial: string, anchor?: string): OverlapFi
     return rest.slice(commonBeginning(tail, rest));
   }
 
-  const decide = (final: boolean) => (anchor === undefined ? behindPrefix(final) : asAsked(final, anchor));
+  function goesOnRepeating(delta: string): boolean {
+    const until = repeated + delta.length;
+    if (repeated === 0 || until >= whole.length || !whole.startsWith(delta, repeated)) return false;
+    repeated = until;
+    later.push(delta);
+    return true;
+  }
+
+  function decide(final: boolean): string {
+    held += later.join('');
+    later = [];
+    repeated = 0;
+    return anchor === undefined ? behindPrefix(final) : asAsked(final, anchor);
+  }
+
   return {
     push: (delta) => {
       if (passing) return delta;
-      held += delta;
+      if (goesOnRepeating(delta)) return '';
+      later.push(delta);
       return decide(false);
     },
     flush: () => (passing || held === '' ? '' : decide(true)),

@@ -20,11 +20,14 @@ export interface ChosenHistory {
 interface Turn {
   /** Indices of its messages. */
   messages: number[];
-  tokens: number;
+  /** Counted when it is asked for: of a long thread, most turns are not. */
+  tokens: () => number;
 }
 
 /** Of the budget, what the newest turns get before older ones are looked at. */
 const RECENT_SHARE = 0.5;
+/** A turn that does not fit may be followed by a smaller one that does; after so many the rest is left. */
+const MAX_MISSES = 8;
 
 /**
  * What of a long thread goes to the model: system and developer messages and the last turn in any case, whole; then the newest
@@ -37,16 +40,18 @@ export function chooseHistory({ messages, question, budgetTokens }: HistoryInput
   const kept = new Set<Turn>(turns.slice(-1));
   let left = budgetTokens - tokensOf(messages, standing) - sumOf(kept);
   const keep = (turn: Turn): boolean => {
-    if (turn.tokens > left) return false;
+    if (turn.tokens() > left) return false;
     kept.add(turn);
-    left -= turn.tokens;
+    left -= turn.tokens();
     return true;
   };
   const newestFirst = turns.slice(0, -1).toReversed();
   const reserve = left * (1 - RECENT_SHARE);
-  const recent = newestFirst.findIndex((turn) => left - turn.tokens < reserve || !keep(turn));
+  const recent = newestFirst.findIndex((turn) => left - turn.tokens() < reserve || !keep(turn));
   const older = recent < 0 ? [] : newestFirst.slice(recent);
-  for (const turn of byRelevance(older, messages, question)) keep(turn);
+  let misses = 0;
+  for (const turn of byRelevance(older, messages, question))
+    if (!keep(turn) && (misses += 1) >= MAX_MISSES) break;
   for (const turn of older) if (!kept.has(turn) && !keep(turn)) break;
   const indices = [...standing, ...[...kept].flatMap((turn) => turn.messages)].sort((a, b) => a - b);
   return { keep: indices, leftOut: messages.length - indices.length };
@@ -62,7 +67,7 @@ function takeApart(messages: readonly ChatMessage[]): { standing: number[]; turn
   }
   return {
     standing,
-    turns: groups.map((group) => ({ messages: group, tokens: tokensOf(messages, group) })),
+    turns: groups.map((group) => ({ messages: group, tokens: once(() => tokensOf(messages, group)) })),
   };
 }
 
@@ -71,7 +76,12 @@ function tokensOf(messages: readonly ChatMessage[], indices: readonly number[]):
 }
 
 function sumOf(turns: ReadonlySet<Turn>): number {
-  return [...turns].reduce((sum, { tokens }) => sum + tokens, 0);
+  return [...turns].reduce((sum, { tokens }) => sum + tokens(), 0);
+}
+
+function once(count: () => number): () => number {
+  let counted: number | undefined;
+  return () => (counted ??= count());
 }
 
 /** The turns that share a word with the question, best first; equal ones newest first. */

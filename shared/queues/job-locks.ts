@@ -18,6 +18,8 @@ import { createRenewLocks, type JobLock, type Lease, nameOf } from './renew-lock
  * - A thread that died is replaced within a second, and knows the jobs that run. `close` leaves no thread behind.
  */
 export interface JobLocks {
+  /** Resolves when the thread runs. Jobs that are fetched before may lose their locks. */
+  ready(): Promise<void>;
   /**
    * Renews the job's lock during the work. Where the lock was lost before it begins (the event loop stood still since the job was
    * fetched), it does not begin, and BullMQ leaves the job alone.
@@ -47,6 +49,8 @@ export interface LockThreadSettings extends Pick<JobLocksOptions, 'config' | 'se
   longestSilenceMs: number;
 }
 
+export type FromLockThread = { kind: 'ready' } | { kind: 'lost'; locks: JobLock[] };
+
 /** What the thread hears; each message is a sign of life. */
 export type ToLockThread = { kind: 'begin' | 'end'; lock: JobLock } | { kind: 'alive' };
 
@@ -65,15 +69,14 @@ export function createJobLocks({
   const config = { REDIS_URL, REDIS_PREFIX, LOG_LEVEL, LOG_FILE };
   const settings: LockThreadSettings = { config, service, longestSilenceMs, ...(lease && { lease }) };
   const held = new Map<string, JobLock>();
+  const running = Promise.withResolvers<undefined>();
   let thread: Worker | undefined = start();
 
   function start(): Worker {
     const started = new Worker(new URL('./lock-thread.ts', import.meta.url), { workerData: settings });
-    started.on('message', (lost: JobLock[]) => {
-      const jobIds = lost.filter(isHeld).map(({ jobId }) => jobId);
-      if (jobIds.length === 0) return;
-      log.warn({ jobIds }, 'Locks were lost; other workers may have these jobs');
-      onLost?.(jobIds);
+    started.on('message', (message: FromLockThread) => {
+      if (message.kind === 'ready') running.resolve(undefined);
+      else giveUp(message.locks.filter(isHeld));
     });
     started.on('error', (error) => log.error({ err: error }, 'The thread that renews locks failed'));
     started.on('exit', () => {
@@ -81,6 +84,13 @@ export function createJobLocks({
     });
     for (const lock of held.values()) started.postMessage({ kind: 'begin', lock } satisfies ToLockThread);
     return started;
+  }
+
+  function giveUp(lost: readonly JobLock[]): void {
+    const jobIds = lost.map(({ jobId }) => jobId);
+    if (jobIds.length === 0) return;
+    log.warn({ jobIds }, 'Locks were lost; other workers may have these jobs');
+    onLost?.(jobIds);
   }
 
   function tell(message: ToLockThread): void {
@@ -114,6 +124,7 @@ export function createJobLocks({
   }
 
   return {
+    ready: () => running.promise,
     during: async (job, token = '', work) => {
       const lock = { queue: job.queueName, jobId: job.id ?? '', token };
       held.set(nameOf(lock), lock);

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createLogger } from '../log/logger.ts';
 import { connectRedisPatiently } from '../redis/connect.ts';
 import { periodically } from '../util/periodically.ts';
-import type { LockThreadSettings, ToLockThread } from './job-locks.ts';
+import type { FromLockThread, LockThreadSettings, ToLockThread } from './job-locks.ts';
 import { workerTimings } from './names.ts';
 import { createRenewLease, createRenewLocks, type JobLock, nameOf } from './renew-locks.ts';
 
@@ -28,10 +28,15 @@ periodically({
     if (isSilent()) return;
     const [lost] = await Promise.all([renewLocks([...held.values()]), renewLease?.()]);
     lost.forEach(forget);
-    if (lost.length > 0) parentPort?.postMessage(lost);
+    if (lost.length > 0) tell({ kind: 'lost', locks: lost });
   },
   onError: (error) => log.warn({ err: error }, 'Locks were not renewed; retrying in 1 s'),
 }).start();
+tell({ kind: 'ready' });
+
+function tell(message: FromLockThread): void {
+  parentPort?.postMessage(message);
+}
 
 /** A job may have been lost and fetched again meanwhile: then another token has its lock. */
 function forget(lock: JobLock): void {

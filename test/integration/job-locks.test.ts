@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import { Queue, WaitingError, Worker } from 'bullmq';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { createJobLocks, type JobLocks, type LockedJob } from '../../shared/queues/job-locks.ts';
@@ -8,6 +8,9 @@ import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redi
 import { until as untilTrue } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
+
+/** The event loop stands still for several seconds in some. */
+jest.setTimeout(60_000);
 
 const redisPrefix = `t-locks-${randomBytes(4).toString('hex')}`;
 const prefix = bullPrefix(redisPrefix);
@@ -29,10 +32,10 @@ afterAll(async () => {
 
 type Options = Partial<Parameters<typeof createJobLocks>[0]>;
 
-function open(options: Options = {}): JobLocks {
+async function open(options: Options = {}): Promise<void> {
   const config = { REDIS_URL: testEnv().REDIS_URL, REDIS_PREFIX: redisPrefix, LOG_LEVEL: 'silent' as const };
   locks = createJobLocks({ redis, config, service: 'test', log: silentLogger, ...options });
-  return locks;
+  await locks.ready();
 }
 
 const lockOf = (jobId: string) => `${prefix}:${QUEUE}:${jobId}:lock`;
@@ -44,7 +47,7 @@ async function fetched(jobId: string, lockMs: number = workerTimings.lockDuratio
   return { id: jobId, queueName: QUEUE, processedOn: Date.now() };
 }
 
-const until = (question: () => Promise<boolean>) => untilTrue(question, { timeoutMs: 10_000, everyMs: 20 });
+const until = (question: () => Promise<boolean>) => untilTrue(question, { timeoutMs: 20_000, everyMs: 20 });
 
 /** Blocks this thread, as work does that never gives way. */
 function block(milliseconds: number): void {
@@ -59,8 +62,9 @@ async function renewed(jobId: string): Promise<void> {
 }
 
 test('a lock is renewed while its job runs, also while the event loop stands still', async () => {
+  await open();
   const job = await fetched('blocked');
-  await open().during(job, TOKEN, async () => {
+  await locks.during(job, TOKEN, async () => {
     await renewed('blocked');
     block(workerTimings.lockDuration + 1_000);
     expect(await redis.get(lockOf('blocked'))).toBe(TOKEN);
@@ -70,8 +74,9 @@ test('a lock is renewed while its job runs, also while the event loop stands sti
 });
 
 test('a process that gives no sign of life loses its locks, and takes them back where nobody has them', async () => {
+  await open({ longestSilenceMs: 500 });
   const job = await fetched('silent');
-  await open({ longestSilenceMs: 500 }).during(job, TOKEN, async () => {
+  await locks.during(job, TOKEN, async () => {
     block(workerTimings.lockDuration + 3_000);
     expect(await redis.get(lockOf('silent'))).toBeNull();
     expect(await until(async () => (await redis.get(lockOf('silent'))) === TOKEN)).toBe(true);
@@ -79,14 +84,15 @@ test('a process that gives no sign of life loses its locks, and takes them back 
 });
 
 test('a lock that another worker has is told of once', async () => {
-  const job = await fetched('lost');
   const lost: string[][] = [];
   const told = Promise.withResolvers<undefined>();
   const onLost = (jobIds: string[]) => {
     lost.push(jobIds);
     told.resolve(undefined);
   };
-  await open({ onLost }).during(job, TOKEN, async () => {
+  await open({ onLost });
+  const job = await fetched('lost');
+  await locks.during(job, TOKEN, async () => {
     const beside = await fetched('beside');
     await locks.during(beside, TOKEN, async () => {
       await redis.set(lockOf('lost'), 'another');
@@ -98,8 +104,8 @@ test('a lock that another worker has is told of once', async () => {
 });
 
 test('a job that was lost before its work began does not begin', async () => {
+  await open();
   const job = { ...(await fetched('late')), processedOn: Date.now() - workerTimings.lockDuration };
-  open();
   let begun = 0;
   const work = () => Promise.resolve((begun += 1));
   await locks.during(job, TOKEN, work);
@@ -111,7 +117,7 @@ test('a job that was lost before its work began does not begin', async () => {
 test('a lease is renewed that somebody has taken, and none is made', async () => {
   const key = `${prefix}:leases`;
   await redis.zadd(key, Date.now() + 1_000, 'me');
-  open({ lease: { key, member: 'me', leaseMs: 60_000 } });
+  await open({ lease: { key, member: 'me', leaseMs: 60_000 } });
   expect(await until(async () => Number(await redis.zscore(key, 'me')) > Date.now() + 30_000)).toBe(true);
   await redis.zrem(key, 'me');
   const job = await fetched('any');
@@ -120,7 +126,7 @@ test('a lease is renewed that somebody has taken, and none is made', async () =>
 });
 
 test("a worker's job keeps its lock from its beginning to its end", async () => {
-  open();
+  await open();
   const queue = new Queue(QUEUE, { connection: redis, prefix });
   const end = Promise.withResolvers<undefined>();
   const worker = new Worker(QUEUE, (job, token) => locks.during(job, token, () => end.promise), {

@@ -1,24 +1,36 @@
 import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
-import { chooseHistory } from '../../../shared/history/choose-history.ts';
-import { loadRequest } from '../../../shared/contracts/load-request.ts';
 import { type ModelLimits } from '../../../shared/models/model-limits.ts';
-import { tokensForMessages } from '../../../shared/models/prompt-budget.ts';
+import { createThreadPool, type ThreadPool } from '../../../shared/util/thread-pool.ts';
 import { type ContextSource } from './context-source.ts';
+import type * as tasks from './history-tasks.ts';
+import { choose } from './history-tasks.ts';
+
+type HistoryTasks = typeof tasks;
 
 export interface HistorySourceDeps {
   blobs: Pick<BlobStore, 'get'>;
   limits: ModelLimits;
+  /** For large requests. */
+  pool: ThreadPool<HistoryTasks>;
 }
 
-/** A long thread: which of its messages go to the model. */
-export function createHistorySource({ blobs, limits }: HistorySourceDeps): ContextSource<'history'> {
+export function createHistoryThreads(): ThreadPool<HistoryTasks> {
+  return createThreadPool<HistoryTasks>(new URL('./history-tasks.ts', import.meta.url));
+}
+
+/**
+ * A long thread: which of its messages go to the model. A request that travels inline is small (32 KB at most); one that travels by
+ * claim check goes as bytes into a thread, so that the event loop never holds it.
+ */
+export function createHistorySource({ blobs, limits, pool }: HistorySourceDeps): ContextSource<'history'> {
   return {
     name: 'history',
-    fetch: async ({ request: ref, model, budget, beside }, { question }, signal) => {
-      const request = await loadRequest(blobs, ref, signal);
-      const window = tokensForMessages(request, await limits.of(model)) - beside;
-      const budgetTokens = Math.min(budget ?? window, window);
-      return { kind: 'history', ...chooseHistory({ messages: request.messages, question, budgetTokens }) };
+    fetch: async ({ request, model, budget, beside }, { user, question }, signal) => {
+      const about = { question, window: await limits.of(model), budget, beside };
+      if (request.kind === 'inline')
+        return { kind: 'history', ...choose({ ...about, request: request.request }) };
+      const input = async () => ({ ...about, request: await blobs.get(request, signal) });
+      return { kind: 'history', ...(await pool.run('choose', { user, input, signal })) };
     },
   };
 }

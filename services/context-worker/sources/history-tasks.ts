@@ -1,0 +1,27 @@
+import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
+import { type ChosenHistory, chooseHistory } from '../../../shared/history/choose-history.ts';
+import { type ModelWindow, tokensForMessages } from '../../../shared/models/prompt-budget.ts';
+
+/** What the context-worker's threads run (`history-source.ts`): cloneable input, cloneable output. */
+
+export interface ChooseInput {
+  /** The request as it is, or as the UTF-8 of its JSON. */
+  request: ChatRequest | Uint8Array;
+  question: string;
+  window: ModelWindow;
+  /** Tokens that its messages may fill; undefined: all that the model takes. */
+  budget: number | undefined;
+  /** Tokens of the window that other pieces of context may fill. */
+  beside: number;
+}
+
+export function choose({ request, question, window, budget, beside }: ChooseInput): ChosenHistory {
+  const asked = request instanceof Uint8Array ? parsed(request) : request;
+  const most = tokensForMessages(asked, window) - beside;
+  const budgetTokens = Math.min(budget ?? most, most);
+  return chooseHistory({ messages: asked.messages, question, budgetTokens });
+}
+
+function parsed(bytes: Uint8Array): ChatRequest {
+  return chatRequest.parse(JSON.parse(new TextDecoder().decode(bytes)));
+}
