@@ -22,14 +22,16 @@ const REDACTED = [
 export function createLogger(
   service: string,
   config: Pick<Config, 'LOG_LEVEL' | 'LOG_FILE'>,
-  output: pino.DestinationStream = pino.destination({ dest: 1, sync: false }),
+  output?: pino.DestinationStream,
 ): Logger {
-  const streams: pino.StreamEntry[] = [{ level: 'trace', stream: output }];
-  if (config.LOG_FILE) {
-    const file = pino.destination({ dest: config.LOG_FILE, mkdir: true, append: true, sync: false });
-    streams.push({ level: 'trace', stream: file });
-  }
-  return pino(
+  const onError = (err: Error, to: string) =>
+    log.error({ err, to }, 'Cannot write the log; lines are dropped');
+  const streams: pino.StreamEntry[] = [
+    { level: 'trace', stream: output ?? destination(1, (err) => onError(err, 'standard output')) },
+  ];
+  const { LOG_FILE: file } = config;
+  if (file) streams.push({ level: 'trace', stream: destination(file, (err) => onError(err, file)) });
+  const log = pino(
     {
       level: config.LOG_LEVEL,
       base: { service, pid: process.pid },
@@ -40,6 +42,31 @@ export function createLogger(
     },
     pino.multistream(streams),
   );
+  return log;
+}
+
+/** What waits for a log that cannot be written. Bytes; lines beyond it are dropped. */
+const MOST_WAITING = 4 * 1024 * 1024;
+/** While a log cannot be written, the logger says so this often at most. */
+const TELL_EVERY_MS = 60_000;
+
+/** A full disk costs lines, and never the process: what waits is written with the first line for which there is room again. */
+function destination(dest: string | number, onError: (error: Error) => void): pino.DestinationStream {
+  const stream = pino.destination({ dest, mkdir: true, append: true, sync: false, maxLength: MOST_WAITING });
+  let [toldAt, isFailing] = [-Infinity, false];
+  stream.on('write', () => (isFailing = false));
+  stream.on('error', (error: Error) => {
+    isFailing = true;
+    if (performance.now() - toldAt < TELL_EVERY_MS) return;
+    toldAt = performance.now();
+    onError(error);
+  });
+  // At the process's exit sonic-boom (4.2.1) writes what waits, again and again until it succeeds: before a full disk, for ever.
+  const flushSync = stream.flushSync.bind(stream);
+  stream.flushSync = () => {
+    if (!isFailing) flushSync();
+  };
+  return stream;
 }
 
 export const silentLogger: Logger = pino({ level: 'silent' });
