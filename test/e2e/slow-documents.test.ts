@@ -64,7 +64,7 @@ test('pages of 200,000 nested elements are refused, uploaded and inline', async 
   for (const failure of failures) expect(failure).toMatchObject({ code: 'unsupported_document' });
 });
 
-test("a user's page is read before the many slow ones that another user uploaded before", async () => {
+test('a page of one user is read before the many slow ones that another user uploaded before', async () => {
   const slow = await times(() => upload(attacker, SLOW));
   await becomes('processed', other, await upload(other, PAGE));
   const standing = await Promise.all(slow.map((file) => statusOf(attacker, file)));
