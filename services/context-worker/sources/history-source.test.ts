@@ -31,7 +31,7 @@ function choose(ref: RequestRef, get: () => Promise<Buffer>) {
     beside: 0,
     shareMs: 1,
   } as const;
-  return source.fetch(piece, job as never, new AbortController().signal);
+  return source.fetch(piece, job, new AbortController().signal);
 }
 
 test('the event loop goes on while messages of a large request are chosen, with the same result', async () => {
