@@ -74,10 +74,10 @@ test('a lock is renewed while its job runs, also while the event loop stands sti
 });
 
 test('a process that gives no sign of life loses its locks, and takes them back where nobody has them', async () => {
-  await open({ longestSilenceMs: 500 });
+  await open({ longestSilenceMs: 2_000 });
   const job = await fetched('silent');
   await locks.during(job, TOKEN, async () => {
-    block(workerTimings.lockDuration + 3_000);
+    block(workerTimings.lockDuration + 5_000);
     expect(await redis.get(lockOf('silent'))).toBeNull();
     expect(await until(async () => (await redis.get(lockOf('silent'))) === TOKEN)).toBe(true);
   });
