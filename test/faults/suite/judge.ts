@@ -70,7 +70,7 @@ export function judge(evidence: Evidence): Verdict {
     duplicateCalls: duplicates,
     unexplained: duplicates > relays,
     unpaid: unpaid > 0,
-    usageDifference: usageDifference(evidence.calls, events),
+    usageDifference: evidence.failover ? 0 : usageDifference(evidence.calls, events),
     complaints: complaints.map((words) => `${testimony.jobId ?? 'a job without an id'}: ${words}`),
   };
 }

@@ -10,7 +10,7 @@ import { playClient, type Testimony } from './client.ts';
 import { DEADLINE_MS, type Ground } from './ground.ts';
 import { failureOf } from './failures.ts';
 import { judge, type Verdict } from './judge.ts';
-import { type JobPlan, quietKinds, type Round, type SuitePlan } from './plan.ts';
+import { type JobPlan, type Kind, quietKinds, type Round, type SuitePlan } from './plan.ts';
 import { type SuiteQuestion } from './questions.ts';
 import { longestSilence } from './silence.ts';
 import { strikes } from './strikes.ts';
@@ -56,10 +56,14 @@ export async function playSuite(suite: Suite): Promise<SuiteResult> {
   );
   const rounds: RoundResult[] = [];
   for (const round of suite.plan.rounds) rounds.push(await playRound(suite, round, expected));
-  const poison = rounds.filter(({ kind }) => kind === 'poison messages').length * POISON_PER_FAULT;
+  const roundsOf = (wanted: Kind) => rounds.filter(({ kind }) => kind === wanted).length;
+  const past = {
+    poisonSent: roundsOf('poison messages') * POISON_PER_FAULT,
+    failedOver: roundsOf('lossy failover') > 0,
+  };
   return {
     rounds,
-    leftovers: await inspectAftermath(suite.ground, poison),
+    leftovers: await inspectAftermath(suite.ground, past),
     seconds: Math.round((performance.now() - startedAt) / 1_000),
   };
 }
