@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
-import { type DeadLetter } from '../../shared/kafka/dead-letters.ts';
+import { createDeadLetters, type DeadLetter, readLetter } from '../../shared/kafka/dead-letters.ts';
+import { type OutboundMessage } from '../../shared/kafka/port.ts';
+import { SendError } from '../../shared/kafka/send-error.ts';
 import { topicNames } from '../../shared/kafka/topics.ts';
 import { type JobRecord, jobIdOf, judge, readPayload, type ReplayFacts, type Verdict } from './verdict.ts';
 
@@ -116,3 +118,28 @@ describe('is sent again', () => {
     expect(verdict).toEqual({ send: false, why: expect.stringMatching(why) });
   });
 });
+
+test.each(['jobs', 'events'] as const)(
+  'a letter from %s that was too large and holds only the beginning of its message is never sent, even by force',
+  async (source) => {
+    const taken: OutboundMessage[] = [];
+    const send = (message: OutboundMessage) => {
+      if (message.value.length > 100_000) return Promise.reject(new SendError('too_large', 'too large'));
+      taken.push(message);
+      return Promise.resolve();
+    };
+    const producer = { send, connected: () => true, close: () => Promise.resolve() };
+    const origin = `${topics[source]}/3/42`;
+    const value = JSON.stringify({ ...job, question: 'q'.repeat(200_000) });
+    await createDeadLetters(producer, topics.deadLetters, 'test').bury(letter({ origin, value }));
+    const [{ headers, key, value: kept }] = taken as [OutboundMessage];
+    const place = { topic: topics.deadLetters, partition: 0, offset: 0n, timestamp: now };
+    const stored = readLetter({ ...place, key, value: kept, headers: { ...headers } });
+    const payload = readPayload(stored, topics);
+    const verdict = judge({ payload, record: undefined, now, retentionMs: hour, force: true });
+    expect(verdict).toEqual({
+      send: false,
+      why: expect.stringContaining(`the whole message is at ${origin}`),
+    });
+  },
+);

@@ -2,7 +2,7 @@ import { jobId } from '../../shared/contracts/ids.ts';
 import { type JobMessage, readJobMessage } from '../../shared/contracts/job-message.ts';
 import { outcome } from '../../shared/contracts/outcome.ts';
 import { type JobState } from '../../shared/joblog/job-log.ts';
-import { type DeadLetter, topicOf } from '../../shared/kafka/dead-letters.ts';
+import { type DeadLetter, isShortened, topicOf } from '../../shared/kafka/dead-letters.ts';
 import { type Topics } from '../../shared/kafka/topics.ts';
 
 /** What this version makes of a dead letter's message. */
@@ -10,7 +10,7 @@ export type Payload =
   | { kind: 'job'; topic: string; job: JobMessage }
   | { kind: 'event'; topic: string }
   | { kind: 'unreadable'; topic: string; why: string }
-  /** There is no topic of ours to send it to. */
+  /** There is nothing of ours to send, or no topic of ours to send it to. */
   | { kind: 'nowhere'; why: string };
 
 /** The record of a letter's job. */
@@ -38,6 +38,7 @@ export type Verdict =
 
 export function readPayload(letter: DeadLetter, topics: Topics): Payload {
   const topic = topicOf(letter);
+  if (topic !== undefined && isShortened(letter)) return { kind: 'nowhere', why: shortenedAt(letter) };
   if (topic === topics.jobs) {
     const job = readJobMessage(letter.value);
     return job instanceof Error
@@ -51,6 +52,10 @@ export function readPayload(letter: DeadLetter, topics: Topics): Payload {
   }
   const why = topic === undefined ? 'kept for inspection: its client was told that the job failed' : STRANGER;
   return { kind: 'nowhere', why };
+}
+
+function shortenedAt({ origin }: DeadLetter): string {
+  return `only its beginning is in the letter, since the whole was too large; the whole message is at ${origin} for as long as that topic keeps it`;
 }
 
 const STRANGER = 'it did not come from a topic of this system';

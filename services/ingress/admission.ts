@@ -23,7 +23,8 @@ import { type Producer } from '../../shared/kafka/port.ts';
 import { SendError } from '../../shared/kafka/send-error.ts';
 import { type Logger } from '../../shared/log/logger.ts';
 import { type Principal } from '../../shared/access/principal.ts';
-import { type BodyWork } from './bodies/body-work.ts';
+import { turnOfUser } from './authenticated.ts';
+import { type BodyWork, type BodyWorkOf } from './bodies/body-work.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
 import { type Door, type Entrant, type Reserved } from './door/door.ts';
@@ -93,7 +94,7 @@ export interface AdmissionDeps {
   /** The answers that outlive their jobs' records. */
   kept: Pick<KeptJobs, 'find'>;
   /** Works on the bodies of requests. */
-  bodies: BodyWork;
+  bodies: BodyWorkOf;
   log: Logger;
 }
 
@@ -127,7 +128,7 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
       if (kept) return { ...job, ...kept, fresh: false, publish: () => Promise.resolve() };
       const findFile = (id: string) => deps.files.find(submission.caller.user, id);
       const taken = await takeDocuments(submission.request, findFile, (document) =>
-        deps.bodies.decode(document),
+        deps.bodies(turnOfUser(job.user)).decode(document),
       ).catch((error: unknown) => takenBefore(deps, job, submission, error));
       const measure = deps.measure(submission.caller.user, taken);
       const storedBytes = job.duties.includes('keep') ? (original?.byteLength ?? 0) : undefined;
@@ -139,12 +140,13 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
       });
       const fresh = admission.kind === 'new';
       const open = fresh || admission.state === 'admitting';
+      const createdAt = fresh ? job.acceptedAt : admission.createdAt;
       if (entered && !fresh && !isOpen(admission.state)) await deps.door.leave(job);
       if (entered?.reserved && open) await confirm(deps, job);
       return {
         ...job,
         fresh,
-        createdAt: fresh ? job.acceptedAt : admission.createdAt,
+        createdAt,
         kept: undefined,
         publish: async (signal) => {
           if (!open) return;
@@ -153,7 +155,7 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
           const cost = { promptTokens: await measure.exact(), quote: await quoteFor(deps, job, entered) };
           const abandoned = isRecoverable(submission) ? undefined : signal;
           const outgoing = { taken, original, traceparent, publisher, signal: abandoned };
-          await publish(deps, { ...outgoing, job: { ...job, ...cost, caching } });
+          await publish(deps, { ...outgoing, job: { ...job, ...cost, caching, acceptedAt: createdAt } });
         },
       };
     },
@@ -232,11 +234,12 @@ async function quoteFor({ door }: Deps, job: DescribedJob, reserved: Reserved | 
 
 /** `original`: its whole JSON, which may be too large for the record. */
 async function describe(
-  { jobLog, secret, originals, bodies }: Deps,
+  { jobLog, secret, originals, bodies: bodiesOf }: Deps,
   { caller, request, controls, asked = request, duties = [], ...submission }: Submission,
 ): Promise<{ job: DescribedJob; original: Uint8Array | undefined }> {
   const acceptedAt = jobLog.now();
   const { user, groups } = caller;
+  const bodies = bodiesOf(turnOfUser(user));
   const jobId = newJobId(secret, user, controls.idempotencyKey);
   const kept = submission.original?.(jobId);
   const original = kept && (await bodies.serialise(kept));
@@ -286,9 +289,9 @@ async function admit(
 function cachingFor(
   { sampling: policy, bodies }: Deps,
   { request }: TakenDocuments,
-  { controls, store }: Submission,
+  { caller, controls, store }: Submission,
 ): Promise<Caching> {
-  const fingerprint = (asked: ChatRequest) => bodies.fingerprint(asked);
+  const fingerprint = (asked: ChatRequest) => bodies(turnOfUser(caller.user)).fingerprint(asked);
   return cachingOf(request, controls.cacheControl, { store, policy, fingerprint });
 }
 
@@ -330,7 +333,9 @@ async function publish(deps: Deps, outgoing: Outgoing): Promise<void> {
   const headers = toHeaders({ id: jobId, type: JOB_TYPE, source: 'ingress', traceparent: context });
   try {
     if (original !== undefined) await deps.originals.put(jobId, original);
-    const value = JSON.stringify(await composeMessage(deps, job, taken));
+    const value = JSON.stringify(
+      await composeMessage({ blobs: deps.blobs, bodies: deps.bodies(turnOfUser(job.user)) }, job, taken),
+    );
     const message = { topic: deps.topic, key: job.user, value, headers };
     await deps.producer.send(message, { deadlineAt, ...(signal ? { signal } : {}) });
   } catch (error) {

@@ -30,7 +30,7 @@ export interface ApiDeps extends Parts {
 
 /** All that answers to an API key, in a scope of its own: one call for each part of OpenAI's API. */
 export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<void> {
-  const { config, jobLog, live, desk, stored, assistants, blobs, files, queue, cut, log } = deps;
+  const { config, ending, live, desk, stored, assistants, blobs, files, queue, cut, log } = deps;
   const caller = authenticated(api, deps.authenticator);
   const mayUseModel = (who: Principal, model: string) => deps.policy.of(who).mayUseModel(model);
   modelRoutes(api, { models: deps.models, assistants, mayUseModel, caller });
@@ -60,7 +60,7 @@ export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<vo
     find,
     resolve: createConversations(find, config.MAX_BODY_BYTES),
     remove: (jobId, user) => stored.remove(jobId, user),
-    ending: { jobLog, log },
+    ending,
   });
   // In a scope of its own: only here are forms read.
   const maxBytes = config.MAX_FILE_BYTES;

@@ -29,7 +29,7 @@ export function build({ config, log }: ServiceDeps): Service {
     );
     const pool = createBodyPool();
     releasers.defer('body threads', () => pool.close());
-    const bodies = createBodyWork(pool.run);
+    const bodies = (user: string) => createBodyWork(pool.of(user));
     const parts = await openParts({ config, kafka, bodies, releasers, log });
     const { redis, live, producer } = parts;
     const probes = createProbes('ingress', {

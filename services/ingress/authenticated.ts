@@ -3,12 +3,13 @@ import { type Principal } from '../../shared/access/principal.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
 import { type ThrottledAuthenticator } from './throttled-authenticator.ts';
 
+const principals = new WeakMap<FastifyRequest, Principal>();
+
 /** Every route of the scope answers only to somebody who has shown who he is. */
 export function authenticated(
   api: FastifyInstance,
   authenticator: ThrottledAuthenticator,
 ): (request: FastifyRequest) => Principal {
-  const principals = new WeakMap<FastifyRequest, Principal>();
   api.addHook('onRequest', async (request) => {
     principals.set(request, await authenticator.authenticate(request.headers.authorization, request.ip));
   });
@@ -17,4 +18,14 @@ export function authenticated(
     if (!principal) throw new TurnoutError('invalid_api_key');
     return principal;
   };
+}
+
+/** Whose turn a request takes: its user's, or its address's where no user is known. */
+export function turnOf(request: FastifyRequest): string {
+  const principal = principals.get(request);
+  return principal ? turnOfUser(principal.user) : `address ${request.ip}`;
+}
+
+export function turnOfUser(user: string): string {
+  return `user ${user}`;
 }

@@ -1,7 +1,7 @@
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type Logger } from '../../shared/log/logger.ts';
 import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { type BodyWork } from './bodies/body-work.ts';
+import { type BodyWorkOf } from './bodies/body-work.ts';
 import { parseJsonBodies } from './bodies/json-parser.ts';
 import { type OpenWork, workInProgress } from '../../shared/telemetry/work-in-progress.ts';
 import { answerClientError, newRequestId, sendError } from './errors.ts';
@@ -27,7 +27,7 @@ interface HttpOptions {
 }
 
 /** The HTTP server before it has routes. `bodies` parses and validates what is sent. */
-export function createHttp(bodies: BodyWork, { trustedProxies, log }: HttpOptions): FastifyInstance {
+export function createHttp(bodies: BodyWorkOf, { trustedProxies, log }: HttpOptions): FastifyInstance {
   const app = fastify({
     trustProxy: [...trustedProxies],
     bodyLimit: USUAL_BODY_BYTES,

@@ -14,8 +14,10 @@ import { createFileRegistry } from '../../shared/files/file-registry.ts';
 import { cancelJob } from '../../shared/joblog/cancellation.ts';
 import { createJobLog } from '../../shared/joblog/job-log.ts';
 import { createKeptJobs } from '../../shared/joblog/kept-jobs.ts';
+import { type EndingDeps } from '../../shared/joblog/ending.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
 import { keepReaderLease } from '../../shared/joblog/reader-leases.ts';
+import { createSlotRelease } from '../../shared/joblog/slot-release.ts';
 import { userHash } from '../../shared/contracts/ids.ts';
 import { type Kafka } from '../../shared/kafka/port.ts';
 import { topicNames } from '../../shared/kafka/topics.ts';
@@ -25,8 +27,9 @@ import { closeRedis, connectRedis, connectRedisPatiently } from '../../shared/re
 import { createBudgets } from '../../shared/usage/budgets.ts';
 import { blobKeys, fileKeys, jobKeys } from '../../shared/redis/keys.ts';
 import { createSharedClock } from '../../shared/redis/shared-clock.ts';
+import { openScheduler } from '../../shared/scheduling/open-scheduler.ts';
 import { createAdmissionDesk } from './admission.ts';
-import { type BodyWork } from './bodies/body-work.ts';
+import { type BodyWorkOf } from './bodies/body-work.ts';
 import { createDoor } from './door/door.ts';
 import { createUploadLimits } from './files/upload-limits.ts';
 import { createPrices } from './door/prices.ts';
@@ -40,7 +43,7 @@ interface PartsOptions {
   config: Config;
   kafka: Pick<Kafka, 'producer'>;
   /** Works on the bodies of requests. */
-  bodies: BodyWork;
+  bodies: BodyWorkOf;
   /** Closes what is opened here. */
   releasers: Releasers;
   log: Logger;
@@ -70,6 +73,24 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     authenticator: openAuthenticator({ config, redis, fileKeys: keysOfFile, log }),
     log,
   });
+  const gate = createGate(redis, config.REDIS_PREFIX, config.MAX_OPEN_JOBS);
+  const scheduler = openScheduler({ redis, config, jobLog, log });
+  releasers.defer('scheduler', () => scheduler.close());
+  const freeSlot = createSlotRelease({ scheduler, gate });
+  const ending: EndingDeps = {
+    jobLog,
+    relays: {
+      begin: ({ outcome }) => {
+        freeSlot(outcome).catch((error: unknown) => {
+          log.warn(
+            { err: error, jobId: outcome.jobId },
+            'A cancelled job still counts as open; the sweep frees its slot',
+          );
+        });
+      },
+    },
+    log,
+  };
   const subscriber = connectRedisPatiently(config.REDIS_URL, 'ingress-live', log);
   const live = await createLiveLog({
     log: jobLog,
@@ -77,7 +98,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     channel: keys.channel(randomBytes(6).toString('hex')),
     logger: log,
     onAbandoned: (jobId) => {
-      cancelJob({ jobLog, log }, jobId, 'disconnect').catch((error: unknown) => {
+      cancelJob(ending, jobId, 'disconnect').catch((error: unknown) => {
         log.warn({ err: error, jobId }, 'An abandoned job was not ended; the sweep will');
       });
     },
@@ -131,7 +152,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
   const door = createDoor({
     policy,
     rates,
-    gate: createGate(redis, config.REDIS_PREFIX, config.MAX_OPEN_JOBS),
+    gate,
     budgets,
     storage,
     prices: createPrices({ litellmUrl: config.LITELLM_URL, masterKey: config.LITELLM_MASTER_KEY, log }),
@@ -174,6 +195,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     /** All that are open to the job Redis. */
     connections: [redis, subscriber],
     jobLog,
+    ending,
     live,
     lease,
     producer,

@@ -65,11 +65,17 @@ export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly Con
     held.signal.throwIfAborted();
     const nonce = randomBytes(8).toString('hex');
     const path = hasLeftLitellm(deps, job) ? 'legacy' : job.decision.path;
-    const begun = await deps.jobLog.begin(job.jobId, nonce, path, deps.channel);
+    const { jobId, deadlineAt } = job;
+    const begun = await deps.jobLog.begin(jobId, { nonce, path, holder: deps.channel, deadlineAt });
+    if (begun.kind === 'earlier') {
+      // The scheduler finds the job that has this id now, and releases it again.
+      deps.log.warn({ jobId }, 'Attempt was one at an earlier job under the same id');
+      return;
+    }
     if (begun.kind === 'over') {
-      deps.log.info({ jobId: job.jobId, state: begun.state }, 'Job had ended before this attempt');
+      deps.log.info({ jobId, state: begun.state }, 'Job had ended before this attempt');
       // It may have ended before it was staged: then nobody else would say so.
-      await deps.scheduler.ended(job.jobId);
+      await deps.scheduler.ended(jobId);
       return;
     }
     await runAttempt(deps, { job, pieces, path }, begun, held);

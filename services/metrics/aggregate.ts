@@ -175,7 +175,7 @@ function toEntry(
     believed,
     next,
     ids: fresh.map(({ id }) => id),
-    jobs: fresh.map(({ jobId }) => jobId),
+    jobs: fresh.map(({ jobId, at }) => ({ jobId, at })),
     delta,
     sections: sectionsOf(fresh, slowFrom),
     times: fresh.map(({ at }) => at),

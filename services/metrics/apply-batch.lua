@@ -16,7 +16,8 @@
 -- slots (hash). All share one hash tag.
 -- ARGV partition field, offset that the caller believes stored ('' for none), next offset, earliest and latest time of the
 -- events (ms, '' for none), generation size, number of ids, sections (JSON: {kept, last, counts: [[name, integer]], marks: [[arm, user,
--- slot, [first]]]}), jobs (JSON), ids..., then name and integer for each count.
+-- slot, [first]]]}), jobs (JSON: [[id, when it
+-- ended (ms)]]), ids..., then name and integer for each count.
 -- Returns {'applied'}; {'moved', stored offset or ''}; {'repeated', position of each id that is known, from 1}.
 local offsets, counts, young, old = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local partition, believed, next_offset, earliest, latest, generation, ids, sections, jobs = unpack(ARGV, 1, 9)
@@ -71,7 +72,7 @@ local function mark(section, users, arm, user, slot, firsts)
   end
 end
 
-for _, job in ipairs(cjson.decode(jobs)) do settle(KEYS[5], KEYS[6], KEYS[7], job) end
+for _, job in ipairs(cjson.decode(jobs)) do settle(KEYS[5], KEYS[6], KEYS[7], job[1], job[2]) end
 
 for i, section in ipairs(cjson.decode(sections)) do
   local section_counts, users = KEYS[6 + 2 * i], KEYS[7 + 2 * i]

@@ -24,6 +24,9 @@ export interface Sections {
   setOnce(name: string, field: string, value: number): Promise<number>;
 }
 
+/** `at`: milliseconds since the epoch. */
+type EndedJob = Readonly<{ jobId: string; at: number }>;
+
 export interface Entry {
   partition: string;
   /** The stored offset as the caller knows it. */
@@ -32,7 +35,7 @@ export interface Entry {
   /** Ids of the events, each once, at most `MAX_IDS`. */
   ids: readonly string[];
   /** Of those events: what was reserved for them goes. */
-  jobs: readonly string[];
+  jobs: readonly EndedJob[];
   delta: Delta;
   sections: readonly Section[];
   /** Milliseconds since the epoch, of the events. */
@@ -69,7 +72,7 @@ export function createLedger(redis: Redis, prefix: string, generation = GENERATI
       const args = [
         ...head,
         JSON.stringify(sections.map(toArgument)),
-        JSON.stringify(jobs),
+        JSON.stringify(jobs.map(({ jobId, at }) => [jobId, at])),
         ...ids,
         ...[...delta].flat(),
       ];

@@ -84,7 +84,7 @@ async function routeOne(
   if (state === 'missing' && seenBefore && mayHaveExpired(deps, job)) return undefined;
   if (state === 'missing')
     return bury(deps, message, 'the job has no record: it expired or was never admitted');
-  if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile: nothing to run
+  if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile, or of an earlier job: nothing to run
 
   const traceparent = message.headers['traceparent'];
   if (state === 'again') return routeAgain(deps, job, { now, traceparent });
@@ -105,13 +105,13 @@ async function routeOrRestore(
   first: readonly JobEvent[],
 ): ReturnType<JobLog['route']> {
   const { jobLog, log } = deps;
-  const state = await jobLog.route(job.jobId, first);
+  const state = await jobLog.route(job.jobId, first, job.deadlineAt);
   const isReachable = (job.bodyHash ?? '') !== '' || job.duties?.includes('keep') === true;
   if (state !== 'missing' || !isReachable || job.deadlineAt <= jobLog.now() || mayHaveExpired(deps, job))
     return state;
   log.error({ jobId: job.jobId }, 'An accepted job had lost its record; it was made again from its message');
   await admitAgain(jobLog, job);
-  return jobLog.route(job.jobId, first);
+  return jobLog.route(job.jobId, first, job.deadlineAt);
 }
 
 /** The ingress has looked at the model that was asked for; an assistant may have named another one, or the policy have changed. */

@@ -98,6 +98,8 @@ export const controlState = z.object({
   plan: z.object({ steps: z.array(z.number()), dwellMs: z.int().min(0), next: z.int().min(1) }).optional(),
   /** The next offset of `turnout.control`. */
   position: z.string().regex(/^\d+$/),
+  /** When Kafka took the newest command below it; milliseconds since the epoch. Absent in states of a version before it. */
+  positionAt: z.int().optional(),
   /** What became of the last command that was looked at. */
   last: controlResult.optional(),
 });

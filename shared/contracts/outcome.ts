@@ -13,7 +13,7 @@ export const stage = z.enum(['routing', 'context', 'model', 'answer']);
 export type Stage = z.infer<typeof stage>;
 
 const usageRecord = z.object({
-  /** `<job id>.<attempt>.<call>`: the same record has the same id, however often it is told. */
+  /** `<job id>.<when it was accepted, ms>.<attempt>.<call>`: the same record has the same id, however often it is told. */
   id: z.string().min(1),
   source: knownOr(['reported', 'estimated'], 'estimated'),
   tokens: tokenUsage,

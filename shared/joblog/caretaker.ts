@@ -1,23 +1,18 @@
 import { type Producer } from '../kafka/port.ts';
-import { type Gate } from '../gate/gate.ts';
 import { type Steadiness } from '../redis/steadiness.ts';
-import { type FairDispatch } from '../scheduling/fair-dispatch.ts';
-import { tokensOf } from '../scheduling/job-cost.ts';
 import { type CompletionHooks, createCompletionHooks } from './completion-hooks.ts';
 import { createDutyHandlers, type DutyHandlersOptions } from './duty-handlers.ts';
 import { createOutbox } from './outbox.ts';
 import { createReaderLeases } from './reader-leases.ts';
 import { createRelays, type Relays } from './relays.ts';
+import { createSlotRelease, type SlotReleaseOptions } from './slot-release.ts';
 import { createSweep } from './sweep.ts';
 
-interface CaretakerOptions extends DutyHandlersOptions {
+interface CaretakerOptions extends DutyHandlersOptions, SlotReleaseOptions {
   producer: Producer;
   /** `turnout.events` */
   topic: string;
   source: string;
-  /** Of jobs that have ended. */
-  scheduler: Pick<FairDispatch, 'ended' | 'slots'>;
-  gate: Pick<Gate, 'leave' | 'undo'>;
   steadiness: Pick<Steadiness, 'isSteady'>;
 }
 
@@ -37,16 +32,8 @@ export function startCaretaker(options: CaretakerOptions): Caretaker {
   const { handlers } = duties;
   const hooks = createCompletionHooks({ redis, keys, jobLog, handlers, log });
   const outbox = createOutbox({
-    ...{ redis, keys, producer, topic, source, hooks, logger: log },
-    ended: async (outcome) => {
-      const { jobId, userHash, cached } = outcome;
-      // What the cache has answered took no slot, and says nothing of how fast these come free.
-      if (cached) return gate.undo(jobId, userHash);
-      await Promise.all([
-        scheduler.ended(jobId, tokensOf(outcome)),
-        gate.leave(jobId, userHash, scheduler.slots()),
-      ]);
-    },
+    ...{ redis, keys, jobLog, producer, topic, source, hooks, logger: log },
+    ended: createSlotRelease({ scheduler, gate }),
   });
   const relays = createRelays(outbox);
   const leases = createReaderLeases(redis, keys);

@@ -117,7 +117,7 @@ test('the call of a model that chose the assistant is told apart from those that
   const job = { jobId: 'job_1', userHash: 'u', model: 'm', acceptedAt: 0, attempts: 1 };
   expect(toOutcome(job, [routed, attempt('legacy')], COMPLETED, 10)).toMatchObject({
     usage: [],
-    routingUsage: { id: 'job_1.0.1', source: 'reported', tokens: usage },
+    routingUsage: { id: 'job_1.0.0.1', source: 'reported', tokens: usage },
   });
 });
 

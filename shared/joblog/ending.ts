@@ -59,7 +59,7 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
   const cached = events.find((event) => event.type === 'cached');
   return {
     version: 1,
-    id: `${job.jobId}.end`,
+    id: `${idOf(job)}.end`,
     jobId: job.jobId,
     userHash: job.userHash,
     ...(job.groups && job.groups.length > 0 ? { groups: [...job.groups] } : {}),
@@ -76,9 +76,14 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
       ...(firstAt === undefined ? {} : { firstToken: Math.max(0, firstAt - job.acceptedAt) }),
     },
     ...stagesIn(job, events, at),
-    usage: events.filter((event) => event.type === 'usage').map((event) => usageRecord(job.jobId, event)),
-    ...routingUsageIn(job.jobId, events),
+    usage: events.filter((event) => event.type === 'usage').map((event) => usageRecord(job, event)),
+    ...routingUsageIn(job, events),
   };
+}
+
+/** An idempotency key may make a later job under the same id: what is counted once by its id tells the two apart. */
+function idOf({ jobId, acceptedAt }: JobFacts): string {
+  return `${jobId}.${acceptedAt}`;
 }
 
 /** A cancelled job says nothing of its path, and one that was moved off it says so of neither. */
@@ -128,24 +133,24 @@ function savedBy({ saved: tokens, cost }: Extract<JobEvent, { type: 'cached' }>)
 }
 
 /** The router's call, where it made one, came before all attempts. It is no part of what the client is told. */
-function routingUsageIn(jobId: string, events: readonly JobEvent[]): Pick<Outcome, 'routingUsage'> {
+function routingUsageIn(job: JobFacts, events: readonly JobEvent[]): Pick<Outcome, 'routingUsage'> {
   const call = events.find((event) => event.type === 'routed')?.call;
   if (!call || call.usage.total_tokens === 0) return {};
-  return { routingUsage: { id: `${jobId}.0.1`, source: call.source, tokens: call.usage } };
+  return { routingUsage: { id: `${idOf(job)}.0.1`, source: call.source, tokens: call.usage } };
 }
 
 function usageRecord(
-  jobId: string,
+  job: JobFacts,
   { attempt, call, source, usage, cost }: UsageEvent,
 ): Outcome['usage'][number] {
-  const id = `${jobId}.${attempt}.${call}`;
+  const id = `${idOf(job)}.${attempt}.${call}`;
   return { id, source, tokens: usage, ...(cost === undefined ? {} : { cost }) };
 }
 
 export interface EndingDeps {
   jobLog: JobLog;
-  /** Carries the outcome on at once; without it, the next sweep of the outbox does, and the job's slot is taken until then. */
-  relays?: Pick<Relays, 'begin'> | undefined;
+  /** Carries the outcome on at once, or frees at least the job's slot: the next sweep of the outbox does the rest. */
+  relays: Pick<Relays, 'begin'>;
   log: Logger;
 }
 
@@ -170,7 +175,7 @@ export async function endUnfenced(
     const result = await jobLog.finish(jobId, finisher, last, outcome);
     if (result.kind === 'finished') {
       logEnding(log, facts, ending, at);
-      relays?.begin({ row: result.outboxRow, outcome, duties: result.duties });
+      relays.begin({ row: result.outboxRow, outcome, duties: result.duties });
     }
     if (result.kind !== 'moved') return result;
   }

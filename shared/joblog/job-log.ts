@@ -73,9 +73,20 @@ export interface NewJob {
   publisher?: string;
 }
 
+export interface NewAttempt {
+  nonce: string;
+  path: Path;
+  /** The channel by which the process that begins hears of a cancellation. */
+  holder: string;
+  /** Of the job as the process was given it; milliseconds since the epoch. */
+  deadlineAt: number;
+}
+
 export type Begun =
   | { kind: 'begun'; fence: Fence; lastSequence: number; cancel: CancelledBy | undefined }
-  | { kind: 'over'; state: JobState | 'missing' };
+  | { kind: 'over'; state: JobState | 'missing' }
+  /** The attempt is one at an earlier job under the same id. */
+  | { kind: 'earlier' };
 
 export type Appended =
   | { kind: 'appended'; lastSequence: number; cancel: CancelledBy | undefined }
@@ -142,15 +153,21 @@ export interface JobLog {
    * `publisher`: as at its admission; without one, there is no other.
    */
   refuse(jobId: string, publisher?: string): Promise<JobState | 'missing'>;
-  /** `routed` for the first delivery, `again` for a later one of an open job, else the state that it ended in. */
-  route(jobId: string, events: readonly JobEvent[]): Promise<'routed' | 'again' | 'missing' | JobState>;
+  /**
+   * `routed` for the first delivery, `again` for a later one of an open job, else the state that it ended in. `earlier`: the message, which
+   * has that deadline, is one of an earlier job under the same id.
+   */
+  route(
+    jobId: string,
+    events: readonly JobEvent[],
+    deadlineAt?: number,
+  ): Promise<'routed' | 'again' | 'earlier' | 'missing' | JobState>;
   /**
    * Answers the job at once with all of its events. Undefined for one that is not to be answered so: it was routed before, has
    * ended, or somebody wants it to end.
    */
   serve(jobId: string, events: readonly JobEvent[], outcome: Outcome): Promise<Ended | undefined>;
-  /** `holder`: the channel by which the process that begins hears of a cancellation. */
-  begin(jobId: string, nonce: string, path: Path, holder: string): Promise<Begun>;
+  begin(jobId: string, attempt: NewAttempt): Promise<Begun>;
   append(jobId: string, fence: Fence, expected: number, events: readonly JobEvent[]): Promise<Appended>;
   finish(jobId: string, finisher: Finisher, events: readonly JobEvent[], outcome: Outcome): Promise<Finished>;
   /** With at most so many entries; default: all behind `after`. */
@@ -165,7 +182,9 @@ export interface JobLog {
   bodyHash(jobId: string): Promise<string | undefined>;
   /** The owner of a job that was deleted, for as long as its record says so; undefined for any other job. */
   ownerOfDeleted(jobId: string): Promise<string | undefined>;
-  /** What was owed for an ended job is done. `deleted`: it was deleted meanwhile, and nothing of it may stay. */
+  /** The outcome of an ended job is published: its row goes. When its hooks have run as well, its retention begins. */
+  published(jobId: string, outboxRow: string): Promise<void>;
+  /** The hooks of an ended job have run. `deleted`: it was deleted meanwhile, and nothing of it may stay. */
   settle(jobId: string): Promise<'settled' | 'deleted' | 'missing'>;
   /** Makes an ended job unreadable: `read` knows it no more. The state of one that is still open. */
   delete(jobId: string): Promise<'deleted' | 'missing' | JobState>;
@@ -176,7 +195,7 @@ export interface JobLog {
 export interface JobLogOptions {
   redis: Redis;
   keys: JobKeys;
-  /** Milliseconds that an ended job's record and log are kept. */
+  /** Milliseconds that an ended job's record and log are kept after its outcome was published and its hooks have run. */
   retentionMs: number;
   /** By default this process's own clock. */
   now?: () => number;
@@ -192,10 +211,11 @@ const admitReply = z.union([
   z.tuple([z.literal('new')]),
   z.tuple([z.literal('exists'), jobState, z.string(), z.string(), z.int(), z.int()]),
 ]);
-const routeReply = z.union([z.enum(['routed', 'again']), stateOrMissing]);
+const routeReply = z.union([z.enum(['routed', 'again', 'earlier']), stateOrMissing]);
 const cancelFlag = z.union([cancelledBy, z.literal('').transform(() => undefined)]);
 const beginReply = z.union([
   z.tuple([z.literal('begun'), z.int(), z.int(), cancelFlag]),
+  z.tuple([z.literal('earlier')]),
   z.tuple([stateOrMissing]),
 ]);
 const refusals = z.union([
@@ -233,9 +253,10 @@ export function createJobLog({ redis, keys, retentionMs, now = Date.now }: JobLo
   const read = defineScript(redis, script('read'), PRELUDE);
   const cancel = defineScript(redis, script('cancel'), PRELUDE);
   const leave = defineScript(redis, script('leave'), PRELUDE);
-  const settle = defineScript(redis, script('settle'));
+  const settle = defineScript(redis, script('settle'), PRELUDE);
   const remove = defineScript(redis, script('delete'), PRELUDE);
   const log = (jobId: string) => [keys.record(jobId), keys.log(jobId)];
+  const owing = (jobId: string) => [...log(jobId), keys.outbox(jobId)];
   const ending = (jobId: string) => [...log(jobId), keys.open(jobId), keys.outbox(jobId)];
 
   return {
@@ -255,18 +276,21 @@ export function createJobLog({ redis, keys, retentionMs, now = Date.now }: JobLo
       );
     },
 
-    async route(jobId, events) {
-      return routeReply.parse(await route(log(jobId), [jobId, OPEN_LIFETIME_MS, ...toJson(events)]));
+    async route(jobId, events, deadlineAt) {
+      const args = [jobId, OPEN_LIFETIME_MS, deadlineAt ?? '', ...toJson(events)];
+      return routeReply.parse(await route(log(jobId), args));
     },
 
     async serve(jobId, events, outcome) {
-      const args = [jobId, JSON.stringify(outcome), retentionMs, OPEN_LIFETIME_MS, ...toJson(events)];
+      const args = [jobId, JSON.stringify(outcome), OPEN_LIFETIME_MS, ...toJson(events)];
       const reply = serveReply.parse(await serve(ending(jobId), args));
       return reply.length === 0 ? undefined : toEnded(reply);
     },
 
-    async begin(jobId, nonce, path, holder) {
-      const reply = beginReply.parse(await begin(log(jobId), [jobId, nonce, now(), path, holder]));
+    async begin(jobId, { nonce, path, holder, deadlineAt }) {
+      const args = [jobId, nonce, now(), path, holder, deadlineAt];
+      const reply = beginReply.parse(await begin(log(jobId), args));
+      if (reply[0] === 'earlier') return { kind: 'earlier' };
       if (reply[0] !== 'begun') return { kind: 'over', state: reply[0] };
       return { kind: 'begun', fence: { counter: reply[1], nonce }, lastSequence: reply[2], cancel: reply[3] };
     },
@@ -286,7 +310,6 @@ export function createJobLog({ redis, keys, retentionMs, now = Date.now }: JobLo
         ...holder,
         outcome.status,
         JSON.stringify(outcome),
-        retentionMs,
         OPEN_LIFETIME_MS,
         ...toJson(events),
       ];
@@ -337,8 +360,12 @@ export function createJobLog({ redis, keys, retentionMs, now = Date.now }: JobLo
       return deleted ? (owner ?? undefined) : undefined;
     },
 
+    async published(jobId, outboxRow) {
+      settleReply.parse(await settle(owing(jobId), [retentionMs, 'outcome', outboxRow]));
+    },
+
     async settle(jobId) {
-      return settleReply.parse(await settle(log(jobId), [retentionMs]));
+      return settleReply.parse(await settle(owing(jobId), [retentionMs, 'hooks', '']));
     },
 
     async delete(jobId) {

@@ -26,12 +26,6 @@ function redisWith(streams: Record<string, Record<string, string[]>>) {
     set: () => Promise.resolve('OK'),
     del: () => Promise.resolve(1),
     xrange: (stream: string) => Promise.resolve(Object.entries(streams[stream] ?? {})),
-    xdel: (stream: string, row: string) => {
-      streams[stream] = Object.fromEntries(
-        Object.entries(streams[stream] ?? {}).filter(([id]) => id !== row),
-      );
-      return Promise.resolve(1);
-    },
   } as unknown as Redis;
 }
 
@@ -43,11 +37,23 @@ test.each([
   ['cannot be parted from its hooks', rowOf(FIRST)],
 ])('a row that %s holds up no other', async (_name, poison) => {
   const [first, last] = [keys.outbox(FIRST), keys.outbox(LAST)];
-  const streams = { [first]: { '1-0': poison, '2-0': rowOf(SAME_BUCKET) }, [last]: { '1-0': rowOf(LAST) } };
+  const streams: Record<string, Record<string, string[]>> = {
+    [first]: { '1-0': poison, '2-0': rowOf(SAME_BUCKET) },
+    [last]: { '1-0': rowOf(LAST) },
+  };
   const outbox = createOutbox({
     ended: () => Promise.resolve(),
     redis: redisWith(streams),
     keys,
+    jobLog: {
+      published: (jobId, row) => {
+        const stream = keys.outbox(jobId);
+        streams[stream] = Object.fromEntries(
+          Object.entries(streams[stream] ?? {}).filter(([id]) => id !== row),
+        );
+        return Promise.resolve();
+      },
+    },
     producer: { send: () => Promise.resolve(), connected: () => true, close: () => Promise.resolve() },
     ...{ topic: 'events', source: 'test' },
     hooks: {

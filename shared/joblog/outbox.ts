@@ -6,13 +6,14 @@ import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { type JobKeys } from '../redis/keys.ts';
 import { type CompletionHooks } from './completion-hooks.ts';
+import { type JobLog } from './job-log.ts';
 import { periodically } from '../util/periodically.ts';
 
 /**
  * Carries outcomes from the outbox rows, which the finishing script wrote, to `turnout.events`.
  *
  * A row moves: with hooks -> parted from them (`completion-hooks.ts` runs these) -> published -> gone. So a hook that fails never
- * publishes an outcome again, and Kafka being away delays no hook.
+ * publishes an outcome again, and Kafka being away delays no hook. The job's record stays until its row has gone.
  *
  * Whoever ended the job relays its row at once. A row that is still there after `ABANDONED_MS` lost its relayer (or Kafka
  * was away): the sweep of one process relays it. An outcome may so be published twice, always under the same event id.
@@ -36,6 +37,7 @@ export interface OutboxRow {
 interface OutboxOptions {
   redis: Redis;
   keys: JobKeys;
+  jobLog: Pick<JobLog, 'published'>;
   producer: Producer;
   topic: string;
   source: string;
@@ -52,7 +54,7 @@ const ROWS_AT_ONCE = 500;
 const LEASE_MS = 10_000;
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { redis, keys, producer, topic, source, hooks, ended, logger } = options;
+  const { redis, keys, jobLog, producer, topic, source, hooks, ended, logger } = options;
   /** Where the next sweep of a stream begins. */
   const from = new Map<string, string>();
 
@@ -67,7 +69,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     if (parted === '') return; // another process has parted it, and relays it
     const hooked = duties.length === 0 ? Promise.resolve() : hooks.run(jobId, duties);
     await allDone([publish(event, written), ended(event)]).then(
-      () => redis.xdel(keys.outbox(jobId), parted),
+      () => jobLog.published(jobId, parted),
       async (error: unknown) => {
         await hooked;
         throw error;

@@ -61,16 +61,23 @@ export function createDeadLetters(producer: Producer, topic: string, source: str
   };
 }
 
+const SHORTENED = 'Shortened, since the whole is too large for the dead-letter topic: ';
+
 /** The origin still names where the whole message is, for as long as its topic keeps it. */
 function shortened({ origin, reason, originalId, key, value }: DeadLetter): DeadLetter {
   return {
     origin,
-    reason: `Shortened, since the whole is too large for the dead-letter topic: ${reason}`,
+    reason: `${SHORTENED}${reason}`,
     originalId: originalId.slice(0, SHORT_KEY),
     key: key.slice(0, SHORT_KEY),
     value: value.slice(0, SHORT_VALUE),
     headers: {},
   };
+}
+
+/** Its value is a part of what the message had: it cannot be sent again. */
+export function isShortened({ reason }: Pick<DeadLetter, 'reason'>): boolean {
+  return reason.startsWith(SHORTENED);
 }
 
 function toMessage(letter: DeadLetter, topic: string, source: string): OutboundMessage {

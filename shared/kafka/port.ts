@@ -110,7 +110,10 @@ export interface ReadTopicOptions {
 export interface FollowTopicOptions {
   /** Of one partition. */
   topic: string;
-  /** One at a time, in order, each once. While it rejects, the message comes again. */
+  /**
+   * One at a time, in order, each once. While it rejects, the message comes again. A topic that was deleted and made again is handed over
+   * from its beginning.
+   */
   onMessage: (message: InboundMessage) => Promise<void>;
 }
 

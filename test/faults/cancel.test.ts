@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { silentLogger } from '../../shared/log/logger.ts';
 import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
@@ -7,6 +8,7 @@ import { type Batch } from '../../shared/kafka/port.ts';
 import { topicNames } from '../../shared/kafka/topics.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
+import { type RunningServices, startServices } from '../harness/services.ts';
 import { type Fleet, say, startFleet } from './support/fleet.ts';
 import { ask, callsOf, callsWhen, undisturbed } from './support/simulator.ts';
 import { describeTimes } from './support/timings.ts';
@@ -185,3 +187,55 @@ async function isInKafka(jobId: string): Promise<boolean> {
   await kafka.readTopic({ topic, patienceMs: 10_000, onBatch });
   return found;
 }
+
+describe('a slot whose job is cancelled where no other process runs', () => {
+  const prefix = `t-${randomBytes(4).toString('hex')}`;
+  const redis = connectRedis(testEnv().REDIS_URL, 'cancel-test', silentLogger);
+  let ingress: RunningServices;
+
+  beforeAll(async () => {
+    ingress = await startServices({ prefix, only: ['ingress'] });
+  });
+
+  afterAll(async () => {
+    await ingress.stop();
+    await closeRedis(redis);
+  });
+
+  const openJobs = () => redis.zcard(`${prefix}:{gate}:open`);
+  const counts = async (jobs: number) =>
+    expect(await until(async () => (await openJobs()) === jobs, { timeoutMs: 20_000, everyMs: 10 })).toBe(
+      true,
+    );
+
+  const send = (method: string, path: string, body?: object, signal?: AbortSignal) =>
+    fetch(`${ingress.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${testEnv().TURNOUT_API_KEY}`,
+        ...(body ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      ...(signal ? { signal } : {}),
+    });
+
+  test.each([
+    ['POST', '/cancel'],
+    ['DELETE', ''],
+  ])('is free at once: %s /v1/responses/{id}%s', async (method, rest) => {
+    const asked = { model: 'turnout-sim', input: QUESTION, background: true };
+    const { id } = (await (await send('POST', '/v1/responses', asked)).json()) as { id: string };
+    await counts(1);
+    expect((await send(method, `/v1/responses/${id}${rest}`)).status).toBe(200);
+    await counts(0);
+  });
+
+  test('is free at once: the client hangs up', async () => {
+    const client = new AbortController();
+    const sent = send('POST', '/v1/chat/completions', endless, client.signal).catch(() => undefined);
+    await counts(1);
+    client.abort();
+    await sent;
+    await counts(0);
+  });
+});

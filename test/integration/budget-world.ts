@@ -245,7 +245,13 @@ function createBilling(redis: Redis, prefix: string) {
     const sections = usageSectionsOf([outcome]).map((section) => ({ ...section, marks: [], last: 0 }));
     const next = (believed ?? 0n) + 1n;
     await ledger.apply({
-      ...{ partition: 'events/0', believed, next, ids: [outcome.id], jobs: [outcome.jobId] },
+      ...{
+        partition: 'events/0',
+        believed,
+        next,
+        ids: [outcome.id],
+        jobs: [{ jobId: outcome.jobId, at: outcome.at }],
+      },
       ...{ delta: new Map(), sections, times: [] },
     });
     believed = next;
@@ -284,7 +290,12 @@ function said(call: ProviderCall, body: ChatRequest, text: string): void {
 /** An attempt that stands in the log, and whose worker is gone. */
 async function dieInCall(jobLog: JobLog, job: LlmJob, plan: JobPlan, calls: ProviderCall[]): Promise<void> {
   const { request } = job.request as { request: ChatRequest };
-  const begun = await jobLog.begin(job.jobId, randomBytes(4).toString('hex'), 'litellm', 'dead');
+  const begun = await jobLog.begin(job.jobId, {
+    nonce: randomBytes(4).toString('hex'),
+    path: 'litellm',
+    holder: 'dead',
+    deadlineAt: job.deadlineAt,
+  });
   if (begun.kind !== 'begun') throw new Error('the job has not begun');
   const text = words(answerWords(plan, planOf(plan, 0)));
   said(provided({ calls }, plan, request), request, text);

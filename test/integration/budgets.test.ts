@@ -43,16 +43,20 @@ function reserve(jobId: string, tokens: number, lines: AccountBudget[], more: ob
 }
 
 /** What the metrics service does with the outcome of a job that came to so many tokens. */
-async function settle(jobId: string, tokens: number, at: { of: string; believed: bigint | undefined }) {
+async function settle(
+  jobId: string,
+  tokens: number,
+  at: { of: string; believed: bigint | undefined; endedAt?: number },
+) {
   const section = usageSection('day', Date.now(), at.of);
   const entry: Entry = {
     ...{
       partition: 'events/0',
       believed: at.believed,
       next: (at.believed ?? 0n) + 1n,
-      ids: [`${jobId}.end`],
+      ids: [`${jobId}.${at.endedAt ?? ''}.end`],
     },
-    ...{ jobs: [jobId], delta: new Map(), times: [] },
+    ...{ jobs: [{ jobId, at: at.endedAt ?? Date.now() }], delta: new Map(), times: [] },
     sections: [
       {
         name: section,
@@ -96,6 +100,15 @@ describe('a budget', () => {
     await settle('job_2', 0, { of: ADA, believed: undefined });
     expect(await reserve('job_3', 100, lines)).toBeUndefined();
     expect(await reserve('job_3', 100, lines)).toBeUndefined(); // the same job
+  });
+
+  test('keeps what is reserved for a job when the outcome of an earlier one under the same id comes late', async () => {
+    await reserve('job_1', 100, lines);
+    const endedAt = Date.now() - 60_000;
+    await settle('job_1', 0, { of: ADA, believed: undefined, endedAt });
+    expect(await reserve('job_2', 1, lines)).toMatchObject({ reserved: 100 });
+    await settle('job_1', 0, { of: ADA, believed: 1n });
+    expect(await reserve('job_2', 100, lines)).toBeUndefined();
   });
 
   test('has back what nobody told the end of, behind its deadline', async () => {

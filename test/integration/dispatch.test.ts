@@ -163,12 +163,12 @@ describe('a dispatch after', () => {
     expect(await taken(DOCUMENT_QUEUE, 1)).toEqual(['refused 1']);
   }, 60_000);
 
-  test.each(['completed', 'failed'] as const)(
-    'an earlier job under the same id has %s runs, with its own context',
+  test.each(['completed', 'failed', 'queued'] as const)(
+    'an earlier job under the same id is %s in BullMQ runs, with its own context',
     async (state) => {
       const earlier = jobOf(`earlier ${state}`, []);
       await dispatch.dispatch([earlier]);
-      await runUntil(state, earlier);
+      if (state !== 'queued') await runUntil(state, earlier);
       const later = jobOf(`later ${state}`, documentsOf(`later ${state}`, [text]));
       const { jobId } = earlier.llm;
       const again = {
@@ -176,9 +176,11 @@ describe('a dispatch after', () => {
         llm: { ...later.llm, jobId, acceptedAt: earlier.llm.acceptedAt + 1 },
         context: later.context.map((child) => ({ ...child, jobId })),
       };
-      expect(await dispatch.has(jobId)).toBe(state === 'failed');
+      expect(await dispatch.has(jobId)).toBe(state !== 'completed');
       await dispatch.dispatch([again]);
       expect(await stateOf(again)).toBe('queued');
+      const data = await redis.hget(llmKey(jobId), 'data');
+      expect(JSON.parse(data ?? '{}')).toMatchObject({ acceptedAt: again.llm.acceptedAt });
       expect(await taken(CONTEXT_QUEUE, 1)).toEqual([`later ${state} 0`]);
     },
     60_000,

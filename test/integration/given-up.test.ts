@@ -33,6 +33,8 @@ afterAll(async () => {
   await closeRedis(redis);
 });
 
+const relays = { begin: () => undefined };
+
 async function queuedJob(): Promise<string> {
   const jobId = newJobId('s', 'u');
   const record = {
@@ -64,7 +66,7 @@ test('a job that BullMQ failed is given up by whoever looks, if it is still open
   const [open, ended] = [await queuedJob(), await queuedJob()];
   await failAll(2);
   const failed = { status: 'failed', error: new TurnoutError('poison_job') } as const;
-  await endUnfenced({ jobLog, log: silentLogger }, ended, failed);
+  await endUnfenced({ jobLog, relays, log: silentLogger }, ended, failed);
   // Of what has ended only the record is looked at: the node may hold megabytes, and here cannot even be read.
   await redis.hset(queue.toKey(ended), 'data', '{');
 
@@ -79,7 +81,7 @@ test('a job that BullMQ failed is given up by whoever looks, if it is still open
   });
   await givenUp.look();
   expect(given).toEqual([[open, 'stalled']]);
-  await endUnfenced({ jobLog, log: silentLogger }, open, failed);
+  await endUnfenced({ jobLog, relays, log: silentLogger }, open, failed);
   await givenUp.look();
   expect(given).toHaveLength(1);
   await givenUp.close();

@@ -19,6 +19,7 @@ import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { jobMessage } from '../../shared/contracts/job-message.ts';
 import { createAnswerStorage, type StorageQuota } from '../../shared/files/answer-storage.ts';
 import { type FileRegistry } from '../../shared/files/file-registry.ts';
+import { terminalEvent, toOutcome } from '../../shared/joblog/ending.ts';
 import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
 import { createKeptJobs, type KeptJobs } from '../../shared/joblog/kept-jobs.ts';
 import { createLiveLog } from '../../shared/joblog/live-log.ts';
@@ -58,13 +59,14 @@ export const ANSWER = 'The line is clear.';
 export async function startIngressOnRedis(
   name: string,
   responseRetentionMs = 60_000,
+  logRetentionMs = 60_000,
 ): Promise<IngressOnRedis> {
   const prefix = `t-${name}-${randomBytes(4).toString('hex')}`;
   const keys = jobKeys(prefix);
   const folder = await mkdtemp(join(tmpdir(), `turnout-${name}-`));
   const { REDIS_URL, TURNOUT_SECRET } = testEnv();
   const redis = connectRedisPatiently(REDIS_URL, name, silentLogger);
-  const jobLog = createJobLog({ redis, keys, retentionMs: 60_000 });
+  const jobLog = createJobLog({ redis, keys, retentionMs: logRetentionMs });
   const live = await createLiveLog({
     log: jobLog,
     subscriber: connectRedisPatiently(REDIS_URL, `${name}-live`, silentLogger),
@@ -107,7 +109,7 @@ export async function startIngressOnRedis(
       },
     },
     kept,
-    bodies,
+    bodies: () => bodies,
     log: silentLogger,
   });
   const stored = createStoredJobs({ jobLog, blobs, kept, retentionMs: responseRetentionMs });
@@ -132,13 +134,13 @@ export async function startIngressOnRedis(
   };
   chatRoute(app, { ...common, checkParameters: () => undefined });
   storedChatRoutes(app, { stored, caller: common.caller });
-  const find = createFindResponse(stored, bodies);
+  const find = createFindResponse(stored, () => bodies);
   responseRoutes(app, {
     ...common,
     find,
     resolve: createConversations(find, 1_000_000),
     remove: (jobId, user) => stored.remove(jobId, user),
-    ending: { jobLog, log: silentLogger },
+    ending: { jobLog, relays: { begin: () => undefined }, log: silentLogger },
   });
   await app.ready();
 
@@ -168,7 +170,8 @@ async function routeAndAnswer(
   { value }: OutboundMessage,
   answer: readonly JobEvent[],
 ): Promise<string> {
-  const { jobId, model, userHash } = jobMessage.parse(JSON.parse(value));
+  const job = jobMessage.parse(JSON.parse(value));
+  const { jobId, model } = job;
   const at = Date.now();
   const decision = { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 } as const;
   const state = await jobLog.route(jobId, [
@@ -176,9 +179,9 @@ async function routeAndAnswer(
     { type: 'routed', at, ...decision, promptTokens: 1 },
   ]);
   if (state !== 'routed') return state;
-  const events: JobEvent[] = [...answer, { type: 'completed', at }];
-  const outcome = { version: 1, id: `${jobId}.end`, jobId, userHash, model, status: 'completed' } as const;
-  const finisher = { fence: undefined, expected: 2 };
-  await jobLog.finish(jobId, finisher, events, { ...outcome, attempts: 1, at, ms: { total: 0 }, usage: [] });
+  const completed = { status: 'completed' } as const;
+  const events = [...answer, terminalEvent(completed, at)];
+  const outcome = toOutcome({ ...job, attempts: 1 }, events, completed, at);
+  await jobLog.finish(jobId, { fence: undefined, expected: 2 }, events, outcome);
   return state;
 }

@@ -66,14 +66,19 @@ async function routedJob(): Promise<string> {
   return jobId;
 }
 
+const attemptOf = (nonce: string) => ({
+  ...{ nonce, path: 'litellm' as const, holder: HOLDER },
+  deadlineAt: Date.now() + 60_000,
+});
+
 async function begun(jobId: string): Promise<{ fence: Fence; lastSequence: number }> {
-  const result = await log.begin(jobId, randomBytes(4).toString('hex'), 'litellm', HOLDER);
-  if (result.kind !== 'begun') throw new Error(`not begun: ${result.state}`);
+  const result = await log.begin(jobId, attemptOf(randomBytes(4).toString('hex')));
+  if (result.kind !== 'begun') throw new Error(`not begun: ${result.kind}`);
   return result;
 }
 
 const fail = (jobId: string) =>
-  endUnfenced({ jobLog: log, log: silentLogger }, jobId, {
+  endUnfenced({ jobLog: log, relays: { begin: () => undefined }, log: silentLogger }, jobId, {
     status: 'failed',
     error: new TurnoutError('deadline_exceeded'),
   });
@@ -153,7 +158,7 @@ describe('an answer that was there before', () => {
     await expect(serve(jobId)).resolves.toBeUndefined();
     await expect(log.cancel(jobId, 'client')).resolves.toBe('completed');
     await expect(log.route(jobId, [accepted, routed])).resolves.toBe('completed');
-    await expect(log.begin(jobId, 'nonce', 'litellm', HOLDER)).resolves.toEqual({
+    await expect(log.begin(jobId, attemptOf('nonce'))).resolves.toEqual({
       ...{ kind: 'over', state: 'completed' },
     });
     await expect(typesOf(jobId)).resolves.toHaveLength(4);
@@ -188,8 +193,8 @@ describe('a fence', () => {
 
   test('is the same one when the reply was lost and the command came again', async () => {
     const jobId = await routedJob();
-    const first = await log.begin(jobId, 'nonce', 'litellm', HOLDER);
-    await expect(log.begin(jobId, 'nonce', 'litellm', HOLDER)).resolves.toEqual(first);
+    const first = await log.begin(jobId, attemptOf('nonce'));
+    await expect(log.begin(jobId, attemptOf('nonce'))).resolves.toEqual(first);
   });
 
   test('lets the same append come twice and adds it once', async () => {
@@ -215,7 +220,7 @@ describe('a request to cancel', () => {
     await log.cancel(jobId, 'client');
     const appended = await log.append(jobId, fence, lastSequence, [text('a')]);
     expect(appended).toMatchObject({ kind: 'appended', cancel: 'client' });
-    await expect(log.begin(jobId, 'other', 'litellm', HOLDER)).resolves.toMatchObject({ cancel: 'client' });
+    await expect(log.begin(jobId, attemptOf('other'))).resolves.toMatchObject({ cancel: 'client' });
   });
 
   test('comes from the last reader that leaves a job to which nobody can come back', async () => {
@@ -255,9 +260,10 @@ describe('an end', () => {
     const usage = { type: 'usage', attempt: 1, call: 1, source: 'estimated', usage: tokens };
     expect(events.slice(-2)).toMatchObject([usage, { type: 'failed' }]);
     const rows = await redis.xrange(keys.outbox(jobId), '-', '+');
+    const view = await log.read(jobId, 0);
     const outcome = rows.map(([, fields]) => fields[1] ?? '').find((json) => json.includes(jobId)) ?? '{}';
     expect(JSON.parse(outcome)).toMatchObject({
-      usage: [{ id: `${jobId}.1.1`, source: 'estimated', tokens }],
+      usage: [{ id: `${jobId}.${view?.createdAt ?? 0}.1.1`, source: 'estimated', tokens }],
     });
   });
 
@@ -316,7 +322,7 @@ async function take({ jobId, attempts, seen }: Play, next: Step, count: number):
       return;
     }
     case 'begin': {
-      const result = await log.begin(jobId, `nonce-${count}`, 'litellm', HOLDER);
+      const result = await log.begin(jobId, attemptOf(`nonce-${count}`));
       if (result.kind === 'begun') attempts.push({ ...result, expected: result.lastSequence, wrote: [] });
       return;
     }

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { jobMessage } from '../../shared/contracts/job-message.ts';
+import { type JobMessage, jobMessage } from '../../shared/contracts/job-message.ts';
 import { outcome } from '../../shared/contracts/outcome.ts';
 import { type CompletionHooks, createCompletionHooks } from '../../shared/joblog/completion-hooks.ts';
 import { type DutyHandlers } from '../../shared/joblog/duties.ts';
@@ -38,17 +38,20 @@ let hooks: CompletionHooks;
 /** What time the hooks take it for, in milliseconds after now. */
 let later = 0;
 
-function open(handlers: DutyHandlers, send = (): Promise<void> => Promise.resolve()): Outbox {
+function open(
+  handlers: DutyHandlers,
+  send = (): Promise<void> => Promise.resolve(),
+  { redis, keys, jobLog } = ingress,
+): Outbox {
   published = [];
   later = 0;
-  const { redis, keys, jobLog } = ingress;
   hooks = createCompletionHooks({
     ...{ redis, keys, jobLog, handlers, log: silentLogger },
     now: () => Date.now() + later,
   });
   outbox = createOutbox({
     ended: () => Promise.resolve(),
-    ...{ redis, keys, hooks },
+    ...{ redis, keys, jobLog, hooks },
     producer: {
       send: async ({ value }) => {
         await send();
@@ -224,5 +227,54 @@ describe('what is owed for an ended job', () => {
     expect(await until(swept, { timeoutMs: 20_000, everyMs: 50 })).toBe(true);
     expect(published).toContain(jobId);
     expect(await ingress.kept.find(jobId)).toBeDefined();
+  });
+});
+
+describe('an idempotency key', () => {
+  let brief: IngressOnRedis;
+  beforeAll(async () => {
+    brief = await startIngressOnRedis('outbox-brief', 60_000, 1);
+  });
+  afterAll(() => brief.close());
+
+  test('makes no second job while the outcome of the first is unpublished; then each is published by itself', async () => {
+    const sent: JobMessage[] = [];
+    brief.onSend(async (message) => {
+      sent.push(jobMessage.parse(JSON.parse(message.value)));
+      await brief.routeAndAnswer(message);
+    });
+    const ask = async () => {
+      const { statusCode } = await brief.app.inject({
+        ...{ method: 'POST', url: '/v1/chat/completions', headers: { 'idempotency-key': 'twice' } },
+        payload: { model: 'm', messages: [{ role: 'user', content: 'Hello' }] },
+      });
+      expect(statusCode).toBe(200);
+    };
+    let away = true;
+    const send = () => (away ? Promise.reject(new Error('Kafka is away')) : Promise.resolve());
+    const outcomes: string[] = [];
+    const work = open({ ...nothingElse, keep: () => Promise.resolve() }, send, brief);
+    await ask();
+    const [{ jobId } = { jobId: '' }] = sent;
+    const relay = async () => {
+      for (const [row, [, json = '']] of await brief.redis.xrange(brief.keys.outbox(jobId), '-', '+')) {
+        const event = outcome.parse(JSON.parse(json));
+        await work.relay({ row, outcome: event, written: json, duties: [] });
+        if (!away) outcomes.push(event.id);
+      }
+    };
+    await relay();
+    await ask(); // its record would have expired a millisecond after its end
+    expect(sent).toHaveLength(1);
+
+    away = false;
+    await relay();
+    const expired = async () => (await brief.redis.exists(brief.keys.record(jobId))) === 0;
+    expect(await until(expired, { timeoutMs: 5_000, everyMs: 5 })).toBe(true);
+    await ask();
+    await relay();
+    expect(sent.map((job) => job.jobId)).toEqual([jobId, jobId]);
+    expect(published).toEqual([jobId, jobId]);
+    expect(new Set(outcomes).size).toBe(2);
   });
 });

@@ -44,7 +44,10 @@ async function createRunning() {
     { type: 'accepted', at, model: 'm' },
     { type: 'routed', at, ...decision, promptTokens: 1 },
   ]);
-  const begun = await ingress.jobLog.begin(jobId, 'nonce', 'litellm', 'nobody');
+  const begun = await ingress.jobLog.begin(jobId, {
+    ...{ nonce: 'nonce', path: 'litellm', holder: 'nobody' },
+    deadlineAt: at + 60_000,
+  });
   if (begun.kind !== 'begun') throw new Error('the job has not begun');
   return { id: created.json<{ id: string }>().id, jobId, ...begun };
 }

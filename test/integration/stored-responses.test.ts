@@ -49,6 +49,12 @@ async function create(
 }
 
 /** The hour past the job's end is over. */
+/** Its outcome is out, as far as the record knows. */
+async function publish(jobId: string): Promise<void> {
+  const rows = await ingress.redis.xrange(ingress.keys.outbox(jobId), '-', '+');
+  for (const [row] of rows) await ingress.jobLog.published(jobId, row);
+}
+
 async function expire(jobId: string): Promise<void> {
   await ingress.redis.del(ingress.keys.record(jobId), ingress.keys.log(jobId));
 }
@@ -98,6 +104,7 @@ describe('a stored response outlives its log', () => {
     const { id, jobId } = await create({ store: false });
     expect(await ingress.redis.hget(ingress.keys.record(jobId), 'duties')).toBe('');
     expect((await get(id)).statusCode).toBe(200);
+    await publish(jobId);
     expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeLessThanOrEqual(60_000);
     await expire(jobId);
     expect((await get(id)).statusCode).toBe(404);
@@ -107,6 +114,7 @@ describe('a stored response outlives its log', () => {
     const { jobId } = await create();
     expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeGreaterThan(60_000);
     await ingress.kept.keep(jobId);
+    await publish(jobId);
     expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeGreaterThan(60_000);
     await ingress.jobLog.settle(jobId);
     expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeLessThanOrEqual(60_000);

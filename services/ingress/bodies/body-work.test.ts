@@ -15,7 +15,7 @@ const MANY = { ...chat('x'), stop: Array.from({ length: 10_001 }, () => 1) };
 /** Work of which is told what left this thread. */
 function watched() {
   const left: string[] = [];
-  const run: RunBodyTask = (name, input) => (left.push(name), pool.run(name, input));
+  const run: RunBodyTask = (name, input) => (left.push(name), pool.of('ada')(name, input));
   return { work: createBodyWork(run), left };
 }
 
@@ -75,3 +75,32 @@ describe('what is done with a large body leaves the event loop alone', () => {
     expect(left).toEqual([]);
   });
 });
+
+test('another user does not wait behind the many large bodies of one', async () => {
+  const own = createBodyPool();
+  let ended = 0;
+  const read = async (user: string, text: string) => {
+    await own.of(user)('read', { bytes: json(chat(text)), schema: 'chat' });
+    ended += 1;
+  };
+  await Promise.all([read('greedy', LONG), read('modest', LONG)]); // both threads run
+  ended = 0;
+  const greedy = Array.from({ length: 16 }, () => read('greedy', LONG.repeat(4)));
+  await read('modest', LONG);
+  expect(ended).toBeLessThan(8); // in the order of arrival it would be the last one
+  await Promise.all(greedy);
+  await own.close();
+}, 60_000);
+
+test('one user cannot take all the room for large bodies that wait', async () => {
+  const own = createBodyPool();
+  const bytes = json(chat(LONG));
+  const greedy = Array.from({ length: 40 }, () => own.of('greedy')('read', { bytes, schema: 'chat' }));
+  const modest = own.of('modest')('read', { bytes, schema: 'chat' });
+  const results = await Promise.allSettled(greedy);
+  expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(23);
+  for (const result of results)
+    if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'overloaded' });
+  expect(await modest).toEqual(chat(LONG));
+  await own.close();
+}, 60_000);

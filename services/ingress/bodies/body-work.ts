@@ -24,6 +24,9 @@ export interface BodyWork {
   readOriginal(json: string): Promise<ResponseOriginal | undefined>;
 }
 
+/** The work on the bodies of that user's requests. */
+export type BodyWorkOf = (user: string) => BodyWork;
+
 /** A body of more values than this goes to a thread, however few bytes they have. */
 const MANY_VALUES = 10_000;
 

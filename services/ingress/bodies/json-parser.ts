@@ -1,7 +1,8 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type z } from 'zod';
 import { bodySchemas, type BodySchema } from './body-tasks.ts';
-import { type BodyWork } from './body-work.ts';
+import { turnOf } from '../authenticated.ts';
+import { type BodyWorkOf } from './body-work.ts';
 import { parseJson } from './read-body.ts';
 import { countValues } from './json-bounds.ts';
 import { checkedBodies } from '../validation.ts';
@@ -15,7 +16,7 @@ const names = new Map<unknown, BodySchema>(
  * Reads JSON bodies within bounds: a large one is parsed and validated in one go, off the event loop. Only routes that say so
  * by their own `bodyLimit` take large ones.
  */
-export function parseJsonBodies(app: FastifyInstance, work: BodyWork): void {
+export function parseJsonBodies(app: FastifyInstance, bodies: BodyWorkOf): void {
   app.removeContentTypeParser('application/json');
   const parser = async (request: FastifyRequest, bytes: Buffer) => {
     const schema = request.routeOptions.schema?.body as z.ZodType | undefined;
@@ -24,7 +25,7 @@ export function parseJsonBodies(app: FastifyInstance, work: BodyWork): void {
       countValues(bytes);
       return parseJson(bytes);
     }
-    const value = await work.read(bytes, name);
+    const value = await bodies(turnOf(request)).read(bytes, name);
     if (typeof value === 'object' && value !== null) checkedBodies.set(value, schema);
     return value;
   };

@@ -46,7 +46,8 @@ export async function openLambda(): Promise<Lambda> {
 
   const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-lambda', log });
   // A sandbox has one request at a time, of 6 MB at most: nobody waits beside it.
-  const bodies = createBodyWork();
+  const work = createBodyWork();
+  const bodies = () => work;
   const parts = await openParts({ config, kafka, bodies, releasers, log });
   const app = createHttp(bodies, { trustedProxies: config.TRUSTED_PROXIES, log });
   installErrorHandling(app, log);

@@ -1,6 +1,7 @@
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
 import { jobIdOfResponse, responseIdOf } from '../../../shared/responses/response-id.ts';
+import { turnOfUser } from '../authenticated.ts';
 import { type BodyWork } from '../bodies/body-work.ts';
 import { type StoredJob, type StoredJobs } from '../stored-jobs.ts';
 import { storedItem, type StoredItem } from './input-items.ts';
@@ -21,12 +22,12 @@ export type FindResponse = (responseId: string, user: string) => Promise<StoredR
 
 export function createFindResponse(
   stored: Pick<StoredJobs, 'find'>,
-  bodies: Pick<BodyWork, 'readOriginal'>,
+  bodies: (turn: string) => Pick<BodyWork, 'readOriginal'>,
 ): FindResponse {
   return async (responseId, user) => {
     const jobId = jobIdOfResponse(responseId);
     const found = jobId === undefined ? undefined : await stored.find(jobId, user);
-    const original = found && (await bodies.readOriginal(found.original));
+    const original = found && (await bodies(turnOfUser(user)).readOriginal(found.original));
     if (!original) throw notFound(responseId);
     const { context, input, request } = original;
     return { ...found, head: responseHead(found.jobId, found.createdAt, request), context, input };

@@ -108,7 +108,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
       isInheritedTold ||= record.offset === inherited?.offset;
       return;
     }
-    if (message.offset < BigInt(state.position)) return;
+    if (wasDecided(state, message)) return;
     const now = Date.now();
     const applied = record instanceof Error ? { refused: record.message } : applyCommand(state, record, now);
     const command = record instanceof Error ? undefined : record;
@@ -123,7 +123,8 @@ export async function openTerm(options: TermOptions): Promise<Term> {
     if (command?.instruction.type === 'clear_cache' && result.status === 'applied')
       await options.clearCache(command.instruction.user);
     const position = (message.offset + 1n).toString();
-    await change({ ...next, term, beatAt: now, position, last: result });
+    const positionAt = Math.max(state.positionAt ?? 0, message.timestamp);
+    await change({ ...next, term, beatAt: now, position, positionAt, last: result });
     await tell(result);
     logResult(log, command, result);
   }
@@ -160,6 +161,11 @@ export async function openTerm(options: TermOptions): Promise<Term> {
     isOver: () => isOver,
     close,
   };
+}
+
+/** What lies below the position was decided, unless it is newer than all that was: then the topic was deleted and made again. */
+function wasDecided({ position, positionAt = Infinity }: ControlState, message: InboundMessage): boolean {
+  return message.offset < BigInt(position) && message.timestamp <= positionAt;
 }
 
 function newest(committed: ControlState | undefined, published: ControlState | undefined): ControlState {

@@ -1,15 +1,16 @@
 -- An attempt takes the fence: queued | running -> running. Whoever held it before is refused from here on.
 -- Invariant: at most one attempt can append; its fence is higher than any before.
--- KEYS record, log. ARGV job, nonce, now (ms), path, channel of the process that will hold the fence.
+-- KEYS record, log. ARGV job, nonce, now (ms), path, channel of the process that will hold the fence, deadline of the attempt's job (ms).
 -- Returns {'begun', fence, last sequence, cancel ('' or who asked for it)}, or {state} when the job has ended or was
--- never routed.
+-- never routed; {'earlier'} for an attempt at an earlier job under this id.
 local record, log = KEYS[1], KEYS[2]
-local job, nonce, now, path, holder = unpack(ARGV)
+local job, nonce, now, path, holder, deadline = unpack(ARGV)
 
-local found = redis.call('HMGET', record, 'state', 'readers', 'seq', 'fence', 'cancel', 'nonce')
+local found = redis.call('HMGET', record, 'state', 'readers', 'seq', 'fence', 'cancel', 'nonce', 'created')
 local state = found[1]
 if not state then return { '' } end
 if state ~= 'queued' and state ~= 'running' then return { state } end
+if is_of_earlier_job(found[7], deadline) then return { 'earlier' } end
 
 -- The reply to this very begin was lost, and it came again: it has its fence.
 if found[6] == nonce then return { 'begun', tonumber(found[4]), tonumber(found[3]), found[5] } end

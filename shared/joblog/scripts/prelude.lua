@@ -30,16 +30,21 @@ local function join(record, readers, channel)
   redis.call('HSET', record, 'readers', readers == '' and channel or (readers .. ' ' .. channel), 'left', '')
 end
 
--- Ends a job whose last events are in its log: the state, the outbox row, and when all of it may be forgotten. What is owed
--- something more than its outcome stays for `lifetime` (ms), else for `retention`.
+-- An idempotency key makes a job under the same id once the record of the one before has expired. A message or an attempt whose deadline
+-- had passed before this record was made belongs to that earlier job ('' for the deadline: it is not known).
+local function is_of_earlier_job(created, deadline)
+  return deadline ~= '' and tonumber(deadline) < tonumber(created)
+end
+
+-- Ends a job whose last events are in its log: the state and the outbox row. The record and the log stay for `lifetime` (ms), until
+-- `settle.lua` has heard that all that the job owes is done (`owes`): its outcome is published, its hooks have run.
 -- Returns the id of the outbox row, and the duties.
-local function close(keys, job, ending, outcome, retention, lifetime)
+local function close(keys, job, ending, outcome, lifetime)
   local record, log, open, outbox = keys[1], keys[2], keys[3], keys[4]
   local duties = redis.call('HGET', record, 'duties') or ''
-  local expiry = duties == '' and retention or lifetime
-  redis.call('HSET', record, 'state', ending)
-  redis.call('PEXPIRE', record, expiry)
-  redis.call('PEXPIRE', log, expiry)
+  redis.call('HSET', record, 'state', ending, 'owes', duties == '' and 'outcome' or 'outcome hooks')
+  redis.call('PEXPIRE', record, lifetime)
+  redis.call('PEXPIRE', log, lifetime)
   redis.call('ZREM', open, job)
   return redis.call('XADD', outbox, '*', 'outcome', outcome, 'duties', duties), duties
 end

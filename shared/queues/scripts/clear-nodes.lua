@@ -1,6 +1,6 @@
 -- Removes what stands in the way of adding these jobs: BullMQ ignores a job whose id it has, whatever state that one is in.
--- Invariant: a node that BullMQ will run stays, and so does one that a worker holds. A failed node of the same job stays as well: the
--- workers end the job that BullMQ gave up. One that failed under the same id before the key was used again goes.
+-- Invariant: a node of the same job that BullMQ will run stays, and so does any that a worker holds. A failed node of the same job stays as
+-- well: the workers end the job that BullMQ gave up. What an earlier job under the same id left behind goes.
 -- KEYS[1] the prefix of the model queue's keys. ARGV[1] 'ended', or 'all' to remove what a broken MULTI added in part;
 -- ARGV[2] JSON [{id, acceptedAt, children: [{queue, id}]}], with the prefix of each child's queue.
 local B = KEYS[1]
@@ -23,7 +23,7 @@ end
 local function stands_in_the_way(job)
   if ARGV[1] == 'all' then return true end
   local state = node_state(B, job.id)
-  return state ~= 'queued' and not (state == 'failed' and is_same_job(job))
+  return not ((state == 'queued' or state == 'failed') and is_same_job(job))
 end
 
 for _, job in ipairs(cjson.decode(ARGV[2])) do

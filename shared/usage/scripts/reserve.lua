@@ -24,12 +24,13 @@ for _, gone in ipairs(redis.call('ZRANGEBYSCORE', until_set, '-inf', now, 'LIMIT
   settle(reservations, reserved, until_set, gone)
 end
 
-local own = { tokens = 0, cost = 0 }
+local own, made_at = { tokens = 0, cost = 0 }, now
 local found = redis.call('HGET', reservations, job)
 if found then
   if mode == 'new' then return { 'reserved' } end
   local reservation = cjson.decode(found)
   own = { tokens = reservation[1], cost = reservation[2] }
+  made_at = tonumber(reservation[4] or 0)
 end
 local more = { tokens = math.max(0, most.tokens - own.tokens), cost = math.max(0, most.cost - own.cost) }
 
@@ -45,7 +46,7 @@ for at, line in ipairs(lines) do
 end
 
 local total = { string.format('%.0f', own.tokens + more.tokens), string.format('%.0f', own.cost + more.cost) }
-redis.call('HSET', reservations, job, '[' .. total[1] .. ',' .. total[2] .. ',' .. ARGV[8] .. ']')
+redis.call('HSET', reservations, job, string.format('[%s,%s,%s,%.0f]', total[1], total[2], ARGV[8], made_at))
 if not found then redis.call('ZADD', until_set, now + brief, job) end
 for _, account in ipairs(accounts) do
   redis.call('HINCRBY', reserved, account .. ' tokens', string.format('%.0f', more.tokens))
