@@ -25,6 +25,17 @@ describe('a follower', () => {
   });
 });
 
+test('a follower that hears of an attempt where it was already asks the stream first', () => {
+  const follower = createFollower(true);
+  const attempt: SequencedEvent = {
+    sequence: 2,
+    event: { type: 'attempt', at: 1, attempt: 2, path: 'litellm' },
+  };
+  follower.push([attempt, event(3), event(4)], 10);
+  expect(follower.take(3)).toEqual([]);
+  expect(follower.mustAsk()).toBe(true);
+});
+
 describe('a follower whose reader does not come', () => {
   test('holds no more than its bound, and finds the rest in the stream', () => {
     const follower = createFollower(true);

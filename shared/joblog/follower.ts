@@ -12,7 +12,10 @@ import { type SequencedEvent } from './job-log.ts';
 export interface Follower {
   /** `size`: the length of the message that they came in, in characters. The events may be other followers' as well. */
   push(events: readonly SequencedEvent[], size: number): void;
-  /** The published events that follow `last` without a gap. A gap makes the follower ask the stream. */
+  /**
+   * The published events that follow `last` without a gap. A gap makes the follower ask the stream, and so does an attempt that begins at a
+   * place that was handed out: the log may have been written anew, and nothing is taken before the stream was asked.
+   */
   take(last: number): SequencedEvent[];
   suspect(): void;
   suspectIfSilent(): void;
@@ -70,7 +73,12 @@ export function createFollower(fresh: boolean): Follower {
       wake();
     },
     take: (last) => {
-      const unseen = empty().filter(({ sequence }) => sequence > last);
+      const heard = empty();
+      if (heard.some(({ sequence, event }) => sequence <= last && event.type === 'attempt')) {
+        ask = true;
+        return [];
+      }
+      const unseen = heard.filter(({ sequence }) => sequence > last);
       const contiguous = unseen.filter(({ sequence }, i) => sequence === last + 1 + i);
       if (overrun || contiguous.length < unseen.length) ask = true;
       overrun = false;

@@ -117,7 +117,15 @@ export interface JobView {
   createdAt: number;
   userHash: string;
   model: string;
+  /** The event with which the last attempt began; undefined where there is none, or an earlier version began it. */
+  lastAttempt?: AttemptMark | undefined;
   entries: SequencedEvent[];
+}
+
+export interface AttemptMark {
+  sequence: number;
+  /** Milliseconds since the epoch. */
+  at: number;
 }
 
 export interface Standing {
@@ -235,9 +243,24 @@ const settleReply = z.union([
 const deleteReply = z.union([z.literal('deleted'), stateOrMissing]);
 const leaveReply = z.enum(['cancelling', 'left']);
 const readReply = z.union([
-  z.tuple([jobState, z.string(), z.int(), z.int(), z.int(), z.string(), z.string(), z.array(entry)]),
+  z.tuple([
+    jobState,
+    z.string(),
+    z.int(),
+    z.int(),
+    z.int(),
+    z.string(),
+    z.string(),
+    z.string(),
+    z.array(entry),
+  ]),
   z.tuple([]),
 ]);
+
+function toMark(text: string): AttemptMark | undefined {
+  const [sequence, at] = text.split(' ').map(Number);
+  return sequence !== undefined && at !== undefined ? { sequence, at } : undefined;
+}
 
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 const PRELUDE = [script('prelude')];
@@ -321,7 +344,7 @@ export function createJobLog({ redis, keys, retentionMs, now = Date.now }: JobLo
     async read(jobId, after, reader = '', atMost = Number.MAX_SAFE_INTEGER) {
       const reply = readReply.parse(await read(log(jobId), [after, reader, atMost]));
       if (reply.length === 0) return undefined;
-      const [state, owner, lastSequence, deadlineAt, createdAt, user, model, entries] = reply;
+      const [state, owner, lastSequence, deadlineAt, createdAt, user, model, begun, entries] = reply;
       return {
         state,
         owner,
@@ -330,6 +353,7 @@ export function createJobLog({ redis, keys, retentionMs, now = Date.now }: JobLo
         createdAt,
         userHash: user,
         model,
+        lastAttempt: toMark(begun),
         entries: entries.map(toEvent),
       };
     },

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { silentLogger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { type JobLog, type JobView } from './job-log.ts';
@@ -68,4 +68,68 @@ test('a reader that leaves while Redis is away leaves at once', async () => {
 test('a command that is wrong fails at once', async () => {
   const { read } = await follow([() => Promise.reject(new TypeError('a bug'))]);
   await expect(read).rejects.toThrow('a bug');
+});
+
+describe('a log whose end was lost and written anew', () => {
+  const attempt = (sequence: number, at: number) => ({
+    sequence,
+    event: { type: 'attempt' as const, at, attempt: at, path: 'litellm' as const },
+  });
+  const text = (sequence: number, delta: string) => ({
+    sequence,
+    event: { type: 'text' as const, choice: 0, delta },
+  });
+  const end = (sequence: number) => ({ sequence, event: { type: 'completed' as const, at: 9 } });
+  const before: JobView = {
+    ...{ ...view, state: 'running', lastSequence: 3, lastAttempt: { sequence: 1, at: 1 } },
+    entries: [attempt(1, 1), text(2, 'Why is'), text(3, ' the')],
+  };
+
+  test.each<[string, JobView]>([
+    [
+      'by another attempt, and is longer by now',
+      {
+        ...view,
+        lastSequence: 5,
+        lastAttempt: { sequence: 3, at: 2 },
+        entries: [text(4, ' morning'), end(5)],
+      },
+    ],
+    [
+      'by another attempt in the place of the one that was lost',
+      {
+        ...view,
+        lastSequence: 5,
+        lastAttempt: { sequence: 1, at: 2 },
+        entries: [text(4, ' morning'), end(5)],
+      },
+    ],
+    ['by the end of the job', { ...view, lastSequence: 3, lastAttempt: { sequence: 1, at: 1 }, entries: [] }],
+  ])('%s: its reader is told so, and gets no torn answer', async (_by, after) => {
+    const { read } = await follow([() => Promise.resolve(before), () => Promise.resolve(after)]);
+    const outcome = expect(read).rejects.toMatchObject({ code: 'log_rewound' });
+    await pass(5_000);
+    await outcome;
+  });
+
+  test.each<[string, JobView]>([
+    [
+      'by its writer, who sends the same again',
+      { ...view, lastSequence: 4, lastAttempt: { sequence: 1, at: 1 }, entries: [end(4)] },
+    ],
+    [
+      'by nobody: another attempt goes on behind it',
+      {
+        ...view,
+        lastSequence: 5,
+        lastAttempt: { sequence: 4, at: 2 },
+        entries: [attempt(4, 2), end(5)],
+      },
+    ],
+    ['by an earlier version, which marks no attempts', { ...view, lastSequence: 4, entries: [end(4)] }],
+  ])('%s: its reader goes on', async (_by, after) => {
+    const { read } = await follow([() => Promise.resolve(before), () => Promise.resolve(after)]);
+    await pass(5_000);
+    expect((await read).at(-1)).toBe('completed');
+  });
 });

@@ -5,7 +5,7 @@ import { isStoreAway } from '../redis/store-error.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { isTerminal, readEvent } from '../contracts/job-event.ts';
 import { createFollower, type Follower, SILENCE_MS } from './follower.ts';
-import { type JobLog, type SequencedEvent } from './job-log.ts';
+import { isOpen, type JobLog, type JobView, type SequencedEvent } from './job-log.ts';
 
 /**
  * Follows the logs of many jobs over one subscription per process.
@@ -27,8 +27,6 @@ export interface LiveLog {
 }
 
 export interface FollowOptions {
-  /** The sequence after which to begin. Default 0: from the start. */
-  after?: number;
   /**
    * The job was admitted by this process a moment ago and nothing stands in its log. Else what is there is read first,
    * which makes this process one that appends are published to.
@@ -39,8 +37,8 @@ export interface FollowOptions {
 
 export interface Following {
   /**
-   * The job's events in order, each once, in the groups in which they arrive; ends after the terminal event. To be read
-   * once. Throws `log_rewound` when the log lost events that were handed out, `store_unavailable` when the job Redis is away for more
+   * The job's events in order from the first, each once, in the groups in which they arrive; ends after the terminal event. To be read
+   * once. Throws `log_rewound` when the log lost events that were handed out, also where others stand in their place, `store_unavailable` when the job Redis is away for more
    * than a minute, and the signal's reason when it fires.
    */
   events: AsyncIterable<SequencedEvent[]>;
@@ -103,18 +101,19 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     };
   }
 
-  function follow(jobId: string, { after = 0, fresh = false, signal }: FollowOptions): Following {
+  function follow(jobId: string, { fresh = false, signal }: FollowOptions): Following {
     const follower = createFollower(fresh);
     const unregister = register(jobId, follower);
     const onAbort = () => follower.wake();
     signal.addEventListener('abort', onAbort);
+    const handedOut: HandedOut = { last: 0, attempts: new Map() };
     let ended = false;
 
     async function* events(): AsyncGenerator<SequencedEvent[], void, undefined> {
-      for (let last = after; !ended;) {
+      while (!ended) {
         signal.throwIfAborted();
-        const group = await next(jobId, follower, last, signal);
-        last += group.length;
+        const group = await next(jobId, follower, handedOut, signal);
+        note(handedOut, group);
         ended = group.some(({ event }) => isTerminal(event));
         if (group.length > 0) yield group;
         else await follower.woken();
@@ -156,18 +155,20 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     }
   }
 
-  /** What comes directly after `last`: from what was published, or from the stream where that is not certain. */
+  /** What comes directly after what was handed out: from what was published, or from the stream where that is not certain. */
   async function next(
     jobId: string,
     follower: Follower,
-    last: number,
+    handedOut: HandedOut,
     signal: AbortSignal,
   ): Promise<SequencedEvent[]> {
+    const { last } = handedOut;
     const published = follower.take(last);
     if (published.length > 0 || !follower.mustAsk()) return published;
     const view = await patiently(() => log.read(jobId, last, channel, PAGE_EVENTS), signal);
     if (!view)
       throw new TurnoutError('not_found', { message: 'The job does not exist or its log has expired.' });
+    if (isRewritten(view, handedOut)) throw new TurnoutError('log_rewound');
     if (view.lastSequence < last) follower.rewound();
     if (view.entries.length === PAGE_EVENTS) follower.suspect();
     return view.entries;
@@ -183,6 +184,35 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
       await subscriber.quit();
     },
   };
+}
+
+/** What one reader has got. */
+interface HandedOut {
+  /** The sequence of the last event. */
+  last: number;
+  /** Sequence -> time of each event with which an attempt began. */
+  attempts: Map<number, number>;
+}
+
+function note(handedOut: HandedOut, group: readonly SequencedEvent[]): void {
+  handedOut.last += group.length;
+  for (const { sequence, event } of group)
+    if (event.type === 'attempt') handedOut.attempts.set(sequence, event.at);
+}
+
+/**
+ * A Redis that was replaced by an older copy of itself lost the log's end. Its writer sends the same events again; another attempt writes
+ * others in their place, and so does whoever ends the job. A reader that went on behind them would get a torn answer.
+ */
+function isRewritten({ state, lastSequence, lastAttempt }: JobView, { last, attempts }: HandedOut): boolean {
+  if (last === 0) return false;
+  // The last event of an ended job is its end, which this reader has not got.
+  if (!isOpen(state) && lastSequence <= last) return true;
+  return (
+    lastAttempt !== undefined &&
+    lastAttempt.sequence <= last &&
+    attempts.get(lastAttempt.sequence) !== lastAttempt.at
+  );
 }
 
 function parseEvents(json: string, first: number): SequencedEvent[] {

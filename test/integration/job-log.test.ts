@@ -205,6 +205,19 @@ describe('a fence', () => {
     await expect(typesOf(jobId)).resolves.toEqual(['accepted', 'routed', 'attempt', 'text', 'text', 'text']);
   });
 
+  test('tells readers where and when it began, as its event in the log does', async () => {
+    const jobId = await routedJob();
+    await begun(jobId);
+    const first = await log.read(jobId, 0);
+    expect(first?.entries.at(-1)).toMatchObject({
+      sequence: first?.lastAttempt?.sequence,
+      event: { type: 'attempt', at: first?.lastAttempt?.at },
+    });
+    await log.begin(jobId, attemptOf('another'));
+    const second = await log.read(jobId, 0);
+    expect(second?.lastAttempt?.sequence).toBe(second?.lastSequence);
+  });
+
   test('whose log lost its end is told from where to send it again', async () => {
     const jobId = await routedJob();
     const { fence, lastSequence } = await begun(jobId);

@@ -19,4 +19,5 @@ local fence = tonumber(found[4]) + 1
 redis.call('HSET', record, 'state', 'running', 'fence', fence, 'nonce', nonce, 'holder', holder)
 local event = string.format('{"type":"attempt","at":%s,"attempt":%d,"path":"%s"}', now, fence, path)
 local seq = append(record, log, job, found[2], tonumber(found[3]), { event }, 1)
+redis.call('HSET', record, 'begun', seq .. ' ' .. now)
 return { 'begun', fence, seq, found[5] }
