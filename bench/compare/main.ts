@@ -30,7 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   const root = join(home, release.version);
   checkOut(release, root);
-  const comparison = await measureBoth(system, { name: release.version, root });
+  const comparison = await measureBoth(system, root);
   console.log(toTable(comparison));
   writeReport(
     'compare',
@@ -46,11 +46,11 @@ try {
   rmSync(home, { recursive: true, force: true });
 }
 
-async function measureBoth(bench: BenchSystem, before: { name: string; root: string }): Promise<Comparison> {
+async function measureBoth(bench: BenchSystem, root: string): Promise<Comparison> {
   const load = await startLoadProcess();
   try {
     const measured = [
-      await bench.turnout('simulator', { ...before, env: {} }),
+      await bench.turnout('simulator', { name: 'before', env: {}, root }),
       await bench.turnout('simulator', { name: 'this', env: {} }),
     ];
     say('the first token, one request at a time');
@@ -63,7 +63,7 @@ async function measureBoth(bench: BenchSystem, before: { name: string; root: str
     const jobs = await measureThroughput({ load, system: bench, plan }, measured, WHOLE);
     say('streams per second');
     const streams = await measureThroughput({ load, system: bench, plan }, measured, STREAM);
-    return compare({ before: before.name, now: 'this' }, { alone, jobs, streams });
+    return compare({ before: 'before', now: 'this' }, { alone, jobs, streams });
   } finally {
     await load.close();
   }
