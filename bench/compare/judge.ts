@@ -10,6 +10,8 @@ export interface Rates {
   /** The median of the rounds' ratios, this version over the one before: above 1, it is faster. */
   ratio: number;
   rounds: readonly number[];
+  /** Processor milliseconds for each job, by process: where a difference comes from. */
+  cpuMsPerJob: { before: Readonly<Record<string, number>>; now: Readonly<Record<string, number>> };
 }
 
 export interface Comparison {
@@ -62,7 +64,8 @@ export function slower({ firstTokenMs, jobs, streams, errors }: Comparison): str
 
 function ratesOf(before: Saturation, now: Saturation): Rates {
   const rounds = now.rounds.map((rate, at) => rate / (before.rounds[at] ?? Number.NaN));
-  return { before: before.perSecond, now: now.perSecond, ratio: median(rounds), rounds };
+  const cpuMsPerJob = { before: before.cpuMsPerJob, now: now.cpuMsPerJob };
+  return { before: before.perSecond, now: now.perSecond, ratio: median(rounds), rounds, cpuMsPerJob };
 }
 
 function found<T>(value: T | undefined, name: string): T {
