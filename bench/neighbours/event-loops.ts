@@ -8,7 +8,7 @@ export interface LoopDelay {
 
 /**
  * Each service's event-loop delay since this was called last, where that is a minute ago or more: the first look moves what was
- * measured into the past minute, and the second one sees nothing but that. Nobody else may look meanwhile.
+ * measured into the past minute, and the second one sees nothing but that. Nothing else may read the metric meanwhile.
  */
 export async function loopDelaysSince(
   urls: Readonly<Record<string, string>>,

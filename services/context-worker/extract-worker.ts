@@ -2,7 +2,7 @@ import { Worker } from 'bullmq';
 import { extractJob, ownerOf } from '../../shared/files/extract-job.ts';
 import { type JobLocks } from '../../shared/queues/job-locks.ts';
 import { bullPrefix, EXTRACT_QUEUE, workerTimings } from '../../shared/queues/names.ts';
-import { createUserTurns } from '../../shared/queues/user-turns.ts';
+import { createUserTurns, stayedInTurns } from '../../shared/queues/user-turns.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
 import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
 import { extractFile, type ExtractFileDeps, giveFileUp } from './extract-file.ts';
@@ -27,7 +27,7 @@ export function createExtractWorker(deps: ExtractFileDeps, options: ExtractWorke
       await extractFile(deps, data);
     } finally {
       const job = extractJob.safeParse(data).data;
-      if (job) await turns.leave(ownerOf(job), job.fileId);
+      if (job) await turns.leave(ownerOf(job), job.fileId).catch(stayedInTurns(deps.log));
     }
   }
 

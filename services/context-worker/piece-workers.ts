@@ -19,7 +19,7 @@ import {
   SOURCE_QUEUE,
   workerTimings,
 } from '../../shared/queues/names.ts';
-import { createUserTurns } from '../../shared/queues/user-turns.ts';
+import { createUserTurns, stayedInTurns } from '../../shared/queues/user-turns.ts';
 import { type Redis } from '../../shared/redis/connect.ts';
 import { type Probes } from '../../shared/telemetry/probes.ts';
 import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
@@ -81,7 +81,7 @@ export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
       return await fetchJob(job, token);
     } finally {
       const whose = whoseTurn.safeParse(job.data).data;
-      if (whose) await turns.leave(userDigest(whose.user), whose.jobId);
+      if (whose) await turns.leave(userDigest(whose.user), whose.jobId).catch(stayedInTurns(log));
     }
   }
 

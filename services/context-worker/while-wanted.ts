@@ -1,7 +1,7 @@
 import { periodically } from '../../shared/util/periodically.ts';
 
 interface Wanted {
-  /** Why nobody wants the work's result any more; undefined while somebody does. */
+  /** Why the work's result is not needed any more; undefined while it is. */
   unwanted: () => Promise<Error | undefined>;
   /** A look failed: the work goes on, and the next look comes all the same. */
   onError: (error: unknown) => void;

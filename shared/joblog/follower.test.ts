@@ -36,6 +36,16 @@ test('a follower that hears of an attempt where it was already asks the stream f
   expect(follower.mustAsk()).toBe(true);
 });
 
+test('a follower whose log was shorter than what it handed out asks the stream before it takes anything', () => {
+  const follower = createFollower(true);
+  follower.rewound();
+  follower.push([event(4)], 10);
+  expect([follower.take(3), follower.mustAsk()]).toEqual([[], true]);
+  follower.restored();
+  follower.push([event(4)], 10);
+  expect(sequences(follower.take(3))).toEqual([4]);
+});
+
 describe('a follower whose reader does not come', () => {
   test('holds no more than its bound, and finds the rest in the stream', () => {
     const follower = createFollower(true);

@@ -21,8 +21,10 @@ export interface Follower {
   suspectIfSilent(): void;
   /** True once after each suspicion. */
   mustAsk(): boolean;
-  /** The log is shorter than what was handed out. Throws when it stays so. */
+  /** The log is shorter than what was handed out: until it is `restored`, nothing is taken before the stream was asked. Throws when it stays so. */
   rewound(): void;
+  /** The log has at least what was handed out. */
+  restored(): void;
   woken(): Promise<void>;
   wake(): void;
 }
@@ -74,6 +76,10 @@ export function createFollower(fresh: boolean): Follower {
     },
     take: (last) => {
       const heard = empty();
+      if (heard.length > 0 && rewinds > 0) {
+        ask = true;
+        return [];
+      }
       if (heard.some(({ sequence, event }) => sequence <= last && event.type === 'attempt')) {
         ask = true;
         return [];
@@ -97,6 +103,9 @@ export function createFollower(fresh: boolean): Follower {
     rewound: () => {
       rewinds += 1;
       if (rewinds >= REWOUND_CHECKS) throw new TurnoutError('log_rewound');
+    },
+    restored: () => {
+      rewinds = 0;
     },
     woken: async () => {
       if (!awake) await new Promise<void>((resolve) => (wakeUp = resolve));

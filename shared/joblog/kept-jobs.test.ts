@@ -54,7 +54,7 @@ function world() {
 
 test('a deleted job does not come back by the copy of a process that died', async () => {
   const { kept, counted, ...job } = world();
-  await kept.remove(JOB, 'user-1'); // whoever deletes it was here before the copy was
+  await kept.remove(JOB, 'user-1'); // the deletion comes before the copy
   job.die(true);
   await expect(kept.keep(JOB)).rejects.toThrow('dies');
   job.delete();

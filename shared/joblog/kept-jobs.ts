@@ -79,8 +79,9 @@ export function createKeptJobs({ blobs, jobLog, storage, retentionMs }: KeptJobs
   const folderOf = (jobId: string) => `${KEPT_FOLDER}/${jobId}`;
 
   async function remove(jobId: string, owner: string): Promise<void> {
-    await storage.forget(owner, jobId);
+    // In this order: a process that dies in between leaves the answer counted, until it expires.
     await blobs.removeFolder(folderOf(jobId));
+    await storage.forget(owner, jobId);
   }
 
   /** It only asks: what else is owed for the job may need its log for longer than this copy took. */

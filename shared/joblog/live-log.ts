@@ -163,13 +163,16 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     signal: AbortSignal,
   ): Promise<SequencedEvent[]> {
     const { last } = handedOut;
-    const published = follower.take(last);
-    if (published.length > 0 || !follower.mustAsk()) return published;
+    if (!follower.mustAsk()) {
+      const published = follower.take(last);
+      if (published.length > 0 || !follower.mustAsk()) return published;
+    }
     const view = await patiently(() => log.read(jobId, last, channel, PAGE_EVENTS), signal);
     if (!view)
       throw new TurnoutError('not_found', { message: 'The job does not exist or its log has expired.' });
     if (isRewritten(view, handedOut)) throw new TurnoutError('log_rewound');
     if (view.lastSequence < last) follower.rewound();
+    else follower.restored();
     if (view.entries.length === PAGE_EVENTS) follower.suspect();
     return view.entries;
   }
@@ -202,7 +205,7 @@ function note(handedOut: HandedOut, group: readonly SequencedEvent[]): void {
 
 /**
  * A Redis that was replaced by an older copy of itself lost the log's end. Its writer sends the same events again; another attempt writes
- * others in their place, and so does whoever ends the job. A reader that went on behind them would get a torn answer.
+ * others in their place, and so does a process that ends the job. A reader that went on behind them would get a torn answer.
  */
 function isRewritten({ state, lastSequence, lastAttempt }: JobView, { last, attempts }: HandedOut): boolean {
   if (last === 0) return false;

@@ -1,3 +1,4 @@
+import { type Logger } from '../log/logger.ts';
 import { type Redis } from '../redis/connect.ts';
 import { bullPrefix } from './names.ts';
 
@@ -12,6 +13,13 @@ export interface UserTurns {
   /** How many pieces of the user's wait now, with this one. Idempotent by id. `user`: the digest. */
   join(user: string, id: string): Promise<number>;
   leave(user: string, id: string): Promise<void>;
+}
+
+/** What a worker does when its work could not leave: no reason to fail work that is done. */
+export function stayedInTurns(log: Pick<Logger, 'warn'>): (error: unknown) => void {
+  return (error) => {
+    log.warn({ err: error }, 'Work that is done still counts as waiting; its user is served later for a day');
+  };
 }
 
 const FORGOTTEN_AFTER_MS = 86_400_000;

@@ -23,7 +23,7 @@ interface SchedulerOptions {
   log: Logger;
 }
 
-/** The way into BullMQ, as every router and llm-worker has it: whoever stages a job or hears of one that ended releases the next. */
+/** The way into BullMQ, as every router, llm-worker and ingress has it: a process that stages a job, or ends one, releases the next. */
 export function openScheduler({ redis, config, jobLog, worker, log }: SchedulerOptions): FairDispatch {
   const { REDIS_PREFIX: redisPrefix } = config;
   const queue = createFairQueue({

@@ -2,11 +2,11 @@ import { Kafka, logLevel } from 'kafkajs';
 import { until } from '../../stack/until.ts';
 
 /** As an operator does; resolves when Kafka knows them no more. */
-export async function deleteTopics(brokers: string[], topics: string[]): Promise<void> {
+export async function deleteTopics(brokers: string[], topics: readonly string[]): Promise<void> {
   const admin = new Kafka({ brokers, clientId: 'delete-topics', logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
-    await admin.deleteTopics({ topics });
+    await admin.deleteTopics({ topics: [...topics] });
     const gone = async () => {
       const left = await admin.listTopics();
       return topics.every((topic) => !left.includes(topic));

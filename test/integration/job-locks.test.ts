@@ -114,7 +114,7 @@ test('a job that was lost before its work began does not begin', async () => {
   expect(begun).toBe(1);
 });
 
-test('a lease is renewed that somebody has taken, and none is made', async () => {
+test('a lease that a worker has taken is renewed, and none is made', async () => {
   const key = `${prefix}:leases`;
   await redis.zadd(key, Date.now() + 1_000, 'me');
   await open({ lease: { key, member: 'me', leaseMs: 60_000 } });

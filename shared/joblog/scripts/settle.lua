@@ -1,7 +1,7 @@
 -- Something that an ended job owes is done: its outcome is published (the row goes in the same step), or its hooks have run. When nothing
 -- is owed any more, the job is kept for the retention, and then its id is free.
 -- Invariants: while its outcome is not published its record stays, so no later job under the same id meets that outcome. What was deleted
--- meanwhile is not brought back; whoever kept a copy of it hears so and removes it.
+-- meanwhile is not brought back; the process that made a copy of it removes that.
 -- KEYS record, log, outbox. ARGV retention (ms), what is done ('outcome' or 'hooks'), outbox row ('' for hooks).
 -- Returns 'settled'; 'deleted'; '' without a record.
 local record, log, outbox = KEYS[1], KEYS[2], KEYS[3]

@@ -2,7 +2,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { createKafka } from '../../../../shared/kafka/kafkajs.ts';
 import { topicSpecs } from '../../../../shared/kafka/topics.ts';
 import { silentLogger } from '../../../../shared/log/logger.ts';
-import { until } from '../../../../stack/until.ts';
+import { deleteTopics } from '../../../harness/delete-topics.ts';
 import { type Ground } from '../ground.ts';
 
 /** Deletes topics and makes them again, without their messages. Nothing of ours deletes a topic: this is an operator's deed. */
@@ -12,9 +12,7 @@ export async function recreate({ topics, kafkaProxy }: Ground, names: readonly s
   await admin.connect();
   try {
     const { topics: found } = await admin.fetchTopicMetadata({ topics: [topics.jobs] });
-    await admin.deleteTopics({ topics: [...names] });
-    const gone = async () => !(await admin.listTopics()).some((topic) => names.includes(topic));
-    if (!(await until(gone, { timeoutMs: 30_000 }))) throw new Error('Kafka does not delete its topics');
+    await deleteTopics(brokers, names);
     const partitions = found[0]?.partitions.length ?? 1;
     const kafka = createKafka({ brokers, clientId: 'fault-suite', log: silentLogger });
     await kafka.ensureTopics(topicSpecs(topics, partitions));
