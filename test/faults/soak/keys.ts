@@ -77,7 +77,12 @@ export const KEY_KINDS: readonly KeyKind[] = [
     goes: 'never: the pace; ten minutes after a refusal: the times that a user was told',
   },
   { kind: 'access', pattern: /^\{access\}:/, most: 4, goes: 'never: keys, and when they were used last' },
-  { kind: 'control', pattern: /^\{control\}:/, most: 4, goes: 'never: the state, and who leads' },
+  {
+    kind: 'control',
+    pattern: /^\{control\}:/,
+    most: 5,
+    goes: 'never: the state, who leads and follows, what is judged',
+  },
   { kind: 'secrets of cache entries', pattern: /^\{u-/, most: USERS, goes: '30 days after their last use' },
   { kind: 'steadiness', pattern: /^steady$/, most: 1, goes: 'never' },
   { kind: 'reader lease', pattern: /^live:/, most: 2, goes: '10 s after its ingress has died' },
