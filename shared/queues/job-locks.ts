@@ -11,7 +11,8 @@ import { createRenewLocks, type JobLock, type Lease, nameOf } from './renew-lock
  * the event loop costs no other job of this process its lock. Workers set `skipLockRenewal`.
  *
  * Invariants:
- * - A lock is renewed from the beginning of its job's work to the end, and no longer.
+ * - A lock is renewed from the beginning of its job's work to its end. The thread hears of the end up to a second
+ *   later; a job that has ended has no lock that could be renewed.
  * - The thread renews nothing once the event loop has stood still for a minute: what hangs for ever loses its jobs. A process that is
  *   stopped (SIGSTOP) stops with its threads.
  * - A lost lock is told to the main thread once, which gives the attempt up; the thread does not renew it again.
@@ -51,8 +52,11 @@ export interface LockThreadSettings extends Pick<JobLocksOptions, 'config' | 'se
 
 export type FromLockThread = { kind: 'ready' } | { kind: 'lost'; locks: JobLock[] };
 
-/** What the thread hears; each message is a sign of life. */
-export type ToLockThread = { kind: 'begin' | 'end'; lock: JobLock } | { kind: 'alive' };
+/** What the thread hears: which jobs have ended since the last message, and which one begins. Each message is a sign of life. */
+export interface ToLockThread {
+  ended: JobLock[];
+  begun?: JobLock;
+}
 
 const LONGEST_SILENCE_MS = 60_000;
 
@@ -69,6 +73,8 @@ export function createJobLocks({
   const config = { REDIS_URL, REDIS_PREFIX, LOG_LEVEL, LOG_FILE };
   const settings: LockThreadSettings = { config, service, longestSilenceMs, ...(lease && { lease }) };
   const held = new Map<string, JobLock>();
+  /** Not told yet. What is renewed for a moment longer is lost or another token's, and neither is held here. */
+  let ended: JobLock[] = [];
   const running = Promise.withResolvers<undefined>();
   let thread: Worker | undefined = start();
 
@@ -82,7 +88,7 @@ export function createJobLocks({
     started.on('exit', () => {
       if (thread === started) thread = undefined;
     });
-    for (const lock of held.values()) started.postMessage({ kind: 'begin', lock } satisfies ToLockThread);
+    for (const begun of held.values()) started.postMessage({ ended: [], begun } satisfies ToLockThread);
     return started;
   }
 
@@ -93,8 +99,9 @@ export function createJobLocks({
     onLost?.(jobIds);
   }
 
-  function tell(message: ToLockThread): void {
-    thread?.postMessage(message);
+  function tell(begun?: JobLock): void {
+    thread?.postMessage({ ended, ...(begun && { begun }) } satisfies ToLockThread);
+    ended = [];
   }
 
   /** A job may have been lost and fetched again: then it is held by another token. */
@@ -105,12 +112,12 @@ export function createJobLocks({
   function end(lock: JobLock): void {
     if (!isHeld(lock)) return;
     held.delete(nameOf(lock));
-    tell({ kind: 'end', lock });
+    ended.push(lock);
   }
 
   const alive = setInterval(() => {
     thread ??= start();
-    tell({ kind: 'alive' });
+    tell();
   }, workerTimings.lockRenewTime);
 
   /** Whether a job that was fetched some time ago is still this process's. */
@@ -128,7 +135,7 @@ export function createJobLocks({
     during: async (job, token = '', work) => {
       const lock = { queue: job.queueName, jobId: job.id ?? '', token };
       held.set(nameOf(lock), lock);
-      tell({ kind: 'begin', lock });
+      tell(lock);
       try {
         if (await isLost(lock, job)) throw new WaitingError();
         return await work();

@@ -16,10 +16,10 @@ const held = new Map<string, JobLock>();
 let heardAt = performance.now();
 let silent = false;
 
-parentPort?.on('message', (message: ToLockThread) => {
+parentPort?.on('message', ({ ended, begun }: ToLockThread) => {
   heardAt = performance.now();
-  if (message.kind === 'begin') held.set(nameOf(message.lock), message.lock);
-  if (message.kind === 'end') forget(message.lock);
+  ended.forEach(forget);
+  if (begun) held.set(nameOf(begun), begun);
 });
 
 periodically({
