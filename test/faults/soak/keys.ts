@@ -61,8 +61,8 @@ export const KEY_KINDS: readonly KeyKind[] = [
   {
     kind: 'rollout figures',
     pattern: /^\{metrics\}:(segment|first-tokens|window):/,
-    most: 16,
-    goes: 'hours or days after its last job',
+    most: 45,
+    goes: 'three hours after its last job (one for each five minutes, one an hour), or days (two for each step and day)',
   },
   {
     kind: 'metrics',

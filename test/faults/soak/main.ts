@@ -4,6 +4,7 @@ import { startGround } from '../suite/ground.ts';
 import { suiteQuestions } from '../suite/questions.ts';
 import { complaints, describeSoak } from './report.ts';
 import { runSoak } from './run-soak.ts';
+import { COLLECTING } from './samples.ts';
 import { soakMinutes } from './settings.ts';
 
 const say = sayAs('soak');
@@ -16,7 +17,7 @@ const RETENTION_MS = 90_000;
 
 const minutes = soakMinutes(process.env);
 const retention = { LOG_RETENTION_MS: String(RETENTION_MS), KEEP_FINISHED_MS: String(RETENTION_MS) };
-const ground = await startGround(say, retention);
+const ground = await startGround(say, { ...retention, ...COLLECTING });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     say(`${signal}: stopping`);

@@ -24,7 +24,8 @@ export interface SoakOptions {
 /** Half of what the embedded system carries on two cores. */
 const JOBS_PER_SECOND = 6;
 const DISTURB_EVERY_MS = 15_000;
-const SAMPLE_EVERY_MS = 5_000;
+/** Each sample costs every service a collection of some 100 ms. */
+const SAMPLE_EVERY_MS = 15_000;
 /** Code is compiled and pools are filled before anything is compared. */
 const WARM_UP_MS = 30_000;
 /** What the other files say as well. */
@@ -93,7 +94,7 @@ async function sampleFor(samples: Samples, milliseconds: number, say: (line: str
   const endAt = Date.now() + milliseconds;
   for (let taken = 1; Date.now() < endAt; taken += 1) {
     await samples.take();
-    if (taken % 12 === 0) say(`${Math.round((endAt - Date.now()) / 1_000)} s to go`);
+    if (taken % 4 === 0) say(`${Math.round((endAt - Date.now()) / 1_000)} s to go`);
     await delay(SAMPLE_EVERY_MS);
   }
 }

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { processInfo } from '../../../stack/process-info.ts';
 import { serviceNames } from '../../../stack/services.ts';
 import { type Ground } from '../suite/ground.ts';
@@ -9,9 +10,19 @@ export const REDIS = 'Redis';
 
 const MIB = 1024 * 1024;
 
+/** See `collect-on-signal.ts`. */
+const COLLECT = 'SIGWINCH';
+/** V8 gives memory back within some tens of milliseconds. */
+const COLLECTED_MS = 1_000;
+
+/** What a soak starts its services with, so that they collect garbage when they are asked to. */
+export const COLLECTING = {
+  NODE_OPTIONS: `--expose-gc --import=${new URL('collect-on-signal.ts', import.meta.url).href}`,
+};
+
 export interface Samples {
   /**
-   * MiB, by process. One instance of each service lives through the whole soak and is
+   * MiB, by process, without garbage. One instance of each service lives through the whole soak and is
    * watched; its twin is restarted and killed.
    */
   memory: Record<string, Reading[]>;
@@ -24,6 +35,8 @@ export function createSamples(ground: Ground): Samples {
   return {
     memory,
     take: async () => {
+      for (const name of serviceNames) process.kill(ground.services.pidOf(name), COLLECT);
+      await delay(COLLECTED_MS);
       for (const name of serviceNames)
         note(name, (processInfo(ground.services.pidOf(name))?.memory ?? Number.NaN) / MIB);
       note(REDIS, (await redisMemory(ground)) / MIB);

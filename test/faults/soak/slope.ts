@@ -38,9 +38,9 @@ export interface Tolerance {
 
 /**
  * A MiB a minute at 6 jobs a second is 2.8 KiB a job: less than the smallest thing that a job could leave behind in a process,
- * its request, its events or a socket's buffers. The other is the garbage collector's: it lets a small heap swing by its young
- * generation (up to three semi-spaces of 16 MiB) before it cares. It decides in runs of minutes; in an hour the slope does.
- * Within two minutes one collection moved a worker by 60 MiB.
+ * its request, its events or a socket's buffers. The other is that of compiled code, pools and the allocator's own swing. It decides in runs
+ * of minutes; in an hour the slope does. Readings are taken behind a collection of garbage: before it, an hour of load moved a process by
+ * 100 MiB whose heap had not grown by one.
  */
 export const OF_A_PROCESS: Tolerance = { mbPerMinute: 1, mb: 24, leastMs: 120_000 };
 /**
