@@ -12,19 +12,19 @@ module.exports = {
       name: 'services-stand-on-shared-only',
       severity: 'error',
       from: { path: '^services/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^(stack|bench|test|operator)/' },
+      to: { path: '^(stack|bench|evals|test|operator)/' },
     },
     {
       name: 'shared-knows-nobody',
       severity: 'error',
       from: { path: '^shared/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^(services|stack|bench|test|operator)/' },
+      to: { path: '^(services|stack|bench|evals|test|operator)/' },
     },
     {
       name: 'the-command-line-stands-on-shared-only',
       severity: 'error',
       from: { path: '^operator/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^(services|stack|bench|test)/' },
+      to: { path: '^(services|stack|bench|evals|test)/' },
     },
     {
       name: 'nobody-stands-on-the-command-line',
@@ -37,7 +37,7 @@ module.exports = {
       severity: 'error',
       from: {
         pathNot:
-          '^(shared/kafka/|bench/hops/|test/harness/delete-topics|test/faults/suite/strikes/kafka-topics.ts)',
+          '^(shared/platform/kafka/|bench/hops/|test/harness/delete-topics|test/faults/suite/strikes/kafka-topics.ts)',
       },
       to: { path: 'node_modules/kafkajs' },
     },

@@ -17,7 +17,14 @@ export default tseslint.config(
   },
   // Command-line programs print; services log.
   {
-    files: ['stack/**', 'bench/**', 'test/harness/**', 'test/faults/*/main.ts', 'test/upgrade/main.ts'],
+    files: [
+      'stack/**',
+      'bench/**',
+      'evals/**',
+      'test/harness/**',
+      'test/faults/*/main.ts',
+      'test/upgrade/main.ts',
+    ],
     rules: { 'no-console': 'off' },
   },
   { files: ['**/*.js', '**/*.mjs'], extends: [tseslint.configs.disableTypeChecked] },

@@ -18,7 +18,7 @@ export default {
       ...common,
       displayName: 'unit',
       testTimeout: 20_000,
-      testMatch: ['<rootDir>/{services,shared,operator,stack,bench,test}/**/*.test.ts'],
+      testMatch: ['<rootDir>/{services,shared,operator,stack,bench,evals,test}/**/*.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(integration|e2e|faults|containers)/[^/]+$'],
     },
     {

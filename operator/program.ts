@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../shared/config/load.ts';
+import { ConfigError } from '../shared/platform/config/load.ts';
 import { assistantsCommand } from './assistants/command.ts';
 import { auditCommand } from './audit/command.ts';
 import { blobsCommand } from './blobs/command.ts';

@@ -1,5 +1,5 @@
 import { outcome, type Outcome } from '../shared/contracts/outcome.ts';
-import { type InboundMessage } from '../shared/kafka/port.ts';
+import { type InboundMessage } from '../shared/platform/kafka/port.ts';
 import { needing, type Stores } from './stores.ts';
 
 /** An outcome, and when Kafka had it; milliseconds since the epoch. */

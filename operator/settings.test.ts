@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ConfigError } from '../shared/config/load.ts';
+import { ConfigError } from '../shared/platform/config/load.ts';
 import { operatorSettings } from './settings.ts';
 
 const stack = { KAFKA_BROKERS: 'stack:1', REDIS_URL: 'redis://stack:2', TURNOUT_API_KEY: 'k' };

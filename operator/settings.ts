@@ -1,6 +1,6 @@
 import { type z } from 'zod';
-import { ConfigError, parseSettings } from '../shared/config/load.ts';
-import { configSchema } from '../shared/config/schema.ts';
+import { ConfigError, parseSettings } from '../shared/platform/config/load.ts';
+import { configSchema } from '../shared/platform/config/schema.ts';
 
 /** What the command line needs of the services' settings. It asks for no key, and for a secret only where it makes one. */
 const operatorSchema = configSchema

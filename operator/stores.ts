@@ -1,10 +1,10 @@
-import { createJobLog, type JobLog } from '../shared/joblog/job-log.ts';
-import { createKafka } from '../shared/kafka/kafkajs.ts';
-import { type Kafka } from '../shared/kafka/port.ts';
-import { topicNames, type Topics } from '../shared/kafka/topics.ts';
-import { silentLogger } from '../shared/log/logger.ts';
-import { closeRedis, connectRedis, type Redis } from '../shared/redis/connect.ts';
-import { type JobKeys, jobKeys } from '../shared/redis/keys.ts';
+import { createJobLog, type JobLog } from '../shared/jobs/joblog/job-log.ts';
+import { createKafka } from '../shared/platform/kafka/kafkajs.ts';
+import { type Kafka } from '../shared/platform/kafka/port.ts';
+import { topicNames, type Topics } from '../shared/platform/kafka/topics.ts';
+import { silentLogger } from '../shared/platform/log/logger.ts';
+import { closeRedis, connectRedis, type Redis } from '../shared/platform/redis/connect.ts';
+import { type JobKeys, jobKeys } from '../shared/platform/redis/keys.ts';
 import { CommandFailed } from './context.ts';
 import { type OperatorSettings } from './settings.ts';
 

@@ -1,5 +1,5 @@
 /** The commands behind `make up | down | status | logs`. */
-import { ConfigError } from '../shared/config/load.ts';
+import { ConfigError } from '../shared/platform/config/load.ts';
 import { StackError } from './errors.ts';
 import { developmentLayout } from './layout.ts';
 import { followLogs } from './logs.ts';

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { catalogue } from '../shared/errors/catalogue.ts';
+import { catalogue } from '../shared/platform/errors/catalogue.ts';
 
 /** The log of a failed call of a model (the rollout guide's phrases). */
 const FAILED_CALLS: ReadonlySet<unknown> = new Set(['LiteLLM Error', 'Legacy Error']);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configSchema } from '../shared/config/schema.ts';
+import { configSchema } from '../shared/platform/config/schema.ts';
 import { repositoryRoot } from './layout.ts';
 import { mergeSettings, variablesOf } from './settings.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { readFlags, textsOf } from '../shared/flags/flags.ts';
+import { readFlags, textsOf } from '../shared/platform/config/flags.ts';
 import { overridden } from './stored-flags.ts';
 
 function stored(flags: Record<string, string>, epoch = 7) {

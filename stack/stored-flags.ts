@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type FlagName, flagNames, readFlags, textsOf } from '../shared/flags/flags.ts';
+import { type FlagName, flagNames, readFlags, textsOf } from '../shared/platform/config/flags.ts';
 import { messageOf } from './errors.ts';
 import { type Settings } from './settings.ts';
 import { until } from './until.ts';

@@ -1,7 +1,7 @@
 /** `make up`: installs, starts what does not run yet, and proves with one real request that it all works. */
 import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { parseConfig } from '../shared/config/load.ts';
+import { parseConfig } from '../shared/platform/config/load.ts';
 import { type DevEnv, devEnv, writeDevEnv } from './dev-env.ts';
 import { messageOf, StackError } from './errors.ts';
 import { watchFailures } from './first-failure.ts';

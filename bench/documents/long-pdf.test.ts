@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { readPdf } from '../../shared/documents/extract/read-pdf.ts';
-import { createTextCollector } from '../../shared/documents/extract/text-collector.ts';
+import { readPdf } from '../../services/context-worker/documents/extract/read-pdf.ts';
+import { createTextCollector } from '../../services/context-worker/documents/extract/text-collector.ts';
 import { longPdf } from './long-pdf.ts';
 
 async function textOf(bytes: Buffer): Promise<string> {

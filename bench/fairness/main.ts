@@ -1,7 +1,7 @@
 /** `make fairness`: how evenly users share the model; writes the report, and ends with 1 when a promise did not hold. */
-import { silentLogger } from '../../shared/log/logger.ts';
-import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
-import { createFairQueue } from '../../shared/scheduling/fair-queue.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts';
+import { createFairQueue } from '../../shared/jobs/scheduling/fair-queue.ts';
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { startBenchSystem } from '../bench-system.ts';
 import { measureHog } from './measure-hog.ts';

@@ -1,9 +1,9 @@
-import { userHash } from '../../shared/contracts/ids.ts';
+import { userHash } from '../../shared/platform/ids.ts';
 import { outcome, type Outcome } from '../../shared/contracts/outcome.ts';
-import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { topicNames } from '../../shared/kafka/topics.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { tokensOf } from '../../shared/scheduling/job-cost.ts';
+import { createKafka } from '../../shared/platform/kafka/kafkajs.ts';
+import { topicNames } from '../../shared/platform/kafka/topics.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { tokensOf } from '../../shared/jobs/scheduling/job-cost.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../../test/harness/env.ts';
 import type { BenchSystem, MeasuredTurnout } from '../bench-system.ts';

@@ -1,6 +1,6 @@
 import { Queue, Worker } from 'bullmq';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { connectRedisPatiently } from '../../shared/redis/connect.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { connectRedisPatiently } from '../../shared/platform/redis/connect.ts';
 import type { Hop } from './paced.ts';
 
 /** Adding a job to its processor being called. */

@@ -1,5 +1,5 @@
-import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { createKafka } from '../../shared/platform/kafka/kafkajs.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { until } from '../../stack/until.ts';
 import type { Hop } from './paced.ts';
 

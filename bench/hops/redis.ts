@@ -1,5 +1,5 @@
-import { silentLogger } from '../../shared/log/logger.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
 import type { Hop } from './paced.ts';
 
 interface RedisHopOptions {

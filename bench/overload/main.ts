@@ -1,6 +1,6 @@
 /** `make overload`: three times what the model can take, for five minutes; writes the report, and ends with 1 when a promise did not hold. */
-import { silentLogger } from '../../shared/log/logger.ts';
-import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts';
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { startBenchSystem } from '../bench-system.ts';
 import { measureOverload, measurePeak, measureRecovery } from './measure.ts';

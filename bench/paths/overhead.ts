@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import { createProviderClient, type ProviderAddress } from '../../shared/upstream/provider-client.ts';
+import { createProviderClient, type ProviderAddress } from '../../shared/content/upstream/provider-client.ts';
 import { percentilesOf } from '../measure/percentiles.ts';
 
 const TIMES = 200;

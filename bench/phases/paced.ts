@@ -1,5 +1,5 @@
-import { silentLogger } from '../../shared/log/logger.ts';
-import { closeRedis, connectRedis, type Redis } from '../../shared/redis/connect.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { closeRedis, connectRedis, type Redis } from '../../shared/platform/redis/connect.ts';
 import { scanKeys } from '../../test/harness/scan-keys.ts';
 import type { BenchSystem } from '../bench-system.ts';
 import type { LoadProcess } from '../load/load-process.ts';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { readAssistants } from '../../shared/assistants/read-folder.ts';
+import { readAssistants } from '../../shared/content/assistants/read-folder.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { oneLine } from '../terminal-safe.ts';
 

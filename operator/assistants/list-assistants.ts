@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { type Assistant } from '../../shared/assistants/assistant-file.ts';
-import { readAssistants, readFolder } from '../../shared/assistants/read-folder.ts';
+import { type Assistant } from '../../shared/content/assistants/assistant-file.ts';
+import { readAssistants, readFolder } from '../../shared/content/assistants/read-folder.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { inColumns, toJsonLine } from '../output.ts';
 import { oneLine } from '../terminal-safe.ts';

@@ -1,4 +1,4 @@
-import { type AuditEntry } from '../../shared/control/read-audit.ts';
+import { type AuditEntry } from '../../shared/rollout/control/read-audit.ts';
 import { type OperatorContext } from '../context.ts';
 import { auditOf } from '../control/audit-of.ts';
 import { instructionInWords } from '../control/instruction-in-words.ts';

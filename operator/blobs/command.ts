@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { resolve } from 'node:path';
-import { createBlobStore } from '../../shared/blobs/create-blob-store.ts';
-import { createStoreIdentity, type StoreIdentity } from '../../shared/blobs/store-identity.ts';
-import { createSweepState, stopReasons, type SweepState } from '../../shared/blobs/sweep-state.ts';
-import { blobKeys } from '../../shared/redis/keys.ts';
+import { createBlobStore } from '../../shared/platform/blobs/create-blob-store.ts';
+import { createStoreIdentity, type StoreIdentity } from '../../shared/platform/blobs/store-identity.ts';
+import { createSweepState, stopReasons, type SweepState } from '../../shared/platform/blobs/sweep-state.ts';
+import { blobKeys } from '../../shared/platform/redis/keys.ts';
 import { type OperatorContext } from '../context.ts';
 import { toJsonLine } from '../output.ts';
 import { needing, withStores } from '../stores.ts';

@@ -1,6 +1,6 @@
-import { clearUserCache } from '../../shared/cache/clear-user-cache.ts';
-import { createGenerations } from '../../shared/cache/generations.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { clearUserCache } from '../../shared/content/cache/clear-user-cache.ts';
+import { createGenerations } from '../../shared/content/cache/generations.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { type OperatorContext } from '../context.ts';
 import { needing } from '../stores.ts';
 import { withCache } from './with-cache.ts';

@@ -1,4 +1,4 @@
-import { type CacheStats, toStats } from '../../shared/cache/stats.ts';
+import { type CacheStats, toStats } from '../../shared/content/cache/stats.ts';
 import { type OperatorContext } from '../context.ts';
 import { inColumns, toJsonLine } from '../output.ts';
 import { withCache } from './with-cache.ts';

@@ -1,6 +1,6 @@
-import { createEntryStore, type EntryStore } from '../../shared/cache/entry-store.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
+import { createEntryStore, type EntryStore } from '../../shared/content/cache/entry-store.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts';
 import { type OperatorSettings } from '../settings.ts';
 import { needing, type Stores, withStores } from '../stores.ts';
 

@@ -1,4 +1,4 @@
-import { type AuditEntry, readAudit } from '../../shared/control/read-audit.ts';
+import { type AuditEntry, readAudit } from '../../shared/rollout/control/read-audit.ts';
 import { needing, type Stores } from '../stores.ts';
 
 /** How long Kafka may send nothing, in milliseconds. A group takes some seconds to form on a broker that is not ours. */

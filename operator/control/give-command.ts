@@ -1,9 +1,13 @@
 import { ZodError } from 'zod';
 import { type ControlCommand, type Instruction } from '../../shared/contracts/control.ts';
-import { createAppliedEpochs } from '../../shared/control/applied-epochs.ts';
-import { type AppliedBy, type Confirmation, confirmCommand } from '../../shared/control/confirm-command.ts';
-import { controlKeys } from '../../shared/control/control-keys.ts';
-import { newCommand } from '../../shared/control/send-command.ts';
+import { createAppliedEpochs } from '../../shared/rollout/control/applied-epochs.ts';
+import {
+  type AppliedBy,
+  type Confirmation,
+  confirmCommand,
+} from '../../shared/rollout/control/confirm-command.ts';
+import { controlKeys } from '../../shared/rollout/control/control-keys.ts';
+import { newCommand } from '../../shared/rollout/control/send-command.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { toJsonLine } from '../output.ts';
 import { needing, withStores } from '../stores.ts';

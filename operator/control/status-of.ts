@@ -1,5 +1,5 @@
-import { controlKeys } from '../../shared/control/control-keys.ts';
-import { readStatus, type RolloutStatus } from '../../shared/control/read-status.ts';
+import { controlKeys } from '../../shared/rollout/control/control-keys.ts';
+import { readStatus, type RolloutStatus } from '../../shared/rollout/control/read-status.ts';
 import { type OperatorContext } from '../context.ts';
 import { needing, withStores } from '../stores.ts';
 

@@ -1,4 +1,4 @@
-import { readLetter, type StoredLetter } from '../../shared/kafka/dead-letters.ts';
+import { readLetter, type StoredLetter } from '../../shared/jobs/dead-letters.ts';
 import { needing, type Stores } from '../stores.ts';
 
 /** How long Kafka may send nothing, in milliseconds. A group takes some seconds to form on a broker that is not ours. */

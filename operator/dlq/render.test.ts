@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type StoredLetter } from '../../shared/kafka/dead-letters.ts';
+import { type StoredLetter } from '../../shared/jobs/dead-letters.ts';
 import { letterToJson, renderLetter, renderList, toListed } from './render.ts';
 
 function letter(more: Partial<StoredLetter> = {}): StoredLetter {

@@ -1,5 +1,5 @@
 import { blobRef } from '../../shared/contracts/job-message.ts';
-import { type StoredLetter } from '../../shared/kafka/dead-letters.ts';
+import { type StoredLetter } from '../../shared/jobs/dead-letters.ts';
 import { inColumns, toJsonLine } from '../output.ts';
 import { oneLine, terminalSafe } from '../terminal-safe.ts';
 

@@ -1,4 +1,4 @@
-import { type Producer } from '../../shared/kafka/port.ts';
+import { type Producer } from '../../shared/platform/kafka/port.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { needing, type Stores, withStores } from '../stores.ts';
 import { oneLine } from '../terminal-safe.ts';

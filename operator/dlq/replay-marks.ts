@@ -1,5 +1,5 @@
-import { type JobKeys } from '../../shared/redis/keys.ts';
-import { type Redis } from '../../shared/redis/connect.ts';
+import { type JobKeys } from '../../shared/platform/redis/keys.ts';
+import { type Redis } from '../../shared/platform/redis/connect.ts';
 
 /** Which dead letters were sent again, and when (ISO 8601). They lie in the job Redis, under each letter's origin. */
 export interface ReplayMarks {

@@ -1,9 +1,9 @@
 import { isTerminal } from '../../shared/contracts/job-event.ts';
-import { admitAgain } from '../../shared/joblog/admit-again.ts';
-import { type JobLog } from '../../shared/joblog/job-log.ts';
-import { type StoredLetter } from '../../shared/kafka/dead-letters.ts';
-import { type OutboundMessage } from '../../shared/kafka/port.ts';
-import { DEAD_LETTER_LIFETIME_MS, type Topics } from '../../shared/kafka/topics.ts';
+import { admitAgain } from '../../shared/jobs/joblog/admit-again.ts';
+import { type JobLog } from '../../shared/jobs/joblog/job-log.ts';
+import { type StoredLetter } from '../../shared/jobs/dead-letters.ts';
+import { type OutboundMessage } from '../../shared/platform/kafka/port.ts';
+import { DEAD_LETTER_LIFETIME_MS, type Topics } from '../../shared/platform/kafka/topics.ts';
 import { type ReplayMarks } from './replay-marks.ts';
 import { jobIdOf, type JobRecord, judge, readPayload } from './verdict.ts';
 

@@ -1,4 +1,4 @@
-import { type StoredLetter } from '../../shared/kafka/dead-letters.ts';
+import { type StoredLetter } from '../../shared/jobs/dead-letters.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { needing, withStores } from '../stores.ts';
 import { oneLine } from '../terminal-safe.ts';

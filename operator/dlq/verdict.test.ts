@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
-import { createDeadLetters, type DeadLetter, readLetter } from '../../shared/kafka/dead-letters.ts';
-import { type OutboundMessage } from '../../shared/kafka/port.ts';
-import { SendError } from '../../shared/kafka/send-error.ts';
-import { topicNames } from '../../shared/kafka/topics.ts';
+import { createDeadLetters, type DeadLetter, readLetter } from '../../shared/jobs/dead-letters.ts';
+import { type OutboundMessage } from '../../shared/platform/kafka/port.ts';
+import { SendError } from '../../shared/platform/kafka/send-error.ts';
+import { topicNames } from '../../shared/platform/kafka/topics.ts';
 import { type JobRecord, jobIdOf, judge, readPayload, type ReplayFacts, type Verdict } from './verdict.ts';
 
 const topics = topicNames('turnout');

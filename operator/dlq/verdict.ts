@@ -1,9 +1,9 @@
-import { jobId } from '../../shared/contracts/ids.ts';
+import { jobId } from '../../shared/platform/ids.ts';
 import { type JobMessage, readJobMessage } from '../../shared/contracts/job-message.ts';
 import { outcome } from '../../shared/contracts/outcome.ts';
-import { type JobState } from '../../shared/joblog/job-log.ts';
-import { type DeadLetter, isShortened, topicOf } from '../../shared/kafka/dead-letters.ts';
-import { type Topics } from '../../shared/kafka/topics.ts';
+import { type JobState } from '../../shared/jobs/joblog/job-log.ts';
+import { type DeadLetter, isShortened, topicOf } from '../../shared/jobs/dead-letters.ts';
+import { type Topics } from '../../shared/platform/kafka/topics.ts';
 
 /** What this version makes of a dead letter's message. */
 export type Payload =

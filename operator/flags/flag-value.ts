@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { flagNames } from '../../shared/flags/flags.ts';
+import { flagNames } from '../../shared/platform/config/flags.ts';
 
 /** `NAME=VALUE` added to those before it. Whether the value is one is the leader's to say, who knows the others. */
 export function flagValue(text: string, before: Record<string, string> = {}): Record<string, string> {

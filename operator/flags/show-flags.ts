@@ -1,5 +1,5 @@
-import { type RolloutStatus } from '../../shared/control/read-status.ts';
-import { readFlags, textsOf } from '../../shared/flags/flags.ts';
+import { type RolloutStatus } from '../../shared/rollout/control/read-status.ts';
+import { readFlags, textsOf } from '../../shared/platform/config/flags.ts';
 import { type OperatorContext } from '../context.ts';
 import { statusOf } from '../control/status-of.ts';
 import { inColumns, toJsonLine } from '../output.ts';

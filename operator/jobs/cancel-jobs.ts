@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type JobLog, type JobState } from '../../shared/joblog/job-log.ts';
+import { type JobLog, type JobState } from '../../shared/jobs/joblog/job-log.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { needing, withStores } from '../stores.ts';
 import { readRecord } from './read-record.ts';

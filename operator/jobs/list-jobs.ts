@@ -1,4 +1,4 @@
-import { type JobView } from '../../shared/joblog/job-log.ts';
+import { type JobView } from '../../shared/jobs/joblog/job-log.ts';
 import { type OperatorContext } from '../context.ts';
 import { inColumns, toJsonLine } from '../output.ts';
 import { needing, type Stores, withStores } from '../stores.ts';

@@ -1,4 +1,4 @@
-import { type JobLog, type JobView } from '../../shared/joblog/job-log.ts';
+import { type JobLog, type JobView } from '../../shared/jobs/joblog/job-log.ts';
 
 /** A job's record without the events of its log. */
 export function readRecord(jobLog: JobLog, jobId: string): Promise<JobView | undefined> {

@@ -1,4 +1,4 @@
-import { type JobView } from '../../shared/joblog/job-log.ts';
+import { type JobView } from '../../shared/jobs/joblog/job-log.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { toJsonLine } from '../output.ts';
 import { needing, withStores } from '../stores.ts';

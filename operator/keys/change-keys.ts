@@ -1,5 +1,5 @@
-import { type ApiKey, type NewKey, newApiKey, stateOf } from '../../shared/access/api-key.ts';
-import { type KeyStore } from '../../shared/access/key-store.ts';
+import { type ApiKey, type NewKey, newApiKey, stateOf } from '../../shared/policy/access/api-key.ts';
+import { type KeyStore } from '../../shared/policy/access/key-store.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { toJsonLine } from '../output.ts';
 import { oneLine } from '../terminal-safe.ts';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type ApiKey } from '../../shared/access/api-key.ts';
-import { readKeyFile } from '../../shared/access/key-file.ts';
-import { createKeyStore, type KeyStore } from '../../shared/access/key-store.ts';
+import { type ApiKey } from '../../shared/policy/access/api-key.ts';
+import { readKeyFile } from '../../shared/policy/access/key-file.ts';
+import { createKeyStore, type KeyStore } from '../../shared/policy/access/key-store.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { needing, withStores } from '../stores.ts';
 

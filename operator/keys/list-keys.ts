@@ -1,4 +1,4 @@
-import { type ApiKey, stateOf } from '../../shared/access/api-key.ts';
+import { type ApiKey, stateOf } from '../../shared/policy/access/api-key.ts';
 import { type OperatorContext } from '../context.ts';
 import { inColumns, toJsonLine } from '../output.ts';
 import { oneLine } from '../terminal-safe.ts';

@@ -1,4 +1,4 @@
-import { type RolloutStatus } from '../../shared/control/read-status.ts';
+import { type RolloutStatus } from '../../shared/rollout/control/read-status.ts';
 import { type OperatorContext } from '../context.ts';
 import { statusOf } from '../control/status-of.ts';
 import { toJsonLine } from '../output.ts';

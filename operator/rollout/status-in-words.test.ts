@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { initialState } from '../../shared/control/apply-command.ts';
-import { type RolloutStatus } from '../../shared/control/read-status.ts';
+import { initialState } from '../../shared/rollout/control/apply-command.ts';
+import { type RolloutStatus } from '../../shared/rollout/control/read-status.ts';
 import { statusInWords } from './status-in-words.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,6 +1,6 @@
 import { path } from '../../shared/contracts/decision.ts';
 import { type Latch } from '../../shared/contracts/control.ts';
-import { type RolloutStatus } from '../../shared/control/read-status.ts';
+import { type RolloutStatus } from '../../shared/rollout/control/read-status.ts';
 import { durationInWords } from '../control/duration.ts';
 import { inColumns } from '../output.ts';
 import { oneLine } from '../terminal-safe.ts';

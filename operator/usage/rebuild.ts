@@ -1,5 +1,5 @@
-import { metricsKey } from '../../shared/rollout/section-names.ts';
-import { usageSectionsOf, type UsageSection } from '../../shared/usage/ledger-sections.ts';
+import { metricsKey } from '../../shared/contracts/section-names.ts';
+import { usageSectionsOf, type UsageSection } from '../../shared/policy/usage/ledger-sections.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { readOutcomes } from '../read-outcomes.ts';
 import { needing, withStores } from '../stores.ts';

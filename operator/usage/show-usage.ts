@@ -1,8 +1,8 @@
-import { userHash } from '../../shared/contracts/ids.ts';
-import { ConfigError } from '../../shared/config/load.ts';
-import { account } from '../../shared/usage/ledger-sections.ts';
-import { nameOfPeriod, periods } from '../../shared/usage/periods.ts';
-import { readUsage } from '../../shared/usage/read-usage.ts';
+import { userHash } from '../../shared/platform/ids.ts';
+import { ConfigError } from '../../shared/platform/config/load.ts';
+import { account } from '../../shared/policy/usage/ledger-sections.ts';
+import { nameOfPeriod, periods } from '../../shared/policy/usage/periods.ts';
+import { readUsage } from '../../shared/policy/usage/read-usage.ts';
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { inColumns, toJsonLine } from '../output.ts';
 import { needing, withStores } from '../stores.ts';

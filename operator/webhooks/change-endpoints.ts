@@ -1,5 +1,5 @@
-import { type EventType } from '../../shared/webhooks/event.ts';
-import { type WithSecret } from '../../shared/webhooks/registry.ts';
+import { type EventType } from '../../shared/jobs/webhooks/event.ts';
+import { type WithSecret } from '../../shared/jobs/webhooks/registry.ts';
 import { type OperatorContext } from '../context.ts';
 import { toJsonLine } from '../output.ts';
 import { unknownEndpoint, withRegistry, withWebhooks } from './with-webhooks.ts';

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { type EventType, eventType } from '../../shared/webhooks/event.ts';
+import { type EventType, eventType } from '../../shared/jobs/webhooks/event.ts';
 import { wholeNumber } from '../arguments.ts';
 import { type OperatorContext } from '../context.ts';
 import { addEndpoint, removeEndpoint, rotateSecret } from './change-endpoints.ts';

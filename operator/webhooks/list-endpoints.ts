@@ -1,5 +1,5 @@
-import { type Delivery } from '../../shared/webhooks/delivery-log.ts';
-import { type Endpoint } from '../../shared/webhooks/endpoint-store.ts';
+import { type Delivery } from '../../shared/jobs/webhooks/delivery-log.ts';
+import { type Endpoint } from '../../shared/jobs/webhooks/endpoint-store.ts';
 import { type OperatorContext } from '../context.ts';
 import { inColumns, toJsonLine } from '../output.ts';
 import { oneLine } from '../terminal-safe.ts';

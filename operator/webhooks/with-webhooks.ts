@@ -1,9 +1,9 @@
-import { ConfigError } from '../../shared/config/load.ts';
-import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { createDeliveryLog, type DeliveryLog } from '../../shared/webhooks/delivery-log.ts';
-import { createEndpointStore, type EndpointStore } from '../../shared/webhooks/endpoint-store.ts';
-import { createRegistry, type Registry } from '../../shared/webhooks/registry.ts';
-import { createSecretBox } from '../../shared/webhooks/secrets.ts';
+import { ConfigError } from '../../shared/platform/config/load.ts';
+import { TurnoutError } from '../../shared/platform/errors/turnout-error.ts';
+import { createDeliveryLog, type DeliveryLog } from '../../shared/jobs/webhooks/delivery-log.ts';
+import { createEndpointStore, type EndpointStore } from '../../shared/jobs/webhooks/endpoint-store.ts';
+import { createRegistry, type Registry } from '../../shared/jobs/webhooks/registry.ts';
+import { createSecretBox } from '../../shared/jobs/webhooks/secrets.ts';
 import { CommandFailed } from '../context.ts';
 import { type OperatorSettings } from '../settings.ts';
 import { needing, withStores } from '../stores.ts';

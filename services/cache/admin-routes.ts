@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { type AdminCheck } from '../../shared/admin/admin-check.ts';
-import { adminRoute } from '../../shared/admin/admin-route.ts';
-import { type Cache } from '../../shared/cache/cache.ts';
-import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { type Logger } from '../../shared/log/logger.ts';
-import { type Route } from '../../shared/telemetry/probes.ts';
+import { type AdminCheck } from '../../shared/policy/admin/admin-check.ts';
+import { adminRoute } from '../../shared/policy/admin/admin-route.ts';
+import { type Cache } from '../../shared/content/cache/cache.ts';
+import { TurnoutError } from '../../shared/platform/errors/turnout-error.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
+import { type Route } from '../../shared/platform/telemetry/probes.ts';
 
 interface AdminRoutesDeps {
   cache: Pick<Cache, 'stats' | 'clearUserCache'>;

@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
 import { Registry } from 'prom-client';
-import { type Cache } from '../../shared/cache/cache.ts';
-import { toStats } from '../../shared/cache/stats.ts';
+import { type Cache } from '../../shared/content/cache/cache.ts';
+import { toStats } from '../../shared/content/cache/stats.ts';
 import { measureTotals } from './figures.ts';
 
 const totals = { entries: 3, bytes: 900, owners: 2, evicted: 4, expired: 5, cleared: 6 };

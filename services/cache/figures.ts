@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
-import { type Cache } from '../../shared/cache/cache.ts';
-import { type CacheStats } from '../../shared/cache/stats.ts';
+import { type Cache } from '../../shared/content/cache/cache.ts';
+import { type CacheStats } from '../../shared/content/cache/stats.ts';
 
 type Sample = readonly [labels: Record<string, string>, value: number];
 

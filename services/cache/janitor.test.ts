@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { type EntryStore } from '../../shared/cache/entry-store.ts';
-import { createLogger } from '../../shared/log/logger.ts';
+import { type EntryStore } from '../../shared/content/cache/entry-store.ts';
+import { createLogger } from '../../shared/platform/log/logger.ts';
 import { createJanitor } from './janitor.ts';
 
 beforeEach(() => void jest.useFakeTimers());

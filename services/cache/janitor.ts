@@ -1,8 +1,8 @@
-import { type EntryStore } from '../../shared/cache/entry-store.ts';
-import { type Logger } from '../../shared/log/logger.ts';
-import { type Redis } from '../../shared/redis/connect.ts';
-import { workInProgress } from '../../shared/telemetry/work-in-progress.ts';
-import { type Periodic, periodically } from '../../shared/util/periodically.ts';
+import { type EntryStore } from '../../shared/content/cache/entry-store.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
+import { type Redis } from '../../shared/platform/redis/connect.ts';
+import { workInProgress } from '../../shared/platform/telemetry/work-in-progress.ts';
+import { type Periodic, periodically } from '../../shared/platform/util/periodically.ts';
 
 interface JanitorOptions {
   entries: Pick<EntryStore, 'sweep' | 'totals'>;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { type Cache } from '../../shared/cache/cache.ts';
-import { toStats } from '../../shared/cache/stats.ts';
-import { createLogger } from '../../shared/log/logger.ts';
+import { type Cache } from '../../shared/content/cache/cache.ts';
+import { toStats } from '../../shared/content/cache/stats.ts';
+import { createLogger } from '../../shared/platform/log/logger.ts';
 import { createReporter } from './reporter.ts';
 
 beforeEach(() => void jest.useFakeTimers());

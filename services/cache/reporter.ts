@@ -1,6 +1,6 @@
-import { type Cache } from '../../shared/cache/cache.ts';
-import { type Logger } from '../../shared/log/logger.ts';
-import { type Periodic, periodically } from '../../shared/util/periodically.ts';
+import { type Cache } from '../../shared/content/cache/cache.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
+import { type Periodic, periodically } from '../../shared/platform/util/periodically.ts';
 
 interface ReporterOptions {
   cache: Pick<Cache, 'stats'>;

@@ -1,22 +1,22 @@
-import { createAdminCheck } from '../../shared/admin/admin-check.ts';
-import { openControl } from '../../shared/control/open-control.ts';
-import { decide } from '../../shared/flags/decide.ts';
-import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
-import { createReleasers } from '../../shared/lifecycle/releasers.ts';
-import { type Service, type ServiceDeps } from '../../shared/lifecycle/run-service.ts';
-import { showClockSkew } from '../../shared/redis/shared-clock.ts';
-import { createProbes } from '../../shared/telemetry/probes.ts';
-import { apiRoutes } from './api.ts';
-import { documentApi } from './api-docs.ts';
+import { createAdminCheck } from '../../shared/policy/admin/admin-check.ts';
+import { openControl } from '../../shared/rollout/control/open-control.ts';
+import { decide } from '../../shared/contracts/flags/decide.ts';
+import { createKafka } from '../../shared/platform/kafka/kafkajs.ts';
+import { topicNames, topicSpecs } from '../../shared/platform/kafka/topics.ts';
+import { createReleasers } from '../../shared/platform/lifecycle/releasers.ts';
+import { type Service, type ServiceDeps } from '../../shared/platform/lifecycle/run-service.ts';
+import { showClockSkew } from '../../shared/platform/redis/shared-clock.ts';
+import { createProbes } from '../../shared/platform/telemetry/probes.ts';
+import { apiRoutes } from './api/api.ts';
+import { documentApi } from './api/api-docs.ts';
 import { createBodyPool } from './bodies/body-pool.ts';
 import { createBodyWork } from './bodies/body-work.ts';
-import { createDrain } from './drain.ts';
-import { createHttp } from './http.ts';
-import { installErrorHandling } from './errors.ts';
-import { operationsRoutes } from './operations-routes.ts';
-import { openParts } from './parts.ts';
-import { startSweeps } from './sweeps.ts';
+import { createDrain } from './api/drain.ts';
+import { createHttp } from './api/http.ts';
+import { installErrorHandling } from './api/errors.ts';
+import { operationsRoutes } from './api/operations-routes.ts';
+import { openParts } from './api/parts.ts';
+import { startSweeps } from './maintenance/sweeps.ts';
 
 /** OpenAI's API over HTTP -> Kafka, and the job log -> the client. */
 export function build({ config, log }: ServiceDeps): Service {

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type Outcome } from '../../shared/contracts/outcome.ts';
-import { type DeadLetter } from '../../shared/kafka/dead-letters.ts';
-import { type InboundMessage } from '../../shared/kafka/port.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { type DeadLetter } from '../../shared/jobs/dead-letters.ts';
+import { type InboundMessage } from '../../shared/platform/kafka/port.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { createAggregator, LedgerRewound } from './aggregate.ts';
-import { add, type Delta } from './fold.ts';
-import { type Applied, type Entry, type Ledger, MAX_IDS } from './ledger.ts';
+import { add, type Delta } from './counts/fold.ts';
+import { type Applied, type Entry, type Ledger, MAX_IDS } from './ledger/ledger.ts';
 
 /** The script's rules in memory. That the script keeps them is tested on a real Redis. */
 class MemoryLedger implements Ledger {

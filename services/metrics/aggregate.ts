@@ -1,18 +1,18 @@
 import { type Outcome } from '../../shared/contracts/outcome.ts';
-import { type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-letters.ts';
+import { type DeadLetters, letterOfMessage } from '../../shared/jobs/dead-letters.ts';
 import {
   type Batch,
   type InboundMessage,
   type PartitionOffsets,
   type PositionQuestion,
-} from '../../shared/kafka/port.ts';
-import { type RolloutJob, rolloutJobOf } from '../../shared/rollout/rollout-job.ts';
-import { type Logger } from '../../shared/log/logger.ts';
-import { field } from './fields.ts';
-import { add, fold, isUnpaid } from './fold.ts';
-import { type Applied, type Entry, type Ledger, MAX_IDS } from './ledger.ts';
+} from '../../shared/platform/kafka/port.ts';
+import { type RolloutJob, rolloutJobOf } from '../../shared/rollout/judge/rollout-job.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
+import { field } from './counts/fields.ts';
+import { add, fold, isUnpaid } from './counts/fold.ts';
+import { type Applied, type Entry, type Ledger, MAX_IDS } from './ledger/ledger.ts';
 import { readEvent } from './read-event.ts';
-import { sectionsOf } from './rollout/sections.ts';
+import { sectionsOf } from './ledger/sections.ts';
 import { type SlowFrom } from './rollout/slow-from.ts';
 
 /** Redis lost what it had acknowledged. Only reading again from the offset that it still has makes the counts right. */

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { type Consumer } from '../../shared/kafka/port.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { type Consumer } from '../../shared/platform/kafka/port.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { createIntake } from './intake.ts';
 
 /** Consumers that tell what was done to them: `open 1`, `start 1`, `close 1`. */

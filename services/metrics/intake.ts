@@ -1,6 +1,6 @@
-import { type Consumer } from '../../shared/kafka/port.ts';
-import { type Logger } from '../../shared/log/logger.ts';
-import { retrying } from '../../shared/util/retrying.ts';
+import { type Consumer } from '../../shared/platform/kafka/port.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
+import { retrying } from '../../shared/platform/util/retrying.ts';
 
 /**
  * The consumer, and its replacement by a new one that asks for its positions again:

@@ -1,9 +1,9 @@
-import { PICODOLLARS } from '../../shared/usage/ledger-sections.ts';
+import { PICODOLLARS } from '../../shared/policy/usage/ledger-sections.ts';
 import { stage } from '../../shared/contracts/outcome.ts';
-import { errorCodes } from '../../shared/errors/catalogue.ts';
-import { countNamed, type Counts, histogramsOf } from './counts.ts';
-import { EVENT_FATES, field, PATHS, SOURCES, STATUSES, TOKEN_KINDS } from './fields.ts';
-import { bucketOf, countOf, cumulate, edgeOf, type Histogram } from './histogram.ts';
+import { errorCodes } from '../../shared/platform/errors/catalogue.ts';
+import { countNamed, type Counts, histogramsOf } from './counts/counts.ts';
+import { EVENT_FATES, field, PATHS, SOURCES, STATUSES, TOKEN_KINDS } from './counts/fields.ts';
+import { bucketOf, countOf, cumulate, edgeOf, type Histogram } from './counts/histogram.ts';
 
 /** Labels are of our own enumerations: none needs escaping. */
 type Labels = Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 import { outcome, type Outcome } from '../../shared/contracts/outcome.ts';
-import { type InboundMessage } from '../../shared/kafka/port.ts';
+import { type InboundMessage } from '../../shared/platform/kafka/port.ts';
 
 /** A message of the events topic: one outcome, or the reason why it is none. */
 export type ReadEvent = { outcome: Outcome } | { reason: string };

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { createProbes, createProbeServer, type HttpServer } from '../../shared/telemetry/probes.ts';
-import { type Counts } from './counts.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { createProbes, createProbeServer, type HttpServer } from '../../shared/platform/telemetry/probes.ts';
+import { type Counts } from './counts/counts.ts';
 import { figureRoutes } from './routes.ts';
 
 let server: HttpServer | undefined;

@@ -1,10 +1,10 @@
 import { type ServerResponse } from 'node:http';
-import { toEnvelope } from '../../shared/errors/openai-envelope.ts';
-import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { type Logger } from '../../shared/log/logger.ts';
-import { type Probes, type Route } from '../../shared/telemetry/probes.ts';
-import { type Counts } from './counts.ts';
-import { type Ledger } from './ledger.ts';
+import { toEnvelope } from '../../shared/platform/errors/openai-envelope.ts';
+import { TurnoutError } from '../../shared/platform/errors/turnout-error.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
+import { type Probes, type Route } from '../../shared/platform/telemetry/probes.ts';
+import { type Counts } from './counts/counts.ts';
+import { type Ledger } from './ledger/ledger.ts';
 import { renderPrometheus } from './prometheus.ts';
 import { summarise } from './summary.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Outcome } from '../../shared/contracts/outcome.ts';
-import { type Counts } from './counts.ts';
-import { fold } from './fold.ts';
+import { type Counts } from './counts/counts.ts';
+import { fold } from './counts/fold.ts';
 import { renderPrometheus } from './prometheus.ts';
 import { summarise } from './summary.ts';
 

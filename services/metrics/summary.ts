@@ -1,8 +1,16 @@
-import { PICODOLLARS } from '../../shared/usage/ledger-sections.ts';
-import { errorCodes } from '../../shared/errors/catalogue.ts';
-import { countNamed, type Counts, histogramsOf } from './counts.ts';
-import { EVENT_FATES, type EventFate, field, type PathLabel, PATHS, type Source, SOURCES } from './fields.ts';
-import { countOf, type Histogram, mergeHistograms, quantile } from './histogram.ts';
+import { PICODOLLARS } from '../../shared/policy/usage/ledger-sections.ts';
+import { errorCodes } from '../../shared/platform/errors/catalogue.ts';
+import { countNamed, type Counts, histogramsOf } from './counts/counts.ts';
+import {
+  EVENT_FATES,
+  type EventFate,
+  field,
+  type PathLabel,
+  PATHS,
+  type Source,
+  SOURCES,
+} from './counts/fields.ts';
+import { countOf, type Histogram, mergeHistograms, quantile } from './counts/histogram.ts';
 
 /** What `GET /summary` answers: everything counted since the first event. */
 export interface Summary extends Figures {

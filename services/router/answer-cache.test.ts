@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { type CachedAnswer } from '../../shared/answers/cached-answer.ts';
-import { type Cache, type Found } from '../../shared/cache/cache.ts';
+import { type CachedAnswer } from '../../shared/content/answers/cached-answer.ts';
+import { type Cache, type Found } from '../../shared/content/cache/cache.ts';
 import { type PieceRequest } from '../../shared/contracts/flow.ts';
 import { type Caching } from '../../shared/contracts/job-message.ts';
 import { type CacheableJob, createAnswerCache } from './answer-cache.ts';

@@ -1,6 +1,6 @@
-import { answerFingerprint } from '../../shared/answers/fingerprint.ts';
-import { type CachedAnswer, cachedAnswerCodec } from '../../shared/answers/cached-answer.ts';
-import { type Cache } from '../../shared/cache/cache.ts';
+import { answerFingerprint } from '../../shared/content/answers/fingerprint.ts';
+import { type CachedAnswer, cachedAnswerCodec } from '../../shared/content/answers/cached-answer.ts';
+import { type Cache } from '../../shared/content/cache/cache.ts';
 import { type Decision } from '../../shared/contracts/decision.ts';
 import { type LlmJob } from '../../shared/contracts/flow.ts';
 import { type CacheStatus } from '../../shared/contracts/job-event.ts';

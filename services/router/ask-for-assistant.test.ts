@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import type OpenAI from 'openai';
-import { readAssistant } from '../../shared/assistants/assistant-file.ts';
-import { createSelector } from '../../shared/assistants/select-assistant.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { readAssistant } from '../../shared/content/assistants/assistant-file.ts';
+import { createSelector } from './assistants/select-assistant.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { type AskedJob, createAskForAssistant, toldBy } from './ask-for-assistant.ts';
 
 const law = assistant('law', 'examples: [Which clause?]');

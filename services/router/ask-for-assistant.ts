@@ -1,15 +1,15 @@
 import { ConsecutiveBreaker } from 'cockatiel';
 import type OpenAI from 'openai';
-import { type Assistant } from '../../shared/assistants/assistant-file.ts';
-import { type AssistantRegistry } from '../../shared/assistants/registry.ts';
-import { type Selector } from '../../shared/assistants/select-assistant.ts';
+import { type Assistant } from '../../shared/content/assistants/assistant-file.ts';
+import { type AssistantRegistry } from '../../shared/content/assistants/registry.ts';
+import { type Selector } from './assistants/select-assistant.ts';
 import { type Path } from '../../shared/contracts/decision.ts';
 import { type RoutingCall, tokenUsage } from '../../shared/contracts/job-event.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
-import { roughTokens } from '../../shared/joblog/lost-call.ts';
-import { type Logger } from '../../shared/log/logger.ts';
-import { createCircuits } from '../../shared/upstream/circuits.ts';
-import { upstreamError } from '../../shared/upstream/upstream-error.ts';
+import { roughTokens } from '../../shared/jobs/joblog/lost-call.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
+import { createCircuits } from '../../shared/content/upstream/circuits.ts';
+import { upstreamError } from '../../shared/content/upstream/upstream-error.ts';
 
 /**
  * Which assistant answers, by asking a model: as the system before LiteLLM did for each request, and so on the legacy path only, where

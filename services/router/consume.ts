@@ -1,5 +1,5 @@
-import { type Batch } from '../../shared/kafka/port.ts';
-import { type Logger } from '../../shared/log/logger.ts';
+import { type Batch } from '../../shared/platform/kafka/port.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
 import { routeBatch, type RouteBatchDeps } from './route-batch.ts';
 import { type Reading, type Watermarks } from './watermarks.ts';
 

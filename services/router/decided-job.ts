@@ -1,8 +1,8 @@
-import { type Entitlement } from '../../shared/access/entitlement.ts';
+import { type Entitlement } from '../../shared/policy/access/entitlement.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
 import { type LlmJob } from '../../shared/contracts/flow.ts';
-import { type DecidedJob } from '../../shared/queues/dispatch.ts';
-import { estimatedTokens } from '../../shared/scheduling/job-cost.ts';
+import { type DecidedJob } from '../../shared/jobs/queues/dispatch.ts';
+import { estimatedTokens } from '../../shared/jobs/scheduling/job-cost.ts';
 import { type Decided } from './first-events.ts';
 import { type Picked } from './pick-assistant.ts';
 import { roughPromptTokens } from './plan-context.ts';

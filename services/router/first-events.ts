@@ -1,9 +1,9 @@
 import { type Decision } from '../../shared/contracts/decision.ts';
 import { type CacheStatus, type JobEvent, type RoutingCall } from '../../shared/contracts/job-event.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
-import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { roughTokens } from '../../shared/joblog/lost-call.ts';
-import { type Logger } from '../../shared/log/logger.ts';
+import { TurnoutError } from '../../shared/platform/errors/turnout-error.ts';
+import { roughTokens } from '../../shared/jobs/joblog/lost-call.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
 import { type Picked } from './pick-assistant.ts';
 import { type ContextPlan, roughPromptTokens } from './plan-context.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { inForce } from '../../shared/control/in-force.ts';
-import { type Flags, readFlags } from '../../shared/flags/flags.ts';
+import { inForce } from '../../shared/rollout/control/in-force.ts';
+import { type Flags, readFlags } from '../../shared/platform/config/flags.ts';
 import { createFlagMetrics } from './flag-metrics.ts';
 
 test('the flags, their epoch and the decisions by path and reason are told, and no user', async () => {

@@ -1,9 +1,9 @@
 import { Counter, type Registry } from 'prom-client';
 import { type Decision } from '../../shared/contracts/decision.ts';
-import { type InForce } from '../../shared/control/in-force.ts';
-import { textsOf } from '../../shared/flags/flags.ts';
-import { type Logger } from '../../shared/log/logger.ts';
-import { periodically } from '../../shared/util/periodically.ts';
+import { type InForce } from '../../shared/rollout/control/in-force.ts';
+import { textsOf } from '../../shared/platform/config/flags.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
+import { periodically } from '../../shared/platform/util/periodically.ts';
 
 interface FlagMetricsOptions {
   inForce: () => InForce;

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { type Assistant, readAssistant } from '../../shared/assistants/assistant-file.ts';
-import { createSelector } from '../../shared/assistants/select-assistant.ts';
+import { type Assistant, readAssistant } from '../../shared/content/assistants/assistant-file.ts';
+import { createSelector } from './assistants/select-assistant.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { createAssistantPicker, type PickedJob } from './pick-assistant.ts';
 

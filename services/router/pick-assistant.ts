@@ -1,14 +1,10 @@
-import { type Assistant } from '../../shared/assistants/assistant-file.ts';
-import { type AssistantRegistry } from '../../shared/assistants/registry.ts';
-import {
-  type Selection,
-  type SelectionRequest,
-  type Selector,
-} from '../../shared/assistants/select-assistant.ts';
+import { type Assistant } from '../../shared/content/assistants/assistant-file.ts';
+import { type AssistantRegistry } from '../../shared/content/assistants/registry.ts';
+import { type Selection, type SelectionRequest, type Selector } from './assistants/select-assistant.ts';
 import { type LlmJob } from '../../shared/contracts/flow.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
-import { TurnoutError } from '../../shared/errors/turnout-error.ts';
+import { TurnoutError } from '../../shared/platform/errors/turnout-error.ts';
 
 /** Who answers a job. */
 export interface Picked {

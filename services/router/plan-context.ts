@@ -1,6 +1,6 @@
 import { type ContextJob, type LlmJob, type PieceRequest } from '../../shared/contracts/flow.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
-import { roughTokens } from '../../shared/joblog/lost-call.ts';
+import { roughTokens } from '../../shared/jobs/joblog/lost-call.ts';
 
 /** What the router knows of a retrieval service. */
 export interface KnownSource {

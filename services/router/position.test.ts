@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { type PartitionOffsets } from '../../shared/kafka/port.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { type PartitionOffsets } from '../../shared/platform/kafka/port.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { createPosition, PositionLost } from './position.ts';
 import { type Watermark } from './watermarks.ts';
 

@@ -1,5 +1,5 @@
-import { type PositionQuestion } from '../../shared/kafka/port.ts';
-import { type Logger } from '../../shared/log/logger.ts';
+import { type PositionQuestion } from '../../shared/platform/kafka/port.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
 import { type Watermark, type Watermarks } from './watermarks.ts';
 
 /**

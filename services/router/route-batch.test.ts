@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
-import { newJobId } from '../../shared/contracts/ids.ts';
-import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { type JobLog } from '../../shared/joblog/job-log.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { newJobId } from '../../shared/platform/ids.ts';
+import { TurnoutError } from '../../shared/platform/errors/turnout-error.ts';
+import { type JobLog } from '../../shared/jobs/joblog/job-log.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { type Picked } from './pick-assistant.ts';
-import { entitlementOf } from '../../shared/access/entitlement.ts';
-import { OPEN_POLICY } from '../../shared/access/policy-file.ts';
+import { entitlementOf } from '../../shared/policy/access/entitlement.ts';
+import { OPEN_POLICY } from '../../shared/policy/access/policy-file.ts';
 import { routeBatch, type RouteBatchDeps } from './route-batch.ts';
 
 const job: JobMessage = {

@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
-import { type JobLog } from '../../shared/joblog/job-log.ts';
-import { type Relays } from '../../shared/joblog/relays.ts';
-import { createLogger } from '../../shared/log/logger.ts';
+import { type JobLog } from '../../shared/jobs/joblog/job-log.ts';
+import { type Relays } from '../../shared/jobs/joblog/relays.ts';
+import { createLogger } from '../../shared/platform/log/logger.ts';
 import { serveCached } from './serve-cached.ts';
 
 const job = { jobId: `job_${'0'.repeat(32)}`, userHash: 'abc', acceptedAt: Date.now() };

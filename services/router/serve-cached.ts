@@ -1,11 +1,11 @@
-import { type CachedAnswer } from '../../shared/answers/cached-answer.ts';
+import { type CachedAnswer } from '../../shared/content/answers/cached-answer.ts';
 import { type Decision } from '../../shared/contracts/decision.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
-import { logEnding, terminalEvent, toOutcome } from '../../shared/joblog/ending.ts';
-import { type JobLog } from '../../shared/joblog/job-log.ts';
-import { type Relays } from '../../shared/joblog/relays.ts';
-import { type Logger } from '../../shared/log/logger.ts';
+import { logEnding, terminalEvent, toOutcome } from '../../shared/jobs/joblog/ending.ts';
+import { type JobLog } from '../../shared/jobs/joblog/job-log.ts';
+import { type Relays } from '../../shared/jobs/joblog/relays.ts';
+import { type Logger } from '../../shared/platform/log/logger.ts';
 
 export interface ServeCachedDeps {
   jobLog: Pick<JobLog, 'serve' | 'now'>;

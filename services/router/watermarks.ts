@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type Redis } from '../../shared/redis/connect.ts';
-import { defineScript } from '../../shared/redis/script.ts';
+import { type Redis } from '../../shared/platform/redis/connect.ts';
+import { defineScript } from '../../shared/platform/redis/script.ts';
 
 export interface Watermark {
   /** The next offset: every message below it is done. */

@@ -4,10 +4,10 @@ import { chatRequest, textOf } from './chat-request.ts';
 import { childTraceparent, toHeaders } from './cloud-event.ts';
 import { decision as decisionSchema } from './decision.ts';
 import { contextJob, contextPiece, llmJob } from './flow.ts';
-import { jobId, newJobId, userHash } from './ids.ts';
+import { jobId, newJobId, userHash } from '../platform/ids.ts';
 import { isTerminal, isVisible, jobEvent, writtenEvent } from './job-event.ts';
 import { jobMessage } from './job-message.ts';
-import { TurnoutError } from '../errors/turnout-error.ts';
+import { TurnoutError } from '../platform/errors/turnout-error.ts';
 import { outcome } from './outcome.ts';
 import { laterVersion } from './tolerant.ts';
 

@@ -4,7 +4,7 @@ import { openEnum } from './tolerant.ts';
 export const path = z.enum(['litellm', 'legacy']);
 export type Path = z.infer<typeof path>;
 
-/** In the order in which they decide; see `shared/flags/decide.ts`. */
+/** In the order in which they decide; see `shared/contracts/flags/decide.ts`. */
 export const decisionReasons = [
   'disabled',
   'bypass',

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { errorCodes } from '../errors/catalogue.ts';
+import { errorCodes } from '../platform/errors/catalogue.ts';
 import { decision } from './decision.ts';
 import { caching, document, requestRef } from './job-message.ts';
-import { jobId } from './ids.ts';
+import { jobId } from '../platform/ids.ts';
 import { quote } from './quote.ts';
 import { ofMajor, openEnum } from './tolerant.ts';
 

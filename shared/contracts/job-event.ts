@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { errorCodes } from '../errors/catalogue.ts';
+import { errorCodes } from '../platform/errors/catalogue.ts';
 import { decision, path } from './decision.ts';
 import { quote } from './quote.ts';
 import { openEnum } from './tolerant.ts';

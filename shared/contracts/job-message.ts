@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { priority } from '../scheduling/priority.ts';
-import { duty } from '../joblog/duties.ts';
+import { priority } from './priority.ts';
+import { duty } from './duties.ts';
 import { chatRequest } from './chat-request.ts';
-import { jobId } from './ids.ts';
+import { jobId } from '../platform/ids.ts';
 import { quote } from './quote.ts';
 import { ofMajor, openEnum } from './tolerant.ts';
 

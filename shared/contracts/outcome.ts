@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { errorCodes } from '../errors/catalogue.ts';
+import { errorCodes } from '../platform/errors/catalogue.ts';
 import { decision } from './decision.ts';
 import { tokenUsage } from './job-event.ts';
 import { knownOr, ofMajor, openEnum } from './tolerant.ts';
-import { jobId } from './ids.ts';
+import { jobId } from '../platform/ids.ts';
 
 /**
  * A job's way in time: until a router has read it (Kafka); until a worker has begun its first attempt (queue and context); until the

@@ -3,7 +3,7 @@
  * Secrets and keys are made once and stay; settings and models follow the environment, which is the user's `.env`.
  */
 import { join, relative } from 'node:path';
-import { ConfigError } from '../../shared/config/load.ts';
+import { ConfigError } from '../../shared/platform/config/load.ts';
 import { StackError } from '../errors.ts';
 import { repositoryRoot } from '../layout.ts';
 import { prepare } from './prepare.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { parseConfig } from '../../shared/config/load.ts';
+import { parseConfig } from '../../shared/platform/config/load.ts';
 import { prepare } from './prepare.ts';
 
 let folder: string;

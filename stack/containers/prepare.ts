@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseConfig } from '../../shared/config/load.ts';
+import { parseConfig } from '../../shared/platform/config/load.ts';
 import { repositoryRoot } from '../layout.ts';
 import { litellmConfig, providerVariables, usesSimulator } from '../litellm-config.ts';
 import { loadSecrets, writeApiKeys } from '../secrets.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { type BlobStore } from '../../shared/blobs/blob-store.ts';
+import { type BlobStore } from '../../shared/platform/blobs/blob-store.ts';
 
 /** A store under test, and the two things that can befall a body behind its back. */
 export interface BlobStoreUnderTest {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type InboundMessage, type Kafka, type TopicFollower } from '../../shared/kafka/port.ts';
+import { type InboundMessage, type Kafka, type TopicFollower } from '../../shared/platform/kafka/port.ts';
 import { eventually, useKafka } from './kafka-ground.ts';
 
 /** A topic that is followed from its beginning. */

@@ -7,7 +7,7 @@ import {
   type InboundMessage,
   type Kafka,
   type Producer,
-} from '../../shared/kafka/port.ts';
+} from '../../shared/platform/kafka/port.ts';
 import { until } from '../../stack/until.ts';
 
 export const PARTITIONS = 4;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { type Kafka, type KafkaProducer } from '../../shared/kafka/port.ts';
+import { type Kafka, type KafkaProducer } from '../../shared/platform/kafka/port.ts';
 import { startTcpProxy, type TcpProxy } from '../faults/suite/tcp-proxy.ts';
 import { collector, eventually, useKafka, WAIT_MS } from './kafka-ground.ts';
 

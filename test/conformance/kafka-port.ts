@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Batch, type Kafka } from '../../shared/kafka/port.ts';
+import { type Batch, type Kafka } from '../../shared/platform/kafka/port.ts';
 import { collector, eventually, PARTITIONS, useKafka, WAIT_MS } from './kafka-ground.ts';
 import { describeKafkaFollowing } from './kafka-following.ts';
 import { describeKafkaOutages } from './kafka-outages.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Kafka, type PositionQuestion } from '../../shared/kafka/port.ts';
+import { type Kafka, type PositionQuestion } from '../../shared/platform/kafka/port.ts';
 import { collector, eventually, keyOf, PARTITIONS, useKafka } from './kafka-ground.ts';
 
 /** Where a member of a group begins to read. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { workerTimings } from '../../shared/queues/names.ts';
+import { workerTimings } from '../../shared/jobs/queues/names.ts';
 import { until } from '../../stack/until.ts';
 import { type Fleet, startFleet } from './support/fleet.ts';
 import { ask, callsOf, undisturbed } from './support/simulator.ts';

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
-import { jobKeys } from '../../shared/redis/keys.ts';
-import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { type Batch } from '../../shared/kafka/port.ts';
-import { topicNames } from '../../shared/kafka/topics.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts';
+import { jobKeys } from '../../shared/platform/redis/keys.ts';
+import { createKafka } from '../../shared/platform/kafka/kafkajs.ts';
+import { type Batch } from '../../shared/platform/kafka/port.ts';
+import { topicNames } from '../../shared/platform/kafka/topics.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';

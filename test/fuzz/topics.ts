@@ -1,10 +1,10 @@
 import { CONTROL_TYPE } from '../../shared/contracts/control.ts';
 import { toHeaders } from '../../shared/contracts/cloud-event.ts';
-import { newJobId } from '../../shared/contracts/ids.ts';
+import { newJobId } from '../../shared/platform/ids.ts';
 import { JOB_TYPE, OUTCOME_TYPE } from '../../shared/contracts/job-message.ts';
-import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { topicNames } from '../../shared/kafka/topics.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { createKafka } from '../../shared/platform/kafka/kafkajs.ts';
+import { topicNames } from '../../shared/platform/kafka/topics.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { testEnv } from '../harness/env.ts';
 import { jobMessage } from '../integration/job-message.ts';
 import type { Random } from './random.ts';

@@ -7,7 +7,7 @@ import {
   type InputType,
   zstdDecompressSync,
 } from 'node:zlib';
-import { type Redis } from '../../shared/redis/connect.ts';
+import { type Redis } from '../../shared/platform/redis/connect.ts';
 import { scanKeys } from './scan-keys.ts';
 
 /** One key, member or value of a store, and how to find it there. */

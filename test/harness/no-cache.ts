@@ -1,4 +1,4 @@
-import { type Cache } from '../../shared/cache/cache.ts';
+import { type Cache } from '../../shared/content/cache/cache.ts';
 
 /** A cache that is switched off. */
 export const noCache: Pick<Cache, 'get' | 'set' | 'era' | 'getOrCompute'> = {

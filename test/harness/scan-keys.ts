@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis';
-import { type Redis } from '../../shared/redis/connect.ts';
+import { type Redis } from '../../shared/platform/redis/connect.ts';
 
 /** The keys that match, page by page, of every node; a key may come twice. */
 export async function* scanKeys(redis: Redis, match: string): AsyncGenerator<string[]> {

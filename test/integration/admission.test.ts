@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { jobMessage } from '../../shared/contracts/job-message.ts';
-import { type StoredFile } from '../../shared/files/stored-file.ts';
-import { type OutboundMessage } from '../../shared/kafka/port.ts';
-import { SendError } from '../../shared/kafka/send-error.ts';
+import { type StoredFile } from '../../shared/content/files/stored-file.ts';
+import { type OutboundMessage } from '../../shared/platform/kafka/port.ts';
+import { SendError } from '../../shared/platform/kafka/send-error.ts';
 import { ANSWER, type IngressOnRedis, startIngressOnRedis } from './ingress-on-redis.ts';
 
 jest.setTimeout(30_000);

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { type PolicyFile } from '../../shared/access/policy-file.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
-import { createBudgets, reservationKeys } from '../../shared/usage/budgets.ts';
-import { account } from '../../shared/usage/ledger-sections.ts';
-import { readUsage } from '../../shared/usage/read-usage.ts';
+import { type PolicyFile } from '../../shared/policy/access/policy-file.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { createBudgets, reservationKeys } from '../../shared/policy/usage/budgets.ts';
+import { account } from '../../shared/policy/usage/ledger-sections.ts';
+import { readUsage } from '../../shared/policy/usage/read-usage.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 import { createWorld, type JobPlan, LONGEST, type World } from './budget-world.ts';

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { z } from 'zod';
-import { type Cache } from '../../shared/cache/cache.ts';
-import { jsonCodec } from '../../shared/cache/codec.ts';
-import { type CacheKey } from '../../shared/cache/kinds.ts';
-import { createSealer } from '../../shared/cache/seal.ts';
+import { type Cache } from '../../shared/content/cache/cache.ts';
+import { jsonCodec } from '../../shared/content/cache/codec.ts';
+import { type CacheKey } from '../../shared/contracts/cache-kinds.ts';
+import { createSealer } from '../../shared/content/cache/seal.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { type Order, type Report } from './cache-process.ts';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { type Cache } from '../../shared/cache/cache.ts';
-import { jsonCodec } from '../../shared/cache/codec.ts';
-import { fingerprintOf } from '../../shared/cache/fingerprint.ts';
-import { type CacheKey } from '../../shared/cache/kinds.ts';
-import { userDigest, userHash } from '../../shared/contracts/ids.ts';
+import { type Cache } from '../../shared/content/cache/cache.ts';
+import { jsonCodec } from '../../shared/content/cache/codec.ts';
+import { fingerprintOf } from '../../shared/content/cache/fingerprint.ts';
+import { type CacheKey } from '../../shared/contracts/cache-kinds.ts';
+import { userDigest, userHash } from '../../shared/platform/ids.ts';
 import { dumpRedis, findLeaks } from '../harness/leak-scan.ts';
 import { testEnv } from '../harness/env.ts';
 import { type Caches, openCaches } from './caches.ts';

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type CacheLimits, createEntryStore, type EntryStore } from '../../shared/cache/entry-store.ts';
+import {
+  type CacheLimits,
+  createEntryStore,
+  type EntryStore,
+} from '../../shared/content/cache/entry-store.ts';
 import { type Caches, openCaches } from './caches.ts';
 import { keysLike } from '../harness/scan-keys.ts';
 

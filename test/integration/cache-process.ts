@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { jsonCodec } from '../../shared/cache/codec.ts';
-import { openCache } from '../../shared/cache/open-cache.ts';
-import { parseConfig } from '../../shared/config/load.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
+import { jsonCodec } from '../../shared/content/cache/codec.ts';
+import { openCache } from '../../shared/content/cache/open-cache.ts';
+import { parseConfig } from '../../shared/platform/config/load.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts';
 
 /** A process of its own with a cache, which does as its parent says. */
 export type Order =

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { randomBytes } from 'node:crypto';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { z } from 'zod';
-import { type Cache, type Found } from '../../shared/cache/cache.ts';
-import { floatsCodec, jsonCodec } from '../../shared/cache/codec.ts';
-import { type CacheKey } from '../../shared/cache/kinds.ts';
-import { openCache } from '../../shared/cache/open-cache.ts';
-import { parseConfig } from '../../shared/config/load.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { type Cache, type Found } from '../../shared/content/cache/cache.ts';
+import { floatsCodec, jsonCodec } from '../../shared/content/cache/codec.ts';
+import { type CacheKey } from '../../shared/contracts/cache-kinds.ts';
+import { openCache } from '../../shared/content/cache/open-cache.ts';
+import { parseConfig } from '../../shared/platform/config/load.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { freePort } from '../../stack/ports.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
-import { parseConfig } from '../../shared/config/load.ts';
-import { type OpenCache, openCache } from '../../shared/cache/open-cache.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { parseConfig } from '../../shared/platform/config/load.ts';
+import { type OpenCache, openCache } from '../../shared/content/cache/open-cache.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { createAppliedEpochs } from '../../shared/control/applied-epochs.ts';
-import { controlKeys } from '../../shared/control/control-keys.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { connectRedis } from '../../shared/redis/connect.ts';
+import { createAppliedEpochs } from '../../shared/rollout/control/applied-epochs.ts';
+import { controlKeys } from '../../shared/rollout/control/control-keys.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { connectRedis } from '../../shared/platform/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { isReady } from '../harness/services.ts';

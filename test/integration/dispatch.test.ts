@@ -2,18 +2,18 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Worker } from 'bullmq';
 import { randomBytes } from 'node:crypto';
 import { type ContextJob, contextJob, type PieceRequest } from '../../shared/contracts/flow.ts';
-import { newJobId } from '../../shared/contracts/ids.ts';
+import { newJobId } from '../../shared/platform/ids.ts';
 import { type Document } from '../../shared/contracts/job-message.ts';
-import { createFlowDispatch, type DecidedJob, type FlowDispatch } from '../../shared/queues/dispatch.ts';
+import { createFlowDispatch, type DecidedJob, type FlowDispatch } from '../../shared/jobs/queues/dispatch.ts';
 import {
   bullPrefix,
   CONTEXT_QUEUE,
   DOCUMENT_QUEUE,
   LLM_QUEUE,
   SOURCE_QUEUE,
-} from '../../shared/queues/names.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+} from '../../shared/jobs/queues/names.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Queue } from 'bullmq';
-import { letterOfJob } from '../../shared/kafka/dead-letters.ts';
-import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
-import { jobKeys } from '../../shared/redis/keys.ts';
+import { letterOfJob } from '../../shared/jobs/dead-letters.ts';
+import { bullPrefix, LLM_QUEUE } from '../../shared/jobs/queues/names.ts';
+import { jobKeys } from '../../shared/platform/redis/keys.ts';
 import { until } from '../../stack/until.ts';
 import { upstreamCalls } from '../e2e/support.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';

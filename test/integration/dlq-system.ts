@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { toHeaders } from '../../shared/contracts/cloud-event.ts';
 import { JOB_TYPE, type JobMessage } from '../../shared/contracts/job-message.ts';
-import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
-import { createDeadLetters, type DeadLetters, letterOfMessage } from '../../shared/kafka/dead-letters.ts';
-import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { type InboundMessage, type OutboundMessage, type Producer } from '../../shared/kafka/port.ts';
-import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
-import { jobKeys } from '../../shared/redis/keys.ts';
+import { createJobLog, type JobLog } from '../../shared/jobs/joblog/job-log.ts';
+import { createDeadLetters, type DeadLetters, letterOfMessage } from '../../shared/jobs/dead-letters.ts';
+import { createKafka } from '../../shared/platform/kafka/kafkajs.ts';
+import {
+  type InboundMessage,
+  type OutboundMessage,
+  type Producer,
+} from '../../shared/platform/kafka/port.ts';
+import { topicNames, topicSpecs } from '../../shared/platform/kafka/topics.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { jobKeys } from '../../shared/platform/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
 import { type CliOptions, type CliRun, runTurnout } from '../harness/turnout-cli.ts';
 import { removeKeys } from '../harness/scan-keys.ts';

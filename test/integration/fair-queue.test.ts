@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { LLM_QUEUE, bullPrefix } from '../../shared/queues/names.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { LLM_QUEUE, bullPrefix } from '../../shared/jobs/queues/names.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
 import {
   createFairQueue,
   type FairQueue,
   type FairQueueOptions,
   type StagedJob,
-} from '../../shared/scheduling/fair-queue.ts';
+} from '../../shared/jobs/scheduling/fair-queue.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { keysLike, removeKeys } from '../harness/scan-keys.ts';

@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { newFileId } from '../../shared/contracts/ids.ts';
-import { createFileRegistry, type FileRegistry, type NewFile } from '../../shared/files/file-registry.ts';
-import { contentName } from '../../shared/files/stored-file.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
-import { fileKeys } from '../../shared/redis/keys.ts';
+import { newFileId } from '../../shared/platform/ids.ts';
+import {
+  createFileRegistry,
+  type FileRegistry,
+  type NewFile,
+} from '../../shared/content/files/file-registry.ts';
+import { contentName } from '../../shared/content/files/stored-file.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { fileKeys } from '../../shared/platform/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRateLimits, type Rates } from '../../services/ingress/door/rate-limits.ts';
-import { createGate, type Entrant, type Entry, type Gate } from '../../shared/gate/gate.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { createRateLimits, type Rates } from '../../services/ingress/admission/rate-limits.ts';
+import { createGate, type Entrant, type Entry, type Gate } from '../../shared/jobs/gate/gate.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
-import { newJobId } from '../../shared/contracts/ids.ts';
-import { TurnoutError } from '../../shared/errors/turnout-error.ts';
-import { endUnfenced } from '../../shared/joblog/ending.ts';
-import { createJobLog, type JobLog, type NewAttempt, type NewJob } from '../../shared/joblog/job-log.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { connectRedis, type Redis } from '../../shared/redis/connect.ts';
-import { jobKeys } from '../../shared/redis/keys.ts';
+import { newJobId } from '../../shared/platform/ids.ts';
+import { TurnoutError } from '../../shared/platform/errors/turnout-error.ts';
+import { endUnfenced } from '../../shared/jobs/joblog/ending.ts';
+import { createJobLog, type JobLog, type NewAttempt, type NewJob } from '../../shared/jobs/joblog/job-log.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { connectRedis, type Redis } from '../../shared/platform/redis/connect.ts';
+import { jobKeys } from '../../shared/platform/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import { Queue, WaitingError, Worker } from 'bullmq';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { createJobLocks, type JobLocks, type LockedJob } from '../../shared/queues/job-locks.ts';
-import { bullPrefix, workerTimings } from '../../shared/queues/names.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { createJobLocks, type JobLocks, type LockedJob } from '../../shared/jobs/queues/job-locks.ts';
+import { bullPrefix, workerTimings } from '../../shared/jobs/queues/names.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
 import { until as untilTrue } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';

@@ -1,4 +1,4 @@
-import { newJobId } from '../../shared/contracts/ids.ts';
+import { newJobId } from '../../shared/platform/ids.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
 
 /** A message of `turnout.jobs` that every reader understands. */

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { connect } from 'node:net';
-import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { createKafka } from '../../shared/platform/kafka/kafkajs.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { describeKafkaPort } from '../conformance/kafka-port.ts';
 import { testEnv } from '../harness/env.ts';
 

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type JobMessage, jobMessage } from '../../shared/contracts/job-message.ts';
 import { outcome } from '../../shared/contracts/outcome.ts';
-import { type CompletionHooks, createCompletionHooks } from '../../shared/joblog/completion-hooks.ts';
-import { type DutyHandlers } from '../../shared/joblog/duties.ts';
-import { createOutbox, type Outbox } from '../../shared/joblog/outbox.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { type CompletionHooks, createCompletionHooks } from '../../shared/jobs/joblog/completion-hooks.ts';
+import { type DutyHandlers } from '../../shared/contracts/duties.ts';
+import { createOutbox, type Outbox } from '../../shared/jobs/joblog/outbox.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { until } from '../../stack/until.ts';
 import { type IngressOnRedis, startIngressOnRedis } from './ingress-on-redis.ts';
 

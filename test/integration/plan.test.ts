@@ -1,8 +1,8 @@
 import { afterEach, expect, jest, test } from '@jest/globals';
-import { newJobId } from '../../shared/contracts/ids.ts';
+import { newJobId } from '../../shared/platform/ids.ts';
 import { type ControlState } from '../../shared/contracts/control.ts';
 import { type Outcome } from '../../shared/contracts/outcome.ts';
-import { shareInForce } from '../../shared/control/apply-command.ts';
+import { shareInForce } from '../../shared/rollout/control/apply-command.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { jsonLinesOf } from '../harness/turnout-cli.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { createKafka } from '../../shared/kafka/kafkajs.ts';
-import { topicNames, topicSpecs } from '../../shared/kafka/topics.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
+import { createKafka } from '../../shared/platform/kafka/kafkajs.ts';
+import { topicNames, topicSpecs } from '../../shared/platform/kafka/topics.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { deleteTopics } from '../harness/delete-topics.ts';
 import { testEnv } from '../harness/env.ts';
 import { jsonLinesOf } from '../harness/turnout-cli.ts';

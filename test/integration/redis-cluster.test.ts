@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { closeRedis, connectRedis } from '../../shared/redis/connect.ts';
-import { onReplaced } from '../../shared/redis/on-replaced.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts';
+import { onReplaced } from '../../shared/platform/redis/on-replaced.ts';
 import { stopAll } from '../../stack/shutdown.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createLedger } from '../../services/metrics/ledger.ts';
+import { createLedger } from '../../services/metrics/ledger/ledger.ts';
 import { readFigures } from '../../services/metrics/rollout/figures.ts';
-import { sectionsOf } from '../../services/metrics/rollout/sections.ts';
+import { sectionsOf } from '../../services/metrics/ledger/sections.ts';
 import { createSlowFrom } from '../../services/metrics/rollout/slow-from.ts';
-import { newJobId } from '../../shared/contracts/ids.ts';
+import { newJobId } from '../../shared/platform/ids.ts';
 import { type Outcome } from '../../shared/contracts/outcome.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { connectRedis, type Redis } from '../../shared/redis/connect.ts';
-import { rolloutJobOf } from '../../shared/rollout/rollout-job.ts';
-import { createTally } from '../../shared/rollout/tally.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { connectRedis, type Redis } from '../../shared/platform/redis/connect.ts';
+import { rolloutJobOf } from '../../shared/rollout/judge/rollout-job.ts';
+import { createTally } from '../../shared/rollout/judge/tally.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 

@@ -6,8 +6,8 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
-import { type BlobStoreConfig, createBlobStore } from '../../shared/blobs/create-blob-store.ts';
-import { parseConfig } from '../../shared/config/load.ts';
+import { type BlobStoreConfig, createBlobStore } from '../../shared/platform/blobs/create-blob-store.ts';
+import { parseConfig } from '../../shared/platform/config/load.ts';
 import { blobStoreConformance } from '../conformance/blob-store.ts';
 import { testEnv } from '../harness/env.ts';
 import { freePort } from '../../stack/ports.ts';

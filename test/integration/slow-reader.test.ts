@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { createParser } from 'eventsource-parser';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { jobMessage } from '../../shared/contracts/job-message.ts';
-import { type OutboundMessage } from '../../shared/kafka/port.ts';
+import { type OutboundMessage } from '../../shared/platform/kafka/port.ts';
 import { type IngressOnRedis, startIngressOnRedis } from './ingress-on-redis.ts';
 
 jest.setTimeout(60_000);

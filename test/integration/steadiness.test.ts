@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Queue, Worker } from 'bullmq';
 import { randomBytes } from 'node:crypto';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { bullPrefix, LLM_QUEUE } from '../../shared/queues/names.ts';
-import { createRenewLocks } from '../../shared/queues/renew-locks.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
-import { createSteadiness } from '../../shared/redis/steadiness.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { bullPrefix, LLM_QUEUE } from '../../shared/jobs/queues/names.ts';
+import { createRenewLocks } from '../../shared/jobs/queues/renew-locks.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { createSteadiness } from '../../shared/platform/redis/steadiness.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';

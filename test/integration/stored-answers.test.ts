@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { type AnswerStorage, createAnswerStorage } from '../../shared/files/answer-storage.ts';
-import { createFileRegistry, type FileRegistry } from '../../shared/files/file-registry.ts';
-import { newFileId } from '../../shared/contracts/ids.ts';
-import { contentName } from '../../shared/files/stored-file.ts';
-import { fileKeys } from '../../shared/redis/keys.ts';
+import { type AnswerStorage, createAnswerStorage } from '../../shared/content/files/answer-storage.ts';
+import { createFileRegistry, type FileRegistry } from '../../shared/content/files/file-registry.ts';
+import { newFileId } from '../../shared/platform/ids.ts';
+import { contentName } from '../../shared/content/files/stored-file.ts';
+import { fileKeys } from '../../shared/platform/redis/keys.ts';
 import { type IngressOnRedis, startIngressOnRedis } from './ingress-on-redis.ts';
 
 jest.setTimeout(30_000);

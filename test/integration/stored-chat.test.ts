@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { jobMessage } from '../../shared/contracts/job-message.ts';
-import { type OutboundMessage } from '../../shared/kafka/port.ts';
+import { type OutboundMessage } from '../../shared/platform/kafka/port.ts';
 import { type IngressOnRedis, startIngressOnRedis } from './ingress-on-redis.ts';
 
 jest.setTimeout(30_000);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { jobMessage } from '../../shared/contracts/job-message.ts';
-import { type OutboundMessage } from '../../shared/kafka/port.ts';
+import { type OutboundMessage } from '../../shared/platform/kafka/port.ts';
 import { ANSWER, type IngressOnRedis, startIngressOnRedis } from './ingress-on-redis.ts';
 
 jest.setTimeout(30_000);

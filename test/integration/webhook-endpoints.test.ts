@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import OpenAI from 'openai';
-import { installErrorHandling } from '../../services/ingress/errors.ts';
-import { validatorCompiler } from '../../services/ingress/validation.ts';
+import { installErrorHandling } from '../../services/ingress/api/errors.ts';
+import { validatorCompiler } from '../../services/ingress/http/validation.ts';
 import { createWebhooks } from '../../services/ingress/webhooks/create-webhooks.ts';
 import { webhookRoutes } from '../../services/ingress/webhooks/routes.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { MAX_ENDPOINTS } from '../../shared/webhooks/endpoint-store.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { MAX_ENDPOINTS } from '../../shared/jobs/webhooks/endpoint-store.ts';
 import { until } from '../../stack/until.ts';
 import { type CliRun, jsonLinesOf, linesOf, runTurnout } from '../harness/turnout-cli.ts';
 import {

@@ -3,20 +3,24 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import { type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { build } from '../../services/context-worker/app.ts';
-import { parseConfig } from '../../shared/config/load.ts';
-import { type Config } from '../../shared/config/schema.ts';
+import { parseConfig } from '../../shared/platform/config/load.ts';
+import { type Config } from '../../shared/platform/config/schema.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
-import { newJobId } from '../../shared/contracts/ids.ts';
-import { createJobLog, type JobLog } from '../../shared/joblog/job-log.ts';
-import { silentLogger } from '../../shared/log/logger.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/redis/connect.ts';
-import { type JobKeys, jobKeys } from '../../shared/redis/keys.ts';
-import { createDeliveriesQueue, type DeliveriesQueue } from '../../shared/webhooks/deliveries-queue.ts';
-import { createDeliveryLog, type Delivery, type DeliveryLog } from '../../shared/webhooks/delivery-log.ts';
-import { createEndpointStore, type EndpointStore } from '../../shared/webhooks/endpoint-store.ts';
-import { createNotifier, type Notifier } from '../../shared/webhooks/notifier.ts';
-import { createRegistry, type Registry } from '../../shared/webhooks/registry.ts';
-import { createSecretBox } from '../../shared/webhooks/secrets.ts';
+import { newJobId } from '../../shared/platform/ids.ts';
+import { createJobLog, type JobLog } from '../../shared/jobs/joblog/job-log.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { type JobKeys, jobKeys } from '../../shared/platform/redis/keys.ts';
+import { createDeliveriesQueue, type DeliveriesQueue } from '../../shared/jobs/webhooks/deliveries-queue.ts';
+import {
+  createDeliveryLog,
+  type Delivery,
+  type DeliveryLog,
+} from '../../shared/jobs/webhooks/delivery-log.ts';
+import { createEndpointStore, type EndpointStore } from '../../shared/jobs/webhooks/endpoint-store.ts';
+import { createNotifier, type Notifier } from '../../shared/jobs/webhooks/notifier.ts';
+import { createRegistry, type Registry } from '../../shared/jobs/webhooks/registry.ts';
+import { createSecretBox } from '../../shared/jobs/webhooks/secrets.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import OpenAI from 'openai';
-import { type EventType, eventType } from '../../shared/webhooks/event.ts';
+import { type EventType, eventType } from '../../shared/jobs/webhooks/event.ts';
 import { until } from '../../stack/until.ts';
 import { startServices } from '../harness/services.ts';
 import {

@@ -1,4 +1,4 @@
-import { rolloutJobOf } from '../../../shared/rollout/rollout-job.ts';
+import { rolloutJobOf } from '../../../shared/rollout/judge/rollout-job.ts';
 import { readOutcomes } from '../../read-outcomes.ts';
 import { type Stores } from '../../stores.ts';
 import { type SeenJob } from './replay-decision.ts';

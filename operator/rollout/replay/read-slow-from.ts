@@ -1,5 +1,5 @@
-import { type RolloutJob } from '../../../shared/rollout/rollout-job.ts';
-import { metricsKey, sectionField, sectionName } from '../../../shared/rollout/section-names.ts';
+import { type RolloutJob } from '../../../shared/rollout/judge/rollout-job.ts';
+import { metricsKey, sectionField, sectionName } from '../../../shared/contracts/section-names.ts';
 import { needing, type Stores } from '../../stores.ts';
 
 /** From how many milliseconds on a first token of a job's slot is slow, as the metrics service set it. */

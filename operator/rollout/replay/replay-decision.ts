@@ -1,9 +1,9 @@
-import { type ReplayedEpoch } from '../../../shared/control/replay-states.ts';
+import { type ReplayedEpoch } from '../../../shared/rollout/control/replay-states.ts';
 import { type Instruction } from '../../../shared/contracts/control.ts';
-import { judgedDays, judgeState, type JudgedFigures } from '../../../shared/rollout/judge-state.ts';
+import { judgedDays, judgeState, type JudgedFigures } from '../../../shared/rollout/control/judge-state.ts';
 import { type Judgement, type Verdict } from '../../../shared/rollout/judge/judge.ts';
-import { type RolloutJob } from '../../../shared/rollout/rollout-job.ts';
-import { createTally } from '../../../shared/rollout/tally.ts';
+import { type RolloutJob } from '../../../shared/rollout/judge/rollout-job.ts';
+import { createTally } from '../../../shared/rollout/judge/tally.ts';
 
 /** A job that a step is judged by. Milliseconds since the epoch: when it ended, and when its outcome came to Kafka. */
 export interface SeenJob extends RolloutJob {

@@ -1,4 +1,4 @@
-import { type ReplayedEpoch, replayStates } from '../../../shared/control/replay-states.ts';
+import { type ReplayedEpoch, replayStates } from '../../../shared/rollout/control/replay-states.ts';
 import { type Judgement } from '../../../shared/rollout/judge/judge.ts';
 import { auditOf } from '../../control/audit-of.ts';
 import { instructionInWords } from '../../control/instruction-in-words.ts';

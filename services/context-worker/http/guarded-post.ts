@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { type LookupFunction } from 'node:net';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
 export interface Post<T> {
   url: URL;

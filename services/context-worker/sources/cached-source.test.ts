@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Cache } from '../../../shared/cache/cache.ts';
+import { type Cache } from '../../../shared/content/cache/cache.ts';
 import { type ChosenPassages } from '../../../shared/contracts/flow.ts';
 import { type Document } from '../../../shared/contracts/job-message.ts';
-import { retrievalSource } from '../../../shared/config/retrieval-sources.ts';
+import { retrievalSource } from '../../../shared/platform/config/retrieval-sources.ts';
 import { noCache } from '../../../test/harness/no-cache.ts';
 import { withCache } from './cached-source.ts';
 import { type PieceJob, type Request } from './context-source.ts';

@@ -1,7 +1,7 @@
-import { jsonCodec } from '../../../shared/cache/codec.ts';
-import { fingerprintOf } from '../../../shared/cache/fingerprint.ts';
+import { jsonCodec } from '../../../shared/content/cache/codec.ts';
+import { fingerprintOf } from '../../../shared/content/cache/fingerprint.ts';
 import { type ChosenPassages, chosenPassages } from '../../../shared/contracts/flow.ts';
-import { type PieceCache, throughCache } from '../through-cache.ts';
+import { type PieceCache, throughCache } from '../cache/through-cache.ts';
 import { type ContextSource, type PieceJob, type Request } from './context-source.ts';
 
 const codec = jsonCodec(chosenPassages);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { packVectors } from '../../../shared/documents/passage-vectors.ts';
-import { type Embeddings } from '../../../shared/embeddings/embeddings.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { packVectors } from '../documents/passage-vectors.ts';
+import { type Embeddings } from '../embeddings/embeddings.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { noCache } from '../../../test/harness/no-cache.ts';
-import { silentLogger } from '../../../shared/log/logger.ts';
+import { silentLogger } from '../../../shared/platform/log/logger.ts';
 import { type FileVectors } from '../vectors/file-vectors.ts';
 import { createDocumentSimilarities } from './document-similarity.ts';
 

@@ -1,20 +1,16 @@
-import { floatsCodec } from '../../../shared/cache/codec.ts';
-import { fingerprintOf } from '../../../shared/cache/fingerprint.ts';
+import { floatsCodec } from '../../../shared/content/cache/codec.ts';
+import { fingerprintOf } from '../../../shared/content/cache/fingerprint.ts';
 import { type BlobRef } from '../../../shared/contracts/job-message.ts';
-import { type DocumentPassage } from '../../../shared/documents/cut-into-passages.ts';
-import { nearestPassages, textToEmbed } from '../../../shared/documents/passage-vectors.ts';
-import { type Compared, type Similarity } from '../../../shared/documents/similarity.ts';
-import { type Embeddings } from '../../../shared/embeddings/embeddings.ts';
-import {
-  createQuestionVectors,
-  type QuestionCall,
-  type Through,
-} from '../../../shared/embeddings/question-vectors.ts';
-import { type ErrorCode } from '../../../shared/errors/catalogue.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type Logger } from '../../../shared/log/logger.ts';
-import { unlessAborted } from '../../../shared/util/unless-aborted.ts';
-import { type PieceCache, throughCache } from '../through-cache.ts';
+import { type DocumentPassage } from '../documents/cut-into-passages.ts';
+import { nearestPassages, textToEmbed } from '../documents/passage-vectors.ts';
+import { type Compared, type Similarity } from '../documents/similarity.ts';
+import { type Embeddings } from '../embeddings/embeddings.ts';
+import { createQuestionVectors, type QuestionCall, type Through } from '../embeddings/question-vectors.ts';
+import { type ErrorCode } from '../../../shared/platform/errors/catalogue.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { unlessAborted } from '../../../shared/platform/util/unless-aborted.ts';
+import { type PieceCache, throughCache } from '../cache/through-cache.ts';
 import { type FileVectors } from '../vectors/file-vectors.ts';
 import { type PieceJob } from './context-source.ts';
 

@@ -1,11 +1,11 @@
-import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
-import { userDigest } from '../../../shared/contracts/ids.ts';
+import { type BlobStore } from '../../../shared/platform/blobs/blob-store.ts';
+import { userDigest } from '../../../shared/platform/ids.ts';
 import { type Document } from '../../../shared/contracts/job-message.ts';
-import { type Extractor } from '../../../shared/documents/extract/extractor.ts';
-import { UnreadableDocument } from '../../../shared/documents/extract/unreadable-document.ts';
-import { type PassageChooser } from '../../../shared/documents/passage-chooser.ts';
-import { type Similarity } from '../../../shared/documents/similarity.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type Extractor } from '../documents/extract/extractor.ts';
+import { UnreadableDocument } from '../documents/extract/unreadable-document.ts';
+import { type PassageChooser } from '../documents/passage-chooser.ts';
+import { type Similarity } from '../documents/similarity.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type ContextSource, type PieceJob } from './context-source.ts';
 import { type DocumentSimilarities } from './document-similarity.ts';
 

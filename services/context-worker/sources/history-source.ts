@@ -1,6 +1,6 @@
-import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
-import { type ModelLimits } from '../../../shared/models/model-limits.ts';
-import { createThreadPool, type ThreadPool } from '../../../shared/util/thread-pool.ts';
+import { type BlobStore } from '../../../shared/platform/blobs/blob-store.ts';
+import { type ModelLimits } from '../../../shared/content/models/model-limits.ts';
+import { createThreadPool, type ThreadPool } from '../../../shared/platform/util/thread-pool.ts';
 import { type ContextSource } from './context-source.ts';
 import type * as tasks from './history-tasks.ts';
 import { choose } from './history-tasks.ts';

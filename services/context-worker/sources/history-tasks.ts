@@ -1,6 +1,6 @@
 import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
-import { type ChosenHistory, chooseHistory } from '../../../shared/history/choose-history.ts';
-import { type ModelWindow, tokensForMessages } from '../../../shared/models/prompt-budget.ts';
+import { type ChosenHistory, chooseHistory } from '../history/choose-history.ts';
+import { type ModelWindow, tokensForMessages } from '../../../shared/content/models/prompt-budget.ts';
 
 /** What the context-worker's threads run (`history-source.ts`): cloneable input, cloneable output. */
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { type RetrievalSource, retrievalSource } from '../../../shared/config/retrieval-sources.ts';
+import { type RetrievalSource, retrievalSource } from '../../../shared/platform/config/retrieval-sources.ts';
 import { type ContextJob, type PieceRequest } from '../../../shared/contracts/flow.ts';
-import { newJobId } from '../../../shared/contracts/ids.ts';
-import { silentLogger } from '../../../shared/log/logger.ts';
-import { countTokens } from '../../../shared/documents/tokens.ts';
+import { newJobId } from '../../../shared/platform/ids.ts';
+import { silentLogger } from '../../../shared/platform/log/logger.ts';
+import { countTokens } from '../../../shared/content/documents/tokens.ts';
 import {
   type RetrievalBehaviour,
   type RetrievalService,

@@ -1,4 +1,4 @@
-import { type RetrievalSource } from '../../../shared/config/retrieval-sources.ts';
+import { type RetrievalSource } from '../../../shared/platform/config/retrieval-sources.ts';
 import { type Document } from '../../../shared/contracts/job-message.ts';
 import { type PieceJob, type Request } from './context-source.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type BlobRef } from '../../../shared/contracts/job-message.ts';
-import { cutIntoPassages } from '../../../shared/documents/cut-into-passages.ts';
-import { silentLogger } from '../../../shared/log/logger.ts';
+import { cutIntoPassages } from '../documents/cut-into-passages.ts';
+import { silentLogger } from '../../../shared/platform/log/logger.ts';
 import { createFileVectors } from './file-vectors.ts';
 
 const FILE = 'file-1';

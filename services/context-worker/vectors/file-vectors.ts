@@ -1,17 +1,17 @@
-import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
+import { type BlobStore } from '../../../shared/platform/blobs/blob-store.ts';
 import { type BlobRef } from '../../../shared/contracts/job-message.ts';
-import { fitsWhole } from '../../../shared/documents/choose-passages.ts';
-import { cutIntoPassages } from '../../../shared/documents/cut-into-passages.ts';
+import { fitsWhole } from '../documents/choose-passages.ts';
+import { cutIntoPassages } from '../documents/cut-into-passages.ts';
 import {
   decodeVectors,
   encodeVectors,
   type PassageVectors,
   packVectors,
   textToEmbed,
-} from '../../../shared/documents/passage-vectors.ts';
-import { type Embeddings } from '../../../shared/embeddings/embeddings.ts';
-import { type Logger } from '../../../shared/log/logger.ts';
-import { vectorsName } from '../../../shared/files/stored-file.ts';
+} from '../documents/passage-vectors.ts';
+import { type Embeddings } from '../embeddings/embeddings.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { vectorsName } from '../../../shared/content/files/stored-file.ts';
 import { type VectorsJob, type VectorsQueue } from './vectors-queue.ts';
 
 /**

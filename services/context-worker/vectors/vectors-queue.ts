@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { fileId } from '../../../shared/contracts/ids.ts';
+import { fileId } from '../../../shared/platform/ids.ts';
 import { blobRef } from '../../../shared/contracts/job-message.ts';
-import { createFileQueue, type FileQueue } from '../../../shared/files/file-queue.ts';
-import { type Logger } from '../../../shared/log/logger.ts';
-import { VECTORS_QUEUE } from '../../../shared/queues/names.ts';
-import { type Redis } from '../../../shared/redis/connect.ts';
+import { createFileQueue, type FileQueue } from '../../../shared/content/files/file-queue.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { VECTORS_QUEUE } from '../../../shared/jobs/queues/names.ts';
+import { type Redis } from '../../../shared/platform/redis/connect.ts';
 
 /** BullMQ job data of the queue `vectors`, version 1: an uploaded file whose passages are to be embedded. */
 export const vectorsJob = z.object({ version: z.literal(1), fileId, text: blobRef });

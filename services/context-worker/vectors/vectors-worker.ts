@@ -1,9 +1,9 @@
 import { Worker } from 'bullmq';
-import { type Logger } from '../../../shared/log/logger.ts';
-import { type JobLocks } from '../../../shared/queues/job-locks.ts';
-import { bullPrefix, VECTORS_QUEUE, workerTimings } from '../../../shared/queues/names.ts';
-import { type Redis } from '../../../shared/redis/connect.ts';
-import { workInProgress } from '../../../shared/telemetry/work-in-progress.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { type JobLocks } from '../../../shared/jobs/queues/job-locks.ts';
+import { bullPrefix, VECTORS_QUEUE, workerTimings } from '../../../shared/jobs/queues/names.ts';
+import { type Redis } from '../../../shared/platform/redis/connect.ts';
+import { workInProgress } from '../../../shared/platform/telemetry/work-in-progress.ts';
 import { type FileVectors } from './file-vectors.ts';
 import { vectorsJob } from './vectors-queue.ts';
 

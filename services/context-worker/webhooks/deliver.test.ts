@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { silentLogger } from '../../../shared/log/logger.ts';
-import { type DeliveryJob } from '../../../shared/webhooks/deliveries-queue.ts';
-import { type Delivery } from '../../../shared/webhooks/delivery-log.ts';
-import { type Endpoint } from '../../../shared/webhooks/endpoint-store.ts';
-import { sampleEvent } from '../../../shared/webhooks/event.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { silentLogger } from '../../../shared/platform/log/logger.ts';
+import { type DeliveryJob } from '../../../shared/jobs/webhooks/deliveries-queue.ts';
+import { type Delivery } from '../../../shared/jobs/webhooks/delivery-log.ts';
+import { type Endpoint } from '../../../shared/jobs/webhooks/endpoint-store.ts';
+import { sampleEvent } from '../../../shared/jobs/webhooks/event.ts';
 import { deliver, type DeliverDeps } from './deliver.ts';
 import { createGate } from './gate.ts';
 import { type Sent } from './send.ts';

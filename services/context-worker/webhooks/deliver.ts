@@ -1,9 +1,9 @@
-import { type Logger } from '../../../shared/log/logger.ts';
-import { type DeliveryJob, type TestResult } from '../../../shared/webhooks/deliveries-queue.ts';
-import { type Delivery, type DeliveryLog, newDelivery } from '../../../shared/webhooks/delivery-log.ts';
-import { type Endpoint, type EndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { deliveryId } from '../../../shared/webhooks/event.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { type DeliveryJob, type TestResult } from '../../../shared/jobs/webhooks/deliveries-queue.ts';
+import { type Delivery, type DeliveryLog, newDelivery } from '../../../shared/jobs/webhooks/delivery-log.ts';
+import { type Endpoint, type EndpointStore } from '../../../shared/jobs/webhooks/endpoint-store.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { deliveryId } from '../../../shared/jobs/webhooks/event.ts';
 import { type Gate } from './gate.ts';
 import { nextTryMs } from './retry-plan.ts';
 import { type Sent } from './send.ts';

@@ -1,24 +1,24 @@
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import { Counter } from 'prom-client';
-import { type Config } from '../../../shared/config/schema.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { planDrain } from '../../../shared/lifecycle/drain.ts';
-import { type Logger } from '../../../shared/log/logger.ts';
-import { type JobLocks } from '../../../shared/queues/job-locks.ts';
-import { bullPrefix, WEBHOOK_QUEUE, workerTimings } from '../../../shared/queues/names.ts';
-import { type Redis } from '../../../shared/redis/connect.ts';
-import { jobKeys } from '../../../shared/redis/keys.ts';
-import { type Probes } from '../../../shared/telemetry/probes.ts';
-import { workInProgress } from '../../../shared/telemetry/work-in-progress.ts';
+import { type Config } from '../../../shared/platform/config/schema.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { planDrain } from '../../../shared/platform/lifecycle/drain.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { type JobLocks } from '../../../shared/jobs/queues/job-locks.ts';
+import { bullPrefix, WEBHOOK_QUEUE, workerTimings } from '../../../shared/jobs/queues/names.ts';
+import { type Redis } from '../../../shared/platform/redis/connect.ts';
+import { jobKeys } from '../../../shared/platform/redis/keys.ts';
+import { type Probes } from '../../../shared/platform/telemetry/probes.ts';
+import { workInProgress } from '../../../shared/platform/telemetry/work-in-progress.ts';
 import {
   createDeliveriesQueue,
   deliveryJob,
   type TestResult,
-} from '../../../shared/webhooks/deliveries-queue.ts';
-import { createDeliveryLog } from '../../../shared/webhooks/delivery-log.ts';
-import { createEndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
-import { createResolve } from '../../../shared/net/guarded-lookup.ts';
-import { createSecretBox } from '../../../shared/webhooks/secrets.ts';
+} from '../../../shared/jobs/webhooks/deliveries-queue.ts';
+import { createDeliveryLog } from '../../../shared/jobs/webhooks/delivery-log.ts';
+import { createEndpointStore } from '../../../shared/jobs/webhooks/endpoint-store.ts';
+import { createResolve } from '../../../shared/platform/net/guarded-lookup.ts';
+import { createSecretBox } from '../../../shared/jobs/webhooks/secrets.ts';
 import { deliver, type DeliverDeps } from './deliver.ts';
 import { createGate } from './gate.ts';
 import { send } from './send.ts';

@@ -1,10 +1,10 @@
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type DeliveryJob } from '../../../shared/webhooks/deliveries-queue.ts';
-import { type Endpoint } from '../../../shared/webhooks/endpoint-store.ts';
-import { guardedLookup, type Resolve } from '../../../shared/net/guarded-lookup.ts';
-import { signingSecrets } from '../../../shared/webhooks/registry.ts';
-import { type SecretBox } from '../../../shared/webhooks/secrets.ts';
-import { parseTarget, type TargetRules } from '../../../shared/net/target-guard.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { type DeliveryJob } from '../../../shared/jobs/webhooks/deliveries-queue.ts';
+import { type Endpoint } from '../../../shared/jobs/webhooks/endpoint-store.ts';
+import { guardedLookup, type Resolve } from '../../../shared/platform/net/guarded-lookup.ts';
+import { signingSecrets } from '../../../shared/jobs/webhooks/registry.ts';
+import { type SecretBox } from '../../../shared/jobs/webhooks/secrets.ts';
+import { parseTarget, type TargetRules } from '../../../shared/platform/net/target-guard.ts';
 import { discard, guardedPost } from '../http/guarded-post.ts';
 import { retryAfterMs } from './retry-plan.ts';
 import { signedHeaders } from './sign.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import OpenAI from 'openai';
-import { newSecret } from '../../../shared/webhooks/secrets.ts';
-import { sampleEvent } from '../../../shared/webhooks/event.ts';
+import { newSecret } from '../../../shared/jobs/webhooks/secrets.ts';
+import { sampleEvent } from '../../../shared/jobs/webhooks/event.ts';
 import { signedHeaders } from './sign.ts';
 
 const client = new OpenAI({ apiKey: 'none' });

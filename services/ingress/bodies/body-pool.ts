@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { createTurns } from '../../../shared/util/turns.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { createTurns } from '../../../shared/platform/util/turns.ts';
 import { type BodyTasks, type RunBodyTask } from './body-tasks.ts';
 import { type ThreadOutcome, type ThreadTask } from './body-thread.ts';
 

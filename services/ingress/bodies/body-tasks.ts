@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { requestFingerprint } from '../../../shared/answers/fingerprint.ts';
+import { requestFingerprint } from '../../../shared/content/answers/fingerprint.ts';
 import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
-import { type EncodedDocument } from '../../../shared/documents/decode.ts';
-import { decodeInline, type InlineDocument } from '../inline-document.ts';
-import { readOriginal, type ResponseOriginal } from '../responses/original.ts';
-import { responseRequest } from '../responses/request.ts';
+import { type EncodedDocument } from '../documents/decode.ts';
+import { decodeInline, type InlineDocument } from '../documents/inline-document.ts';
+import { readOriginal, type ResponseOriginal } from '../response-schema/original.ts';
+import { responseRequest } from '../response-schema/request.ts';
 import { readBody } from './read-body.ts';
 
 /** The bodies that may be large. */

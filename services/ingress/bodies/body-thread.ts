@@ -1,6 +1,6 @@
 import { move } from 'piscina';
-import { type ErrorCode } from '../../../shared/errors/catalogue.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { type ErrorCode } from '../../../shared/platform/errors/catalogue.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type BodyTasks, runHere } from './body-tasks.ts';
 
 export interface ThreadTask {

@@ -1,10 +1,10 @@
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
-import { type EncodedDocument } from '../../../shared/documents/decode.ts';
-import { type InlineDocument } from '../inline-document.ts';
-import { type ResponseOriginal } from '../responses/original.ts';
+import { type EncodedDocument } from '../documents/decode.ts';
+import { type InlineDocument } from '../documents/inline-document.ts';
+import { type ResponseOriginal } from '../response-schema/original.ts';
 import { type BodySchema, type RunBodyTask, runHere } from './body-tasks.ts';
-import { countValues } from './json-bounds.ts';
-import { isLarge, LARGE_BYTES } from './size.ts';
+import { countValues } from '../http/json-bounds.ts';
+import { isLarge, LARGE_BYTES } from '../http/size.ts';
 
 /**
  * Whatever the ingress does with the whole of a request's body. Small ones are worked on at once, which is faster than handing them

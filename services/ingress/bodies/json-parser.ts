@@ -1,11 +1,11 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type z } from 'zod';
 import { bodySchemas, type BodySchema } from './body-tasks.ts';
-import { turnOf } from '../authenticated.ts';
+import { turnOf } from '../http/authenticated.ts';
 import { type BodyWorkOf } from './body-work.ts';
 import { parseJson } from './read-body.ts';
-import { countValues } from './json-bounds.ts';
-import { checkedBodies } from '../validation.ts';
+import { countValues } from '../http/json-bounds.ts';
+import { checkedBodies } from '../http/validation.ts';
 
 /** Schema -> its name, by which a thread finds its own copy of it. */
 const names = new Map<unknown, BodySchema>(

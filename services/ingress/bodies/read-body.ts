@@ -1,8 +1,8 @@
 import { parse } from 'secure-json-parse';
 import { type z } from 'zod';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { validate } from '../validation.ts';
-import { countValues } from './json-bounds.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { validate } from '../http/validation.ts';
+import { countValues } from '../http/json-bounds.ts';
 
 /**
  * The value of a JSON body that fits the schema. Throws `invalid_json`, and `invalid_value` or its like with the parameter's

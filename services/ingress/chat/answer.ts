@@ -1,9 +1,9 @@
 import { type FastifyReply } from 'fastify';
 import { type JobEvent, isTerminal, isVisible } from '../../../shared/contracts/job-event.ts';
-import { toEnvelope } from '../../../shared/errors/openai-envelope.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { openEventStream } from '../event-stream.ts';
-import { type EventGroups, setJobHeaders, throwIfFailed } from '../job-answer.ts';
+import { toEnvelope } from '../../../shared/platform/errors/openai-envelope.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { openEventStream } from '../answers/event-stream.ts';
+import { type EventGroups, setJobHeaders, throwIfFailed } from '../answers/job-answer.ts';
 import { toCompletion } from './completion.ts';
 import { type CompletionHead, createChunkEncoder } from './completion-chunks.ts';
 

@@ -4,9 +4,9 @@ import {
   type VisibleEvent,
   isVisible,
 } from '../../../shared/contracts/job-event.ts';
-import { toChatAnnotation } from '../annotations.ts';
-import { modelOf } from '../answered-by.ts';
-import { addUsage, usageIn } from '../../../shared/joblog/usage.ts';
+import { toChatAnnotation } from '../answers/annotations.ts';
+import { modelOf } from '../answers/answered-by.ts';
+import { addUsage, usageIn } from '../../../shared/jobs/joblog/usage.ts';
 
 export interface CompletionHead {
   /** `chatcmpl-...` */

@@ -1,8 +1,8 @@
 import { type JobEvent, type VisibleEvent, isVisible } from '../../../shared/contracts/job-event.ts';
 import { type CompletionHead } from './completion-chunks.ts';
-import { modelOf } from '../answered-by.ts';
-import { toChatAnnotation } from '../annotations.ts';
-import { usageOf } from '../../../shared/joblog/usage.ts';
+import { modelOf } from '../answers/answered-by.ts';
+import { toChatAnnotation } from '../answers/annotations.ts';
+import { usageOf } from '../../../shared/jobs/joblog/usage.ts';
 
 interface ToolCall {
   id: string;

@@ -1,4 +1,4 @@
-import { unknownParameter, unsupportedParameter } from '../validation.ts';
+import { unknownParameter, unsupportedParameter } from '../http/validation.ts';
 
 /** OpenAI's parameters of a chat completion that are served, by LiteLLM or by us. */
 const SERVED = [

@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { fastify, type FastifyInstance } from 'fastify';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { silentLogger } from '../../../shared/log/logger.ts';
-import { installErrorHandling } from '../errors.ts';
-import { validatorCompiler } from '../validation.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { silentLogger } from '../../../shared/platform/log/logger.ts';
+import { installErrorHandling } from '../api/errors.ts';
+import { validatorCompiler } from '../http/validation.ts';
 import { chatRoute, type ChatRouteDeps } from './route.ts';
 
 let app: FastifyInstance | undefined;

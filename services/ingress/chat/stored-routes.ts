@@ -1,9 +1,9 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { jobId } from '../../../shared/contracts/ids.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type Principal } from '../../../shared/access/principal.ts';
-import { bodiless } from '../bodiless.ts';
-import { type StoredJob, type StoredJobs } from '../stored-jobs.ts';
+import { jobId } from '../../../shared/platform/ids.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { type Principal } from '../../../shared/policy/access/principal.ts';
+import { bodiless } from '../http/bodiless.ts';
+import { type StoredJob, type StoredJobs } from '../answers/stored-jobs.ts';
 import { toCompletion } from './completion.ts';
 import { completionHead, jobIdOfCompletion } from './completion-id.ts';
 import { readChatOriginal } from './original.ts';

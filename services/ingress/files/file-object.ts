@@ -1,4 +1,4 @@
-import { type FilePurpose, type StoredFile } from '../../../shared/files/stored-file.ts';
+import { type FilePurpose, type StoredFile } from '../../../shared/content/files/stored-file.ts';
 
 /** OpenAI's file object. Times in seconds since the epoch. */
 export interface FileObject {

@@ -1,9 +1,9 @@
 import { type FastifyRequest } from 'fastify';
 import { type MultipartFile } from '@fastify/multipart';
-import { type BlobStore } from '../../../shared/blobs/blob-store.ts';
+import { type BlobStore } from '../../../shared/platform/blobs/blob-store.ts';
 import { type BlobRef } from '../../../shared/contracts/job-message.ts';
-import { documentKind, type DocumentKind, HEAD_BYTES } from '../../../shared/documents/document-format.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { documentKind, type DocumentKind, HEAD_BYTES } from '../documents/document-format.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { safeFileName } from './file-name.ts';
 import { FIELD_NAMES, parseUploadFields, type UploadFields } from './upload-fields.ts';
 

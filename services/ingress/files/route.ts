@@ -1,11 +1,11 @@
 import multipart from '@fastify/multipart';
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { type z } from 'zod';
-import { fileId } from '../../../shared/contracts/ids.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { filePurpose, type StoredFile } from '../../../shared/files/stored-file.ts';
-import { type Principal } from '../../../shared/access/principal.ts';
-import { pageQueryOf, toPage } from '../pagination.ts';
+import { fileId } from '../../../shared/platform/ids.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { filePurpose, type StoredFile } from '../../../shared/content/files/stored-file.ts';
+import { type Principal } from '../../../shared/policy/access/principal.ts';
+import { pageQueryOf, toPage } from '../http/pagination.ts';
 import { type TakeUploadDeps, takeUpload } from './take-upload.ts';
 import { attachmentHeader } from './file-name.ts';
 import { fileObject } from './file-object.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type FilePurpose, filePurpose } from '../../../shared/files/stored-file.ts';
-import { invalidValue } from '../validation.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { type FilePurpose, filePurpose } from '../../../shared/content/files/stored-file.ts';
+import { invalidValue } from '../http/validation.ts';
 
 /** What an upload says beside the file. */
 export interface UploadFields {

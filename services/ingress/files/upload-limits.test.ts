@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { entitlementOf } from '../../../shared/access/entitlement.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type Exhausted } from '../../../shared/usage/budgets.ts';
+import { entitlementOf } from '../../../shared/policy/access/entitlement.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { type Exhausted } from '../../../shared/policy/usage/budgets.ts';
 import { createUploadLimits } from './upload-limits.ts';
 
 interface Situation {

@@ -1,10 +1,10 @@
-import { type Policy } from '../../../shared/access/policy.ts';
-import { type Principal } from '../../../shared/access/principal.ts';
-import { type FileRegistry, storageFull } from '../../../shared/files/file-registry.ts';
-import { type Budgets } from '../../../shared/usage/budgets.ts';
-import { outOfBudget } from '../../../shared/usage/out-of-budget.ts';
-import { rateHeaders, type RateLimits } from '../door/rate-limits.ts';
-import { storing } from '../storing.ts';
+import { type Policy } from '../../../shared/policy/access/policy.ts';
+import { type Principal } from '../../../shared/policy/access/principal.ts';
+import { type FileRegistry, storageFull } from '../../../shared/content/files/file-registry.ts';
+import { type Budgets } from '../../../shared/policy/usage/budgets.ts';
+import { outOfBudget } from '../../../shared/policy/usage/out-of-budget.ts';
+import { rateHeaders, type RateLimits } from '../admission/rate-limits.ts';
+import { storing } from '../http/storing.ts';
 
 export interface Upload {
   fileId: string;

@@ -2,8 +2,8 @@ import { type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type InjectOptions, type LightMyRequestResponse as Response } from 'fastify';
 import { z } from 'zod';
-import { toEnvelope } from '../../../shared/errors/openai-envelope.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { toEnvelope } from '../../../shared/platform/errors/openai-envelope.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { parseEvent } from './event-error.ts';
 
 /** Payload format 2.0: what API Gateway's HTTP APIs and Function URLs send. */

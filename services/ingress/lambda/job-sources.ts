@@ -1,7 +1,7 @@
 import { type InjectOptions, type LightMyRequestResponse as Response } from 'fastify';
 import pLimit from 'p-limit';
 import { z } from 'zod';
-import { type Logger } from '../../../shared/log/logger.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { EventError, parseEvent } from './event-error.ts';
 import { withoutConnection } from './http-events.ts';
 

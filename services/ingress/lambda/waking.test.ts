@@ -1,6 +1,6 @@
 import { expect, jest, test } from '@jest/globals';
-import { type Redis } from '../../../shared/redis/connect.ts';
-import { silentLogger } from '../../../shared/log/logger.ts';
+import { type Redis } from '../../../shared/platform/redis/connect.ts';
+import { silentLogger } from '../../../shared/platform/log/logger.ts';
 import { createWaking } from './waking.ts';
 
 const connection = (ping: () => Promise<string>) => {

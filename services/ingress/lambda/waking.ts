@@ -1,6 +1,6 @@
-import { type Logger } from '../../../shared/log/logger.ts';
-import { withTimeout } from '../../../shared/util/with-timeout.ts';
-import { type Parts } from '../parts.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { withTimeout } from '../../../shared/platform/util/with-timeout.ts';
+import { type Parts } from '../api/parts.ts';
 
 export interface Waking {
   /** Runs one invocation on connections that are known to stand. */

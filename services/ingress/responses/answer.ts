@@ -1,7 +1,7 @@
 import { type FastifyReply } from 'fastify';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { openEventStream } from '../event-stream.ts';
-import { type EventGroups, setJobHeaders, throwIfFailed } from '../job-answer.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { openEventStream } from '../answers/event-stream.ts';
+import { type EventGroups, setJobHeaders, throwIfFailed } from '../answers/job-answer.ts';
 import { type ResponseBody } from './response-body.ts';
 import { type ResponseProjection } from './response-events.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { createConversations } from './conversation.ts';
-import { type StoredItem } from './input-items.ts';
+import { type StoredItem } from '../response-schema/input-items.ts';
 import { type StoredResponse } from './stored-responses.ts';
 
 const digitsOf = (n: number) => n.toString(16).padStart(32, '0');

@@ -1,10 +1,15 @@
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { responseStatus } from '../../../shared/responses/response-status.ts';
-import { assistantOf } from '../answered-by.ts';
-import { MAX_VALUES } from '../bodies/json-bounds.ts';
-import { sizeUpTo, valuesUpTo } from '../bodies/size.ts';
-import { type InputItem, type ResolvedItem, type StoredItem, toItems } from './input-items.ts';
-import { type ResponseRequest } from './request.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { responseStatus } from '../../../shared/jobs/responses/response-status.ts';
+import { assistantOf } from '../answers/answered-by.ts';
+import { MAX_VALUES } from '../http/json-bounds.ts';
+import { sizeUpTo, valuesUpTo } from '../http/size.ts';
+import {
+  type InputItem,
+  type ResolvedItem,
+  type StoredItem,
+  toItems,
+} from '../response-schema/input-items.ts';
+import { type ResponseRequest } from '../response-schema/request.ts';
 import { type FindResponse, outputItems, type StoredResponse } from './stored-responses.ts';
 
 /** All that the model is to read, except the instructions. */

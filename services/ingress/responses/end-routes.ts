@@ -1,7 +1,7 @@
 import { type FastifyInstance } from 'fastify';
 import { isTerminal } from '../../../shared/contracts/job-event.ts';
-import { cancelJob } from '../../../shared/joblog/cancellation.ts';
-import { bodiless } from '../bodiless.ts';
+import { cancelJob } from '../../../shared/jobs/joblog/cancellation.ts';
+import { bodiless } from '../http/bodiless.ts';
 import { type ResponseRouteDeps } from './route-deps.ts';
 import { projectStored } from './stored-responses.ts';
 

@@ -7,7 +7,7 @@ import {
   type ResponseStreamEvent,
 } from 'openai/resources/responses/responses';
 import { type VisibleEvent } from '../../../shared/contracts/job-event.ts';
-import { type Annotation, toAnnotation } from '../annotations.ts';
+import { type Annotation, toAnnotation } from '../answers/annotations.ts';
 
 type Unnumbered<Event> = Event extends unknown ? Omit<Event, 'sequence_number'> : never;
 /** A stream event before it has its number. */

@@ -1,8 +1,8 @@
 import { type FastifyInstance, type FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { pageOf, pageQuery } from '../pagination.ts';
-import { watchReader } from '../watch-reader.ts';
-import { atOnce, setJobHeaders } from '../job-answer.ts';
+import { pageOf, pageQuery } from '../http/pagination.ts';
+import { watchReader } from '../answers/watch-reader.ts';
+import { atOnce, setJobHeaders } from '../answers/job-answer.ts';
 import { type AnswerOptions, answerStream } from './answer.ts';
 import { projectResponse } from './response-events.ts';
 import { type ResponseRouteDeps } from './route-deps.ts';

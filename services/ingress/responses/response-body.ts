@@ -4,10 +4,13 @@ import {
   type ResponseUsage,
 } from 'openai/resources/responses/responses';
 import { type JobError, type TokenUsage } from '../../../shared/contracts/job-event.ts';
-import { type ErrorCode, errorSpec } from '../../../shared/errors/catalogue.ts';
-import { type IncompleteReason, type ResponseStatus } from '../../../shared/responses/response-status.ts';
+import { type ErrorCode, errorSpec } from '../../../shared/platform/errors/catalogue.ts';
+import {
+  type IncompleteReason,
+  type ResponseStatus,
+} from '../../../shared/jobs/responses/response-status.ts';
 import { type OutputItem } from './output-items.ts';
-import { type ResponseSettings } from './request.ts';
+import { type ResponseSettings } from '../response-schema/request.ts';
 
 /** What a response is from its beginning. */
 export interface ResponseHead {

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type ResponseStreamEvent } from 'openai/resources/responses/responses';
 import * as fc from 'fast-check';
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
-import { responseStatus } from '../../../shared/responses/response-status.ts';
+import { responseStatus } from '../../../shared/jobs/responses/response-status.ts';
 import { type ResponseHead } from './response-body.ts';
 import { projectResponse } from './response-events.ts';
 

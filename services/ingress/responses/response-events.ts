@@ -6,9 +6,9 @@ import {
   type TerminalEvent,
   type TokenUsage,
 } from '../../../shared/contracts/job-event.ts';
-import { type IncompleteReason, incompleteReasonOf } from '../../../shared/responses/response-status.ts';
-import { modelOf } from '../answered-by.ts';
-import { addUsage, NO_USAGE } from '../../../shared/joblog/usage.ts';
+import { type IncompleteReason, incompleteReasonOf } from '../../../shared/jobs/responses/response-status.ts';
+import { modelOf } from '../answers/answered-by.ts';
+import { addUsage, NO_USAGE } from '../../../shared/jobs/joblog/usage.ts';
 import { type Draft } from './output-items.ts';
 import {
   type ResponseBody,

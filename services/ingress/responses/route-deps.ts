@@ -1,10 +1,10 @@
 import { type FastifyRequest } from 'fastify';
-import { type EndingDeps } from '../../../shared/joblog/ending.ts';
-import { type LiveLog } from '../../../shared/joblog/live-log.ts';
-import { type AdmissionDesk } from '../admission.ts';
-import { type Principal } from '../../../shared/access/principal.ts';
-import { type ReadWish } from '../read-wish.ts';
-import { type StoredJobs } from '../stored-jobs.ts';
+import { type EndingDeps } from '../../../shared/jobs/joblog/ending.ts';
+import { type LiveLog } from '../../../shared/jobs/joblog/live-log.ts';
+import { type AdmissionDesk } from '../admission/admission.ts';
+import { type Principal } from '../../../shared/policy/access/principal.ts';
+import { type ReadWish } from '../models/read-wish.ts';
+import { type StoredJobs } from '../answers/stored-jobs.ts';
 import { type ResolveConversation } from './conversation.ts';
 import { type FindResponse } from './stored-responses.ts';
 

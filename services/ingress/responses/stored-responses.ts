@@ -1,11 +1,11 @@
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { jobIdOfResponse, responseIdOf } from '../../../shared/responses/response-id.ts';
-import { turnOfUser } from '../authenticated.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { jobIdOfResponse, responseIdOf } from '../../../shared/jobs/responses/response-id.ts';
+import { turnOfUser } from '../http/authenticated.ts';
 import { type BodyWork } from '../bodies/body-work.ts';
-import { type StoredJob, type StoredJobs } from '../stored-jobs.ts';
-import { storedItem, type StoredItem } from './input-items.ts';
-import { type ResponseOriginal } from './original.ts';
+import { type StoredJob, type StoredJobs } from '../answers/stored-jobs.ts';
+import { storedItem, type StoredItem } from '../response-schema/input-items.ts';
+import { type ResponseOriginal } from '../response-schema/original.ts';
 import { type ResponseHead } from './response-body.ts';
 import { projectResponse, type ResponseProjection } from './response-events.ts';
 

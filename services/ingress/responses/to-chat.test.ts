@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { chatRequest } from '../../../shared/contracts/chat-request.ts';
-import { type InputItem, type ResolvedItem, toItems, toStoredItem } from './input-items.ts';
-import { responseRequest, type ResponseRequest } from './request.ts';
+import { type InputItem, type ResolvedItem, toItems, toStoredItem } from '../response-schema/input-items.ts';
+import { responseRequest, type ResponseRequest } from '../response-schema/request.ts';
 import { toChat } from './to-chat.ts';
 
 const tool = { type: 'function', name: 'look', parameters: { type: 'object' }, strict: true };

@@ -1,8 +1,8 @@
 import { type ChatMessage, type ChatRequest, MAX_MESSAGES } from '../../../shared/contracts/chat-request.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type ResolvedConversation } from './conversation.ts';
-import { type ResolvedItem } from './input-items.ts';
-import { type FunctionTool, type ResponseRequest } from './request.ts';
+import { type ResolvedItem } from '../response-schema/input-items.ts';
+import { type FunctionTool, type ResponseRequest } from '../response-schema/request.ts';
 
 export interface Translation {
   request: ChatRequest;

@@ -1,12 +1,12 @@
-import { type Config } from '../../../shared/config/schema.ts';
-import { type Logger } from '../../../shared/log/logger.ts';
-import { type Redis } from '../../../shared/redis/connect.ts';
-import { type JobKeys } from '../../../shared/redis/keys.ts';
-import { createDeliveriesQueue } from '../../../shared/webhooks/deliveries-queue.ts';
-import { createDeliveryLog } from '../../../shared/webhooks/delivery-log.ts';
-import { createEndpointStore } from '../../../shared/webhooks/endpoint-store.ts';
-import { createRegistry } from '../../../shared/webhooks/registry.ts';
-import { createSecretBox } from '../../../shared/webhooks/secrets.ts';
+import { type Config } from '../../../shared/platform/config/schema.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { type Redis } from '../../../shared/platform/redis/connect.ts';
+import { type JobKeys } from '../../../shared/platform/redis/keys.ts';
+import { createDeliveriesQueue } from '../../../shared/jobs/webhooks/deliveries-queue.ts';
+import { createDeliveryLog } from '../../../shared/jobs/webhooks/delivery-log.ts';
+import { createEndpointStore } from '../../../shared/jobs/webhooks/endpoint-store.ts';
+import { createRegistry } from '../../../shared/jobs/webhooks/registry.ts';
+import { createSecretBox } from '../../../shared/jobs/webhooks/secrets.ts';
 import { type WebhookRoutesDeps } from './routes.ts';
 import { createTestDesk } from './test-desk.ts';
 

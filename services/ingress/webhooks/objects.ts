@@ -1,7 +1,7 @@
-import { type Delivery, type DeliveryPage } from '../../../shared/webhooks/delivery-log.ts';
-import { type Endpoint } from '../../../shared/webhooks/endpoint-store.ts';
-import { type WithSecret } from '../../../shared/webhooks/registry.ts';
-import { type Page, toPage } from '../pagination.ts';
+import { type Delivery, type DeliveryPage } from '../../../shared/jobs/webhooks/delivery-log.ts';
+import { type Endpoint } from '../../../shared/jobs/webhooks/endpoint-store.ts';
+import { type WithSecret } from '../../../shared/jobs/webhooks/registry.ts';
+import { type Page, toPage } from '../http/pagination.ts';
 
 /** OpenAI's objects (the SDK's `WebhookEndpoint`); `enabled` and `disabled_reason` are ours. Times in seconds. */
 export function endpointObject(endpoint: Endpoint) {

@@ -1,4 +1,4 @@
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
 export function unknownEndpoint(id: string): TurnoutError {
   return new TurnoutError('not_found', { message: `There is no webhook endpoint '${id}'.`, param: 'id' });

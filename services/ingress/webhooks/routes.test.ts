@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { fastify, type FastifyInstance, type InjectOptions } from 'fastify';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { silentLogger } from '../../../shared/log/logger.ts';
-import { type Endpoint } from '../../../shared/webhooks/endpoint-store.ts';
-import { createRegistry } from '../../../shared/webhooks/registry.ts';
-import { createSecretBox } from '../../../shared/webhooks/secrets.ts';
-import { installErrorHandling } from '../errors.ts';
-import { validatorCompiler } from '../validation.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { silentLogger } from '../../../shared/platform/log/logger.ts';
+import { type Endpoint } from '../../../shared/jobs/webhooks/endpoint-store.ts';
+import { createRegistry } from '../../../shared/jobs/webhooks/registry.ts';
+import { createSecretBox } from '../../../shared/jobs/webhooks/secrets.ts';
+import { installErrorHandling } from '../api/errors.ts';
+import { validatorCompiler } from '../http/validation.ts';
 import { webhookRoutes } from './routes.ts';
 
 const good = { url: 'https://93.184.215.14/hook', event_types: ['response.completed'], name: 'Mine' };

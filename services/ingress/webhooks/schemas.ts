@@ -1,7 +1,11 @@
 import { z } from 'zod';
-import { eventType } from '../../../shared/webhooks/event.ts';
-import { pageQuery } from '../pagination.ts';
-import { type EndpointChanges, endpointEventTypes, endpointName } from '../../../shared/webhooks/registry.ts';
+import { eventType } from '../../../shared/jobs/webhooks/event.ts';
+import { pageQuery } from '../http/pagination.ts';
+import {
+  type EndpointChanges,
+  endpointEventTypes,
+  endpointName,
+} from '../../../shared/jobs/webhooks/registry.ts';
 
 /** What these routes take. In a body a name that is not known is refused, so that no misspelt wish goes unheard. */
 export const createBody = z.strictObject({

@@ -1,8 +1,8 @@
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type Redis } from '../../../shared/redis/connect.ts';
-import { type JobKeys } from '../../../shared/redis/keys.ts';
-import { type DeliveriesQueue } from '../../../shared/webhooks/deliveries-queue.ts';
-import { type EventType } from '../../../shared/webhooks/event.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { type Redis } from '../../../shared/platform/redis/connect.ts';
+import { type JobKeys } from '../../../shared/platform/redis/keys.ts';
+import { type DeliveriesQueue } from '../../../shared/jobs/webhooks/deliveries-queue.ts';
+import { type EventType } from '../../../shared/jobs/webhooks/event.ts';
 
 /**
  * Has a sample event sent by a context-worker, since this process connects to no address that a user names, and waits for

@@ -1,5 +1,5 @@
-import { type Logger } from '../../../shared/log/logger.ts';
-import { periodically } from '../../../shared/util/periodically.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { periodically } from '../../../shared/platform/util/periodically.ts';
 import { type Lease } from './lease.ts';
 import { type Term, TermOver } from './term.ts';
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { type ControlKeys } from '../../../shared/control/control-keys.ts';
+import { type ControlKeys } from '../../../shared/rollout/control/control-keys.ts';
 import { type ControlState } from '../../../shared/contracts/control.ts';
-import { readState } from '../../../shared/control/read-state.ts';
-import { type Redis } from '../../../shared/redis/connect.ts';
-import { defineScript } from '../../../shared/redis/script.ts';
+import { readState } from '../../../shared/rollout/control/read-state.ts';
+import { type Redis } from '../../../shared/platform/redis/connect.ts';
+import { defineScript } from '../../../shared/platform/redis/script.ts';
 
 /** Without a renewal for so long, another one may lead. */
 const LEASE_MS = 3_000;

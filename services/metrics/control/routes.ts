@@ -1,14 +1,14 @@
-import { type AdminCheck } from '../../../shared/admin/admin-check.ts';
-import { adminRoute } from '../../../shared/admin/admin-route.ts';
+import { type AdminCheck } from '../../../shared/policy/admin/admin-check.ts';
+import { adminRoute } from '../../../shared/policy/admin/admin-route.ts';
 import { instruction } from '../../../shared/contracts/control.ts';
-import { type Confirmation } from '../../../shared/control/confirm-command.ts';
-import { newCommand } from '../../../shared/control/send-command.ts';
+import { type Confirmation } from '../../../shared/rollout/control/confirm-command.ts';
+import { newCommand } from '../../../shared/rollout/control/send-command.ts';
 import { type ControlCommand } from '../../../shared/contracts/control.ts';
-import { TurnoutError } from '../../../shared/errors/turnout-error.ts';
-import { type AuditEntry } from '../../../shared/control/read-audit.ts';
-import { type RolloutStatus } from '../../../shared/control/read-status.ts';
-import { type Logger } from '../../../shared/log/logger.ts';
-import { type Route } from '../../../shared/telemetry/probes.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { type AuditEntry } from '../../../shared/rollout/control/read-audit.ts';
+import { type RolloutStatus } from '../../../shared/rollout/control/read-status.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { type Route } from '../../../shared/platform/telemetry/probes.ts';
 
 interface ControlRoutesDeps {
   status: () => Promise<RolloutStatus>;

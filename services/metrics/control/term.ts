@@ -7,16 +7,16 @@ import {
   type ControlState,
   type Instruction,
 } from '../../../shared/contracts/control.ts';
-import { applyCommand, initialState } from '../../../shared/control/apply-command.ts';
-import { isNewer } from '../../../shared/control/read-state.ts';
-import { readControl } from '../../../shared/control/read-control.ts';
-import { newCommand, sendCommand } from '../../../shared/control/send-command.ts';
-import { type FlagTexts } from '../../../shared/flags/flags.ts';
-import { type InboundMessage, type Kafka, type Producer } from '../../../shared/kafka/port.ts';
-import { type Topics } from '../../../shared/kafka/topics.ts';
-import { type Logger } from '../../../shared/log/logger.ts';
-import { retrying } from '../../../shared/util/retrying.ts';
-import { unlessAborted } from '../../../shared/util/unless-aborted.ts';
+import { applyCommand, initialState } from '../../../shared/rollout/control/apply-command.ts';
+import { isNewer } from '../../../shared/rollout/control/read-state.ts';
+import { readControl } from '../../../shared/rollout/control/read-control.ts';
+import { newCommand, sendCommand } from '../../../shared/rollout/control/send-command.ts';
+import { type FlagTexts } from '../../../shared/platform/config/flags.ts';
+import { type InboundMessage, type Kafka, type Producer } from '../../../shared/platform/kafka/port.ts';
+import { type Topics } from '../../../shared/platform/kafka/topics.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { retrying } from '../../../shared/platform/util/retrying.ts';
+import { unlessAborted } from '../../../shared/platform/util/unless-aborted.ts';
 import { type Lease } from './lease.ts';
 
 /** The lease is another's: whatever this term still wanted is not for it to do. */

@@ -1,16 +1,16 @@
 import { type Path, path } from '../../../shared/contracts/decision.ts';
-import { dayOf, slotOf } from '../../../shared/rollout/rollout-job.ts';
-import { judgedDays, type JudgedFigures } from '../../../shared/rollout/judge-state.ts';
-import { sectionField, sectionName } from '../../../shared/rollout/section-names.ts';
+import { dayOf, slotOf } from '../../../shared/rollout/judge/rollout-job.ts';
+import { judgedDays, type JudgedFigures } from '../../../shared/rollout/control/judge-state.ts';
+import { sectionField, sectionName } from '../../../shared/contracts/section-names.ts';
 import {
   type Arm,
   type ArmCounts,
   emptySegment,
   type First,
   type Segment,
-} from '../../../shared/rollout/segment.ts';
-import { type Sections } from '../ledger.ts';
-import { type Histogram } from '../histogram.ts';
+} from '../../../shared/rollout/judge/segment.ts';
+import { type Sections } from '../ledger/ledger.ts';
+import { type Histogram } from '../counts/histogram.ts';
 import { firstTokensOf } from './first-tokens.ts';
 
 /** Jobs of a path in the last minutes, and those that it failed. */

@@ -1,5 +1,5 @@
-import { type Arm } from '../../../shared/rollout/segment.ts';
-import { type Histogram, mergeHistograms } from '../histogram.ts';
+import { type Arm } from '../../../shared/rollout/judge/segment.ts';
+import { type Histogram, mergeHistograms } from '../counts/histogram.ts';
 
 /** An arm's times to the first token, of the sections of some slots. */
 export function firstTokensOf(arm: Arm, sections: readonly ReadonlyMap<string, number>[]): Histogram {

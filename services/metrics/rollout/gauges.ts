@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import { path } from '../../../shared/contracts/decision.ts';
-import { type RolloutStatus } from '../../../shared/control/read-status.ts';
+import { type RolloutStatus } from '../../../shared/rollout/control/read-status.ts';
 
 type Collect<Label extends string> = (gauge: Gauge<Label>, status: RolloutStatus) => void;
 

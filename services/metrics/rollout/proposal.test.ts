@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type ControlState } from '../../../shared/contracts/control.ts';
-import { initialState } from '../../../shared/control/apply-command.ts';
+import { initialState } from '../../../shared/rollout/control/apply-command.ts';
 import { type Judgement, type Verdict } from '../../../shared/rollout/judge/judge.ts';
 import { proposalOf } from './proposal.ts';
 

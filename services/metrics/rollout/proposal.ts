@@ -1,5 +1,5 @@
 import { type ControlState, type Instruction } from '../../../shared/contracts/control.ts';
-import { flagsOf, shareInForce } from '../../../shared/control/apply-command.ts';
+import { flagsOf, shareInForce } from '../../../shared/rollout/control/apply-command.ts';
 import { type Judgement } from '../../../shared/rollout/judge/judge.ts';
 
 export interface Proposal {

@@ -1,7 +1,7 @@
-import { type RolloutJob } from '../../../shared/rollout/rollout-job.ts';
-import { sectionField, sectionName } from '../../../shared/rollout/section-names.ts';
-import { SLOTS } from '../../../shared/rollout/segment.ts';
-import { countOf, quantile } from '../histogram.ts';
+import { type RolloutJob } from '../../../shared/rollout/judge/rollout-job.ts';
+import { sectionField, sectionName } from '../../../shared/contracts/section-names.ts';
+import { SLOTS } from '../../../shared/rollout/judge/segment.ts';
+import { countOf, quantile } from '../counts/histogram.ts';
 import { firstTokensOf } from './first-tokens.ts';
 
 interface SlowFromDeps {

@@ -1,4 +1,4 @@
-import { SLOTS } from '../segment.ts';
+import { SLOTS } from './segment.ts';
 
 /**
  * How much of the chance of a false rollback each test may spend. The judge rolls back when any of its tests says so, so the

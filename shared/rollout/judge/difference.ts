@@ -1,4 +1,4 @@
-import { GROUPS, type Segment, sum } from '../segment.ts';
+import { GROUPS, type Segment, sum } from './segment.ts';
 
 /** How much more often the canary arm's jobs failed than the control arm's: canary's rate less control's, with its interval. */
 export interface Difference {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Arm, emptySegment, type First, GROUPS, type Segment } from '../segment.ts';
+import { type Arm, emptySegment, type First, GROUPS, type Segment } from './segment.ts';
 import { boundEvidence } from './bound-test.ts';
 import { decisiveEvidence } from './alpha.ts';
 import { judge, type Judged } from './judge.ts';

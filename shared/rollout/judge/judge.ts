@@ -1,4 +1,4 @@
-import { type ArmCounts, type Segment, sum, usersBySpan } from '../segment.ts';
+import { type ArmCounts, type Segment, sum, usersBySpan } from './segment.ts';
 import { decisiveEvidence, type Test } from './alpha.ts';
 import { boundEvidence } from './bound-test.ts';
 import { type Difference, differenceOf } from './difference.ts';

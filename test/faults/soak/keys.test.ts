@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { blobKeys, jobKeys } from '../../../shared/redis/keys.ts';
+import { blobKeys, jobKeys } from '../../../shared/platform/redis/keys.ts';
 import { countByKind, KEY_KINDS, leftovers } from './keys.ts';
 
 const keys = jobKeys('p');

@@ -1,4 +1,4 @@
-import { errorCodes, errorSpec } from '../../../shared/errors/catalogue.ts';
+import { errorCodes, errorSpec } from '../../../shared/platform/errors/catalogue.ts';
 import { generator } from '../../upstream/core/random.ts';
 import { type ClientOptions, playClient, type Testimony } from '../suite/client.ts';
 import { type Ground } from '../suite/ground.ts';

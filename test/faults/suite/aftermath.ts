@@ -1,8 +1,8 @@
 import { Queue } from 'bullmq';
 import { type Summary } from '../../../services/metrics/summary.ts';
 import { isTerminal, type JobEvent } from '../../../shared/contracts/job-event.ts';
-import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE } from '../../../shared/queues/names.ts';
-import { jobKeys } from '../../../shared/redis/keys.ts';
+import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE } from '../../../shared/jobs/queues/names.ts';
+import { jobKeys } from '../../../shared/platform/redis/keys.ts';
 import { until } from '../../../stack/until.ts';
 import { deadLetters, isOfLostRecord } from '../support/dead-letters.ts';
 import { wholeLedger } from '../support/simulator.ts';

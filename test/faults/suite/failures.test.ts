@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { type ErrorCode } from '../../../shared/errors/catalogue.ts';
-import { type JobView } from '../../../shared/joblog/job-log.ts';
+import { type ErrorCode } from '../../../shared/platform/errors/catalogue.ts';
+import { type JobView } from '../../../shared/jobs/joblog/job-log.ts';
 import { type Testimony } from './client.ts';
 import { failureOf, mostFailures } from './failures.ts';
 import { type Kind } from './plan.ts';

@@ -1,4 +1,4 @@
-import { type JobView } from '../../../shared/joblog/job-log.ts';
+import { type JobView } from '../../../shared/jobs/joblog/job-log.ts';
 import { type Testimony } from './client.ts';
 import { type Kind } from './plan.ts';
 

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { silentLogger } from '../../../shared/log/logger.ts';
-import { createKafka } from '../../../shared/kafka/kafkajs.ts';
-import { type Producer } from '../../../shared/kafka/port.ts';
-import { topicNames, type Topics } from '../../../shared/kafka/topics.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../../shared/redis/connect.ts';
+import { silentLogger } from '../../../shared/platform/log/logger.ts';
+import { createKafka } from '../../../shared/platform/kafka/kafkajs.ts';
+import { type Producer } from '../../../shared/platform/kafka/port.ts';
+import { topicNames, type Topics } from '../../../shared/platform/kafka/topics.ts';
+import { closeRedis, connectRedisPatiently, type Redis } from '../../../shared/platform/redis/connect.ts';
 import { testEnv } from '../../harness/env.ts';
 import { layoutOfRun } from '../../harness/state.ts';
 import { type RunningServices, startServices } from '../../harness/services.ts';

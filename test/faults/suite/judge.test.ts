@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
-import { type JobView } from '../../../shared/joblog/job-log.ts';
+import { type JobView } from '../../../shared/jobs/joblog/job-log.ts';
 import { type Call } from '../../upstream/ledger.ts';
 import { type Sight, type Testimony } from './client.ts';
 import { type Failover, judge, type Verdict } from './judge.ts';

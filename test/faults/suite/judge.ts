@@ -1,5 +1,5 @@
 import { isTerminal, type JobEvent, type UsageEvent } from '../../../shared/contracts/job-event.ts';
-import { type JobView } from '../../../shared/joblog/job-log.ts';
+import { type JobView } from '../../../shared/jobs/joblog/job-log.ts';
 import { type Call } from '../../upstream/ledger.ts';
 import { type Sight, type Testimony } from './client.ts';
 

@@ -4,7 +4,7 @@ import { generator } from '../../upstream/core/random.ts';
 import { deadLetters, isOfLostRecord } from '../support/dead-letters.ts';
 import { readStream } from '../support/reading.ts';
 import { callsOf, undisturbed } from '../support/simulator.ts';
-import { type JobView } from '../../../shared/joblog/job-log.ts';
+import { type JobView } from '../../../shared/jobs/joblog/job-log.ts';
 import { inspectAftermath } from './aftermath.ts';
 import { playClient, type Testimony } from './client.ts';
 import { DEADLINE_MS, type Ground } from './ground.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { responseIdOf } from '../../../shared/responses/response-id.ts';
+import { responseIdOf } from '../../../shared/jobs/responses/response-id.ts';
 import { testEnv } from '../../harness/env.ts';
 import { jobIdOf } from './job-store.ts';
 import { readResponse, type ReaderOptions, type ResponseReader } from './response-reading.ts';

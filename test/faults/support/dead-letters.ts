@@ -1,7 +1,7 @@
-import { readLetter, type StoredLetter } from '../../../shared/kafka/dead-letters.ts';
-import { createKafka } from '../../../shared/kafka/kafkajs.ts';
-import { topicNames } from '../../../shared/kafka/topics.ts';
-import { silentLogger } from '../../../shared/log/logger.ts';
+import { readLetter, type StoredLetter } from '../../../shared/jobs/dead-letters.ts';
+import { createKafka } from '../../../shared/platform/kafka/kafkajs.ts';
+import { topicNames } from '../../../shared/platform/kafka/topics.ts';
+import { silentLogger } from '../../../shared/platform/log/logger.ts';
 import { testEnv } from '../../harness/env.ts';
 
 /** All dead letters of the services with that prefix. */

@@ -1,9 +1,9 @@
 import { isTerminal, type JobEvent } from '../../../shared/contracts/job-event.ts';
-import { newJobId } from '../../../shared/contracts/ids.ts';
-import { createJobLog, type JobView } from '../../../shared/joblog/job-log.ts';
-import { silentLogger } from '../../../shared/log/logger.ts';
-import { closeRedis, connectRedisPatiently } from '../../../shared/redis/connect.ts';
-import { jobKeys } from '../../../shared/redis/keys.ts';
+import { newJobId } from '../../../shared/platform/ids.ts';
+import { createJobLog, type JobView } from '../../../shared/jobs/joblog/job-log.ts';
+import { silentLogger } from '../../../shared/platform/log/logger.ts';
+import { closeRedis, connectRedisPatiently } from '../../../shared/platform/redis/connect.ts';
+import { jobKeys } from '../../../shared/platform/redis/keys.ts';
 import { until } from '../../../stack/until.ts';
 import { testEnv } from '../../harness/env.ts';
 

@@ -1,7 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
-import { createKafka } from '../../../../shared/kafka/kafkajs.ts';
-import { topicSpecs } from '../../../../shared/kafka/topics.ts';
-import { silentLogger } from '../../../../shared/log/logger.ts';
+import { createKafka } from '../../../../shared/platform/kafka/kafkajs.ts';
+import { topicSpecs } from '../../../../shared/platform/kafka/topics.ts';
+import { silentLogger } from '../../../../shared/platform/log/logger.ts';
 import { deleteTopics } from '../../../harness/delete-topics.ts';
 import { type Ground } from '../ground.ts';
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { newJobId } from '../../../../shared/contracts/ids.ts';
+import { newJobId } from '../../../../shared/platform/ids.ts';
 import { JOB_TYPE } from '../../../../shared/contracts/job-message.ts';
 import { toHeaders } from '../../../../shared/contracts/cloud-event.ts';
-import { jobKeys } from '../../../../shared/redis/keys.ts';
+import { jobKeys } from '../../../../shared/platform/redis/keys.ts';
 import { until } from '../../../../stack/until.ts';
 import { isReady } from '../../../harness/services.ts';
 import { type Ground } from '../ground.ts';

@@ -1,7 +1,7 @@
 import { cp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { bullPrefix, LLM_QUEUE } from '../../../../shared/queues/names.ts';
+import { bullPrefix, LLM_QUEUE } from '../../../../shared/jobs/queues/names.ts';
 import { type Ground } from '../ground.ts';
 import { type Struck } from './strike.ts';
 

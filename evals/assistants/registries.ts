@@ -1,0 +1,53 @@
+import { type Assistant } from '../../shared/content/assistants/assistant-file.ts';
+import type { Clinc, Query } from './clinc.ts';
+
+export interface Shape {
+  assistants: number;
+  /** Of each assistant. */
+  examples: number;
+}
+
+/** Each assistant stands for one intent: its examples are training requests, and nothing else describes it. */
+export function toRegistry(
+  { train }: Clinc,
+  { assistants, examples }: Shape,
+  random: () => number,
+): Assistant[] {
+  const byIntent = Map.groupBy(train, ([, intent]) => intent);
+  return shuffled([...byIntent], random)
+    .slice(0, assistants)
+    .map(([name, requests]) => ({
+      ...{ name, version: '', description: '', instructions: '', default: false },
+      ...{ sources: [], file_types: [], patterns: [] },
+      examples: shuffled(requests, random)
+        .slice(0, examples)
+        .map(([text]) => text),
+    }));
+}
+
+export interface Trial {
+  assistants: readonly Assistant[];
+  /** Requests that one of the assistants is for. */
+  inScope: readonly Query[];
+  /** Requests that are for none: out of scope of the whole data set, and of other intents than the assistants'. */
+  outside: readonly Query[];
+  near: readonly Query[];
+}
+
+export function toTrial(
+  assistants: readonly Assistant[],
+  asked: readonly Query[],
+  outside: readonly Query[],
+): Trial {
+  const names = new Set(assistants.map(({ name }) => name));
+  const { inScope = [], near = [] } = Object.groupBy(asked, ([, intent]) =>
+    names.has(intent) ? 'inScope' : 'near',
+  );
+  return { assistants, inScope, near, outside };
+}
+
+/** Fisher and Yates. */
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  const rest = [...items];
+  return Array.from(items, () => rest.splice(Math.floor(random() * rest.length), 1)).flat();
+}

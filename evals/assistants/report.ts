@@ -1,0 +1,53 @@
+import type { Quality } from './quality.ts';
+import type { Shape } from './registries.ts';
+import type { Speed } from './speed.ts';
+import type { TunedFloor } from './tune.ts';
+import { aligned } from '../../bench/measure/aligned.ts';
+
+/** Of the registry that speed is measured with. */
+export const SPEED_SHAPE: Shape = { assistants: 100, examples: 20 };
+
+/** `.turnout/reports/assistants.json`. Qualities on the test split, as means over the registries drawn. */
+export interface Report {
+  at: string;
+  qualities: (Shape & { draws: number; quality: Quality; validation: TunedFloor })[];
+  speed: Speed;
+  heldToMs: number;
+}
+
+const HEAD = [
+  'assistants x examples',
+  'best is right',
+  'AUROC',
+  'right',
+  'wrong',
+  'oos recall',
+  'oos precision',
+  'near recall',
+  'floor',
+  'best floor (validation)',
+];
+
+export function toText({ qualities, speed }: Report): string {
+  const rows = qualities.map(({ assistants, examples, draws, quality, validation }) => [
+    `${assistants} x ${examples}${draws === 1 ? '' : ` (${draws} draws)`}`,
+    ...[quality.bestIsRight, quality.auroc, quality.right, quality.wrong].map(percent),
+    ...[quality.outsideRecall, quality.outsidePrecision, quality.nearRecall].map(percent),
+    validation.inForce.toFixed(2),
+    validation.best.toFixed(2),
+  ]);
+  return [
+    ...aligned([HEAD, ...rows]),
+    '',
+    `${SPEED_SHAPE.assistants} assistants with ${SPEED_SHAPE.examples} examples and a pattern each: prepared in ${speed.prepare} ms;`,
+    `a choice takes ${inMs(speed.short)} for a request of the data set, ${inMs(speed.long)} for 4,000 characters.`,
+  ].join('\n');
+}
+
+function percent(share: number | undefined): string {
+  return share === undefined ? '-' : `${(100 * share).toFixed(1)}%`;
+}
+
+function inMs({ p50, p99 }: Speed['short']): string {
+  return `${p50.toFixed(3)} ms (p50) and ${p99.toFixed(3)} ms (p99)`;
+}

@@ -1,0 +1,234 @@
+import { randomBytes } from 'node:crypto';
+import pLimit from 'p-limit';
+import {
+  type CacheLimits,
+  createEntryStore,
+  type EntryStore,
+} from '../../shared/content/cache/entry-store.ts';
+import { type Redis } from '../../shared/platform/redis/connect.ts';
+import { type PLAN } from './plan.ts';
+import { longestScript, startSlowLog } from './slow-log.ts';
+import { scanKeys } from '../../test/harness/scan-keys.ts';
+
+export interface LimitFigures {
+  limits: CacheLimits;
+  /** Counted from the entries' own keys: after the fill, and after the churn. */
+  filled: Recount;
+  churned: Recount;
+  /** MiB, of the cache's Redis and of this process, evenly over the churn. */
+  memory: { redis: number[]; process: number[] };
+  /** Bytes of Redis that an entry takes beside its name and value. */
+  overheadBytes: number;
+  /** Keys that Redis itself had to evict. */
+  evictedByRedis: number;
+  /** Of those who never came again: entries that they kept, of how many. */
+  quiet: { kept: number; of: number };
+  /** Milliseconds. */
+  longest: { put: number; sweep: number; pingWhileSweeping: number };
+  swept: { expired: number; cleared: number; seconds: number };
+  /** What was not as it must be. */
+  broken: string[];
+}
+
+interface Recount {
+  entries: number;
+  bytes: number;
+  users: number;
+  /** The most that one user has. */
+  most: { entries: number; bytes: number };
+}
+
+interface LimitOptions {
+  redis: Redis;
+  /** A second connection: whether Redis answers meanwhile. */
+  other: Redis;
+  prefix: string;
+  limits: CacheLimits;
+  plan: (typeof PLAN)['limits'];
+  /** 0 to 1, seeded. */
+  random: () => number;
+  say: (line: string) => void;
+}
+
+const LIFETIME_MS = 3_600_000;
+const MIB = 1024 * 1024;
+
+/** Fills a cache beyond its limits, churns it, and removes all of it at once; with the real scripts on a real Redis. */
+export async function measureLimits(options: LimitOptions): Promise<LimitFigures> {
+  const { redis, prefix, limits, plan, random, say } = options;
+  const store = createEntryStore(redis, prefix, limits);
+  const totals = `${prefix}:{cache}`;
+  const before = await usedMemory(redis);
+  const broken: string[] = [];
+  const put = (user: number, entry: number) =>
+    store.put(tagOf(user), idOf(entry), randomBytes(sizeFrom(random())), LIFETIME_MS);
+  const anyUser = () => plan.quiet.users + Math.floor(random() * (plan.users - plan.quiet.users));
+  const anyEntry = () => Math.floor(random() * 10_000);
+
+  async function churnOnce(step: number): Promise<void> {
+    const user = anyUser();
+    if (step % plan.clearEvery === plan.clearEvery - 1) await store.abandon(tagOf(user));
+    else if (step % 2 === 0) await put(user, anyEntry());
+    else await store.look({ tag: tagOf(user), ids: [idOf(anyEntry())] });
+    if (step % plan.clearEvery === 0) while ((await store.sweep()).more);
+  }
+
+  say(`filling: ${plan.fill} sets of ${plan.users} users`);
+  for (let user = 0; user < plan.quiet.users; user++)
+    for (let entry = 0; entry < plan.quiet.entries; entry++) await put(user, entry);
+  await startSlowLog(redis, PUT_SLOW_US);
+  await times(plan.fill, plan.concurrency, () => put(anyUser(), anyEntry()));
+  const filled = await recount(redis, store, totals, limits, broken);
+  const overheadBytes = Math.round(((await usedMemory(redis)) - before - filled.bytes) / filled.entries);
+
+  say(`churn: ${plan.churn} sets and look-ups`);
+  const memory = { redis: [] as number[], process: [] as number[] };
+  for (let look = 0; look < plan.looks; look++) {
+    await times(plan.churn / plan.looks, plan.concurrency, churnOnce);
+    globalThis.gc?.();
+    memory.redis.push(Math.round(((await usedMemory(redis)) / MIB) * 10) / 10);
+    memory.process.push(Math.round(process.memoryUsage.rss() / MIB));
+  }
+  const churned = await recount(redis, store, totals, limits, broken);
+  const longestPut = await longestScript(redis, PUT_SLOW_US);
+  const quiet = await countQuiet(store, plan.quiet);
+
+  say('sweeping: half of it has expired, the other half is cleared');
+  const { swept, longestSweep, ping } = await sweepAll(options, store, totals, broken);
+  return {
+    ...{ limits, filled, churned, memory, overheadBytes, quiet, swept, broken },
+    evictedByRedis: await evictedKeys(redis),
+    longest: { put: longestPut, sweep: longestSweep, pingWhileSweeping: ping },
+  };
+}
+
+/** Microseconds; faster ones are not told one by one. */
+const PUT_SLOW_US = 200;
+
+async function sweepAll({ redis, other }: LimitOptions, store: EntryStore, totals: string, broken: string[]) {
+  const members = await redis.zrange(`${totals}:expiry`, '0', '-1');
+  const half = members.slice(0, members.length / 2);
+  for (let at = 0; at < half.length; at += 1_000)
+    await redis.zadd(`${totals}:expiry`, ...half.slice(at, at + 1_000).flatMap((member) => [1, member]));
+  await redis.sadd(`${totals}:cleared`, ...(await redis.zrange(`${totals}:owners`, '0', '-1')));
+
+  await startSlowLog(redis, 0);
+  const pinging = pingOn(other);
+  const startedAt = performance.now();
+  const removed = { expired: 0, cleared: 0 };
+  for (;;) {
+    const { expired, cleared, more } = await store.sweep();
+    removed.expired += expired;
+    removed.cleared += cleared;
+    if (!more) break;
+  }
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const ping = await pinging.stop();
+  const left = (await store.totals()).entries;
+  if (left > 0) broken.push(`${left} entries outlived the sweep`);
+  return {
+    swept: { ...removed, seconds: Math.round(seconds * 10) / 10 },
+    longestSweep: await longestScript(redis, 0),
+    ping,
+  };
+}
+
+/** Counts what there is, key by key, and holds it against the books and the limits. */
+async function recount(
+  redis: Redis,
+  store: EntryStore,
+  totals: string,
+  limits: CacheLimits,
+  broken: string[],
+): Promise<Recount> {
+  const users = new Map<string, { entries: number; bytes: number }>();
+  for await (const names of scanKeys(redis, `${totals}:e:*`)) {
+    const pipeline = redis.pipeline();
+    for (const name of names) pipeline.strlen(name);
+    const sizes = (await pipeline.exec()) ?? [];
+    names.forEach((name, at) => {
+      const tag = name.slice(`${totals}:e:`.length).split(':')[0] ?? '';
+      const own = users.get(tag) ?? { entries: 0, bytes: 0 };
+      own.entries += 1;
+      own.bytes += name.length + Number(sizes[at]?.[1]);
+      users.set(tag, own);
+    });
+  }
+  const owners = [...users.values()];
+  const sum = (of: (own: { entries: number; bytes: number }) => number) =>
+    owners.reduce((total, own) => total + of(own), 0);
+  const counted = {
+    ...{ entries: sum((own) => own.entries), bytes: sum((own) => own.bytes), users: owners.length },
+    most: {
+      entries: Math.max(...owners.map((own) => own.entries)),
+      bytes: Math.max(...owners.map((own) => own.bytes)),
+    },
+  };
+  const books = await store.totals();
+  for (const name of ['entries', 'bytes'] as const)
+    if (books[name] !== counted[name])
+      broken.push(`the books say ${books[name]} ${name}, the keys ${counted[name]}`);
+  if (counted.entries > limits.entries) broken.push(`${counted.entries} entries`);
+  if (counted.bytes > limits.bytes) broken.push(`${counted.bytes} bytes`);
+  if (counted.most.entries > limits.userEntries) broken.push(`${counted.most.entries} entries of one user`);
+  if (counted.most.bytes > limits.userBytes) broken.push(`${counted.most.bytes} bytes of one user`);
+  return counted;
+}
+
+async function countQuiet(store: EntryStore, { users, entries }: (typeof PLAN)['limits']['quiet']) {
+  let kept = 0;
+  for (let user = 0; user < users; user++)
+    for (let entry = 0; entry < entries; entry++)
+      if (await store.look({ tag: tagOf(user), ids: [idOf(entry)] })) kept += 1;
+  return { kept, of: users * entries };
+}
+
+/** The longest that Redis did not answer another connection, in milliseconds. */
+function pingOn(redis: Redis): { stop: () => Promise<number> } {
+  let [longest, stopped] = [0, false];
+  const pinging = (async () => {
+    while (!stopped) {
+      const startedAt = performance.now();
+      await redis.ping();
+      longest = Math.max(longest, performance.now() - startedAt);
+    }
+  })();
+  return {
+    stop: async () => {
+      stopped = true;
+      await pinging;
+      return Math.round(longest * 100) / 100;
+    },
+  };
+}
+
+/** As long as the sealer's. */
+function tagOf(user: number): string {
+  return `user-${user}`.padEnd(22, '-');
+}
+
+function idOf(entry: number): string {
+  return `entry-${entry}`.padEnd(22, '-');
+}
+
+/** Bytes: most are small, few are large (60 to 2,400). */
+function sizeFrom(random: number): number {
+  return Math.round(60 * 40 ** (random ** 2));
+}
+
+async function times(
+  count: number,
+  concurrency: number,
+  work: (at: number) => Promise<unknown>,
+): Promise<void> {
+  const limit = pLimit(concurrency);
+  await Promise.all(Array.from({ length: count }, (_, at) => limit(() => work(at))));
+}
+
+async function usedMemory(redis: Redis): Promise<number> {
+  return Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+}
+
+async function evictedKeys(redis: Redis): Promise<number> {
+  return Number(/evicted_keys:(\d+)/.exec(await redis.info('stats'))?.[1]);
+}

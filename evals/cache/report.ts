@@ -1,0 +1,96 @@
+import { aligned } from '../../bench/measure/aligned.ts';
+import { type HitFigures } from './hits.ts';
+import { type LimitFigures } from './limits.ts';
+import { type PLAN } from './plan.ts';
+import { type Replayed } from './replay.ts';
+import { type TraceName } from './traces.ts';
+
+/** `.turnout/reports/cache.json`. Milliseconds, bytes and MiB; rates and shares from 0 to 1. */
+export interface Report {
+  at: string;
+  plan: typeof PLAN;
+  limits: LimitFigures;
+  replays: ReplayFigures[];
+  hits: HitFigures;
+  /** What was not as it must be: a limit, a value, an answer. */
+  wrong: string[];
+}
+
+export interface ReplayFigures extends Replayed {
+  trace: TraceName;
+  /** Share of the default limits. */
+  limits: number;
+}
+
+export function toReport(figures: Omit<Report, 'at' | 'wrong'>, at: Date): Report {
+  const { limits, replays, hits } = figures;
+  const { kept, of } = limits.quiet;
+  return {
+    at: at.toISOString(),
+    ...figures,
+    wrong: [
+      ...limits.broken,
+      ...(kept < of ? [`${of - kept} entries of users below the floor were lost to others`] : []),
+      ...replays
+        .filter(({ wrong }) => wrong > 0)
+        .map(({ trace, wrong }) => `${trace}: ${wrong} wrong values`),
+      ...(hits.served.counted === hits.served.of
+        ? []
+        : [`${hits.served.counted} of ${hits.served.of} answers came from the cache`]),
+    ],
+  };
+}
+
+/** The report for people. */
+export function toText({ plan, limits, replays, hits }: Report): string {
+  const { filled, churned, memory, longest, swept, quiet } = limits;
+  const counts = (name: string, { entries, bytes, users, most }: LimitFigures['filled']) => [
+    name,
+    ...[entries, mib(bytes), users, most.entries, Math.round(most.bytes / 1_024)].map(String),
+  ];
+  return [
+    ...aligned([
+      ['counted from the keys', 'entries', 'MiB', 'users', 'most of one', 'KiB of one'],
+      counts(`after ${plan.limits.fill} sets`, filled),
+      counts(`after ${plan.limits.churn} operations more`, churned),
+      [
+        'limit',
+        ...[limits.limits.entries, mib(limits.limits.bytes), '', limits.limits.userEntries].map(String),
+        String(limits.limits.userBytes / 1_024),
+      ],
+    ]),
+    `An entry takes Redis ${limits.overheadBytes} bytes beside its name and value; Redis itself evicted ${limits.evictedByRedis}.`,
+    `Below the floor, never there again: ${quiet.kept} of ${quiet.of} entries are left.`,
+    `MiB over the churn: Redis ${memory.redis.join(' ')}; this process ${memory.process.join(' ')}.`,
+    `Swept: ${swept.expired} expired, ${swept.cleared} cleared, in ${swept.seconds} s.`,
+    `Longest ms: one sweep ${longest.sweep}, one put ${longest.put}, a ping meanwhile ${longest.pingWhileSweeping}.`,
+    '',
+    ...aligned([
+      [
+        'replays, after warm-up',
+        ...['limits', 'operations', 'reachable', 'hits of these', 'only by others', 'late s'],
+      ],
+      ...replays.map((one) => [
+        ...[
+          one.trace,
+          String(one.limits),
+          String(one.operations),
+          percent(one.reachable),
+          percent(one.hitRate),
+        ],
+        ...[percent(one.reachableByOthers), String(one.lateS)],
+      ]),
+    ]),
+    '',
+    ...aligned([
+      ['time to first token, ms', 'p50', 'p99'],
+      [`the first time, of a ${plan.hits.ttft} ms model`, ms(hits.misses.p50), ms(hits.misses.p99)],
+      ['from the cache', ms(hits.hits.p50), ms(hits.hits.p99)],
+    ]),
+    `From the cache: ${hits.faster} times faster.`,
+  ].join('\n');
+}
+
+const ms = (value: number) => value.toFixed(2);
+const mib = (bytes: number) => (bytes / 1024 / 1024).toFixed(1);
+const percent = (share: number) => `${(share * 100).toFixed(1)}%`;

@@ -1,0 +1,44 @@
+import { matchTexts } from '../../services/context-worker/documents/rank-passages.ts';
+import { type IndexedDocument, type Method, rankBy } from './rankings.ts';
+import { holds, rankOfAnswer } from './quality.ts';
+import type { Question } from './squad.ts';
+
+/** What became of one question. */
+export interface Asked {
+  /** Of the first passage that has the answer, from 1. */
+  ranks: Record<Method, number | undefined>;
+  /**
+   * The share of the question's words that a passage with the answer has, 0 to 1, the best of them; undefined where the border
+   * of two passages cuts the answer.
+   */
+  shared: number | undefined;
+}
+
+/** `vectors`: those of all questions, in the order of the documents. */
+export function askAll(documents: readonly IndexedDocument[], vectors: readonly Float32Array[]): Asked[] {
+  const next = vectors.values();
+  return documents.flatMap((document) =>
+    document.questions.map((question) => ask(document, question, next.next().value ?? new Float32Array())),
+  );
+}
+
+function ask(document: IndexedDocument, { text, answer }: Question, vector: Float32Array): Asked {
+  const rankings = rankBy(document, text, vector);
+  const right = document.passages.filter((passage) => holds(passage, answer));
+  return {
+    ranks: {
+      bm25: rankOfAnswer(rankings.bm25, answer),
+      embeddings: rankOfAnswer(rankings.embeddings, answer),
+      hybrid: rankOfAnswer(rankings.hybrid, answer),
+    },
+    shared: right.length === 0 ? undefined : sharedWords(right, text),
+  };
+}
+
+function sharedWords(passages: readonly { text: string }[], question: string): number {
+  const matches = matchTexts(
+    passages.map(({ text }) => text),
+    question,
+  );
+  return Math.max(0, ...[...matches.values()].map(({ coverage }) => coverage));
+}

@@ -1,0 +1,47 @@
+/** `make retrieval-eval`: how often the passage with the answer is found, by words, by meaning and by both, on XQuAD. */
+import { sha256 } from '../../stack/install/jar-lock.ts';
+import { cacheFolder } from '../../stack/layout.ts';
+import { sayAs, writeReport } from '../../stack/reports.ts';
+import { type Embeddings } from '../../services/context-worker/embeddings/embeddings.ts';
+import { askAll } from './ask.ts';
+import { startEmbeddingServer } from './embedding-server.ts';
+import { embedAll, indexDocument } from './rankings.ts';
+import { type Report, toTask, toText } from './report.ts';
+import { type AskedDocument, parseSquad, together } from './squad.ts';
+import { readData } from '../../bench/published.ts';
+import { XQUAD } from './xquad.ts';
+
+const say = sayAs('retrieval');
+
+const context = { cache: cacheFolder(process.env), say };
+const [given] = process.argv.slice(2);
+const json = await readData(given, XQUAD, context);
+const articles = parseSquad(json);
+const server = await startEmbeddingServer(context);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void server.stop().finally(() => process.exit(1)));
+}
+try {
+  const report = await evaluate(articles, server.embeddings);
+  console.log(toText(report));
+  writeReport('retrieval', report, say);
+} finally {
+  await server.stop();
+}
+
+async function evaluate(documents: readonly AskedDocument[], embeddings: Embeddings): Promise<Report> {
+  say('embedding the questions');
+  const questions = documents.flatMap((one) => one.questions.map(({ text }) => text));
+  const vectors = await embedAll(questions, embeddings);
+  const measure = async (document: string, asked: readonly AskedDocument[]) => {
+    say(`${document}: embedding the passages`);
+    const indexed = await Promise.all(asked.map((one) => indexDocument(one, embeddings)));
+    say(`${document}: asking`);
+    return toTask(document, indexed, askAll(indexed, vectors));
+  };
+  const tasks = [
+    await measure('each article', documents),
+    await measure('all articles together', [together(documents)]),
+  ];
+  return { at: new Date().toISOString(), data: sha256(json), model: embeddings.model, tasks };
+}

@@ -1,0 +1,116 @@
+import { judge, type Verdict } from '../../shared/rollout/judge/judge.ts';
+import { GROUPS, type Segment } from '../../shared/rollout/judge/segment.ts';
+import { createTally, type Tally } from '../../shared/rollout/judge/tally.ts';
+import { slotOf } from '../../shared/rollout/judge/rollout-job.ts';
+import { createUsualRules, type UsualRules } from './usual-rules.ts';
+import { PLAN } from './plan.ts';
+import { arrivals, type Outage, type Population, type Random, swing } from './world.ts';
+
+export interface RolloutOptions {
+  population: Population;
+  jobsPerSecond: number;
+  errorRate: number;
+  outages: readonly Outage[];
+  /** The canary path's own fault, from that second on. */
+  fault: { from: number; rate: number } | undefined;
+  /** Percent on LiteLLM; the last one stays. */
+  steps: readonly number[];
+  dwellS: number;
+  endS: number;
+  /** Nothing is judged before. */
+  judgedFromS: number;
+  tickS: number;
+  random: Random;
+}
+
+export interface RolloutResult {
+  /** When the judge rolled back, in seconds, and by which test. */
+  rolledBackAt: number | undefined;
+  test: string | undefined;
+  usual: UsualRules['saidAt'];
+  /** Whether the last step was reached, and how many ticks each verdict held (looked at once an hour). */
+  completed: boolean;
+  verdicts: Record<string, number>;
+}
+
+/** One rollout, job by job, judged as the metrics service judges it. */
+export function simulateRollout(options: RolloutOptions): RolloutResult {
+  const { tickS, endS, steps, dwellS, judgedFromS } = options;
+  const usual = createUsualRules();
+  const verdicts: Record<string, number> = {};
+  let [step, stepFrom, segment] = [0, 0, 0];
+  let tally = createTally();
+  /** Of this step. */
+  let days: Segment[] = [];
+  let result: { at: number; test: string } | undefined;
+
+  const begin = (next: number) => {
+    segment += 1;
+    if (next > step) [step, days] = [next, []];
+    else days = [...days, tally.segment];
+    tally = createTally();
+  };
+  const verdictAt = (second: number): Verdict =>
+    judge({
+      ...{ percentage: steps[step] ?? 100, errorThreshold: 5, hasLegacy: true, silentMs: 0 },
+      ...{ segments: recentDays(days, tally.segment), segment, slot: slotOf(second * 1_000) },
+    }).verdict;
+
+  for (let second = 0; second < endS; second += tickS) {
+    // What the judge has found, the usual rules are still to find.
+    if (result && usual.saidAt.threshold !== undefined && usual.saidAt.badChecks !== undefined) break;
+    if (second > 0 && second % 86_400 === 0) begin(step);
+    const suspicious = runTick(options, { second, percentage: steps[step] ?? 100, tally, usual });
+    if (second % 60 === 0 && second >= judgedFromS) usual.check(second);
+    const hourly = second % 3_600 === 0;
+    if (result || second < judgedFromS || (!suspicious && !hourly)) continue;
+    const verdict = verdictAt(second);
+    if (verdict.kind === 'rollback') result = { at: second + tickS, test: verdict.test };
+    if (!hourly) continue;
+    verdicts[verdict.kind] = (verdicts[verdict.kind] ?? 0) + 1;
+    const grows = verdict.kind === 'safe' && second - stepFrom >= dwellS && step < steps.length - 1;
+    if (!grows) continue;
+    stepFrom = second;
+    begin(step + 1);
+  }
+  return {
+    ...{ rolledBackAt: result?.at, test: result?.test, usual: usual.saidAt, verdicts },
+    completed: step === steps.length - 1,
+  };
+}
+
+/** Today and the day before, where it belongs to the same step. */
+function recentDays(days: readonly Segment[], today: Segment): [Segment, ...Segment[]] {
+  const yesterday = days.at(-1);
+  return yesterday ? [yesterday, today] : [today];
+}
+
+interface Tick {
+  second: number;
+  percentage: number;
+  tally: Tally;
+  usual: UsualRules;
+}
+
+/** True when something happened in the canary arm that could be evidence. */
+function runTick(options: RolloutOptions, { second, percentage, tally, usual }: Tick): boolean {
+  const { population, jobsPerSecond, errorRate, outages, fault, tickS, random } = options;
+  const outage = outages.find(({ from, until }) => second >= from && second < until)?.severity ?? 0;
+  const slot = slotOf(second * 1_000);
+  let suspicious = false;
+  for (let left = arrivals(jobsPerSecond * swing(second) * tickS, random); left > 0; left -= 1) {
+    const user = population.draw();
+    const arm = (population.place[user] ?? 0) * 100 < percentage ? 'canary' : 'control';
+    const own = Math.min(1, errorRate * (population.failing[user] ?? 1));
+    const both = 1 - (1 - own) * (1 - outage);
+    const extra = arm === 'canary' && fault && second >= fault.from ? fault.rate : 0;
+    const fails = random() < 1 - (1 - both) * (1 - extra);
+    const failed = !fails ? undefined : random() < both ? 'lost' : 'saved';
+    const slow = random() < (outage > 0 ? PLAN.slow.outage : PLAN.slow.usual);
+    tally.add({ user, group: user % GROUPS, arm, slot, failed, slow });
+    if (arm !== 'canary') continue;
+    usual.add(fails);
+    suspicious ||= fails || slow;
+  }
+  return suspicious;
+}

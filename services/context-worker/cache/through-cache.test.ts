@@ -1,0 +1,84 @@
+import { describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { jsonCodec } from '../../../shared/content/cache/codec.ts';
+import { type Caching } from '../../../shared/contracts/job-message.ts';
+import { type PieceCache, throughCache } from './through-cache.ts';
+
+const codec = jsonCodec(z.string());
+const key = { kind: 'rag', user: 'ada', fingerprint: 'f' } as const;
+
+/** What comes of it where the cache has `kept`, and what the cache was asked for. */
+async function passed(
+  caching: Partial<Caching> | undefined,
+  { kept, worth = true }: { kept?: string; worth?: boolean } = {},
+) {
+  const asked: unknown[] = [];
+  const cache = {
+    get: (_key: unknown, _codec: unknown, options: object) => {
+      asked.push(['get', options]);
+      return Promise.resolve(
+        kept === undefined ? { found: false, era: 'e' } : { found: true, value: kept, at: 1 },
+      );
+    },
+    set: (_key: unknown, value: string, _codec: unknown, options: object) => {
+      asked.push(['set', value, options]);
+      return Promise.resolve(true);
+    },
+    era: () => Promise.resolve('now'),
+    getOrCompute: (
+      _key: unknown,
+      _codec: unknown,
+      { compute, signal }: { compute: (s: AbortSignal) => Promise<string>; signal: AbortSignal },
+    ) => {
+      asked.push(['getOrCompute']);
+      return kept === undefined ? compute(signal) : Promise.resolve(kept);
+    },
+  } as unknown as PieceCache;
+  const { signal } = new AbortController();
+  const value = await throughCache(
+    cache,
+    { key, codec, make: () => Promise.resolve('made'), worth: () => worth },
+    { caching: caching && { lookUp: true, keep: true, ...caching }, signal },
+  );
+  return { value, asked };
+}
+
+describe('as the client says', () => {
+  test('what was kept will do, and what is made is kept: one makes it for all', async () => {
+    expect(await passed({}, { kept: 'kept' })).toEqual({ value: 'kept', asked: [['getOrCompute']] });
+    expect(await passed({})).toEqual({ value: 'made', asked: [['getOrCompute']] });
+  });
+
+  test('no-cache: it is made anew, and kept', async () => {
+    expect(await passed({ lookUp: false }, { kept: 'kept' })).toEqual({
+      ...{ value: 'made', asked: [['set', 'made', { era: 'now' }]] },
+    });
+  });
+
+  test('no-store: what was kept will do, what is made is not kept', async () => {
+    expect((await passed({ keep: false }, { kept: 'kept' })).value).toBe('kept');
+    expect(await passed({ keep: false })).toEqual({
+      value: 'made',
+      asked: [['get', { maxAgeMs: undefined }]],
+    });
+  });
+
+  test('max-age: what is young enough will do, else what is made is kept', async () => {
+    expect(await passed({ maxAgeMs: 9 })).toEqual({
+      value: 'made',
+      asked: [
+        ['get', { maxAgeMs: 9 }],
+        ['set', 'made', { era: 'e' }],
+      ],
+    });
+  });
+
+  test('neither, and a job of before there was a cache: it is not asked', async () => {
+    expect(await passed({ lookUp: false, keep: false })).toEqual({ value: 'made', asked: [] });
+    expect(await passed(undefined)).toEqual({ value: 'made', asked: [] });
+  });
+
+  test('what is not worth it is not kept', async () => {
+    expect((await passed({ lookUp: false }, { worth: false })).asked).toEqual([]);
+  });
+});

@@ -1,0 +1,33 @@
+import { type Cache } from '../../../shared/content/cache/cache.ts';
+import { type Codec } from '../../../shared/content/cache/codec.ts';
+import { type CacheKey } from '../../../shared/contracts/cache-kinds.ts';
+import { type Caching } from '../../../shared/contracts/job-message.ts';
+
+export type PieceCache = Pick<Cache, 'get' | 'set' | 'era' | 'getOrCompute'>;
+
+export interface Wanted<T> {
+  key: CacheKey;
+  codec: Codec<T>;
+  make: (signal: AbortSignal) => Promise<T>;
+  /** Whether a value is worth keeping; default: all are. */
+  worth?: (value: T) => boolean;
+}
+
+/** Looks it up, and keeps what it had to make, as far as the job's client lets the cache do either. */
+export async function throughCache<T>(
+  cache: PieceCache,
+  { key, codec, make, worth = () => true }: Wanted<T>,
+  { caching, signal }: { caching: Caching | undefined; signal: AbortSignal },
+): Promise<T> {
+  const { lookUp = false, keep = false, maxAgeMs } = caching ?? {};
+  if (!lookUp && !keep) return make(signal);
+  if (lookUp && keep && maxAgeMs === undefined)
+    return cache.getOrCompute(key, codec, { compute: make, keep: worth, signal });
+  const found = lookUp ? await cache.get(key, codec, { maxAgeMs }) : undefined;
+  if (found?.found) return found.value;
+  const era = found ? found.era : await cache.era(key);
+  const value = await make(signal);
+  // Not awaited: nobody waits for this one.
+  if (keep && era !== undefined && worth(value)) void cache.set(key, value, codec, { era });
+  return value;
+}

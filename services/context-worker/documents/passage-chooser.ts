@@ -1,0 +1,86 @@
+import pLimit from 'p-limit';
+import { type ErrorCode } from '../../../shared/platform/errors/catalogue.ts';
+import { type Choice, fillBudget, fitsWhole, wholeDocument } from './choose-passages.ts';
+import { type Beside, candidateCount, type Shortlist, shortlist, type ShortlistInput } from './shortlist.ts';
+import { shortlistInThread } from './shortlist-in-thread.ts';
+import { type Compared, type Similarity } from './similarity.ts';
+
+export interface PassageChooser {
+  /**
+   * What of a document goes into the prompt: all of it if it fits the budget (tokens); else the passages that answer the
+   * question best by its words, and by its meaning too where there is a `similarity`; none of them cut, and the beginning
+   * of the document when nothing else is known. Nothing is chosen when the budget is smaller than every candidate.
+   *
+   * `text` is UTF-8 when it is bytes. A large one is worked on in a thread of its own, so that the event loop never stands
+   * still for it, and counts as too large to be taken whole. Rejects with the signal's reason when aborted, which ends the
+   * thread too.
+   */
+  choose(input: ChooserInput, signal?: AbortSignal): Promise<Chosen>;
+}
+
+export interface ChooserInput extends Pick<ShortlistInput, 'question' | 'budgetTokens'> {
+  text: string | Buffer;
+  /** Called where the document does not fit whole. */
+  similarity?: (() => Similarity) | undefined;
+}
+
+export interface Chosen extends Choice {
+  /** Why words alone decided, where meaning was to be heard too. */
+  degraded?: ErrorCode;
+}
+
+/** Characters or bytes. Up to it choosing takes at most ~50 ms; a thread takes ~100 ms to start. */
+const LARGE = 512 * 1024;
+/**
+ * Passages that are compared on the spot where a document's vectors are not stored: the best ones by words, since these may
+ * be right, and some from everywhere, since the answer may share no word with the question. One request: many servers take
+ * no more than 32 texts.
+ */
+const COMPARED_BY_WORDS = 24;
+const COMPARED_BESIDE = 8;
+
+/** A thread lives for one document: nothing to keep warm, nothing left behind, and its memory goes with it. */
+export function createPassageChooser({ threads = 2 }: { threads?: number } = {}): PassageChooser {
+  const limit = pLimit(threads);
+
+  async function choose(input: ChooserInput, signal?: AbortSignal): Promise<Chosen> {
+    signal?.throwIfAborted();
+    const { question, budgetTokens } = input;
+    const small = input.text.length <= LARGE ? input.text.toString() : undefined;
+    if (small !== undefined && fitsWhole(small, budgetTokens)) return wholeDocument(small, question);
+    const similarity = input.similarity?.();
+    const near = await similarity?.nearest(candidateCount(budgetTokens));
+    const list = await makeShortlist(
+      { text: small ?? input.text, question, budgetTokens, beside: similarity && besideOf(near) },
+      signal,
+    );
+    const compared = near ?? (await similarity?.compare(toCompare(list)));
+    return decided(list, budgetTokens, compared);
+  }
+
+  function makeShortlist(
+    { text, ...input }: Omit<ShortlistInput, 'text'> & Pick<ChooserInput, 'text'>,
+    signal: AbortSignal | undefined,
+  ): Shortlist | Promise<Shortlist> {
+    if (text.length <= LARGE) return shortlist({ text: text.toString(), ...input });
+    const utf8 = typeof text === 'string' ? Buffer.from(text) : text;
+    return limit(() => shortlistInThread({ utf8, ...input }, signal));
+  }
+
+  return { choose };
+}
+
+function besideOf(near: Compared | undefined): Beside | undefined {
+  if (near === undefined) return { spread: COMPARED_BESIDE };
+  return 'cosines' in near ? { positions: [...near.cosines.keys()] } : undefined;
+}
+
+function toCompare({ ranked, others }: Shortlist) {
+  return [...ranked.slice(0, COMPARED_BY_WORDS), ...others];
+}
+
+function decided(list: Shortlist, budgetTokens: number, compared: Compared | undefined): Chosen {
+  if (compared === undefined) return fillBudget(list, budgetTokens);
+  if ('cosines' in compared) return fillBudget(list, budgetTokens, compared.cosines);
+  return { ...fillBudget(list, budgetTokens), degraded: compared.degraded };
+}

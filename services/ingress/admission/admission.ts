@@ -1,0 +1,388 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type BlobStore } from '../../../shared/platform/blobs/blob-store.ts';
+import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
+import { childTraceparent, toHeaders } from '../../../shared/contracts/cloud-event.ts';
+import { type JobEvent } from '../../../shared/contracts/job-event.ts';
+import { newJobId, userHash } from '../../../shared/platform/ids.ts';
+import { type Caching, JOB_TYPE, type JobMessage } from '../../../shared/contracts/job-message.ts';
+import { type Quote } from '../../../shared/contracts/quote.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { type FileRegistry } from '../../../shared/content/files/file-registry.ts';
+import {
+  type Admission,
+  isOpen,
+  type JobLog,
+  type JobState,
+  type NewJob,
+} from '../../../shared/jobs/joblog/job-log.ts';
+import { type Duty } from '../../../shared/contracts/duties.ts';
+import { type KeptJobs } from '../../../shared/jobs/joblog/kept-jobs.ts';
+import { createOriginals, type Originals } from '../../../shared/jobs/joblog/originals.ts';
+import { type Producer } from '../../../shared/platform/kafka/port.ts';
+import { SendError } from '../../../shared/platform/kafka/send-error.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { type Principal } from '../../../shared/policy/access/principal.ts';
+import { turnOfUser } from '../http/authenticated.ts';
+import { type BodyWork, type BodyWorkOf } from '../bodies/body-work.ts';
+import { cachingOf, type SamplingPolicy } from './caching.ts';
+import { composeMessage, type DescribedJob } from './compose-message.ts';
+import { type Door, type Entrant, type Reserved } from './door.ts';
+import { createMeasureEntrant, type MeasureEntrant } from './measure-entrant.ts';
+import { type RequestControls } from '../http/request-controls.ts';
+import { storing } from '../http/storing.ts';
+import { takeDocuments, type TakenDocuments } from '../documents/take-documents.ts';
+
+export interface Submission {
+  caller: Pick<Principal, 'user' | 'groups'>;
+  request: ChatRequest;
+  /** How the assistant is chosen; none is without it. */
+  assistant?: JobMessage['assistant'];
+  controls: RequestControls;
+  traceparent: string | undefined;
+  /** What is compared when the idempotency key comes again; default: the request. */
+  asked?: unknown;
+  /** It outlives its readers. */
+  background?: boolean;
+  /** Whether the history may be cut where it is too long; undefined: as the operator says. */
+  truncation?: JobMessage['truncation'];
+  /** Whether its answer may be stored; false: it is not cached either. */
+  store?: boolean | null | undefined;
+  /** False where nobody in this process waits for it; default: true. */
+  followed?: boolean;
+  /** Hears what the client is to be told of his limits. */
+  tell: (headers: Readonly<Record<string, string>>) => void;
+  /** What is owed when it has ended, beside telling the metrics. */
+  duties?: readonly Duty[];
+  /** The client's request as its later readers need it, made with the job's id. */
+  original?: (jobId: string) => object;
+}
+
+/** A job that has its record. Nothing runs before it is published. */
+export interface AdmittedJob extends DescribedJob {
+  /** No one has seen this job before: nothing stands in its log. */
+  fresh: boolean;
+  /** Milliseconds since the epoch: when it was asked for first. */
+  createdAt: number;
+  /** Its log, where it ended so long ago that only the copy of it is left: there is nothing to follow. */
+  kept: readonly JobEvent[] | undefined;
+  /**
+   * When it resolves, the job is accepted: it runs to an end, whatever dies. Throws `queue_unavailable` when it certainly
+   * does not run, `body_too_large` when Kafka never takes it, `store_unavailable` when nobody knows yet. Waits for Kafka until the
+   * job's deadline, at most `LONGEST_PUBLISH_MS`. `signal`: its client has gone; a job that nobody can come back to is given up.
+   */
+  publish(signal?: AbortSignal): Promise<void>;
+}
+
+export interface AdmissionDesk {
+  /** Throws `invalid_value`, `file_not_found` and the like before anything is recorded, `idempotency_conflict`, `store_unavailable`. */
+  admit(submission: Submission): Promise<AdmittedJob>;
+}
+
+export interface AdmissionDeps {
+  jobLog: JobLog;
+  blobs: BlobStore;
+  files: Pick<FileRegistry, 'find'>;
+  producer: Producer;
+  topic: string;
+  secret: string;
+  /** The channel by which this process hears of the job. */
+  reader: string;
+  /** Which answers may come from the cache. */
+  sampling: SamplingPolicy;
+  door: Door;
+  /** The answers that outlive their jobs' records. */
+  kept: Pick<KeptJobs, 'find'>;
+  /** Works on the bodies of requests. */
+  bodies: BodyWorkOf;
+  log: Logger;
+}
+
+type Deps = AdmissionDeps & { originals: Originals; measure: MeasureEntrant };
+
+/**
+ * How long a request waits for Kafka: through a broker's restart or a long pause of it. A stream sends nothing before its job is
+ * accepted, so this stays below the minute after which load balancers close silent connections. Milliseconds.
+ */
+const LONGEST_PUBLISH_MS = 30_000;
+/** How often a request looks what became of a job that another request still publishes. Milliseconds. */
+const LOOK_MS = 250;
+const RETRY_AFTER_S = 2;
+/** Who sent an idempotency key can come back to his job; anyone else's dies with his connection. */
+const RECONNECT_PATIENCE_MS = 30_000;
+
+/**
+ * unknown -> admitting (record) -> published (Kafka acknowledged) = accepted
+ *                              \-> unsettled (no acknowledgement) -> refused | accepted (the router, or another request's
+ *                                  acknowledgement, has it)
+ *
+ * The record comes first, so that a reader never meets a job that nobody knows, and so that one compare-and-set settles
+ * a publication whose outcome is unknown: a 503 then is true.
+ */
+export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
+  const deps: Deps = { ...options, originals: createOriginals(options), measure: createMeasureEntrant() };
+  return {
+    admit: async (submission) => {
+      const { job, original } = await describe(deps, submission);
+      const kept = await keptBefore(deps, job);
+      if (kept) return { ...job, ...kept, fresh: false, publish: () => Promise.resolve() };
+      const findFile = (id: string) => deps.files.find(submission.caller.user, id);
+      const taken = await takeDocuments(submission.request, findFile, (document) =>
+        deps.bodies(turnOfUser(job.user)).decode(document),
+      ).catch((error: unknown) => takenBefore(deps, job, submission, error));
+      const measure = deps.measure(submission.caller.user, taken);
+      const storedBytes = job.duties.includes('keep') ? (original?.byteLength ?? 0) : undefined;
+      const entered = await enter(deps, job, { submission, taken, measure, storedBytes });
+      const publisher = randomBytes(6).toString('hex');
+      const admission = await admit(deps, { ...job, publisher }, submission).catch(async (error: unknown) => {
+        if (entered) await leaveUnlessOpen(deps, job);
+        throw error;
+      });
+      const fresh = admission.kind === 'new';
+      const open = fresh || admission.state === 'admitting';
+      const createdAt = fresh ? job.acceptedAt : admission.createdAt;
+      if (entered && !fresh && !isOpen(admission.state)) await deps.door.leave(job);
+      if (entered?.reserved && open) await confirm(deps, job);
+      return {
+        ...job,
+        fresh,
+        createdAt,
+        kept: undefined,
+        publish: async (signal) => {
+          if (!open) return;
+          const caching = await cachingFor(deps, taken, submission);
+          const { traceparent } = submission;
+          const cost = { promptTokens: await measure.exact(), quote: await quoteFor(deps, job, entered) };
+          const abandoned = isRecoverable(submission) ? undefined : signal;
+          const outgoing = { taken, original, traceparent, publisher, signal: abandoned };
+          await publish(deps, { ...outgoing, job: { ...job, ...cost, caching, acceptedAt: createdAt } });
+        },
+      };
+    },
+  };
+}
+
+/**
+ * An idempotency key is good for as long as the answer under it is kept: the job's record is gone long before, and the model
+ * would be called again for the same id. Throws `idempotency_conflict`.
+ */
+async function keptBefore(
+  { jobLog, kept }: Deps,
+  { jobId, user, bodyHash, duties }: DescribedJob,
+): Promise<{ createdAt: number; kept: readonly JobEvent[] } | undefined> {
+  if (bodyHash === '' || !duties.includes('keep')) return undefined;
+  const found = await storing(() => kept.find(jobId));
+  if (!found || (await storing(() => jobLog.bodyHash(jobId))) !== undefined) return undefined;
+  if (found.owner !== user || found.bodyHash !== bodyHash) throw conflict();
+  return { createdAt: found.createdAt, kept: found.events };
+}
+
+function conflict(): TurnoutError {
+  return new TurnoutError('idempotency_conflict', { param: 'Idempotency-Key' });
+}
+
+/** A repetition finds its job although a file of it was deleted meanwhile: the job has its documents. */
+async function takenBefore(
+  { jobLog }: AdmissionDeps,
+  { jobId, bodyHash }: DescribedJob,
+  { request }: Submission,
+  error: unknown,
+): Promise<TakenDocuments> {
+  const missing = error instanceof TurnoutError && error.code === 'file_not_found';
+  const job = missing && bodyHash !== '' ? await jobLog.read(jobId, Number.MAX_SAFE_INTEGER) : undefined;
+  if (!job || job.state === 'admitting' || job.state === 'refused') throw error;
+  return { request, documents: [], question: '' };
+}
+
+/** Undefined where it did not go through the door: a repetition of a job that is there already takes no place of its own. */
+async function enter(
+  { door, jobLog }: Deps,
+  job: DescribedJob,
+  {
+    submission,
+    taken,
+    measure,
+    storedBytes,
+  }: { submission: Submission; taken: TakenDocuments } & Pick<Entrant, 'measure' | 'storedBytes'>,
+): Promise<Reserved | undefined> {
+  if (job.bodyHash !== '') {
+    const [standing] = await storing(() => jobLog.standings([job.jobId]));
+    if (standing && standing.state !== 'missing' && standing.state !== 'refused') return undefined;
+  }
+  const { jobId, userHash, deadlineAt, model, assistant, truncation } = job;
+  const { caller, controls, tell } = submission;
+  return door.enter({
+    ...{ jobId, userHash, deadlineAt, model, assistant, truncation, caller, tell, taken, measure },
+    storedBytes,
+    priority: controls.priority,
+    returning: controls.returning,
+  });
+}
+
+/** A reservation that is not confirmed goes after a minute: then the budget is short of this one job until it has ended. */
+async function confirm({ door, log }: Deps, job: DescribedJob): Promise<void> {
+  await door.confirm(job).catch((error: unknown) => {
+    log.warn({ err: error, jobId: job.jobId }, 'A reservation was not confirmed; it expires in a minute');
+  });
+}
+
+async function quoteFor({ door }: Deps, job: DescribedJob, reserved: Reserved | undefined): Promise<Quote> {
+  const { user, groups } = job;
+  const { prices } = await door.quote({ ...job, caller: { user, groups } });
+  return { prices, ...(reserved?.cost === undefined ? {} : { reserved: reserved.cost }) };
+}
+
+/** `original`: its whole JSON, which may be too large for the record. */
+async function describe(
+  { jobLog, secret, originals, bodies: bodiesOf }: Deps,
+  { caller, request, controls, asked = request, duties = [], ...submission }: Submission,
+): Promise<{ job: DescribedJob; original: Uint8Array | undefined }> {
+  const acceptedAt = jobLog.now();
+  const { user, groups } = caller;
+  const bodies = bodiesOf(turnOfUser(user));
+  const jobId = newJobId(secret, user, controls.idempotencyKey);
+  const kept = submission.original?.(jobId);
+  const original = kept && (await bodies.serialise(kept));
+  const job = {
+    jobId,
+    user,
+    userHash: userHash(secret, user),
+    groups: [...groups],
+    model: request.model,
+    assistant: submission.assistant,
+    acceptedAt,
+    deadlineAt: acceptedAt + controls.deadlineMs,
+    bodyHash: controls.idempotencyKey === undefined ? '' : await hashOf(bodies, asked, controls),
+    duties,
+    original: originals.mark(original),
+    truncation: submission.truncation,
+    priority: controls.priority,
+  };
+  return { job, original };
+}
+
+/** The header is a part of what was asked; without one, the hash is that of the body alone. */
+function hashOf(bodies: BodyWork, asked: unknown, { assistant }: RequestControls): Promise<string> {
+  return bodies.hash(assistant === undefined ? asked : [asked, assistant]);
+}
+
+async function admit(
+  deps: Deps,
+  { user, ...job }: DescribedJob & Pick<NewJob, 'publisher'>,
+  { controls, background = false, followed = true }: Submission,
+): Promise<Admission> {
+  const patienceMs = controls.idempotencyKey === undefined ? 0 : RECONNECT_PATIENCE_MS;
+  const record: NewJob = {
+    ...job,
+    owner: user,
+    reader: followed ? deps.reader : '',
+    patienceMs: background ? undefined : patienceMs,
+  };
+  const admission = await deps.jobLog.admit(record).catch((error: unknown) => {
+    throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
+  });
+  if (admission.kind === 'exists' && (admission.bodyHash !== job.bodyHash || admission.owner !== user))
+    throw conflict();
+  return admission;
+}
+
+function cachingFor(
+  { sampling: policy, bodies }: Deps,
+  { request }: TakenDocuments,
+  { caller, controls, store }: Submission,
+): Promise<Caching> {
+  const fingerprint = (asked: ChatRequest) => bodies(turnOfUser(caller.user)).fingerprint(asked);
+  return cachingOf(request, controls.cacheControl, { store, policy, fingerprint });
+}
+
+interface Outgoing {
+  job: DescribedJob & Pick<JobMessage, 'caching' | 'promptTokens' | 'quote'>;
+  taken: TakenDocuments;
+  original: Uint8Array | undefined;
+  traceparent: string | undefined;
+  /** This request among those that publish the job. */
+  publisher: string;
+  signal: AbortSignal | undefined;
+}
+
+/** Its client can come back to the job, or does not wait for it at all. */
+function isRecoverable({ controls, background = false }: Submission): boolean {
+  return background || controls.idempotencyKey !== undefined;
+}
+
+/**
+ * The slot and the reservation belong to the job, whichever request took them: another request under the same key may have
+ * its job running. Where the record cannot be read they stay, until the job's deadline at the latest.
+ */
+async function leaveUnlessOpen({ door, jobLog, log }: Deps, job: DescribedJob): Promise<void> {
+  const { jobId } = job;
+  try {
+    const [standing] = await jobLog.standings([jobId]);
+    if (standing && !isOpen(standing.state)) await door.leave(job);
+  } catch (error) {
+    log.warn({ err: error, jobId }, 'A job that was not admitted may still count as open');
+  }
+}
+
+async function publish(deps: Deps, outgoing: Outgoing): Promise<void> {
+  const { job, taken, original, traceparent, signal } = outgoing;
+  const { jobId } = job;
+  // The producer measures by this process's own clock.
+  const deadlineAt = Date.now() + Math.min(job.deadlineAt - deps.jobLog.now(), LONGEST_PUBLISH_MS);
+  const context = childTraceparent(traceparent);
+  const headers = toHeaders({ id: jobId, type: JOB_TYPE, source: 'ingress', traceparent: context });
+  try {
+    if (original !== undefined) await deps.originals.put(jobId, original);
+    const value = JSON.stringify(
+      await composeMessage({ blobs: deps.blobs, bodies: deps.bodies(turnOfUser(job.user)) }, job, taken),
+    );
+    const message = { topic: deps.topic, key: job.user, value, headers };
+    await deps.producer.send(message, { deadlineAt, ...(signal ? { signal } : {}) });
+  } catch (error) {
+    deps.log.warn({ err: error, jobId }, 'A job could not be published');
+    await settle(deps, outgoing, error);
+  }
+}
+
+/** Resolves when the job runs after all. A job that several requests publish is refused by the last of them that fails. */
+async function settle(deps: Deps, { job, publisher, signal }: Outgoing, cause: unknown): Promise<void> {
+  const { jobLog, door } = deps;
+  const { jobId } = job;
+  const state = await jobLog.refuse(jobId, publisher).catch((error: unknown) => {
+    throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
+  });
+  if (state === 'refused' || state === 'missing') {
+    await door.leave(job);
+    throw notQueued(cause);
+  }
+  if (state === 'admitting') await awaitOthers(deps, job, { cause, signal });
+}
+
+/** Another request publishes the same job: whether it runs is that one's to settle. */
+async function awaitOthers(
+  { jobLog }: Deps,
+  { jobId, deadlineAt }: DescribedJob,
+  { cause, signal }: { cause: unknown; signal: AbortSignal | undefined },
+): Promise<void> {
+  const until = Math.min(deadlineAt, jobLog.now() + LONGEST_PUBLISH_MS);
+  let state: JobState | 'missing' = 'admitting';
+  while (state === 'admitting' && jobLog.now() < until && signal?.aborted !== true) {
+    await delay(LOOK_MS);
+    const [standing] = await storing(() => jobLog.standings([jobId]));
+    state = standing?.state ?? 'missing';
+  }
+  if (state === 'refused' || state === 'missing') throw notQueued(cause);
+  if (state === 'admitting')
+    throw new TurnoutError('store_unavailable', {
+      message:
+        'Another request with this Idempotency-Key is still being queued. Try again; nothing runs twice.',
+      retryAfterS: RETRY_AFTER_S,
+      cause,
+    });
+}
+
+function notQueued(cause: unknown): TurnoutError {
+  if (cause instanceof SendError && cause.kind === 'too_large')
+    return new TurnoutError('body_too_large', { cause });
+  return new TurnoutError('queue_unavailable', { cause, retryAfterS: RETRY_AFTER_S });
+}

@@ -1,0 +1,46 @@
+import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
+import { type Caching } from '../../../shared/contracts/job-message.ts';
+import { type CacheControl } from '../http/cache-control.ts';
+
+/**
+ * Which answers may be given twice, by what a request says of sampling. `fixed`: where it asks for the same answer each time,
+ * by temperature 0 or a seed. `unasked`: those, and where it says nothing; `any`: also where it asks for variety.
+ */
+export type SamplingPolicy = 'fixed' | 'unasked' | 'any';
+
+interface CachingRules {
+  store: boolean | null | undefined;
+  policy: SamplingPolicy;
+  fingerprint: (request: ChatRequest) => Promise<string>;
+}
+
+/** What the cache may do for a request (without its documents). */
+export async function cachingOf(
+  request: ChatRequest,
+  { noCache, noStore, maxAgeMs }: CacheControl,
+  { store, policy, fingerprint }: CachingRules,
+): Promise<Caching> {
+  const wish = { lookUp: !noCache && maxAgeMs !== 0, keep: !noStore && store !== false };
+  return {
+    ...wish,
+    ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+    ...((wish.lookUp || wish.keep) && allows(policy, request) ? { request: await fingerprint(request) } : {}),
+  };
+}
+
+function allows(policy: SamplingPolicy, request: ChatRequest): boolean {
+  if (policy === 'any') return true;
+  const sampling = samplingOf(request);
+  return sampling === 'fixed' || (policy === 'unasked' && sampling === 'unasked');
+}
+
+/** Several choices are asked for to be different ones. */
+function samplingOf({ n, temperature, top_p: topP, seed }: ChatRequest): 'fixed' | 'unasked' | 'varied' {
+  if ((n ?? 1) > 1) return 'varied';
+  if (temperature === 0 || topP === 0 || isGiven(seed)) return 'fixed';
+  return isGiven(temperature) || (isGiven(topP) && topP !== 1) ? 'varied' : 'unasked';
+}
+
+function isGiven(value: number | null | undefined): boolean {
+  return value !== undefined && value !== null;
+}

@@ -1,0 +1,63 @@
+import { type Assistant } from '../../../shared/content/assistants/assistant-file.ts';
+import { mayUse } from '../../../shared/content/assistants/may-use.ts';
+import { type Principal } from '../../../shared/policy/access/principal.ts';
+import { type RetrievalSource } from '../../../shared/platform/config/retrieval-sources.ts';
+import { type JobMessage } from '../../../shared/contracts/job-message.ts';
+import { countTokens } from '../../../shared/content/documents/tokens.ts';
+import { AUTO } from './assistant-wish.ts';
+
+/** What may answer a job, and what is added to its request: the router decides later, so it is known from above. */
+export interface Candidates {
+  /** Models that may answer first. */
+  models: readonly string[];
+  /** Models that may answer where those fail. */
+  fallbacks: readonly string[];
+  /** Tokens of instructions and of retrieval services' passages, at most. */
+  besideTokens: number;
+}
+
+export interface CandidateRules {
+  assistants: () => readonly Assistant[];
+  sources: readonly Pick<RetrievalSource, 'name' | 'always' | 'tokens'>[];
+  /** Model -> models to fall back to, in order. */
+  fallbacks: Readonly<Record<string, readonly string[]>>;
+  defaultModel: string | undefined;
+}
+
+interface Asked {
+  model: string;
+  assistant: JobMessage['assistant'];
+  caller: Pick<Principal, 'user' | 'groups'>;
+}
+
+const instructionTokens = new WeakMap<Assistant, number>();
+
+export function candidatesOf({ model, assistant, caller }: Asked, rules: CandidateRules): Candidates {
+  const { sources, fallbacks, defaultModel } = rules;
+  const chosen = assistant ? assistantsFor(assistant, caller, rules.assistants()) : [];
+  const left = assistant !== undefined && model === AUTO;
+  const named = left ? [...chosen.map((one) => one.model ?? defaultModel), defaultModel] : [model];
+  const models = [...new Set(named.flatMap((one) => one ?? []))];
+  const always = sources.filter((source) => source.always).reduce((sum, { tokens }) => sum + tokens, 0);
+  return {
+    models,
+    fallbacks: models.flatMap((one) => (Object.hasOwn(fallbacks, one) ? (fallbacks[one] ?? []) : [])),
+    besideTokens: always + Math.max(0, ...chosen.map((one) => tokensOf(one, sources))),
+  };
+}
+
+/** One that answered before is likely, and not certain, to answer again. */
+function assistantsFor(
+  { asked }: NonNullable<JobMessage['assistant']>,
+  caller: Pick<Principal, 'user' | 'groups'>,
+  all: readonly Assistant[],
+): readonly Assistant[] {
+  return all.filter((one) => (asked === undefined ? mayUse(one, caller) : one.name === asked));
+}
+
+function tokensOf(assistant: Assistant, sources: CandidateRules['sources']): number {
+  const instructions = instructionTokens.get(assistant) ?? countTokens(assistant.instructions);
+  instructionTokens.set(assistant, instructions);
+  const named = sources.filter(({ name, always }) => !always && assistant.sources.includes(name));
+  return named.reduce((sum, { tokens }) => sum + tokens, instructions);
+}

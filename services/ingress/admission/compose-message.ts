@@ -1,0 +1,84 @@
+import { type BlobStore } from '../../../shared/platform/blobs/blob-store.ts';
+import { type Document, type JobMessage } from '../../../shared/contracts/job-message.ts';
+import { type Duty } from '../../../shared/contracts/duties.ts';
+import { type BodyWork } from '../bodies/body-work.ts';
+import { type TakenContent, type TakenDocument, type TakenDocuments } from '../documents/take-documents.ts';
+
+/** A job as the ingress knows it before anybody else does. Times in milliseconds since the epoch. */
+export interface DescribedJob {
+  jobId: string;
+  user: string;
+  userHash: string;
+  groups: string[];
+  model: string;
+  assistant: JobMessage['assistant'];
+  acceptedAt: number;
+  deadlineAt: number;
+  /** SHA-256 of the body under an idempotency key; '' without one: then there is nothing to compare. */
+  bodyHash: string;
+  duties: readonly Duty[];
+  truncation: JobMessage['truncation'];
+  priority: JobMessage['priority'];
+  /** What its record says of the client's request; '' where nobody will ask for it. */
+  original: string;
+}
+
+/** More than this goes by claim check: what waits in Kafka, in the scheduler and in BullMQ is small, and lies in the blob store once. */
+const INLINE_BYTES = 32 * 1024;
+
+/** The message of a job on `turnout.jobs`. What is too large for Kafka goes into the blob store first. */
+export async function composeMessage(
+  { blobs, bodies }: { blobs: BlobStore; bodies: Pick<BodyWork, 'serialise'> },
+  job: DescribedJob & Pick<JobMessage, 'caching' | 'promptTokens' | 'quote'>,
+  taken: TakenDocuments,
+): Promise<JobMessage> {
+  const folder = `jobs/${job.jobId}`;
+  const large = areLarge(taken.documents);
+  const documents = await Promise.all(
+    taken.documents.map((document) => toDocument(blobs, folder, document, large)),
+  );
+  const body = await bodies.serialise(taken.request);
+  const inline = body.byteLength <= INLINE_BYTES;
+  return {
+    version: 1,
+    ...job,
+    duties: [...job.duties],
+    question: taken.question,
+    request: inline ? { kind: 'inline', request: taken.request } : await blobs.put(`${folder}/request`, body),
+    documents,
+  };
+}
+
+/** Stops measuring as soon as they are. */
+function areLarge(documents: readonly TakenDocument[]): boolean {
+  let bytes = 0;
+  return documents.some(({ content }) => (bytes += bytesInMessage(content)) > INLINE_BYTES);
+}
+
+/** What a text adds to a message: escapes and UTF-8 make up to six bytes of a character. What is too long anyway is not measured. */
+function bytesInMessage(content: TakenContent): number {
+  if (content.kind !== 'inline') return 0;
+  const { text } = content;
+  return text.length > INLINE_BYTES ? text.length : Buffer.byteLength(JSON.stringify(text));
+}
+
+async function toDocument(
+  blobs: BlobStore,
+  folder: string,
+  { content, ...document }: TakenDocument,
+  large: boolean,
+): Promise<Document> {
+  const blobName = `${folder}/document-${document.index}`;
+  return { ...document, content: await travelling(blobs, blobName, content, large) };
+}
+
+async function travelling(
+  blobs: BlobStore,
+  name: string,
+  content: TakenContent,
+  large: boolean,
+): Promise<Document['content']> {
+  if (content.kind === 'inline' && large) return blobs.put(name, content.text);
+  if (content.kind !== 'bytes') return content;
+  return { kind: 'raw', format: content.format, blob: await blobs.put(name, content.bytes) };
+}

@@ -1,0 +1,67 @@
+import { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type Entitlement } from '../../../shared/policy/access/entitlement.ts';
+import { type Principal } from '../../../shared/policy/access/principal.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { account } from '../../../shared/policy/usage/ledger-sections.ts';
+import { nameOfPeriod, type Period, periods } from '../../../shared/policy/usage/periods.ts';
+import { type Usage, type UsageFigures } from '../../../shared/policy/usage/read-usage.ts';
+import { storing } from '../http/storing.ts';
+
+interface UsageRoutesDeps {
+  /** `at`: any moment of the period. */
+  usageOf: (asked: { account: string; period: Period; at: number }) => Promise<Usage>;
+  entitlementOf: (who: Principal) => Entitlement;
+  userHash: (user: string) => string;
+  caller: (request: FastifyRequest) => Principal;
+}
+
+/** A day, of which the month is told as well; default: today, by UTC. Of others, admins only. */
+const usageQuery = z.strictObject({
+  date: z.iso.date('must be a day: 2026-11-29').optional(),
+  user: z.string().min(1).max(200).optional(),
+  group: z.string().min(1).max(200).optional(),
+});
+type UsageQuery = z.infer<typeof usageQuery>;
+
+/** `GET /v1/usage`: what the caller, another user, or a group has come to on that day and in its month. */
+export function usageRoutes(api: FastifyInstance, deps: UsageRoutesDeps): void {
+  api.get<{ Querystring: UsageQuery }>(
+    '/v1/usage',
+    { schema: { querystring: usageQuery, summary: 'Usage of a day and its month', tags: ['Usage'] } },
+    async (request) => {
+      const { date, user, group } = request.query;
+      const who = deps.caller(request);
+      const others = group !== undefined || (user !== undefined && user !== who.user);
+      if (others && !who.admin) throw new TurnoutError('admin_required');
+      if (user !== undefined && group !== undefined)
+        throw new TurnoutError('invalid_value', { message: 'Ask for a user or a group.', param: 'group' });
+      const at = date === undefined ? Date.now() : Date.parse(date);
+      const of = group === undefined ? account.user(deps.userHash(user ?? who.user)) : account.group(group);
+      const usages = await storing(() =>
+        Promise.all(periods.map((period) => deps.usageOf({ account: of, period, at }))),
+      );
+      return {
+        object: 'usage',
+        ...(group === undefined ? { user: user ?? who.user } : { group }),
+        ...Object.fromEntries(periods.map((period, index) => [period, shown(period, at, usages[index])])),
+        ...(others ? {} : { budgets: deps.entitlementOf(who).budgets.map(toBudget) }),
+      };
+    },
+  );
+}
+
+function shown(period: Period, at: number, usage: Usage | undefined) {
+  if (!usage) throw new Error(`no usage of the ${period}`);
+  const { jobs, reported, estimated } = usage;
+  const name = nameOfPeriod(period, at);
+  return { period: name, jobs, reported: figures(reported), estimated: figures(estimated) };
+}
+
+function figures({ promptTokens, completionTokens, cost }: UsageFigures) {
+  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, cost_usd: cost };
+}
+
+function toBudget({ group, ...lines }: Entitlement['budgets'][number]) {
+  return { ...(group === undefined ? { of: 'user' } : { of: 'group', group }), ...lines };
+}

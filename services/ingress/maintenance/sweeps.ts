@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { Gauge, type Registry } from 'prom-client';
+import { createRemovals } from '../../../shared/platform/blobs/removals.ts';
+import { createStoreIdentity } from '../../../shared/platform/blobs/store-identity.ts';
+import { createSweepState, type SweepStop } from '../../../shared/platform/blobs/sweep-state.ts';
+import { type Config } from '../../../shared/platform/config/schema.ts';
+import { type Releasers } from '../../../shared/platform/lifecycle/releasers.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { type Redis } from '../../../shared/platform/redis/connect.ts';
+import { blobKeys, type BlobKeys } from '../../../shared/platform/redis/keys.ts';
+import { periodically } from '../../../shared/platform/util/periodically.ts';
+import { createBlobSweep } from './blob-sweep.ts';
+import { type Parts } from '../api/parts.ts';
+import { sweptKinds } from './swept-kinds.ts';
+
+interface SweepsOptions {
+  config: Pick<Config, 'RESPONSE_RETENTION_MS' | 'REDIS_PREFIX'>;
+  parts: Pick<Parts, 'blobs' | 'files' | 'jobLog' | 'redis'>;
+  releasers: Releasers;
+  registry: Registry;
+  log: Logger;
+}
+
+const EVERY_MS = 600_000;
+/** Longer than the pause between two sweeps: the process that has swept sweeps again, while it lives. */
+const LEASE_MS = 2 * EVERY_MS;
+
+/** Sweeps the blob store at once and again and again, in one ingress at a time, until the process closes. */
+export function startSweeps({ config, parts, releasers, registry, log }: SweepsOptions): void {
+  const { blobs, redis } = parts;
+  const keys = blobKeys(config.REDIS_PREFIX);
+  let closing = false;
+  const swept = createBlobSweep({
+    ...{ blobs, removals: createRemovals(redis, keys), state: createSweepState(redis, keys), log },
+    identity: createStoreIdentity({ redis, keys, blobs }),
+    kinds: sweptKinds(parts, config.RESPONSE_RETENTION_MS),
+    closing: () => closing,
+  });
+  const report = stopGauge(registry);
+  const token = randomBytes(8).toString('hex');
+
+  async function sweepIfOurs(): Promise<void> {
+    report((await holdLease(redis, keys, token)) ? await swept.sweep() : undefined);
+  }
+  const onError = (error: unknown) =>
+    log.warn({ err: error }, 'The blob store was not swept; it will be tried again');
+  const work = periodically({ everyMs: EVERY_MS, run: sweepIfOurs, onError });
+  releasers.defer('blob sweep', async () => {
+    closing = true;
+    await work.close();
+    await first;
+  });
+  // The store gets its identity before the first body: not ten minutes after it.
+  const first = sweepIfOurs().catch(onError);
+  work.start();
+}
+
+/** Two that hold it for a moment do no harm: each step of a sweep may be done twice. */
+async function holdLease(redis: Redis, keys: BlobKeys, token: string): Promise<boolean> {
+  const key = keys.sweepLease();
+  if ((await redis.set(key, token, 'PX', LEASE_MS, 'NX')) !== null) return true;
+  if ((await redis.get(key)) !== token) return false;
+  return (await redis.pexpire(key, LEASE_MS)) === 1;
+}
+
+function stopGauge(registry: Registry): (stop: SweepStop | undefined) => void {
+  const gauge = new Gauge({
+    name: 'turnout_blob_sweep_stopped',
+    help: '1 while the sweep of the blob store refuses to remove anything, by reason; see `bin/turnout blobs status`.',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
+  return (stop) => {
+    gauge.reset();
+    if (stop) gauge.set({ reason: stop.reason }, 1);
+  };
+}

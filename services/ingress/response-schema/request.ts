@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { metadata, tokenLimit, toolName } from '../../../shared/contracts/chat-request.ts';
+import { unsupported } from '../http/validation.ts';
+import { inputItem } from './input-items.ts';
+
+/**
+ * OpenAI's `POST /v1/responses` body, as far as it can be served for any model behind LiteLLM. Everything that is not here is
+ * a typed 400 that names it: an answer never leaves out silently what was asked for.
+ */
+const functionTool = z.strictObject({
+  type: z.literal('function', { error: 'only function tools are supported' }),
+  name: toolName,
+  description: z.string().nullish(),
+  parameters: z.record(z.string(), z.unknown()).nullish(),
+  strict: z.boolean().nullish(),
+});
+export type FunctionTool = z.infer<typeof functionTool>;
+
+const namedFunction = z.strictObject({ type: z.literal('function'), name: z.string().min(1) });
+const toolChoice = z.union([
+  z.enum(['none', 'auto', 'required']),
+  namedFunction,
+  z.strictObject({
+    type: z.literal('allowed_tools'),
+    mode: z.enum(['auto', 'required']),
+    tools: z.array(namedFunction).min(1),
+  }),
+]);
+
+const textFormat = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text') }),
+  z.strictObject({ type: z.literal('json_object') }),
+  z.strictObject({
+    type: z.literal('json_schema'),
+    name: toolName,
+    description: z.string().optional(),
+    schema: z.record(z.string(), z.unknown()),
+    strict: z.boolean().nullish(),
+  }),
+]);
+
+const summary = z.enum(['auto', 'concise', 'detailed']).nullish();
+
+/** Those of OpenAI's that change nothing here: what they ask for is always in the answer, or exists for OpenAI's own tools only. */
+const include = z.enum(['reasoning.encrypted_content', 'message.output_text.logprobs']);
+
+const parameters = z.strictObject({
+  model: z.string().min(1).max(200),
+  input: z.union([z.string(), z.array(inputItem).min(1).max(10_000)]),
+  instructions: z.string().nullish(),
+  previous_response_id: z.string().min(1).max(100).nullish(),
+
+  stream: z.boolean().nullish(),
+  stream_options: z.strictObject({ include_obfuscation: z.boolean().optional() }).nullish(),
+  background: z.boolean().nullish(),
+  store: z.boolean().nullish(),
+  metadata,
+  include: z.array(include).nullish(),
+
+  tools: z.array(functionTool).max(128).nullish(),
+  tool_choice: toolChoice.nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  text: z
+    .strictObject({ format: textFormat.optional(), verbosity: z.enum(['low', 'medium', 'high']).nullish() })
+    .nullish(),
+  reasoning: z
+    .strictObject({ effort: z.string().max(20).nullish(), summary, generate_summary: summary })
+    .nullish(),
+
+  max_output_tokens: tokenLimit.nullish(),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  top_logprobs: z.int().min(0).max(20).nullish(),
+  truncation: z.enum(['auto', 'disabled']).nullish(),
+  user: z.string().max(512).nullish(),
+  service_tier: z.string().max(40).nullish(),
+  safety_identifier: z.string().max(512).nullish(),
+  prompt_cache_key: z.string().max(512).nullish(),
+  prompt_cache_retention: z.enum(['in_memory', '24h']).nullish(),
+
+  prompt: unsupported('prompt templates are not kept here'),
+  conversation: unsupported('use previous_response_id'),
+  max_tool_calls: unsupported('there are no built-in tools'),
+  context_management: unsupported('nothing is compacted'),
+  prompt_cache_options: unsupported('use prompt_cache_key'),
+  image: unsupported('answers are text'),
+  moderation: unsupported('nothing is moderated here'),
+  access_programs: unsupported("they are OpenAI's own"),
+});
+
+/** Combinations that each parameter's own schema cannot see. */
+export const responseRequest = parameters.superRefine((request, context) => {
+  if (request.background && request.store === false)
+    context.addIssue({ code: 'custom', path: ['store'], message: 'a background response must be stored' });
+  if (request.tool_choice === 'required' && !request.tools?.length)
+    context.addIssue({ code: 'custom', path: ['tool_choice'], message: 'there are no tools to choose from' });
+  const names = new Set(request.tools?.map(({ name }) => name));
+  for (const [at, name] of chosenTools(request.tool_choice).entries()) {
+    if (!names.has(name))
+      context.addIssue({
+        code: 'custom',
+        path: ['tool_choice'],
+        message: `tool ${at + 1} of the choice, '${name.slice(0, 64)}', is none of the tools`,
+      });
+  }
+});
+export type ResponseRequest = z.infer<typeof responseRequest>;
+
+/** What a response shows of its request: all but its input. */
+export const responseSettings = z.object(parameters.shape).omit({ input: true });
+export type ResponseSettings = z.infer<typeof responseSettings>;
+
+function chosenTools(choice: z.infer<typeof toolChoice> | null | undefined): string[] {
+  if (choice === null || choice === undefined || typeof choice === 'string') return [];
+  return choice.type === 'function' ? [choice.name] : choice.tools.map(({ name }) => name);
+}

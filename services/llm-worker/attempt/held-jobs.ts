@@ -1,0 +1,80 @@
+import { type CancelledBy } from '../../../shared/contracts/job-event.ts';
+import { AttemptOver } from '../../../shared/jobs/joblog/attempt-writer.ts';
+import { type Cancellations } from '../../../shared/jobs/joblog/cancellation.ts';
+import { isOpen, type Standing } from '../../../shared/jobs/joblog/job-log.ts';
+
+/** Somebody asked for the job's end. */
+export class CancelRequested extends Error {
+  override readonly name = 'CancelRequested';
+  readonly by: CancelledBy;
+
+  constructor(by: CancelledBy) {
+    super(`cancelled by ${by}`);
+    this.by = by;
+  }
+}
+
+/** The attempt ends here and the job goes back to the queue: the process is being stopped, or the attempt lost its fence. */
+export class HandedOver extends Error {
+  override readonly name = 'HandedOver';
+
+  constructor() {
+    super('handed over to another worker');
+  }
+}
+
+/** The jobs whose fences this process holds, and what can take them away from it. */
+export interface HeldJobs {
+  hold(jobId: string): HeldJob;
+  /** Those that are held. */
+  ids(): string[];
+  /** BullMQ could not renew these locks: another worker may have the jobs. */
+  lockLost(jobIds: readonly string[]): void;
+  /** What the jobs' records say: a request to end, or an end, that nobody told this process of. */
+  heed(standings: readonly Standing[]): void;
+  /** Ends every attempt of this process, and each that still begins. */
+  handOver(): void;
+}
+
+export interface HeldJob {
+  /** Fires with a `CancelRequested`, an `AttemptOver` or a `HandedOver` as the reason. */
+  readonly signal: AbortSignal;
+  cancel(by: CancelledBy): void;
+  release(): void;
+}
+
+export function createHeldJobs(cancellations: Cancellations): HeldJobs {
+  const held = new Map<string, AbortController>();
+  let leaving = false;
+  return {
+    hold: (jobId) => {
+      const controller = new AbortController();
+      const cancel = (by: CancelledBy) => controller.abort(new CancelRequested(by));
+      const unwatch = cancellations.watch(jobId, cancel);
+      held.set(jobId, controller);
+      if (leaving) controller.abort(new HandedOver());
+      return {
+        signal: controller.signal,
+        cancel,
+        release: () => {
+          unwatch();
+          if (held.get(jobId) === controller) held.delete(jobId);
+        },
+      };
+    },
+    ids: () => [...held.keys()],
+    lockLost: (jobIds) => {
+      for (const jobId of jobIds) held.get(jobId)?.abort(new AttemptOver('fenced'));
+    },
+    heed: (standings) => {
+      for (const { jobId, state, cancel } of standings) {
+        if (!isOpen(state)) held.get(jobId)?.abort(new AttemptOver(state));
+        else if (cancel) held.get(jobId)?.abort(new CancelRequested(cancel));
+      }
+    },
+    handOver: () => {
+      leaving = true;
+      for (const controller of held.values()) controller.abort(new HandedOver());
+    },
+  };
+}

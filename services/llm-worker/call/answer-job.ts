@@ -1,0 +1,245 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
+import { type Path } from '../../../shared/contracts/decision.ts';
+import { type LlmJob } from '../../../shared/contracts/flow.ts';
+import { isVisible, type JobEvent } from '../../../shared/contracts/job-event.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { type AttemptWriter } from '../../../shared/jobs/joblog/attempt-writer.ts';
+import { type Ending } from '../../../shared/jobs/joblog/ending.ts';
+import { billedIn } from '../../../shared/jobs/joblog/lost-call.ts';
+import { type Breakers } from './breakers.ts';
+import { type CallLog } from './call-log.ts';
+import { type CallTarget, callTargets } from './call-targets.ts';
+import { continuedRequest, type Plan, planNext } from './continuation.ts';
+import { type CallReport, type CallUsage, callModel } from './model-call.ts';
+import { type ModelLimits } from '../../../shared/content/models/model-limits.ts';
+import { measureRequest } from '../../../shared/content/models/measure-request.ts';
+import { type Estimate, type Exhausted } from '../../../shared/policy/usage/budgets.ts';
+import { costOf } from '../../../shared/contracts/cost-of.ts';
+import { outOfBudget } from '../../../shared/policy/usage/out-of-budget.ts';
+import { type ModelPath } from './model-path.ts';
+import { nextMove } from './next-move.ts';
+import { createShowing } from './showing.ts';
+import { type Patience } from './watchdog.ts';
+
+export interface AnswerRules {
+  maxCallsPerModel: number;
+  /** How long a model is tried that no call comes to and that has no fallback; milliseconds. */
+  unreachablePatienceMs: number;
+  onLostAttempt: 'continue' | 'fail';
+  /** Whether the legacy path answers what LiteLLM fails to. */
+  legacyFallback: boolean;
+  /** Model -> models to fall back to, in order. */
+  fallbacks: Readonly<Record<string, readonly string[]>>;
+  patience: Patience;
+}
+
+export interface AnswerJobOptions {
+  job: LlmJob;
+  /** Which attempt at the job this is, from 1. */
+  attempt: number;
+  /** The assembled prompt. */
+  body: ChatRequest;
+  /** The path that the attempt began on. */
+  path: Path;
+  paths: Readonly<Record<Path, ModelPath | undefined>>;
+  /** Whether this job is not to spend on LiteLLM any more, by what was commanded since it was decided. */
+  hasLeftLitellm: () => boolean;
+  /** Models that the job's user may have; nobody falls back to another one. */
+  mayUseModel: (model: string) => boolean;
+  /** The log before this attempt. */
+  history: readonly JobEvent[];
+  /** Adds the citations to what goes into the log. */
+  cite: (events: readonly JobEvent[]) => JobEvent[];
+  writer: AttemptWriter;
+  /** Fires when the attempt must stop, with a `TurnoutError` as the reason, or an `AttemptOver`. */
+  signal: AbortSignal;
+  rules: AnswerRules;
+  limits: ModelLimits;
+  breakers: Breakers;
+  callLog: CallLog;
+  /** Milliseconds since the epoch, as deadlines and events are measured. */
+  now: () => number;
+  /** Raises what the job has reserved of its user's budgets to at least so much; undefined where it has none. */
+  raise: ((estimate: Estimate) => Promise<Exhausted | undefined>) | undefined;
+}
+
+/**
+ * Calls the model until the answer is whole: planning -> calling -> ended | (waiting -> planning) | failed.
+ *
+ * The one layer that retries. Each call is planned from what the log shows by then, so a retry in the middle of an answer
+ * and the takeover from a dead worker are the same thing.
+ */
+export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
+  const { job, writer, rules, signal, attempt } = options;
+  let chain = targetsFrom(options, options.path);
+  let callsOfTarget = 0;
+  /** Of the path that the job was decided for. */
+  let ownFailure: TurnoutError | undefined;
+  let unreachableSince: number | undefined;
+  let failure = attempt > 1 ? new TurnoutError('attempt_lost') : undefined;
+
+  for (let call = 1; ; call += 1) {
+    if (chain[0]?.path === 'litellm' && options.hasLeftLitellm())
+      [chain, callsOfTarget, unreachableSince] = [targetsFrom(options, 'legacy'), 0, undefined];
+    const target = chain[0] ?? { path: options.path, model: job.model };
+    const { model } = target;
+    const plan = planNext([...options.history, ...writer.events()], options.body, {
+      prefill: (await options.limits.of(model)).prefill,
+      onLostAttempt: rules.onLostAttempt,
+    });
+    if (plan.kind === 'complete') return { status: 'completed' };
+    if (plan.kind === 'impossible')
+      return { status: 'failed', error: failure ?? new TurnoutError('attempt_lost') };
+    if (failure) {
+      const refusal = await refusedByBudget(options, model);
+      if (refusal) return { status: 'failed', error: refusal };
+      await announce(writer, retryEvent({ at: options.now(), attempt, call, target }, plan, failure));
+    }
+
+    const report = await callOnce(options, target, plan);
+    if (report.usage) writer.write({ type: 'usage', attempt, call, ...priced(options, model, report.usage) });
+    signal.throwIfAborted();
+    callsOfTarget += 1;
+    if (!report.failure) return { status: 'completed' };
+    failure = report.failure;
+    if (target.path === job.decision.path) ownFailure = failure;
+    unreachableSince = report.reached ? undefined : (unreachableSince ?? Date.now());
+
+    const move = nextMove({
+      failure,
+      calls: callsOfTarget,
+      maxCalls: rules.maxCallsPerModel,
+      unreachableMs: unreachableSince === undefined ? undefined : Date.now() - unreachableSince,
+      unreachablePatienceMs: rules.unreachablePatienceMs,
+      hasFallback: chain.length > 1,
+      changesPath: chain[1] !== undefined && chain[1].path !== target.path,
+      remainingMs: job.deadlineAt - options.now(),
+    });
+    if (move.kind === 'give-up') return { status: 'failed', error: finalError(ownFailure ?? failure, plan) };
+    if (move.kind === 'retry') await delay(move.delayMs, undefined, { signal });
+    else [, callsOfTarget, unreachableSince] = [chain.shift(), 0, undefined];
+  }
+}
+
+/** Where a request does not say how long its answer may be. Tokens. */
+const USUAL_ANSWER = 1_000;
+
+/**
+ * The admission has reserved one call. Each further one is paid for as well, so before it the reservation is raised to what the
+ * job has come to and what the call may add: retries take no more from a budget than it has.
+ */
+async function refusedByBudget(
+  { job, body, history, writer, raise, now }: AnswerJobOptions,
+  model: string,
+): Promise<TurnoutError | undefined> {
+  const usages = [...history, ...writer.events()].filter((event) => event.type === 'usage');
+  if (!raise || usages.length === 0) return undefined;
+  const limit = body.max_completion_tokens ?? body.max_tokens ?? USUAL_ANSWER;
+  const usage = { prompt_tokens: measureRequest(body).exact(), completion_tokens: limit * (body.n ?? 1) };
+  const spent = usages.reduce((sum, event) => sum + event.usage.total_tokens, 0);
+  const billed = billedIn(usages);
+  const tokens = spent + usage.prompt_tokens + usage.completion_tokens;
+  const cost = billed + (costOf(job.quote, { model, usage, billed }) ?? 0);
+  const exhausted = await raise({ tokens, cost });
+  return exhausted && outOfBudget(exhausted, now());
+}
+
+/** By the price of the model that was called, where the provider told no cost: of a call that was cut, or past LiteLLM. */
+function priced({ job, history, writer }: AnswerJobOptions, model: string, usage: CallUsage): CallUsage {
+  if (usage.cost !== undefined) return usage;
+  const billed = billedIn([...history, ...writer.events()]);
+  const cost = costOf(job.quote, { model, usage: usage.usage, billed });
+  return cost === undefined ? usage : { ...usage, cost };
+}
+
+function targetsFrom(
+  { job: { model }, paths, rules, mayUseModel }: AnswerJobOptions,
+  path: Path,
+): CallTarget[] {
+  const fallbacks = (rules.fallbacks[model] ?? []).filter(mayUseModel);
+  const legacyFallback = rules.legacyFallback && paths.legacy !== undefined;
+  return callTargets({ path, model, fallbacks, legacyFallback });
+}
+
+/**
+ * Each call but a job's first stands in the log before it is made: whoever has lost the fence meanwhile (a process that
+ * stood still) is refused before he spends, and whoever settles a lost attempt knows by it that there was a call.
+ */
+async function announce(writer: AttemptWriter, retry: JobEvent): Promise<void> {
+  writer.write(retry);
+  await writer.flush();
+}
+
+/** Runs under the breaker of the model on that path, which hears of failures only as errors. */
+async function callOnce(options: AnswerJobOptions, target: CallTarget, plan: Plan): Promise<CallReport> {
+  const { model } = target;
+  const path = options.paths[target.path];
+  if (!path) throw new TurnoutError('no_legacy_path');
+  const { job, body, history, cite, writer, signal, rules, breakers } = options;
+  const stamp = stampFirst(history.some(isVisible) || writer.events().some(isVisible), options.now);
+  const showing = createShowing(body, (events) => writer.write(...cite(events)));
+  let report: CallReport | undefined;
+  try {
+    await breakers.run(breakerOf(target), async () => {
+      report = await callModel({
+        path,
+        jobId: job.jobId,
+        traceparent: job.traceparent,
+        body: continuedRequest({ ...body, model }, plan),
+        plan,
+        patience: rules.patience,
+        signal,
+        write: (events) => showing.take(stamp(events)),
+      });
+      showing.end(report.failure === undefined);
+      if (report.failure) throw report.failure;
+    });
+  } catch (error) {
+    // An open circuit: nothing was called.
+    report ??= {
+      failure: TurnoutError.from(error),
+      reached: false,
+      usage: undefined,
+      ms: 0,
+      firstTokenMs: undefined,
+      callId: undefined,
+    };
+  }
+  if (!report) throw new Error('a call of the model ended without a report');
+  options.callLog.ended(job.jobId, target, report);
+  return report;
+}
+
+function breakerOf({ path, model }: CallTarget): string {
+  return path === 'litellm' ? model : `${path}/${model}`;
+}
+
+/** A provider that refuses our continuation has found no fault with the client's own request. */
+function finalError(failure: TurnoutError, { kind }: Plan): TurnoutError {
+  const refused = failure.code === 'upstream_rejected' && (kind === 'prefill' || kind === 'ask');
+  return refused ? new TurnoutError('attempt_lost', { cause: failure }) : failure;
+}
+
+/** The job's first visible event carries its time: it is the time to first token. */
+function stampFirst(seenBefore: boolean, now: () => number): (events: JobEvent[]) => JobEvent[] {
+  let seen = seenBefore;
+  return (events) => {
+    const at = seen ? -1 : events.findIndex(isVisible);
+    if (at < 0) return events;
+    seen = true;
+    return events.map((event, i) => (i === at && isVisible(event) ? { ...event, at: now() } : event));
+  };
+}
+
+interface RetriedCall {
+  at: number;
+  attempt: number;
+  call: number;
+  target: CallTarget;
+}
+
+function retryEvent({ at, attempt, call, target }: RetriedCall, plan: Plan, failure: TurnoutError): JobEvent {
+  const kind = plan.kind === 'prefill' || plan.kind === 'ask' ? plan.kind : 'start';
+  return { type: 'retry', at, attempt, call, ...target, plan: kind, after: failure.code };
+}

@@ -1,0 +1,56 @@
+import { describe, expect, test } from '@jest/globals';
+import { APIConnectionError } from 'openai';
+import { type ChatCompletionChunk } from 'openai/resources/chat/completions';
+import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
+import { type CallReport, callModel, type ModelCallOptions } from './model-call.ts';
+import { DivergedError } from './overlap.ts';
+
+const body = { model: 'm', messages: [{ role: 'user', content: 'Why?' }] } as ChatRequest;
+
+const call: Omit<ModelCallOptions, 'path'> = {
+  jobId: 'job_1',
+  traceparent: undefined,
+  body,
+  plan: { kind: 'start', muteReasoning: false },
+  patience: { firstTokenMs: 60_000, betweenTokensMs: 60_000 },
+  signal: new AbortController().signal,
+  write: () => undefined,
+};
+
+/** A call whose stream could not be opened. */
+async function refused(code: string): Promise<CallReport> {
+  const cause = new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code }) });
+  return callModel({ ...call, path: { open: () => Promise.reject(new APIConnectionError({ cause })) } });
+}
+
+test('a call that has told its usage is billed by it, also where its answer cannot go on', async () => {
+  const usage = { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 };
+  const chunks = [
+    { choices: [{ index: 0, delta: { content: 'No.' }, finish_reason: 'stop' }] },
+    { choices: [], usage: { ...usage, cost: 0.5 } },
+  ] as unknown as ChatCompletionChunk[];
+  async function* stream() {
+    yield await Promise.resolve(chunks);
+  }
+  const report = await callModel({
+    ...call,
+    path: { open: () => Promise.resolve({ chunks: stream(), callId: undefined }) },
+    write: () => {
+      throw new DivergedError();
+    },
+  });
+  expect(report.failure?.code).toBe('upstream_cut');
+  expect(report.usage).toEqual({ source: 'reported', usage, cost: 0.5 });
+});
+
+describe('a call whose connection fails', () => {
+  test('before it stood came to nobody, and costs nothing', async () => {
+    expect(await refused('ECONNREFUSED')).toMatchObject({ reached: false, usage: undefined });
+  });
+
+  test('after the request may have been sent has probably cost its prompt', async () => {
+    const report = await refused('ECONNRESET');
+    expect(report).toMatchObject({ reached: true, usage: { source: 'estimated' } });
+    expect(report.usage?.usage.prompt_tokens).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,87 @@
+import { describe, expect, test } from '@jest/globals';
+import { type ErrorCode } from '../../../shared/platform/errors/catalogue.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { nextMove, type RetryState } from './next-move.ts';
+
+function move(code: ErrorCode, more: Partial<RetryState> & { retryAfterS?: number } = {}) {
+  const { retryAfterS, ...state } = more;
+  const failure = new TurnoutError(code, { retryAfterS });
+  return nextMove({ ...FIRST, failure, ...state });
+}
+
+const FIRST = {
+  calls: 1,
+  maxCalls: 3,
+  unreachableMs: undefined,
+  unreachablePatienceMs: 30_000,
+  hasFallback: false,
+  changesPath: false,
+  remainingMs: 60_000,
+} as const;
+
+describe('after a failed call', () => {
+  test.each<ErrorCode>([
+    'upstream_failed',
+    'upstream_unreachable',
+    'upstream_stalled',
+    'upstream_cut',
+    'upstream_rate_limited',
+  ])('%s is tried again', (code) => expect(move(code)).toMatchObject({ kind: 'retry' }));
+
+  test.each<ErrorCode>([
+    'upstream_rejected',
+    'upstream_auth',
+    'upstream_model_not_found',
+    'context_length_exceeded',
+  ])('%s is not, not even on another model', (code) =>
+    expect(move(code, { hasFallback: true })).toEqual({ kind: 'give-up' }),
+  );
+
+  const onOtherPath = { hasFallback: true, changesPath: true };
+
+  test.each<ErrorCode>(['upstream_auth', 'upstream_model_not_found'])('%s is, on another path', (code) =>
+    expect(move(code, onOtherPath)).toEqual({ kind: 'fallback' }),
+  );
+
+  test.each<ErrorCode>(['upstream_rejected', 'context_length_exceeded'])(
+    '%s is the request’s own fault, on any path',
+    (code) => expect(move(code, onOtherPath)).toEqual({ kind: 'give-up' }),
+  );
+
+  test('Retry-After is honoured', () => {
+    expect(move('upstream_rate_limited', { retryAfterS: 12 })).toEqual({ kind: 'retry', delayMs: 12_000 });
+  });
+
+  test('a Retry-After beyond patience or deadline means another model, or the end', () => {
+    expect(move('upstream_rate_limited', { retryAfterS: 21, hasFallback: true })).toEqual({
+      kind: 'fallback',
+    });
+    expect(move('upstream_rate_limited', { retryAfterS: 5, remainingMs: 4_000 })).toEqual({
+      kind: 'give-up',
+    });
+  });
+
+  test('a model that failed often enough is left', () => {
+    expect(move('upstream_failed', { calls: 3, hasFallback: true })).toEqual({ kind: 'fallback' });
+    expect(move('upstream_failed', { calls: 3 })).toEqual({ kind: 'give-up' });
+  });
+
+  test('a model that no call comes to is tried for longer, unless there is another', () => {
+    const unreached = { calls: 9, unreachableMs: 29_000 };
+    expect(move('upstream_unreachable', unreached)).toMatchObject({ kind: 'retry' });
+    expect(move('upstream_unreachable', { ...unreached, unreachableMs: 30_000 })).toEqual({
+      kind: 'give-up',
+    });
+    expect(move('upstream_unreachable', { ...unreached, hasFallback: true })).toEqual({ kind: 'fallback' });
+    expect(move('upstream_unreachable', { ...unreached, remainingMs: 0 })).toEqual({ kind: 'give-up' });
+    expect(move('upstream_rejected', unreached)).toEqual({ kind: 'give-up' });
+  });
+
+  test('the wait grows with the failures, with full jitter, and has a limit', () => {
+    for (let calls = 1; calls < 30; calls += 1) {
+      const next = move('upstream_failed', { calls, maxCalls: 99 });
+      const limit = Math.min(8_000, 250 * 2 ** (calls - 1));
+      expect(next.kind === 'retry' && next.delayMs >= 0 && next.delayMs <= limit).toBe(true);
+    }
+  });
+});

@@ -1,0 +1,38 @@
+import { expect, test } from '@jest/globals';
+import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
+import { type JobEvent } from '../../../shared/contracts/job-event.ts';
+import { createShowing } from './showing.ts';
+
+const text = (delta: string): JobEvent => ({ type: 'text', choice: 0, delta });
+const json: Partial<ChatRequest> = { response_format: { type: 'json_object' } };
+const tools: Partial<ChatRequest> = { tools: [{ type: 'function', function: { name: 'f' } }] };
+
+function shown(more: Partial<ChatRequest>, whole: boolean): string[] {
+  const seen: string[] = [];
+  const request: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'hi' }], ...more };
+  const showing = createShowing(request, (events) => {
+    seen.push(events.map((event) => (event.type === 'text' ? event.delta : '')).join(''));
+  });
+  for (const part of ['a', 'b']) showing.take([text(part)]);
+  showing.end(whole);
+  return seen;
+}
+
+test.each<[string, Partial<ChatRequest>]>([
+  ['plain text', {}],
+  ['a stream', { stream: true }],
+  ['a stream of JSON: somebody reads it', { ...json, stream: true }],
+])('%s is shown as it comes', (_what, more) => {
+  expect(shown(more, true)).toEqual(['a', 'b']);
+  expect(shown(more, false)).toEqual(['a', 'b']);
+});
+
+test.each<[string, Partial<ChatRequest>]>([
+  ['JSON', json],
+  ['several choices', { n: 2 }],
+  ['log probabilities', { logprobs: true }],
+  ['what may become a tool call', tools],
+])('%s that is not streamed is shown when it is whole, or not at all', (_what, more) => {
+  expect(shown(more, true)).toEqual(['ab']);
+  expect(shown(more, false)).toEqual([]);
+});

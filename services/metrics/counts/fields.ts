@@ -1,0 +1,50 @@
+import { type ErrorCode } from '../../../shared/platform/errors/catalogue.ts';
+import { type Path } from '../../../shared/contracts/decision.ts';
+import { type Outcome, type Stage } from '../../../shared/contracts/outcome.ts';
+
+/**
+ * The names of the counts. What is stored in Redis is one flat hash, name -> integer: additions of integers commute, so the
+ * order in which batches arrive does not matter. A histogram is one field for each bucket (`#<bucket>`) and one for its
+ * sum (`#us`).
+ */
+export const PATHS = ['litellm', 'legacy', 'cache', 'none'] as const satisfies readonly (
+  Path | 'cache' | 'none'
+)[];
+/** `cache`: no path was taken, the answer was there. `none`: the job ended before it was routed. */
+export type PathLabel = (typeof PATHS)[number];
+export const STATUSES = ['completed', 'failed', 'cancelled'] as const satisfies readonly Outcome['status'][];
+export type Status = (typeof STATUSES)[number];
+export const SOURCES = ['reported', 'estimated'] as const;
+export type Source = (typeof SOURCES)[number];
+export const TOKEN_KINDS = ['prompt', 'completion'] as const;
+export type TokenKind = (typeof TOKEN_KINDS)[number];
+
+export const field = {
+  jobs: (path: PathLabel, status: Status) => `jobs/${path}/${status}`,
+  errors: (path: PathLabel, code: ErrorCode) => `errors/${path}/${code}`,
+  attempts: (path: PathLabel) => `attempts/${path}`,
+  tokens: (path: PathLabel, source: Source, kind: TokenKind) => `tokens/${path}/${source}/${kind}`,
+  cost: (path: PathLabel, source: Source) => `cost/${path}/${source}`,
+  /** What answers from the cache did not cost again. */
+  savedTokens: (kind: TokenKind) => `saved/${kind}`,
+  savedCost: () => 'saved/cost',
+  /** Completed jobs that nobody reported or estimated the usage of. */
+  withoutUsage: (path: PathLabel) => `without-usage/${path}`,
+  latency: (path: PathLabel, status: Status) => `latency/${path}/${status}`,
+  firstToken: (path: PathLabel) => `first-token/${path}`,
+  stage: (path: PathLabel, stage: Stage) => `stage/${path}/${stage}`,
+  /** What became of the events themselves. */
+  events: (fate: EventFate) => `events/${fate}`,
+} as const;
+
+export const EVENT_FATES = ['counted', 'repeated', 'unreadable', 'missing'] as const;
+/** `repeated`: seen before under the same id. `missing`: Kafka went on past offsets that it no longer has. */
+export type EventFate = (typeof EVENT_FATES)[number];
+
+export function bucketField(histogram: string, bucket: number): string {
+  return `${histogram}#${bucket}`;
+}
+
+export function sumField(histogram: string): string {
+  return `${histogram}#us`;
+}

@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import { type Redis } from '../../platform/redis/connect.ts';
+import { defineScript } from '../../platform/redis/script.ts';
+
+/** What the cache may hold. Bytes are those of values and their names; Redis takes some 260 more for each entry. */
+export interface CacheLimits {
+  entries: number;
+  bytes: number;
+  /** Of one user. */
+  userEntries: number;
+  userBytes: number;
+  /** Percent of a user's limits: whoever has no more than that loses nothing to others. */
+  floorPercent: number;
+}
+
+/** Where entries are: an owner's tag, and the ids that the entry may have, the one that it would get first. */
+export interface Place {
+  tag: string;
+  ids: readonly [string, ...string[]];
+}
+
+export interface FoundEntry {
+  /** Which of the place's ids it has. */
+  at: number;
+  /** Its whole name in Redis. */
+  name: string;
+  sealed: Buffer;
+}
+
+export interface Totals {
+  entries: number;
+  bytes: number;
+  owners: number;
+  /** Entries that had to go for others, that had expired, or whose owner's cache was cleared. */
+  evicted: number;
+  expired: number;
+  cleared: number;
+  /** Look-ups: `hit/answer`, `miss/rag`. */
+  counts: Readonly<Record<string, number>>;
+}
+
+/** The entries in the cache's Redis, sealed. Each change is one script (`scripts/`); their invariants stand in its prelude. */
+export interface EntryStore {
+  /** An entry's whole name. */
+  nameOf(tag: string, id: string): string;
+  look(place: Place): Promise<FoundEntry | undefined>;
+  /** As `look`; where there is none, `compute` says that nobody else is computing it, who goes by this `holder` for a lease (ms). */
+  enter(place: Place, holder: string, leaseMs: number): Promise<FoundEntry | 'compute' | 'busy'>;
+  /** Renews the holder's lease, or ends it: 0. False for one who has lost it. */
+  hold(place: Place, holder: string, leaseMs: number): Promise<boolean>;
+  put(tag: string, id: string, sealed: Buffer, lifetimeMs: number): Promise<'kept' | 'too_large' | 'no_room'>;
+  /** Nobody can read what this owner has: it may be removed. */
+  abandon(tag: string): Promise<void>;
+  /** Removes some of what has expired or was abandoned. `more`: there may be more of it. */
+  sweep(): Promise<{ expired: number; cleared: number; more: boolean }>;
+  count(counts: ReadonlyMap<string, number>): Promise<void>;
+  totals(): Promise<Totals>;
+}
+
+/** Entries that one call of a script removes at most: it takes Redis about a millisecond. */
+const REMOVED_AT_ONCE = 64;
+
+const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
+const PRELUDE = [script('prelude')];
+
+const bytes = z.instanceof(Buffer);
+const word = bytes.transform(String);
+const lookReply = z.union([z.tuple([z.int(), bytes]), z.tuple([])]);
+const enterReply = z.union([
+  z.tuple([word, z.int(), bytes]),
+  z.tuple([word.pipe(z.enum(['compute', 'busy']))]),
+]);
+const putReply = z.enum(['kept', 'too_large', 'no_room']);
+const sweepReply = z.tuple([z.int(), z.int()]);
+
+export function createEntryStore(redis: Redis, prefix: string, limits: CacheLimits): EntryStore {
+  const totals = `${prefix}:{cache}`;
+  const floor = [limits.userEntries, limits.userBytes].map((most) =>
+    Math.floor((most * limits.floorPercent) / 100),
+  );
+  const look = defineScript(redis, script('look'), PRELUDE);
+  const enter = defineScript(redis, script('enter'), PRELUDE);
+  const hold = defineScript(redis, script('hold'), PRELUDE);
+  const put = defineScript(redis, script('put'), PRELUDE);
+  const sweep = defineScript(redis, script('sweep'), PRELUDE);
+  const keys = [totals];
+  const nameOf = (tag: string, id: string) => `${totals}:e:${tag}:${id}`;
+  const toFound = ({ tag, ids }: Place, at: number, sealed: Buffer): FoundEntry => ({
+    ...{ at, sealed, name: nameOf(tag, ids[at] ?? '') },
+  });
+
+  return {
+    nameOf,
+    look: async (place) => {
+      const reply = lookReply.parse(await look.raw(keys, [...floor, place.tag, ...place.ids]));
+      return reply.length === 0 ? undefined : toFound(place, ...reply);
+    },
+    enter: async (place, holder, leaseMs) => {
+      const reply = enterReply.parse(
+        await enter.raw(keys, [...floor, place.tag, holder, leaseMs, ...place.ids]),
+      );
+      return reply.length === 1 ? reply[0] : toFound(place, reply[1], reply[2]);
+    },
+    hold: async ({ tag, ids: [id] }, holder, leaseMs) =>
+      (await hold(keys, [...floor, tag, holder, leaseMs, id])) === 1,
+    put: async (tag, id, sealed, lifetimeMs) => {
+      const { userEntries, userBytes, entries, bytes: all } = limits;
+      const most = [userEntries, userBytes, entries, all, REMOVED_AT_ONCE];
+      return putReply.parse(await put(keys, [...floor, tag, id, sealed, lifetimeMs, ...most]));
+    },
+    abandon: async (tag) => {
+      await redis.sadd(`${totals}:cleared`, tag);
+    },
+    sweep: async () => {
+      const [expired, cleared] = sweepReply.parse(await sweep(keys, [...floor, REMOVED_AT_ONCE]));
+      return { expired, cleared, more: expired + cleared >= REMOVED_AT_ONCE };
+    },
+    count: async (counts) => {
+      const pipeline = redis.pipeline();
+      for (const [name, by] of counts) pipeline.hincrby(totals, name, by);
+      const failure = (await pipeline.exec())?.find(([error]) => error)?.[0];
+      if (failure) throw failure;
+    },
+    totals: async () => {
+      const [stored, owners] = await Promise.all([redis.hgetall(totals), redis.zcard(`${totals}:owners`)]);
+      const of = (name: string) => Number(stored[name] ?? 0);
+      const counts = Object.entries(stored).filter(([name]) => name.includes('/'));
+      return {
+        ...{ entries: of('entries'), bytes: of('bytes'), owners },
+        ...{ evicted: of('evicted'), expired: of('expired'), cleared: of('cleared') },
+        counts: Object.fromEntries(counts.map(([name, count]) => [name, Number(count)])),
+      };
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { Registry } from 'prom-client';
+import { createLogger } from '../../platform/log/logger.ts';
+import { type EntryStore } from './entry-store.ts';
+import { type CacheKey } from '../../contracts/cache-kinds.ts';
+import { createLookups } from './lookups.ts';
+
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
+
+const ofAda: CacheKey = { kind: 'answer', user: 'ada', fingerprint: 'f' };
+const ofNobody: CacheKey = { kind: 'model', fingerprint: 'm' };
+
+function watched(count = jest.fn<EntryStore['count']>(() => Promise.resolve())) {
+  const lines: string[] = [];
+  const registry = new Registry();
+  const lookups = createLookups({
+    entries: { count },
+    hashUser: (user) => `hash of ${user}`,
+    registry,
+    log: createLogger('test', { LOG_LEVEL: 'info' }, { write: (line) => void lines.push(line) }),
+  });
+  return { count, lines, registry, lookups };
+}
+
+test('each is a line in the rollout guide’s words, with the user’s hash', async () => {
+  const { lines, lookups } = watched();
+  lookups.tell(ofAda, true);
+  lookups.tell(ofAda, false);
+  lookups.tell(ofNobody, true);
+  await lookups.close();
+  const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(told).toMatchObject([
+    { kind: 'answer', userHash: 'hash of ada', msg: 'Cache HIT' },
+    { kind: 'answer', userHash: 'hash of ada', msg: 'Cache MISS' },
+    { kind: 'model', msg: 'Cache HIT' },
+  ]);
+  expect(told[2]).not.toHaveProperty('userHash');
+});
+
+test('each is counted in the process at once, and in the totals within a second', async () => {
+  const { count, registry, lookups } = watched();
+  for (const hit of [true, true, false]) lookups.tell(ofAda, hit);
+  expect(await registry.metrics()).toContain('turnout_cache_lookups_total{kind="answer",found="true"} 2');
+  expect(count).not.toHaveBeenCalled();
+  await jest.advanceTimersByTimeAsync(1_000);
+  lookups.tell(ofNobody, false);
+  await jest.advanceTimersByTimeAsync(3_000);
+  expect(count.mock.calls.map(([counts]) => Object.fromEntries(counts))).toEqual([
+    { 'hit/answer': 2, 'miss/answer': 1 },
+    { 'miss/model': 1 },
+  ]);
+  await lookups.close();
+});
+
+test('the last ones are counted when it closes', async () => {
+  const { count, lookups } = watched();
+  lookups.tell(ofAda, true);
+  await lookups.close();
+  expect(count).toHaveBeenCalledTimes(1);
+});
+
+test('totals that are away cost nobody anything', async () => {
+  const { count, lookups } = watched(jest.fn(() => Promise.reject(new Error('away'))));
+  lookups.tell(ofAda, true);
+  await jest.advanceTimersByTimeAsync(1_000);
+  lookups.tell(ofAda, true);
+  await lookups.close();
+  expect(count).toHaveBeenCalledTimes(2);
+});

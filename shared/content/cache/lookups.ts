@@ -1,0 +1,74 @@
+import { Counter, type Registry } from 'prom-client';
+import { type Logger } from '../../platform/log/logger.ts';
+import { periodically } from '../../platform/util/periodically.ts';
+import { type EntryStore } from './entry-store.ts';
+import { type CacheKey, type CacheKind } from '../../contracts/cache-kinds.ts';
+
+/** Tells of each look-up: in the log, in this process's figures, and a second later in the totals of all processes. */
+export interface Lookups {
+  tell(key: CacheKey, hit: boolean): void;
+  /** Counts so far that the totals do not have yet. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface LookupsOptions {
+  entries: Pick<EntryStore, 'count'>;
+  hashUser: (user: string) => string;
+  registry: Registry | undefined;
+  log: Logger;
+}
+
+const FLUSH_MS = 1_000;
+
+export function createLookups({ entries, hashUser, registry, log }: LookupsOptions): Lookups {
+  const counter = registry && createCounter(registry);
+  let pending = new Map<string, number>();
+
+  async function flush(): Promise<void> {
+    const counts = pending;
+    pending = new Map();
+    if (counts.size === 0) return;
+    try {
+      await entries.count(counts);
+    } catch (error) {
+      // Not kept for later: a cache that is away for long would make one process's counts all that there is.
+      log.debug({ err: error }, 'Some look-ups are missing in the totals');
+    }
+  }
+
+  const flushing = periodically({
+    everyMs: FLUSH_MS,
+    run: flush,
+    onError: (error) => log.warn({ err: error }, 'Look-ups were not counted'),
+  });
+  flushing.start();
+  return {
+    tell: (key, hit) => {
+      const { kind } = key;
+      const userHash = key.kind === 'model' ? undefined : hashUser(key.user);
+      log.info({ kind, userHash }, hit ? 'Cache HIT' : 'Cache MISS');
+      counter?.inc({ kind, found: String(hit) });
+      const name = countName(hit, kind);
+      pending.set(name, (pending.get(name) ?? 0) + 1);
+    },
+    flush,
+    close: async () => {
+      await flushing.close();
+      await flush();
+    },
+  };
+}
+
+export function countName(hit: boolean, kind: CacheKind): string {
+  return `${hit ? 'hit' : 'miss'}/${kind}`;
+}
+
+function createCounter(registry: Registry) {
+  return new Counter({
+    name: 'turnout_cache_lookups_total',
+    help: 'Look-ups in the cache by what they were for.',
+    labelNames: ['kind', 'found'],
+    registers: [registry],
+  });
+}

@@ -1,0 +1,70 @@
+import { TurnoutError } from '../../platform/errors/turnout-error.ts';
+import { type Redis } from '../../platform/redis/connect.ts';
+import { type FileKeys } from '../../platform/redis/keys.ts';
+import { defineScript } from '../../platform/redis/script.ts';
+import { storageFull, storedKeys } from './file-registry.ts';
+
+export interface CountedAnswer {
+  user: string;
+  jobId: string;
+  bytes: number;
+  /** When it is counted no longer; milliseconds since the epoch. */
+  until: number;
+}
+
+export interface StorageQuota {
+  /** Of files and answers together. */
+  bytes: number;
+  answers: number;
+}
+
+/**
+ * What stored answers take of their users' quotas, which they share with uploaded files.
+ *
+ * reserved (admission, by the size of the request) -> counted (its copy is stored) -> gone (deleted or expired), or reserved -> gone
+ * (the job was not accepted, or nothing came of it). Each expires by itself, so a process that dies leaks nothing for ever.
+ */
+export interface AnswerStorage {
+  /** Throws `storage_limit_exceeded`. Changes nothing for a job whose answer is reserved or counted already. */
+  reserve(answer: CountedAnswer, quota: StorageQuota): Promise<void>;
+  /** Its copy is stored. */
+  count(answer: CountedAnswer): Promise<void>;
+  /** Its job was not accepted. An answer that is counted stays so. */
+  release(user: string, jobId: string): Promise<void>;
+  /** Its copy is removed. */
+  forget(user: string, jobId: string): Promise<void>;
+}
+
+const script = (name: string) => new URL(`./scripts/${name}.lua`, import.meta.url);
+
+export function createAnswerStorage(redis: Redis, keys: FileKeys): AnswerStorage {
+  const prelude = [script('prelude'), script('answers-prelude')];
+  const reserve = defineScript(redis, script('reserve-answer'), prelude);
+  const count = defineScript(redis, script('count-answer'), prelude);
+  const uncount = defineScript(redis, script('uncount-answer'), prelude);
+  const keysOf = (user: string) => [keys.answers(user), keys.answerSizes(user)];
+  return {
+    reserve: async ({ user, jobId, bytes, until }, quota) => {
+      const args = [jobId, bytes, until, quota.bytes, quota.answers];
+      const lacking = await reserve(storedKeys(keys, user), args);
+      if (lacking === 'bytes') throw storageFull(quota.bytes, 'store');
+      if (lacking === 'answers') throw tooManyAnswers(quota.answers);
+    },
+    count: async ({ user, jobId, bytes, until }) => {
+      await count(keysOf(user), [jobId, bytes, until]);
+    },
+    release: async (user, jobId) => {
+      await uncount(keysOf(user), [jobId, 'reserved']);
+    },
+    forget: async (user, jobId) => {
+      await uncount(keysOf(user), [jobId, 'all']);
+    },
+  };
+}
+
+function tooManyAnswers(most: number): TurnoutError {
+  return new TurnoutError('storage_limit_exceeded', {
+    message: `You may have ${most} stored answers. Delete some first, or send "store": false.`,
+    param: 'store',
+  });
+}

@@ -1,0 +1,108 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { isInShare } from './bucket.ts';
+import { decide, type Rules } from './decide.ts';
+import { flagTexts } from '../../platform/config/flags.ts';
+
+type Given = Record<string, string>;
+
+function rules(texts: Given, rest: Partial<Rules> = {}): Rules {
+  return { flags: z.object(flagTexts).parse(texts), rolledBack: false, epoch: 7, step: 5, ...rest };
+}
+
+const pathOf = (user: string, texts: Given, rest?: Partial<Rules>) => {
+  const { path, reason } = decide(user, rules(texts, rest));
+  return `${path} ${reason}`;
+};
+
+const everyone = { MIGRATION_PHASE: '3' };
+const half = { MIGRATION_PHASE: '2', LITELLM_PERCENTAGE: '50' };
+
+describe('one user', () => {
+  test.each<[what: string, texts: Given, expected: string]>([
+    ['is on the legacy path by default', {}, 'legacy test_users'],
+    [
+      'is not on LiteLLM in phase 1 without being a test user',
+      { LITELLM_PERCENTAGE: '100' },
+      'legacy test_users',
+    ],
+    [
+      'is on LiteLLM in phase 1 as a test user',
+      { TEST_USERS: 'bob,ada', LITELLM_PERCENTAGE: '100' },
+      'litellm percentage',
+    ],
+    ['is not, as a test user of whom none is', { TEST_USERS: 'ada' }, 'legacy percentage'],
+    [
+      'may be on LiteLLM in phase 2',
+      { MIGRATION_PHASE: '2', LITELLM_PERCENTAGE: '100' },
+      'litellm percentage',
+    ],
+    ['is not in phase 2 without a percentage', { MIGRATION_PHASE: '2' }, 'legacy percentage'],
+    ['is on LiteLLM in phase 3', everyone, 'litellm percentage'],
+    ['is not in phase 3 at 0', { ...everyone, LITELLM_PERCENTAGE: '0' }, 'legacy percentage'],
+    ['is forced in any phase', { FORCE_LITELLM_USER: 'ada' }, 'litellm forced'],
+    ['is bypassed at 100%', { ...everyone, BYPASS_USER: 'ada' }, 'legacy bypass'],
+    [
+      'is bypassed, though forced',
+      { ...everyone, BYPASS_USER: 'ada', FORCE_LITELLM_USER: 'ada' },
+      'legacy bypass',
+    ],
+    [
+      'is nowhere but legacy when LiteLLM is off, though forced',
+      { ...everyone, ENABLE_LITELLM: 'false', FORCE_LITELLM_USER: 'ada', BYPASS_USER: 'ada' },
+      'legacy disabled',
+    ],
+  ])('%s', (_what, texts, expected) => {
+    expect(pathOf('ada', texts)).toBe(expected);
+  });
+
+  test.each<[texts: Given, expected: string]>([
+    [everyone, 'legacy rollback'],
+    [{ TEST_USERS: 'ada', LITELLM_PERCENTAGE: '100' }, 'legacy rollback'],
+    [{ ...everyone, FORCE_LITELLM_USER: 'ada' }, 'litellm forced'],
+    [{ ...everyone, BYPASS_USER: 'ada' }, 'legacy bypass'],
+  ])('after a rollback, with %j: %s', (texts, expected) => {
+    expect(pathOf('ada', texts, { rolledBack: true })).toBe(expected);
+  });
+
+  test('has the epoch of the flags and of the step on the decision', () => {
+    expect(decide('ada', rules(everyone))).toMatchObject({ epoch: 7, step: 5 });
+  });
+});
+
+describe('any user', () => {
+  const user = fc.string({ unit: 'grapheme', minLength: 1 });
+  const share = fc.integer({ min: 0, max: 100 });
+  const at = (percent: number) => ({ MIGRATION_PHASE: '2', LITELLM_PERCENTAGE: String(percent) });
+
+  test('stays on LiteLLM when the percentage grows', () => {
+    fc.assert(
+      fc.property(user, share, share, (one, a, b) => {
+        const [small, large] = [Math.min(a, b), Math.max(a, b)];
+        const before = pathOf(one, at(small));
+        if (before.startsWith('litellm')) expect(pathOf(one, at(large))).toBe(before);
+      }),
+    );
+  });
+
+  test('is where he was, whatever else happens to other users', () => {
+    fc.assert(
+      fc.property(user, user, share, (one, other, percent) => {
+        fc.pre(one !== other && !other.includes(',') && other.trim() === other && other !== '');
+        const others = { BYPASS_USER: other, FORCE_LITELLM_USER: other, TEST_USERS: other };
+        expect(pathOf(one, { ...at(percent), ...others })).toBe(pathOf(one, at(percent)));
+      }),
+    );
+  });
+});
+
+test('half of real-looking ids are on LiteLLM at 50%, and who is says nothing of the other percentages', () => {
+  const users = Array.from({ length: 10_000 }, (_, n) => `user.${n}@example.com`);
+  const shareOf = (has: (user: string) => boolean) => users.filter(has).length / users.length;
+  const onLitellm = (user: string) => decide(user, rules(half)).path === 'litellm';
+  expect(shareOf(onLitellm)).toBeCloseTo(0.5, 1);
+  for (const salt of ['cache', 'rag-cache', 'parallel'] as const) {
+    expect(shareOf((user) => onLitellm(user) && isInShare(salt, user, 50))).toBeCloseTo(0.25, 1);
+  }
+});

@@ -1,0 +1,39 @@
+import { type Decision } from '../decision.ts';
+import { isInShare } from './bucket.ts';
+import { type Flags, litellmPercentage } from '../../platform/config/flags.ts';
+
+/** What decides: the flags in force, and what the control state says about them. */
+export interface Rules {
+  flags: Pick<
+    Flags,
+    | 'ENABLE_LITELLM'
+    | 'LITELLM_PERCENTAGE'
+    | 'MIGRATION_PHASE'
+    | 'TEST_USERS'
+    | 'BYPASS_USER'
+    | 'FORCE_LITELLM_USER'
+  >;
+  /** A rollback holds: nobody is on LiteLLM by his share. */
+  rolledBack: boolean;
+  /** Of the flags. */
+  epoch: number;
+  /** The epoch since which the share on LiteLLM has been what it is. */
+  step: number;
+}
+
+/**
+ * Which path a user's job takes, and why. Pure and sticky: the same user and flags give the same answer, and who is on LiteLLM
+ * stays there when the percentage grows. The first that applies decides: disabled, bypass, forced, rollback, test users
+ * (phase 1), percentage.
+ */
+export function decide(user: string, rules: Rules): Decision {
+  const { flags, rolledBack, epoch, step } = rules;
+  const by = (path: Decision['path'], reason: Decision['reason']) => ({ path, reason, epoch, step });
+  if (!flags.ENABLE_LITELLM) return by('legacy', 'disabled');
+  if (flags.BYPASS_USER.includes(user)) return by('legacy', 'bypass');
+  if (flags.FORCE_LITELLM_USER.includes(user)) return by('litellm', 'forced');
+  if (rolledBack) return by('legacy', 'rollback');
+  if (flags.MIGRATION_PHASE === 1 && !flags.TEST_USERS.includes(user)) return by('legacy', 'test_users');
+  const isOnLitellm = isInShare('litellm', user, litellmPercentage(flags));
+  return by(isOnLitellm ? 'litellm' : 'legacy', 'percentage');
+}

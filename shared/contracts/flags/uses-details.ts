@@ -1,0 +1,10 @@
+import { isInShare } from './bucket.ts';
+import { type Flags } from '../../platform/config/flags.ts';
+
+/** Whether the stages of a job are timed. By its id: all services would say the same of it; the router says it for all. */
+export function usesDetails(
+  flags: Pick<Flags, 'ENABLE_DETAILED_METRICS' | 'METRICS_SAMPLING_RATE'>,
+  jobId: string,
+): boolean {
+  return flags.ENABLE_DETAILED_METRICS && isInShare('metrics', jobId, flags.METRICS_SAMPLING_RATE);
+}

@@ -1,0 +1,14 @@
+import { type Path } from '../decision.ts';
+import { isInShare } from './bucket.ts';
+import { type Flags } from '../../platform/config/flags.ts';
+
+/** Whether the pieces of a job's context are fetched all at once. The legacy path fetches one after another, as it always did. */
+export function usesParallel(
+  flags: Pick<Flags, 'ENABLE_PARALLEL' | 'PARALLEL_PERCENTAGE'>,
+  user: string,
+  path: Path,
+): boolean {
+  return (
+    path === 'litellm' && flags.ENABLE_PARALLEL && isInShare('parallel', user, flags.PARALLEL_PERCENTAGE)
+  );
+}

@@ -1,0 +1,119 @@
+import { describe, expect, test } from '@jest/globals';
+import { type JobEvent } from '../../contracts/job-event.ts';
+import { type Outcome } from '../../contracts/outcome.ts';
+import { createAttemptWriter } from './attempt-writer.ts';
+import { type Appended, type Finished, type JobLog } from './job-log.ts';
+
+const jobId = `job_${'0'.repeat(32)}`;
+const fence = { counter: 1, nonce: 'n' };
+const text = (delta: string): JobEvent => ({ type: 'text', choice: 0, delta });
+const completed: JobEvent = { type: 'completed', at: 1 };
+const outcome = { status: 'completed' } as Outcome;
+
+/** The append script's rules, in memory; `answer` may stand in for one reply. */
+function memoryLog(existing: number) {
+  const stored: JobEvent[] = Array.from({ length: existing }, () => ({
+    type: 'accepted',
+    at: 0,
+    model: 'm',
+  }));
+  const answers: (() => Appended)[] = [];
+  const append = (expected: number, events: readonly JobEvent[]): Appended => {
+    const answer = answers.shift();
+    if (answer) return answer();
+    if (stored.length < expected) return { kind: 'behind', lastSequence: stored.length };
+    stored.push(...events.slice(stored.length - expected));
+    return { kind: 'appended', lastSequence: stored.length, cancel: undefined };
+  };
+  const log: Pick<JobLog, 'append' | 'finish'> = {
+    append: async (_job, _fence, expected, events) => {
+      await Promise.resolve();
+      return append(expected, events);
+    },
+    finish: async (_job, finisher, events): Promise<Finished> => {
+      await Promise.resolve();
+      const result = append(finisher.expected, events);
+      if (result.kind !== 'appended') return result;
+      return { kind: 'finished', duties: [], outboxRow: 'row', lastSequence: result.lastSequence };
+    },
+  };
+  const writer = createAttemptWriter({
+    log: log as JobLog,
+    jobId,
+    fence,
+    lastSequence: existing,
+    onCancel: () => undefined,
+  });
+  return { stored, answers, writer };
+}
+
+function textOf(events: readonly JobEvent[]): string {
+  return events.map((event) => (event.type === 'text' ? event.delta : '')).join('');
+}
+
+describe('an attempt writes', () => {
+  test('in order, and ends after all that was written', async () => {
+    const { writer, stored } = memoryLog(3);
+    for (const letter of 'abcdef') writer.write(text(letter));
+    await expect(writer.finish([completed], outcome)).resolves.toMatchObject({ outboxRow: 'row' });
+    expect(textOf(stored)).toBe('abcdef');
+    expect(stored.at(-1)).toEqual(completed);
+  });
+
+  test('what arrives during an append in one piece with the next', async () => {
+    const { writer, stored } = memoryLog(0);
+    for (const letter of 'abcdef') writer.write(text(letter));
+    await writer.finish([completed], outcome);
+    expect(stored).toEqual([text('a'), text('bcdef'), completed]);
+  });
+
+  test('an empty write changes nothing and does not hold up the end', async () => {
+    const { writer, stored } = memoryLog(0);
+    writer.write();
+    await writer.finish([completed], outcome);
+    expect(stored).toEqual([completed]);
+  });
+
+  test('the tail again that Redis lost, after a restart without its last writes', async () => {
+    const { writer, stored } = memoryLog(2);
+    writer.write(text('a'));
+    await Promise.resolve();
+    writer.write(text('b'));
+    stored.length = Math.min(stored.length, 2);
+    writer.write(text('c'));
+    await writer.finish([completed], outcome);
+    expect(textOf(stored)).toBe('abc');
+  });
+
+  test('and can wait until all of it stands in the log', async () => {
+    const { writer, stored } = memoryLog(1);
+    for (const letter of 'abcdef') writer.write(text(letter));
+    await writer.flush();
+    expect(textOf(stored)).toBe('abcdef');
+  });
+
+  test('and hears while it waits that another attempt holds the fence', async () => {
+    const { writer, answers } = memoryLog(0);
+    answers.push(() => ({ kind: 'fenced' }));
+    writer.write(text('a'));
+    await expect(writer.flush()).rejects.toMatchObject({ why: 'fenced' });
+  });
+
+  test('nothing more once another attempt holds the fence, and says so', async () => {
+    const { writer, answers } = memoryLog(0);
+    answers.push(() => ({ kind: 'fenced' }));
+    writer.write(text('a'));
+    await expect(writer.finish([completed], outcome)).rejects.toMatchObject({
+      name: 'AttemptOver',
+      why: 'fenced',
+    });
+    expect(writer.lost.aborted).toBe(true);
+  });
+
+  test('nothing when the log lost what others wrote: nobody can restore that', async () => {
+    const { writer, answers } = memoryLog(5);
+    answers.push(() => ({ kind: 'behind', lastSequence: 3 }));
+    writer.write(text('a'));
+    await expect(writer.finish([completed], outcome)).rejects.toMatchObject({ why: 'missing' });
+  });
+});

@@ -1,0 +1,126 @@
+import { type CancelledBy, type JobEvent } from '../../contracts/job-event.ts';
+import { type Outcome } from '../../contracts/outcome.ts';
+import { type Duty } from '../../contracts/duties.ts';
+import { mergeDeltas } from './merge-deltas.ts';
+import { type Appended, type Fence, type JobLog, type JobState } from './job-log.ts';
+
+/** The attempt may not write any more: another one holds the fence, or the job has ended. Stop spending. */
+export class AttemptOver extends Error {
+  override readonly name = 'AttemptOver';
+  readonly why: 'fenced' | JobState | 'missing';
+
+  constructor(why: AttemptOver['why']) {
+    super(`the attempt is over: ${why}`);
+    this.why = why;
+  }
+}
+
+export interface AttemptWriter {
+  /** Takes events without waiting. They are appended in order; what arrives during an append goes with the next one. */
+  write(...events: JobEvent[]): void;
+  /** Waits until all that was written stands in the log. Throws `AttemptOver`. */
+  flush(): Promise<void>;
+  /** Waits for what was written, then ends the job. Resolves with the outbox row. Throws `AttemptOver`. */
+  finish(terminal: readonly JobEvent[], outcome: Outcome): Promise<{ outboxRow: string; duties: Duty[] }>;
+  /** All that this attempt has written, in order. */
+  events(): readonly JobEvent[];
+  /** Fires when an append was refused; `reason` is the `AttemptOver` or the error. */
+  readonly lost: AbortSignal;
+}
+
+interface AttemptWriterOptions {
+  log: JobLog;
+  jobId: string;
+  fence: Fence;
+  /** Sequence of the log's last event when the attempt began. */
+  lastSequence: number;
+  /** An append saw that somebody wants the job to end. Called each time that it does. */
+  onCancel: (by: CancelledBy) => void;
+}
+
+/**
+ * States: idle -> appending -> idle | lost. `pump` alone moves between them.
+ *
+ * The writer keeps every event of its attempt until the job ends: when Redis comes back without the log's end, the
+ * append script says so (`behind`), and the writer sends that tail again.
+ */
+export function createAttemptWriter({
+  log,
+  jobId,
+  fence,
+  lastSequence,
+  onCancel,
+}: AttemptWriterOptions): AttemptWriter {
+  const base = lastSequence;
+  const events: JobEvent[] = [];
+  const lost = new AbortController();
+  let appended = 0;
+  /** Events before this index have been on their way and stay as they are; later ones may still be merged. */
+  let sent = 0;
+  let pumping: Promise<void> | undefined;
+
+  async function pump(): Promise<void> {
+    try {
+      while (appended < events.length && !lost.signal.aborted) {
+        sent = events.length;
+        apply(await log.append(jobId, fence, base + appended, events.slice(appended, sent)));
+      }
+    } catch (error) {
+      lost.abort(error);
+    }
+  }
+
+  function startPump(): void {
+    if (pumping || lost.signal.aborted || appended === events.length) return;
+    pumping = pump().finally(() => {
+      pumping = undefined;
+      startPump(); // for what was written between the pump's last look and now
+    });
+  }
+
+  function apply(result: Appended): void {
+    if (result.kind === 'appended') {
+      appended = result.lastSequence - base;
+      if (result.cancel) onCancel(result.cancel);
+    } else if (result.kind === 'behind') rewindTo(result.lastSequence);
+    else throw new AttemptOver(result.kind === 'over' ? result.state : 'fenced');
+  }
+
+  function rewindTo(sequence: number): void {
+    // Before our own first event: the log lost what others wrote. Nobody can restore that.
+    if (sequence < base) throw new AttemptOver('missing');
+    appended = sequence - base;
+  }
+
+  async function flush(): Promise<void> {
+    while (pumping) await pumping;
+    lost.signal.throwIfAborted();
+  }
+
+  function enqueue(event: JobEvent): void {
+    const last = events.length > sent ? events.at(-1) : undefined;
+    const merged = last && mergeDeltas(last, event);
+    if (merged) events[events.length - 1] = merged;
+    else events.push(event);
+  }
+
+  return {
+    events: () => events,
+    lost: lost.signal,
+    write: (...more) => {
+      for (const event of more) enqueue(event);
+      startPump();
+    },
+    flush,
+    finish: async (terminal, outcome) => {
+      for (;;) {
+        await flush();
+        const rest = [...events.slice(appended), ...terminal];
+        const result = await log.finish(jobId, { fence, expected: base + appended }, rest, outcome);
+        if (result.kind === 'finished') return result;
+        if (result.kind === 'behind') rewindTo(result.lastSequence);
+        else throw new AttemptOver(result.kind === 'over' ? result.state : 'fenced');
+      }
+    },
+  };
+}

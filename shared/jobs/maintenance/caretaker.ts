@@ -1,0 +1,55 @@
+import { type Producer } from '../../platform/kafka/port.ts';
+import { type Steadiness } from '../../platform/redis/steadiness.ts';
+import { type CompletionHooks, createCompletionHooks } from '../joblog/completion-hooks.ts';
+import { createDutyHandlers, type DutyHandlersOptions } from './duty-handlers.ts';
+import { createOutbox } from '../joblog/outbox.ts';
+import { createReaderLeases } from '../joblog/reader-leases.ts';
+import { createRelays, type Relays } from '../joblog/relays.ts';
+import { createSlotRelease, type SlotReleaseOptions } from './slot-release.ts';
+import { createSweep } from '../joblog/sweep.ts';
+
+interface CaretakerOptions extends DutyHandlersOptions, SlotReleaseOptions {
+  producer: Producer;
+  /** `turnout.events` */
+  topic: string;
+  source: string;
+  steadiness: Pick<Steadiness, 'isSteady'>;
+}
+
+/** What every router and worker does beside its work. */
+export interface Caretaker {
+  /** Carries on the outcomes that this process writes. */
+  relays: Relays;
+  hooks: Pick<CompletionHooks, 'waiting'>;
+  /** Waits for those that are under way. */
+  close(): Promise<void>;
+}
+
+/** Ends the jobs that nobody else ends, and carries on what is owed for those that have ended. */
+export function startCaretaker(options: CaretakerOptions): Caretaker {
+  const { redis, keys, jobLog, producer, topic, source, scheduler, gate, steadiness, log } = options;
+  const duties = createDutyHandlers(options);
+  const { handlers } = duties;
+  const hooks = createCompletionHooks({ redis, keys, jobLog, handlers, log });
+  const outbox = createOutbox({
+    ...{ redis, keys, jobLog, producer, topic, source, hooks, logger: log },
+    ended: createSlotRelease({ scheduler, gate }),
+  });
+  const relays = createRelays(outbox);
+  const leases = createReaderLeases(redis, keys);
+  const sweep = createSweep({ redis, keys, jobLog, relays, leases, steadiness, log });
+  outbox.start();
+  hooks.start();
+  sweep.start();
+  return {
+    relays,
+    hooks,
+    close: async () => {
+      await relays.idle();
+      await sweep.close();
+      await outbox.close();
+      await hooks.close();
+      await duties.close();
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { createRemovals, withPlannedRemovals } from '../../platform/blobs/removals.ts';
+import { createAnswerStorage } from '../../content/files/answer-storage.ts';
+import { type Logger } from '../../platform/log/logger.ts';
+import { type Redis } from '../../platform/redis/connect.ts';
+import { blobKeys, fileKeys, type JobKeys } from '../../platform/redis/keys.ts';
+import { createDeliveriesQueue } from '../webhooks/deliveries-queue.ts';
+import { createDeliveryLog } from '../webhooks/delivery-log.ts';
+import { createEndpointStore } from '../webhooks/endpoint-store.ts';
+import { createNotifier } from '../webhooks/notifier.ts';
+import { type DutyHandlers } from '../../contracts/duties.ts';
+import { createKeptJobs } from '../joblog/kept-jobs.ts';
+import { type JobLog } from '../joblog/job-log.ts';
+
+export interface DutyHandlersOptions {
+  redis: Redis;
+  keys: JobKeys;
+  jobLog: JobLog;
+  blobs: Parameters<typeof createKeptJobs>[0]['blobs'];
+  redisPrefix: string;
+  /** Milliseconds that BullMQ's finished nodes are kept. */
+  keepFinishedMs: number;
+  /** How long a stored answer is kept past its job's end; milliseconds. */
+  responseRetentionMs: number;
+  log: Logger;
+}
+
+/** Every duty's handler: what each router and llm-worker, who relay the outbox, can do for an ended job. */
+export function createDutyHandlers(options: DutyHandlersOptions): {
+  handlers: DutyHandlers;
+  close: () => Promise<void>;
+} {
+  const { redis, keys, jobLog, redisPrefix, keepFinishedMs, log } = options;
+  const removals = createRemovals(redis, blobKeys(redisPrefix));
+  const kept = createKeptJobs({
+    blobs: withPlannedRemovals(options.blobs, removals),
+    jobLog,
+    storage: createAnswerStorage(redis, fileKeys(redisPrefix)),
+    retentionMs: options.responseRetentionMs,
+  });
+  const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
+  const notifier = createNotifier({
+    jobLog,
+    endpoints: createEndpointStore(redis, keys),
+    deliveries: createDeliveryLog(redis, keys),
+    queue,
+  });
+  return {
+    handlers: { keep: (jobId) => kept.keep(jobId), notify: (jobId) => notifier.notify(jobId) },
+    close: () => queue.close(),
+  };
+}

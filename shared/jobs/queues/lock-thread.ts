@@ -1,0 +1,52 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { createLogger } from '../../platform/log/logger.ts';
+import { connectRedisPatiently } from '../../platform/redis/connect.ts';
+import { periodically } from '../../platform/util/periodically.ts';
+import type { FromLockThread, LockThreadSettings, ToLockThread } from './job-locks.ts';
+import { workerTimings } from './names.ts';
+import { createRenewLease, createRenewLocks, type JobLock, nameOf } from './renew-locks.ts';
+
+/** The thread of `job-locks.ts`, which says what holds. */
+const { config, service, lease, longestSilenceMs } = workerData as LockThreadSettings;
+const log = createLogger(service, config);
+const redis = connectRedisPatiently(config.REDIS_URL, `${service}-locks`, log);
+const renewLocks = createRenewLocks(redis, config.REDIS_PREFIX);
+const renewLease = lease && createRenewLease(redis, lease);
+const held = new Map<string, JobLock>();
+let heardAt = performance.now();
+let silent = false;
+
+parentPort?.on('message', ({ ended, begun }: ToLockThread) => {
+  heardAt = performance.now();
+  ended.forEach(forget);
+  if (begun) held.set(nameOf(begun), begun);
+});
+
+periodically({
+  everyMs: workerTimings.lockRenewTime,
+  run: async () => {
+    if (isSilent()) return;
+    const [lost] = await Promise.all([renewLocks([...held.values()]), renewLease?.()]);
+    lost.forEach(forget);
+    if (lost.length > 0) tell({ kind: 'lost', locks: lost });
+  },
+  onError: (error) => log.warn({ err: error }, 'Locks were not renewed; retrying in 1 s'),
+}).start();
+tell({ kind: 'ready' });
+
+function tell(message: FromLockThread): void {
+  parentPort?.postMessage(message);
+}
+
+/** A job may have been lost and fetched again meanwhile: then another token has its lock. */
+function forget(lock: JobLock): void {
+  if (held.get(nameOf(lock))?.token === lock.token) held.delete(nameOf(lock));
+}
+
+function isSilent(): boolean {
+  const is = performance.now() - heardAt > longestSilenceMs;
+  if (is && !silent)
+    log.error({ longestSilenceMs }, 'The event loop hangs; its locks are not renewed any more');
+  silent = is;
+  return is;
+}

@@ -1,0 +1,77 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { TurnoutError } from '../../platform/errors/turnout-error.ts';
+
+const at = z.int().min(0);
+
+export const keyOwner = z.object({
+  user: z.string().min(1).max(200),
+  groups: z.array(z.string().min(1).max(200)).max(1_000).default([]),
+  admin: z.boolean().default(false),
+});
+
+/**
+ * What is kept of an API key: never the key. Times in milliseconds since the epoch.
+ *
+ * usable -> expired (by the clock) | revoked. Both are for good: `rotate` makes another key.
+ */
+export const apiKey = z.object({
+  version: z.literal(1),
+  /** `key_` and 16 hex digits; for a key of the file, its id there. */
+  id: z.string().min(1),
+  ...keyOwner.shape,
+  /** For people. */
+  name: z.string().max(200).default(''),
+  /** How the key begins, so that its owner knows which one it is. Empty for a key of the file. */
+  prefix: z.string(),
+  /** Keys are 256 random bits, so their plain SHA-256 is enough: there is nothing to guess by a dictionary. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  createdAt: at,
+  expiresAt: at.optional(),
+  revokedAt: at.optional(),
+});
+export type ApiKey = Readonly<z.infer<typeof apiKey>>;
+
+export type NewKey = Pick<ApiKey, 'user' | 'groups' | 'admin' | 'name' | 'expiresAt'>;
+
+const PREFIX = 'sk-turnout-';
+const SHOWN = PREFIX.length + 6;
+
+/** A key, which is shown once, and what is kept of it. */
+export function newApiKey(owner: NewKey, now: number): { key: string; record: ApiKey } {
+  const key = `${PREFIX}${randomBytes(32).toString('base64url')}`;
+  const record = {
+    version: 1,
+    id: `key_${randomBytes(8).toString('hex')}`,
+    ...owner,
+    prefix: key.slice(0, SHOWN),
+    sha256: hashOfKey(key),
+    createdAt: now,
+  } as const;
+  return { key, record };
+}
+
+export function hashOfKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+export type KeyState = 'usable' | 'expired' | 'revoked';
+
+export function stateOf(
+  { expiresAt, revokedAt }: Pick<ApiKey, 'expiresAt' | 'revokedAt'>,
+  now: number,
+): KeyState {
+  if (revokedAt !== undefined) return 'revoked';
+  return expiresAt !== undefined && expiresAt <= now ? 'expired' : 'usable';
+}
+
+const REFUSALS = {
+  expired: 'The API key has expired.',
+  revoked: 'The API key was revoked.',
+} as const;
+
+/** Throws `invalid_api_key`. */
+export function assertUsable(key: Pick<ApiKey, 'expiresAt' | 'revokedAt'>, now: number): void {
+  const state = stateOf(key, now);
+  if (state !== 'usable') throw new TurnoutError('invalid_api_key', { message: REFUSALS[state] });
+}

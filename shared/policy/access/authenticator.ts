@@ -1,0 +1,86 @@
+import { assertUsable, hashOfKey } from './api-key.ts';
+import { type FileKey } from './key-file.ts';
+import { type KeyStore } from './key-store.ts';
+import { type Principal } from './principal.ts';
+import { TurnoutError } from '../../platform/errors/turnout-error.ts';
+import { type Logger } from '../../platform/log/logger.ts';
+import { isToken, type TokenReader } from './tokens.ts';
+
+export interface Authenticator {
+  /**
+   * Who stands behind an `Authorization` header. Throws `invalid_api_key`, `user_blocked`; `store_unavailable` where nobody can
+   * say whether a key was revoked.
+   */
+  authenticate(authorization: string | undefined): Promise<Principal>;
+}
+
+interface AuthenticatorOptions {
+  /** Keys of the deployment's file. */
+  fileKeys: readonly FileKey[];
+  store: Pick<KeyStore, 'find' | 'used'>;
+  /** Undefined: no identity provider is trusted. */
+  tokens: TokenReader | undefined;
+  log: Logger;
+  now?: () => number;
+}
+
+const RETRY_AFTER_S = 2;
+/** When a key was last used is written at most so often by one process. Milliseconds. */
+const USED_EVERY_MS = 60_000;
+
+/**
+ * API keys and tokens become one principal. A key is looked for by its SHA-256, here and in Redis: how long that takes says nothing
+ * about the key. What Redis knows of a key goes before the file: so a key of the file can be revoked, too.
+ */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { store, tokens, log, now = Date.now } = options;
+  const ofFile = new Map(options.fileKeys.map((key) => [key.sha256, key]));
+  const told = new Map<string, number>();
+
+  async function find(asked: Parameters<KeyStore['find']>[0]) {
+    return store.find(asked).catch((error: unknown) => {
+      throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
+    });
+  }
+
+  function tellUse(keyId: string, at: number): void {
+    if (at - (told.get(keyId) ?? 0) < USED_EVERY_MS) return;
+    told.set(keyId, at);
+    store.used(keyId, at).catch((error: unknown) => {
+      log.warn({ err: error, keyId }, 'The last use of a key was not written');
+    });
+  }
+
+  async function byKey(key: string): Promise<Principal> {
+    const sha256 = hashOfKey(key);
+    const inFile = ofFile.get(sha256);
+    const { key: stored, blocked } = await find({ sha256, ...(inFile ? { user: inFile.user } : {}) });
+    const known = stored ?? inFile;
+    if (!known) throw new TurnoutError('invalid_api_key');
+    const at = now();
+    assertUsable(known, at);
+    assertNotBlocked(blocked);
+    tellUse(known.id, at);
+    const { user, groups, admin, id: keyId } = known;
+    return { user, groups, admin, keyId };
+  }
+
+  async function byToken(token: string, reader: TokenReader): Promise<Principal> {
+    const principal = await reader.read(token);
+    const { blocked } = await find({ user: principal.user });
+    assertNotBlocked(blocked);
+    return principal;
+  }
+
+  return {
+    authenticate: async (authorization) => {
+      const [, credential] = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization ?? '') ?? [];
+      if (credential === undefined) throw new TurnoutError('invalid_api_key');
+      return tokens && isToken(credential) ? byToken(credential, tokens) : byKey(credential);
+    },
+  };
+}
+
+function assertNotBlocked(blocked: boolean): void {
+  if (blocked) throw new TurnoutError('user_blocked');
+}

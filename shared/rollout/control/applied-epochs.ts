@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { type Redis } from '../../platform/redis/connect.ts';
+
+/** One process, and the epoch that it has applied. Times in milliseconds since the epoch. */
+const report = z.object({ service: z.string(), epoch: z.int(), at: z.int(), seenAt: z.int() });
+export type AppliedReport = z.infer<typeof report>;
+
+/** Who has not reported for so long does not run any more. */
+const GONE_MS = 6_000;
+
+/** What the processes say of themselves, in the hash at `key`. */
+export function createAppliedEpochs(redis: Redis, key: string) {
+  return {
+    tell: async (instance: string, told: AppliedReport): Promise<void> => {
+      await redis.hset(key, instance, JSON.stringify(told));
+    },
+    leave: async (instance: string): Promise<void> => {
+      await redis.hdel(key, instance);
+    },
+    /** Of those that run, by their service. */
+    read: async (now: number): Promise<AppliedReport[]> => {
+      const all = Object.entries(await redis.hgetall(key)).map(
+        ([instance, text]) => [instance, report.parse(JSON.parse(text))] as const,
+      );
+      const gone = all.filter(([, { seenAt }]) => seenAt < now - 10 * GONE_MS);
+      if (gone.length > 0) await redis.hdel(key, ...gone.map(([instance]) => instance));
+      return all
+        .map(([, told]) => told)
+        .filter(({ seenAt }) => seenAt >= now - GONE_MS)
+        .toSorted((a, b) => a.service.localeCompare(b.service));
+    },
+  };
+}
+export type AppliedEpochs = ReturnType<typeof createAppliedEpochs>;

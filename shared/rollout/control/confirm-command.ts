@@ -1,0 +1,93 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ControlCommand, type ControlResult } from '../../contracts/control.ts';
+import { type Kafka, type Producer } from '../../platform/kafka/port.ts';
+import { type AppliedEpochs, type AppliedReport } from './applied-epochs.ts';
+import { readControl } from './read-control.ts';
+import { sendCommand } from './send-command.ts';
+
+/** What became of a command. `undecided`: no leader has looked at it so far; the next one will. */
+export type Confirmation =
+  | { status: 'undecided'; command: string }
+  | { status: 'refused'; command: string; epoch: number; note: string }
+  | { status: 'applied'; command: string; epoch: number; note?: string; instances: AppliedBy };
+
+/** Of the processes that run, those that decide by what was commanded. */
+export interface AppliedBy {
+  applied: number;
+  of: number;
+  /** From the command to the last one that applied it, in milliseconds, by their clocks. */
+  ms: number;
+  /** The services of the others. */
+  missing: string[];
+}
+
+interface ConfirmDeps {
+  kafka: Pick<Kafka, 'followTopic'>;
+  producer: Producer;
+  /** `turnout.control`. */
+  topic: string;
+  applied: Pick<AppliedEpochs, 'read'>;
+  /** How long a leader may take, and then the processes. Default 10 s. */
+  patienceMs?: number;
+}
+
+const PATIENCE_MS = 10_000;
+const LOOK_MS = 20;
+
+/** Sends a command, waits until a leader has decided and all processes that run have applied what he did. */
+export async function confirmCommand(deps: ConfirmDeps, command: ControlCommand): Promise<Confirmation> {
+  const { patienceMs = PATIENCE_MS } = deps;
+  const result = await decided(deps, command, patienceMs);
+  if (!result) return { status: 'undecided', command: command.id };
+  const { status, epoch, note } = result;
+  if (status === 'refused') return { status, command: command.id, epoch, note: note ?? 'it says not why' };
+  const instances = await appliedBy(deps, { epoch, since: command.at }, patienceMs);
+  return { status, command: command.id, epoch, ...(note === undefined ? {} : { note }), instances };
+}
+
+async function decided(
+  { kafka, producer, topic }: ConfirmDeps,
+  command: ControlCommand,
+  patienceMs: number,
+): Promise<ControlResult | undefined> {
+  const { promise, resolve } = Promise.withResolvers<ControlResult | undefined>();
+  const follower = await kafka.followTopic({
+    topic,
+    onMessage: ({ value }) => {
+      const record = readControl(value);
+      if ('kind' in record && record.kind === 'result' && record.command === command.id) resolve(record);
+      return Promise.resolve();
+    },
+  });
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await sendCommand(producer, topic, command);
+    timer = setTimeout(() => resolve(undefined), patienceMs);
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    await follower.close();
+  }
+}
+
+async function appliedBy(
+  { applied }: ConfirmDeps,
+  { epoch, since }: { epoch: number; since: number },
+  patienceMs: number,
+): Promise<AppliedBy> {
+  const end = Date.now() + patienceMs;
+  for (;;) {
+    const found = toAppliedBy(await applied.read(Date.now()), epoch, since);
+    if (found.applied === found.of || Date.now() >= end) return found;
+    await delay(LOOK_MS);
+  }
+}
+
+function toAppliedBy(reports: readonly AppliedReport[], epoch: number, since: number): AppliedBy {
+  const done = reports.filter((report) => report.epoch >= epoch);
+  return {
+    ...{ applied: done.length, of: reports.length },
+    ms: Math.max(0, ...done.map(({ at }) => at - since)),
+    missing: reports.filter((report) => report.epoch < epoch).map(({ service }) => service),
+  };
+}

@@ -1,0 +1,28 @@
+import { type ControlState } from '../../contracts/control.ts';
+import { type Rules } from '../../contracts/flags/decide.ts';
+import { type Flags } from '../../platform/config/flags.ts';
+import { flagsOf } from './apply-command.ts';
+
+/** What holds in this process. */
+export interface InForce extends Rules {
+  flags: Flags;
+}
+
+/**
+ * The state over the process's own environment, which alone decides before there is a state. Two things of the environment hold in
+ * its process whatever the state says, since they can only move users to the legacy path: `ENABLE_LITELLM=false` and `BYPASS_USER`.
+ */
+export function inForce(state: ControlState | undefined, own: Flags): InForce {
+  if (!state || state.epoch === 0) return { flags: own, rolledBack: false, epoch: 0, step: 0 };
+  const flags = flagsOf(state);
+  return {
+    flags: {
+      ...flags,
+      ENABLE_LITELLM: flags.ENABLE_LITELLM && own.ENABLE_LITELLM,
+      BYPASS_USER: [...new Set([...flags.BYPASS_USER, ...own.BYPASS_USER])],
+    },
+    rolledBack: state.rolledBack !== undefined,
+    epoch: state.epoch,
+    step: state.step.epoch,
+  };
+}
