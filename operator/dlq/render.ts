@@ -1,4 +1,4 @@
-import { blobRef } from '../../shared/contracts/job-message.ts';
+import { blobRef } from '../../shared/platform/blobs/blob-ref.ts';
 import { type StoredLetter } from '../../shared/jobs/dead-letters.ts';
 import { inColumns, toJsonLine } from '../output.ts';
 import { oneLine, terminalSafe } from '../terminal-safe.ts';

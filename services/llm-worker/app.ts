@@ -1,3 +1,4 @@
+import { createAnswerStorage } from '../../shared/content/files/answer-storage.ts';
 import { randomBytes } from 'node:crypto';
 import { openPolicy } from '../../shared/policy/access/policy.ts';
 import { createBlobStore } from '../../shared/platform/blobs/create-blob-store.ts';
@@ -18,7 +19,7 @@ import { createReleasers } from '../../shared/platform/lifecycle/releasers.ts';
 import { createJobLocks } from '../../shared/jobs/queues/job-locks.ts';
 import { type Service, type ServiceDeps } from '../../shared/platform/lifecycle/run-service.ts';
 import { closeRedis, connectRedisPatiently } from '../../shared/platform/redis/connect.ts';
-import { jobKeys } from '../../shared/platform/redis/keys.ts';
+import { jobKeys, fileKeys } from '../../shared/platform/redis/keys.ts';
 import { createSharedClock, showClockSkew } from '../../shared/platform/redis/shared-clock.ts';
 import { createSteadiness } from '../../shared/platform/redis/steadiness.ts';
 import { workerLease } from '../../shared/jobs/scheduling/fair-queue.ts';
@@ -93,6 +94,7 @@ export function build({ config, log }: ServiceDeps): Service {
     steadiness.start();
     const caretaker = startCaretaker({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
+      storage: createAnswerStorage(redis, fileKeys(redisPrefix)),
       responseRetentionMs: config.RESPONSE_RETENTION_MS,
       ...{ producer, topic: topics.events, source: 'llm-worker', scheduler, gate, steadiness },
     });

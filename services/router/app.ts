@@ -1,3 +1,4 @@
+import { createAnswerStorage } from '../../shared/content/files/answer-storage.ts';
 import { openPolicy } from '../../shared/policy/access/policy.ts';
 import { mayAsk } from '../../shared/policy/access/may-ask.ts';
 import { type AssistantRegistry, openAssistants } from '../../shared/content/assistants/registry.ts';
@@ -24,7 +25,7 @@ import { createReleasers } from '../../shared/platform/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/platform/lifecycle/run-service.ts';
 import { createHousekeeping } from './housekeeping.ts';
 import { closeRedis, connectRedisPatiently } from '../../shared/platform/redis/connect.ts';
-import { jobKeys } from '../../shared/platform/redis/keys.ts';
+import { jobKeys, fileKeys } from '../../shared/platform/redis/keys.ts';
 import { onReplaced } from '../../shared/platform/redis/on-replaced.ts';
 import { createSharedClock, showClockSkew } from '../../shared/platform/redis/shared-clock.ts';
 import { createSteadiness } from '../../shared/platform/redis/steadiness.ts';
@@ -98,6 +99,7 @@ export function build({ config, log }: ServiceDeps): Service {
     steadiness.start();
     const caretaker = startCaretaker({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
+      storage: createAnswerStorage(redis, fileKeys(redisPrefix)),
       responseRetentionMs: config.RESPONSE_RETENTION_MS,
       ...{ producer, topic: topics.events, source: 'router', scheduler: dispatch, gate, steadiness },
     });

@@ -2,20 +2,10 @@ import { z } from 'zod';
 import { priority } from './priority.ts';
 import { duty } from './duties.ts';
 import { chatRequest } from './chat-request.ts';
+import { blobRef, sha256 } from '../platform/blobs/blob-ref.ts';
 import { jobId } from '../platform/ids.ts';
 import { quote } from './quote.ts';
 import { ofMajor, openEnum } from './tolerant.ts';
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-
-/** A body that is too large to travel lies in the blob store; the message carries its name and SHA-256 ("claim check"). */
-export const blobRef = z.object({
-  kind: z.literal('blob'),
-  name: z.string().min(1),
-  sha256,
-  bytes: z.int().min(0),
-});
-export type BlobRef = z.infer<typeof blobRef>;
 
 export const requestRef = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('inline'), request: chatRequest }),

@@ -1,5 +1,13 @@
 import { type Path } from './decision.ts';
-import { type Arm, type First } from '../rollout/judge/segment.ts';
+
+/** `canary`: on LiteLLM. `control`: on the legacy path. */
+export type Arm = 'canary' | 'control';
+
+/**
+ * What happened to a job that counts once for each user in a span. `saved`: its path failed and the other one answered, or could
+ * not be asked. `lost`: both failed. `slow`: its first token came later than 95% of the control arm's in the window before.
+ */
+export type First = 'saved' | 'lost' | 'slow';
 
 const MINUTE_MS = 60_000;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type BlobRef } from '../../../shared/contracts/job-message.ts';
+import { type BlobRef } from '../../../shared/platform/blobs/blob-ref.ts';
 import { UnreadableDocument } from '../documents/extract/unreadable-document.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type Settlement } from '../../../shared/content/files/file-registry.ts';

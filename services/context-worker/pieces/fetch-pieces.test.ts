@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { type BlobRef } from '../../../shared/contracts/job-message.ts';
+import { type BlobRef } from '../../../shared/platform/blobs/blob-ref.ts';
 import { UnreadableDocument } from '../documents/extract/unreadable-document.ts';
 import { createPassageChooser } from '../documents/passage-chooser.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';

@@ -1,6 +1,6 @@
 import { floatsCodec } from '../../../shared/content/cache/codec.ts';
 import { fingerprintOf } from '../../../shared/content/cache/fingerprint.ts';
-import { type BlobRef } from '../../../shared/contracts/job-message.ts';
+import { type BlobRef } from '../../../shared/platform/blobs/blob-ref.ts';
 import { type DocumentPassage } from '../documents/cut-into-passages.ts';
 import { nearestPassages, textToEmbed } from '../documents/passage-vectors.ts';
 import { type Compared, type Similarity } from '../documents/similarity.ts';

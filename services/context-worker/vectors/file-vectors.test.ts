@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type BlobRef } from '../../../shared/contracts/job-message.ts';
+import { type BlobRef } from '../../../shared/platform/blobs/blob-ref.ts';
 import { cutIntoPassages } from '../documents/cut-into-passages.ts';
 import { silentLogger } from '../../../shared/platform/log/logger.ts';
 import { createFileVectors } from './file-vectors.ts';

@@ -1,5 +1,5 @@
 import { type BlobStore } from '../../../shared/platform/blobs/blob-store.ts';
-import { type BlobRef } from '../../../shared/contracts/job-message.ts';
+import { type BlobRef } from '../../../shared/platform/blobs/blob-ref.ts';
 import { fitsWhole } from '../documents/choose-passages.ts';
 import { cutIntoPassages } from '../documents/cut-into-passages.ts';
 import {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fileId } from '../../../shared/platform/ids.ts';
-import { blobRef } from '../../../shared/contracts/job-message.ts';
+import { blobRef } from '../../../shared/platform/blobs/blob-ref.ts';
 import { createFileQueue, type FileQueue } from '../../../shared/content/files/file-queue.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { VECTORS_QUEUE } from '../../../shared/jobs/queues/names.ts';

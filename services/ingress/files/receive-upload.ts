@@ -1,7 +1,7 @@
 import { type FastifyRequest } from 'fastify';
 import { type MultipartFile } from '@fastify/multipart';
 import { type BlobStore } from '../../../shared/platform/blobs/blob-store.ts';
-import { type BlobRef } from '../../../shared/contracts/job-message.ts';
+import { type BlobRef } from '../../../shared/platform/blobs/blob-ref.ts';
 import { documentKind, type DocumentKind, HEAD_BYTES } from '../documents/document-format.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { safeFileName } from './file-name.ts';

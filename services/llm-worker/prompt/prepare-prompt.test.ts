@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
-import { type BlobRef } from '../../../shared/contracts/job-message.ts';
+import { type BlobRef } from '../../../shared/platform/blobs/blob-ref.ts';
 import { type ThreadPool } from '../../../shared/platform/util/thread-pool.ts';
 import {
   createPromptPreparer,

@@ -2,7 +2,7 @@ import { type Outcome } from '../../../shared/contracts/outcome.ts';
 import { isPathsOwn } from '../../../shared/rollout/judge/own-failure.ts';
 import { type RolloutJob, rolloutJobOf } from '../../../shared/rollout/judge/rollout-job.ts';
 import { sectionField, sectionName } from '../../../shared/contracts/section-names.ts';
-import { type Arm, type First } from '../../../shared/rollout/judge/segment.ts';
+import { type Arm, type First } from '../../../shared/contracts/section-names.ts';
 import { usageSectionsOf } from '../../../shared/policy/usage/ledger-sections.ts';
 import { add, type Delta } from '../counts/fold.ts';
 import { bucketOf } from '../counts/histogram.ts';

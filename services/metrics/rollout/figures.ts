@@ -2,13 +2,8 @@ import { type Path, path } from '../../../shared/contracts/decision.ts';
 import { dayOf, slotOf } from '../../../shared/rollout/judge/rollout-job.ts';
 import { judgedDays, type JudgedFigures } from '../../../shared/rollout/control/judge-state.ts';
 import { sectionField, sectionName } from '../../../shared/contracts/section-names.ts';
-import {
-  type Arm,
-  type ArmCounts,
-  emptySegment,
-  type First,
-  type Segment,
-} from '../../../shared/rollout/judge/segment.ts';
+import { type ArmCounts, emptySegment, type Segment } from '../../../shared/rollout/judge/segment.ts';
+import { type Arm, type First } from '../../../shared/contracts/section-names.ts';
 import { type Sections } from '../ledger/ledger.ts';
 import { type Histogram } from '../counts/histogram.ts';
 import { firstTokensOf } from './first-tokens.ts';

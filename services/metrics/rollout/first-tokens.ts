@@ -1,4 +1,4 @@
-import { type Arm } from '../../../shared/rollout/judge/segment.ts';
+import { type Arm } from '../../../shared/contracts/section-names.ts';
 import { type Histogram, mergeHistograms } from '../counts/histogram.ts';
 
 /** An arm's times to the first token, of the sections of some slots. */

@@ -2,15 +2,8 @@ import { TurnoutError } from '../../platform/errors/turnout-error.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { type FileKeys } from '../../platform/redis/keys.ts';
 import { defineScript } from '../../platform/redis/script.ts';
+import { type AnswerCount, type CountedAnswer } from '../../jobs/joblog/kept-jobs.ts';
 import { storageFull, storedKeys } from './file-registry.ts';
-
-export interface CountedAnswer {
-  user: string;
-  jobId: string;
-  bytes: number;
-  /** When it is counted no longer; milliseconds since the epoch. */
-  until: number;
-}
 
 export interface StorageQuota {
   /** Of files and answers together. */
@@ -24,15 +17,11 @@ export interface StorageQuota {
  * reserved (admission, by the size of the request) -> counted (its copy is stored) -> gone (deleted or expired), or reserved -> gone
  * (the job was not accepted, or nothing came of it). Each expires by itself, so a process that dies leaks nothing for ever.
  */
-export interface AnswerStorage {
+export interface AnswerStorage extends AnswerCount {
   /** Throws `storage_limit_exceeded`. Changes nothing for a job whose answer is reserved or counted already. */
   reserve(answer: CountedAnswer, quota: StorageQuota): Promise<void>;
-  /** Its copy is stored. */
-  count(answer: CountedAnswer): Promise<void>;
   /** Its job was not accepted. An answer that is counted stays so. */
   release(user: string, jobId: string): Promise<void>;
-  /** Its copy is removed. */
-  forget(user: string, jobId: string): Promise<void>;
 }
 
 const script = (name: string) => new URL(`./scripts/${name}.lua`, import.meta.url);

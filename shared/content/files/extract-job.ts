@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { fileId } from '../../platform/ids.ts';
-import { blobRef, documentFormat } from '../../contracts/job-message.ts';
+import { documentFormat } from '../../contracts/job-message.ts';
+import { blobRef } from '../../platform/blobs/blob-ref.ts';
 
 /** BullMQ job data of the queue `extract`, version 1: an uploaded file whose text is to be read. */
 export const extractJob = z.object({

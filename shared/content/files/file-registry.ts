@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fileId as fileIdSchema, userDigest } from '../../platform/ids.ts';
-import { type BlobRef } from '../../contracts/job-message.ts';
+import { type BlobRef } from '../../platform/blobs/blob-ref.ts';
 import { TurnoutError } from '../../platform/errors/turnout-error.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { type FileKeys } from '../../platform/redis/keys.ts';

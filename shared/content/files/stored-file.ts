@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type BlobRef, documentFormat } from '../../contracts/job-message.ts';
+import { documentFormat } from '../../contracts/job-message.ts';
+import { type BlobRef } from '../../platform/blobs/blob-ref.ts';
 
 /** OpenAI's purposes. What they are for there means nothing here: every file can be asked about. */
 export const filePurpose = z.enum(['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals']);

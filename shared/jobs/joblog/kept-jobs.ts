@@ -6,7 +6,6 @@ import { z } from 'zod';
 import { type BlobStore } from '../../platform/blobs/blob-store.ts';
 import { jobEvent, type JobEvent, writtenEvent } from '../../contracts/job-event.ts';
 import { ofMajor } from '../../contracts/tolerant.ts';
-import { type AnswerStorage } from '../../content/files/answer-storage.ts';
 import { type JobLog } from './job-log.ts';
 import { createOriginals } from './originals.ts';
 
@@ -38,11 +37,27 @@ export interface KeptJob extends z.infer<typeof keptJob> {
   events: JobEvent[];
 }
 
+export interface CountedAnswer {
+  user: string;
+  jobId: string;
+  bytes: number;
+  /** When it is counted no longer; milliseconds since the epoch. */
+  until: number;
+}
+
+/** What stored answers take of their users' quotas. */
+export interface AnswerCount {
+  /** Its copy is stored. */
+  count(answer: CountedAnswer): Promise<void>;
+  /** Its copy is removed. */
+  forget(user: string, jobId: string): Promise<void>;
+}
+
 interface KeptJobsOptions {
   blobs: Pick<BlobStore, 'put' | 'load' | 'removeFolder'>;
   jobLog: Pick<JobLog, 'read' | 'original' | 'bodyHash' | 'ownerOfDeleted'>;
   /** Counts what is kept of each user. */
-  storage: Pick<AnswerStorage, 'count' | 'forget'>;
+  storage: AnswerCount;
   /** How long a job is kept past its end; milliseconds. */
   retentionMs: number;
 }

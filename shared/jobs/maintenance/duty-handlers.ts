@@ -1,14 +1,13 @@
 import { createRemovals, withPlannedRemovals } from '../../platform/blobs/removals.ts';
-import { createAnswerStorage } from '../../content/files/answer-storage.ts';
 import { type Logger } from '../../platform/log/logger.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
-import { blobKeys, fileKeys, type JobKeys } from '../../platform/redis/keys.ts';
+import { blobKeys, type JobKeys } from '../../platform/redis/keys.ts';
 import { createDeliveriesQueue } from '../webhooks/deliveries-queue.ts';
 import { createDeliveryLog } from '../webhooks/delivery-log.ts';
 import { createEndpointStore } from '../webhooks/endpoint-store.ts';
 import { createNotifier } from '../webhooks/notifier.ts';
 import { type DutyHandlers } from '../../contracts/duties.ts';
-import { createKeptJobs } from '../joblog/kept-jobs.ts';
+import { type AnswerCount, createKeptJobs } from '../joblog/kept-jobs.ts';
 import { type JobLog } from '../joblog/job-log.ts';
 
 export interface DutyHandlersOptions {
@@ -16,6 +15,7 @@ export interface DutyHandlersOptions {
   keys: JobKeys;
   jobLog: JobLog;
   blobs: Parameters<typeof createKeptJobs>[0]['blobs'];
+  storage: AnswerCount;
   redisPrefix: string;
   /** Milliseconds that BullMQ's finished nodes are kept. */
   keepFinishedMs: number;
@@ -34,7 +34,7 @@ export function createDutyHandlers(options: DutyHandlersOptions): {
   const kept = createKeptJobs({
     blobs: withPlannedRemovals(options.blobs, removals),
     jobLog,
-    storage: createAnswerStorage(redis, fileKeys(redisPrefix)),
+    storage: options.storage,
     retentionMs: options.responseRetentionMs,
   });
   const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });

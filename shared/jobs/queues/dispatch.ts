@@ -1,14 +1,27 @@
 import { createRedisBackend, FlowProducer, type FlowJob, type JobsOptions } from 'bullmq';
 import { z } from 'zod';
+import { type Priority } from '../../contracts/priority.ts';
 import { type ContextJob, type LlmJob } from '../../contracts/flow.ts';
 import { userDigest } from '../../platform/ids.ts';
 import { type Document } from '../../contracts/job-message.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { defineScript, reloadScripts } from '../../platform/redis/script.ts';
-import { type Scheduled } from '../scheduling/fair-queue.ts';
 import { inSlices } from '../../platform/util/in-slices.ts';
 import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE, SOURCE_QUEUE } from './names.ts';
 import { createUserTurns } from './user-turns.ts';
+
+/** What the scheduler knows of a job. */
+export interface Scheduled {
+  jobId: string;
+  user: string;
+  priority: Priority;
+  /** Tokens that it will probably take, at least 1. */
+  cost: number;
+  /** Of its user, above 0: with twice the weight he gets twice as much. */
+  weight: number;
+  /** So many of his jobs run at a time. */
+  concurrentJobs?: number | undefined;
+}
 
 /** A job that the router has decided, with the children that fetch its context. */
 export interface DecidedJob {

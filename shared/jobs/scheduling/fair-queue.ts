@@ -1,23 +1,11 @@
 import { z } from 'zod';
 import { userDigest } from '../../platform/ids.ts';
+import { type Scheduled } from '../queues/dispatch.ts';
 import { LLM_QUEUE, bullPrefix } from '../queues/names.ts';
 import { type Lease } from '../queues/renew-locks.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { defineScript } from '../../platform/redis/script.ts';
 import { type Priority, priorities, rankOf } from '../../contracts/priority.ts';
-
-/** What the scheduler knows of a job. */
-export interface Scheduled {
-  jobId: string;
-  user: string;
-  priority: Priority;
-  /** Tokens that it will probably take, at least 1. */
-  cost: number;
-  /** Of its user, above 0: with twice the weight he gets twice as much. */
-  weight: number;
-  /** So many of his jobs run at a time. */
-  concurrentJobs?: number | undefined;
-}
 
 export interface StagedJob extends Scheduled {
   /** What is given out when it is released. */

@@ -1,5 +1,5 @@
 import { type Readable } from 'node:stream';
-import { type BlobRef } from '../../contracts/job-message.ts';
+import { type BlobRef } from './blob-ref.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 
 /**

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, opendir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import { type BlobRef } from '../../contracts/job-message.ts';
+import { type BlobRef } from './blob-ref.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import {
   type BlobFolder,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type BlobRef } from '../../contracts/job-message.ts';
+import { type BlobRef } from './blob-ref.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { damagedBlob } from './blob-store.ts';
 

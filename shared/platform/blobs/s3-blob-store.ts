@@ -9,7 +9,7 @@ import {
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
-import { type BlobRef } from '../../contracts/job-message.ts';
+import { type BlobRef } from './blob-ref.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import {
   type BlobFolder,

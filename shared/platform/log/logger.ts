@@ -1,5 +1,4 @@
 import { pino, type Logger } from 'pino';
-import { type Config } from '../config/schema.ts';
 import { describeError } from './describe-error.ts';
 
 export type { Logger } from 'pino';
@@ -15,15 +14,16 @@ const REDACTED = [
   'body',
 ];
 
+interface LogSettings {
+  LOG_LEVEL: string;
+  LOG_FILE?: string | undefined;
+}
+
 /**
  * JSON lines on standard output and, when `LOG_FILE` is set, in that file as well. `msg` is the last key of a line (pino
  * writes it last by itself): the rollout guide's awk commands depend on it.
  */
-export function createLogger(
-  service: string,
-  config: Pick<Config, 'LOG_LEVEL' | 'LOG_FILE'>,
-  output?: pino.DestinationStream,
-): Logger {
+export function createLogger(service: string, config: LogSettings, output?: pino.DestinationStream): Logger {
   const onError = (err: Error, to: string) =>
     log.error({ err, to }, 'Cannot write the log; lines are dropped');
   const streams: pino.StreamEntry[] = [

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Arm, emptySegment, type First, GROUPS, type Segment } from './segment.ts';
+import { emptySegment, GROUPS, type Segment } from './segment.ts';
+import { type Arm, type First } from '../../contracts/section-names.ts';
 import { boundEvidence } from './bound-test.ts';
 import { decisiveEvidence } from './alpha.ts';
 import { judge, type Judged } from './judge.ts';

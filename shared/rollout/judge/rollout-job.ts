@@ -1,6 +1,7 @@
 import { type Outcome } from '../../contracts/outcome.ts';
 import { isPathsOwn } from './own-failure.ts';
-import { type Arm, GROUPS, SLOTS } from './segment.ts';
+import { GROUPS, SLOTS } from './segment.ts';
+import { type Arm } from '../../contracts/section-names.ts';
 
 /** What a rollout is judged by of one job. */
 export interface RolloutJob {

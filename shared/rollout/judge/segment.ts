@@ -1,17 +1,10 @@
-/** `canary`: on LiteLLM. `control`: on the legacy path. */
-export type Arm = 'canary' | 'control';
+import { type Arm, type First } from '../../contracts/section-names.ts';
 
 /** A span begins at any of these slots of a day, five minutes each, and ends now. */
 export const SLOTS = 288;
 
 /** Users are put into these groups by their hash, to tell how much the arms differ by chance: users, not jobs, are independent. */
 export const GROUPS = 32;
-
-/**
- * What happened to a job that counts once for each user in a span. `saved`: its path failed and the other one answered, or could
- * not be asked. `lost`: both failed. `slow`: its first token came later than 95% of the control arm's in the window before.
- */
-export type First = 'saved' | 'lost' | 'slow';
 
 export interface ArmCounts {
   /** Jobs, and those that the path failed, by slot. */

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type First, SLOTS, sum, usersBySpan } from './segment.ts';
+import { SLOTS, sum, usersBySpan } from './segment.ts';
+import { type First } from '../../contracts/section-names.ts';
 import { createTally, type TalliedJob } from './tally.ts';
 
 type Job = TalliedJob & { user: number };

@@ -1,4 +1,5 @@
-import { type Arm, emptySegment, type First, type Segment } from './segment.ts';
+import { emptySegment, type Segment } from './segment.ts';
+import { type Arm, type First } from '../../contracts/section-names.ts';
 
 export interface TalliedJob {
   /** Whoever it is: a hash, or a number. */
