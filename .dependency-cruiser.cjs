@@ -1,7 +1,25 @@
-/** The architecture as rules: a service imports `shared/` and itself, nothing else of ours. */
+/**
+ * The architecture as rules: a service imports `shared/` and itself, nothing else of ours; and `shared/` has layers, lowest first. A
+ * folder imports its own layer and the layers below it; folders in the same row do not import each other.
+ */
+const LAYERS = [['platform'], ['contracts'], ['jobs', 'policy', 'rollout'], ['content']];
+
+const layerRules = LAYERS.flatMap((row, level) =>
+  row.map((folder) => {
+    const allowed = [folder, ...LAYERS.slice(0, level).flat()];
+    return {
+      name: `shared-${folder}-imports-no-higher-layer`,
+      severity: 'error',
+      from: { path: `^shared/${folder}/`, pathNot: '\\.test\\.ts$' },
+      to: { path: '^shared/', pathNot: `^shared/(${allowed.join('|')})/` },
+    };
+  }),
+);
+
 module.exports = {
   forbidden: [
     { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } },
+    ...layerRules,
     {
       name: 'no-service-to-service',
       severity: 'error',
