@@ -11,7 +11,7 @@ import { parseConfig } from '../../shared/platform/config/load.ts';
 import { type ContextJob, type ContextPiece, type LlmJob } from '../../shared/contracts/flow.ts';
 import { newFileId, newJobId } from '../../shared/platform/ids.ts';
 import { type Document, type DocumentFormat } from '../../shared/contracts/job-message.ts';
-import { createExtractQueue } from '../../shared/content/files/extract-queue.ts';
+import { createExtractQueue } from '../../services/ingress/files/extract-queue.ts';
 import { createFileRegistry } from '../../shared/content/files/file-registry.ts';
 import { contentName, textName } from '../../shared/content/files/stored-file.ts';
 import { type Service } from '../../shared/platform/lifecycle/run-service.ts';

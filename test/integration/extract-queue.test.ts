@@ -3,7 +3,7 @@ import { Worker } from 'bullmq';
 import { randomBytes } from 'node:crypto';
 import { newFileId, userDigest } from '../../shared/platform/ids.ts';
 import { extractJob, ownerOf } from '../../shared/content/files/extract-job.ts';
-import { createExtractQueue, type ExtractQueue } from '../../shared/content/files/extract-queue.ts';
+import { createExtractQueue, type ExtractQueue } from '../../services/ingress/files/extract-queue.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { bullPrefix, EXTRACT_QUEUE } from '../../shared/jobs/queues/names.ts';
 import { createUserTurns } from '../../shared/jobs/queues/user-turns.ts';

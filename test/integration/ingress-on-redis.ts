@@ -22,7 +22,7 @@ import { type FileRegistry } from '../../shared/content/files/file-registry.ts';
 import { terminalEvent, toOutcome } from '../../shared/jobs/joblog/ending.ts';
 import { createJobLog, type JobLog } from '../../shared/jobs/joblog/job-log.ts';
 import { createKeptJobs, type KeptJobs } from '../../shared/jobs/joblog/kept-jobs.ts';
-import { createLiveLog } from '../../shared/jobs/joblog/live-log.ts';
+import { createLiveLog } from '../../services/ingress/answers/live-log.ts';
 import { type OutboundMessage, type Producer } from '../../shared/platform/kafka/port.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';

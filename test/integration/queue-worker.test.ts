@@ -6,7 +6,7 @@ import { createQueueWorker } from '../../services/llm-worker/attempt/queue-worke
 import { type RunJobDeps } from '../../services/llm-worker/attempt/run-job.ts';
 import { type LlmJob } from '../../shared/contracts/flow.ts';
 import { newJobId } from '../../shared/platform/ids.ts';
-import { AttemptOver } from '../../shared/jobs/joblog/attempt-writer.ts';
+import { AttemptOver } from '../../services/llm-worker/call/attempt-writer.ts';
 import { type Begun } from '../../shared/jobs/joblog/job-log.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/jobs/queues/names.ts';

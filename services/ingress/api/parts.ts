@@ -7,7 +7,7 @@ import { createBlobStore } from '../../../shared/platform/blobs/create-blob-stor
 import { createRemovals, withPlannedRemovals } from '../../../shared/platform/blobs/removals.ts';
 import { type Config } from '../../../shared/platform/config/schema.ts';
 import { createAnswerStorage } from '../../../shared/content/files/answer-storage.ts';
-import { createExtractQueue } from '../../../shared/content/files/extract-queue.ts';
+import { createExtractQueue } from '../files/extract-queue.ts';
 import { createGate } from '../../../shared/jobs/gate/gate.ts';
 import { createMemoryWatch } from '../../../shared/jobs/gate/memory.ts';
 import { createFileRegistry } from '../../../shared/content/files/file-registry.ts';
@@ -15,7 +15,7 @@ import { cancelJob } from '../../../shared/jobs/joblog/cancellation.ts';
 import { createJobLog } from '../../../shared/jobs/joblog/job-log.ts';
 import { createKeptJobs } from '../../../shared/jobs/joblog/kept-jobs.ts';
 import { type EndingDeps } from '../../../shared/jobs/joblog/ending.ts';
-import { createLiveLog } from '../../../shared/jobs/joblog/live-log.ts';
+import { createLiveLog } from '../answers/live-log.ts';
 import { keepReaderLease } from '../../../shared/jobs/joblog/reader-leases.ts';
 import { createSlotRelease } from '../../../shared/jobs/maintenance/slot-release.ts';
 import { userHash } from '../../../shared/platform/ids.ts';

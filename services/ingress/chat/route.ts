@@ -1,6 +1,6 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
-import { type LiveLog } from '../../../shared/jobs/joblog/live-log.ts';
+import { type LiveLog } from '../answers/live-log.ts';
 import { type AdmissionDesk, type AdmittedJob } from '../admission/admission.ts';
 import { type Principal } from '../../../shared/policy/access/principal.ts';
 import { type ReadWish } from '../models/read-wish.ts';

@@ -2,7 +2,7 @@ import { type FastifyRequest } from 'fastify';
 import { type BlobStore } from '../../../shared/platform/blobs/blob-store.ts';
 import { newFileId, userDigest } from '../../../shared/platform/ids.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
-import { type ExtractQueue } from '../../../shared/content/files/extract-queue.ts';
+import { type ExtractQueue } from './extract-queue.ts';
 import { type FileRegistry } from '../../../shared/content/files/file-registry.ts';
 import { contentName, FILES_FOLDER } from '../../../shared/content/files/stored-file.ts';
 import { type Principal } from '../../../shared/policy/access/principal.ts';

@@ -1,6 +1,6 @@
 import { type FastifyRequest } from 'fastify';
 import { type EndingDeps } from '../../../shared/jobs/joblog/ending.ts';
-import { type LiveLog } from '../../../shared/jobs/joblog/live-log.ts';
+import { type LiveLog } from '../answers/live-log.ts';
 import { type AdmissionDesk } from '../admission/admission.ts';
 import { type Principal } from '../../../shared/policy/access/principal.ts';
 import { type ReadWish } from '../models/read-wish.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { type CancelledBy } from '../../../shared/contracts/job-event.ts';
-import { AttemptOver } from '../../../shared/jobs/joblog/attempt-writer.ts';
+import { AttemptOver } from '../call/attempt-writer.ts';
 import { CancelRequested, createHeldJobs, HandedOver } from './held-jobs.ts';
 
 /** The cancellations that a test asks for by hand. */

@@ -1,5 +1,5 @@
 import { type CancelledBy } from '../../../shared/contracts/job-event.ts';
-import { AttemptOver } from '../../../shared/jobs/joblog/attempt-writer.ts';
+import { AttemptOver } from '../call/attempt-writer.ts';
 import { type Cancellations } from '../../../shared/jobs/joblog/cancellation.ts';
 import { isOpen, type Standing } from '../../../shared/jobs/joblog/job-log.ts';
 

@@ -1,6 +1,6 @@
 import { type LlmJob } from '../../../shared/contracts/flow.ts';
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
-import { type AttemptWriter } from '../../../shared/jobs/joblog/attempt-writer.ts';
+import { type AttemptWriter } from '../call/attempt-writer.ts';
 import { type Ending, logEnding, terminalEvent, toOutcome } from '../../../shared/jobs/joblog/ending.ts';
 import { type Relays } from '../../../shared/jobs/joblog/relays.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';

@@ -5,11 +5,7 @@ import { type Path } from '../../../shared/contracts/decision.ts';
 import { type ContextPiece, type LlmJob } from '../../../shared/contracts/flow.ts';
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
-import {
-  AttemptOver,
-  type AttemptWriter,
-  createAttemptWriter,
-} from '../../../shared/jobs/joblog/attempt-writer.ts';
+import { AttemptOver, type AttemptWriter, createAttemptWriter } from '../call/attempt-writer.ts';
 import { type Ending } from '../../../shared/jobs/joblog/ending.ts';
 import { type Begun, isOpen, type JobLog } from '../../../shared/jobs/joblog/job-log.ts';
 import { roughUsages } from '../../../shared/jobs/joblog/lost-call.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
-import { AttemptOver, createAttemptWriter } from '../../../shared/jobs/joblog/attempt-writer.ts';
+import { AttemptOver, createAttemptWriter } from './attempt-writer.ts';
 import { type JobLog } from '../../../shared/jobs/joblog/job-log.ts';
 import { silentLogger } from '../../../shared/platform/log/logger.ts';
 import { answerJob, type AnswerJobOptions } from './answer-job.ts';

@@ -4,7 +4,7 @@ import { type Path } from '../../../shared/contracts/decision.ts';
 import { type LlmJob } from '../../../shared/contracts/flow.ts';
 import { isVisible, type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
-import { type AttemptWriter } from '../../../shared/jobs/joblog/attempt-writer.ts';
+import { type AttemptWriter } from './attempt-writer.ts';
 import { type Ending } from '../../../shared/jobs/joblog/ending.ts';
 import { billedIn } from '../../../shared/jobs/joblog/lost-call.ts';
 import { type Breakers } from './breakers.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { createFollower, MAX_QUEUED } from './follower.ts';
-import { type SequencedEvent } from './job-log.ts';
+import { type SequencedEvent } from '../../../shared/jobs/joblog/job-log.ts';
 
 const event = (sequence: number): SequencedEvent => ({
   sequence,

@@ -1,5 +1,5 @@
-import { TurnoutError } from '../../platform/errors/turnout-error.ts';
-import { type SequencedEvent } from './job-log.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { type SequencedEvent } from '../../../shared/jobs/joblog/job-log.ts';
 
 /**
  * What one reader has heard of one job and not taken yet.

@@ -1,9 +1,9 @@
-import { type Logger } from '../../platform/log/logger.ts';
-import { EXTRACT_QUEUE } from '../../jobs/queues/names.ts';
-import { createUserTurns } from '../../jobs/queues/user-turns.ts';
-import { type Redis } from '../../platform/redis/connect.ts';
-import { type ExtractJob, ownerOf } from './extract-job.ts';
-import { createFileQueue, type FileQueue } from './file-queue.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { EXTRACT_QUEUE } from '../../../shared/jobs/queues/names.ts';
+import { createUserTurns } from '../../../shared/jobs/queues/user-turns.ts';
+import { type Redis } from '../../../shared/platform/redis/connect.ts';
+import { type ExtractJob, ownerOf } from '../../../shared/content/files/extract-job.ts';
+import { createFileQueue, type FileQueue } from '../../../shared/content/files/file-queue.ts';
 
 export type ExtractQueue = FileQueue<ExtractJob>;
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { type JobEvent } from '../../contracts/job-event.ts';
-import { type Outcome } from '../../contracts/outcome.ts';
+import { type JobEvent } from '../../../shared/contracts/job-event.ts';
+import { type Outcome } from '../../../shared/contracts/outcome.ts';
 import { createAttemptWriter } from './attempt-writer.ts';
-import { type Appended, type Finished, type JobLog } from './job-log.ts';
+import { type Appended, type Finished, type JobLog } from '../../../shared/jobs/joblog/job-log.ts';
 
 const jobId = `job_${'0'.repeat(32)}`;
 const fence = { counter: 1, nonce: 'n' };

@@ -1,11 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Logger } from '../../platform/log/logger.ts';
-import { type Redis } from '../../platform/redis/connect.ts';
-import { isStoreAway } from '../../platform/redis/store-error.ts';
-import { TurnoutError } from '../../platform/errors/turnout-error.ts';
-import { isTerminal, readEvent } from '../../contracts/job-event.ts';
+import { type Logger } from '../../../shared/platform/log/logger.ts';
+import { type Redis } from '../../../shared/platform/redis/connect.ts';
+import { isStoreAway } from '../../../shared/platform/redis/store-error.ts';
+import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
+import { isTerminal, readEvent } from '../../../shared/contracts/job-event.ts';
 import { createFollower, type Follower, SILENCE_MS } from './follower.ts';
-import { isOpen, type JobLog, type JobView, type SequencedEvent } from './job-log.ts';
+import {
+  isOpen,
+  type JobLog,
+  type JobView,
+  type SequencedEvent,
+} from '../../../shared/jobs/joblog/job-log.ts';
 
 /**
  * Follows the logs of many jobs over one subscription per process.

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { newJobId } from '../../platform/ids.ts';
+import { newJobId } from '../../shared/platform/ids.ts';
 import { usesDetails } from './uses-details.ts';
 
 const ids = Array.from({ length: 2_000 }, (_, index) => newJobId('secret', 'user', String(index)));

@@ -1,8 +1,13 @@
-import { type CancelledBy, type JobEvent } from '../../contracts/job-event.ts';
-import { type Outcome } from '../../contracts/outcome.ts';
-import { type Duty } from '../../contracts/duties.ts';
-import { mergeDeltas } from './merge-deltas.ts';
-import { type Appended, type Fence, type JobLog, type JobState } from './job-log.ts';
+import { type CancelledBy, type JobEvent } from '../../../shared/contracts/job-event.ts';
+import { type Outcome } from '../../../shared/contracts/outcome.ts';
+import { type Duty } from '../../../shared/contracts/duties.ts';
+import { mergeDeltas } from '../../../shared/jobs/joblog/merge-deltas.ts';
+import {
+  type Appended,
+  type Fence,
+  type JobLog,
+  type JobState,
+} from '../../../shared/jobs/joblog/job-log.ts';
 
 /** The attempt may not write any more: another one holds the fence, or the job has ended. Stop spending. */
 export class AttemptOver extends Error {

@@ -1,5 +1,5 @@
-import { isInShare } from './bucket.ts';
-import { type Flags } from '../../platform/config/flags.ts';
+import { isInShare } from '../../shared/contracts/flags/bucket.ts';
+import { type Flags } from '../../shared/platform/config/flags.ts';
 
 /** Whether the stages of a job are timed. By its id: all services would say the same of it; the router says it for all. */
 export function usesDetails(

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { silentLogger } from '../../platform/log/logger.ts';
-import { type Redis } from '../../platform/redis/connect.ts';
-import { type JobLog, type JobView } from './job-log.ts';
+import { silentLogger } from '../../../shared/platform/log/logger.ts';
+import { type Redis } from '../../../shared/platform/redis/connect.ts';
+import { type JobLog, type JobView } from '../../../shared/jobs/joblog/job-log.ts';
 import { createLiveLog } from './live-log.ts';
 
 beforeEach(() => void jest.useFakeTimers());

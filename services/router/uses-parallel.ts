@@ -1,6 +1,6 @@
-import { type Path } from '../decision.ts';
-import { isInShare } from './bucket.ts';
-import { type Flags } from '../../platform/config/flags.ts';
+import { type Path } from '../../shared/contracts/decision.ts';
+import { isInShare } from '../../shared/contracts/flags/bucket.ts';
+import { type Flags } from '../../shared/platform/config/flags.ts';
 
 /** Whether the pieces of a job's context are fetched all at once. The legacy path fetches one after another, as it always did. */
 export function usesParallel(
