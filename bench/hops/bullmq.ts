@@ -1,6 +1,6 @@
 import { Queue, Worker } from 'bullmq';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { connectRedisPatiently } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting } from '../../shared/platform/redis/connect.ts';
 import type { Hop } from './paced.ts';
 
 /** Adding a job to its processor being called. */
@@ -9,7 +9,7 @@ export async function openBullHop(
   arrived: (number: number) => void,
 ): Promise<Hop> {
   const connections = ['queue', 'worker'].map((name) =>
-    connectRedisPatiently(options.redisUrl, `bench-${name}`, silentLogger),
+    connectRedisWaiting(options.redisUrl, `bench-${name}`, silentLogger),
   );
   const [forQueue, forWorker] = connections;
   if (!forQueue || !forWorker) throw new Error('A queue and a worker need two connections');

@@ -1,5 +1,5 @@
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import type { Hop } from './paced.ts';
 
 interface RedisHopOptions {
@@ -7,7 +7,7 @@ interface RedisHopOptions {
   prefix: string;
 }
 
-const connect = (url: string): Redis => connectRedisPatiently(url, 'bench', silentLogger);
+const connect = (url: string): Redis => connectRedisWaiting(url, 'bench', silentLogger);
 
 /** Appending to a stream (and to disk: the job Redis has `appendfsync always`) to a blocked reader having the entry. */
 export async function openAppendHop(

@@ -5,7 +5,7 @@ import { openCache } from '../../shared/content/cache/open-cache.ts';
 import { type Config } from '../../shared/platform/config/schema.ts';
 import { parseConfig } from '../../shared/platform/config/load.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { closeRedis, connectRedisPatiently } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting } from '../../shared/platform/redis/connect.ts';
 import { periodically } from '../../shared/platform/util/periodically.ts';
 import { messageOf } from '../../stack/errors.ts';
 import { cacheFolder } from '../../stack/layout.ts';
@@ -76,7 +76,7 @@ async function throughTheSystem(bench: BenchSystem): Promise<HitFigures> {
 async function limitsOf(bench: BenchSystem): Promise<LimitFigures> {
   const prefix = `${bench.prefix}-limits`;
   const config = settings(prefix);
-  const connect = (name: string) => connectRedisPatiently(config.CACHE_REDIS_URL, name, silentLogger);
+  const connect = (name: string) => connectRedisWaiting(config.CACHE_REDIS_URL, name, silentLogger);
   const [redis, other] = [connect('limits'), connect('ping')];
   const limits = {
     ...{ entries: config.CACHE_MAX_ENTRIES, bytes: config.CACHE_MAX_BYTES },
@@ -99,7 +99,7 @@ async function replayed(
   const { speed } = PLAN.replay;
   const config = settings(prefix, { CACHE_TIMEOUT_MS: '200' });
   const share = (limit: number) => Math.floor(limit * shareOfLimits);
-  const jobRedis = connectRedisPatiently(config.REDIS_URL, 'replay', silentLogger);
+  const jobRedis = connectRedisWaiting(config.REDIS_URL, 'replay', silentLogger);
   const opened = openCache({
     config: {
       ...config,

@@ -1,5 +1,5 @@
 import { clearUserCache } from '../../shared/content/cache/clear-user-cache.ts';
-import { createGenerations } from '../../shared/content/cache/generations.ts';
+import { createCacheVersions } from '../../shared/content/cache/cache-versions.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { type OperatorContext } from '../context.ts';
 import { needing } from '../stores.ts';
@@ -10,8 +10,8 @@ export async function clearCache(
   { user }: { user: string },
 ): Promise<void> {
   await withCache(settings(), ({ entries, stores: { redis, keys, places } }) => {
-    const generations = createGenerations(redis, keys);
-    return needing(places.redis, clearUserCache({ generations, entries, log: silentLogger }, user));
+    const cacheVersions = createCacheVersions(redis, keys);
+    return needing(places.redis, clearUserCache({ cacheVersions, entries, log: silentLogger }, user));
   });
   print('Cleared: nothing that was kept for this user before is read any more.');
 }

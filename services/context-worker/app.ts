@@ -10,7 +10,7 @@ import { topicNames, topicSpecs } from '../../shared/platform/kafka/topics.ts';
 import { createReleasers } from '../../shared/platform/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/platform/lifecycle/run-service.ts';
 import { createJobLocks } from '../../shared/jobs/queues/job-locks.ts';
-import { connectRedisPatiently } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting } from '../../shared/platform/redis/connect.ts';
 import { fileKeys, jobKeys } from '../../shared/platform/redis/keys.ts';
 import { createSharedClock, showClockSkew } from '../../shared/platform/redis/shared-clock.ts';
 import { createProbes, createProbeServer } from '../../shared/platform/telemetry/probes.ts';
@@ -27,7 +27,7 @@ import { createDeliveryWorker } from './webhooks/delivery-worker.ts';
  */
 export function build({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
-  const redis = connectRedisPatiently(config.REDIS_URL, 'context-worker', log);
+  const redis = connectRedisWaiting(config.REDIS_URL, 'context-worker', log);
   releasers.defer('redis', () => redis.quit());
 
   async function start() {

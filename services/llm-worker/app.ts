@@ -18,7 +18,7 @@ import { planDrain } from '../../shared/platform/lifecycle/drain.ts';
 import { createReleasers } from '../../shared/platform/lifecycle/releasers.ts';
 import { createJobLocks } from '../../shared/jobs/queues/job-locks.ts';
 import { type Service, type ServiceDeps } from '../../shared/platform/lifecycle/run-service.ts';
-import { closeRedis, connectRedisPatiently } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting } from '../../shared/platform/redis/connect.ts';
 import { jobKeys, fileKeys } from '../../shared/platform/redis/keys.ts';
 import { createSharedClock, showClockSkew } from '../../shared/platform/redis/shared-clock.ts';
 import { createSteadiness } from '../../shared/platform/redis/steadiness.ts';
@@ -50,7 +50,7 @@ export function build({ config, log }: ServiceDeps): Service {
   const topics = topicNames(config.TOPIC_PREFIX);
 
   function connect(name: string) {
-    const redis = connectRedisPatiently(config.REDIS_URL, name, log);
+    const redis = connectRedisWaiting(config.REDIS_URL, name, log);
     releasers.defer(name, () => closeRedis(redis));
     return redis;
   }

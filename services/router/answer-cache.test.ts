@@ -12,17 +12,17 @@ const remote = { kind: 'remote', piece: 'source-wiki', source: 'wiki', budget: 9
 /** What a job hears, and what the cache was asked. */
 async function consulted(
   caching: Partial<Caching> | undefined,
-  over: { found?: Found<CachedAnswer>; uses?: boolean; era?: string; pieces?: PieceRequest[] } = {},
+  over: { found?: Found<CachedAnswer>; uses?: boolean; cacheVersion?: string; pieces?: PieceRequest[] } = {},
 ) {
   const asked: unknown[] = [];
   const cache = {
     uses: () => over.uses ?? true,
-    era: () => Promise.resolve(over.era),
+    cacheVersion: () => Promise.resolve(over.cacheVersion),
     get: (key: object, _codec: unknown, options: object) => {
       asked.push({ ...key, ...options });
-      return Promise.resolve(over.found ?? { found: false, era: over.era });
+      return Promise.resolve(over.found ?? { found: false, cacheVersion: over.cacheVersion });
     },
-  } as unknown as Pick<Cache, 'uses' | 'era' | 'get'>;
+  } as unknown as Pick<Cache, 'uses' | 'cacheVersion' | 'get'>;
   const job: CacheableJob = {
     ...{ user: 'ada', documents: [], groups: [] },
     caching: caching && { lookUp: true, keep: true, request: 'r', ...caching },
@@ -42,7 +42,7 @@ describe('the cache is asked for an answer', () => {
   });
 
   test('after a miss, the answer is kept under the fingerprint that was asked for, in the same era', async () => {
-    const { status, keepAs, asked } = await consulted({ maxAgeMs: 5 }, { era: 'e' });
+    const { status, keepAs, asked } = await consulted({ maxAgeMs: 5 }, { cacheVersion: 'e' });
     expect(asked).toEqual([{ kind: 'answer', user: 'ada', fingerprint: keepAs?.fingerprint, maxAgeMs: 5 }]);
     expect({ status, keepAs }).toEqual({
       status: 'miss',
@@ -51,13 +51,15 @@ describe('the cache is asked for an answer', () => {
   });
 
   test('one that rests on a retrieval service is kept no longer than what that said', async () => {
-    expect((await consulted({}, { era: 'e', pieces: [remote] })).keepAs).toMatchObject({ ttlMs: 60_000 });
+    expect((await consulted({}, { cacheVersion: 'e', pieces: [remote] })).keepAs).toMatchObject({
+      ttlMs: 60_000,
+    });
   });
 
   test('where nobody may look, it is kept all the same; where nobody may keep, it is not', async () => {
-    const bypass = await consulted({ lookUp: false }, { era: 'e' });
+    const bypass = await consulted({ lookUp: false }, { cacheVersion: 'e' });
     expect(bypass).toMatchObject({ status: 'bypass', keepAs: { era: 'e' }, asked: [] });
-    expect(await consulted({ keep: false }, { era: 'e' })).not.toHaveProperty('keepAs');
+    expect(await consulted({ keep: false }, { cacheVersion: 'e' })).not.toHaveProperty('keepAs');
   });
 
   test('a cache that is away keeps nothing', async () => {

@@ -31,7 +31,7 @@ export interface DecidedAnswer {
 }
 
 interface AnswerCacheOptions {
-  cache: Pick<Cache, 'uses' | 'era' | 'get'>;
+  cache: Pick<Cache, 'uses' | 'cacheVersion' | 'get'>;
   /** Milliseconds: an answer that rests on what a retrieval service said is no better than that. */
   retrievalTtlMs: number;
 }
@@ -45,14 +45,14 @@ export function createAnswerCache({ cache, retrievalTtlMs }: AnswerCacheOptions)
       if (!cache.uses(key)) return {};
       const { lookUp, keep, maxAgeMs } = job.caching;
       const remote = requestsOf(decided.plan).some(({ kind }) => kind === 'remote');
-      const keptAt = (era: string | undefined) =>
-        keep && era !== undefined
-          ? { keepAs: { fingerprint, era, ...(remote ? { ttlMs: retrievalTtlMs } : {}) } }
+      const keptAt = (cacheVersion: string | undefined) =>
+        keep && cacheVersion !== undefined
+          ? { keepAs: { fingerprint, era: cacheVersion, ...(remote ? { ttlMs: retrievalTtlMs } : {}) } }
           : {};
-      if (!lookUp) return { status: 'bypass', ...keptAt(await cache.era(key)) };
+      if (!lookUp) return { status: 'bypass', ...keptAt(await cache.cacheVersion(key)) };
       const found = await cache.get(key, cachedAnswerCodec, { maxAgeMs });
       if (found.found) return { status: 'hit', answer: { ...found.value, at: found.at } };
-      return { status: 'miss', ...keptAt(found.era) };
+      return { status: 'miss', ...keptAt(found.cacheVersion) };
     },
   };
 }

@@ -24,7 +24,7 @@ import { topicNames, topicSpecs } from '../../shared/platform/kafka/topics.ts';
 import { createReleasers } from '../../shared/platform/lifecycle/releasers.ts';
 import { type Service, type ServiceDeps } from '../../shared/platform/lifecycle/run-service.ts';
 import { createHousekeeping } from './housekeeping.ts';
-import { closeRedis, connectRedisPatiently } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting } from '../../shared/platform/redis/connect.ts';
 import { jobKeys, fileKeys } from '../../shared/platform/redis/keys.ts';
 import { onReplaced } from '../../shared/platform/redis/on-replaced.ts';
 import { createSharedClock, showClockSkew } from '../../shared/platform/redis/shared-clock.ts';
@@ -50,7 +50,7 @@ export function build({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const topics = topicNames(config.TOPIC_PREFIX);
   const keys = jobKeys(config.REDIS_PREFIX);
-  const redis = connectRedisPatiently(config.REDIS_URL, 'router', log);
+  const redis = connectRedisWaiting(config.REDIS_URL, 'router', log);
   releasers.defer('redis', () => closeRedis(redis));
   const { LOG_RETENTION_MS: retentionMs } = config;
   const clock = createSharedClock({ redis, log });

@@ -9,7 +9,7 @@ import { toFile } from 'openai';
 import { type FileObject } from 'openai/resources/files';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { bullPrefix, DOCUMENT_QUEUE } from '../../shared/jobs/queues/names.ts';
-import { connectRedisPatiently } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting } from '../../shared/platform/redis/connect.ts';
 import { docxOf, pdfBomb, pdfOf } from '../harness/documents.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
@@ -163,7 +163,7 @@ describe.each(['disk', 's3'])('files on %s', (store) => {
     await services.kill('context-worker');
     const file = await upload(client, ...(DOCUMENTS[0] ?? ['', Buffer.of()]));
     const answer = ask(client, byId(file.id));
-    const redis = connectRedisPatiently(testEnv().REDIS_URL, 'files-e2e', silentLogger);
+    const redis = connectRedisWaiting(testEnv().REDIS_URL, 'files-e2e', silentLogger);
     const waiting = `${bullPrefix(services.prefix)}:${DOCUMENT_QUEUE}:prioritized`;
     const waits = async () => (await redis.zcard(waiting)) > 0;
     const queued = await until(waits, { timeoutMs: 20_000, everyMs: 10 });

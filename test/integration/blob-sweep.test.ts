@@ -15,7 +15,7 @@ import { createFileRegistry, type NewFile } from '../../shared/content/files/fil
 import { contentName } from '../../shared/content/files/stored-file.ts';
 import { createJobLog } from '../../shared/jobs/joblog/job-log.ts';
 import { type Logger, silentLogger } from '../../shared/platform/log/logger.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { blobKeys, fileKeys, jobKeys } from '../../shared/platform/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
@@ -34,7 +34,7 @@ let store: BlobStore;
 const prefixes: string[] = [];
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'blob-sweep-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'blob-sweep-test', silentLogger);
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'turnout-blob-sweep-'));

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { type PolicyFile } from '../../shared/policy/access/policy-file.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { createBudgets, reservationKeys } from '../../shared/policy/usage/budgets.ts';
 import { account } from '../../shared/policy/usage/ledger-sections.ts';
 import { readUsage } from '../../shared/policy/usage/read-usage.ts';
@@ -30,7 +30,7 @@ const CALLS = 4;
 let redis: Redis;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'budget-property-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'budget-property-test', silentLogger);
 });
 
 afterAll(() => closeRedis(redis));

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createLedger, type Entry } from '../../services/metrics/ledger/ledger.ts';
 import { type AccountBudget } from '../../shared/policy/access/entitlement.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { type Budgets, createBudgets } from '../../shared/policy/usage/budgets.ts';
 import { account, usageSection } from '../../shared/policy/usage/ledger-sections.ts';
 import { endOfPeriod, nameOfPeriod } from '../../shared/policy/usage/periods.ts';
@@ -18,7 +18,7 @@ let prefix: string;
 let budgets: Budgets;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'budgets-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'budgets-test', silentLogger);
 });
 
 afterAll(async () => {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type Cache } from '../../shared/content/cache/cache.ts';
 import { jsonCodec } from '../../shared/content/cache/codec.ts';
 import { type CacheKey } from '../../shared/contracts/cache-kinds.ts';
-import { createSealer } from '../../shared/content/cache/seal.ts';
+import { createEntryCipher } from '../../shared/content/cache/entry-cipher.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { type Order, type Report } from './cache-process.ts';
@@ -106,10 +106,10 @@ describe('a computation that', () => {
 
   test('dies with its process is taken over', async () => {
     const key = newKey('of the dead');
-    const generation = (await caches.jobRedis.get(await generationKey(key))) ?? '';
-    const owner = { user: key.user, generation };
-    const sealer = createSealer([testEnv().TURNOUT_SECRET]);
-    const place = { tag: sealer.tagOf(owner), ids: sealer.idsOf(owner, key.kind, key.fingerprint) };
+    const cacheVersion = (await caches.jobRedis.get(await generationKey(key))) ?? '';
+    const owner = { user: key.user, cacheVersion };
+    const cipher = createEntryCipher([testEnv().TURNOUT_SECRET]);
+    const place = { tag: cipher.tagOf(owner), ids: cipher.idsOf(owner, key.kind, key.fingerprint) };
     expect(await caches.all[0]?.entries.enter(place, 'the dead', 300)).toBe('compute');
     expect(await ask(1, key, () => Promise.resolve('after all'))).toBe('after all');
   });
@@ -143,7 +143,7 @@ describe('who gives up', () => {
     await one.begun();
     const [second, third] = [ask(0, key, one.compute), ask(1, key, one.compute)];
     // Asked later on the same connection: now the second has joined.
-    await processes[0]?.era(key);
+    await processes[0]?.cacheVersion(key);
     gone.abort(new Error('gone'));
     await expect(first).rejects.toThrow('gone');
     expect(one.signals[0]?.aborted).toBe(false);

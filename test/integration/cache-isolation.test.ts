@@ -120,7 +120,7 @@ async function take(cache: Cache, { what, key }: Step, history: History): Promis
   if (what === 'get') return;
   const made = history.newValue(key);
   history.bear(made, made.serial);
-  await cache.set(key, await whileTimePasses(made), codec, { era: looked.era });
+  await cache.set(key, await whileTimePasses(made), codec, { cacheVersion: looked.cacheVersion });
   return;
 }
 
@@ -173,16 +173,16 @@ test('nothing in the cache’s Redis tells whose it is, what was asked, found or
   ]);
   expect(findLeaks(pieces, [...told, TURNOUT_SECRET, 'starting signal'])).toEqual([]);
   // The generations are not there either: who reads this Redis cannot make any of its names.
-  const generations = await Promise.all(
+  const cacheVersions = await Promise.all(
     (await keysLike(caches.jobRedis, `${caches.prefix}*cache-generation*`)).map((name) =>
       caches.jobRedis.get(name),
     ),
   );
-  expect(generations.length).toBeGreaterThan(4);
+  expect(cacheVersions.length).toBeGreaterThan(4);
   expect(
     findLeaks(
       pieces,
-      generations.map((generation) => generation ?? ''),
+      cacheVersions.map((cacheVersion) => cacheVersion ?? ''),
     ),
   ).toEqual([]);
 });

@@ -121,11 +121,11 @@ describe('a user who is cleared', () => {
   test('is not given what was looked for before', async () => {
     const key = newKey('cleared');
     const looked = await here.get(key, text);
-    const era = looked.found ? undefined : looked.era;
+    const cacheVersion = looked.found ? undefined : looked.cacheVersion;
     await there.clearUserCache('cleared');
-    expect(await here.set(key, 'of before', text, { era })).toBe(false);
+    expect(await here.set(key, 'of before', text, { cacheVersion })).toBe(false);
     expect(await here.get(key, text)).toMatchObject({ found: false });
-    expect(await here.set(key, 'of now', text, { era: await here.era(key) })).toBe(true);
+    expect(await here.set(key, 'of now', text, { cacheVersion: await here.cacheVersion(key) })).toBe(true);
   });
 
   test('is not given what was being computed before', async () => {
@@ -229,7 +229,7 @@ test('a cache that is off finds and keeps nothing, and computes', async () => {
   const key = newKey();
   await here.set(key, 'kept', text);
   expect(off.cache.uses(key)).toBe(false);
-  expect(await off.cache.get(key, text)).toEqual({ found: false, era: undefined });
+  expect(await off.cache.get(key, text)).toEqual({ found: false, cacheVersion: undefined });
   expect(await off.cache.set(newKey(), 'not kept', text)).toBe(false);
   const computed = { compute: () => Promise.resolve('computed'), signal: forever };
   expect(await off.cache.getOrCompute(key, text, computed)).toBe('computed');

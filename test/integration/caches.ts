@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { parseConfig } from '../../shared/platform/config/load.ts';
 import { type OpenCache, openCache } from '../../shared/content/cache/open-cache.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 
@@ -30,8 +30,8 @@ const PATIENT_MS = 10_000;
 export async function openCaches(processes: number, env: Env = {}): Promise<Caches> {
   const prefix = `t-cache-${randomBytes(4).toString('hex')}`;
   const { REDIS_URL, CACHE_REDIS_URL } = testEnv();
-  const redis = connectRedisPatiently(CACHE_REDIS_URL, 'test', silentLogger);
-  const jobRedis = connectRedisPatiently(REDIS_URL, 'test', silentLogger);
+  const redis = connectRedisWaiting(CACHE_REDIS_URL, 'test', silentLogger);
+  const jobRedis = connectRedisWaiting(REDIS_URL, 'test', silentLogger);
   const all: OpenCache[] = [];
 
   async function open(own: Env = {}): Promise<OpenCache> {

@@ -18,7 +18,7 @@ import { type Service } from '../../shared/platform/lifecycle/run-service.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { createFlowDispatch, type Dispatch } from '../../shared/jobs/queues/dispatch.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/jobs/queues/names.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { fileKeys } from '../../shared/platform/redis/keys.ts';
 import { docxOf, pdfBomb, pdfOf } from '../harness/documents.ts';
 import { testEnv } from '../harness/env.ts';
@@ -43,7 +43,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'turnout-context-'));
   const env = testEnv();
   const config = parseConfig({ ...env, REDIS_PREFIX, BLOB_DIR: folder, PORT: '0', LOG_LEVEL: 'silent' });
-  redis = connectRedisPatiently(config.REDIS_URL, 'test', silentLogger);
+  redis = connectRedisWaiting(config.REDIS_URL, 'test', silentLogger);
   service = build({ config, log: silentLogger });
   ({ url } = await service.start());
   dispatch = createFlowDispatch(redis, REDIS_PREFIX, 60_000);

@@ -12,7 +12,7 @@ import {
   LLM_QUEUE,
   SOURCE_QUEUE,
 } from '../../shared/jobs/queues/names.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
@@ -23,7 +23,7 @@ let redis: Redis;
 let dispatch: FlowDispatch;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'dispatch-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'dispatch-test', silentLogger);
   dispatch = createFlowDispatch(redis, REDIS_PREFIX, 60_000);
 });
 

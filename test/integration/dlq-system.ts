@@ -11,7 +11,7 @@ import {
 } from '../../shared/platform/kafka/port.ts';
 import { topicNames, topicSpecs } from '../../shared/platform/kafka/topics.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { jobKeys } from '../../shared/platform/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
 import { type CliOptions, type CliRun, runTurnout } from '../harness/turnout-cli.ts';
@@ -46,7 +46,7 @@ export async function openDlqSystem(): Promise<DlqSystem> {
     log: silentLogger,
   });
   await kafka.ensureTopics(topicSpecs(topics, 1));
-  const redis = connectRedisPatiently(REDIS_URL, 'dlq-test', silentLogger);
+  const redis = connectRedisWaiting(REDIS_URL, 'dlq-test', silentLogger);
   const producer = await kafka.producer();
   const jobLog = createJobLog({ redis, keys: jobKeys(prefix), retentionMs: 60_000 });
   const run: DlqSystem['run'] = (args, options) => runTurnout(prefix, args, options);

@@ -7,7 +7,7 @@ import { createExtractQueue, type ExtractQueue } from '../../services/ingress/fi
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { bullPrefix, EXTRACT_QUEUE } from '../../shared/jobs/queues/names.ts';
 import { createUserTurns } from '../../shared/jobs/queues/user-turns.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys, scanKeys } from '../harness/scan-keys.ts';
@@ -17,7 +17,7 @@ let redis: Redis;
 let queue: ExtractQueue;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'extract-queue-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'extract-queue-test', silentLogger);
   queue = createExtractQueue({ connection: redis, redisPrefix: REDIS_PREFIX, log: silentLogger });
 });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@
 import { randomBytes } from 'node:crypto';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { LLM_QUEUE, bullPrefix } from '../../shared/jobs/queues/names.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import {
   createFairQueue,
   type FairQueue,
@@ -20,7 +20,7 @@ let prefix: string;
 let queue: FairQueue;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'fair-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'fair-test', silentLogger);
 });
 
 beforeEach(async () => {

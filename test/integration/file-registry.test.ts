@@ -8,7 +8,7 @@ import {
 } from '../../shared/content/files/file-registry.ts';
 import { contentName } from '../../shared/content/files/stored-file.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { fileKeys } from '../../shared/platform/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
@@ -23,7 +23,7 @@ let redis: Redis;
 let files: FileRegistry;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'files-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'files-test', silentLogger);
   files = createFileRegistry({ redis, keys, maxFilesPerUser: MAX_FILES, graceMs: GRACE_MS });
 });
 

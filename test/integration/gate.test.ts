@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createRateLimits, type Rates } from '../../services/ingress/admission/rate-limits.ts';
 import { createGate, type Entrant, type Entry, type Gate } from '../../shared/jobs/gate/gate.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
@@ -17,7 +17,7 @@ let prefix: string;
 let gate: Gate;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'gate-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'gate-test', silentLogger);
 });
 
 afterAll(async () => {

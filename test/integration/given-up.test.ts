@@ -8,7 +8,7 @@ import { endUnfenced } from '../../shared/jobs/joblog/ending.ts';
 import { createJobLog, type JobLog } from '../../shared/jobs/joblog/job-log.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/jobs/queues/names.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { jobKeys } from '../../shared/platform/redis/keys.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
@@ -22,7 +22,7 @@ let jobLog: JobLog;
 let queue: Queue;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'test', silentLogger);
   jobLog = createJobLog({ redis, keys: jobKeys(redisPrefix), retentionMs: 60_000 });
   queue = new Queue(LLM_QUEUE, { connection: redis, prefix });
 });

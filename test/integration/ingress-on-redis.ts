@@ -25,7 +25,7 @@ import { createKeptJobs, type KeptJobs } from '../../shared/jobs/joblog/kept-job
 import { createLiveLog } from '../../services/ingress/answers/live-log.ts';
 import { type OutboundMessage, type Producer } from '../../shared/platform/kafka/port.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { fileKeys, type JobKeys, jobKeys } from '../../shared/platform/redis/keys.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
@@ -65,11 +65,11 @@ export async function startIngressOnRedis(
   const keys = jobKeys(prefix);
   const folder = await mkdtemp(join(tmpdir(), `turnout-${name}-`));
   const { REDIS_URL, TURNOUT_SECRET } = testEnv();
-  const redis = connectRedisPatiently(REDIS_URL, name, silentLogger);
+  const redis = connectRedisWaiting(REDIS_URL, name, silentLogger);
   const jobLog = createJobLog({ redis, keys, retentionMs: logRetentionMs });
   const live = await createLiveLog({
     log: jobLog,
-    subscriber: connectRedisPatiently(REDIS_URL, `${name}-live`, silentLogger),
+    subscriber: connectRedisWaiting(REDIS_URL, `${name}-live`, silentLogger),
     channel: keys.channel('test'),
     logger: silentLogger,
     onAbandoned: () => undefined,

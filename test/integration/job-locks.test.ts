@@ -4,7 +4,7 @@ import { Queue, WaitingError, Worker } from 'bullmq';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { createJobLocks, type JobLocks, type LockedJob } from '../../shared/jobs/queues/job-locks.ts';
 import { bullPrefix, workerTimings } from '../../shared/jobs/queues/names.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { until as untilTrue } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
@@ -20,7 +20,7 @@ let redis: Redis;
 let locks: JobLocks;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'locks-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'locks-test', silentLogger);
 });
 
 afterEach(() => locks.close());

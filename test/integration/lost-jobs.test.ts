@@ -4,7 +4,7 @@ import { newJobId } from '../../shared/platform/ids.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { createFlowDispatch, type DecidedJob } from '../../shared/jobs/queues/dispatch.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/jobs/queues/names.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { type FairDispatch } from '../../shared/jobs/scheduling/fair-dispatch.ts';
 import { openScheduler } from '../../shared/jobs/scheduling/open-scheduler.ts';
 import { until } from '../../stack/until.ts';
@@ -21,7 +21,7 @@ let redis: Redis;
 let scheduler: FairDispatch;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'lost-jobs-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'lost-jobs-test', silentLogger);
   scheduler = openScheduler({
     redis,
     config: {

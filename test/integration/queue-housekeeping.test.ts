@@ -9,7 +9,7 @@ import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { createFlowDispatch, type DecidedJob, type Dispatch } from '../../shared/jobs/queues/dispatch.ts';
 import { createHousekeeping } from '../../services/router/housekeeping.ts';
 import { bullPrefix, CONTEXT_QUEUE, LLM_QUEUE } from '../../shared/jobs/queues/names.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { jobKeys } from '../../shared/platform/redis/keys.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
@@ -24,7 +24,7 @@ let dispatch: Dispatch;
 const workers: Worker[] = [];
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'test', silentLogger);
   dispatch = createFlowDispatch(redis, redisPrefix, HOUR_MS);
 });
 

@@ -10,7 +10,7 @@ import { AttemptOver } from '../../services/llm-worker/call/attempt-writer.ts';
 import { type Begun } from '../../shared/jobs/joblog/job-log.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/jobs/queues/names.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
@@ -25,7 +25,7 @@ let redis: Redis;
 let queue: Queue;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'test', silentLogger);
   queue = new Queue(LLM_QUEUE, { connection: redis, prefix });
 });
 

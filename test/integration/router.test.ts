@@ -10,7 +10,7 @@ import { type InboundMessage, type Producer } from '../../shared/platform/kafka/
 import { topicNames, topicSpecs } from '../../shared/platform/kafka/topics.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/jobs/queues/names.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { jobKeys } from '../../shared/platform/redis/keys.ts';
 import { until } from '../../stack/until.ts';
 import { upstreamCalls } from '../e2e/support.ts';
@@ -38,7 +38,7 @@ let queue: Queue;
 let services: RunningServices | undefined;
 
 beforeAll(async () => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'router-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'router-test', silentLogger);
   jobLog = createJobLog({ redis, keys, retentionMs: 60_000 });
   watermarks = createWatermarks(redis, keys.watermarks(topics.jobs));
   queue = new Queue(LLM_QUEUE, { connection: redis, prefix: bullPrefix(prefix) });

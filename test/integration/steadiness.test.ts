@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { bullPrefix, LLM_QUEUE } from '../../shared/jobs/queues/names.ts';
 import { createRenewLocks } from '../../shared/jobs/queues/renew-locks.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { createSteadiness } from '../../shared/platform/redis/steadiness.ts';
 import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
@@ -15,7 +15,7 @@ const prefix = bullPrefix(redisPrefix);
 let redis: Redis;
 
 beforeAll(() => {
-  redis = connectRedisPatiently(testEnv().REDIS_URL, 'steady-test', silentLogger);
+  redis = connectRedisWaiting(testEnv().REDIS_URL, 'steady-test', silentLogger);
 });
 
 afterAll(async () => {

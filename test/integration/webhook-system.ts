@@ -9,7 +9,7 @@ import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { newJobId } from '../../shared/platform/ids.ts';
 import { createJobLog, type JobLog } from '../../shared/jobs/joblog/job-log.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { connectRedisPatiently, type Redis } from '../../shared/platform/redis/connect.ts';
+import { connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { type JobKeys, jobKeys } from '../../shared/platform/redis/keys.ts';
 import { createDeliveriesQueue, type DeliveriesQueue } from '../../shared/jobs/webhooks/deliveries-queue.ts';
 import {
@@ -98,7 +98,7 @@ export function openWebhookSystem(): WebhookSystem {
   const prefix = `t-webhooks-${randomBytes(4).toString('hex')}`;
   const env = { ...testEnv(), REDIS_PREFIX: prefix, PORT: '0', LOG_LEVEL: 'silent', ...LOCAL };
   const config = parseConfig(env);
-  const redis = connectRedisPatiently(config.REDIS_URL, 'webhooks-test', silentLogger);
+  const redis = connectRedisWaiting(config.REDIS_URL, 'webhooks-test', silentLogger);
   const keys = jobKeys(prefix);
   const jobLog = createJobLog({ redis, keys, retentionMs: 60_000 });
   const endpoints = createEndpointStore(redis, keys);

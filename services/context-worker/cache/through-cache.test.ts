@@ -17,14 +17,14 @@ async function passed(
     get: (_key: unknown, _codec: unknown, options: object) => {
       asked.push(['get', options]);
       return Promise.resolve(
-        kept === undefined ? { found: false, era: 'e' } : { found: true, value: kept, at: 1 },
+        kept === undefined ? { found: false, cacheVersion: 'e' } : { found: true, value: kept, at: 1 },
       );
     },
     set: (_key: unknown, value: string, _codec: unknown, options: object) => {
       asked.push(['set', value, options]);
       return Promise.resolve(true);
     },
-    era: () => Promise.resolve('now'),
+    cacheVersion: () => Promise.resolve('now'),
     getOrCompute: (
       _key: unknown,
       _codec: unknown,
@@ -51,7 +51,7 @@ describe('as the client says', () => {
 
   test('no-cache: it is made anew, and kept', async () => {
     expect(await passed({ lookUp: false }, { kept: 'kept' })).toEqual({
-      ...{ value: 'made', asked: [['set', 'made', { era: 'now' }]] },
+      ...{ value: 'made', asked: [['set', 'made', { cacheVersion: 'now' }]] },
     });
   });
 
@@ -68,7 +68,7 @@ describe('as the client says', () => {
       value: 'made',
       asked: [
         ['get', { maxAgeMs: 9 }],
-        ['set', 'made', { era: 'e' }],
+        ['set', 'made', { cacheVersion: 'e' }],
       ],
     });
   });

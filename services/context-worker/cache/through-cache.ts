@@ -3,7 +3,7 @@ import { type Codec } from '../../../shared/content/cache/codec.ts';
 import { type CacheKey } from '../../../shared/contracts/cache-kinds.ts';
 import { type Caching } from '../../../shared/contracts/job-message.ts';
 
-export type PieceCache = Pick<Cache, 'get' | 'set' | 'era' | 'getOrCompute'>;
+export type PieceCache = Pick<Cache, 'get' | 'set' | 'cacheVersion' | 'getOrCompute'>;
 
 export interface Wanted<T> {
   key: CacheKey;
@@ -25,9 +25,9 @@ export async function throughCache<T>(
     return cache.getOrCompute(key, codec, { compute: make, keep: worth, signal });
   const found = lookUp ? await cache.get(key, codec, { maxAgeMs }) : undefined;
   if (found?.found) return found.value;
-  const era = found ? found.era : await cache.era(key);
+  const cacheVersion = found ? found.cacheVersion : await cache.cacheVersion(key);
   const value = await make(signal);
   // Not awaited: nobody waits for this one.
-  if (keep && era !== undefined && worth(value)) void cache.set(key, value, codec, { era });
+  if (keep && cacheVersion !== undefined && worth(value)) void cache.set(key, value, codec, { cacheVersion });
   return value;
 }

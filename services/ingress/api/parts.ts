@@ -23,7 +23,7 @@ import { type Kafka } from '../../../shared/platform/kafka/port.ts';
 import { topicNames } from '../../../shared/platform/kafka/topics.ts';
 import { type Releasers } from '../../../shared/platform/lifecycle/releasers.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
-import { closeRedis, connectRedis, connectRedisPatiently } from '../../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedis, connectRedisWaiting } from '../../../shared/platform/redis/connect.ts';
 import { createBudgets } from '../../../shared/policy/usage/budgets.ts';
 import { blobKeys, fileKeys, jobKeys } from '../../../shared/platform/redis/keys.ts';
 import { createSharedClock } from '../../../shared/platform/redis/shared-clock.ts';
@@ -91,7 +91,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     },
     log,
   };
-  const subscriber = connectRedisPatiently(config.REDIS_URL, 'ingress-live', log);
+  const subscriber = connectRedisWaiting(config.REDIS_URL, 'ingress-live', log);
   const live = await createLiveLog({
     log: jobLog,
     subscriber,

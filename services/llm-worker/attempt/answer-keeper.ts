@@ -17,8 +17,11 @@ export function createAnswerKeeper(cache: Pick<Cache, 'set'>): AnswerKeeper {
   async function store({ user, keepAs }: Pick<LlmJob, 'user' | 'keepAs'>, events: readonly JobEvent[]) {
     const answer = keepAs && toCachedAnswer(events);
     if (!answer) return;
-    const { fingerprint, era, ttlMs } = keepAs;
-    await cache.set({ kind: 'answer', user, fingerprint }, answer, cachedAnswerCodec, { era, ttlMs });
+    const { fingerprint, era: cacheVersion, ttlMs } = keepAs;
+    await cache.set({ kind: 'answer', user, fingerprint }, answer, cachedAnswerCodec, {
+      cacheVersion,
+      ttlMs,
+    });
   }
 
   return {

@@ -1,12 +1,12 @@
 import { type Codec } from './codec.ts';
 import { type EntryStore } from './entry-store.ts';
 import { clearUserCache, type ClearDeps } from './clear-user-cache.ts';
-import { createFlights } from './flights.ts';
-import { type Impatience } from './impatience.ts';
+import { createSingleFlight } from './single-flight.ts';
+import { type CacheGuard } from './cache-guard.ts';
 import { type CacheKey } from '../../contracts/cache-kinds.ts';
 import { type Lookups } from './lookups.ts';
 import { type CacheStats, toStats } from './stats.ts';
-import { type Vault } from './vault.ts';
+import { type EncryptedEntries } from './encrypted-entries.ts';
 
 /**
  * The cache of each user: what was answered, retrieved or computed for him, and for nobody else.
@@ -28,7 +28,7 @@ export interface Cache {
   /** Whether this is cached at all. */
   uses(key: CacheKey): boolean;
   /** For what is to be kept although nobody looked it up; undefined where the cache is away. */
-  era(key: CacheKey): Promise<string | undefined>;
+  cacheVersion(key: CacheKey): Promise<string | undefined>;
   /** From its return on nobody reads what was kept for this user before. Rejects where the job Redis is away. */
   clearUserCache(user: string): Promise<void>;
   /** Of all processes. Rejects where the cache's Redis is away. */
@@ -44,7 +44,7 @@ export interface SetOptions {
   /** Milliseconds; default and maximum: the kind's own. */
   ttlMs?: number | undefined;
   /** Of the look-up before: kept only if the user's cache was not cleared since. */
-  era?: string | undefined;
+  cacheVersion?: string | undefined;
 }
 
 export interface ComputeOptions<T> {
@@ -59,12 +59,12 @@ export type Found<T> =
   /** `at`: when it was kept; milliseconds since the epoch. */
   | { found: true; value: T; at: number }
   /** `era`: see `SetOptions`; undefined where the cache is off or away. */
-  | { found: false; era: string | undefined };
+  | { found: false; cacheVersion: string | undefined };
 
 interface CacheDeps extends ClearDeps {
   entries: EntryStore;
-  vault: Vault;
-  impatience: Impatience;
+  encryptedEntries: EncryptedEntries;
+  guard: CacheGuard;
   /** Milliseconds that a look-up may take. */
   timeoutMs: number;
   uses: (key: CacheKey) => boolean;
@@ -75,44 +75,47 @@ interface CacheDeps extends ClearDeps {
 const KEEP_TIMEOUT_MS = 1_000;
 
 export function createCache(deps: CacheDeps): Cache {
-  const { entries, vault, impatience, timeoutMs, uses, lookups } = deps;
-  const flights = createFlights(deps);
+  const { entries, encryptedEntries, guard, timeoutMs, uses, lookups } = deps;
+  const singleFlight = createSingleFlight(deps);
 
   return {
     uses,
 
-    era: (key) => impatience.ask(async () => (await vault.locate(key)).place.tag, timeoutMs),
+    cacheVersion: (key) => guard.ask(async () => (await encryptedEntries.locate(key)).address.tag, timeoutMs),
 
     get: async (key, codec, { maxAgeMs = Infinity } = {}) => {
-      if (!uses(key)) return { found: false, era: undefined };
-      const looked = await impatience.ask(async () => {
-        const { owner, place } = await vault.locate(key);
-        const entry = await entries.look(place);
-        return { era: place.tag, kept: entry && (await vault.open(owner, entry, codec)) };
+      if (!uses(key)) return { found: false, cacheVersion: undefined };
+      const looked = await guard.ask(async () => {
+        const { owner, address } = await encryptedEntries.locate(key);
+        const entry = await entries.look(address);
+        return {
+          cacheVersion: address.tag,
+          kept: entry && (await encryptedEntries.open(owner, entry, codec)),
+        };
       }, timeoutMs);
       const kept = looked?.kept && Date.now() - looked.kept.at <= maxAgeMs ? looked.kept : undefined;
       lookups.tell(key, kept !== undefined);
-      return kept ? { found: true, ...kept } : { found: false, era: looked?.era };
+      return kept ? { found: true, ...kept } : { found: false, cacheVersion: looked?.cacheVersion };
     },
 
-    set: async (key, value, codec, { ttlMs, era } = {}) => {
+    set: async (key, value, codec, { ttlMs, cacheVersion } = {}) => {
       if (!uses(key)) return false;
-      const kept = await impatience.ask(async () => {
-        const located = await vault.locate(key);
-        if (era !== undefined && era !== located.place.tag) return false;
-        return vault.keep(key.kind, located, { value, codec, ttlMs });
+      const kept = await guard.ask(async () => {
+        const located = await encryptedEntries.locate(key);
+        if (cacheVersion !== undefined && cacheVersion !== located.address.tag) return false;
+        return encryptedEntries.keep(key.kind, located, { value, codec, ttlMs });
       }, KEEP_TIMEOUT_MS);
       return kept ?? false;
     },
 
     getOrCompute: async (key, codec, { compute, signal, ttlMs, keep = () => true }) => {
       if (!uses(key)) return compute(signal);
-      const located = await impatience.ask(() => vault.locate(key), timeoutMs);
+      const located = await guard.ask(() => encryptedEntries.locate(key), timeoutMs);
       if (!located) {
         lookups.tell(key, false);
         return compute(signal);
       }
-      const { value, hit } = await flights.fly(
+      const { value, hit } = await singleFlight.run(
         { kind: key.kind, located, codec, compute, keep, ttlMs },
         signal,
       );

@@ -14,7 +14,7 @@ export interface CacheLimits {
 }
 
 /** Where entries are: an owner's tag, and the ids that the entry may have, the one that it would get first. */
-export interface Place {
+export interface EntryAddress {
   tag: string;
   ids: readonly [string, ...string[]];
 }
@@ -24,7 +24,7 @@ export interface FoundEntry {
   at: number;
   /** Its whole name in Redis. */
   name: string;
-  sealed: Buffer;
+  encrypted: Buffer;
 }
 
 export interface Totals {
@@ -43,12 +43,17 @@ export interface Totals {
 export interface EntryStore {
   /** An entry's whole name. */
   nameOf(tag: string, id: string): string;
-  look(place: Place): Promise<FoundEntry | undefined>;
+  look(address: EntryAddress): Promise<FoundEntry | undefined>;
   /** As `look`; where there is none, `compute` says that nobody else is computing it, who goes by this `holder` for a lease (ms). */
-  enter(place: Place, holder: string, leaseMs: number): Promise<FoundEntry | 'compute' | 'busy'>;
+  enter(address: EntryAddress, holder: string, leaseMs: number): Promise<FoundEntry | 'compute' | 'busy'>;
   /** Renews the holder's lease, or ends it: 0. False for one who has lost it. */
-  hold(place: Place, holder: string, leaseMs: number): Promise<boolean>;
-  put(tag: string, id: string, sealed: Buffer, lifetimeMs: number): Promise<'kept' | 'too_large' | 'no_room'>;
+  hold(address: EntryAddress, holder: string, leaseMs: number): Promise<boolean>;
+  put(
+    tag: string,
+    id: string,
+    encrypted: Buffer,
+    lifetimeMs: number,
+  ): Promise<'kept' | 'too_large' | 'no_room'>;
   /** Nobody can read what this owner has: it may be removed. */
   abandon(tag: string): Promise<void>;
   /** Removes some of what has expired or was abandoned. `more`: there may be more of it. */
@@ -85,28 +90,28 @@ export function createEntryStore(redis: Redis, prefix: string, limits: CacheLimi
   const sweep = defineScript(redis, script('sweep'), PRELUDE);
   const keys = [totals];
   const nameOf = (tag: string, id: string) => `${totals}:e:${tag}:${id}`;
-  const toFound = ({ tag, ids }: Place, at: number, sealed: Buffer): FoundEntry => ({
-    ...{ at, sealed, name: nameOf(tag, ids[at] ?? '') },
+  const toFound = ({ tag, ids }: EntryAddress, at: number, encrypted: Buffer): FoundEntry => ({
+    ...{ at, encrypted, name: nameOf(tag, ids[at] ?? '') },
   });
 
   return {
     nameOf,
-    look: async (place) => {
-      const reply = lookReply.parse(await look.raw(keys, [...floor, place.tag, ...place.ids]));
-      return reply.length === 0 ? undefined : toFound(place, ...reply);
+    look: async (address) => {
+      const reply = lookReply.parse(await look.raw(keys, [...floor, address.tag, ...address.ids]));
+      return reply.length === 0 ? undefined : toFound(address, ...reply);
     },
-    enter: async (place, holder, leaseMs) => {
+    enter: async (address, holder, leaseMs) => {
       const reply = enterReply.parse(
-        await enter.raw(keys, [...floor, place.tag, holder, leaseMs, ...place.ids]),
+        await enter.raw(keys, [...floor, address.tag, holder, leaseMs, ...address.ids]),
       );
-      return reply.length === 1 ? reply[0] : toFound(place, reply[1], reply[2]);
+      return reply.length === 1 ? reply[0] : toFound(address, reply[1], reply[2]);
     },
     hold: async ({ tag, ids: [id] }, holder, leaseMs) =>
       (await hold(keys, [...floor, tag, holder, leaseMs, id])) === 1,
-    put: async (tag, id, sealed, lifetimeMs) => {
+    put: async (tag, id, encrypted, lifetimeMs) => {
       const { userEntries, userBytes, entries, bytes: all } = limits;
       const most = [userEntries, userBytes, entries, all, REMOVED_AT_ONCE];
-      return putReply.parse(await put(keys, [...floor, tag, id, sealed, lifetimeMs, ...most]));
+      return putReply.parse(await put(keys, [...floor, tag, id, encrypted, lifetimeMs, ...most]));
     },
     abandon: async (tag) => {
       await redis.sadd(`${totals}:cleared`, tag);

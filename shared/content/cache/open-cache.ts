@@ -3,16 +3,16 @@ import { type Config } from '../../platform/config/schema.ts';
 import { userHash } from '../../platform/ids.ts';
 import { type CacheFlags, usesCache } from '../../contracts/flags/uses-cache.ts';
 import { type Logger } from '../../platform/log/logger.ts';
-import { closeRedis, connectRedisImpatiently, type Redis } from '../../platform/redis/connect.ts';
+import { closeRedis, connectRedisFailingFast, type Redis } from '../../platform/redis/connect.ts';
 import { jobKeys } from '../../platform/redis/keys.ts';
 import { type Cache, createCache } from './cache.ts';
 import { createEntryStore, type EntryStore } from './entry-store.ts';
-import { createGenerations } from './generations.ts';
-import { createImpatience } from './impatience.ts';
+import { createCacheVersions } from './cache-versions.ts';
+import { createCacheGuard } from './cache-guard.ts';
 import { type CacheKind, type KindRules } from '../../contracts/cache-kinds.ts';
 import { createLookups } from './lookups.ts';
-import { createSealer } from './seal.ts';
-import { createVault } from './vault.ts';
+import { createEntryCipher } from './entry-cipher.ts';
+import { createEncryptedEntries } from './encrypted-entries.ts';
 
 export interface OpenCache {
   cache: Cache;
@@ -44,7 +44,7 @@ export function openCache({
   registry,
   log,
 }: OpenCacheOptions): OpenCache {
-  const redis = connectRedisImpatiently(config.CACHE_REDIS_URL, `${name}-cache`, log);
+  const redis = connectRedisFailingFast(config.CACHE_REDIS_URL, `${name}-cache`, log);
   const entries = createEntryStore(redis, config.REDIS_PREFIX, {
     entries: config.CACHE_MAX_ENTRIES,
     bytes: config.CACHE_MAX_BYTES,
@@ -52,14 +52,14 @@ export function openCache({
     userBytes: config.CACHE_USER_MAX_BYTES,
     floorPercent: config.CACHE_USER_FLOOR_PERCENT,
   });
-  const generations = createGenerations(jobRedis, jobKeys(config.REDIS_PREFIX));
-  const sealer = createSealer(config.CACHE_KEYS ?? [config.TURNOUT_SECRET]);
+  const cacheVersions = createCacheVersions(jobRedis, jobKeys(config.REDIS_PREFIX));
+  const cipher = createEntryCipher(config.CACHE_KEYS ?? [config.TURNOUT_SECRET]);
   const hashUser = (user: string) => userHash(config.TURNOUT_SECRET, user);
   const lookups = createLookups({ entries, hashUser, registry, log });
   const cache = createCache({
-    ...{ entries, generations, lookups, log },
-    vault: createVault({ entries, generations, sealer, rules: rulesOf(config) }),
-    impatience: createImpatience(log),
+    ...{ entries, cacheVersions, lookups, log },
+    encryptedEntries: createEncryptedEntries({ entries, cacheVersions, cipher, rules: rulesOf(config) }),
+    guard: createCacheGuard(log),
     timeoutMs: config.CACHE_TIMEOUT_MS,
     uses: (key) => usesCache(flags(), key),
   });

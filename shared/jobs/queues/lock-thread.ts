@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLogger } from '../../platform/log/logger.ts';
-import { connectRedisPatiently } from '../../platform/redis/connect.ts';
+import { connectRedisWaiting } from '../../platform/redis/connect.ts';
 import { periodically } from '../../platform/util/periodically.ts';
 import type { FromLockThread, LockThreadSettings, ToLockThread } from './job-locks.ts';
 import { workerTimings } from './names.ts';
@@ -9,7 +9,7 @@ import { createRenewLease, createRenewLocks, type JobLock, nameOf } from './rene
 /** The thread of `job-locks.ts`, which says what holds. */
 const { config, service, lease, longestSilenceMs } = workerData as LockThreadSettings;
 const log = createLogger(service, config);
-const redis = connectRedisPatiently(config.REDIS_URL, `${service}-locks`, log);
+const redis = connectRedisWaiting(config.REDIS_URL, `${service}-locks`, log);
 const renewLocks = createRenewLocks(redis, config.REDIS_PREFIX);
 const renewLease = lease && createRenewLease(redis, lease);
 const held = new Map<string, JobLock>();

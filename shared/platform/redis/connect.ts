@@ -18,7 +18,7 @@ export function connectRedis(url: string, name: string, log: Logger): Redis {
  * For what one can do without: a command fails at once while there is no connection, and none is sent again. Who calls gives
  * up a slow one by himself, sooner than this does.
  */
-export function connectRedisImpatiently(url: string, name: string, log: Logger): Redis {
+export function connectRedisFailingFast(url: string, name: string, log: Logger): Redis {
   return connect(url, name, log, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -28,7 +28,7 @@ export function connectRedisImpatiently(url: string, name: string, log: Logger):
 }
 
 /** BullMQ and subscriptions need a connection whose commands wait for as long as it takes. */
-export function connectRedisPatiently(url: string, name: string, log: Logger): Redis {
+export function connectRedisWaiting(url: string, name: string, log: Logger): Redis {
   return connect(url, name, log, { maxRetriesPerRequest: null });
 }
 

@@ -42,7 +42,7 @@ export interface JobKeys {
   /** String with an expiry: a test of this endpoint is under way. */
   webhookTest(user: string, endpointId: string): string;
   /** String with an expiry: the secret that the user's entries in the cache hang on. */
-  cacheGeneration(user: string): string;
+  cacheVersion(user: string): string;
   /** Channel of the processes' live events: one per process. */
   channel(instance: string): string;
 }
@@ -137,7 +137,7 @@ export function jobKeys(prefix: string): JobKeys {
     webhookDeliveries: (user, endpointId) => `${ofUser(user, 'webhook-deliveries')}:${endpointId}`,
     webhookDeliveryRecords: (user, endpointId) => `${ofUser(user, 'webhook-delivery-records')}:${endpointId}`,
     webhookTest: (user, endpointId) => `${ofUser(user, 'webhook-test')}:${endpointId}`,
-    cacheGeneration: (user) => ofUser(user, 'cache-generation'),
+    cacheVersion: (user) => ofUser(user, 'cache-generation'),
     channel: (instance) => `${prefix}:live:${instance}`,
   };
 }

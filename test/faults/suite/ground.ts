@@ -5,7 +5,7 @@ import { silentLogger } from '../../../shared/platform/log/logger.ts';
 import { createKafka } from '../../../shared/platform/kafka/kafkajs.ts';
 import { type Producer } from '../../../shared/platform/kafka/port.ts';
 import { topicNames, type Topics } from '../../../shared/platform/kafka/topics.ts';
-import { closeRedis, connectRedisPatiently, type Redis } from '../../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting, type Redis } from '../../../shared/platform/redis/connect.ts';
 import { testEnv } from '../../harness/env.ts';
 import { layoutOfRun } from '../../harness/state.ts';
 import { type RunningServices, startServices } from '../../harness/services.ts';
@@ -79,7 +79,7 @@ export async function startGround(
     });
     cleanUps.push(() => services.stop());
     const store = openJobStore(services.prefix);
-    const redis = connectRedisPatiently(run.REDIS_URL, 'witness', silentLogger);
+    const redis = connectRedisWaiting(run.REDIS_URL, 'witness', silentLogger);
     cleanUps.push(
       () => store.close(),
       () => closeRedis(redis),

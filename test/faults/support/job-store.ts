@@ -2,7 +2,7 @@ import { isTerminal, type JobEvent } from '../../../shared/contracts/job-event.t
 import { newJobId } from '../../../shared/platform/ids.ts';
 import { createJobLog, type JobView } from '../../../shared/jobs/joblog/job-log.ts';
 import { silentLogger } from '../../../shared/platform/log/logger.ts';
-import { closeRedis, connectRedisPatiently } from '../../../shared/platform/redis/connect.ts';
+import { closeRedis, connectRedisWaiting } from '../../../shared/platform/redis/connect.ts';
 import { jobKeys } from '../../../shared/platform/redis/keys.ts';
 import { until } from '../../../stack/until.ts';
 import { testEnv } from '../../harness/env.ts';
@@ -19,7 +19,7 @@ export interface JobStore {
 }
 
 export function openJobStore(prefix: string, redisUrl: string = testEnv().REDIS_URL): JobStore {
-  const redis = connectRedisPatiently(redisUrl, 'witness', silentLogger);
+  const redis = connectRedisWaiting(redisUrl, 'witness', silentLogger);
   const keys = jobKeys(prefix);
   const log = createJobLog({ redis, keys, retentionMs: 1 });
   const view = (jobId: string) => log.read(jobId, 0);

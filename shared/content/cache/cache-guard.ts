@@ -7,7 +7,7 @@ import { withTimeout } from '../../platform/util/with-timeout.ts';
  * What keeps a cache that is down or slow from being worse than none: every question has so many milliseconds, and after some
  * failures in a row none is asked for some seconds.
  */
-export interface Impatience {
+export interface CacheGuard {
   /** Undefined where there was no answer in time. Never rejects. */
   ask<T>(question: () => Promise<T>, timeoutMs: number): Promise<T | undefined>;
 }
@@ -16,7 +16,7 @@ export interface Impatience {
 const FAILURES = 5;
 const PAUSE_MS = 5_000;
 
-export function createImpatience(log: Logger): Impatience {
+export function createCacheGuard(log: Logger): CacheGuard {
   const circuits = createCircuits({
     breaker: () => new ConsecutiveBreaker(FAILURES),
     halfOpenAfterMs: PAUSE_MS,

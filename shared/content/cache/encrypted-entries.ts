@@ -1,13 +1,13 @@
 import { type Codec } from './codec.ts';
-import { type EntryStore, type FoundEntry, type Place } from './entry-store.ts';
-import { type Generations } from './generations.ts';
+import { type EntryStore, type FoundEntry, type EntryAddress } from './entry-store.ts';
+import { type CacheVersions } from './cache-versions.ts';
 import { type CacheKey, type CacheKind, type KindRules } from '../../contracts/cache-kinds.ts';
-import { type Owner, type Sealer } from './seal.ts';
+import { type Owner, type EntryCipher } from './entry-cipher.ts';
 
 /** Where one entry is, for its owner as he is now. */
 export interface Located {
   owner: Owner;
-  place: Place;
+  address: EntryAddress;
 }
 
 export interface Kept<T> {
@@ -17,7 +17,7 @@ export interface Kept<T> {
 }
 
 /** Between values and sealed entries. Rejects where a Redis is away. */
-export interface Vault {
+export interface EncryptedEntries {
   locate(key: CacheKey): Promise<Located>;
   /** Undefined for what cannot be read: it is none of this owner's, or no such value any more. */
   open<T>(owner: Owner, entry: FoundEntry, codec: Codec<T>): Promise<Kept<T> | undefined>;
@@ -32,42 +32,47 @@ export interface Keeping<T> {
   ttlMs?: number | undefined;
 }
 
-interface VaultOptions {
+interface EncryptedEntriesOptions {
   entries: Pick<EntryStore, 'nameOf' | 'put'>;
-  generations: Pick<Generations, 'current'>;
-  sealer: Sealer;
+  cacheVersions: Pick<CacheVersions, 'current'>;
+  cipher: EntryCipher;
   rules: Readonly<Record<CacheKind, KindRules>>;
 }
 
 /** What is the same for all users belongs to nobody; that it is there is no secret. */
-const NOBODY: Owner = { user: '', generation: '0'.repeat(32) };
+const NOBODY: Owner = { user: '', cacheVersion: '0'.repeat(32) };
 /** Of the time that stands before each value. */
 const AT_BYTES = 6;
 
-export function createVault({ entries, generations, sealer, rules }: VaultOptions): Vault {
+export function createEncryptedEntries({
+  entries,
+  cacheVersions,
+  cipher,
+  rules,
+}: EncryptedEntriesOptions): EncryptedEntries {
   async function ownerOf(key: CacheKey): Promise<Owner> {
     if (key.kind === 'model') return NOBODY;
-    return { user: key.user, generation: await generations.current(key.user) };
+    return { user: key.user, cacheVersion: await cacheVersions.current(key.user) };
   }
 
   return {
     locate: async (key) => {
       const owner = await ownerOf(key);
-      const place = { tag: sealer.tagOf(owner), ids: sealer.idsOf(owner, key.kind, key.fingerprint) };
-      return { owner, place };
+      const address = { tag: cipher.tagOf(owner), ids: cipher.idsOf(owner, key.kind, key.fingerprint) };
+      return { owner, address };
     },
-    open: async (owner, { name, at: key, sealed }, codec) => {
-      const bytes = await sealer.open(owner, name, key, sealed);
+    open: async (owner, { name, at: key, encrypted }, codec) => {
+      const bytes = await cipher.open(owner, name, key, encrypted);
       const value = bytes && codec.decode(bytes.subarray(AT_BYTES));
       return value === undefined ? undefined : { value, at: bytes?.readUIntBE(0, AT_BYTES) ?? 0 };
     },
-    keep: async (kind, { owner, place: { tag, ids } }, { value, codec, ttlMs = Infinity }) => {
+    keep: async (kind, { owner, address: { tag, ids } }, { value, codec, ttlMs = Infinity }) => {
       const at = Buffer.alloc(AT_BYTES);
       at.writeUIntBE(Date.now(), 0, AT_BYTES);
       const plain = Buffer.concat([at, codec.encode(value)]);
-      const sealed = await sealer.seal(owner, entries.nameOf(tag, ids[0]), plain);
-      if (sealed.length > rules[kind].maxBytes) return false;
-      return (await entries.put(tag, ids[0], sealed, Math.min(rules[kind].ttlMs, ttlMs))) === 'kept';
+      const encrypted = await cipher.encrypt(owner, entries.nameOf(tag, ids[0]), plain);
+      if (encrypted.length > rules[kind].maxBytes) return false;
+      return (await entries.put(tag, ids[0], encrypted, Math.min(rules[kind].ttlMs, ttlMs))) === 'kept';
     },
   };
 }

@@ -7,7 +7,7 @@ import { type CacheKind } from '../../contracts/cache-kinds.ts';
 export interface Owner {
   user: string;
   /** See `generations.ts`. */
-  generation: string;
+  cacheVersion: string;
 }
 
 /**
@@ -21,14 +21,14 @@ export interface Owner {
  *
  * Of several server keys the first one seals, and all open: a key is retired when what it sealed has expired.
  */
-export interface Sealer {
+export interface EntryCipher {
   /** 22 characters of base64url. */
   tagOf(owner: Owner): string;
   /** The ids that an entry may have, one for each server key: that of the first is the one that it gets. */
   idsOf(owner: Owner, kind: CacheKind, fingerprint: string): readonly [string, ...string[]];
-  seal(owner: Owner, name: string, value: Buffer): Promise<Buffer>;
+  encrypt(owner: Owner, name: string, value: Buffer): Promise<Buffer>;
   /** `key`: the position of the entry's id among `idsOf`. Undefined for what was not sealed for that owner and name. */
-  open(owner: Owner, name: string, key: number, sealed: Buffer): Promise<Buffer | undefined>;
+  open(owner: Owner, name: string, key: number, encrypted: Buffer): Promise<Buffer | undefined>;
 }
 
 const ID_BYTES = 16;
@@ -37,31 +37,32 @@ const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 
 /** `secrets`: at least one, of at least 32 characters, the newest first. */
-export function createSealer([first, ...others]: readonly [string, ...string[]]): Sealer {
+export function createEntryCipher([first, ...others]: readonly [string, ...string[]]): EntryCipher {
   const idKey = (secret: string) => derive(secret, '', 'turnout cache id v1');
   const [newest, older] = [idKey(first), others.map(idKey)];
   const secrets = [first, ...others];
-  const valueKey = (secret: string, { user, generation }: Owner) =>
-    derive(secret, generation, `turnout cache value v1 ${user}`);
+  const valueKey = (secret: string, { user, cacheVersion }: Owner) =>
+    derive(secret, cacheVersion, `turnout cache value v1 ${user}`);
 
   return {
     tagOf: ownerTag,
-    idsOf: ({ user, generation }, kind, fingerprint) => {
-      const id = (key: Buffer) => mac(key, [user, generation, kind, fingerprint]);
+    idsOf: ({ user, cacheVersion }, kind, fingerprint) => {
+      const id = (key: Buffer) => mac(key, [user, cacheVersion, kind, fingerprint]);
       return [id(newest), ...older.map(id)];
     },
-    seal: async (owner, name, value) => encrypt(valueKey(first, owner), name, await pack(value)),
-    open: async (owner, name, key, sealed) => {
+    encrypt: async (owner, name, value) => encryptValue(valueKey(first, owner), name, await pack(value)),
+    open: async (owner, name, key, encrypted) => {
       const secret = secrets[key];
-      const packed = secret === undefined ? undefined : decrypt(valueKey(secret, owner), name, sealed);
+      const packed =
+        secret === undefined ? undefined : decryptValue(valueKey(secret, owner), name, encrypted);
       return packed && unpack(packed);
     },
   };
 }
 
 /** See `Sealer`. No server key is in it, so it outlives a change of these, and with it the counts of what its owner has. */
-export function ownerTag({ user, generation }: Owner): string {
-  return mac(generation, ['turnout cache tag v1', user]);
+export function ownerTag({ user, cacheVersion }: Owner): string {
+  return mac(cacheVersion, ['turnout cache tag v1', user]);
 }
 
 function derive(secret: string, salt: string, info: string): Buffer {
@@ -77,15 +78,15 @@ function mac(key: string | Buffer, parts: readonly string[]): string {
     .toString('base64url');
 }
 
-function encrypt(key: Buffer, name: string, value: Buffer): Buffer {
+function encryptValue(key: Buffer, name: string, value: Buffer): Buffer {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(name));
-  const sealed = Buffer.concat([cipher.update(value), cipher.final()]);
-  return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
+  const encrypted = Buffer.concat([cipher.update(value), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), encrypted]);
 }
 
-function decrypt(key: Buffer, name: string, sealed: Buffer): Buffer | undefined {
-  const [nonce, rest] = [sealed.subarray(0, NONCE_BYTES), sealed.subarray(NONCE_BYTES)];
+function decryptValue(key: Buffer, name: string, encrypted: Buffer): Buffer | undefined {
+  const [nonce, rest] = [encrypted.subarray(0, NONCE_BYTES), encrypted.subarray(NONCE_BYTES)];
   if (rest.length < TAG_BYTES) return undefined;
   const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
   decipher.setAAD(Buffer.from(name)).setAuthTag(rest.subarray(0, TAG_BYTES));

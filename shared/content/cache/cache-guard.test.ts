@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { silentLogger } from '../../platform/log/logger.ts';
-import { createImpatience, type Impatience } from './impatience.ts';
+import { createCacheGuard, type CacheGuard } from './cache-guard.ts';
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
@@ -12,51 +12,51 @@ const throwing = (): Promise<string> => {
 };
 const answer = () => Promise.resolve('here');
 
-async function askSlowly(impatience: Impatience): Promise<unknown> {
-  const asked = impatience.ask(never, 20);
+async function askSlowly(guard: CacheGuard): Promise<unknown> {
+  const asked = guard.ask(never, 20);
   await jest.advanceTimersByTimeAsync(20);
   return asked;
 }
 
 describe('a question', () => {
   test('gets its answer', async () => {
-    expect(await createImpatience(silentLogger).ask(answer, 20)).toBe('here');
+    expect(await createCacheGuard(silentLogger).ask(answer, 20)).toBe('here');
   });
 
   test('that fails or takes too long gets none, and no error', async () => {
-    const impatience = createImpatience(silentLogger);
-    expect(await impatience.ask(broken, 20)).toBeUndefined();
-    expect(await askSlowly(impatience)).toBeUndefined();
-    expect(await impatience.ask(throwing, 20)).toBeUndefined();
+    const guard = createCacheGuard(silentLogger);
+    expect(await guard.ask(broken, 20)).toBeUndefined();
+    expect(await askSlowly(guard)).toBeUndefined();
+    expect(await guard.ask(throwing, 20)).toBeUndefined();
   });
 });
 
 describe('after five failures in a row', () => {
   test.each([
     ['slow', askSlowly],
-    ['failing', (impatience: Impatience) => impatience.ask(broken, 20)],
+    ['failing', (guard: CacheGuard) => guard.ask(broken, 20)],
   ])('a %s cache is not asked for some seconds, then once', async (_how, fail) => {
-    const impatience = createImpatience(silentLogger);
+    const guard = createCacheGuard(silentLogger);
     const question = jest.fn(answer);
-    for (let failures = 0; failures < 5; failures++) await fail(impatience);
-    expect(await impatience.ask(question, 20)).toBeUndefined();
+    for (let failures = 0; failures < 5; failures++) await fail(guard);
+    expect(await guard.ask(question, 20)).toBeUndefined();
     expect(question).not.toHaveBeenCalled();
 
     await jest.advanceTimersByTimeAsync(5_000);
-    await fail(impatience);
-    expect(await impatience.ask(question, 20)).toBeUndefined();
+    await fail(guard);
+    expect(await guard.ask(question, 20)).toBeUndefined();
     expect(question).not.toHaveBeenCalled();
 
     await jest.advanceTimersByTimeAsync(5_000);
-    expect(await impatience.ask(question, 20)).toBe('here');
-    expect(await impatience.ask(question, 20)).toBe('here');
+    expect(await guard.ask(question, 20)).toBe('here');
+    expect(await guard.ask(question, 20)).toBe('here');
   });
 
   test('with one answer between them it is still asked', async () => {
-    const impatience = createImpatience(silentLogger);
+    const guard = createCacheGuard(silentLogger);
     for (let round = 0; round < 3; round++) {
-      for (let failures = 0; failures < 4; failures++) await impatience.ask(broken, 20);
-      expect(await impatience.ask(answer, 20)).toBe('here');
+      for (let failures = 0; failures < 4; failures++) await guard.ask(broken, 20);
+      expect(await guard.ask(answer, 20)).toBe('here');
     }
   });
 });
