@@ -40,7 +40,12 @@ describe('the plan of the ports', () => {
 
   test('a wish goes before the default, and parts that run elsewhere need no port', async () => {
     const said: string[] = [];
-    const options = { records: [], parts, wishes: { ingress: 9000 }, say: (line: string) => said.push(line) };
+    const options = {
+      records: [],
+      parts,
+      preferences: { ingress: 9000 },
+      say: (line: string) => said.push(line),
+    };
     const ports = await planPorts(options, probe([14_000]));
     expect(ports.ingress).toBe(9000);
     expect(said).toEqual([]);

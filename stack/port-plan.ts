@@ -26,7 +26,7 @@ export interface PortPlanOptions {
   /** The infrastructure that runs here. */
   readonly parts: ReadonlySet<InfrastructurePart>;
   /** Wishes over the defaults. */
-  readonly wishes?: Partial<Record<PlannedPort, number>>;
+  readonly preferences?: Partial<Record<PlannedPort, number>>;
   readonly say: (line: string) => void;
 }
 
@@ -41,7 +41,7 @@ export async function planPorts(
   const running = options.records.filter((record) => liveProcess(record) !== undefined);
   const ports: Record<PlannedPort, number> = {
     ...defaultPorts,
-    ...options.wishes,
+    ...options.preferences,
     ...portsOf(options.records),
   };
   const kept = new Set<PlannedPort>(running.map((record) => record.name as PlannedPort));

@@ -6,7 +6,7 @@ import { portOwner } from './port-owner.ts';
 const FREE_RANGE = { from: 20_000, to: 32_000 };
 const ATTEMPTS = 200;
 
-export interface PortWish {
+export interface PortPreference {
   readonly name: string;
   readonly preferred: number;
 }
@@ -32,7 +32,7 @@ export const systemProbe: PortProbe = {
  * checkout chooses it before a server listens. Ports in `reserved` count as taken; the chosen one is added to them.
  */
 export async function choosePort(
-  wish: PortWish,
+  wish: PortPreference,
   reserved: Set<number>,
   say: (line: string) => void,
   probe: PortProbe = systemProbe,

@@ -78,8 +78,8 @@ async function makePlan(layout: Layout, settings: Settings, say: Say): Promise<P
     serviceEnv({ layout, ports, parts, secrets, apiKeysFile, settings });
   // The services check it too; here it takes no minute to learn of a typing error.
   parseConfig({ ...envWith(defaultPorts), PORT: settings['PORT'] });
-  const wishes = ingressPort(settings);
-  const ports = await planPorts({ records: readPidRecords(layout.run), parts, wishes, say });
+  const preferences = ingressPort(settings);
+  const ports = await planPorts({ records: readPidRecords(layout.run), parts, preferences, say });
   return {
     layout,
     secrets,

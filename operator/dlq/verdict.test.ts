@@ -131,7 +131,7 @@ test.each(['jobs', 'events'] as const)(
     const producer = { send, connected: () => true, close: () => Promise.resolve() };
     const origin = `${topics[source]}/3/42`;
     const value = JSON.stringify({ ...job, question: 'q'.repeat(200_000) });
-    await createDeadLetters(producer, topics.deadLetters, 'test').bury(letter({ origin, value }));
+    await createDeadLetters(producer, topics.deadLetters, 'test').publish(letter({ origin, value }));
     const [{ headers, key, value: kept }] = taken as [OutboundMessage];
     const place = { topic: topics.deadLetters, partition: 0, offset: 0n, timestamp: now };
     const stored = readLetter({ ...place, key, value: kept, headers: { ...headers } });

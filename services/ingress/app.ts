@@ -15,7 +15,7 @@ import { createDrain } from './api/drain.ts';
 import { createHttp } from './api/http.ts';
 import { installErrorHandling } from './api/errors.ts';
 import { operationsRoutes } from './api/operations-routes.ts';
-import { openParts } from './api/parts.ts';
+import { openApiDependencies } from './api/dependencies.ts';
 import { startSweeps } from './maintenance/sweeps.ts';
 
 /** OpenAI's API over HTTP -> Kafka, and the job log -> the client. */
@@ -30,20 +30,20 @@ export function build({ config, log }: ServiceDeps): Service {
     const pool = createBodyPool();
     releasers.defer('body threads', () => pool.close());
     const bodies = (user: string) => createBodyWork(pool.of(user));
-    const parts = await openParts({ config, kafka, bodies, releasers, log });
-    const { redis, live, producer } = parts;
+    const deps = await openApiDependencies({ config, kafka, bodies, releasers, log });
+    const { redis, live, producer } = deps;
     const probes = createProbes('ingress', {
       draining: () => !releasers.closing(),
       kafka: () => producer.connected(),
       redis: () => redis.status === 'ready',
       subscription: () => live.subscribed(),
     });
-    showClockSkew(probes.registry, parts.clock);
+    showClockSkew(probes.registry, deps.clock);
     const control = await openControl({
       ...{ config, kafka, redis, service: 'ingress', registry: probes.registry, log },
     });
     releasers.defer('control', () => control.close());
-    startSweeps({ config, parts, releasers, registry: probes.registry, log });
+    startSweeps({ config, deps, releasers, registry: probes.registry, log });
 
     const app = createHttp(bodies, { trustedProxies: config.TRUSTED_PROXIES, log });
     const drain = createDrain(app, {
@@ -55,12 +55,12 @@ export function build({ config, log }: ServiceDeps): Service {
     await documentApi(app);
     operationsRoutes(app, probes, async ({ headers, ip }) => {
       const authenticate = (authorization: string | undefined) =>
-        parts.authenticator.authenticate(authorization, ip);
+        deps.authenticator.authenticate(authorization, ip);
       const admin = createAdminCheck({ adminKey: config.TURNOUT_ADMIN_KEY, authenticator: { authenticate } });
       await admin(headers.authorization);
     });
     const pathOf = (user: string) => decide(user, control.inForce()).path;
-    await app.register((api) => apiRoutes(api, { ...parts, config, pathOf, cut: drain.signal, log }));
+    await app.register((api) => apiRoutes(api, { ...deps, config, pathOf, cut: drain.signal, log }));
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };
   }
 

@@ -5,8 +5,8 @@ import { createBlobStore } from '../../shared/platform/blobs/create-blob-store.t
 import { openCache } from '../../shared/content/cache/open-cache.ts';
 import { type Config } from '../../shared/platform/config/schema.ts';
 import { listenForCancellations } from '../../shared/jobs/joblog/cancellation.ts';
-import { createGate } from '../../shared/jobs/gate/gate.ts';
-import { startCaretaker } from '../../shared/jobs/maintenance/caretaker.ts';
+import { createOpenJobLimiter } from '../../shared/jobs/limiter/open-job-limiter.ts';
+import { startJobMaintenance } from '../../shared/jobs/maintenance/job-maintenance.ts';
 import { showWaitingHooks } from '../../shared/jobs/joblog/completion-hooks.ts';
 import { createJobLog } from '../../shared/jobs/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/jobs/dead-letters.ts';
@@ -88,20 +88,20 @@ export function build({ config, log }: ServiceDeps): Service {
       },
     });
     releasers.defer('scheduler', () => scheduler.close());
-    const gate = createGate(redis, redisPrefix, config.MAX_OPEN_JOBS);
+    const openJobLimiter = createOpenJobLimiter(redis, redisPrefix, config.MAX_OPEN_JOBS);
     const steadiness = createSteadiness({ redis, redisPrefix, log });
     releasers.defer('steadiness', () => steadiness.close());
     steadiness.start();
-    const caretaker = startCaretaker({
+    const maintenance = startJobMaintenance({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
       storage: createAnswerStorage(redis, fileKeys(redisPrefix)),
       responseRetentionMs: config.RESPONSE_RETENTION_MS,
-      ...{ producer, topic: topics.events, source: 'llm-worker', scheduler, gate, steadiness },
+      ...{ producer, topic: topics.events, source: 'llm-worker', scheduler, openJobLimiter, steadiness },
     });
-    releasers.defer('caretaker', () => caretaker.close());
-    const ender = createJobEnder(caretaker.relays, () => clock.now(), log);
+    releasers.defer('job maintenance', () => maintenance.close());
+    const ender = createJobEnder(maintenance.relays, () => clock.now(), log);
     const deadLetters = createDeadLetters(producer, topics.deadLetters, 'llm-worker');
-    const poison = createPoisonJobs({ deadLetters, jobLog, relays: caretaker.relays, log });
+    const poison = createPoisonJobs({ deadLetters, jobLog, relays: maintenance.relays, log });
     releasers.defer('jobs being given up', () => poison.idle());
     const givenUp = createGivenUp({ connection: redis, redisPrefix, jobLog, poison, log });
     releasers.defer('look for jobs given up', () => givenUp.close());
@@ -113,7 +113,7 @@ export function build({ config, log }: ServiceDeps): Service {
       redis: () => redis.status === 'ready',
     });
     showClockSkew(probes.registry, clock);
-    showWaitingHooks(probes.registry, caretaker.hooks);
+    showWaitingHooks(probes.registry, maintenance.hooks);
     const litellm = { url: config.LITELLM_URL, key: config.LITELLM_MASTER_KEY };
     const providers = watchModelProviders({
       fetchModels: (signal) => fetchDeployedModels(litellm, signal),

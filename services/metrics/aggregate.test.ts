@@ -59,11 +59,11 @@ function message(offset: number, value: string): InboundMessage {
 
 let ledger: MemoryLedger;
 let alarms: unknown[];
-let buried: [origin: string, reason: string][];
+let published: [origin: string, reason: string][];
 
 beforeEach(() => {
   ledger = new MemoryLedger();
-  buried = [];
+  published = [];
   alarms = [];
 });
 
@@ -75,8 +75,8 @@ const slowFrom = { learn: () => Promise.resolve(), of: () => undefined };
 
 function aggregator() {
   const deadLetters = {
-    bury: ({ origin, reason }: DeadLetter) => {
-      buried.push([origin, reason]);
+    publish: ({ origin, reason }: DeadLetter) => {
+      published.push([origin, reason]);
       return Promise.resolve();
     },
   };
@@ -158,7 +158,7 @@ test('a batch that is larger than a script takes is cut', async () => {
 test('an unreadable event goes to the dead letters, and nothing waits for it', async () => {
   const member = await joined();
   await member.onBatch(event(0), message(1, '{'), event(2));
-  expect(buried).toEqual([['turnout.events/0/1', expect.stringContaining('the message')]]);
+  expect(published).toEqual([['turnout.events/0/1', expect.stringContaining('the message')]]);
   expect(counts()).toEqual({ 'events/counted': 2, 'events/unreadable': 1 });
 });
 

@@ -65,7 +65,7 @@ export function createAggregator({ ledger, slowFrom, deadLetters, log }: Aggrega
   async function countMessages(partition: string, messages: readonly InboundMessage[]): Promise<void> {
     const believed = positions.get(partition);
     const events = await Promise.all(
-      messages.filter(({ offset }) => offset >= (believed ?? 0n)).map(readOrBury),
+      messages.filter(({ offset }) => offset >= (believed ?? 0n)).map(readOrReject),
     );
     await slowFrom.learn(events.flatMap(({ outcome }) => (outcome && rolloutJobOf(outcome)) ?? []));
     let pending = toPending(partition, believed, events, new Set());
@@ -95,10 +95,10 @@ export function createAggregator({ ledger, slowFrom, deadLetters, log }: Aggrega
     log.error({ jobId, model, path: decision?.path }, 'Completed without usage: this answer is on no bill');
   }
 
-  async function readOrBury(message: InboundMessage): Promise<Event> {
+  async function readOrReject(message: InboundMessage): Promise<Event> {
     const read = readEvent(message);
     if ('outcome' in read) return { offset: message.offset, outcome: read.outcome };
-    await deadLetters.bury(letterOfMessage(message, read.reason));
+    await deadLetters.publish(letterOfMessage(message, read.reason));
     const { partition, offset } = message;
     log.error({ partition, offset: offset.toString(), reason: read.reason }, 'Event sent to dead letters');
     return { offset, outcome: undefined };

@@ -13,9 +13,9 @@ import { decide } from '../../shared/contracts/flags/decide.ts';
 import { type Flags } from '../../shared/platform/config/flags.ts';
 import { usesDetails } from './uses-details.ts';
 import { usesParallel } from './uses-parallel.ts';
-import { createGate } from '../../shared/jobs/gate/gate.ts';
-import { createMemoryWatch, roomIn } from '../../shared/jobs/gate/memory.ts';
-import { startCaretaker } from '../../shared/jobs/maintenance/caretaker.ts';
+import { createOpenJobLimiter } from '../../shared/jobs/limiter/open-job-limiter.ts';
+import { createMemoryWatch, roomIn } from '../../shared/jobs/limiter/memory.ts';
+import { startJobMaintenance } from '../../shared/jobs/maintenance/job-maintenance.ts';
 import { showWaitingHooks } from '../../shared/jobs/joblog/completion-hooks.ts';
 import { createJobLog } from '../../shared/jobs/joblog/job-log.ts';
 import { createDeadLetters } from '../../shared/jobs/dead-letters.ts';
@@ -93,18 +93,25 @@ export function build({ config, log }: ServiceDeps): Service {
     releasers.defer('producer', () => producer.close());
     const blobs = await createBlobStore(config);
     releasers.defer('blobs', () => blobs.close());
-    const gate = createGate(redis, redisPrefix, config.MAX_OPEN_JOBS);
+    const openJobLimiter = createOpenJobLimiter(redis, redisPrefix, config.MAX_OPEN_JOBS);
     const steadiness = createSteadiness({ redis, redisPrefix, log });
     releasers.defer('steadiness', () => steadiness.close());
     steadiness.start();
-    const caretaker = startCaretaker({
+    const maintenance = startJobMaintenance({
       ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
       storage: createAnswerStorage(redis, fileKeys(redisPrefix)),
       responseRetentionMs: config.RESPONSE_RETENTION_MS,
-      ...{ producer, topic: topics.events, source: 'router', scheduler: dispatch, gate, steadiness },
+      ...{
+        producer,
+        topic: topics.events,
+        source: 'router',
+        scheduler: dispatch,
+        openJobLimiter,
+        steadiness,
+      },
     });
-    releasers.defer('caretaker', () => caretaker.close());
-    showWaitingHooks(probes.registry, caretaker.hooks);
+    releasers.defer('job maintenance', () => maintenance.close());
+    showWaitingHooks(probes.registry, maintenance.hooks);
     const housekeeping = createHousekeeping({ connection: redis, redisPrefix, keepFinishedMs, log });
     releasers.defer('housekeeping', () => housekeeping.close());
     housekeeping.start();
@@ -117,7 +124,7 @@ export function build({ config, log }: ServiceDeps): Service {
 
     const routing = {
       jobLog,
-      relays: caretaker.relays,
+      relays: maintenance.relays,
       answers: createAnswerCache({ cache: opened.cache, retrievalTtlMs: config.CACHE_RAG_TTL_MS }),
       dispatch,
       flagMetrics,

@@ -58,7 +58,7 @@ async function routedAgain(
       has: () => Promise.resolve(dispatched),
       close: () => Promise.resolve(),
     },
-    deadLetters: { bury: () => Promise.reject(new Error('nothing is wrong with it')) },
+    deadLetters: { publish: () => Promise.reject(new Error('nothing is wrong with it')) },
     decide: () => ({ path: 'legacy', reason: 'percentage', epoch: 0, step: 0 }),
     policy: { of: (who) => entitlementOf(OPEN_POLICY, who) },
     context: () => ({ parallel: true, documentTokens: 1_000, historyTokens: undefined, sources: [] }),

@@ -67,7 +67,7 @@ async function routeOne(
   seenBefore: boolean,
 ): Promise<DecidedJob | undefined> {
   const job = readJobMessage(message.value);
-  if (job instanceof Error) return bury(deps, message, job.message);
+  if (job instanceof Error) return publish(deps, message, job.message);
 
   const decision = deps.decide(job);
   // What was routed before has its assistant in its log: a model that was paid for is not asked again.
@@ -83,7 +83,7 @@ async function routeOne(
   const state = await routeOrRestore(deps, job, first);
   if (state === 'missing' && seenBefore && mayHaveExpired(deps, job)) return undefined;
   if (state === 'missing')
-    return bury(deps, message, 'the job has no record: it expired or was never admitted');
+    return publish(deps, message, 'the job has no record: it expired or was never admitted');
   if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile, or of an earlier job: nothing to run
 
   const traceparent = message.headers['traceparent'];
@@ -209,8 +209,8 @@ function mayHaveExpired({ jobLog, retentionMs }: RouteBatchDeps, { acceptedAt }:
 }
 
 /** The reason goes to the operators; the client gets a typed failure, where it can be told whose message it was. */
-async function bury(deps: RouteBatchDeps, message: InboundMessage, reason: string): Promise<undefined> {
-  await deps.deadLetters.bury(letterOfMessage(message, reason));
+async function publish(deps: RouteBatchDeps, message: InboundMessage, reason: string): Promise<undefined> {
+  await deps.deadLetters.publish(letterOfMessage(message, reason));
   deps.log.error(
     { partition: message.partition, offset: message.offset.toString(), reason },
     'Message sent to dead letters',

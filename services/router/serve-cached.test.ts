@@ -30,7 +30,7 @@ function play(served: Awaited<ReturnType<JobLog['serve']>>) {
 
 test('the whole log is written at once, and says what was saved', async () => {
   const { deps, serve, begin } = play({
-    ...{ kind: 'finished', outboxRow: '1-1', lastSequence: 5, duties: ['keep'] },
+    ...{ kind: 'finished', outboxRow: '1-1', lastSequence: 5, hookNames: ['keep'] },
   });
   expect(await serveCached(deps, job, serving)).toBe(true);
   const [jobId, events, outcome] = serve.mock.calls[0] ?? [];
@@ -42,7 +42,7 @@ test('the whole log is written at once, and says what was saved', async () => {
   expect(outcome).toMatchObject({
     ...{ status: 'completed', attempts: 0, usage: [], cached: { tokens: usage, cost: 0.25 } },
   });
-  expect(begin.mock.calls).toEqual([[{ row: '1-1', outcome, duties: ['keep'] }]]);
+  expect(begin.mock.calls).toEqual([[{ row: '1-1', outcome, hookNames: ['keep'] }]]);
 });
 
 test('a job that is not to be answered so is left as it is, and nothing is told of it', async () => {

@@ -40,7 +40,7 @@ export async function serveCached(
   const served = await jobLog.serve(jobId, events, outcome);
   if (!served) return false;
   logEnding(log, facts, ending, at);
-  relays.begin({ row: served.outboxRow, outcome, duties: served.duties });
+  relays.begin({ row: served.outboxRow, outcome, hookNames: served.hookNames });
   return true;
 }
 

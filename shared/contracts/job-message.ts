@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { priority } from './priority.ts';
-import { duty } from './duties.ts';
+import { hookName } from './hook-names.ts';
 import { chatRequest } from './chat-request.ts';
 import { blobRef, sha256 } from '../platform/blobs/blob-ref.ts';
 import { jobId } from '../platform/ids.ts';
@@ -92,7 +92,7 @@ export const jobMessage = z.object({
   /** SHA-256 of the client's body, where an idempotency key names the job: what a repetition is compared with. */
   bodyHash: z.string().optional(),
   /** What a record that was lost needs to be made again; see `NewJob`. */
-  duties: z.array(duty).optional(),
+  duties: z.array(hookName).optional(),
   original: z.string().optional(),
   /** Milliseconds since the epoch. */
   acceptedAt: z.int(),

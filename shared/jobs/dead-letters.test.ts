@@ -14,14 +14,14 @@ const message: InboundMessage = {
   headers: { ce_id: 'job_1', ce_type: 'x', 'content-type': 'text/plain', traceparent: '00-t', own: 'ä' },
 };
 
-async function bury(letter: Parameters<ReturnType<typeof createDeadLetters>['bury']>[0]) {
+async function publish(letter: Parameters<ReturnType<typeof createDeadLetters>['publish']>[0]) {
   const sent: OutboundMessage[] = [];
   const producer = {
     send: (one: OutboundMessage) => Promise.resolve(void sent.push(one)),
     connected: () => true,
     close: () => Promise.resolve(),
   };
-  await createDeadLetters(producer, 't.jobs.dlq', 'router').bury(letter);
+  await createDeadLetters(producer, 't.jobs.dlq', 'router').publish(letter);
   const [out] = sent;
   if (!out) throw new Error('nothing was sent');
   return { ...out, partition: 0, offset: 0n, timestamp: 77 } satisfies InboundMessage;
@@ -30,7 +30,7 @@ async function bury(letter: Parameters<ReturnType<typeof createDeadLetters>['bur
 describe('a dead letter', () => {
   test('keeps its message as it was: key, value and every header, also those that it has itself', async () => {
     const letter = letterOfMessage(message, 'broken');
-    const stored = readLetter(await bury(letter));
+    const stored = readLetter(await publish(letter));
     expect(stored).toMatchObject({ ...letter, at: 77 });
     expect(stored.headers).toEqual(message.headers);
     expect(stored.own).toMatchObject({ ce_id: 't.jobs/2/9', ce_source: 'router', traceparent: '00-t' });
@@ -38,14 +38,14 @@ describe('a dead letter', () => {
 
   test('of a message without anything has its origin as its key', async () => {
     const stored = readLetter(
-      await bury(letterOfMessage({ ...message, key: undefined, value: undefined, headers: {} }, 'r')),
+      await publish(letterOfMessage({ ...message, key: undefined, value: undefined, headers: {} }, 'r')),
     );
     expect(stored).toMatchObject({ key: 't.jobs/2/9', value: '', originalId: '', headers: {} });
   });
 
   test('of a job that its queue gave up has the job as its value', async () => {
     const job = { queue: 'llm', jobId: 'job_1', user: 'u', data: { jobId: 'job_1' }, reason: 'r' };
-    const stored = readLetter(await bury(letterOfJob(job)));
+    const stored = readLetter(await publish(letterOfJob(job)));
     expect(stored).toMatchObject({ origin: 'bullmq/llm/job_1', key: 'u', value: '{"jobId":"job_1"}' });
   });
 
@@ -60,7 +60,7 @@ describe('a dead letter', () => {
       close: () => Promise.resolve(),
     };
     const large = { ...message, value: 'v'.repeat(900_000), headers: { own: '\u0001'.repeat(100_000) } };
-    await createDeadLetters(producer, 't.jobs.dlq', 'router').bury(letterOfMessage(large, 'broken'));
+    await createDeadLetters(producer, 't.jobs.dlq', 'router').publish(letterOfMessage(large, 'broken'));
     const [short] = sent;
     if (!short) throw new Error('nothing was sent');
     const stored = readLetter({ ...short, partition: 0, offset: 0n, timestamp: 77 });
@@ -70,7 +70,7 @@ describe('a dead letter', () => {
   });
 
   test('has a reason of a bounded length', async () => {
-    const stored = readLetter(await bury(letterOfMessage(message, 'x'.repeat(100_000))));
+    const stored = readLetter(await publish(letterOfMessage(message, 'x'.repeat(100_000))));
     expect(stored.reason.length).toBeLessThan(1_100);
   });
 

@@ -31,7 +31,7 @@ export interface StoredLetter extends DeadLetter {
 
 export interface DeadLetters {
   /** Resolves when the dead letter is acknowledged: only then may the message be passed over. */
-  bury(letter: DeadLetter): Promise<void>;
+  publish(letter: DeadLetter): Promise<void>;
 }
 
 const REASON = 'x-turnout-reason';
@@ -50,7 +50,7 @@ const SHORT_KEY = 1_000;
 /** A letter that is too large for its topic is published in short: the message behind it must not block its partition. */
 export function createDeadLetters(producer: Producer, topic: string, source: string): DeadLetters {
   return {
-    bury: async (letter) => {
+    publish: async (letter) => {
       try {
         await producer.send(toMessage(letter, topic, source));
       } catch (error) {

@@ -102,7 +102,7 @@ export function describeKafkaPort(
         const seen = collector();
         const running = new Map<number, number>();
         let together = 0;
-        const gate = Promise.withResolvers<undefined>();
+        const openJobLimiter = Promise.withResolvers<undefined>();
         await sendAll(200);
         await join({
           onBatch: async (batch) => {
@@ -112,8 +112,8 @@ export function describeKafkaPort(
               together,
               [...running.values()].reduce((sum, n) => sum + n, 0),
             );
-            if (together === PARTITIONS) gate.resolve(undefined);
-            await gate.promise;
+            if (together === PARTITIONS) openJobLimiter.resolve(undefined);
+            await openJobLimiter.promise;
             await seen.onBatch(batch);
             running.set(batch.partition, 0);
           },
@@ -125,13 +125,16 @@ export function describeKafkaPort(
       test('in flight is finished when its consumer closes, and does not come again', async () => {
         await sendToOnePartition(5);
         const seen = collector();
-        const [begun, gate] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+        const [begun, openJobLimiter] = [
+          Promise.withResolvers<undefined>(),
+          Promise.withResolvers<undefined>(),
+        ];
         let stopping: AbortSignal | undefined;
         const consumer = await join({
           onBatch: async (batch, signal) => {
             stopping = signal;
             begun.resolve(undefined);
-            await gate.promise;
+            await openJobLimiter.promise;
             await seen.onBatch(batch);
           },
         });
@@ -140,7 +143,7 @@ export function describeKafkaPort(
         const closing = leave(consumer).then(() => (closed = true));
         await eventually(() => stopping?.aborted === true);
         expect(closed).toBe(false);
-        gate.resolve(undefined);
+        openJobLimiter.resolve(undefined);
         await closing;
         const done = seen.messages.length;
         expect(done).toBeGreaterThan(0);

@@ -179,20 +179,23 @@ export function describeKafkaPositions(create: () => Kafka): void {
       test('asked for with a batch in flight, the batch is finished and reading begins where it is told', async () => {
         await sendToOnePartition(5);
         const seen = collector();
-        const [begun, gate] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+        const [begun, openJobLimiter] = [
+          Promise.withResolvers<undefined>(),
+          Promise.withResolvers<undefined>(),
+        ];
         let position = 0n;
         const consumer = await join({
           position: () => Promise.resolve(position),
           onBatch: async (batch) => {
             begun.resolve(undefined);
-            await gate.promise;
+            await openJobLimiter.promise;
             await seen.onBatch(batch);
           },
         });
         await begun.promise;
         position = 2n;
         consumer.reposition();
-        gate.resolve(undefined);
+        openJobLimiter.resolve(undefined);
         await eventually(() => seen.offsets().filter((offset) => offset === 4n).length === 2);
         expect(seen.offsets().slice(-3)).toEqual([2n, 3n, 4n]);
       });

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type ChatCompletionChunk } from 'openai/resources/chat/completions';
-import { createDoor, type Door } from '../../services/ingress/admission/door.ts';
+import {
+  createAdmissionControl,
+  type AdmissionControl,
+} from '../../services/ingress/admission/admission-control.ts';
 import { createUploadLimits, type UploadLimits } from '../../services/ingress/files/upload-limits.ts';
 import { createMeasureEntrant } from '../../services/ingress/admission/measure-entrant.ts';
 import { createJobEnder } from '../../services/llm-worker/attempt/job-ender.ts';
@@ -19,7 +22,7 @@ import { type Price } from '../../shared/contracts/quote.ts';
 import { TurnoutError } from '../../shared/platform/errors/turnout-error.ts';
 import { createAnswerStorage } from '../../shared/content/files/answer-storage.ts';
 import { createFileRegistry } from '../../shared/content/files/file-registry.ts';
-import { createGate } from '../../shared/jobs/gate/gate.ts';
+import { createOpenJobLimiter } from '../../shared/jobs/limiter/open-job-limiter.ts';
 import { cancelJob } from '../../shared/jobs/joblog/cancellation.ts';
 import { endUnfenced } from '../../shared/jobs/joblog/ending.ts';
 import { createJobLog, type JobLog } from '../../shared/jobs/joblog/job-log.ts';
@@ -101,9 +104,9 @@ export function createWorld(redis: Redis, prefix: string, policy: PolicyFile): W
   const calls: ProviderCall[] = [];
   const bill = createBilling(redis, prefix);
   const common = admissionParts(redis, prefix, policy);
-  const doors = {
-    lasting: doorOf(common, createBudgets(redis, prefix)),
-    brief: doorOf(common, createBudgets(redis, prefix, 1)),
+  const admissionControls = {
+    lasting: admissionControlOf(common, createBudgets(redis, prefix)),
+    brief: admissionControlOf(common, createBudgets(redis, prefix, 1)),
   };
   const uploads: UploadLimits = createUploadLimits({
     ...common,
@@ -113,11 +116,11 @@ export function createWorld(redis: Redis, prefix: string, policy: PolicyFile): W
   });
 
   async function admit(jobId: string, plan: JobPlan): Promise<LlmJob | undefined> {
-    const door = plan.fate === 'forgotten' ? doors.brief : doors.lasting;
+    const admissionControl = plan.fate === 'forgotten' ? admissionControls.brief : admissionControls.lasting;
     const job = jobOf(jobId, plan);
     const { request } = job.request as { request: ChatRequest };
     const taken = { request, documents: [], question: '' };
-    const entered = await door
+    const entered = await admissionControl
       .enter({
         ...{
           jobId,
@@ -135,10 +138,10 @@ export function createWorld(redis: Redis, prefix: string, policy: PolicyFile): W
       });
     if (!entered || plan.fate === 'forgotten') return undefined;
     if (plan.fate === 'refused') {
-      await door.leave({ jobId, userHash: job.userHash, user: job.user });
+      await admissionControl.leave({ jobId, userHash: job.userHash, user: job.user });
       return undefined;
     }
-    await record(jobLog, door, job);
+    await record(jobLog, admissionControl, job);
     return job;
   }
 
@@ -180,15 +183,15 @@ function admissionParts(redis: Redis, prefix: string, policy: PolicyFile) {
   return {
     policy: { of: (who: Parameters<typeof entitlementOf>[1]) => entitlementOf(policy, who) },
     rates: createRateLimits(redis, prefix),
-    gate: createGate(redis, prefix, 10_000),
+    openJobLimiter: createOpenJobLimiter(redis, prefix, 10_000),
     storage: createAnswerStorage(redis, keys),
     files: createFileRegistry({ redis, keys, maxFilesPerUser: 100, graceMs: 1 }),
   };
 }
 
-function doorOf(common: ReturnType<typeof admissionParts>, budgets: Budgets): Door {
+function admissionControlOf(common: ReturnType<typeof admissionParts>, budgets: Budgets): AdmissionControl {
   const priced = (model: string) => ({ price: PRICES[model], maxOutput: LONGEST, contextWindow: 1e6 });
-  return createDoor({
+  return createAdmissionControl({
     ...common,
     budgets,
     prices: { of: (model) => Promise.resolve(priced(model)), known: () => Promise.resolve({ ...PRICES }) },
@@ -219,13 +222,13 @@ function jobOf(jobId: string, { user, prompt, limit }: JobPlan): LlmJob {
 }
 
 /** What the ingress and the router write of a job. */
-async function record(jobLog: JobLog, door: Door, job: LlmJob): Promise<void> {
+async function record(jobLog: JobLog, admissionControl: AdmissionControl, job: LlmJob): Promise<void> {
   const { jobId, user, userHash, model, groups, acceptedAt, deadlineAt, decision, quote } = job;
   await jobLog.admit({
     ...{ jobId, owner: user, userHash, model, bodyHash: '', acceptedAt, deadlineAt, reader: '' },
     patienceMs: undefined,
   });
-  await door.confirm({ jobId, deadlineAt });
+  await admissionControl.confirm({ jobId, deadlineAt });
   const { request } = job.request as { request: ChatRequest };
   const promptTokens = measureRequest(request).exact();
   await jobLog.route(jobId, [

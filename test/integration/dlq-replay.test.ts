@@ -25,7 +25,7 @@ describe('turnout dlq replay', () => {
     const job = jobMessage();
     await system.admit(job);
     const value = JSON.stringify(job);
-    const id = await system.bury(value, { offset: 3n, id: job.jobId });
+    const id = await system.publish(value, { offset: 3n, id: job.jobId });
     expect(await system.dlq('replay', id)).toMatchObject({ code: 0, out: `${id}  replayed\n` });
     const again = await system.dlq('replay', id);
     expect(again.code).toBe(0);
@@ -46,13 +46,13 @@ describe('turnout dlq replay', () => {
     await Promise.all([system.admit(ended), system.admit(waiting)]);
     await system.jobLog.refuse(ended.jobId);
     const ids = [
-      await system.bury(JSON.stringify(ended), { offset: 0n }),
-      await system.bury(JSON.stringify(late), { offset: 1n }),
-      await system.bury('{', { offset: 2n }),
-      await system.bury(JSON.stringify(waiting), { offset: 3n }),
+      await system.publish(JSON.stringify(ended), { offset: 0n }),
+      await system.publish(JSON.stringify(late), { offset: 1n }),
+      await system.publish('{', { offset: 2n }),
+      await system.publish(JSON.stringify(waiting), { offset: 3n }),
     ];
     const poison = { queue: 'llm', jobId: 'job_p', user: 'u', data: {}, reason: 'poison_job' };
-    await system.lettersOf('llm-worker').bury(letterOfJob(poison));
+    await system.lettersOf('llm-worker').publish(letterOfJob(poison));
 
     const result = await system.dlq('replay', '--all', '--json');
     expect(result).toMatchObject({ code: 1, err: '4 of 5 could not be replayed.\n' });

@@ -28,7 +28,7 @@ export interface DlqSystem {
   messageOf(value: string, id: string): OutboundMessage;
   lettersOf(source: string): DeadLetters;
   /** Buries a message as the router does. Returns its id. */
-  bury(value: string, more?: { id?: string; offset?: bigint; reason?: string }): Promise<string>;
+  publish(value: string, more?: { id?: string; offset?: bigint; reason?: string }): Promise<string>;
   /** What lies on the job topic. */
   published(): Promise<InboundMessage[]>;
   admit(job: JobMessage): Promise<void>;
@@ -64,9 +64,9 @@ export async function openDlqSystem(): Promise<DlqSystem> {
     dlq: (...args) => run(['dlq', ...args]),
     messageOf,
     lettersOf,
-    bury: async (value, { id = 'no-job', offset = 0n, reason = 'the message is not valid JSON' } = {}) => {
+    publish: async (value, { id = 'no-job', offset = 0n, reason = 'the message is not valid JSON' } = {}) => {
       const message = { ...messageOf(value, id), partition: 0, offset, timestamp: 0 };
-      await lettersOf('router').bury(letterOfMessage(message, reason));
+      await lettersOf('router').publish(letterOfMessage(message, reason));
       return `${message.topic}/0/${offset}`;
     },
     published: async () => {

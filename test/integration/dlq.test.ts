@@ -28,9 +28,9 @@ describe('turnout dlq', () => {
   });
 
   test('lists each dead letter once, the newest last, and filters', async () => {
-    const first = await system.bury('{', { offset: 1n, reason: 'broken: one' });
-    await system.bury('{', { offset: 1n, reason: 'broken: one' }); // a router that died after it had buried it
-    const second = await system.bury('{ünïcode', {
+    const first = await system.publish('{', { offset: 1n, reason: 'broken: one' });
+    await system.publish('{', { offset: 1n, reason: 'broken: one' }); // a router that died after it had buried it
+    const second = await system.publish('{ünïcode', {
       offset: 2n,
       reason: 'broken: two\n\u001b[2J',
       id: 'job_x',
@@ -52,7 +52,7 @@ describe('turnout dlq', () => {
 
   test('shows all of one: reason, origin, headers and the whole payload', async () => {
     const payload = JSON.stringify({ long: 'x'.repeat(500_000), bad: '\u001b[2J', n: 1 });
-    const id = await system.bury(payload, { offset: 7n, id: 'job_x' });
+    const id = await system.publish(payload, { offset: 7n, id: 'job_x' });
     const shown = await system.dlq('show', id);
     expect(shown.code).toBe(0);
     for (const part of [id, 'the message is not valid JSON', 'job_x', 'x-own: ä', '"n": 1', '\\u001b[2J'])
@@ -64,7 +64,7 @@ describe('turnout dlq', () => {
   });
 
   test('does not know what is not there', async () => {
-    await system.bury('{', { offset: 1n });
+    await system.publish('{', { offset: 1n });
     const shown = await system.dlq('show', 'x.jobs/0/9');
     expect(shown).toMatchObject({ code: 1, out: '' });
     expect(shown.err).toMatch(/no dead letter x\.jobs\/0\/9/);
@@ -128,7 +128,7 @@ describe('turnout dlq', () => {
     });
 
     test('Redis', async () => {
-      await system.bury('{');
+      await system.publish('{');
       const result = await system.run(['dlq', 'list'], { env: { REDIS_URL: 'redis://u:hush@127.0.0.1:1' } });
       expect(result.code).toBe(1);
       expect(result.err).toContain('Redis at 127.0.0.1:1: ');

@@ -2,7 +2,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRateLimits, type Rates } from '../../services/ingress/admission/rate-limits.ts';
-import { createGate, type Entrant, type Entry, type Gate } from '../../shared/jobs/gate/gate.ts';
+import {
+  createOpenJobLimiter,
+  type Entrant,
+  type Entry,
+  type OpenJobLimiter,
+} from '../../shared/jobs/limiter/open-job-limiter.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
 import { until } from '../../stack/until.ts';
@@ -14,7 +19,7 @@ jest.setTimeout(30_000);
 const PLACES = 20;
 let redis: Redis;
 let prefix: string;
-let gate: Gate;
+let openJobLimiter: OpenJobLimiter;
 
 beforeAll(() => {
   redis = connectRedisWaiting(testEnv().REDIS_URL, 'gate-test', silentLogger);
@@ -28,12 +33,12 @@ afterAll(async () => {
 beforeEach(async () => {
   if (prefix) await removeKeys(redis, `${prefix}:*`);
   prefix = `t-gate-${randomBytes(4).toString('hex')}`;
-  gate = createGate(redis, prefix, PLACES);
+  openJobLimiter = createOpenJobLimiter(redis, prefix, PLACES);
 });
 
 function enter(jobId: string, userHash: string, more: Partial<Entrant> = {}): Promise<Entry> {
   const deadlineAt = Date.now() + 60_000;
-  return gate.enter({
+  return openJobLimiter.enter({
     jobId,
     userHash,
     deadlineAt,
@@ -64,15 +69,15 @@ describe('the bytes of one user’s jobs', () => {
       'bytes',
     ]);
     expect((await enter('b-0', 'b', of(60))).kind).toBe('in');
-    await gate.leave('a-1', 'a');
-    await gate.leave('a-1', 'a');
+    await openJobLimiter.leave('a-1', 'a');
+    await openJobLimiter.leave('a-1', 'a');
     expect([await size('a-3', 41), await size('a-4', 40), await size('a-4', 40)]).toEqual([
       'bytes',
       'in',
       'in',
     ]);
-    await gate.undo('a-0', 'a');
-    await gate.undo('a-4', 'a');
+    await openJobLimiter.undo('a-0', 'a');
+    await openJobLimiter.undo('a-4', 'a');
     expect(await redis.exists(`${prefix}:{gate}:bytes:a`)).toBe(0);
   });
 
@@ -92,8 +97,8 @@ describe('the bytes of one user’s jobs', () => {
 describe('the jobs of one user', () => {
   test('are no more than he may have, and a job that ended makes room', async () => {
     expect(passed(await enterMany('a', 3, { queuedJobs: 3 }))).toBe(3);
-    await gate.leave('a-0', 'a', 4);
-    await gate.leave('a-0', 'a', 4);
+    await openJobLimiter.leave('a-0', 'a', 4);
+    await openJobLimiter.leave('a-0', 'a', 4);
     const limit = { queuedJobs: 3 };
     expect((await enter('a-3', 'a', limit)).kind).toBe('in');
     expect((await enter('a-4', 'a', limit)).kind).toBe('limit');
@@ -117,7 +122,7 @@ async function paced(slots: number, everyMs: number, ends: number): Promise<void
   await enterMany('other', slots);
   for (let at = 0; at < ends; at += 1) {
     await enter(`other-x${at}`, 'other');
-    await gate.leave(`other-x${at}`, 'other', slots);
+    await openJobLimiter.leave(`other-x${at}`, 'other', slots);
     await delay(everyMs);
   }
 }
@@ -150,7 +155,7 @@ describe('who would wait for too long', () => {
 
   test('is let in while slots are free, however slow the last jobs were', async () => {
     await paced(4, 50, 5);
-    for (let at = 0; at < 4; at += 1) await gate.leave(`other-${at}`, 'other', 4);
+    for (let at = 0; at < 4; at += 1) await openJobLimiter.leave(`other-${at}`, 'other', 4);
     expect((await enter('a-0', 'a', { longestWaitMs: 1 })).kind).toBe('in');
   });
 });
@@ -160,17 +165,17 @@ describe('a system that is idle', () => {
 
   test('lets a few jobs in, however long ago the last one ended', async () => {
     await paced(1, 20, 5);
-    await gate.leave('other-0', 'other', 1);
+    await openJobLimiter.leave('other-0', 'other', 1);
     await passes(3_600_000);
     expect(await enterMany('a', 2, impatient)).toEqual(['in', 'in']);
   });
 
   test('lets a job in although no worker was seen when the last one ended, and knows the workers again by its end', async () => {
     await paced(1, 20, 5);
-    await gate.leave('other-0', 'other', 0);
+    await openJobLimiter.leave('other-0', 'other', 0);
     await passes(3_600_000);
     expect((await enter('a-0', 'a', impatient)).kind).toBe('in');
-    await gate.leave('a-0', 'a', 2);
+    await openJobLimiter.leave('a-0', 'a', 2);
     expect(await enterMany('b', 2, impatient)).toEqual(['in', 'in']);
   });
 });
@@ -185,10 +190,10 @@ test.each([-15_000, 15_000])(
       for (let at = 0; at < 20; at += 1) {
         await enter(`other-x${at}`, 'other');
         off();
-        await gate.leave(`other-x${at}`, 'other', 4);
+        await openJobLimiter.leave(`other-x${at}`, 'other', 4);
         jest.restoreAllMocks();
         await enter(`other-y${at}`, 'other');
-        await gate.leave(`other-y${at}`, 'other', 4);
+        await openJobLimiter.leave(`other-y${at}`, 'other', 4);
       }
       const mean = Number(await redis.hget(`${prefix}:{gate}:pace`, 'mean'));
       expect(mean).toBeLessThan(5_000 / 50);
@@ -205,7 +210,7 @@ describe('who comes back when he was told to', () => {
     await enterMany('a', 3, { queuedJobs: 3 });
     const refused = await enter('a-x', 'a', { queuedJobs: 3 });
     expect(refused).toMatchObject({ kind: 'limit', retryAfterMs: 1_000 });
-    await gate.leave('a-0', 'a', 4);
+    await openJobLimiter.leave('a-0', 'a', 4);
     // The place is promised: it is not for who was told nothing.
     expect((await enter('a-new', 'a', { queuedJobs: 3 })).kind).toBe('limit');
     expect((await enter('a-back', 'a', { queuedJobs: 3, returning: true })).kind).toBe('in');
@@ -215,7 +220,7 @@ describe('who comes back when he was told to', () => {
   test('does not keep it for ever', async () => {
     await enterMany('a', 1, { queuedJobs: 1 });
     await enter('a-x', 'a', { queuedJobs: 1 });
-    await gate.leave('a-0', 'a', 4);
+    await openJobLimiter.leave('a-0', 'a', 4);
     const comesIn = async () => (await enter('a-new', 'a', { queuedJobs: 1 })).kind === 'in';
     expect(await until(comesIn, { timeoutMs: 20_000, everyMs: 5_000 })).toBe(true);
   });

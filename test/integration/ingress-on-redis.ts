@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createAdmissionDesk } from '../../services/ingress/admission/admission.ts';
+import { createAdmissionService } from '../../services/ingress/admission/admission-service.ts';
 import { createBodyWork } from '../../services/ingress/bodies/body-work.ts';
 import { chatRoute } from '../../services/ingress/chat/route.ts';
 import { storedChatRoutes } from '../../services/ingress/chat/stored-routes.ts';
@@ -83,7 +83,7 @@ export async function startIngressOnRedis(
   const left: string[] = [];
   let quota: StorageQuota = { bytes: 1e9, answers: 1e6 };
   const bodies = createBodyWork();
-  const desk = createAdmissionDesk({
+  const admissionService = createAdmissionService({
     jobLog,
     blobs,
     files: { find: (user, id) => findFile(user, id) },
@@ -96,7 +96,7 @@ export async function startIngressOnRedis(
     secret: TURNOUT_SECRET,
     reader: live.channel,
     sampling: 'unasked',
-    door: {
+    admissionControl: {
       enter: async ({ jobId, caller: { user }, storedBytes: bytes, deadlineAt: until }) => {
         if (bytes !== undefined) await storage.reserve({ user, jobId, bytes, until }, quota);
         return { reserved: false, cost: undefined };
@@ -118,9 +118,9 @@ export async function startIngressOnRedis(
   app.setSerializerCompiler(() => JSON.stringify);
   installErrorHandling(app, silentLogger);
   const common = {
-    desk,
+    admissionService,
     live,
-    readWish: ({ model }: { model: string }) => Promise.resolve({ model, assistant: undefined }),
+    readSelection: ({ model }: { model: string }) => Promise.resolve({ model, assistant: undefined }),
     defaultDeadlineMs: 10_000,
     now: Date.now,
     maxBodyBytes: 1_000_000,

@@ -75,8 +75,8 @@ describe('a job whose id an earlier job had', () => {
 });
 
 describe('an ended job', () => {
-  const ended = async (duties: NewJob['duties'] = []) => {
-    const jobId = await admitted({ duties });
+  const ended = async (hookNames: NewJob['hookNames'] = []) => {
+    const jobId = await admitted({ hookNames });
     const ending = { status: 'failed', error: new TurnoutError('deadline_exceeded') } as const;
     const relays = { begin: () => undefined };
     const result = await endUnfenced({ jobLog: log, relays, log: silentLogger }, jobId, ending);

@@ -134,8 +134,8 @@ describe('an answer that was there before', () => {
     });
 
   test('is all of the log at once, with its end, its outbox row and its duties', async () => {
-    const jobId = await admitted({ duties: ['keep'] });
-    await expect(serve(jobId)).resolves.toMatchObject({ lastSequence: 4, duties: ['keep'] });
+    const jobId = await admitted({ hookNames: ['keep'] });
+    await expect(serve(jobId)).resolves.toMatchObject({ lastSequence: 4, hookNames: ['keep'] });
     await expect(typesOf(jobId)).resolves.toEqual(['accepted', 'routed', 'text', 'completed']);
     await expect(redis.zscore(keys.open(jobId), jobId)).resolves.toBeNull();
     const rows = await redis.xrange(keys.outbox(jobId), '-', '+');

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@j
 import { type JobMessage, jobMessage } from '../../shared/contracts/job-message.ts';
 import { outcome } from '../../shared/contracts/outcome.ts';
 import { type CompletionHooks, createCompletionHooks } from '../../shared/jobs/joblog/completion-hooks.ts';
-import { type DutyHandlers } from '../../shared/contracts/duties.ts';
+import { type HookHandlers } from '../../shared/contracts/hook-names.ts';
 import { createOutbox, type Outbox } from '../../shared/jobs/joblog/outbox.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { until } from '../../stack/until.ts';
@@ -39,7 +39,7 @@ let hooks: CompletionHooks;
 let later = 0;
 
 function open(
-  handlers: DutyHandlers,
+  handlers: HookHandlers,
   send = (): Promise<void> => Promise.resolve(),
   { redis, keys, jobLog } = ingress,
 ): Outbox {
@@ -79,7 +79,7 @@ async function rowOf(jobId: string) {
   const row = rows.find(([, [, text = '']]) => text.includes(jobId));
   if (!row) return undefined;
   const [id, [, json = '']] = row;
-  return { row: id, outcome: outcome.parse(JSON.parse(json)), duties: ['keep' as const] };
+  return { row: id, outcome: outcome.parse(JSON.parse(json)), hookNames: ['keep' as const] };
 }
 
 describe('what is owed for an ended job', () => {
@@ -175,7 +175,7 @@ describe('what is owed for an ended job', () => {
     await ingress.redis.xdel(ingress.keys.outbox(jobId), row.row);
     const fields = ['outcome', JSON.stringify(row.outcome), 'duties', 'keep notify'];
     const added = await ingress.redis.xadd(ingress.keys.outbox(jobId), '*', ...fields);
-    await work.relay({ ...row, row: added ?? '', duties: ['keep', 'notify'] });
+    await work.relay({ ...row, row: added ?? '', hookNames: ['keep', 'notify'] });
     expect(await ingress.kept.find(jobId)).toBeDefined();
     expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeGreaterThan(60_000);
     away = false;
@@ -213,7 +213,7 @@ describe('what is owed for an ended job', () => {
     await ingress.redis.xdel(ingress.keys.outbox(jobId), row.row);
     const fields = ['outcome', JSON.stringify(row.outcome), 'duties', 'keep dance'];
     const added = await ingress.redis.xadd(ingress.keys.outbox(jobId), '*', ...fields);
-    await work.relay({ ...row, row: added ?? '', duties: ['keep', 'dance'] });
+    await work.relay({ ...row, row: added ?? '', hookNames: ['keep', 'dance'] });
     expect(published).toEqual([jobId]);
     const { due, since, owed } = ingress.keys.hooks(jobId);
     expect(await ingress.redis.hget(owed, jobId)).toBe('1 dance');
@@ -259,7 +259,7 @@ describe('an idempotency key', () => {
     const relay = async () => {
       for (const [row, [, json = '']] of await brief.redis.xrange(brief.keys.outbox(jobId), '-', '+')) {
         const event = outcome.parse(JSON.parse(json));
-        await work.relay({ row, outcome: event, written: json, duties: [] });
+        await work.relay({ row, outcome: event, written: json, hookNames: [] });
         if (!away) outcomes.push(event.id);
       }
     };

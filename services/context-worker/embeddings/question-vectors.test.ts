@@ -38,14 +38,14 @@ test('a failure is not kept: the next one asks again', async () => {
 });
 
 test('who gives up takes nobody with him', async () => {
-  const gate = Promise.withResolvers<Float32Array[]>();
-  const { questions } = ground(() => gate.promise);
+  const answer = Promise.withResolvers<Float32Array[]>();
+  const { questions } = ground(() => answer.promise);
   const controller = new AbortController();
   const first = questions.of('When?', { ...call(), signal: controller.signal });
   const second = questions.of('When?', call());
   controller.abort(new Error('too late'));
   await expect(first).rejects.toThrow('too late');
-  gate.resolve([Float32Array.of(2)]);
+  answer.resolve([Float32Array.of(2)]);
   expect(await second).toEqual(Float32Array.of(2));
 });
 

@@ -6,7 +6,7 @@ import { type Delivery } from '../../../shared/jobs/webhooks/delivery-log.ts';
 import { type Endpoint } from '../../../shared/jobs/webhooks/endpoint-store.ts';
 import { sampleEvent } from '../../../shared/jobs/webhooks/event.ts';
 import { deliver, type DeliverDeps } from './deliver.ts';
-import { createGate } from './gate.ts';
+import { createDeliveryLimiter } from './delivery-limiter.ts';
 import { type Sent } from './send.ts';
 
 const RETRY_MS = 72 * 3_600_000;
@@ -48,7 +48,7 @@ function system(sent: Sent, endpoint = endpointOf()) {
       },
     },
     deliveries: { write: (_user, _id, delivery) => Promise.resolve(void written.push(delivery)) },
-    gate: createGate(() => Promise.resolve(false)),
+    limiter: createDeliveryLimiter(() => Promise.resolve(false)),
     send: () => {
       state.sends += 1;
       return Promise.resolve(sent);
@@ -121,7 +121,7 @@ describe('a delivery', () => {
 
   test('that finds no room comes later, unsent, and room is given back after each try', async () => {
     const { deps, state } = system(rejected);
-    const held = Array.from({ length: 4 }, () => deps.gate.enter('u', 'we_1', 'whd_'));
+    const held = Array.from({ length: 4 }, () => deps.limiter.enter('u', 'we_1', 'whd_'));
     expect(await deliver(deps, jobOf(), 0)).toMatchObject({ kind: 'later', afterMs: 1_000 });
     expect(state.sends).toBe(0);
     const [first] = held;

@@ -4,14 +4,14 @@ import { type Delivery, type DeliveryLog, newDelivery } from '../../../shared/jo
 import { type Endpoint, type EndpointStore } from '../../../shared/jobs/webhooks/endpoint-store.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { deliveryId } from '../../../shared/jobs/webhooks/event.ts';
-import { type Gate } from './gate.ts';
+import { type DeliveryLimiter } from './delivery-limiter.ts';
 import { nextTryMs } from './retry-plan.ts';
 import { type Sent } from './send.ts';
 
 export interface DeliverDeps {
   endpoints: Pick<EndpointStore, 'find' | 'change'>;
   deliveries: Pick<DeliveryLog, 'write'>;
-  gate: Gate;
+  limiter: DeliveryLimiter;
   send: (endpoint: Endpoint, job: DeliveryJob) => Promise<Sent>;
   /** Milliseconds from a delivery's `createdAt`. */
   retryForMs: number;
@@ -38,7 +38,7 @@ export type Verdict =
  * `tries`: how often it was sent before.
  */
 export async function deliver(deps: DeliverDeps, job: DeliveryJob, tries: number): Promise<Verdict> {
-  const entry = deps.gate.enter(job.user, job.endpointId, deliveryId(job.endpointId, job.event.id));
+  const entry = deps.limiter.enter(job.user, job.endpointId, deliveryId(job.endpointId, job.event.id));
   if (entry.kind === 'full') return { kind: 'later', afterMs: entry.waitMs, delayed: entry.waits };
   try {
     const endpoint = await deps.endpoints.find(job.user, job.endpointId);

@@ -20,7 +20,7 @@ import { createEndpointStore } from '../../../shared/jobs/webhooks/endpoint-stor
 import { createResolve } from '../../../shared/platform/net/guarded-lookup.ts';
 import { createSecretBox } from '../../../shared/jobs/webhooks/secrets.ts';
 import { deliver, type DeliverDeps } from './deliver.ts';
-import { createGate } from './gate.ts';
+import { createDeliveryLimiter } from './delivery-limiter.ts';
 import { send } from './send.ts';
 
 /** BullMQ `webhooks` -> a signed POST to each endpoint. */
@@ -51,8 +51,8 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   const stop = new AbortController();
   const { REDIS_PREFIX: redisPrefix, KEEP_FINISHED_MS: keepFinishedMs } = config;
   const queue = createDeliveriesQueue(redis, { redisPrefix, keepFinishedMs, log });
-  const gate = createGate((deliveryId) => queue.wake(deliveryId));
-  const deps = { ...deliverDeps(options, stop.signal), gate };
+  const limiter = createDeliveryLimiter((deliveryId) => queue.wake(deliveryId));
+  const deps = { ...deliverDeps(options, stop.signal), limiter };
   const worker = new Worker(
     WEBHOOK_QUEUE,
     (job, token) =>
@@ -85,7 +85,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
       const { drainMs } = planDrain(config.SHUTDOWN_TIMEOUT_MS);
       const timer = setTimeout(() => stop.abort(new TurnoutError('shutting_down')), drainMs);
       await worker.close().finally(() => clearTimeout(timer));
-      await gate.close();
+      await limiter.close();
       await queue.close();
     },
   };
@@ -94,7 +94,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
 function deliverDeps(
   { config, redis, probes, log }: DeliveryWorkerOptions,
   stop: AbortSignal,
-): Omit<DeliverDeps, 'gate'> {
+): Omit<DeliverDeps, 'limiter'> {
   const keys = jobKeys(config.REDIS_PREFIX);
   const rules = { allowHttp: config.WEBHOOK_ALLOW_HTTP, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE };
   const box = createSecretBox(config.TURNOUT_SECRET);

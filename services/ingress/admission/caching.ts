@@ -20,11 +20,13 @@ export async function cachingOf(
   { noCache, noStore, maxAgeMs }: CacheControl,
   { store, policy, fingerprint }: CachingRules,
 ): Promise<Caching> {
-  const wish = { lookUp: !noCache && maxAgeMs !== 0, keep: !noStore && store !== false };
+  const asked = { lookUp: !noCache && maxAgeMs !== 0, keep: !noStore && store !== false };
   return {
-    ...wish,
+    ...asked,
     ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
-    ...((wish.lookUp || wish.keep) && allows(policy, request) ? { request: await fingerprint(request) } : {}),
+    ...((asked.lookUp || asked.keep) && allows(policy, request)
+      ? { request: await fingerprint(request) }
+      : {}),
   };
 }
 

@@ -4,7 +4,7 @@ import { type Principal } from '../../../shared/policy/access/principal.ts';
 import { type RetrievalSource } from '../../../shared/platform/config/retrieval-sources.ts';
 import { type JobMessage } from '../../../shared/contracts/job-message.ts';
 import { countTokens } from '../../../shared/content/documents/tokens.ts';
-import { AUTO } from './assistant-wish.ts';
+import { AUTO } from './assistant-selection.ts';
 
 /** What may answer a job, and what is added to its request: the router decides later, so it is known from above. */
 export interface Candidates {

@@ -1,6 +1,6 @@
 import { type BlobStore } from '../../../shared/platform/blobs/blob-store.ts';
 import { type Document, type JobMessage } from '../../../shared/contracts/job-message.ts';
-import { type Duty } from '../../../shared/contracts/duties.ts';
+import { type HookName } from '../../../shared/contracts/hook-names.ts';
 import { type BodyWork } from '../bodies/body-work.ts';
 import { type TakenContent, type TakenDocument, type TakenDocuments } from '../documents/take-documents.ts';
 
@@ -16,7 +16,7 @@ export interface DescribedJob {
   deadlineAt: number;
   /** SHA-256 of the body under an idempotency key; '' without one: then there is nothing to compare. */
   bodyHash: string;
-  duties: readonly Duty[];
+  hookNames: readonly HookName[];
   truncation: JobMessage['truncation'];
   priority: JobMessage['priority'];
   /** What its record says of the client's request; '' where nobody will ask for it. */
@@ -29,10 +29,10 @@ const INLINE_BYTES = 32 * 1024;
 /** The message of a job on `turnout.jobs`. What is too large for Kafka goes into the blob store first. */
 export async function composeMessage(
   { blobs, bodies }: { blobs: BlobStore; bodies: Pick<BodyWork, 'serialise'> },
-  job: DescribedJob & Pick<JobMessage, 'caching' | 'promptTokens' | 'quote'>,
+  { hookNames, ...facts }: DescribedJob & Pick<JobMessage, 'caching' | 'promptTokens' | 'quote'>,
   taken: TakenDocuments,
 ): Promise<JobMessage> {
-  const folder = `jobs/${job.jobId}`;
+  const folder = `jobs/${facts.jobId}`;
   const large = areLarge(taken.documents);
   const documents = await Promise.all(
     taken.documents.map((document) => toDocument(blobs, folder, document, large)),
@@ -41,8 +41,8 @@ export async function composeMessage(
   const inline = body.byteLength <= INLINE_BYTES;
   return {
     version: 1,
-    ...job,
-    duties: [...job.duties],
+    ...facts,
+    duties: [...hookNames],
     question: taken.question,
     request: inline ? { kind: 'inline', request: taken.request } : await blobs.put(`${folder}/request`, body),
     documents,

@@ -88,8 +88,8 @@ describe('a job whose assistant is chosen later', () => {
     ...{ fallbacks: { a: ['b'] }, defaultModel: 'c' },
   };
   const caller = { user: 'ada', groups: [] };
-  const of = (model: string, wish: object | undefined) =>
-    candidatesOf({ model, assistant: wish, caller }, candidateRules);
+  const of = (model: string, selection: object | undefined) =>
+    candidatesOf({ model, assistant: selection, caller }, candidateRules);
 
   test('counts with the longest instructions and sources that it may get', () => {
     expect(of('auto', {}).besideTokens).toBe(WORD_TOKENS + 2_000);

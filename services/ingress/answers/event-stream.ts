@@ -35,7 +35,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
   function openNow(): void {
     if (open) return;
     open = true;
-    clearTimeout(impatience);
+    clearTimeout(stalled);
     reply.hijack();
     raw.writeHead(200, {
       ...(reply.getHeaders() as Record<string, string>),
@@ -48,7 +48,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
       if (!raw.writableNeedDrain) raw.write(': waiting\n\n');
     }, PING_MS);
   }
-  const impatience = setTimeout(() => {
+  const stalled = setTimeout(() => {
     openNow();
     raw.write(': waiting\n\n');
   }, OPEN_AFTER_MS);
@@ -75,7 +75,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
       openNow();
     },
     close: async () => {
-      clearTimeout(impatience);
+      clearTimeout(stalled);
       clearInterval(ping);
       if (!open) return;
       await flush();

@@ -11,15 +11,15 @@ import { chatRoute } from '../chat/route.ts';
 import { storedChatRoutes } from '../chat/stored-routes.ts';
 import { fileRoutes } from '../files/route.ts';
 import { modelRoutes } from '../models/model-routes.ts';
-import { type Parts } from './parts.ts';
-import { createReadWish } from '../models/read-wish.ts';
+import { type ApiDependencies } from './dependencies.ts';
+import { createReadSelection } from '../models/read-selection.ts';
 import { createConversations } from '../responses/conversation.ts';
 import { responseRoutes } from '../responses/routes.ts';
 import { createFindResponse } from '../responses/stored-responses.ts';
 import { usageRoutes } from './usage-routes.ts';
 import { webhookRoutes } from '../webhooks/routes.ts';
 
-export interface ApiDeps extends Parts {
+export interface ApiDeps extends ApiDependencies {
   config: Config;
   /** The path that a user's job would take now. */
   pathOf: (user: string) => Path;
@@ -30,11 +30,11 @@ export interface ApiDeps extends Parts {
 
 /** All that answers to an API key, in a scope of its own: one call for each part of OpenAI's API. */
 export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<void> {
-  const { config, ending, live, desk, stored, assistants, blobs, files, queue, cut, log } = deps;
+  const { config, ending, live, admissionService, stored, assistants, blobs, files, queue, cut, log } = deps;
   const caller = authenticated(api, deps.authenticator);
   const mayUseModel = (who: Principal, model: string) => deps.policy.of(who).mayUseModel(model);
   modelRoutes(api, { models: deps.models, assistants, mayUseModel, caller });
-  const readWish = createReadWish({
+  const readSelection = createReadSelection({
     assistants,
     models: deps.models,
     pathOf: deps.pathOf,
@@ -43,9 +43,9 @@ export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<vo
     defaultModel: config.ASSISTANT_DEFAULT_MODEL,
   });
   const asking = {
-    desk,
+    admissionService,
     live,
-    readWish,
+    readSelection,
     defaultDeadlineMs: config.DEFAULT_DEADLINE_MS,
     now: () => deps.clock.now(),
     maxBodyBytes: config.MAX_BODY_BYTES,

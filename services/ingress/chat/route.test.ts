@@ -12,7 +12,7 @@ afterEach(() => app?.close());
 
 test('a request on an open connection behind the cut is refused before its job is admitted', async () => {
   let admitted = 0;
-  const desk = {
+  const admissionService = {
     admit: () => {
       admitted += 1;
       return Promise.reject(new TurnoutError('internal_error'));
@@ -23,10 +23,10 @@ test('a request on an open connection behind the cut is refused before its job i
   app.setSerializerCompiler(() => JSON.stringify);
   installErrorHandling(app, silentLogger);
   chatRoute(app, {
-    desk,
+    admissionService,
     live: {} as ChatRouteDeps['live'], // a job that is not admitted is not followed
     checkParameters: () => undefined,
-    readWish: ({ model }) => Promise.resolve({ model, assistant: undefined }),
+    readSelection: ({ model }) => Promise.resolve({ model, assistant: undefined }),
     defaultDeadlineMs: 1_000,
     now: Date.now,
     maxBodyBytes: 1_000,

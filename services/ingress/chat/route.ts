@@ -1,9 +1,9 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-request.ts';
 import { type LiveLog } from '../answers/live-log.ts';
-import { type AdmissionDesk, type AdmittedJob } from '../admission/admission.ts';
+import { type AdmissionService, type AdmittedJob } from '../admission/admission-service.ts';
 import { type Principal } from '../../../shared/policy/access/principal.ts';
-import { type ReadWish } from '../models/read-wish.ts';
+import { type ReadSelection } from '../models/read-selection.ts';
 import { requestControls } from '../http/request-controls.ts';
 import { atOnce } from '../answers/job-answer.ts';
 import { watchReader } from '../answers/watch-reader.ts';
@@ -13,9 +13,9 @@ import { forModel } from './for-model.ts';
 import { chatOriginalOf } from './original.ts';
 
 export interface ChatRouteDeps {
-  desk: AdmissionDesk;
+  admissionService: AdmissionService;
   live: LiveLog;
-  readWish: ReadWish;
+  readSelection: ReadSelection;
   /** Throws for a parameter that nobody would act on. */
   checkParameters: (body: ChatRequest) => void;
   defaultDeadlineMs: number;
@@ -41,15 +41,15 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
       deps.checkParameters(body);
       const caller = deps.caller(request);
       const controls = requestControls(headers, deps.defaultDeadlineMs);
-      const wish = await deps.readWish({ said: controls.assistant, model: body.model, caller });
+      const selection = await deps.readSelection({ said: controls.assistant, model: body.model, caller });
       // On a connection that is still open behind the cut: nobody could wait for the answer.
       deps.cut.throwIfAborted();
-      const job = await deps.desk.admit({
+      const job = await deps.admissionService.admit({
         caller,
-        request: forModel(body, wish.model),
-        assistant: wish.assistant,
+        request: forModel(body, selection.model),
+        assistant: selection.assistant,
         asked: body,
-        ...(body.store ? { duties: ['keep'], original: () => chatOriginalOf(body, wish.model) } : {}),
+        ...(body.store ? { hookNames: ['keep'], original: () => chatOriginalOf(body, selection.model) } : {}),
         store: body.store,
         controls,
         traceparent: headers['traceparent'] as string | undefined,

@@ -11,10 +11,10 @@ import { apiRoutes } from '../api/api.ts';
 import { createBodyWork } from '../bodies/body-work.ts';
 import { installErrorHandling } from '../api/errors.ts';
 import { createHttp } from '../api/http.ts';
-import { openParts } from '../api/parts.ts';
+import { openApiDependencies } from '../api/dependencies.ts';
 import { answerOf, type HttpAnswer, requestOf, streamAnswer } from './http-events.ts';
 import { type BatchAnswer, createJobSources } from './job-sources.ts';
-import { createWaking } from './waking.ts';
+import { createResumeAfterFreeze } from './resume-after-freeze.ts';
 
 export interface Lambda {
   /** Throws `EventError` for an event of another kind; so do the others. */
@@ -48,29 +48,29 @@ export async function openLambda(): Promise<Lambda> {
   // A sandbox has one request at a time, of 6 MB at most: nobody waits beside it.
   const work = createBodyWork();
   const bodies = () => work;
-  const parts = await openParts({ config, kafka, bodies, releasers, log });
+  const deps = await openApiDependencies({ config, kafka, bodies, releasers, log });
   const app = createHttp(bodies, { trustedProxies: config.TRUSTED_PROXIES, log });
   installErrorHandling(app, log);
   const pathOf = (user: string) => decide(user, inForce(undefined, config)).path;
   const { signal: never } = new AbortController();
-  await app.register((api) => apiRoutes(api, { ...parts, config, pathOf, cut: never, log }));
+  await app.register((api) => apiRoutes(api, { ...deps, config, pathOf, cut: never, log }));
   await app.ready();
 
-  const waking = createWaking(parts, log);
+  const resume = createResumeAfterFreeze(deps, log);
   const sources = createJobSources({ inject: (request) => app.inject(request), log });
   return {
     http: (event) =>
-      waking.during(async () => {
+      resume.during(async () => {
         const request = requestOf(event);
         return answerOf(await app.inject(request));
       }),
     stream: (event, response) =>
-      waking.during(async () => {
+      resume.during(async () => {
         const request = requestOf(event);
         await streamAnswer(await app.inject({ ...request, payloadAsStream: true }), response);
       }),
-    sqs: (event) => waking.during(() => sources.sqs(event)),
-    eventBridge: (event) => waking.during(() => sources.eventBridge(event)),
+    sqs: (event) => resume.during(() => sources.sqs(event)),
+    eventBridge: (event) => resume.during(() => sources.eventBridge(event)),
   };
 }
 

@@ -10,12 +10,12 @@ import { type Redis } from '../../../shared/platform/redis/connect.ts';
 import { blobKeys, type BlobKeys } from '../../../shared/platform/redis/keys.ts';
 import { periodically } from '../../../shared/platform/util/periodically.ts';
 import { createBlobSweep } from './blob-sweep.ts';
-import { type Parts } from '../api/parts.ts';
+import { type ApiDependencies } from '../api/dependencies.ts';
 import { sweptKinds } from './swept-kinds.ts';
 
 interface SweepsOptions {
   config: Pick<Config, 'RESPONSE_RETENTION_MS' | 'REDIS_PREFIX'>;
-  parts: Pick<Parts, 'blobs' | 'files' | 'jobLog' | 'redis'>;
+  deps: Pick<ApiDependencies, 'blobs' | 'files' | 'jobLog' | 'redis'>;
   releasers: Releasers;
   registry: Registry;
   log: Logger;
@@ -26,14 +26,14 @@ const EVERY_MS = 600_000;
 const LEASE_MS = 2 * EVERY_MS;
 
 /** Sweeps the blob store at once and again and again, in one ingress at a time, until the process closes. */
-export function startSweeps({ config, parts, releasers, registry, log }: SweepsOptions): void {
-  const { blobs, redis } = parts;
+export function startSweeps({ config, deps, releasers, registry, log }: SweepsOptions): void {
+  const { blobs, redis } = deps;
   const keys = blobKeys(config.REDIS_PREFIX);
   let closing = false;
   const swept = createBlobSweep({
     ...{ blobs, removals: createRemovals(redis, keys), state: createSweepState(redis, keys), log },
     identity: createStoreIdentity({ redis, keys, blobs }),
-    kinds: sweptKinds(parts, config.RESPONSE_RETENTION_MS),
+    kinds: sweptKinds(deps, config.RESPONSE_RETENTION_MS),
     closing: () => closing,
   });
   const report = stopGauge(registry);

@@ -2,7 +2,7 @@ import { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { modelNotFound } from '../../../shared/policy/access/model-access.ts';
 import { type Assistant } from '../../../shared/content/assistants/assistant-file.ts';
 import { type Principal } from '../../../shared/policy/access/principal.ts';
-import { assistantModels } from '../admission/assistant-wish.ts';
+import { assistantModels } from '../admission/assistant-selection.ts';
 import { type ModelList, type Models } from './models.ts';
 
 interface ModelRoutesDeps {

@@ -1,8 +1,8 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
-import { type Duty } from '../../../shared/contracts/duties.ts';
-import { type AdmittedJob, type Submission } from '../admission/admission.ts';
-import { type AssistantWish } from '../admission/assistant-wish.ts';
+import { type HookName } from '../../../shared/contracts/hook-names.ts';
+import { type AdmittedJob, type Submission } from '../admission/admission-service.ts';
+import { type AssistantSelection } from '../admission/assistant-selection.ts';
 import { backgroundControls, type RequestControls, requestControls } from '../http/request-controls.ts';
 import { atOnce } from '../answers/job-answer.ts';
 import { watchReader } from '../answers/watch-reader.ts';
@@ -30,11 +30,11 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
         ? backgroundControls(headers)
         : requestControls(headers, deps.defaultDeadlineMs);
       const caller = deps.caller(request);
-      const wish = await deps.readWish({ said: controls.assistant, model: body.model, caller });
+      const selection = await deps.readSelection({ said: controls.assistant, model: body.model, caller });
       // On a connection that is still open behind the cut: nobody could wait for the answer.
       deps.cut.throwIfAborted();
       const { job, paramOf } = await admit(deps, request, {
-        wish,
+        selection,
         controls,
         tell: (headers) => void reply.headers(headers),
       });
@@ -49,7 +49,7 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
 
 /** What the headers ask for, and who hears of those of the answer. */
 interface Asked {
-  wish: AssistantWish;
+  selection: AssistantSelection;
   controls: RequestControls;
   tell: Submission['tell'];
 }
@@ -57,19 +57,19 @@ interface Asked {
 async function admit(
   deps: ResponseRouteDeps,
   request: FastifyRequest<{ Body: ResponseRequest }>,
-  { wish, controls, tell }: Asked,
+  { selection, controls, tell }: Asked,
 ) {
   const { body, headers } = request;
   const caller = deps.caller(request);
   const conversation = await deps.resolve(caller.user, body);
   const translation = toChat(body, conversation);
   const background = body.background ?? false;
-  const settings = { ...responseSettings.parse(body), model: wish.model };
+  const settings = { ...responseSettings.parse(body), model: selection.model };
   try {
-    const job = await deps.desk.admit({
+    const job = await deps.admissionService.admit({
       caller,
-      request: { ...translation.request, model: wish.model },
-      ...(wish.assistant ? { assistant: { ...wish.assistant, ...continued(conversation) } } : {}),
+      request: { ...translation.request, model: selection.model },
+      ...(selection.assistant ? { assistant: { ...selection.assistant, ...continued(conversation) } } : {}),
       // Not the chat request: what an earlier response says is not part of what was asked.
       asked: { response: body },
       store: body.store,
@@ -78,7 +78,7 @@ async function admit(
       tell,
       background,
       followed: !background || (body.stream ?? false),
-      duties: dutiesOf(body),
+      hookNames: hookNamesOf(body),
       truncation: body.truncation ?? undefined,
       original: (jobId): ResponseOriginal => ({
         version: 1,
@@ -100,7 +100,7 @@ function continued({ assistant }: ResolvedConversation): { conversation?: string
 }
 
 /** OpenAI tells of the end of background responses only: whoever waits for another one hears of it anyway. */
-function dutiesOf({ store, background }: ResponseRequest): Duty[] {
+function hookNamesOf({ store, background }: ResponseRequest): HookName[] {
   if (background) return ['keep', 'notify'];
   return store === false ? [] : ['keep'];
 }

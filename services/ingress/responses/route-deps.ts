@@ -1,20 +1,20 @@
 import { type FastifyRequest } from 'fastify';
 import { type EndingDeps } from '../../../shared/jobs/joblog/ending.ts';
 import { type LiveLog } from '../answers/live-log.ts';
-import { type AdmissionDesk } from '../admission/admission.ts';
+import { type AdmissionService } from '../admission/admission-service.ts';
 import { type Principal } from '../../../shared/policy/access/principal.ts';
-import { type ReadWish } from '../models/read-wish.ts';
+import { type ReadSelection } from '../models/read-selection.ts';
 import { type StoredJobs } from '../answers/stored-jobs.ts';
 import { type ResolveConversation } from './conversation.ts';
 import { type FindResponse } from './stored-responses.ts';
 
 export interface ResponseRouteDeps {
-  desk: AdmissionDesk;
+  admissionService: AdmissionService;
   live: LiveLog;
   find: FindResponse;
   resolve: ResolveConversation;
   remove: StoredJobs['remove'];
-  readWish: ReadWish;
+  readSelection: ReadSelection;
   defaultDeadlineMs: number;
   /** The time that deadlines are measured by; milliseconds since the epoch. */
   now: () => number;

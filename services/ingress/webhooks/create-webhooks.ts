@@ -8,7 +8,7 @@ import { createEndpointStore } from '../../../shared/jobs/webhooks/endpoint-stor
 import { createRegistry } from '../../../shared/jobs/webhooks/registry.ts';
 import { createSecretBox } from '../../../shared/jobs/webhooks/secrets.ts';
 import { type WebhookRoutesDeps } from './routes.ts';
-import { createTestDesk } from './test-desk.ts';
+import { createWebhookTester } from './webhook-tester.ts';
 
 interface WebhooksOptions {
   config: Config;
@@ -35,7 +35,7 @@ export function createWebhooks({
       rules: { allowHttp: config.WEBHOOK_ALLOW_HTTP, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE },
     }),
     deliveries: createDeliveryLog(redis, keys),
-    tests: createTestDesk({ redis, keys, queue, timeoutMs: config.WEBHOOK_TIMEOUT_MS }),
+    tests: createWebhookTester({ redis, keys, queue, timeoutMs: config.WEBHOOK_TIMEOUT_MS }),
     close: () => queue.close(),
   };
 }

@@ -10,15 +10,15 @@ import { bodiless } from '../http/bodiless.ts';
 import { pageOf, pageQuery } from '../http/pagination.ts';
 import { deliveryList, endpointObject, endpointWithSecret } from './objects.ts';
 import { storing } from '../http/storing.ts';
-import { found, unknownEndpoint } from './parts.ts';
+import { found, unknownEndpoint } from './not-found.ts';
 import * as schemas from './schemas.ts';
-import { type TestDesk } from './test-desk.ts';
+import { type WebhookTester } from './webhook-tester.ts';
 
 export interface WebhookRoutesDeps {
   endpoints: EndpointStore;
   registry: Registry;
   deliveries: Pick<DeliveryLog, 'list'>;
-  tests: TestDesk;
+  tests: WebhookTester;
   caller: (request: FastifyRequest) => Principal;
 }
 

@@ -24,9 +24,9 @@ export function createJobEnder(relays: Pick<Relays, 'begin'>, now: () => number,
       const at = now();
       const facts = { ...job, attempts };
       const outcome = toOutcome(facts, [...history, ...writer.events()], ending, at);
-      const { outboxRow: row, duties } = await writer.finish([terminalEvent(ending, at)], outcome);
+      const { outboxRow: row, hookNames } = await writer.finish([terminalEvent(ending, at)], outcome);
       logEnding(log, facts, ending, at);
-      relays.begin({ row, outcome, duties });
+      relays.begin({ row, outcome, hookNames });
     },
   };
 }

@@ -17,7 +17,7 @@ beforeEach(() => {
 
 function poisonJobs(keepWithinMs?: number): PoisonJobs {
   return createPoisonJobs({
-    deadLetters: { bury },
+    deadLetters: { publish },
     // Ending a job begins with a look at it; that there is none is enough to see it happen.
     jobLog: { read: () => Promise.resolve(void happened.push('ended')) } as Partial<JobLog> as JobLog,
     relays: { begin: () => undefined },
@@ -26,7 +26,7 @@ function poisonJobs(keepWithinMs?: number): PoisonJobs {
   });
 }
 
-function bury(letter: DeadLetter): Promise<void> {
+function publish(letter: DeadLetter): Promise<void> {
   happened.push(refusals > 0 ? 'refused' : 'kept');
   if (refusals > 0) return ((refusals -= 1), Promise.reject(new Error('Kafka is away')));
   kept.push(letter);

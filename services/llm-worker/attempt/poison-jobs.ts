@@ -45,7 +45,7 @@ export function createPoisonJobs(deps: PoisonJobsDeps): PoisonJobs {
     const letter = letterOfJob({ queue: LLM_QUEUE, jobId, user, data, reason: `poison_job: ${why}` });
     const bound = AbortSignal.any([AbortSignal.timeout(keepWithinMs), ...(signal ? [signal] : [])]);
     try {
-      await retrying(() => deadLetters.bury(letter), { ...PATIENCE, signal: bound });
+      await retrying(() => deadLetters.publish(letter), { ...PATIENCE, signal: bound });
       log.error({ jobId, why }, 'Poison job sent to dead letters');
     } catch (error) {
       signal?.throwIfAborted();

@@ -19,7 +19,7 @@ import { costOf } from '../../../shared/contracts/cost-of.ts';
 import { outOfBudget } from '../../../shared/policy/usage/out-of-budget.ts';
 import { type ModelPath } from './model-path.ts';
 import { nextMove } from './next-move.ts';
-import { createShowing } from './showing.ts';
+import { createDeferredOutput } from './deferred-output.ts';
 import { type Patience } from './watchdog.ts';
 
 export interface AnswerRules {
@@ -178,7 +178,7 @@ async function callOnce(options: AnswerJobOptions, target: CallTarget, plan: Pla
   if (!path) throw new TurnoutError('no_legacy_path');
   const { job, body, history, cite, writer, signal, rules, breakers } = options;
   const stamp = stampFirst(history.some(isVisible) || writer.events().some(isVisible), options.now);
-  const showing = createShowing(body, (events) => writer.write(...cite(events)));
+  const output = createDeferredOutput(body, (events) => writer.write(...cite(events)));
   let report: CallReport | undefined;
   try {
     await breakers.run(breakerOf(target), async () => {
@@ -190,9 +190,9 @@ async function callOnce(options: AnswerJobOptions, target: CallTarget, plan: Pla
         plan,
         patience: rules.patience,
         signal,
-        write: (events) => showing.take(stamp(events)),
+        write: (events) => output.take(stamp(events)),
       });
-      showing.end(report.failure === undefined);
+      output.end(report.failure === undefined);
       if (report.failure) throw report.failure;
     });
   } catch (error) {

@@ -34,7 +34,7 @@ function memoryLog(existing: number) {
       await Promise.resolve();
       const result = append(finisher.expected, events);
       if (result.kind !== 'appended') return result;
-      return { kind: 'finished', duties: [], outboxRow: 'row', lastSequence: result.lastSequence };
+      return { kind: 'finished', hookNames: [], outboxRow: 'row', lastSequence: result.lastSequence };
     },
   };
   const writer = createAttemptWriter({

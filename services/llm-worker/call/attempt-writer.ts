@@ -1,6 +1,6 @@
 import { type CancelledBy, type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { type Outcome } from '../../../shared/contracts/outcome.ts';
-import { type Duty } from '../../../shared/contracts/duties.ts';
+import { type HookName } from '../../../shared/contracts/hook-names.ts';
 import { mergeDeltas } from '../../../shared/jobs/joblog/merge-deltas.ts';
 import {
   type Appended,
@@ -26,7 +26,10 @@ export interface AttemptWriter {
   /** Waits until all that was written stands in the log. Throws `AttemptOver`. */
   flush(): Promise<void>;
   /** Waits for what was written, then ends the job. Resolves with the outbox row. Throws `AttemptOver`. */
-  finish(terminal: readonly JobEvent[], outcome: Outcome): Promise<{ outboxRow: string; duties: Duty[] }>;
+  finish(
+    terminal: readonly JobEvent[],
+    outcome: Outcome,
+  ): Promise<{ outboxRow: string; hookNames: HookName[] }>;
   /** All that this attempt has written, in order. */
   events(): readonly JobEvent[];
   /** Fires when an append was refused; `reason` is the `AttemptOver` or the error. */

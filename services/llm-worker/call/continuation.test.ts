@@ -22,7 +22,7 @@ describe('the next call', () => {
       {},
       { kind: 'start', muteReasoning: true },
     ],
-    ['text seen: ask', [text('a'), text('b')], {}, {}, { kind: 'ask', partial: 'ab', anchor: 'ab' }],
+    ['text seen: ask', [text('a'), text('b')], {}, {}, { kind: 'ask', partial: 'ab', prefix: 'ab' }],
     [
       'text seen, model takes prefixes: prefill',
       [text(LONG)],
@@ -35,14 +35,14 @@ describe('the next call', () => {
       [text('1')],
       {},
       { prefill: true },
-      { kind: 'ask', partial: '1', anchor: '1' },
+      { kind: 'ask', partial: '1', prefix: '1' },
     ],
     [
       'white space seen: ask for nothing',
       [text('\n\n')],
       {},
       {},
-      { kind: 'ask', partial: '\n\n', anchor: '' },
+      { kind: 'ask', partial: '\n\n', prefix: '' },
     ],
     ['thinking is no part of the answer', [thought, text('a')], {}, {}, { kind: 'ask', partial: 'a' }],
     ['all ended: only the end is missing', [text('a'), end], {}, {}, { kind: 'complete' }],
@@ -61,7 +61,7 @@ describe('the next call', () => {
 });
 
 describe('the words that a continuation is to begin with', () => {
-  const anchorOf = (partial: string) => planNext([text(partial)], request, rules);
+  const prefixOf = (partial: string) => planNext([text(partial)], request, rules);
   const sentence = 'The line from the harbour ends at the third platform of the old station, behind the mill';
 
   test.each([
@@ -73,9 +73,9 @@ describe('the words that a continuation is to begin with', () => {
     ],
     ['the last characters of a script without spaces', '港'.repeat(100), '港'.repeat(60)],
     ['no half of a character', '𝔘'.repeat(50).concat('x'), '𝔘'.repeat(29).concat('x')],
-  ])('%s', (_what, partial, anchor) => {
-    expect(anchorOf(partial)).toMatchObject({ anchor });
-    expect(partial.trimEnd().endsWith(anchor)).toBe(true);
+  ])('%s', (_what, partial, prefix) => {
+    expect(prefixOf(partial)).toMatchObject({ prefix });
+    expect(partial.trimEnd().endsWith(prefix)).toBe(true);
   });
 });
 
@@ -85,7 +85,7 @@ describe('the request of a continuation', () => {
   });
 
   test('behind white space is the request itself', () => {
-    expect(continuedRequest(request, { kind: 'ask', partial: ' \n', anchor: '' })).toBe(request);
+    expect(continuedRequest(request, { kind: 'ask', partial: ' \n', prefix: '' })).toBe(request);
   });
 
   test('by prefix ends with the answer so far, without trailing space', () => {
@@ -94,7 +94,7 @@ describe('the request of a continuation', () => {
   });
 
   test('by asking shows the answer so far and says where to begin', () => {
-    const { messages } = continuedRequest(request, { kind: 'ask', partial: 'so far ', anchor: 'far' });
+    const { messages } = continuedRequest(request, { kind: 'ask', partial: 'so far ', prefix: 'far' });
     expect(messages.at(-2)).toEqual({ role: 'assistant', content: 'so far' });
     expect(messages.at(-1)).toMatchObject({
       role: 'user',
@@ -107,7 +107,7 @@ describe('the request of a continuation', () => {
     [{ max_completion_tokens: 10 }, { max_completion_tokens: 6 }],
     [{ max_tokens: 2 }, { max_tokens: 1 }],
   ])('has only the tokens left that the client allowed: %j', (limit, rest) => {
-    const plan = { kind: 'ask', partial: 'one two three four', anchor: 'four' } as const;
+    const plan = { kind: 'ask', partial: 'one two three four', prefix: 'four' } as const;
     expect(continuedRequest({ ...request, ...limit }, plan)).toMatchObject(rest);
   });
 });

@@ -1,7 +1,7 @@
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
 import { countTokens } from '../../../shared/content/documents/tokens.ts';
 import { isVisible, type JobEvent } from '../../../shared/contracts/job-event.ts';
-import { ANCHOR_TAG } from './anchor.ts';
+import { PREFIX_TAG } from './continuation-prefix.ts';
 import { isUnmistakable } from './overlap.ts';
 
 /**
@@ -18,7 +18,7 @@ export type Plan =
    * The model is asked to go on, and to begin with the `anchor`, the last words of what there is. The anchor of white space
    * is empty: then the model gets the client's own request, and only the white space is not shown again.
    */
-  | { kind: 'ask'; partial: string; anchor: string }
+  | { kind: 'ask'; partial: string; prefix: string }
   /** Every choice has ended; only the job's end is missing. */
   | { kind: 'complete' }
   /** No continuation can be right: a JSON format, a tool call half written, several choices, log probabilities. */
@@ -42,7 +42,7 @@ export function planNext(history: readonly JobEvent[], request: ChatRequest, rul
   const partial = seen.map((event) => (event.type === 'text' ? event.delta : '')).join('');
   // Some models repeat their prefix and some do not: behind a short one nobody could tell.
   const prefill = rules.prefill && isUnmistakable(partial);
-  return prefill ? { kind: 'prefill', partial } : { kind: 'ask', partial, anchor: lastWords(partial) };
+  return prefill ? { kind: 'prefill', partial } : { kind: 'ask', partial, prefix: lastWords(partial) };
 }
 
 /** A part of such an answer may turn out to be one that no call can take up. */
@@ -50,14 +50,14 @@ export function isAllOrNothing(request: ChatRequest): boolean {
   return !continuable(request) || (request.tools?.length ?? 0) > 0;
 }
 
-const ANCHOR_CHARACTERS = 60;
+const PREFIX_CHARACTERS = 60;
 
 /** The end of the text, from the beginning of a word where the script has words. */
 function lastWords(text: string): string {
   const whole = text.trim();
-  if (whole.length <= ANCHOR_CHARACTERS) return whole;
-  const end = whole.slice(-ANCHOR_CHARACTERS);
-  const space = end.slice(0, ANCHOR_CHARACTERS / 2).search(/\s\S/);
+  if (whole.length <= PREFIX_CHARACTERS) return whole;
+  const end = whole.slice(-PREFIX_CHARACTERS);
+  const space = end.slice(0, PREFIX_CHARACTERS / 2).search(/\s\S/);
   return space >= 0 ? end.slice(space + 1) : end.replace(/^[\uDC00-\uDFFF]/, '');
 }
 
@@ -69,9 +69,9 @@ function continuable({ n, logprobs, response_format: format }: ChatRequest): boo
  * The answer so far goes before it as the assistant's message. A model that begins with words we know shows where its text
  * belongs: one that goes on without a word of ours could be repeating itself, or have lost a space.
  */
-function continueInstruction(anchor: string): string {
+function continueInstruction(prefix: string): string {
   return `Your answer was interrupted. Continue the partial answer exactly where it stopped. Begin with its last words, which stand below between the tags, letter for letter, and go straight on from there. Repeat nothing else of it, do not begin again and do not comment on the interruption.
-<${ANCHOR_TAG}>${anchor}</${ANCHOR_TAG}>`;
+<${PREFIX_TAG}>${prefix}</${PREFIX_TAG}>`;
 }
 
 /** The request that carries the plan out. */
@@ -84,8 +84,8 @@ export function continuedRequest(request: ChatRequest, plan: Plan): ChatRequest 
     const tail = { ...partial, prefix: true };
     return { ...request, ...lessSpent(request, plan.partial), messages: [...request.messages, tail] };
   }
-  const ask = { role: 'user' as const, content: continueInstruction(plan.anchor) };
-  const spent = partial.content.slice(0, partial.content.length - plan.anchor.length);
+  const ask = { role: 'user' as const, content: continueInstruction(plan.prefix) };
+  const spent = partial.content.slice(0, partial.content.length - plan.prefix.length);
   return { ...request, ...lessSpent(request, spent), messages: [...request.messages, partial, ask] };
 }
 

@@ -139,7 +139,7 @@ function createShow(plan: Plan): (event: JobEvent) => JobEvent[] {
   if (plan.kind === 'start')
     return (event) => (plan.muteReasoning && event.type === 'reasoning' ? [] : [event]);
   if (plan.kind !== 'prefill' && plan.kind !== 'ask') return (event) => [event];
-  const overlap = createOverlapFilter(plan.partial, plan.kind === 'ask' ? plan.anchor : undefined);
+  const overlap = createOverlapFilter(plan.partial, plan.kind === 'ask' ? plan.prefix : undefined);
   return (event) => {
     if (event.type === 'reasoning') return [];
     if (event.type === 'text') return textEvents(overlap.push(event.delta));

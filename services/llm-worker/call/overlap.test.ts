@@ -3,15 +3,15 @@ import fc from 'fast-check';
 import { createOverlapFilter, DivergedError, isUnmistakable } from './overlap.ts';
 
 const partial = 'The harbour bridge opened in 1932. It is made of steel and';
-const anchor = 'made of steel and';
+const prefix = 'made of steel and';
 
 interface Continuation {
   before?: string;
-  anchor?: string | undefined;
+  prefix?: string | undefined;
 }
 
 function through(parts: readonly string[], { before = partial, ...more }: Continuation = {}): string {
-  const filter = createOverlapFilter(before, 'anchor' in more ? more.anchor : anchor);
+  const filter = createOverlapFilter(before, 'anchor' in more ? more.prefix : prefix);
   return parts.map((part) => filter.push(part)).join('') + filter.flush();
 }
 
@@ -20,7 +20,7 @@ const cutSomehow = (text: string) => [words(text), [text], text.split(/(?=.)/s)]
 
 describe('a continuation loses what is already there', () => {
   test.each([
-    ['begins with the anchor, as asked', `${anchor} carries trains.`, ' carries trains.'],
+    ['begins with the anchor, as asked', `${prefix} carries trains.`, ' carries trains.'],
     ['goes on without it', ' carries trains.', ' carries trains.'],
     ['begins the same answer again', `${partial} carries trains.`, ' carries trains.'],
     ['repeats more than the anchor', 'It is made of steel and carries trains.', ' carries trains.'],
@@ -32,20 +32,20 @@ describe('a continuation loses what is already there', () => {
       `\n\n${partial} carries trains.`,
       ' carries trains.',
     ],
-    ['begins with the anchor after a line break', `\n${anchor} carries trains.`, ' carries trains.'],
-    ['opens a quotation before the anchor', `"${anchor} carries trains.`, ' carries trains.'],
-    ['quotes the anchor', `"${anchor}" carries trains.`, ' carries trains.'],
-    ['quotes the anchor as books do', `“${anchor}” carries trains.`, ' carries trains.'],
-    ['begins with an ellipsis', `...${anchor} carries trains.`, ' carries trains.'],
-    ['begins with an ellipsis in one character', `… ${anchor} carries trains.`, ' carries trains.'],
-    ['says our tag', `<last_words>${anchor}</last_words> carries trains.`, ' carries trains.'],
-    ['says our tag in code', `\`<last_words>${anchor}</last_words>\` carries.`, ' carries.'],
-    ['opens our tag only', `<last_words>${anchor} carries trains.`, ' carries trains.'],
+    ['begins with the anchor after a line break', `\n${prefix} carries trains.`, ' carries trains.'],
+    ['opens a quotation before the anchor', `"${prefix} carries trains.`, ' carries trains.'],
+    ['quotes the anchor', `"${prefix}" carries trains.`, ' carries trains.'],
+    ['quotes the anchor as books do', `“${prefix}” carries trains.`, ' carries trains.'],
+    ['begins with an ellipsis', `...${prefix} carries trains.`, ' carries trains.'],
+    ['begins with an ellipsis in one character', `… ${prefix} carries trains.`, ' carries trains.'],
+    ['says our tag', `<last_words>${prefix}</last_words> carries trains.`, ' carries trains.'],
+    ['says our tag in code', `\`<last_words>${prefix}</last_words>\` carries.`, ' carries.'],
+    ['opens our tag only', `<last_words>${prefix} carries trains.`, ' carries trains.'],
     ['has a quotation of its own', ' "iron" in it.', ' "iron" in it.'],
     ['has an ellipsis of its own', '... or so they say.', '... or so they say.'],
     ['ends while it still repeats', partial, ''],
-    ['ends with the anchor in quotation marks', `"${anchor}"`, ''],
-    ['ends with the anchor', anchor, ''],
+    ['ends with the anchor in quotation marks', `"${prefix}"`, ''],
+    ['ends with the anchor', prefix, ''],
     ['is empty', '', ''],
   ])('that %s', (_what, text, fresh) => {
     for (const parts of cutSomehow(text)) expect(through(parts)).toBe(fresh);
@@ -59,7 +59,7 @@ describe('a continuation loses what is already there', () => {
     ['has a refrain', `${partial.slice(0, 40)}, they sing`, `${partial.slice(0, 40)}, they sing`],
     ['ends with a refrain', partial.slice(0, 40), partial.slice(0, 40)],
   ])('by prefix that %s', (_what, text, fresh) => {
-    for (const parts of cutSomehow(text)) expect(through(parts, { anchor: undefined })).toBe(fresh);
+    for (const parts of cutSomehow(text)) expect(through(parts, { prefix: undefined })).toBe(fresh);
   });
 });
 
@@ -73,48 +73,48 @@ describe('an answer that says the same thing twice keeps both', () => {
     ['the model goes on behind its prefix', undefined, rest],
     ['the model goes on behind its prefix, with the space', undefined, ` ${rest}`],
   ])('when %s', (_what, lead, text) => {
-    for (const parts of cutSomehow(text)) expect(through(parts, { before, anchor: lead })).toBe(rest);
+    for (const parts of cutSomehow(text)) expect(through(parts, { before, prefix: lead })).toBe(rest);
   });
 
   test('when all of it is one row again and again, of which the model was asked for the last ones', () => {
     const row = '| 0 | 0 |\n';
     const [before, rest] = [row.repeat(10), row.repeat(12)];
     for (const parts of cutSomehow(row.repeat(2) + rest))
-      expect(through(parts, { before, anchor: row.repeat(2).trimEnd() })).toBe(rest);
+      expect(through(parts, { before, prefix: row.repeat(2).trimEnd() })).toBe(rest);
   });
 
   test('when the model disregards the anchor and the end is itself a repetition', () => {
     const row = '| 0 | 0 | 0 |\n';
     const before = `A table of zeros:\n${row.repeat(4)}`;
     const goesOn = `${row}| 1 | 1 | 1 |\n`;
-    expect(through(words(goesOn), { before, anchor: 'zeros:' })).toBe(goesOn);
+    expect(through(words(goesOn), { before, prefix: 'zeros:' })).toBe(goesOn);
   });
 });
 
 describe('at the seam', () => {
   test('the white space that the prefix was sent without is not doubled', () => {
-    expect(through([' 1932', ' in May'], { before: 'It opened in ', anchor: undefined })).toBe('1932 in May');
-    expect(through(['opened in 1932'], { before: 'It opened in ', anchor: 'opened in' })).toBe('1932');
+    expect(through([' 1932', ' in May'], { before: 'It opened in ', prefix: undefined })).toBe('1932 in May');
+    expect(through(['opened in 1932'], { before: 'It opened in ', prefix: 'opened in' })).toBe('1932');
   });
 
   test('white space that comes in other pieces, or less of it, is not doubled either', () => {
     const before = 'def go():\n    ';
-    for (const [anchor, lead] of [
+    for (const [prefix, lead] of [
       [undefined, ''],
       ['def go():', 'def go():'],
     ] as const) {
-      expect(through([lead, '\n', '  ', '  return'], { before, anchor })).toBe('return');
-      expect(through([lead, '\n', '  ', 'return'], { before, anchor })).toBe('return');
+      expect(through([lead, '\n', '  ', '  return'], { before, prefix })).toBe('return');
+      expect(through([lead, '\n', '  ', 'return'], { before, prefix })).toBe('return');
     }
   });
 
   test.each([['\n\nHello'], ['\nHello'], ['Hello']])('of white space only, %j goes on behind it', (text) => {
-    for (const anchor of ['', undefined])
-      for (const parts of cutSomehow(text)) expect(through(parts, { before: '\n\n', anchor })).toBe('Hello');
+    for (const prefix of ['', undefined])
+      for (const parts of cutSomehow(text)) expect(through(parts, { before: '\n\n', prefix })).toBe('Hello');
   });
 
   test('a short beginning behind its own prefix is believed to be meant: eleven platforms, not one', () => {
-    expect(through(['1', ' platforms'], { before: '1', anchor: undefined })).toBe('1 platforms');
+    expect(through(['1', ' platforms'], { before: '1', prefix: undefined })).toBe('1 platforms');
   });
 
   test('a beginning that is the same and then differs is refused', () => {
@@ -123,12 +123,12 @@ describe('at the seam', () => {
     );
   });
 
-  test.each([[anchor], [undefined]])(
+  test.each([[prefix], [undefined]])(
     'a long answer that begins again takes linear time, anchor %j',
     (asked) => {
       const before = Array.from({ length: 30_000 }, (_, n) => `line ${n}, `).join('');
       const parts = `${before}and the end.`.split('');
-      expect(through(parts, { before, anchor: asked })).toBe('and the end.');
+      expect(through(parts, { before, prefix: asked })).toBe('and the end.');
     },
   );
 
@@ -139,7 +139,7 @@ describe('at the seam', () => {
         const text = before + rest;
         const at = [...new Set(cuts.map((cut) => cut % (text.length + 1)))].sort((a, b) => a - b);
         const parts = [0, ...at].map((from, i) => text.slice(from, at[i] ?? text.length));
-        expect(through(parts, { before, anchor: undefined })).toBe(rest);
+        expect(through(parts, { before, prefix: undefined })).toBe(rest);
       }),
     );
   });

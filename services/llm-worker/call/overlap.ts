@@ -1,4 +1,4 @@
-import { matchAnchor } from './anchor.ts';
+import { matchPrefix } from './continuation-prefix.ts';
 
 /**
  * Drops from a continuation what is already there.
@@ -43,7 +43,7 @@ export function isUnmistakable(partial: string): boolean {
 }
 
 /** `anchor`: the words that the model was asked to begin with; undefined for one that got a prefix of its own message. */
-export function createOverlapFilter(partial: string, anchor?: string): OverlapFilter {
+export function createOverlapFilter(partial: string, prefix?: string): OverlapFilter {
   const whole = partial.trim();
   const tail = partial.slice(partial.trimEnd().length);
   let held = '';
@@ -63,7 +63,7 @@ export function createOverlapFilter(partial: string, anchor?: string): OverlapFi
   }
 
   function asAsked(final: boolean, words: string): string {
-    const { end, open } = matchAnchor(held, words);
+    const { end, open } = matchPrefix(held, words);
     if (open && !final) return '';
     if (end !== undefined) return passBeyond(end, final);
     const text = held.trimStart();
@@ -99,7 +99,7 @@ export function createOverlapFilter(partial: string, anchor?: string): OverlapFi
     held += later.join('');
     later = [];
     repeated = 0;
-    return anchor === undefined ? behindPrefix(final) : asAsked(final, anchor);
+    return prefix === undefined ? behindPrefix(final) : asAsked(final, prefix);
   }
 
   return {

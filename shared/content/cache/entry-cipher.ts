@@ -6,7 +6,7 @@ import { type CacheKind } from '../../contracts/cache-kinds.ts';
 /** Whose an entry is. */
 export interface Owner {
   user: string;
-  /** See `generations.ts`. */
+  /** See `cache-versions.ts`. */
   cacheVersion: string;
 }
 

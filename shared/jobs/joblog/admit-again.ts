@@ -4,7 +4,7 @@ import { type JobLog } from './job-log.ts';
 /** Creates a lost record again from the job's message. The job runs in the background: its client has gone, or returns with its key. */
 export async function admitAgain(jobLog: Pick<JobLog, 'admit'>, job: JobMessage): Promise<void> {
   const { jobId, user: owner, userHash, model, acceptedAt, deadlineAt } = job;
-  const { bodyHash = '', duties = [], original = '' } = job;
-  const record = { jobId, owner, userHash, model, acceptedAt, deadlineAt, bodyHash, duties, original };
+  const { bodyHash = '', duties: hookNames = [], original = '' } = job;
+  const record = { jobId, owner, userHash, model, acceptedAt, deadlineAt, bodyHash, hookNames, original };
   await jobLog.admit({ ...record, reader: '', patienceMs: undefined });
 }

@@ -7,11 +7,11 @@ import { type JobKeys } from '../../platform/redis/keys.ts';
 import { defineScript } from '../../platform/redis/script.ts';
 import { periodically } from '../../platform/util/periodically.ts';
 import { backoffMs } from '../../platform/util/retrying.ts';
-import { knownDuty, type DutyHandlers } from '../../contracts/duties.ts';
+import { knownHookName, type HookHandlers } from '../../contracts/hook-names.ts';
 import { type JobLog } from './job-log.ts';
 
 /**
- * What is owed for an ended job beside its outcome (`duties.ts`), in a waiting set of its own: a hook that fails delays neither
+ * What is owed for an ended job beside its outcome (`hook-names.ts`), in a waiting set of its own: a hook that fails delays neither
  * an outcome nor another hook.
  *
  * A job's hooks move: owed in the outbox row -> leased (a process runs them) -> done, or waiting (with backoff) -> leased.
@@ -22,7 +22,7 @@ export interface CompletionHooks {
   /** Parts the row from its hooks and leases them to this process. The new row's id; '' where the row has gone. */
   take(jobId: string, row: string): Promise<string>;
   /** Runs hooks that this process has leased. Never rejects: what fails waits for its next turn. */
-  run(jobId: string, duties: readonly string[], failedBefore?: number): Promise<void>;
+  run(jobId: string, hookNames: readonly string[], failedBefore?: number): Promise<void>;
   /** How many jobs wait for hooks, and since when the oldest does; milliseconds. */
   waiting(): Promise<{ jobs: number; oldestMs: number }>;
   start(): void;
@@ -33,7 +33,7 @@ interface CompletionHooksOptions {
   redis: Redis;
   keys: JobKeys;
   jobLog: Pick<JobLog, 'settle'>;
-  handlers: DutyHandlers;
+  handlers: HookHandlers;
   log: Logger;
   /** Milliseconds since the epoch. */
   now?: () => number;
@@ -59,12 +59,12 @@ export function createCompletionHooks(options: CompletionHooksOptions): Completi
   let warnedAt = 0;
   let failure: unknown;
 
-  async function run(jobId: string, duties: readonly string[], failedBefore = 0): Promise<void> {
+  async function run(jobId: string, hookNames: readonly string[], failedBefore = 0): Promise<void> {
     const left: string[] = [];
     await Promise.all(
-      duties.map(async (name) => {
+      hookNames.map(async (name) => {
         try {
-          await handlers[knownDuty.parse(name)](jobId);
+          await handlers[knownHookName.parse(name)](jobId);
         } catch (error) {
           failure = error;
           left.push(name);
@@ -89,8 +89,8 @@ export function createCompletionHooks(options: CompletionHooksOptions): Completi
       const jobs = found.flatMap((jobId, at) => (at % 2 === 0 ? [{ jobId, text: found[at + 1] ?? '' }] : []));
       await Promise.all(
         jobs.map(({ jobId, text }) => {
-          const [failed = '0', ...duties] = text.split(' ').filter((word) => word !== '');
-          return limit(() => run(jobId, duties, Number(failed)));
+          const [failed = '0', ...hookNames] = text.split(' ').filter((word) => word !== '');
+          return limit(() => run(jobId, hookNames, Number(failed)));
         }),
       );
     }

@@ -137,12 +137,12 @@ test('who ends a job without its fence carries its outcome on at once, so that i
   const jobLog = {
     now: Date.now,
     read: () => Promise.resolve(view),
-    finish: () => Promise.resolve({ kind: 'finished', outboxRow: '7-0', lastSequence: 2, duties: [] }),
+    finish: () => Promise.resolve({ kind: 'finished', outboxRow: '7-0', lastSequence: 2, hookNames: [] }),
   } as Partial<JobLog> as JobLog;
   const begun: unknown[] = [];
   const relays = { begin: (row: unknown) => void begun.push(row) };
   await endUnfenced({ jobLog, relays, log: silentLogger }, 'job_1', FAILED);
   expect(begun).toEqual([
-    { row: '7-0', outcome: expect.objectContaining({ jobId: 'job_1', status: 'failed' }), duties: [] },
+    { row: '7-0', outcome: expect.objectContaining({ jobId: 'job_1', status: 'failed' }), hookNames: [] },
   ]);
 });

@@ -175,7 +175,7 @@ export async function endUnfenced(
     const result = await jobLog.finish(jobId, finisher, last, outcome);
     if (result.kind === 'finished') {
       logEnding(log, facts, ending, at);
-      relays.begin({ row: result.outboxRow, outcome, duties: result.duties });
+      relays.begin({ row: result.outboxRow, outcome, hookNames: result.hookNames });
     }
     if (result.kind !== 'moved') return result;
   }

@@ -5,7 +5,7 @@ import { type Path } from '../../contracts/decision.ts';
 import { type JobKeys } from '../../platform/redis/keys.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { defineScript } from '../../platform/redis/script.ts';
-import { duties, type Duty } from '../../contracts/duties.ts';
+import { hookNames, type HookName } from '../../contracts/hook-names.ts';
 
 /**
  * One job's record and log in the job Redis. Every change is one Lua script (`scripts/`), whose invariants stand there.
@@ -66,7 +66,7 @@ export interface NewJob {
   /** How long a foreground job outlives its last reader, in milliseconds; undefined: a background job, which does not care. */
   patienceMs: number | undefined;
   /** What is owed when it has ended, beside telling the metrics. */
-  duties?: readonly Duty[];
+  hookNames?: readonly HookName[];
   /** The client's request as its later readers need it, in JSON. */
   original?: string;
   /** The request that will publish it, where several may; without spaces. */
@@ -99,7 +99,7 @@ export interface Ended {
   kind: 'finished';
   outboxRow: string;
   lastSequence: number;
-  duties: Duty[];
+  hookNames: HookName[];
 }
 
 export type Finished =
@@ -232,7 +232,7 @@ const refusals = z.union([
   z.tuple([stateOrMissing]),
 ]);
 const appendReply = z.union([z.tuple([z.literal('appended'), z.int(), cancelFlag]), refusals]);
-const ended = z.tuple([z.literal('finished'), z.string(), z.int(), duties]);
+const ended = z.tuple([z.literal('finished'), z.string(), z.int(), hookNames]);
 const serveReply = z.union([ended, z.tuple([])]);
 const finishReply = z.union([ended, z.tuple([z.literal('moved')]), refusals]);
 const entry = z.tuple([z.string(), z.tuple([z.literal('e'), z.string()])]);
@@ -413,7 +413,7 @@ function admitArguments(job: NewJob): (string | number)[] {
     userHash,
     model,
     patienceMs,
-    duties: owed = [],
+    hookNames: owed = [],
     original = '',
     publisher = '',
   } = job;
@@ -428,7 +428,7 @@ function admitArguments(job: NewJob): (string | number)[] {
 }
 
 function toEnded([kind, outboxRow, lastSequence, owed]: z.infer<typeof ended>): Ended {
-  return { kind, outboxRow, lastSequence, duties: owed };
+  return { kind, outboxRow, lastSequence, hookNames: owed };
 }
 
 function toJson(events: readonly JobEvent[]): string[] {

@@ -31,7 +31,7 @@ export interface OutboxRow {
   outcome: Outcome;
   /** The outcome as its row has it, with what a later version has added; absent where this process has just made it. */
   written?: string;
-  duties: readonly string[];
+  hookNames: readonly string[];
 }
 
 interface OutboxOptions {
@@ -63,11 +63,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
     await producer.send({ topic, key: event.jobId, value, headers });
   }
 
-  async function relay({ row, outcome: event, written, duties }: OutboxRow): Promise<void> {
+  async function relay({ row, outcome: event, written, hookNames }: OutboxRow): Promise<void> {
     const { jobId } = event;
-    const parted = duties.length === 0 ? row : await hooks.take(jobId, row);
+    const parted = hookNames.length === 0 ? row : await hooks.take(jobId, row);
     if (parted === '') return; // another process has parted it, and relays it
-    const hooked = duties.length === 0 ? Promise.resolve() : hooks.run(jobId, duties);
+    const hooked = hookNames.length === 0 ? Promise.resolve() : hooks.run(jobId, hookNames);
     await allDone([publish(event, written), ended(event)]).then(
       () => jobLog.published(jobId, parted),
       async (error: unknown) => {
@@ -123,7 +123,7 @@ function readRow(row: string, [, json = '', , owed = '']: readonly string[]): Ou
     row,
     outcome: outcome.parse(JSON.parse(json)),
     written: json,
-    duties: owed.split(' ').filter((name) => name !== ''),
+    hookNames: owed.split(' ').filter((name) => name !== ''),
   };
 }
 

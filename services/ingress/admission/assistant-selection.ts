@@ -5,14 +5,14 @@ import { type Principal } from '../../../shared/policy/access/principal.ts';
 import { ASSISTANT_HEADER as HEADER } from '../http/request-controls.ts';
 
 /** What a request wants of assistants, and of which model. */
-export interface AssistantWish {
+export interface AssistantSelection {
   /** `auto` leaves it to the assistant: then `assistant` is there. */
   model: string;
   /** Undefined: no assistant. Without a name: the one that fits. */
   assistant: { asked?: string } | undefined;
 }
 
-export interface WishRules {
+export interface SelectionRules {
   assistants: readonly Assistant[];
   selection: 'asked' | 'always';
   defaultModel: string | undefined;
@@ -29,10 +29,10 @@ const ASSISTANT_MODEL = 'assistant/';
  * Throws `assistant_not_found` for one that is not there or not for this caller, `invalid_value` for a header that means nothing,
  * or something else than the model; with what is at fault as `param`.
  */
-export function assistantWish(
+export function selectionOf(
   { said, model, caller }: { said: string | undefined; model: string; caller: Principal },
-  rules: WishRules,
-): AssistantWish {
+  rules: SelectionRules,
+): AssistantSelection {
   const byModel = rules.assistants.length > 0 && model.startsWith(ASSISTANT_MODEL);
   if (byModel) return named(model.slice(ASSISTANT_MODEL.length), { said, caller }, rules);
   const choosing = model === AUTO && (rules.assistants.length > 0 || rules.defaultModel !== undefined);
@@ -52,8 +52,8 @@ export function assistantModels(assistants: readonly Assistant[], caller: Princi
 function named(
   name: string,
   { said, caller }: { said: string | undefined; caller: Principal },
-  rules: WishRules,
-): AssistantWish {
+  rules: SelectionRules,
+): AssistantSelection {
   if (said !== undefined && said !== name)
     throw new TurnoutError('invalid_value', {
       message: `${HEADER} and the model ask for different assistants.`,
@@ -66,14 +66,14 @@ function named(
 function assertThere(
   name: string,
   { caller, param }: { caller: Principal; param: string },
-  { assistants }: WishRules,
+  { assistants }: SelectionRules,
 ): void {
   if (assistants.some((assistant) => assistant.name === name && mayUse(assistant, caller))) return;
   const message = `The assistant '${name.slice(0, 100)}' does not exist.`;
   throw new TurnoutError('assistant_not_found', { message, param });
 }
 
-function withoutAssistant({ defaultModel }: WishRules): string {
+function withoutAssistant({ defaultModel }: SelectionRules): string {
   if (defaultModel !== undefined) return defaultModel;
   throw new TurnoutError('invalid_value', {
     message: 'The model auto is that of an assistant; without one, name a model.',

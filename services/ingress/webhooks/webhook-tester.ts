@@ -8,12 +8,12 @@ import { type EventType } from '../../../shared/jobs/webhooks/event.ts';
  * Has a sample event sent by a context-worker, since this process connects to no address that a user names, and waits for
  * what becomes of it. One test of an endpoint at a time.
  */
-export interface TestDesk {
+export interface WebhookTester {
   /** The endpoint's HTTP status. Throws why there is none, and `overloaded` when nobody came to send it. */
   test(user: string, endpointId: string, type: EventType): Promise<number>;
 }
 
-interface TestDeskOptions {
+interface WebhookTesterOptions {
   redis: Redis;
   keys: JobKeys;
   queue: Pick<DeliveriesQueue, 'test'>;
@@ -24,7 +24,7 @@ interface TestDeskOptions {
 /** To be taken from the queue, also behind other deliveries to that endpoint. Milliseconds. */
 const QUEUE_PATIENCE_MS = 10_000;
 
-export function createTestDesk({ redis, keys, queue, timeoutMs }: TestDeskOptions): TestDesk {
+export function createWebhookTester({ redis, keys, queue, timeoutMs }: WebhookTesterOptions): WebhookTester {
   const patienceMs = timeoutMs + QUEUE_PATIENCE_MS;
   return {
     test: async (user, endpointId, type) => {

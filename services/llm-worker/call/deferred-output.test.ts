@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
-import { createShowing } from './showing.ts';
+import { createDeferredOutput } from './deferred-output.ts';
 
 const text = (delta: string): JobEvent => ({ type: 'text', choice: 0, delta });
 const json: Partial<ChatRequest> = { response_format: { type: 'json_object' } };
@@ -10,11 +10,11 @@ const tools: Partial<ChatRequest> = { tools: [{ type: 'function', function: { na
 function shown(more: Partial<ChatRequest>, whole: boolean): string[] {
   const seen: string[] = [];
   const request: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'hi' }], ...more };
-  const showing = createShowing(request, (events) => {
+  const output = createDeferredOutput(request, (events) => {
     seen.push(events.map((event) => (event.type === 'text' ? event.delta : '')).join(''));
   });
-  for (const part of ['a', 'b']) showing.take([text(part)]);
-  showing.end(whole);
+  for (const part of ['a', 'b']) output.take([text(part)]);
+  output.end(whole);
   return seen;
 }
 

@@ -1,6 +1,11 @@
 import { expect, test } from '@jest/globals';
 import { type Assistant, readAssistant } from '../../../shared/content/assistants/assistant-file.ts';
-import { assistantModels, type AssistantWish, assistantWish, type WishRules } from './assistant-wish.ts';
+import {
+  assistantModels,
+  type AssistantSelection,
+  selectionOf,
+  type SelectionRules,
+} from './assistant-selection.ts';
 
 function assistant(name: string, more = ''): Assistant {
   const read = readAssistant(`{ name: ${name}, description: d, instructions: i${more} }`);
@@ -11,11 +16,11 @@ function assistant(name: string, more = ''): Assistant {
 const assistants = [assistant('law'), assistant('pay', ', access: { groups: [staff] }')];
 const member = { keyId: 'k', user: 'ada', groups: ['staff'], admin: false };
 const guest = { keyId: 'k', user: 'bob', groups: [], admin: false };
-const asked: WishRules = { assistants, selection: 'asked', defaultModel: 'd' };
-const always: WishRules = { ...asked, selection: 'always' };
-const none: WishRules = { ...asked, assistants: [], defaultModel: undefined };
+const asked: SelectionRules = { assistants, selection: 'asked', defaultModel: 'd' };
+const always: SelectionRules = { ...asked, selection: 'always' };
+const none: SelectionRules = { ...asked, assistants: [], defaultModel: undefined };
 
-test.each<[string | undefined, string, WishRules, AssistantWish]>([
+test.each<[string | undefined, string, SelectionRules, AssistantSelection]>([
   [undefined, 'gpt', asked, { model: 'gpt', assistant: undefined }],
   ['none', 'gpt', always, { model: 'gpt', assistant: undefined }],
   ['auto', 'gpt', asked, { model: 'gpt', assistant: {} }],
@@ -31,7 +36,7 @@ test.each<[string | undefined, string, WishRules, AssistantWish]>([
   ['none', 'auto', none, { model: 'auto', assistant: undefined }],
   [undefined, 'assistant/law', none, { model: 'assistant/law', assistant: undefined }],
 ])('the header %s and the model %s', (said, model, rules, expected) => {
-  expect(assistantWish({ said, model, caller: member }, rules)).toEqual(expected);
+  expect(selectionOf({ said, model, caller: member }, rules)).toEqual(expected);
 });
 
 test.each([
@@ -41,13 +46,13 @@ test.each([
   [undefined, 'assistant/', 'assistant_not_found', 'model'],
   ['none', 'assistant/law', 'invalid_value', 'x-turnout-assistant'],
 ])('the header %s and the model %s of a guest: %s', (said, model, code, param) => {
-  const ask = () => assistantWish({ said, model, caller: guest }, asked);
+  const ask = () => selectionOf({ said, model, caller: guest }, asked);
   expect(ask).toThrow(expect.objectContaining({ code, param }));
 });
 
 test('auto without an assistant and without a default model is no model', () => {
   const rules = { ...asked, defaultModel: undefined };
-  const ask = () => assistantWish({ said: 'none', model: 'auto', caller: guest }, rules);
+  const ask = () => selectionOf({ said: 'none', model: 'auto', caller: guest }, rules);
   expect(ask).toThrow(expect.objectContaining({ code: 'invalid_value', param: 'model' }));
 });
 

@@ -8,16 +8,16 @@ import { openEnum } from './tolerant.ts';
  * `keep`: its log outlives the record's hour, for whoever asks for the stored answer.
  * `notify`: its owner's webhook endpoints are told of its end.
  */
-export const knownDuty = z.enum(['keep', 'notify']);
-export type Duty = z.infer<typeof knownDuty>;
+export const knownHookName = z.enum(['keep', 'notify']);
+export type HookName = z.infer<typeof knownHookName>;
 /** Or one of a later version: it is carried to a process that knows it. */
-export const duty = openEnum(knownDuty.options);
+export const hookName = openEnum(knownHookName.options);
 
 /** As the job Redis has them: one text, separated by spaces. A newer version's may be among them. */
-export const duties = z
+export const hookNames = z
   .string()
   .transform((text) => (text === '' ? [] : text.split(' ')))
-  .pipe(z.array(duty));
+  .pipe(z.array(hookName));
 
 /** Each may be done again for the same job, and must do no harm then. A rejection: it is tried again later. */
-export type DutyHandlers = Readonly<Record<Duty, (jobId: string) => Promise<void>>>;
+export type HookHandlers = Readonly<Record<HookName, (jobId: string) => Promise<void>>>;

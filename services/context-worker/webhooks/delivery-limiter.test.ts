@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createGate, type Entry } from './gate.ts';
+import { createDeliveryLimiter, type Entry } from './delivery-limiter.ts';
 
 /** A gate, and what it has woken; `gone`: deliveries that are not delayed any more. */
 function system(gone: readonly string[] = []) {
@@ -10,11 +10,11 @@ function system(gone: readonly string[] = []) {
     woken.push(id);
     return Promise.resolve(true);
   };
-  const gate = createGate(wake, () => state.now);
+  const limiter = createDeliveryLimiter(wake, () => state.now);
   let count = 0;
   const enter = (times: number, endpoint = 'e1', user = 'u1') =>
-    Array.from({ length: times }, () => gate.enter(user, endpoint, `d${(count += 1)}`));
-  return { state, woken, gate, enter };
+    Array.from({ length: times }, () => limiter.enter(user, endpoint, `d${(count += 1)}`));
+  return { state, woken, limiter, enter };
 }
 
 const kinds = (entries: readonly Entry[]) => entries.map(({ kind }) => kind);
@@ -74,37 +74,37 @@ describe('the gate', () => {
   });
 
   test('wakes nobody twice who came back by himself', async () => {
-    const { enter, woken, gate } = system();
+    const { enter, woken, limiter } = system();
     const [first, , , , fifth] = enter(5);
     goBack(fifth);
-    expect(gate.enter('u1', 'e1', 'd5').kind).toBe('full');
+    expect(limiter.enter('u1', 'e1', 'd5').kind).toBe('full');
     await leave(first);
     expect(woken).toEqual([]);
   });
 });
 
 test('a gate that is closed wakes nobody', async () => {
-  const { enter, woken, gate } = system();
+  const { enter, woken, limiter } = system();
   const [first, , , , fifth] = enter(5);
   goBack(fifth);
-  await gate.close();
+  await limiter.close();
   await leave(first);
   expect(woken).toEqual([]);
 });
 
 test('a gate whose Redis is away tries again when the next one leaves', async () => {
   const asked: string[] = [];
-  const gate = createGate((id) => {
+  const limiter = createDeliveryLimiter((id) => {
     asked.push(id);
     return Promise.reject(new Error('Connection is closed.'));
   });
-  const entries = Array.from({ length: 7 }, (_, n) => gate.enter('u1', 'e1', `d${n}`));
+  const entries = Array.from({ length: 7 }, (_, n) => limiter.enter('u1', 'e1', `d${n}`));
   goBack(...entries);
   await leave(entries[0]);
   expect(asked).toEqual(['d4']);
   await leave(entries[1]);
   expect(asked).toEqual(['d4', 'd5']);
-  await gate.close();
+  await limiter.close();
 });
 
 describe('whoever is not woken comes back', () => {

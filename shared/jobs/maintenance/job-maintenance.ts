@@ -1,14 +1,14 @@
 import { type Producer } from '../../platform/kafka/port.ts';
 import { type Steadiness } from '../../platform/redis/steadiness.ts';
 import { type CompletionHooks, createCompletionHooks } from '../joblog/completion-hooks.ts';
-import { createDutyHandlers, type DutyHandlersOptions } from './duty-handlers.ts';
+import { createHookHandlers, type HookHandlersOptions } from './hook-handlers.ts';
 import { createOutbox } from '../joblog/outbox.ts';
 import { createReaderLeases } from '../joblog/reader-leases.ts';
 import { createRelays, type Relays } from '../joblog/relays.ts';
 import { createSlotRelease, type SlotReleaseOptions } from './slot-release.ts';
 import { createSweep } from '../joblog/sweep.ts';
 
-interface CaretakerOptions extends DutyHandlersOptions, SlotReleaseOptions {
+interface JobMaintenanceOptions extends HookHandlersOptions, SlotReleaseOptions {
   producer: Producer;
   /** `turnout.events` */
   topic: string;
@@ -17,7 +17,7 @@ interface CaretakerOptions extends DutyHandlersOptions, SlotReleaseOptions {
 }
 
 /** What every router and worker does beside its work. */
-export interface Caretaker {
+export interface JobMaintenance {
   /** Carries on the outcomes that this process writes. */
   relays: Relays;
   hooks: Pick<CompletionHooks, 'waiting'>;
@@ -26,14 +26,14 @@ export interface Caretaker {
 }
 
 /** Ends the jobs that nobody else ends, and carries on what is owed for those that have ended. */
-export function startCaretaker(options: CaretakerOptions): Caretaker {
-  const { redis, keys, jobLog, producer, topic, source, scheduler, gate, steadiness, log } = options;
-  const duties = createDutyHandlers(options);
-  const { handlers } = duties;
+export function startJobMaintenance(options: JobMaintenanceOptions): JobMaintenance {
+  const { redis, keys, jobLog, producer, topic, source, scheduler, openJobLimiter, steadiness, log } =
+    options;
+  const { handlers, close } = createHookHandlers(options);
   const hooks = createCompletionHooks({ redis, keys, jobLog, handlers, log });
   const outbox = createOutbox({
     ...{ redis, keys, jobLog, producer, topic, source, hooks, logger: log },
-    ended: createSlotRelease({ scheduler, gate }),
+    ended: createSlotRelease({ scheduler, openJobLimiter }),
   });
   const relays = createRelays(outbox);
   const leases = createReaderLeases(redis, keys);
@@ -49,7 +49,7 @@ export function startCaretaker(options: CaretakerOptions): Caretaker {
       await sweep.close();
       await outbox.close();
       await hooks.close();
-      await duties.close();
+      await close();
     },
   };
 }

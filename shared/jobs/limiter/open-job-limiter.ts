@@ -33,7 +33,7 @@ export type Entry =
     };
 
 /** The door before the queue, in the job Redis (`scripts/`): how many jobs are open, of whom, and how fast they end. */
-export interface Gate {
+export interface OpenJobLimiter {
   enter(entrant: Entrant): Promise<Entry>;
   /** The job has ended. `slots`: how many jobs run at a time, where that is known. */
   leave(jobId: string, userHash: string, slots?: number): Promise<void>;
@@ -51,7 +51,7 @@ const reply = z.union([
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 
 /** `places`: how many jobs of all users may be open. */
-export function createGate(redis: Redis, redisPrefix: string, places: number): Gate {
+export function createOpenJobLimiter(redis: Redis, redisPrefix: string, places: number): OpenJobLimiter {
   const keys = ['open', 'users', 'pace', 'promised', 'bytes'].map((name) => `${redisPrefix}:{gate}:${name}`);
   const enter = defineScript(redis, script('enter'), [script('prelude')]);
   const leave = defineScript(redis, script('leave'), [script('prelude')]);

@@ -5,7 +5,7 @@ import { type JobMessage } from '../../../shared/contracts/job-message.ts';
 import { type Quote } from '../../../shared/contracts/quote.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type AnswerStorage } from '../../../shared/content/files/answer-storage.ts';
-import { type Entry, type Gate } from '../../../shared/jobs/gate/gate.ts';
+import { type Entry, type OpenJobLimiter } from '../../../shared/jobs/limiter/open-job-limiter.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { type Priority } from '../../../shared/contracts/priority.ts';
 import { type Budgets, type Exhausted } from '../../../shared/policy/usage/budgets.ts';
@@ -48,7 +48,7 @@ export interface Reserved {
   cost: number | undefined;
 }
 
-export interface Door {
+export interface AdmissionControl {
   /**
    * Throws `context_length_exceeded` for a request that no model that may answer takes, `rate_limit_exceeded` and `request_too_large` for a user's minute, `queue_limit_exceeded` for his jobs, `overloaded` for the jobs of
    * all, `storage_limit_exceeded` for what they have stored, `insufficient_quota` for a budget, `store_unavailable`. What was let in is let go by `leave`, where it is not accepted after all; else by its end.
@@ -65,10 +65,10 @@ interface Leaver extends Pick<Entrant, 'jobId' | 'userHash'> {
   user: string;
 }
 
-interface DoorOptions {
+interface AdmissionControlOptions {
   policy: Pick<Policy, 'of'>;
   rates: RateLimits;
-  gate: Gate;
+  openJobLimiter: OpenJobLimiter;
   budgets: Budgets;
   storage: Pick<AnswerStorage, 'reserve' | 'release'>;
   prices: Prices;
@@ -104,8 +104,8 @@ const SMALL_TOKENS = 1_000;
 const MARGIN = 1.5;
 
 /** Who is refused is refused before anything of his job exists, and told when it makes sense to come again. */
-export function createDoor(options: DoorOptions): Door {
-  const { policy, rates, gate, budgets, storage, prices, documentTokens, memory, log } = options;
+export function createAdmissionControl(options: AdmissionControlOptions): AdmissionControl {
+  const { policy, rates, openJobLimiter, budgets, storage, prices, documentTokens, memory, log } = options;
 
   const candidatesFor = (entrant: Pick<Entrant, 'model' | 'assistant' | 'caller'>) =>
     candidatesOf(entrant, options.candidates);
@@ -120,7 +120,7 @@ export function createDoor(options: DoorOptions): Door {
     const asked = { user: caller.user, tokens, entitlement };
     await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
     const patienceMs = Math.max(0, Math.min(options.interactiveMaxWaitMs, deadlineAt - options.now()));
-    const entry = await gate.enter({
+    const entry = await openJobLimiter.enter({
       ...{ jobId: entrant.jobId, userHash: entrant.userHash, deadlineAt, queuedJobs: entitlement.queuedJobs },
       bytes: bytesOf(entrant),
       openBytes: entitlement.queuedBytes ?? options.openBytes,
@@ -212,7 +212,11 @@ export function createDoor(options: DoorOptions): Door {
   /** One that is not let go now is when its deadline has passed. */
   async function leave({ jobId, userHash, user }: Leaver): Promise<void> {
     try {
-      await Promise.all([gate.undo(jobId, userHash), budgets.release(jobId), storage.release(user, jobId)]);
+      await Promise.all([
+        openJobLimiter.undo(jobId, userHash),
+        budgets.release(jobId),
+        storage.release(user, jobId),
+      ]);
     } catch (error) {
       log.warn({ err: error, jobId }, 'A job that was not accepted still counts as open');
     }

@@ -1,8 +1,8 @@
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { withTimeout } from '../../../shared/platform/util/with-timeout.ts';
-import { type Parts } from '../api/parts.ts';
+import { type ApiDependencies } from '../api/dependencies.ts';
 
-export interface Waking {
+export interface ResumeAfterFreeze {
   /** Runs one invocation on connections that are known to stand. */
   during<T>(invocation: () => Promise<T>): Promise<T>;
 }
@@ -18,18 +18,18 @@ const REFRESH_TIMEOUT_MS = 1_000;
  * on each connection to Redis, of which one that does not answer is made anew, with the clock, and with the lease: a job that is admitted before it holds
  * again would be taken for abandoned by the sweep. The producer connects anew where its connection was silent for long.
  */
-export function createWaking(
+export function createResumeAfterFreeze(
   {
     lease,
     connections,
     clock,
     producer,
-  }: Pick<Parts, 'lease' | 'connections' | 'clock'> & Partial<Pick<Parts, 'producer'>>,
+  }: Pick<ApiDependencies, 'lease' | 'connections' | 'clock'> & Partial<Pick<ApiDependencies, 'producer'>>,
   log: Logger,
-): Waking {
+): ResumeAfterFreeze {
   let lastUsed = Date.now();
 
-  async function wake(): Promise<void> {
+  async function reconnect(): Promise<void> {
     // Where Kafka is away nothing waits for it here: a send waits within its own deadline.
     const refreshed = producer?.refresh().catch((error: unknown) => {
       log.debug({ err: error }, 'The connection to Kafka did not outlive the pause');
@@ -48,7 +48,7 @@ export function createWaking(
 
   return {
     during: async (invocation) => {
-      if (Date.now() - lastUsed > PAUSE_MS) await wake();
+      if (Date.now() - lastUsed > PAUSE_MS) await reconnect();
       try {
         return await invocation();
       } finally {

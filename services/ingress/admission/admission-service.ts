@@ -16,7 +16,7 @@ import {
   type JobState,
   type NewJob,
 } from '../../../shared/jobs/joblog/job-log.ts';
-import { type Duty } from '../../../shared/contracts/duties.ts';
+import { type HookName } from '../../../shared/contracts/hook-names.ts';
 import { type KeptJobs } from '../../../shared/jobs/joblog/kept-jobs.ts';
 import { createOriginals, type Originals } from '../../../shared/jobs/joblog/originals.ts';
 import { type Producer } from '../../../shared/platform/kafka/port.ts';
@@ -27,7 +27,7 @@ import { turnOfUser } from '../http/authenticated.ts';
 import { type BodyWork, type BodyWorkOf } from '../bodies/body-work.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
-import { type Door, type Entrant, type Reserved } from './door.ts';
+import { type AdmissionControl, type Entrant, type Reserved } from './admission-control.ts';
 import { createMeasureEntrant, type MeasureEntrant } from './measure-entrant.ts';
 import { type RequestControls } from '../http/request-controls.ts';
 import { storing } from '../http/storing.ts';
@@ -53,7 +53,7 @@ export interface Submission {
   /** Hears what the client is to be told of his limits. */
   tell: (headers: Readonly<Record<string, string>>) => void;
   /** What is owed when it has ended, beside telling the metrics. */
-  duties?: readonly Duty[];
+  hookNames?: readonly HookName[];
   /** The client's request as its later readers need it, made with the job's id. */
   original?: (jobId: string) => object;
 }
@@ -74,7 +74,7 @@ export interface AdmittedJob extends DescribedJob {
   publish(signal?: AbortSignal): Promise<void>;
 }
 
-export interface AdmissionDesk {
+export interface AdmissionService {
   /** Throws `invalid_value`, `file_not_found` and the like before anything is recorded, `idempotency_conflict`, `store_unavailable`. */
   admit(submission: Submission): Promise<AdmittedJob>;
 }
@@ -90,7 +90,7 @@ export interface AdmissionDeps {
   reader: string;
   /** Which answers may come from the cache. */
   sampling: SamplingPolicy;
-  door: Door;
+  admissionControl: AdmissionControl;
   /** The answers that outlive their jobs' records. */
   kept: Pick<KeptJobs, 'find'>;
   /** Works on the bodies of requests. */
@@ -119,7 +119,7 @@ const RECONNECT_PATIENCE_MS = 30_000;
  * The record comes first, so that a reader never meets a job that nobody knows, and so that one compare-and-set settles
  * a publication whose outcome is unknown: a 503 then is true.
  */
-export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
+export function createAdmissionService(options: AdmissionDeps): AdmissionService {
   const deps: Deps = { ...options, originals: createOriginals(options), measure: createMeasureEntrant() };
   return {
     admit: async (submission) => {
@@ -131,7 +131,7 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
         deps.bodies(turnOfUser(job.user)).decode(document),
       ).catch((error: unknown) => takenBefore(deps, job, submission, error));
       const measure = deps.measure(submission.caller.user, taken);
-      const storedBytes = job.duties.includes('keep') ? (original?.byteLength ?? 0) : undefined;
+      const storedBytes = job.hookNames.includes('keep') ? (original?.byteLength ?? 0) : undefined;
       const entered = await enter(deps, job, { submission, taken, measure, storedBytes });
       const publisher = randomBytes(6).toString('hex');
       const admission = await admit(deps, { ...job, publisher }, submission).catch(async (error: unknown) => {
@@ -141,7 +141,7 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
       const fresh = admission.kind === 'new';
       const open = fresh || admission.state === 'admitting';
       const createdAt = fresh ? job.acceptedAt : admission.createdAt;
-      if (entered && !fresh && !isOpen(admission.state)) await deps.door.leave(job);
+      if (entered && !fresh && !isOpen(admission.state)) await deps.admissionControl.leave(job);
       if (entered?.reserved && open) await confirm(deps, job);
       return {
         ...job,
@@ -168,9 +168,9 @@ export function createAdmissionDesk(options: AdmissionDeps): AdmissionDesk {
  */
 async function keptBefore(
   { jobLog, kept }: Deps,
-  { jobId, user, bodyHash, duties }: DescribedJob,
+  { jobId, user, bodyHash, hookNames }: DescribedJob,
 ): Promise<{ createdAt: number; kept: readonly JobEvent[] } | undefined> {
-  if (bodyHash === '' || !duties.includes('keep')) return undefined;
+  if (bodyHash === '' || !hookNames.includes('keep')) return undefined;
   const found = await storing(() => kept.find(jobId));
   if (!found || (await storing(() => jobLog.bodyHash(jobId))) !== undefined) return undefined;
   if (found.owner !== user || found.bodyHash !== bodyHash) throw conflict();
@@ -196,7 +196,7 @@ async function takenBefore(
 
 /** Undefined where it did not go through the door: a repetition of a job that is there already takes no place of its own. */
 async function enter(
-  { door, jobLog }: Deps,
+  { admissionControl, jobLog }: Deps,
   job: DescribedJob,
   {
     submission,
@@ -211,7 +211,7 @@ async function enter(
   }
   const { jobId, userHash, deadlineAt, model, assistant, truncation } = job;
   const { caller, controls, tell } = submission;
-  return door.enter({
+  return admissionControl.enter({
     ...{ jobId, userHash, deadlineAt, model, assistant, truncation, caller, tell, taken, measure },
     storedBytes,
     priority: controls.priority,
@@ -220,22 +220,26 @@ async function enter(
 }
 
 /** A reservation that is not confirmed goes after a minute: then the budget is short of this one job until it has ended. */
-async function confirm({ door, log }: Deps, job: DescribedJob): Promise<void> {
-  await door.confirm(job).catch((error: unknown) => {
+async function confirm({ admissionControl, log }: Deps, job: DescribedJob): Promise<void> {
+  await admissionControl.confirm(job).catch((error: unknown) => {
     log.warn({ err: error, jobId: job.jobId }, 'A reservation was not confirmed; it expires in a minute');
   });
 }
 
-async function quoteFor({ door }: Deps, job: DescribedJob, reserved: Reserved | undefined): Promise<Quote> {
+async function quoteFor(
+  { admissionControl }: Deps,
+  job: DescribedJob,
+  reserved: Reserved | undefined,
+): Promise<Quote> {
   const { user, groups } = job;
-  const { prices } = await door.quote({ ...job, caller: { user, groups } });
+  const { prices } = await admissionControl.quote({ ...job, caller: { user, groups } });
   return { prices, ...(reserved?.cost === undefined ? {} : { reserved: reserved.cost }) };
 }
 
 /** `original`: its whole JSON, which may be too large for the record. */
 async function describe(
   { jobLog, secret, originals, bodies: bodiesOf }: Deps,
-  { caller, request, controls, asked = request, duties = [], ...submission }: Submission,
+  { caller, request, controls, asked = request, hookNames = [], ...submission }: Submission,
 ): Promise<{ job: DescribedJob; original: Uint8Array | undefined }> {
   const acceptedAt = jobLog.now();
   const { user, groups } = caller;
@@ -253,7 +257,7 @@ async function describe(
     acceptedAt,
     deadlineAt: acceptedAt + controls.deadlineMs,
     bodyHash: controls.idempotencyKey === undefined ? '' : await hashOf(bodies, asked, controls),
-    duties,
+    hookNames,
     original: originals.mark(original),
     truncation: submission.truncation,
     priority: controls.priority,
@@ -314,11 +318,11 @@ function isRecoverable({ controls, background = false }: Submission): boolean {
  * The slot and the reservation belong to the job, whichever request took them: another request under the same key may have
  * its job running. Where the record cannot be read they stay, until the job's deadline at the latest.
  */
-async function leaveUnlessOpen({ door, jobLog, log }: Deps, job: DescribedJob): Promise<void> {
+async function leaveUnlessOpen({ admissionControl, jobLog, log }: Deps, job: DescribedJob): Promise<void> {
   const { jobId } = job;
   try {
     const [standing] = await jobLog.standings([jobId]);
-    if (standing && !isOpen(standing.state)) await door.leave(job);
+    if (standing && !isOpen(standing.state)) await admissionControl.leave(job);
   } catch (error) {
     log.warn({ err: error, jobId }, 'A job that was not admitted may still count as open');
   }
@@ -346,13 +350,13 @@ async function publish(deps: Deps, outgoing: Outgoing): Promise<void> {
 
 /** Resolves when the job runs after all. A job that several requests publish is refused by the last of them that fails. */
 async function settle(deps: Deps, { job, publisher, signal }: Outgoing, cause: unknown): Promise<void> {
-  const { jobLog, door } = deps;
+  const { jobLog, admissionControl } = deps;
   const { jobId } = job;
   const state = await jobLog.refuse(jobId, publisher).catch((error: unknown) => {
     throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
   });
   if (state === 'refused' || state === 'missing') {
-    await door.leave(job);
+    await admissionControl.leave(job);
     throw notQueued(cause);
   }
   if (state === 'admitting') await awaitOthers(deps, job, { cause, signal });

@@ -2,16 +2,16 @@ import { modelNotFound } from '../../../shared/policy/access/model-access.ts';
 import { type Principal } from '../../../shared/policy/access/principal.ts';
 import { type Assistant } from '../../../shared/content/assistants/assistant-file.ts';
 import { type Path } from '../../../shared/contracts/decision.ts';
-import { type AssistantWish, assistantWish, AUTO } from '../admission/assistant-wish.ts';
+import { type AssistantSelection, selectionOf, AUTO } from '../admission/assistant-selection.ts';
 import { type Models } from './models.ts';
 
 /**
  * What a request wants of assistants, and the model that its job is admitted with. Throws `assistant_not_found`, `invalid_value`,
  * and `model_not_found` for a model that is not served, or not for him; one that the assistant will name is not known yet.
  */
-export type ReadWish = (asked: Parameters<typeof assistantWish>[0]) => Promise<AssistantWish>;
+export type ReadSelection = (asked: Parameters<typeof selectionOf>[0]) => Promise<AssistantSelection>;
 
-interface WishOptions {
+interface SelectionOptions {
   /** Those that there are now. */
   assistants: () => readonly Assistant[];
   models: Pick<Models, 'assertServed'>;
@@ -22,14 +22,20 @@ interface WishOptions {
   defaultModel: string | undefined;
 }
 
-export function createReadWish({ assistants, models, pathOf, mayUseModel, ...rules }: WishOptions): ReadWish {
+export function createReadSelection({
+  assistants,
+  models,
+  pathOf,
+  mayUseModel,
+  ...rules
+}: SelectionOptions): ReadSelection {
   return async (asked) => {
-    const wish = assistantWish(asked, { ...rules, assistants: assistants() });
+    const selection = selectionOf(asked, { ...rules, assistants: assistants() });
     // What an assistant will name is looked at by the router.
-    const isKnown = !wish.assistant || wish.model !== AUTO;
-    if (isKnown && !mayUseModel(asked.caller, wish.model)) throw modelNotFound(wish.model);
+    const isKnown = !selection.assistant || selection.model !== AUTO;
+    if (isKnown && !mayUseModel(asked.caller, selection.model)) throw modelNotFound(selection.model);
     // Past LiteLLM nobody knows which models there are.
-    if (isKnown && pathOf(asked.caller.user) === 'litellm') await models.assertServed(wish.model);
-    return wish;
+    if (isKnown && pathOf(asked.caller.user) === 'litellm') await models.assertServed(selection.model);
+    return selection;
   };
 }

@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
 import { type Redis } from '../../../shared/platform/redis/connect.ts';
 import { silentLogger } from '../../../shared/platform/log/logger.ts';
-import { createWaking } from './waking.ts';
+import { createResumeAfterFreeze } from './resume-after-freeze.ts';
 
 const connection = (ping: () => Promise<string>) => {
   const disconnect = jest.fn();
@@ -21,12 +21,12 @@ test('after a pause, connections that do not answer are made anew, the clock is 
   };
   const lease = { renew, end: () => Promise.resolve() };
   const clock = { measure: () => Promise.resolve(void said.push('measured')) } as never;
-  const waking = createWaking(
+  const resume = createResumeAfterFreeze(
     { lease, clock, connections: [alive.redis, dead.redis] as never },
     silentLogger,
   );
   const invoke = () =>
-    waking.during(() => {
+    resume.during(() => {
       said.push('invoked');
       return Promise.resolve();
     });
@@ -43,6 +43,9 @@ test('after a pause, connections that do not answer are made anew, the clock is 
 
 test('an invocation that fails fails, and counts as one', async () => {
   const lease = { renew: () => Promise.resolve(), end: () => Promise.resolve() };
-  const waking = createWaking({ lease, clock: {} as never, connections: [] as never }, silentLogger);
-  await expect(waking.during(() => Promise.reject(new Error('refused')))).rejects.toThrow('refused');
+  const resume = createResumeAfterFreeze(
+    { lease, clock: {} as never, connections: [] as never },
+    silentLogger,
+  );
+  await expect(resume.during(() => Promise.reject(new Error('refused')))).rejects.toThrow('refused');
 });

@@ -4,7 +4,7 @@
  * whose process died before it could wake them: it grows with the line before that endpoint, so that a long one is not
  * looked at again and again.
  */
-export interface Gate {
+export interface DeliveryLimiter {
   enter(user: string, endpointId: string, deliveryId: string): Entry;
   /** Wakes nobody any more, and waits for what is being woken. */
   close(): Promise<void>;
@@ -17,7 +17,7 @@ export type Entry =
   | { kind: 'full'; waitMs: number; waits: () => void };
 
 /** Makes a delayed delivery due. False where it is not delayed any more. */
-export type Wake = (deliveryId: string) => Promise<boolean>;
+export type Resume = (deliveryId: string) => Promise<boolean>;
 
 const PER_ENDPOINT = 4;
 const PER_USER = 16;
@@ -37,7 +37,7 @@ interface Lane {
   typicalMs: number;
 }
 
-export function createGate(wake: Wake, now: () => number = Date.now): Gate {
+export function createDeliveryLimiter(wake: Resume, now: () => number = Date.now): DeliveryLimiter {
   const lanes = new Map<string, Lane>();
   const filling = new Set<Promise<void>>();
   let closed = false;

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { entitlementOf } from '../../../shared/policy/access/entitlement.ts';
-import { type Entry } from '../../../shared/jobs/gate/gate.ts';
+import { type Entry } from '../../../shared/jobs/limiter/open-job-limiter.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { silentLogger } from '../../../shared/platform/log/logger.ts';
 import { type Exhausted } from '../../../shared/policy/usage/budgets.ts';
 import { type Budget } from '../../../shared/policy/access/policy-file.ts';
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
 import { createMeasureEntrant } from './measure-entrant.ts';
-import { createDoor, type Entrant } from './door.ts';
+import { createAdmissionControl, type Entrant } from './admission-control.ts';
 import { type PricedModel } from './prices.ts';
 
 interface Situation {
@@ -21,7 +21,7 @@ interface Situation {
 }
 
 /** A door, and what happened behind it. */
-function doorWith({
+function admissionControlWith({
   full = 0,
   entry = { kind: 'in' },
   reserve = () => Promise.resolve(undefined),
@@ -37,10 +37,10 @@ function doorWith({
     groups: {},
     users: {},
   };
-  const door = createDoor({
+  const admissionControl = createAdmissionControl({
     policy: { of: (who) => entitlementOf(policy, who) },
     rates: { take: () => noted('rate', undefined), giveBack: () => noted('rate given back', undefined) },
-    gate: {
+    openJobLimiter: {
       enter: () => noted('gate', entry),
       leave: () => noted('gate left', undefined),
       undo: () => noted('gate undone', undefined),
@@ -67,7 +67,7 @@ function doorWith({
       log: silentLogger,
     },
   });
-  return { door, log };
+  return { admissionControl, log };
 }
 
 const request: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'Hi' }] };
@@ -86,8 +86,8 @@ const UNDONE = ['gate undone', 'budget released', 'storage released', 'rate give
 
 describe('who is refused leaves nothing behind', () => {
   test('where Redis is full, before anything is taken', async () => {
-    const { door, log } = doorWith({ full: 0.9 });
-    await expect(door.enter(entrant)).rejects.toMatchObject({
+    const { admissionControl, log } = admissionControlWith({ full: 0.9 });
+    await expect(admissionControl.enter(entrant)).rejects.toMatchObject({
       code: 'overloaded',
       status: 503,
       retryAfterS: 30,
@@ -96,8 +96,10 @@ describe('who is refused leaves nothing behind', () => {
   });
 
   test('at the gate, and is told how long and behind how many', async () => {
-    const { door, log } = doorWith({ entry: { kind: 'wait', retryAfterMs: 2_300, ahead: 4, waitMs: 9_100 } });
-    await expect(door.enter(entrant)).rejects.toMatchObject({
+    const { admissionControl, log } = admissionControlWith({
+      entry: { kind: 'wait', retryAfterMs: 2_300, ahead: 4, waitMs: 9_100 },
+    });
+    await expect(admissionControl.enter(entrant)).rejects.toMatchObject({
       ...{
         code: 'overloaded',
         retryAfterS: 3,
@@ -119,8 +121,8 @@ describe('who is refused leaves nothing behind', () => {
         until: Date.now() + 1_000,
       },
     };
-    const { door, log } = doorWith({ reserve: () => Promise.resolve(exhausted) });
-    await expect(door.enter(entrant)).rejects.toMatchObject({
+    const { admissionControl, log } = admissionControlWith({ reserve: () => Promise.resolve(exhausted) });
+    await expect(admissionControl.enter(entrant)).rejects.toMatchObject({
       ...{ code: 'insufficient_quota', status: 429, retryAfterS: 1 },
       message: expect.stringContaining("The group team's budget of $5 a month"),
     });
@@ -129,36 +131,46 @@ describe('who is refused leaves nothing behind', () => {
 
   test('without room for an answer that would be stored', async () => {
     const full = new TurnoutError('storage_limit_exceeded');
-    const { door, log } = doorWith({ store: () => Promise.reject(full) });
-    await expect(door.enter({ ...entrant, storedBytes: 1_000 })).rejects.toBe(full);
+    const { admissionControl, log } = admissionControlWith({ store: () => Promise.reject(full) });
+    await expect(admissionControl.enter({ ...entrant, storedBytes: 1_000 })).rejects.toBe(full);
     expect(log).toEqual(['rate', 'gate', 'storage', ...UNDONE]);
   });
 
   test('where the store fails behind the gate', async () => {
-    const { door, log } = doorWith({ reserve: () => Promise.reject(new Error('Redis is away')) });
-    await expect(door.enter(entrant)).rejects.toMatchObject({ code: 'store_unavailable', status: 503 });
+    const { admissionControl, log } = admissionControlWith({
+      reserve: () => Promise.reject(new Error('Redis is away')),
+    });
+    await expect(admissionControl.enter(entrant)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      status: 503,
+    });
     expect(log).toEqual(['rate', 'gate', 'budget', ...UNDONE]);
   });
 });
 
 test('an answer that will be stored is counted before its job exists', async () => {
-  const { door, log } = doorWith({});
-  await door.enter({ ...entrant, storedBytes: 1_000 });
+  const { admissionControl, log } = admissionControlWith({});
+  await admissionControl.enter({ ...entrant, storedBytes: 1_000 });
   expect(log).toEqual(['rate', 'gate', 'storage', 'budget']);
 });
 
 test('who is let in has taken his place and his budget', async () => {
-  const { door, log } = doorWith({});
-  await door.enter(entrant);
+  const { admissionControl, log } = admissionControlWith({});
+  await admissionControl.enter(entrant);
   expect(log).toEqual(['rate', 'gate', 'budget']);
 });
 
 test('a model without a price is refused where the budget is in dollars, and only there', async () => {
   const priced = { price: undefined, maxOutput: undefined, contextWindow: undefined };
-  const { door, log } = doorWith({ priced, budget: { daily_usd: 1 } });
-  await expect(door.enter(entrant)).rejects.toMatchObject({ code: 'model_not_priced', status: 400 });
+  const { admissionControl, log } = admissionControlWith({ priced, budget: { daily_usd: 1 } });
+  await expect(admissionControl.enter(entrant)).rejects.toMatchObject({
+    code: 'model_not_priced',
+    status: 400,
+  });
   expect(log).toEqual(['rate', 'gate', ...UNDONE]);
-  await expect(doorWith({ priced }).door.enter(entrant)).resolves.toMatchObject({ reserved: true });
+  await expect(admissionControlWith({ priced }).admissionControl.enter(entrant)).resolves.toMatchObject({
+    reserved: true,
+  });
 });
 
 const UNKNOWN_MODEL: PricedModel = { price: undefined, maxOutput: undefined, contextWindow: undefined };
@@ -172,8 +184,8 @@ describe('a request that fits into no window of its models', () => {
   };
 
   test('is refused before anything is taken', async () => {
-    const { door, log } = doorWith({});
-    await expect(door.enter(tooLong)).rejects.toMatchObject({
+    const { admissionControl, log } = admissionControlWith({});
+    await expect(admissionControl.enter(tooLong)).rejects.toMatchObject({
       ...{ code: 'context_length_exceeded', status: 400, param: 'messages' },
       message: expect.stringContaining('8000 tokens'),
     });
@@ -185,8 +197,8 @@ describe('a request that fits into no window of its models', () => {
     ['where the thread is shortened anyway', { historyTokens: 500 }, {}],
     ['where a window is not known', { priced: UNKNOWN_MODEL }, {}],
   ])('is let in %s: the worker decides', async (_what, situation, more) => {
-    const { door, log } = doorWith({ budget: {}, ...situation });
-    await door.enter({ ...tooLong, ...more });
+    const { admissionControl, log } = admissionControlWith({ budget: {}, ...situation });
+    await admissionControl.enter({ ...tooLong, ...more });
     expect(log).toContain('gate');
   });
 });

@@ -8,8 +8,8 @@ import { createRemovals, withPlannedRemovals } from '../../../shared/platform/bl
 import { type Config } from '../../../shared/platform/config/schema.ts';
 import { createAnswerStorage } from '../../../shared/content/files/answer-storage.ts';
 import { createExtractQueue } from '../files/extract-queue.ts';
-import { createGate } from '../../../shared/jobs/gate/gate.ts';
-import { createMemoryWatch } from '../../../shared/jobs/gate/memory.ts';
+import { createOpenJobLimiter } from '../../../shared/jobs/limiter/open-job-limiter.ts';
+import { createMemoryWatch } from '../../../shared/jobs/limiter/memory.ts';
 import { createFileRegistry } from '../../../shared/content/files/file-registry.ts';
 import { cancelJob } from '../../../shared/jobs/joblog/cancellation.ts';
 import { createJobLog } from '../../../shared/jobs/joblog/job-log.ts';
@@ -28,9 +28,9 @@ import { createBudgets } from '../../../shared/policy/usage/budgets.ts';
 import { blobKeys, fileKeys, jobKeys } from '../../../shared/platform/redis/keys.ts';
 import { createSharedClock } from '../../../shared/platform/redis/shared-clock.ts';
 import { openScheduler } from '../../../shared/jobs/scheduling/open-scheduler.ts';
-import { createAdmissionDesk } from '../admission/admission.ts';
+import { createAdmissionService } from '../admission/admission-service.ts';
 import { type BodyWorkOf } from '../bodies/body-work.ts';
-import { createDoor } from '../admission/door.ts';
+import { createAdmissionControl } from '../admission/admission-control.ts';
 import { createUploadLimits } from '../files/upload-limits.ts';
 import { createPrices } from '../admission/prices.ts';
 import { createRateLimits } from '../admission/rate-limits.ts';
@@ -39,7 +39,7 @@ import { createStoredJobs } from '../answers/stored-jobs.ts';
 import { createWebhooks } from '../webhooks/create-webhooks.ts';
 import { createThrottledAuthenticator } from '../http/throttled-authenticator.ts';
 
-interface PartsOptions {
+interface ApiDependenciesOptions {
   config: Config;
   kafka: Pick<Kafka, 'producer'>;
   /** Works on the bodies of requests. */
@@ -49,10 +49,10 @@ interface PartsOptions {
   log: Logger;
 }
 
-export type Parts = Awaited<ReturnType<typeof openParts>>;
+export type ApiDependencies = Awaited<ReturnType<typeof openApiDependencies>>;
 
 /** What the API stands on, whichever way its requests come in: by a port (app.ts) or as a Lambda's events (lambda.ts). */
-export async function openParts({ config, kafka, bodies, releasers, log }: PartsOptions) {
+export async function openApiDependencies({ config, kafka, bodies, releasers, log }: ApiDependenciesOptions) {
   const keys = jobKeys(config.REDIS_PREFIX);
   const keysOfFile = readKeyFile(config.API_KEYS_FILE);
   const policy = await openPolicy({ file: config.POLICY_FILE, log });
@@ -73,10 +73,10 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     authenticator: openAuthenticator({ config, redis, fileKeys: keysOfFile, log }),
     log,
   });
-  const gate = createGate(redis, config.REDIS_PREFIX, config.MAX_OPEN_JOBS);
+  const openJobLimiter = createOpenJobLimiter(redis, config.REDIS_PREFIX, config.MAX_OPEN_JOBS);
   const scheduler = openScheduler({ redis, config, jobLog, log });
   releasers.defer('scheduler', () => scheduler.close());
-  const freeSlot = createSlotRelease({ scheduler, gate });
+  const freeSlot = createSlotRelease({ scheduler, openJobLimiter });
   const ending: EndingDeps = {
     jobLog,
     relays: {
@@ -149,10 +149,10 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     userHash: (user) => userHash(config.TURNOUT_SECRET, user),
     storedBytes: config.MAX_STORED_BYTES_PER_USER,
   });
-  const door = createDoor({
+  const admissionControl = createAdmissionControl({
     policy,
     rates,
-    gate,
+    openJobLimiter,
     budgets,
     storage,
     prices: createPrices({ litellmUrl: config.LITELLM_URL, masterKey: config.LITELLM_MASTER_KEY, log }),
@@ -172,7 +172,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     now: () => clock.now(),
     log,
   });
-  const desk = createAdmissionDesk({
+  const admissionService = createAdmissionService({
     jobLog,
     blobs,
     files,
@@ -181,7 +181,7 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     secret: config.TURNOUT_SECRET,
     reader: live.channel,
     sampling: config.CACHE_SAMPLING,
-    door,
+    admissionControl,
     kept,
     bodies,
     log,
@@ -207,6 +207,6 @@ export async function openParts({ config, kafka, bodies, releasers, log }: Parts
     webhooks,
     models,
     stored,
-    desk,
+    admissionService,
   };
 }

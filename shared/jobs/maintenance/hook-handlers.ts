@@ -6,11 +6,11 @@ import { createDeliveriesQueue } from '../webhooks/deliveries-queue.ts';
 import { createDeliveryLog } from '../webhooks/delivery-log.ts';
 import { createEndpointStore } from '../webhooks/endpoint-store.ts';
 import { createNotifier } from '../webhooks/notifier.ts';
-import { type DutyHandlers } from '../../contracts/duties.ts';
+import { type HookHandlers } from '../../contracts/hook-names.ts';
 import { type AnswerCount, createKeptJobs } from '../joblog/kept-jobs.ts';
 import { type JobLog } from '../joblog/job-log.ts';
 
-export interface DutyHandlersOptions {
+export interface HookHandlersOptions {
   redis: Redis;
   keys: JobKeys;
   jobLog: JobLog;
@@ -25,8 +25,8 @@ export interface DutyHandlersOptions {
 }
 
 /** Every duty's handler: what each router and llm-worker, who relay the outbox, can do for an ended job. */
-export function createDutyHandlers(options: DutyHandlersOptions): {
-  handlers: DutyHandlers;
+export function createHookHandlers(options: HookHandlersOptions): {
+  handlers: HookHandlers;
   close: () => Promise<void>;
 } {
   const { redis, keys, jobLog, redisPrefix, keepFinishedMs, log } = options;
