@@ -9,9 +9,9 @@ import { measurePaths } from './phases/paths.ts';
 import { measurePaced } from './phases/paced.ts';
 import { measureScaling } from './phases/scaling.ts';
 import { measureThroughput } from './phases/throughput.ts';
-import { type Plan, planFrom, STREAM, WHOLE } from './plan.ts';
-import { type Findings, type Report, toReport } from './report.ts';
-import { toTable } from './table.ts';
+import { type BenchPlan, planFrom, STREAM, WHOLE } from './plan.ts';
+import { type BenchFindings, type BenchReport, toBenchReport } from './report.ts';
+import { benchTable } from './table.ts';
 
 const say = sayAs('bench');
 
@@ -21,8 +21,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void system.stop().finally(() => process.exit(1)));
 }
 try {
-  const report = toReport(await measureAll(system), new Date());
-  console.log(toTable(report));
+  const report = toBenchReport(await measureAll(system), new Date());
+  console.log(benchTable(report));
   writeReport('bench', report, say);
   process.exitCode = tellErrors(report);
 } finally {
@@ -30,7 +30,7 @@ try {
   await system.stop();
 }
 
-async function measureAll(bench: BenchSystem): Promise<Findings> {
+async function measureAll(bench: BenchSystem): Promise<BenchFindings> {
   const load = await startLoadProcess();
   try {
     const { alone, crowd } = await measureLatency(bench, load);
@@ -55,7 +55,7 @@ async function measureAll(bench: BenchSystem): Promise<Findings> {
 async function measureLatency(
   bench: BenchSystem,
   load: LoadProcess,
-): Promise<Pick<Findings, 'alone' | 'crowd'>> {
+): Promise<Pick<BenchFindings, 'alone' | 'crowd'>> {
   say('starting the services in front of LiteLLM');
   const measured = await startAll(bench, 'litellm', plan);
   const targets = [bench.litellm, ...measured.map(({ target }) => target)];
@@ -70,7 +70,7 @@ async function measureLatency(
 async function measureRates(
   bench: BenchSystem,
   load: LoadProcess,
-): Promise<Pick<Findings, 'jobs' | 'streams'>> {
+): Promise<Pick<BenchFindings, 'jobs' | 'streams'>> {
   say('starting the services in front of the simulator');
   const measured = [...(await startAll(bench, 'simulator', plan)), { target: bench.litellm, pids: {} }];
   say('jobs per second');
@@ -80,11 +80,11 @@ async function measureRates(
   return { jobs, streams };
 }
 
-function startAll(bench: BenchSystem, upstream: 'litellm' | 'simulator', { baseline }: Plan) {
+function startAll(bench: BenchSystem, upstream: 'litellm' | 'simulator', { baseline }: BenchPlan) {
   return Promise.all([bench.turnout(upstream), ...(baseline ? [bench.baseline(upstream)] : [])]);
 }
 
-function tellErrors({ errors }: Report): number {
+function tellErrors({ errors }: BenchReport): number {
   for (const [what, count] of Object.entries(errors)) console.error(`${count} failed: ${what}`);
   return Object.keys(errors).length === 0 ? 0 : 1;
 }

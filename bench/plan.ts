@@ -1,7 +1,7 @@
-import type { Shape } from './load/protocol.ts';
+import type { RequestShape } from './load/protocol.ts';
 
 /** How much is measured. Every number of a run stands here. */
-export interface Plan {
+export interface BenchPlan {
   hops: { count: number; perSecond: number };
   /** Added time at one user: rounds of one request to each target. No round begins after `atMostMs`. */
   alone: { rounds: number; atMostMs: number };
@@ -32,7 +32,7 @@ export interface Plan {
 const common = { saturationConcurrency: 64, hopsPerSecond: 20, seed: 20_260_824 };
 
 /** About nine minutes. */
-const FULL: Plan = {
+const FULL: BenchPlan = {
   hops: { count: 120, perSecond: common.hopsPerSecond },
   alone: { rounds: 240, atMostMs: 60_000 },
   crowd: { rounds: 4, requestsPerTurn: 5, atMostMs: 45_000 },
@@ -53,7 +53,7 @@ const FULL: Plan = {
 };
 
 /** Under a minute, for a look while working: its p99 says little. */
-const QUICK: Plan = {
+const QUICK: BenchPlan = {
   hops: { count: 20, perSecond: common.hopsPerSecond },
   alone: { rounds: 50, atMostMs: 8_000 },
   crowd: { rounds: 1, requestsPerTurn: 2, atMostMs: 5_000 },
@@ -74,23 +74,23 @@ const QUICK: Plan = {
 };
 
 /** Throws for an argument that nobody knows. */
-export function planFrom(args: readonly string[]): Plan {
+export function planFrom(args: readonly string[]): BenchPlan {
   const unknown = args.filter((arg) => arg !== '--quick');
   if (unknown.length > 0) throw new Error(`Unknown: ${unknown.join(' ')}. Known: --quick`);
   return args.includes('--quick') ? QUICK : FULL;
 }
 
 /** A quick answer: what is added shows best where little else is. */
-export const ALONE: Shape = { stream: true, tokens: 8, ttft: 10, tokensPerSecond: 200 };
+export const ALONE: RequestShape = { stream: true, tokens: 8, ttft: 10, tokensPerSecond: 200 };
 
 /**
  * About 0.9 s of answer, so that 20 users ask about 20 times a second: as many for every target, and well below what one
  * LiteLLM process can take. Otherwise its queue would be measured.
  */
-export const CROWD: Shape = { stream: true, tokens: 12, ttft: 600, tokensPerSecond: 40 };
+export const CROWD: RequestShape = { stream: true, tokens: 12, ttft: 600, tokensPerSecond: 40 };
 export const CROWD_USERS = 20;
 export const THINK_MS = { alone: 5, crowd: 200 };
 
 /** An instant upstream. */
-export const WHOLE: Shape = { stream: false, tokens: 20, ttft: 0, tokensPerSecond: 0 };
-export const STREAM: Shape = { stream: true, tokens: 50, ttft: 0, tokensPerSecond: 0 };
+export const WHOLE: RequestShape = { stream: false, tokens: 20, ttft: 0, tokensPerSecond: 0 };
+export const STREAM: RequestShape = { stream: true, tokens: 50, ttft: 0, tokensPerSecond: 0 };

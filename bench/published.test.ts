@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sha256 } from '../stack/install/jar-lock.ts';
+import { sha256Of } from '../stack/install/jar-lock.ts';
 import { readPublished } from './published.ts';
 
 let [cache, asked]: [string, number] = ['', 0];
@@ -27,7 +27,7 @@ afterEach(async () => {
   await new Promise((closed) => server.close(closed));
 });
 
-const read = (hash = sha256('the data')) =>
+const read = (hash = sha256Of('the data')) =>
   readPublished(
     {
       url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/data.json`,
@@ -43,7 +43,7 @@ test('published data is fetched once, and then read from the cache', async () =>
 });
 
 test('what is not what was published is refused, and nothing of it is kept', async () => {
-  await expect(read(sha256('other data'))).rejects.toThrow('is not the file that was published');
+  await expect(read(sha256Of('other data'))).rejects.toThrow('is not the file that was published');
   expect(readdirSync(cache)).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, StackError } from '../stack/errors.ts';
-import { sha256 } from '../stack/install/jar-lock.ts';
+import { sha256Of } from '../stack/install/jar-lock.ts';
 import { type InstallContext } from '../stack/install/python.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -39,7 +39,7 @@ export async function readPublished(
 }
 
 function verified(content: Buffer, expected: string, where: string): string {
-  if (sha256(content) === expected) return content.toString('utf8');
+  if (sha256Of(content) === expected) return content.toString('utf8');
   throw new StackError(`${where} is not the file that was published: its SHA-256 is not ${expected}.`);
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Findings, toReport } from './report.ts';
-import { toTable } from './table.ts';
+import { type BenchFindings, toBenchReport } from './report.ts';
+import { benchTable } from './table.ts';
 
 const at = (p50: number, p99 = p50): { p50: number; p99: number } => ({ p50, p99 });
 const times = (
@@ -10,7 +10,7 @@ const times = (
   total: at(ttft + 50),
   requests: 3,
 });
-const latency = (direct: number): Findings['alone'] => ({
+const latency = (direct: number): BenchFindings['alone'] => ({
   times: { litellm: times(direct), turnout: times(direct + 8) },
   added: { turnout: { ttft: at(8, 20), total: at(9, 30) } },
   errors: {},
@@ -18,18 +18,18 @@ const latency = (direct: number): Findings['alone'] => ({
 const saturation = (
   perSecond: number,
   cpuMsPerJob: Record<string, number>,
-): Findings['jobs']['byTarget'][string] => ({
+): BenchFindings['jobs']['byTarget'][string] => ({
   perSecond,
   rounds: [perSecond],
   total: at(10),
   cpuMsPerJob,
   rssMb: { router: 90 },
 });
-const rates = (): Findings['jobs'] => ({
+const rates = (): BenchFindings['jobs'] => ({
   byTarget: { turnout: saturation(600, { router: 0.5 }), litellm: saturation(120, { litellm: 8 }) },
   errors: {},
 });
-const findings = (over: Partial<Findings> = {}): Findings => ({
+const findings = (over: Partial<BenchFindings> = {}): BenchFindings => ({
   quick: false,
   hops: { kafka: at(3), bullmq: at(1.5), redis: at(0.5), pubsub: at(0.5) },
   alone: latency(30),
@@ -60,15 +60,15 @@ const findings = (over: Partial<Findings> = {}): Findings => ({
 const now = new Date(0);
 
 test('what a paced stream costs is told by process, and what it takes of Redis', () => {
-  const table = toTable(toReport(findings(), now));
+  const table = benchTable(toBenchReport(findings(), now));
   expect(table).toMatch(/^all +4\.50$/m);
   expect(table).toContain('A job takes 5.0 KiB of the job Redis');
 });
 
 test('each number of workers is told beside the rate of half as many', () => {
-  const { scaling } = toReport(findings(), now);
+  const { scaling } = toBenchReport(findings(), now);
   expect(scaling.doublings).toEqual({ '2': 1.99, '4': 1.9 });
-  expect(toTable(toReport(findings(), now))).toMatch(/^4 +60\.0 +1\.90 times$/m);
+  expect(benchTable(toBenchReport(findings(), now))).toMatch(/^4 +60\.0 +1\.90 times$/m);
 });
 
 function comparison(legacy: number, litellm: number) {
@@ -78,7 +78,7 @@ function comparison(legacy: number, litellm: number) {
 
 describe('the report', () => {
   test('has the fields that are compared from release to release', () => {
-    expect(toReport(findings(), now)).toMatchObject({
+    expect(toBenchReport(findings(), now)).toMatchObject({
       hopsMs: { kafka: 3, bullmq: 1.5, redis: 0.5 },
       addedTtftMs: { c1: at(8, 20), c20: at(8, 20) },
       addedTotalMs: { c1: at(9, 30), c20: at(9, 30) },
@@ -93,20 +93,20 @@ describe('the report', () => {
   });
 
   test('says when LiteLLM was saturated at 20 users', () => {
-    expect(toReport(findings({ crowd: latency(2_700) }), now).notes).toEqual([
+    expect(toBenchReport(findings({ crowd: latency(2_700) }), now).notes).toEqual([
       expect.stringContaining('saturated'),
     ]);
   });
 
   test('adds up the errors of all phases', () => {
     const failed = { ...latency(30), errors: { 'turnout: status 503': 2 } };
-    expect(toReport(findings({ alone: failed, crowd: failed }), now).errors).toEqual({
+    expect(toBenchReport(findings({ alone: failed, crowd: failed }), now).errors).toEqual({
       'turnout: status 503': 4,
     });
   });
 
   test('as a table shows every target of every phase', () => {
-    const table = toTable(toReport(findings(), now));
+    const table = benchTable(toBenchReport(findings(), now));
     for (const line of [
       'kafka',
       'added by turnout',

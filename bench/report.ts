@@ -9,7 +9,7 @@ import type { ScalingFigures } from './phases/scaling.ts';
 import type { Saturation, ThroughputFigures } from './phases/throughput.ts';
 import { CROWD } from './plan.ts';
 
-export interface Findings {
+export interface BenchFindings {
   quick: boolean;
   hops: HopFigures;
   alone: LatencyFigures;
@@ -25,7 +25,7 @@ export interface Findings {
 type ByConcurrency = Record<'c1' | 'c20', Percentiles>;
 
 /** `.turnout/reports/bench.json`. Milliseconds, MiB, jobs per second; `p50` and `p99` of "added" are differences of percentiles. */
-export interface Report {
+export interface BenchReport {
   at: string;
   quick: boolean;
   /** p50 of each hop. */
@@ -56,11 +56,11 @@ export interface Report {
   ratios: { ttftToHops: number; jobsToLiteLlm: number };
   /** What makes a figure say less than it seems to. */
   notes: string[];
-  details: Findings;
+  details: BenchFindings;
   errors: Errors;
 }
 
-export function toReport(findings: Findings, at: Date): Report {
+export function toBenchReport(findings: BenchFindings, at: Date): BenchReport {
   const { hops, alone, crowd, jobs, streams } = findings;
   const [c1, c20] = [addedOf(alone, 'turnout'), addedOf(crowd, 'turnout')];
   const turnout = saturationOf(jobs, 'turnout');
@@ -98,7 +98,7 @@ export function toReport(findings: Findings, at: Date): Report {
   };
 }
 
-function complexOf({ p50: { sequential, parallel, limit } }: ComplexFigures): Report['complex'] {
+function complexOf({ p50: { sequential, parallel, limit } }: ComplexFigures): BenchReport['complex'] {
   return {
     ...{ sequentialMs: sequential, parallelMs: parallel, limitMs: limit },
     saved: hundredths(1 - parallel / sequential),
@@ -119,7 +119,7 @@ function doublingsOf({ perSecond }: ScalingFigures): Record<string, number> {
 /** Time to first token that calling LiteLLM directly may add to the simulator's own before its queue is what is measured. */
 const QUEUEING_MS = 200;
 
-function notesOn({ quick, crowd }: Findings): string[] {
+function notesOn({ quick, crowd }: BenchFindings): string[] {
   const direct = crowd.times['litellm']?.ttft.p50 ?? 0;
   const queued = direct - CROWD.ttft > QUEUEING_MS;
   return [

@@ -2,12 +2,12 @@ import { aligned } from './measure/aligned.ts';
 import type { Percentiles } from './measure/percentiles.ts';
 import type { LatencyFigures } from './phases/latency.ts';
 import type { Saturation, ThroughputFigures } from './phases/throughput.ts';
-import type { Report } from './report.ts';
+import type { BenchReport } from './report.ts';
 
 type Row = readonly string[];
 
 /** The report as one table for people. */
-export function toTable(report: Report): string {
+export function benchTable(report: BenchReport): string {
   const { details } = report;
   return [
     ...aligned([
@@ -60,7 +60,9 @@ function latency(title: string, { times, added }: LatencyFigures): string[] {
   return aligned([head, ...measured, ...more]);
 }
 
-function complex({ complex: { sequentialMs, parallelMs, limitMs, saved, overLimit } }: Report): string[] {
+function complex({
+  complex: { sequentialMs, parallelMs, limitMs, saved, overLimit },
+}: BenchReport): string[] {
   return [
     ...aligned([
       ['4 documents, a long thread, 1 retrieval service', 'ttft p50'],
@@ -72,7 +74,7 @@ function complex({ complex: { sequentialMs, parallelMs, limitMs, saved, overLimi
   ];
 }
 
-function paths({ paths: byKind, pathPartsMs }: Report): string[] {
+function paths({ paths: byKind, pathPartsMs }: BenchReport): string[] {
   const rows = Object.entries(byKind).map(([kind, { ttft, total }]) => [
     kind,
     ...[ttft, total].flatMap(({ legacy, litellm, saved }) => [ms(legacy), ms(litellm), percent(saved)]),
@@ -82,7 +84,7 @@ function paths({ paths: byKind, pathPartsMs }: Report): string[] {
   return [...aligned([head, ...rows]), ...aligned([['of which, p50 ms', ''], ...parts])];
 }
 
-function scaling({ details, scaling: { perSecond, doublings } }: Report): string[] {
+function scaling({ details, scaling: { perSecond, doublings } }: BenchReport): string[] {
   const head = [
     `llm-workers of ${details.scaling.concurrency} jobs, a model of 1 s`,
     'per s',
@@ -96,7 +98,7 @@ function scaling({ details, scaling: { perSecond, doublings } }: Report): string
   return aligned([head, ...rows]);
 }
 
-function paced({ details: { paced: figures } }: Report): string[] {
+function paced({ details: { paced: figures } }: BenchReport): string[] {
   const { streams, tokens, tokensPerSecond, cpuMsPerStream, redisBytesPerJob } = figures;
   const all = Object.values(cpuMsPerStream).reduce((sum, one) => sum + one, 0);
   return [
@@ -120,7 +122,7 @@ function throughput(what: string, { byTarget }: ThroughputFigures): Row[] {
 }
 
 /** Processor time by process, of every target side by side; memory beside it. */
-function processes(report: Report, { byTarget }: ThroughputFigures): string[] {
+function processes(report: BenchReport, { byTarget }: ThroughputFigures): string[] {
   const targets = Object.entries(byTarget);
   const names = [...new Set(targets.flatMap(([, { cpuMsPerJob }]) => Object.keys(cpuMsPerJob)))];
   const cell = (value: number | undefined): string => (value === undefined ? '' : value.toFixed(2));

@@ -4,7 +4,7 @@ import { StackError } from './errors.ts';
 import { developmentLayout } from './layout.ts';
 import { followLogs } from './logs.ts';
 import { stopAll } from './shutdown.ts';
-import { readStatus, statusTable } from './status.ts';
+import { readStackStatus, statusTable } from './status.ts';
 import { up } from './up.ts';
 
 const say = (line: string): void => console.log(line);
@@ -20,7 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<number>>> = {
     return 0;
   },
   status: async () => {
-    const statuses = await readStatus(developmentLayout(process.env));
+    const statuses = await readStackStatus(developmentLayout(process.env));
     say(statuses.length === 0 ? 'Turnout is not running: `make up` starts it.' : statusTable(statuses));
     return statuses.every(({ health }) => health === 'healthy') ? 0 : 1;
   },

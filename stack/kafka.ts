@@ -4,7 +4,7 @@ import type { Layout } from './layout.ts';
 import type { ProcessSpec } from './process.ts';
 import { run } from './install/run.ts';
 
-export interface KafkaOptions {
+export interface KafkaProcessOptions {
   readonly java: string;
   /** The folder with Kafka's jars. */
   readonly jars: string;
@@ -20,7 +20,7 @@ export interface KafkaOptions {
  * One Kafka node in KRaft mode, broker and controller in one process, on 127.0.0.1 only.
  * Its data survives a restart; a new data folder is formatted first (about 2 s).
  */
-export async function prepareKafka(options: KafkaOptions, layout: Layout): Promise<ProcessSpec> {
+export async function prepareKafka(options: KafkaProcessOptions, layout: Layout): Promise<ProcessSpec> {
   const data = join(layout.data, 'kafka');
   const config = join(layout.data, 'kafka.properties');
   mkdirSync(data, { recursive: true });
@@ -56,9 +56,9 @@ const JVM_OPTIONS = [
   '-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn',
 ];
 
-const classPath = ({ jars }: KafkaOptions): string[] => ['-cp', join(jars, '*')];
+const classPath = ({ jars }: KafkaProcessOptions): string[] => ['-cp', join(jars, '*')];
 
-async function format(options: KafkaOptions, config: string): Promise<void> {
+async function format(options: KafkaProcessOptions, config: string): Promise<void> {
   const quiet = ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
   const tool = ['kafka.tools.StorageTool', 'format', `--cluster-id=${options.clusterId}`, '--config', config];
   await run(options.java, [...quiet, ...classPath(options), ...tool]);

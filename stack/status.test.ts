@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { stopOrder } from './shutdown.ts';
-import { duration, statusTable } from './status.ts';
+import { toDuration, statusTable } from './status.ts';
 
 test.each([
   [999, '0s'],
@@ -8,7 +8,7 @@ test.each([
   [723_000, '12m 03s'],
   [11_220_000, '3h 07m'],
   [190_800_000, '2d 05h'],
-])('%d ms are shown as %s', (ms, text) => expect(duration(ms)).toBe(text));
+])('%d ms are shown as %s', (ms, text) => expect(toDuration(ms)).toBe(text));
 
 test('the table has aligned columns, and a dash where a dead process has nothing to tell', () => {
   const table = statusTable([

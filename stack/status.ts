@@ -16,7 +16,7 @@ export interface ProcessStatus {
 }
 
 /** What runs, or should: one entry for each process that the stack has started and not stopped, services first. */
-export async function readStatus(layout: Layout): Promise<ProcessStatus[]> {
+export async function readStackStatus(layout: Layout): Promise<ProcessStatus[]> {
   return Promise.all(stopOrder(readPidRecords(layout.run)).flat().map(statusOf));
 }
 
@@ -54,14 +54,14 @@ export function statusTable(statuses: readonly ProcessStatus[]): string {
 
 function cells({ name, pid, port, health, uptimeMs, memory }: ProcessStatus): string[] {
   const [uptime, megabytes] = [
-    uptimeMs === undefined ? '-' : duration(uptimeMs),
+    uptimeMs === undefined ? '-' : toDuration(uptimeMs),
     memory === undefined ? '-' : `${Math.round(memory / 1e6)} MB`,
   ];
   return [name, String(pid), String(port), health, uptime, megabytes];
 }
 
 /** `45s`, `12m 03s`, `3h 07m`, `2d 05h`. */
-export function duration(ms: number): string {
+export function toDuration(ms: number): string {
   const seconds = Math.floor(ms / 1000);
   const two = (value: number): string => String(value).padStart(2, '0');
   if (seconds < 60) return `${seconds}s`;

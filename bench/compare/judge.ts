@@ -3,7 +3,7 @@ import { median } from '../measure/percentiles.ts';
 import type { LatencyFigures } from '../phases/latency.ts';
 import type { Saturation, ThroughputFigures } from '../phases/throughput.ts';
 
-export interface Rates {
+export interface PairedRates {
   /** A second. */
   before: number;
   now: number;
@@ -14,16 +14,16 @@ export interface Rates {
   cpuMsPerJob: { before: Readonly<Record<string, number>>; now: Readonly<Record<string, number>> };
 }
 
-export interface Comparison {
+export interface ReleaseComparison {
   /** p50 of each, and the median of what this version takes longer than its neighbour in time. */
   firstTokenMs: { before: number; now: number; inPairs: number };
-  jobs: Rates;
-  streams: Rates;
+  jobs: PairedRates;
+  streams: PairedRates;
   errors: Errors;
 }
 
 /** What wavers between two copies of the same version on two shared cores: `make compare` of a commit with itself shows it. */
-export const HELD_TO = { firstTokenMs: 1, ratio: 0.95 } as const;
+export const COMPARE_HELD_TO = { firstTokenMs: 1, ratio: 0.95 } as const;
 
 interface Figures {
   alone: LatencyFigures;
@@ -35,7 +35,7 @@ interface Figures {
 export function compare(
   { before, now }: { before: string; now: string },
   { alone, jobs, streams }: Figures,
-): Comparison {
+): ReleaseComparison {
   const p50 = (name: string) => found(alone.times[name], name).ttft.p50;
   const inPairs = found(alone.added[now]?.pairedTtftP50, now);
   const rates = ({ byTarget }: ThroughputFigures) =>
@@ -49,20 +49,22 @@ export function compare(
 }
 
 /** In what this version is worse, in words. Empty: in nothing. */
-export function slower({ firstTokenMs, jobs, streams, errors }: Comparison): string[] {
+export function slower({ firstTokenMs, jobs, streams, errors }: ReleaseComparison): string[] {
   return [
-    ...(firstTokenMs.inPairs > HELD_TO.firstTokenMs
+    ...(firstTokenMs.inPairs > COMPARE_HELD_TO.firstTokenMs
       ? [`the first token comes ${firstTokenMs.inPairs.toFixed(2)} ms later`]
       : []),
-    ...(jobs.ratio < HELD_TO.ratio ? [`answers a second: ${jobs.ratio.toFixed(3)} of what they were`] : []),
-    ...(streams.ratio < HELD_TO.ratio
+    ...(jobs.ratio < COMPARE_HELD_TO.ratio
+      ? [`answers a second: ${jobs.ratio.toFixed(3)} of what they were`]
+      : []),
+    ...(streams.ratio < COMPARE_HELD_TO.ratio
       ? [`streams a second: ${streams.ratio.toFixed(3)} of what they were`]
       : []),
     ...Object.entries(errors).map(([what, count]) => `${count} failed: ${what}`),
   ];
 }
 
-function ratesOf(before: Saturation, now: Saturation): Rates {
+function ratesOf(before: Saturation, now: Saturation): PairedRates {
   const rounds = now.rounds.map((rate, at) => rate / (before.rounds[at] ?? Number.NaN));
   const cpuMsPerJob = { before: before.cpuMsPerJob, now: now.cpuMsPerJob };
   return { before: before.perSecond, now: now.perSecond, ratio: median(rounds), rounds, cpuMsPerJob };

@@ -13,7 +13,7 @@ import { aligned } from '../measure/aligned.ts';
 import { measureAlone } from '../phases/latency.ts';
 import { measureThroughput } from '../phases/throughput.ts';
 import { planFrom, STREAM, WHOLE } from '../plan.ts';
-import { compare, type Comparison, HELD_TO, slower } from './judge.ts';
+import { compare, type ReleaseComparison, COMPARE_HELD_TO, slower } from './judge.ts';
 
 /** As many pairs as one more than the usual bench takes: what is compared is small. */
 const ROUNDS = 8;
@@ -34,7 +34,7 @@ try {
   console.log(toTable(comparison));
   writeReport(
     'compare',
-    { at: new Date().toISOString(), release: release.version, heldTo: HELD_TO, ...comparison },
+    { at: new Date().toISOString(), release: release.version, heldTo: COMPARE_HELD_TO, ...comparison },
     say,
   );
   const broken = slower(comparison);
@@ -46,7 +46,7 @@ try {
   rmSync(home, { recursive: true, force: true });
 }
 
-async function measureBoth(bench: BenchSystem, root: string): Promise<Comparison> {
+async function measureBoth(bench: BenchSystem, root: string): Promise<ReleaseComparison> {
   const load = await startLoadProcess();
   try {
     const measured = [
@@ -69,8 +69,8 @@ async function measureBoth(bench: BenchSystem, root: string): Promise<Comparison
   }
 }
 
-function toTable({ firstTokenMs, jobs, streams, errors }: Comparison): string {
-  const rate = (name: string, { before, now, ratio, rounds }: Comparison['jobs']) => [
+function toTable({ firstTokenMs, jobs, streams, errors }: ReleaseComparison): string {
+  const rate = (name: string, { before, now, ratio, rounds }: ReleaseComparison['jobs']) => [
     ...[name, before.toFixed(1), now.toFixed(1), ratio.toFixed(3)],
     rounds.map((one) => one.toFixed(2)).join(' '),
   ];

@@ -22,7 +22,7 @@ export function simpleBody({ question, modelMs }: ComplexRequest, model: string 
 /** What the model is asked in the end: about as long as the prompt that is made of the same request. */
 export function promptBody(
   { question, documents, thread, modelMs }: ComplexRequest,
-  tokens: Budgets,
+  tokens: PieceBudgets,
 ): string {
   const share = Math.floor((tokens.documents * CHARACTERS_PER_TOKEN) / documents.length);
   const context = documents.map((text) => text.slice(0, share)).join('\n\n');
@@ -31,7 +31,7 @@ export function promptBody(
 }
 
 /** Tokens. */
-export interface Budgets {
+export interface PieceBudgets {
   documents: number;
   history: number;
 }

@@ -1,11 +1,11 @@
 import { setModelKnobs } from '../../test/faults/support/simulator.ts';
 import { startRetrievalService } from '../../test/harness/retrieval-service.ts';
 import { type ChatCaller, createChatCaller } from '../load/chat-call.ts';
-import type { Budgets } from './bodies.ts';
+import type { PieceBudgets } from './bodies.ts';
 import { type ComplexRequest, DELAYS } from './trace.ts';
 
 export const EMBEDDING_MODEL = 'text-embedding-sim';
-export const BUDGETS: Budgets = { documents: 6_000, history: 2_000 };
+export const BUDGETS: PieceBudgets = { documents: 6_000, history: 2_000 };
 
 /** What the requests of a trace need around them: a retrieval service and embeddings that take their time. */
 export interface ComplexGround {

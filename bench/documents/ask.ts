@@ -5,7 +5,7 @@ import { MODEL } from '../load/chat-call.ts';
 /** A document of a request: an uploaded one, or one that comes with it. */
 export type AskedFile = { file_id: string } | { filename: string; file_data: string };
 
-export interface Reply {
+export interface DocumentReply {
   /** Milliseconds from the request to the first word. */
   firstWordMs: number;
   text: string;
@@ -14,7 +14,11 @@ export interface Reply {
 }
 
 /** Asks one question about one document. Rejects as the client does. */
-export async function ask(client: OpenAI, question: string, file: AskedFile): Promise<Reply> {
+export async function askAboutDocument(
+  client: OpenAI,
+  question: string,
+  file: AskedFile,
+): Promise<DocumentReply> {
   const content: ChatCompletionContentPart[] = [
     { type: 'text', text: question },
     { type: 'file', file },

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import OpenAI from 'openai';
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { type BenchSystem, startBenchSystem } from '../bench-system.ts';
-import { type Findings, measureDocuments } from './measure.ts';
-import { PLAN } from './plan.ts';
-import { toReport, toText } from './report.ts';
+import { type DocumentFindings, measureDocuments } from './measure.ts';
+import { DOCUMENTS_PLAN } from './plan.ts';
+import { toDocumentsReport, documentsText } from './report.ts';
 
 const say = sayAs('documents');
 
@@ -19,8 +19,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void stop().finally(() => process.exit(1)));
 }
 try {
-  const report = toReport(await measure(system), PLAN, new Date());
-  console.log(toText(report));
+  const report = toDocumentsReport(await measure(system), DOCUMENTS_PLAN, new Date());
+  console.log(documentsText(report));
   for (const wrong of report.wrong) console.log(`WRONG ${wrong}`);
   writeReport('documents', report, say);
   process.exitCode = report.wrong.length === 0 ? 0 : 1;
@@ -29,12 +29,12 @@ try {
   await stop();
 }
 
-async function measure(bench: BenchSystem): Promise<Findings> {
+async function measure(bench: BenchSystem): Promise<DocumentFindings> {
   say('starting the services');
   const env = { EMBEDDING_MODEL, BLOB_DIR: blobFolder };
   const { target, pids } = await bench.turnout('litellm', { name: 'documents', env });
   const client = new OpenAI({ baseURL: target.baseUrl, apiKey: target.apiKeys[0] ?? '', maxRetries: 0 });
-  return measureDocuments({ client, pids, blobFolder, plan: PLAN, say });
+  return measureDocuments({ client, pids, blobFolder, plan: DOCUMENTS_PLAN, say });
 }
 
 async function stop(): Promise<void> {

@@ -5,9 +5,9 @@ import type OpenAI from 'openai';
 import { until } from '../../stack/until.ts';
 import { median } from '../measure/percentiles.ts';
 import { childrenOf, peakOf } from '../measure/peak-memory.ts';
-import { ask, type AskedFile, type Reply } from './ask.ts';
+import { askAboutDocument, type AskedFile, type DocumentReply } from './ask.ts';
 import { type LongPdf, longPdf } from './long-pdf.ts';
-import type { PLAN } from './plan.ts';
+import type { DOCUMENTS_PLAN } from './plan.ts';
 
 /** Milliseconds. */
 export interface DocumentTimes {
@@ -32,7 +32,7 @@ export interface Peaks {
   ingress: number;
 }
 
-export interface Findings {
+export interface DocumentFindings {
   /** Of one document's PDF. */
   bytes: number;
   documents: DocumentTimes[];
@@ -47,11 +47,11 @@ interface Measuring {
   client: OpenAI;
   pids: Readonly<Record<string, number>>;
   blobFolder: string;
-  plan: typeof PLAN;
+  plan: typeof DOCUMENTS_PLAN;
   say: (line: string) => void;
 }
 
-export async function measureDocuments(measuring: Measuring): Promise<Findings> {
+export async function measureDocuments(measuring: Measuring): Promise<DocumentFindings> {
   const { plan, say } = measuring;
   const before = peaksOf(measuring);
   const [documents, afterEach, wrong]: [DocumentTimes[], Peaks[], string[]] = [[], [], []];
@@ -136,7 +136,7 @@ async function statusOf(client: OpenAI, id: string): Promise<string> {
 
 async function waitFor(
   what: string,
-  { timeoutMs, everyMs }: typeof PLAN,
+  { timeoutMs, everyMs }: typeof DOCUMENTS_PLAN,
   question: () => boolean | Promise<boolean>,
 ): Promise<void> {
   if (!(await until(question, { timeoutMs, everyMs })))
@@ -148,8 +148,8 @@ async function rightAnswer(
   { question, answer }: LongPdf,
   file: AskedFile,
   wrong: string[],
-): Promise<Reply> {
-  const reply = await ask(client, question, file);
+): Promise<DocumentReply> {
+  const reply = await askAboutDocument(client, question, file);
   if (!reply.text.includes(answer)) wrong.push(`an answer without the fact: ${reply.text.slice(0, 100)}`);
   if (reply.degraded !== null) wrong.push(`an answer without the meaning of ${reply.degraded}`);
   return reply;

@@ -1,4 +1,4 @@
-export const PLAN = {
+export const DOCUMENTS_PLAN = {
   pages: 200,
   /** One after another. */
   documents: 40,

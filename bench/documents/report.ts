@@ -1,12 +1,12 @@
 import { median } from '../measure/percentiles.ts';
-import type { DocumentTimes, Findings, Peaks } from './measure.ts';
-import type { PLAN } from './plan.ts';
+import type { DocumentTimes, DocumentFindings, Peaks } from './measure.ts';
+import type { DOCUMENTS_PLAN } from './plan.ts';
 import { aligned } from '../measure/aligned.ts';
 
 /** `.turnout/reports/documents.json`. Milliseconds and MiB. */
-export interface Report extends Findings {
+export interface DocumentsReport extends DocumentFindings {
   at: string;
-  plan: typeof PLAN;
+  plan: typeof DOCUMENTS_PLAN;
   times: Record<keyof DocumentTimes, { p50: number; max: number }>;
 }
 
@@ -22,17 +22,21 @@ const LABELS: Record<keyof DocumentTimes, string> = {
 
 const NAMES = Object.keys(LABELS) as (keyof DocumentTimes)[];
 
-export function toReport(findings: Findings, plan: typeof PLAN, at: Date): Report {
+export function toDocumentsReport(
+  findings: DocumentFindings,
+  plan: typeof DOCUMENTS_PLAN,
+  at: Date,
+): DocumentsReport {
   const of = (name: keyof DocumentTimes) => {
     const all = findings.documents.map((times) => times[name]);
     return { p50: Math.round(median(all)), max: Math.round(Math.max(...all)) };
   };
-  const times = Object.fromEntries(NAMES.map((name) => [name, of(name)])) as Report['times'];
+  const times = Object.fromEntries(NAMES.map((name) => [name, of(name)])) as DocumentsReport['times'];
   return { at: at.toISOString(), plan, times, ...findings };
 }
 
 /** The report for people. */
-export function toText({ plan, bytes, times, crowd, peaks, documents }: Report): string {
+export function documentsText({ plan, bytes, times, crowd, peaks, documents }: DocumentsReport): string {
   const rows = NAMES.map((name) => [LABELS[name], String(times[name].p50), String(times[name].max)]);
   return [
     `PDFs of ${plan.pages} pages, ${Math.round(bytes / 1_024)} KiB each, ${documents.length} one after another`,
@@ -44,7 +48,7 @@ export function toText({ plan, bytes, times, crowd, peaks, documents }: Report):
 }
 
 /** What grows without end has grown from the middle to the last, too. */
-function memoryRows({ before, afterEach, afterCrowd }: Findings['peaks']): string[][] {
+function memoryRows({ before, afterEach, afterCrowd }: DocumentFindings['peaks']): string[][] {
   const moments: [string, Peaks | undefined][] = [
     ['before', before],
     ['after the first', afterEach[0]],

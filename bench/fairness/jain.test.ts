@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { jainIndex, quantile } from './jain.ts';
+import { jainIndex, quantileOf } from './jain.ts';
 
 test.each([
   [[5, 5, 5, 5], 1],
@@ -11,5 +11,5 @@ test.each([
 
 test('a quantile is one of the values', () => {
   const values = Array.from({ length: 100 }, (_, at) => 100 - at);
-  expect([0, 0.5, 0.99, 1].map((q) => quantile(values, q))).toEqual([1, 50, 99, 100]);
+  expect([0, 0.5, 0.99, 1].map((q) => quantileOf(values, q))).toEqual([1, 50, 99, 100]);
 });

@@ -9,7 +9,7 @@ export function jainIndex(shares: readonly number[]): number {
 }
 
 /** The smallest value that so much of all (0 to 1) does not exceed. */
-export function quantile(values: readonly number[], q: number): number {
+export function quantileOf(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN;
 }

@@ -6,7 +6,7 @@ import { sayAs, writeReport } from '../../stack/reports.ts';
 import { startBenchSystem } from '../bench-system.ts';
 import { measureHog } from './measure-hog.ts';
 import { measureShares } from './measure-shares.ts';
-import { HELD_TO, PLAN } from './plan.ts';
+import { FAIRNESS_HELD_TO, FAIRNESS_PLAN } from './plan.ts';
 
 const say = sayAs('fairness');
 
@@ -15,14 +15,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void system.stop().finally(() => process.exit(1)));
 }
 try {
-  const env = { LLM_CONCURRENCY: String(PLAN.slots) };
+  const env = { LLM_CONCURRENCY: String(FAIRNESS_PLAN.slots) };
   const start = (name: string) => system.turnout('simulator', { name, env });
   say('eight users whose requests are of different sizes');
   const sharing = await start('shares');
-  const shares = await measureShares(system, sharing, PLAN.share);
+  const shares = await measureShares(system, sharing, FAIRNESS_PLAN.share);
   await sharing.stop();
   say(`Jain's index ${shares.jain.toFixed(4)} over ${shares.seconds.toFixed(0)} s`);
-  say(`one user queues ${PLAN.hog.jobs} jobs`);
+  say(`one user queues ${FAIRNESS_PLAN.hog.jobs} jobs`);
   const hogged = await start('hog');
   const redis = connectRedis(system.redisUrl, 'fairness', silentLogger);
   const noShares = { userPercent: 100, interactivePercent: 0 }; // only its figures are read
@@ -33,13 +33,19 @@ try {
     ageingMs: 1,
     ...noShares,
   });
-  const hog = await measureHog(hogged, PLAN.hog, async () => (await queue.backlog()).jobs.background);
+  const hog = await measureHog(
+    hogged,
+    FAIRNESS_PLAN.hog,
+    async () => (await queue.backlog()).jobs.background,
+  );
   await closeRedis(redis);
-  const report = { at: new Date().toISOString(), plan: PLAN, heldTo: HELD_TO, shares, hog };
+  const report = { at: new Date().toISOString(), plan: FAIRNESS_PLAN, heldTo: FAIRNESS_HELD_TO, shares, hog };
   console.log(JSON.stringify({ shares, hog }, null, 2));
   writeReport('fairness', report, say);
   const broken = [
-    ...(shares.jain < HELD_TO.jain ? [`Jain's index ${shares.jain} is below ${HELD_TO.jain}`] : []),
+    ...(shares.jain < FAIRNESS_HELD_TO.jain
+      ? [`Jain's index ${shares.jain} is below ${FAIRNESS_HELD_TO.jain}`]
+      : []),
     ...(hog.beside.p99 > hog.allowedMs ? [`waited ${hog.beside.p99} ms, ${hog.allowedMs} are allowed`] : []),
     ...(hog.leftOver === 0 ? ['the backlog was gone before the end'] : []),
   ];

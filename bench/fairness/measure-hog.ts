@@ -1,7 +1,7 @@
 import type { MeasuredTurnout } from '../bench-system.ts';
 import { allOf, keyOf, queueJob, timeJob } from './calls.ts';
-import { quantile } from './jain.ts';
-import type { PLAN } from './plan.ts';
+import { quantileOf } from './jain.ts';
+import type { FAIRNESS_PLAN } from './plan.ts';
 
 export interface HogFindings {
   /** Jobs that still waited when the last one of the other user was measured. */
@@ -21,7 +21,7 @@ const POSTS_AT_ONCE = 32;
 /** One user queues thousands; another one's next job is measured, over and over, in the same class. */
 export async function measureHog(
   { target }: MeasuredTurnout,
-  { jobs, samples, knobs }: typeof PLAN.hog,
+  { jobs, samples, knobs }: typeof FAIRNESS_PLAN.hog,
   backlog: () => Promise<number>,
 ): Promise<HogFindings> {
   const { baseUrl } = target;
@@ -35,9 +35,9 @@ export async function measureHog(
   const crowded = await sample(asOther, samples);
   const leftOver = await backlog();
   const waits = (times: typeof alone) => times.map(({ firstMs }) => Math.max(0, firstMs - knobs.ttft));
-  const figures = (values: number[]) => ({ p50: quantile(values, 0.5), p99: quantile(values, 0.99) });
+  const figures = (values: number[]) => ({ p50: quantileOf(values, 0.5), p99: quantileOf(values, 0.99) });
   const idle = figures(waits(alone));
-  const jobMs = quantile(
+  const jobMs = quantileOf(
     alone.map(({ totalMs }) => totalMs),
     0.5,
   );

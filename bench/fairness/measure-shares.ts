@@ -9,7 +9,7 @@ import { testEnv } from '../../test/harness/env.ts';
 import type { BenchSystem, MeasuredTurnout } from '../bench-system.ts';
 import { allOf, keyOf, queueJob } from './calls.ts';
 import { jainIndex } from './jain.ts';
-import type { PLAN } from './plan.ts';
+import type { FAIRNESS_PLAN } from './plan.ts';
 import { requestsOf, type TraceRequest } from './trace.ts';
 
 export interface ShareFindings {
@@ -29,7 +29,7 @@ const FIRST_USER = 10;
 export async function measureShares(
   bench: Pick<BenchSystem, 'brokers'>,
   { target, prefix }: MeasuredTurnout,
-  { scales, jobs, tokensPerSecond, seed }: typeof PLAN.share,
+  { scales, jobs, tokensPerSecond, seed }: typeof FAIRNESS_PLAN.share,
 ): Promise<ShareFindings> {
   const backlogs = scales.map((scale, at) => requestsOf(seed + at, Math.ceil(jobs / scale), scale));
   await Promise.all(

@@ -1,4 +1,4 @@
-export const PLAN = {
+export const FAIRNESS_PLAN = {
   /** Of one worker. */
   slots: 16,
   hog: {
@@ -18,4 +18,4 @@ export const PLAN = {
   },
 };
 
-export const HELD_TO = { jain: 0.95 };
+export const FAIRNESS_HELD_TO = { jain: 0.95 };

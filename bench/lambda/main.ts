@@ -2,7 +2,7 @@
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { startBenchSystem } from '../bench-system.ts';
 import { measureLambda } from './measure.ts';
-import { toReport, toText } from './report.ts';
+import { toLambdaReport, lambdaText } from './report.ts';
 
 const say = sayAs('lambda');
 
@@ -12,8 +12,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 try {
   const plan = { coldStarts: 10, invocations: 1_000, warmUp: 100 };
-  const report = toReport(await measureLambda(plan, say), new Date());
-  console.log(toText(report));
+  const report = toLambdaReport(await measureLambda(plan, say), new Date());
+  console.log(lambdaText(report));
   for (const promise of report.broken) console.log(`WRONG ${promise}`);
   writeReport('lambda', report, say);
   process.exitCode = report.broken.length === 0 ? 0 : 1;

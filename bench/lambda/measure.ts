@@ -14,7 +14,7 @@ import { type Sandbox, startSandbox } from '../../test/harness/lambda/sandbox.ts
 import { startS3 } from '../../test/harness/s3.ts';
 import { startServices } from '../../test/harness/services.ts';
 import { percentilesOf } from '../measure/percentiles.ts';
-import { type Findings } from './report.ts';
+import { type LambdaFindings } from './report.ts';
 
 export interface LambdaPlan {
   coldStarts: number;
@@ -27,7 +27,7 @@ const BARE_TOPIC = 'bench-lambda-bare';
 const COMPLETED_WITHIN_MS = 120_000;
 
 /** The bundle in a sandbox of its own, before a whole Turnout. */
-export async function measureLambda(plan: LambdaPlan, say: (line: string) => void): Promise<Findings> {
+export async function measureLambda(plan: LambdaPlan, say: (line: string) => void): Promise<LambdaFindings> {
   const folder = mkdtempSync(join(tmpdir(), 'turnout-lambda-'));
   const bundle = await bundleLambda(folder);
   const s3 = await startS3();
@@ -67,7 +67,7 @@ export async function measureLambda(plan: LambdaPlan, say: (line: string) => voi
   }
 }
 
-function sizesOf({ bytes, gzippedBytes, parts }: Bundle): Findings['bundle'] {
+function sizesOf({ bytes, gzippedBytes, parts }: Bundle): LambdaFindings['bundle'] {
   return { bytes, gzippedBytes, largest: Object.fromEntries(parts.slice(0, 5)) };
 }
 
@@ -75,7 +75,7 @@ function sizesOf({ bytes, gzippedBytes, parts }: Bundle): Findings['bundle'] {
 async function coldStarts(
   count: number,
   options: Parameters<typeof startSandbox>[0],
-): Promise<Findings['cold']> {
+): Promise<LambdaFindings['cold']> {
   const empty = mkdtempSync(join(tmpdir(), 'turnout-lambda-empty-'));
   writeFileSync(join(empty, 'lambda.mjs'), 'export const http = () => ({});\n');
   const times = { turnout: [] as number[], empty: [] as number[] };

@@ -1,6 +1,6 @@
 import { type Percentiles, round } from '../measure/percentiles.ts';
 
-export interface Findings {
+export interface LambdaFindings {
   bundle: { bytes: number; gzippedBytes: number; largest: Record<string, number> };
   /** From the start of the process to its first request for an invocation; `empty`: a handler that does nothing. Milliseconds. */
   cold: Record<'turnout' | 'empty', Percentiles>;
@@ -14,7 +14,7 @@ export interface Findings {
 }
 
 /** `.turnout/reports/lambda.json`. */
-export interface Report extends Findings {
+export interface LambdaReport extends LambdaFindings {
   at: string;
   /** p50 of an invocation less that of a bare message. Milliseconds. */
   addedMs: number;
@@ -22,7 +22,7 @@ export interface Report extends Findings {
   broken: string[];
 }
 
-export function toReport(findings: Findings, at: Date): Report {
+export function toLambdaReport(findings: LambdaFindings, at: Date): LambdaReport {
   const { lost, kafkaConnections } = findings;
   return {
     at: at.toISOString(),
@@ -35,7 +35,7 @@ export function toReport(findings: Findings, at: Date): Report {
   };
 }
 
-export function toText(report: Report): string {
+export function lambdaText(report: LambdaReport): string {
   const { bundle, cold, invocation, bareProduce } = report;
   const kilobytes = (bytes: number): string => `${Math.round(bytes / 1024)} KB`;
   const pair = ({ p50, p99 }: Percentiles): string => `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;

@@ -1,5 +1,5 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
-import type { Shape, Target } from './protocol.ts';
+import type { RequestShape, Target } from './protocol.ts';
 
 export interface CallTimes {
   ttft: number;
@@ -14,9 +14,9 @@ const IDLE_MS = 3_000;
 
 export interface ChatCaller {
   /** One request, read to its end. Rejects with what is wrong with the answer, in a few words. */
-  call(target: Target, shape: Shape): Promise<CallTimes>;
+  call(target: Target, shape: RequestShape): Promise<CallTimes>;
   /** The same for a body that the caller made. */
-  send(target: Target, body: string, as: Pick<Shape, 'stream'>): Promise<CallTimes>;
+  send(target: Target, body: string, as: Pick<RequestShape, 'stream'>): Promise<CallTimes>;
   close(): void;
 }
 
@@ -36,7 +36,7 @@ export function createChatCaller(): ChatCaller {
 
 interface Sent {
   body: string;
-  shape: Pick<Shape, 'stream'>;
+  shape: Pick<RequestShape, 'stream'>;
   number: number;
 }
 
@@ -62,7 +62,7 @@ function send(agent: Agent, target: Target, { body, shape, number }: Sent): Prom
 }
 
 /** Every question is another one, so that nobody on the way can answer from memory. */
-function bodyOf({ stream, tokens, ttft, tokensPerSecond }: Shape, number: number): string {
+function bodyOf({ stream, tokens, ttft, tokensPerSecond }: RequestShape, number: number): string {
   const knobs = `[[sim: tokens=${tokens}; ttft=${ttft}; tps=${tokensPerSecond}]]`;
   const content = `How does train ${number} change its track? ${knobs}`;
   // Turnout always asks for the usage, whose sum LiteLLM makes at the end: whoever calls directly must wait for it as well.

@@ -8,7 +8,7 @@ export interface Target {
 }
 
 /** What one request asks of the model. The answer's length and pace are the simulator's knobs. */
-export interface Shape {
+export interface RequestShape {
   stream: boolean;
   /** Tokens of the answer. */
   tokens: number;
@@ -25,7 +25,7 @@ export interface Shape {
 export interface UsersTask {
   kind: 'users';
   targets: readonly Target[];
-  shape: Shape;
+  shape: RequestShape;
   users: number;
   /** Times that every target has its turn. */
   rounds: number;
@@ -41,7 +41,7 @@ export interface UsersTask {
 export interface SaturationTask {
   kind: 'saturation';
   target: Target;
-  shape: Shape;
+  shape: RequestShape;
   concurrency: number;
   /** Load that is not counted, before that which is. */
   warmUpMs: number;

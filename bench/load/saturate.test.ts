@@ -2,12 +2,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createChatCaller, type ChatCaller } from './chat-call.ts';
-import type { Shape, Target } from './protocol.ts';
+import type { RequestShape, Target } from './protocol.ts';
 import { saturate } from './saturate.ts';
 import { playUsers } from './users.ts';
 
-const WHOLE: Shape = { stream: false, tokens: 5, ttft: 0, tokensPerSecond: 0 };
-const STREAM: Shape = { ...WHOLE, stream: true };
+const WHOLE: RequestShape = { stream: false, tokens: 5, ttft: 0, tokensPerSecond: 0 };
+const STREAM: RequestShape = { ...WHOLE, stream: true };
 const ANSWER = '{"choices":[{"message":{"content":"yes"},"finish_reason":"stop"}]}';
 const CHUNK = 'data: {"choices":[{"delta":{"content":"yes"}}]}\n\n';
 

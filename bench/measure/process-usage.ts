@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-export interface Usage {
+export interface ProcessUsage {
   /** Processor time since the process began, user and system, all threads. Milliseconds. */
   cpuMs: number;
   /** Resident memory, in MiB. */
@@ -9,7 +9,7 @@ export interface Usage {
 
 /** Names of processes and their ids. */
 export type Pids = Readonly<Record<string, number>>;
-export type Usages = Readonly<Record<string, Usage>>;
+export type Usages = Readonly<Record<string, ProcessUsage>>;
 
 /** Linux counts in hundredths of a second, whatever its own clock does (`USER_HZ`, time(7)). */
 const MS_PER_TICK = 10;
@@ -17,7 +17,7 @@ const PAGE_BYTES = 4_096;
 const MIB = 1024 * 1024;
 
 /** What the processes have used so far. Empty where there is no /proc: a benchmark there shows no such figures. */
-export function usageOf(pids: Pids): Usages {
+export function usageOfProcess(pids: Pids): Usages {
   if (!existsSync('/proc/self/stat')) return {};
   return Object.fromEntries(
     Object.entries(pids).map(([name, pid]) => [name, parseUsage(readFileSync(`/proc/${pid}/stat`, 'utf8'))]),
@@ -25,7 +25,7 @@ export function usageOf(pids: Pids): Usages {
 }
 
 /** Reads /proc/PID/stat (proc(5)). The command's name may contain spaces and brackets, so fields count from the last bracket. */
-export function parseUsage(stat: string): Usage {
+export function parseUsage(stat: string): ProcessUsage {
   const fields = stat
     .slice(stat.lastIndexOf(')') + 2)
     .split(' ')
@@ -47,6 +47,9 @@ export function rssOf(usages: Usages): Record<string, number> {
   return mapValues(usages, ({ rssMb }) => rssMb);
 }
 
-function mapValues(usages: Usages, map: (usage: Usage, name: string) => number): Record<string, number> {
+function mapValues(
+  usages: Usages,
+  map: (usage: ProcessUsage, name: string) => number,
+): Record<string, number> {
   return Object.fromEntries(Object.entries(usages).map(([name, usage]) => [name, map(usage, name)]));
 }

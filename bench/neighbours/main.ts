@@ -6,10 +6,10 @@ import { serviceNames } from '../../stack/services.ts';
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { openJobStore } from '../../test/faults/support/job-store.ts';
 import { startBenchSystem } from '../bench-system.ts';
-import { causeInThread, type Findings, measureTrouble } from './measure.ts';
+import { causeInThread, type NeighbourFindings, measureTrouble } from './measure.ts';
 import { startNeighbours } from './neighbours.ts';
-import { HELD_TO, PLAN } from './plan.ts';
-import { brokenIn, toTable } from './report.ts';
+import { NEIGHBOURS_HELD_TO, NEIGHBOURS_PLAN } from './plan.ts';
+import { brokenIn, neighboursTable } from './report.ts';
 import { chosenTroubles } from './troubles.ts';
 
 const chosen = chosenTroubles(process.env['TROUBLES']);
@@ -25,12 +25,12 @@ try {
   await measured.start('llm-worker', second);
   const urls = Object.fromEntries([...serviceNames, second].map((name) => [name, measured.urlOf(name)]));
   const store = openJobStore(measured.prefix);
-  const neighbours = startNeighbours(measured.target, PLAN.neighbours);
-  const phases: { findings: Findings; broken: string[] }[] = [];
+  const neighbours = startNeighbours(measured.target, NEIGHBOURS_PLAN.neighbours);
+  const phases: { findings: NeighbourFindings; broken: string[] }[] = [];
   const play = async (name: string, cause: Parameters<typeof measureTrouble>[2], expected?: string) => {
     say(name);
     const findings = await measureTrouble({ measured, urls, neighbours, store }, name, cause);
-    const broken = brokenIn(findings, expected, HELD_TO);
+    const broken = brokenIn(findings, expected, NEIGHBOURS_HELD_TO);
     for (const promise of broken) say(`WRONG ${promise}`);
     phases.push({ findings, broken });
   };
@@ -38,10 +38,10 @@ try {
   for (const { name, expected } of chosen) await play(name, () => causeInThread(measured, name), expected);
   await neighbours.stop();
   await store.close();
-  console.log(toTable(phases));
+  console.log(neighboursTable(phases));
   const broken = phases.flatMap((phase) => phase.broken);
   for (const promise of broken) console.log(`WRONG ${promise}`);
-  const report = { at: new Date().toISOString(), plan: PLAN, heldTo: HELD_TO, broken };
+  const report = { at: new Date().toISOString(), plan: NEIGHBOURS_PLAN, heldTo: NEIGHBOURS_HELD_TO, broken };
   writeReport('neighbours', { ...report, troubles: phases.map(({ findings }) => findings) }, say);
   process.exitCode = broken.length === 0 ? 0 : 1;
 } finally {

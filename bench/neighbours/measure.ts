@@ -7,13 +7,13 @@ import { keyOf } from '../fairness/calls.ts';
 import { type Blocked, blockedSince } from './blocked-loops.ts';
 import { type LoopDelay, loopDelaysSince } from './event-loops.ts';
 import type { Neighbours, NeighbourStream } from './neighbours.ts';
-import { PLAN } from './plan.ts';
+import { NEIGHBOURS_PLAN } from './plan.ts';
 import { type Silences, silencesIn } from './silences.ts';
 import type { TroubleOrder } from './trouble-thread.ts';
 import type { Answers } from './troublemaker.ts';
 
 /** What the neighbours saw during one trouble. */
-export interface Findings extends Silences {
+export interface NeighbourFindings extends Silences {
   trouble: string;
   seconds: number;
   /** The neighbours' streams. */
@@ -42,10 +42,10 @@ export async function measureTrouble(
   { measured, urls, neighbours, store }: Measuring,
   trouble: string,
   cause: () => Promise<Answers>,
-): Promise<Findings> {
+): Promise<NeighbourFindings> {
   await loopDelaysSince(urls);
   const from = Date.now();
-  const [answers] = await Promise.all([cause(), delay(PLAN.phaseMs)]);
+  const [answers] = await Promise.all([cause(), delay(NEIGHBOURS_PLAN.phaseMs)]);
   const to = Date.now();
   const streams = neighbours.since(from);
   const loops = await loopDelaysSince(urls);
@@ -61,7 +61,11 @@ export async function measureTrouble(
 
 /** Rejects as the thread does. */
 export async function causeInThread({ target }: MeasuredTurnout, name: string): Promise<Answers> {
-  const order: TroubleOrder = { name, baseUrl: target.baseUrl, key: keyOf(target, PLAN.troublemaker) };
+  const order: TroubleOrder = {
+    name,
+    baseUrl: target.baseUrl,
+    key: keyOf(target, NEIGHBOURS_PLAN.troublemaker),
+  };
   const thread = new Worker(new URL('trouble-thread.ts', import.meta.url), { workerData: order });
   const [answers] = (await once(thread, 'message')) as [Answers];
   await thread.terminate();

@@ -4,8 +4,8 @@ import { ask, undisturbed } from '../../test/faults/support/simulator.ts';
 import { keyOf } from '../fairness/calls.ts';
 import { MODEL } from '../load/chat-call.ts';
 import type { Target } from '../load/protocol.ts';
-import type { PLAN } from './plan.ts';
-import type { Stream } from './silences.ts';
+import type { NEIGHBOURS_PLAN } from './plan.ts';
+import type { StreamTimes } from './silences.ts';
 
 export interface Neighbours {
   /** The streams that were open at some moment since then. Milliseconds since the epoch. */
@@ -14,7 +14,7 @@ export interface Neighbours {
   stop(): Promise<void>;
 }
 
-export interface NeighbourStream extends Stream {
+export interface NeighbourStream extends StreamTimes {
   over: Promise<void>;
   jobId: string | undefined;
   /** What is wrong with it, in words; undefined for a whole and right answer, and for one that goes on. */
@@ -27,7 +27,7 @@ const STAGGER_MS = 500;
 /** Users who read one stream after another, and retry nothing. */
 export function startNeighbours(
   target: Target,
-  { users, tokens, tokensPerSecond }: typeof PLAN.neighbours,
+  { users, tokens, tokensPerSecond }: typeof NEIGHBOURS_PLAN.neighbours,
 ): Neighbours {
   const streams: NeighbourStream[] = [];
   const url = target.baseUrl.replace(/\/v1$/, '');

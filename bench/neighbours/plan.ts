@@ -1,4 +1,4 @@
-export const PLAN = {
+export const NEIGHBOURS_PLAN = {
   /** Streams of so many users, one after another each, all the time. */
   neighbours: { users: 10, tokens: 200, tokensPerSecond: 20 },
   /** Whose requests are the trouble: none of the neighbours. */
@@ -11,7 +11,7 @@ export const PLAN = {
   answerMs: 120_000,
 };
 
-export const HELD_TO = {
+export const NEIGHBOURS_HELD_TO = {
   /** Milliseconds between two chunks of a neighbour's stream. */
   gapMs: 2_000,
   attempts: 1,

@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import { blockedIn } from './blocked-loops.ts';
-import type { Findings } from './measure.ts';
-import { HELD_TO } from './plan.ts';
-import { brokenIn, toTable } from './report.ts';
+import type { NeighbourFindings } from './measure.ts';
+import { NEIGHBOURS_HELD_TO } from './plan.ts';
+import { brokenIn, neighboursTable } from './report.ts';
 
-const calm: Findings = {
+const calm: NeighbourFindings = {
   ...{ trouble: 'noise', seconds: 61, gapMs: 2_000, firstTokenMs: 9_000, jobs: 10, attempts: 1 },
   ...{ failures: {}, answers: { '200': 3, '503 overloaded': 1 }, blocked: [] },
   loops: { router: { p999Ms: 199, maxMs: 800 }, ingress: { p999Ms: 20, maxMs: 900 } },
 };
-const broken = (more: Partial<Findings>, expected?: string) =>
-  brokenIn({ ...calm, ...more }, expected, HELD_TO);
+const broken = (more: Partial<NeighbourFindings>, expected?: string) =>
+  brokenIn({ ...calm, ...more }, expected, NEIGHBOURS_HELD_TO);
 
 describe('a promise is broken', () => {
   test('by nothing that is within it', () => expect(broken({})).toEqual([]));
@@ -33,7 +33,7 @@ describe('a promise is broken', () => {
 });
 
 test('the table names the service that was the latest', () => {
-  const table = toTable([{ findings: calm, broken: [] }]);
+  const table = neighboursTable([{ findings: calm, broken: [] }]);
   expect(table).toMatch(/noise +61 +2000 +9000 +10 +1 +0 +router 199 +ingress 900 +held/);
 });
 

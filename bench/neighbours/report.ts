@@ -1,9 +1,13 @@
 import { aligned } from '../measure/aligned.ts';
-import type { Findings } from './measure.ts';
-import type { HELD_TO } from './plan.ts';
+import type { NeighbourFindings } from './measure.ts';
+import type { NEIGHBOURS_HELD_TO } from './plan.ts';
 
 /** The promises that did not hold during one trouble, in words. `expected`: the status of each of its answers. */
-export function brokenIn(findings: Findings, expected: string | undefined, held: typeof HELD_TO): string[] {
+export function brokenIn(
+  findings: NeighbourFindings,
+  expected: string | undefined,
+  held: typeof NEIGHBOURS_HELD_TO,
+): string[] {
   const { trouble, gapMs, attempts, failures, answers, loops } = findings;
   const late = Object.entries(loops).filter(([, { p999Ms }]) => p999Ms >= held.p999Ms);
   const wrong = Object.entries(answers).filter(([answer]) =>
@@ -19,7 +23,9 @@ export function brokenIn(findings: Findings, expected: string | undefined, held:
 }
 
 /** A line for each trouble, and below it the work that blocked an event loop. */
-export function toTable(all: readonly { findings: Findings; broken: readonly string[] }[]): string {
+export function neighboursTable(
+  all: readonly { findings: NeighbourFindings; broken: readonly string[] }[],
+): string {
   const head = ['', 's', 'gap ms', 'first ms', 'jobs', 'attempts', 'failed', 'loop p99.9', 'max', ''];
   const rows = all.map(({ findings, broken }) => [
     findings.trouble,
@@ -47,7 +53,7 @@ export function toTable(all: readonly { findings: Findings; broken: readonly str
 }
 
 /** With the service that was the latest. */
-function worstOf({ loops }: Findings): [string, string] {
+function worstOf({ loops }: NeighbourFindings): [string, string] {
   const worst = (of: 'p999Ms' | 'maxMs') => {
     const [name, delay] = Object.entries(loops).toSorted(([, a], [, b]) => b[of] - a[of])[0] ?? [];
     return delay ? `${name} ${delay[of]}` : '';

@@ -1,5 +1,5 @@
 /** When something came of one stream. Milliseconds since the epoch. */
-export interface Stream {
+export interface StreamTimes {
   askedAt: number;
   /** Of each chunk. */
   arrivals: readonly number[];
@@ -7,7 +7,7 @@ export interface Stream {
   endedAt: number | undefined;
 }
 
-export interface Span {
+export interface SilenceSpan {
   from: number;
   to: number;
 }
@@ -20,7 +20,7 @@ export interface Silences {
 }
 
 /** Those that touch the span, in whole; of a stream that goes on, up to the span's end. */
-export function silencesIn(streams: readonly Stream[], span: Span): Silences {
+export function silencesIn(streams: readonly StreamTimes[], span: SilenceSpan): Silences {
   const longest = (waits: readonly (readonly [number, number])[]) =>
     Math.max(0, ...waits.filter(([from, to]) => to > from && from < span.to && to > span.from).map(lengthOf));
   return {
@@ -31,7 +31,7 @@ export function silencesIn(streams: readonly Stream[], span: Span): Silences {
   };
 }
 
-function gapsOf({ arrivals, endedAt }: Stream, now: number): (readonly [number, number])[] {
+function gapsOf({ arrivals, endedAt }: StreamTimes, now: number): (readonly [number, number])[] {
   const ends = endedAt === undefined ? [...arrivals.slice(1), now] : arrivals.slice(1);
   return ends.map((end, at) => [arrivals[at] ?? end, end] as const);
 }

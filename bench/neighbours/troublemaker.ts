@@ -1,4 +1,4 @@
-import { PLAN } from './plan.ts';
+import { NEIGHBOURS_PLAN } from './plan.ts';
 
 /** What something was answered with (`400 context_length_exceeded`) -> how often. */
 export type Answers = Record<string, number>;
@@ -23,7 +23,7 @@ export function createTroublemaker({ baseUrl, key }: { baseUrl: string; key: str
     return fetch(`${baseUrl}${path}`, {
       ...{ method: 'POST', body },
       headers: { authorization: `Bearer ${key}`, ...type },
-      signal: AbortSignal.timeout(PLAN.answerMs),
+      signal: AbortSignal.timeout(NEIGHBOURS_PLAN.answerMs),
     });
   }
 
@@ -70,7 +70,7 @@ async function counted<T>(
 
 /** Again and again, so many at a time, until the time is over. */
 export async function repeat(atOnce: number, work: (number: number) => Promise<unknown>): Promise<void> {
-  const end = performance.now() + PLAN.repeatMs;
+  const end = performance.now() + NEIGHBOURS_PLAN.repeatMs;
   let number = 0;
   const lane = async () => {
     while (performance.now() < end) await work(number++);

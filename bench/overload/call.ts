@@ -1,5 +1,5 @@
 import type { Target } from '../load/protocol.ts';
-import { PLAN } from './plan.ts';
+import { OVERLOAD_PLAN } from './plan.ts';
 
 /** What became of one request. `failed`: it was accepted and not answered, or refused without a time to come back. */
 export interface Answer {
@@ -10,18 +10,18 @@ export interface Answer {
   why: string;
 }
 
-const { ttft, tokens, tps } = PLAN.knobs;
+const { ttft, tokens, tps } = OVERLOAD_PLAN.knobs;
 const CONTENT = `[[sim: ttft=${ttft}; tokens=${tokens}; tps=${tps}]] My seat is 5. What is my seat?`;
 
 /** `retry`: how often it was sent before, as SDKs say it. */
-export async function ask({ baseUrl, apiKeys }: Target, number: number, retry = 0): Promise<Answer> {
+export async function callOnce({ baseUrl, apiKeys }: Target, number: number, retry = 0): Promise<Answer> {
   const began = performance.now();
   const since = () => performance.now() - began;
   try {
     const response = await fetch(`${baseUrl}/chat/completions`, {
       method: 'POST',
       headers: {
-        authorization: `Bearer ${apiKeys[number % PLAN.users] ?? ''}`,
+        authorization: `Bearer ${apiKeys[number % OVERLOAD_PLAN.users] ?? ''}`,
         'content-type': 'application/json',
         'x-stainless-retry-count': String(retry),
       },

@@ -4,7 +4,7 @@ import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { startBenchSystem } from '../bench-system.ts';
 import { measureOverload, measurePeak, measureRecovery } from './measure.ts';
-import { HELD_TO, PLAN } from './plan.ts';
+import { OVERLOAD_HELD_TO, OVERLOAD_PLAN } from './plan.ts';
 
 const say = sayAs('overload');
 
@@ -21,11 +21,14 @@ const sampling = setInterval(() => {
   );
 }, 1_000);
 try {
-  const env = { LLM_CONCURRENCY: String(PLAN.slots), INTERACTIVE_MAX_WAIT_MS: String(PLAN.maxWaitMs) };
+  const env = {
+    LLM_CONCURRENCY: String(OVERLOAD_PLAN.slots),
+    INTERACTIVE_MAX_WAIT_MS: String(OVERLOAD_PLAN.maxWaitMs),
+  };
   const { target } = await system.turnout('simulator', { name: 'overload', env });
   const peak = await measurePeak(target);
   say(`at the peak ${peak.goodput.toFixed(1)} answers a second`);
-  const overload = await measureOverload(target, peak.goodput * PLAN.factor);
+  const overload = await measureOverload(target, peak.goodput * OVERLOAD_PLAN.factor);
   say(`under overload ${overload.goodput.toFixed(1)}`);
   const recoveryS = await measureRecovery(target, peak);
   const figures = {
@@ -35,11 +38,17 @@ try {
     redisMB: mostMemory / 2 ** 20,
   };
   console.log(JSON.stringify(figures, null, 2));
-  writeReport('overload', { at: new Date().toISOString(), plan: PLAN, heldTo: HELD_TO, ...figures }, say);
+  writeReport(
+    'overload',
+    { at: new Date().toISOString(), plan: OVERLOAD_PLAN, heldTo: OVERLOAD_HELD_TO, ...figures },
+    say,
+  );
   const broken = [
-    ...(figures.goodput < HELD_TO.goodput ? [`goodput is ${figures.goodput} of its peak`] : []),
-    ...(figures.truth < HELD_TO.truth ? [`only ${figures.truth} of those who came back were let in`] : []),
-    ...(recoveryS > HELD_TO.recoveryS ? [`it took ${recoveryS} s to recover`] : []),
+    ...(figures.goodput < OVERLOAD_HELD_TO.goodput ? [`goodput is ${figures.goodput} of its peak`] : []),
+    ...(figures.truth < OVERLOAD_HELD_TO.truth
+      ? [`only ${figures.truth} of those who came back were let in`]
+      : []),
+    ...(recoveryS > OVERLOAD_HELD_TO.recoveryS ? [`it took ${recoveryS} s to recover`] : []),
     ...Object.entries(overload.failures).map(([why, count]) => `${count} failed: ${why}`),
   ];
   for (const promise of broken) console.log(`WRONG ${promise}`);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Target } from '../load/protocol.ts';
-import { type Answer, ask } from './call.ts';
-import { PLAN } from './plan.ts';
+import { type Answer, callOnce } from './call.ts';
+import { OVERLOAD_PLAN } from './plan.ts';
 
 export interface Peak {
   /** Answers a second. */
@@ -12,18 +12,23 @@ export interface Peak {
 
 /** As many clients as keep every slot busy, each with one request at a time. */
 export async function measurePeak(target: Target): Promise<Peak> {
-  const until = performance.now() + PLAN.peak * 1_000;
+  const until = performance.now() + OVERLOAD_PLAN.peak * 1_000;
   const times: number[] = [];
   const client = async (number: number) => {
     while (performance.now() < until) {
-      const { kind, ms, why } = await ask(target, number);
+      const { kind, ms, why } = await callOnce(target, number);
       if (kind !== 'answered') throw new Error(`a request at the peak was not answered: ${why}`);
       times.push(ms);
     }
   };
-  await Promise.all(Array.from({ length: Math.ceil(PLAN.slots * 1.5) }, (_, number) => client(number)));
+  await Promise.all(
+    Array.from({ length: Math.ceil(OVERLOAD_PLAN.slots * 1.5) }, (_, number) => client(number)),
+  );
   times.sort((a, b) => a - b);
-  return { goodput: times.length / PLAN.peak, p50: times[Math.floor(times.length / 2)] ?? Number.NaN };
+  return {
+    goodput: times.length / OVERLOAD_PLAN.peak,
+    p50: times[Math.floor(times.length / 2)] ?? Number.NaN,
+  };
 }
 
 export interface Overload {
@@ -47,7 +52,7 @@ export async function measureOverload(target: Target, perSecond: number): Promis
   const failures: Record<string, number> = {};
   const refusedMs: number[] = [];
   const began = performance.now();
-  const end = began + PLAN.overload * 1_000;
+  const end = began + OVERLOAD_PLAN.overload * 1_000;
 
   function note({ kind, ms, why }: Answer, retry: number): void {
     if (retry > 0) counts.cameBack += 1;
@@ -61,8 +66,8 @@ export async function measureOverload(target: Target, perSecond: number): Promis
   }
 
   async function send(number: number): Promise<void> {
-    for (let retry = 0; retry <= PLAN.retries; retry += 1) {
-      const answer = await ask(target, number, retry);
+    for (let retry = 0; retry <= OVERLOAD_PLAN.retries; retry += 1) {
+      const answer = await callOnce(target, number, retry);
       note(answer, retry);
       if (answer.kind !== 'refused') return;
       const backAt = performance.now() + (answer.retryAfterS ?? 0) * 1_000;
@@ -81,7 +86,7 @@ export async function measureOverload(target: Target, perSecond: number): Promis
   refusedMs.sort((a, b) => a - b);
   const { offered, answered, inTime, refused, cameBack, letIn } = counts;
   return {
-    ...{ offered, answered, goodput: inTime / PLAN.overload, refused, cameBack, letIn, failures },
+    ...{ offered, answered, goodput: inTime / OVERLOAD_PLAN.overload, refused, cameBack, letIn, failures },
     refusedMs: refusedMs[Math.floor(refusedMs.length / 2)] ?? Number.NaN,
   };
 }
@@ -89,9 +94,11 @@ export async function measureOverload(target: Target, perSecond: number): Promis
 /** Seconds from now until ten requests in a row take no more than one and a half times what they took before. */
 export async function measureRecovery(target: Target, { p50 }: Peak): Promise<number> {
   const began = performance.now();
-  for (let number = 0; performance.now() - began < PLAN.recovery * 1_000; number += 1) {
+  for (let number = 0; performance.now() - began < OVERLOAD_PLAN.recovery * 1_000; number += 1) {
     const startedAt = performance.now();
-    const answers = await Promise.all(Array.from({ length: 10 }, (_, at) => ask(target, number * 10 + at)));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, at) => callOnce(target, number * 10 + at)),
+    );
     if (answers.every(({ kind, ms }) => kind === 'answered' && ms < p50 * 1.5))
       return (startedAt - began) / 1_000;
   }

@@ -1,4 +1,4 @@
-export const PLAN = {
+export const OVERLOAD_PLAN = {
   /** Of one worker. */
   slots: 32,
   /** Of each job: milliseconds to the first token, tokens, tokens a second: about half a second. */
@@ -17,7 +17,7 @@ export const PLAN = {
   retries: 2,
 };
 
-export const HELD_TO = {
+export const OVERLOAD_HELD_TO = {
   /** Goodput under overload, to that of the peak. */
   goodput: 0.9,
   /** Of those who came back when they were told to, how many were let in. */

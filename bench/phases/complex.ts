@@ -5,7 +5,7 @@ import { type ComplexRequest, complexTrace } from '../complex/trace.ts';
 import type { Errors } from '../load/protocol.ts';
 import { noteError } from '../load/tally.ts';
 import { median, round } from '../measure/percentiles.ts';
-import type { Plan } from '../plan.ts';
+import type { BenchPlan } from '../plan.ts';
 
 /** Milliseconds. */
 export interface ComplexTimes {
@@ -28,7 +28,7 @@ export interface ComplexFigures {
 const WARM_UP = 4;
 
 /** Every request of one trace, one at a time, to both orders in turn; beside it, its sources and its model by themselves. */
-export async function measureComplex(bench: BenchSystem, plan: Plan): Promise<ComplexFigures> {
+export async function measureComplex(bench: BenchSystem, plan: BenchPlan): Promise<ComplexFigures> {
   const trace = complexTrace(WARM_UP + plan.complex.requests, plan.seed);
   const ground = await openComplexGround(trace);
   const measured: Measured[] = [];

@@ -4,7 +4,7 @@ import { openKafkaHop } from '../hops/kafka.ts';
 import { timeHop } from '../hops/paced.ts';
 import { openAppendHop, openPubSubHop } from '../hops/redis.ts';
 import { type Percentiles, percentilesOf } from '../measure/percentiles.ts';
-import type { Plan } from '../plan.ts';
+import type { BenchPlan } from '../plan.ts';
 
 export interface HopFigures {
   kafka: Percentiles;
@@ -16,7 +16,7 @@ export interface HopFigures {
 /** What each step of a job's way costs by itself, with nothing of Turnout around it but its Kafka port. */
 export async function measureHops(
   { brokers, redisUrl, prefix }: Pick<BenchSystem, 'brokers' | 'redisUrl' | 'prefix'>,
-  { hops: pace }: Plan,
+  { hops: pace }: BenchPlan,
 ): Promise<HopFigures> {
   const redis = { redisUrl, prefix };
   return {

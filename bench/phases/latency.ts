@@ -1,7 +1,7 @@
 import type { LoadProcess } from '../load/load-process.ts';
 import type { Errors, Sample, Target, TargetResult, UsersTask } from '../load/protocol.ts';
 import { added, median, type Percentiles, percentilesOf, round } from '../measure/percentiles.ts';
-import { ALONE, CROWD, CROWD_USERS, type Plan, THINK_MS } from '../plan.ts';
+import { ALONE, CROWD, CROWD_USERS, type BenchPlan, THINK_MS } from '../plan.ts';
 
 export interface Times {
   ttft: Percentiles;
@@ -30,7 +30,7 @@ export interface LatencyFigures {
 export function measureAlone(
   load: LoadProcess,
   targets: readonly Target[],
-  plan: Plan,
+  plan: BenchPlan,
 ): Promise<LatencyFigures> {
   const task = { users: 1, requestsPerTurn: 1, ...plan.alone, shape: ALONE, thinkMs: THINK_MS.alone };
   return measure(load, { kind: 'users', targets, seed: plan.seed, ...task });
@@ -40,7 +40,7 @@ export function measureAlone(
 export function measureCrowd(
   load: LoadProcess,
   targets: readonly Target[],
-  plan: Plan,
+  plan: BenchPlan,
 ): Promise<LatencyFigures> {
   const task = { users: CROWD_USERS, ...plan.crowd, shape: CROWD, thinkMs: THINK_MS.crowd };
   return measure(load, { kind: 'users', targets, seed: plan.seed, ...task });

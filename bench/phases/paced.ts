@@ -3,8 +3,8 @@ import { closeRedis, connectRedis, type Redis } from '../../shared/platform/redi
 import { scanKeys } from '../../test/harness/scan-keys.ts';
 import type { BenchSystem } from '../bench-system.ts';
 import type { LoadProcess } from '../load/load-process.ts';
-import type { Errors, Shape } from '../load/protocol.ts';
-import type { Plan } from '../plan.ts';
+import type { Errors, RequestShape } from '../load/protocol.ts';
+import type { BenchPlan } from '../plan.ts';
 import { measureThroughput } from './throughput.ts';
 
 export interface PacedFigures {
@@ -19,14 +19,14 @@ export interface PacedFigures {
 }
 
 /** As a model writes: each token is an event of its own. */
-const WRITING: Shape = { stream: true, tokens: 100, ttft: 200, tokensPerSecond: 20 };
+const WRITING: RequestShape = { stream: true, tokens: 100, ttft: 200, tokensPerSecond: 20 };
 const STREAMS = 100;
 
 /** What a stream costs whose tokens come one by one: docs/scaling.md is made of it. */
 export async function measurePaced(
   load: LoadProcess,
   system: BenchSystem,
-  plan: Plan,
+  plan: BenchPlan,
 ): Promise<PacedFigures> {
   const turnout = await system.turnout('simulator', { name: 'paced', env: {} });
   const redis = connectRedis(system.redisUrl, 'bench-paced', silentLogger);

@@ -10,7 +10,7 @@ import { noteError } from '../load/tally.ts';
 import { median, round } from '../measure/percentiles.ts';
 import { writeAssistants } from '../paths/assistants.ts';
 import { clientConstructionMs, connectionSetUpMs } from '../paths/overhead.ts';
-import type { Plan } from '../plan.ts';
+import type { BenchPlan } from '../plan.ts';
 
 /**
  * A plain question; the same where an assistant is to be chosen for it; the same with four documents, a long thread and a retrieval
@@ -55,7 +55,7 @@ const KINDS = Object.keys(BODIES) as Kind[];
  * Every request of one trace on both paths in turn, one at a time. The legacy path is as systems were before: a provider called
  * directly, the context fetched one piece after another, the assistant chosen by a call of a small model.
  */
-export async function measurePaths(bench: BenchSystem, plan: Plan): Promise<PathsFigures> {
+export async function measurePaths(bench: BenchSystem, plan: BenchPlan): Promise<PathsFigures> {
   // Not in the question, which the model that chooses the assistant is shown as well.
   const trace = complexTrace(WARM_UP + plan.paths.requests, plan.seed).map((request) => ({
     ...request,

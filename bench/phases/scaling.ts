@@ -1,7 +1,7 @@
 import type { BenchSystem } from '../bench-system.ts';
 import type { LoadProcess } from '../load/load-process.ts';
-import type { Errors, Shape } from '../load/protocol.ts';
-import type { Plan } from '../plan.ts';
+import type { Errors, RequestShape } from '../load/protocol.ts';
+import type { BenchPlan } from '../plan.ts';
 import { allErrors } from './latency.ts';
 
 export interface ScalingFigures {
@@ -13,7 +13,7 @@ export interface ScalingFigures {
 }
 
 /** A model that thinks for a second: a worker's rate is then what it runs at a time, until the machine is full. */
-const SLOW_MODEL: Shape = { stream: false, tokens: 4, ttft: 1_000, tokensPerSecond: 0 };
+const SLOW_MODEL: RequestShape = { stream: false, tokens: 4, ttft: 1_000, tokensPerSecond: 0 };
 const CONCURRENCY = 16;
 /** Of what the workers can run: they never wait for a request. */
 const IN_FLIGHT = 2;
@@ -22,7 +22,7 @@ const IN_FLIGHT = 2;
 export async function measureScaling(
   load: LoadProcess,
   system: BenchSystem,
-  plan: Plan,
+  plan: BenchPlan,
 ): Promise<ScalingFigures> {
   const turnout = await system.turnout('simulator', {
     name: 'scaling',

@@ -1,9 +1,9 @@
 import type { BenchSystem, Measured } from '../bench-system.ts';
 import type { LoadProcess } from '../load/load-process.ts';
-import type { Errors, SaturationTask, Shape, TargetResult } from '../load/protocol.ts';
+import type { Errors, SaturationTask, RequestShape, TargetResult } from '../load/protocol.ts';
 import { type Percentiles, percentilesOf } from '../measure/percentiles.ts';
-import { cpuPerJob, type Pids, rssOf, type Usages, usageOf } from '../measure/process-usage.ts';
-import type { Plan } from '../plan.ts';
+import { cpuPerJob, type Pids, rssOf, type Usages, usageOfProcess } from '../measure/process-usage.ts';
+import type { BenchPlan } from '../plan.ts';
 import { allErrors } from './latency.ts';
 
 export interface Saturation {
@@ -30,9 +30,9 @@ interface Round {
 
 /** A closed loop against each target in turn, again and again, so that a drift of the machine meets all alike. */
 export async function measureThroughput(
-  { load, system, plan }: { load: LoadProcess; system: BenchSystem; plan: Plan },
+  { load, system, plan }: { load: LoadProcess; system: BenchSystem; plan: BenchPlan },
   measured: readonly Pick<Measured, 'target' | 'pids'>[],
-  shape: Shape,
+  shape: RequestShape,
 ): Promise<ThroughputFigures> {
   const rounds = new Map<string, Round[]>(measured.map(({ target }) => [target.name, []]));
   for (let round = 0; round < plan.saturation.rounds; round += 1) {
@@ -54,13 +54,13 @@ export async function measureThroughput(
   };
 }
 
-function warmUpOf({ saturation }: Plan, round: number): number {
+function warmUpOf({ saturation }: BenchPlan, round: number): number {
   return round === 0 ? saturation.firstWarmUpMs : saturation.warmUpMs;
 }
 
 async function saturateOnce(load: LoadProcess, task: SaturationTask, pids: Pids): Promise<Round> {
   const looks: Record<'counting' | 'counted', Usages> = { counting: {}, counted: {} };
-  const [result] = await load.run(task, (phase) => (looks[phase] = usageOf(pids)));
+  const [result] = await load.run(task, (phase) => (looks[phase] = usageOfProcess(pids)));
   if (!result?.completed)
     throw new Error(`${task.target.name} completed nothing: ${JSON.stringify(result?.errors)}`);
   return { result, before: looks.counting, after: looks.counted };

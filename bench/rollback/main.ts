@@ -3,8 +3,8 @@ import { sayAs, writeReport } from '../../stack/reports.ts';
 import { startRollout } from '../../test/harness/rollout.ts';
 import { startBenchSystem } from '../bench-system.ts';
 import { measureRollbacks } from './measure.ts';
-import { HELD_TO, PLAN } from './plan.ts';
-import { toReport, toText } from './report.ts';
+import { ROLLBACK_HELD_TO, ROLLBACK_PLAN } from './plan.ts';
+import { toRollbackReport, rollbackText } from './report.ts';
 
 const say = sayAs('rollback');
 
@@ -13,12 +13,17 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void bench.stop().finally(() => process.exit(1)));
 }
 try {
-  const env = { MIGRATION_PHASE: '3', LLM_CONCURRENCY: String(PLAN.concurrency), LOG_LEVEL: 'warn' };
-  const system = await startRollout(env, PLAN.users);
+  const env = { MIGRATION_PHASE: '3', LLM_CONCURRENCY: String(ROLLBACK_PLAN.concurrency), LOG_LEVEL: 'warn' };
+  const system = await startRollout(env, ROLLBACK_PLAN.users);
   const { redisUrl, brokers } = bench;
-  const findings = await measureRollbacks({ system, servers: { redisUrl, brokers }, plan: PLAN, say });
-  const report = toReport(findings, HELD_TO, new Date());
-  console.log(toText(report));
+  const findings = await measureRollbacks({
+    system,
+    servers: { redisUrl, brokers },
+    plan: ROLLBACK_PLAN,
+    say,
+  });
+  const report = toRollbackReport(findings, ROLLBACK_HELD_TO, new Date());
+  console.log(rollbackText(report));
   for (const promise of report.broken) console.log(`WRONG ${promise}`);
   writeReport('rollback', report, say);
   process.exitCode = report.broken.length === 0 ? 0 : 1;

@@ -10,7 +10,7 @@ import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts';
 import { until } from '../../stack/until.ts';
 import { type RolloutSystem } from '../../test/harness/rollout.ts';
-import { type PLAN } from './plan.ts';
+import { type ROLLBACK_PLAN } from './plan.ts';
 
 /** Of one rollback; milliseconds since its record. */
 export interface Round {
@@ -22,7 +22,7 @@ export interface Round {
   lateCalls: number;
 }
 
-export interface Findings {
+export interface RollbackFindings {
   rounds: Round[];
   instances: number;
   answered: number;
@@ -33,14 +33,19 @@ export interface Findings {
 interface MeasureOptions {
   system: RolloutSystem;
   servers: { redisUrl: string; brokers: readonly string[] };
-  plan: typeof PLAN;
+  plan: typeof ROLLBACK_PLAN;
   say: (line: string) => void;
 }
 
 type Command = (instruction: Instruction) => Promise<Extract<Confirmation, { status: 'applied' }>>;
 
 /** Rolls back again and again under a load that never stops. */
-export async function measureRollbacks({ system, servers, plan, say }: MeasureOptions): Promise<Findings> {
+export async function measureRollbacks({
+  system,
+  servers,
+  plan,
+  say,
+}: MeasureOptions): Promise<RollbackFindings> {
   const kafka = createKafka({ brokers: [...servers.brokers], clientId: 'bench-rollback', log: silentLogger });
   const producer = await kafka.producer();
   const redis = connectRedis(servers.redisUrl, 'bench-rollback', silentLogger);
@@ -53,7 +58,7 @@ export async function measureRollbacks({ system, servers, plan, say }: MeasureOp
     return confirmed;
   };
   const load = startLoad(system, plan);
-  const findings: Findings = { rounds: [], instances: 0, answered: 0, failed: {} };
+  const findings: RollbackFindings = { rounds: [], instances: 0, answered: 0, failed: {} };
   try {
     for (let round = 1; round <= plan.rounds; round += 1) {
       const { rolled, ...figures } = await rollBackOnce(system, command, plan);
@@ -73,7 +78,7 @@ export async function measureRollbacks({ system, servers, plan, say }: MeasureOp
 async function rollBackOnce(
   { litellm, state }: RolloutSystem,
   command: Command,
-  plan: typeof PLAN,
+  plan: typeof ROLLBACK_PLAN,
 ): Promise<Round & { rolled: Awaited<ReturnType<Command>> }> {
   const before = litellm.calls.length;
   const flows = () => Promise.resolve(litellm.calls.length >= before + plan.callsBefore);
@@ -92,7 +97,7 @@ async function rollBackOnce(
 }
 
 /** Each user sends one request after another. */
-function startLoad({ users, ask }: RolloutSystem, { question }: typeof PLAN) {
+function startLoad({ users, ask }: RolloutSystem, { question }: typeof ROLLBACK_PLAN) {
   let stopped = false;
   let answered = 0;
   const failed: Record<string, number> = {};

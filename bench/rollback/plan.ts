@@ -1,5 +1,5 @@
 /** What `make rollback` does. Times in milliseconds. */
-export const PLAN = {
+export const ROLLBACK_PLAN = {
   users: 50,
   rounds: 50,
   /** Fewer than the users: the other jobs are queued when the rollback comes. */
@@ -13,4 +13,4 @@ export const PLAN = {
 } as const;
 
 /** From the record of a rollback to the last job that begins on LiteLLM. */
-export const HELD_TO = { lastCallMsP99: 1_000 } as const;
+export const ROLLBACK_HELD_TO = { lastCallMsP99: 1_000 } as const;

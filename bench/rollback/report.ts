@@ -1,9 +1,9 @@
 import { type Percentiles, percentilesOf } from '../measure/percentiles.ts';
-import { type Findings } from './measure.ts';
-import { type HELD_TO } from './plan.ts';
+import { type RollbackFindings } from './measure.ts';
+import { type ROLLBACK_HELD_TO } from './plan.ts';
 
 /** `.turnout/reports/rollback.json`; milliseconds since the record of a rollback. */
-export interface Report {
+export interface RollbackReport {
   at: string;
   rollbacks: number;
   instances: number;
@@ -12,15 +12,15 @@ export interface Report {
   /** Calls that LiteLLM got later than a second. */
   lateCalls: number;
   answered: number;
-  failed: Findings['failed'];
+  failed: RollbackFindings['failed'];
   broken: string[];
 }
 
-export function toReport(
-  { rounds, instances, answered, failed }: Findings,
-  held: typeof HELD_TO,
+export function toRollbackReport(
+  { rounds, instances, answered, failed }: RollbackFindings,
+  held: typeof ROLLBACK_HELD_TO,
   at: Date,
-): Report {
+): RollbackReport {
   const lastCallMs = percentilesOf(rounds.map((round) => round.lastCallMs));
   const lateCalls = rounds.reduce((sum, round) => sum + round.lateCalls, 0);
   const broken = [
@@ -36,7 +36,14 @@ export function toReport(
   };
 }
 
-export function toText({ rollbacks, instances, appliedMs, lastCallMs, lateCalls, answered }: Report): string {
+export function rollbackText({
+  rollbacks,
+  instances,
+  appliedMs,
+  lastCallMs,
+  lateCalls,
+  answered,
+}: RollbackReport): string {
   return [
     `${rollbacks} rollbacks under load, ${answered} requests answered`,
     `record to the last of ${instances} instances that applied it: p50 ${appliedMs.p50} ms, p99 ${appliedMs.p99} ms`,

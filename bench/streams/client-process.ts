@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { Command, Replies, Reply } from './protocol.ts';
+import type { Command, Replies, ReaderReply } from './protocol.ts';
 
 export interface ClientProcess {
   readonly pid: number;
@@ -30,14 +30,14 @@ export async function startClient(): Promise<ClientProcess> {
   };
 }
 
-async function nextReply(child: ChildProcess): Promise<Reply> {
+async function nextReply(child: ChildProcess): Promise<ReaderReply> {
   const settled = new AbortController();
   const { signal } = settled;
   const death = once(child, 'exit', { signal }).then(() => {
     throw new Error('The client died');
   });
   try {
-    const [reply] = (await Promise.race([once(child, 'message', { signal }), death])) as [Reply];
+    const [reply] = (await Promise.race([once(child, 'message', { signal }), death])) as [ReaderReply];
     return reply;
   } finally {
     death.catch(() => undefined); // it is told to look away

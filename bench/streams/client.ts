@@ -1,7 +1,7 @@
 /** A process of readers. It shares no event loop with what is measured; it gets commands and answers them over IPC. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { percentilesOf } from '../measure/percentiles.ts';
-import type { Command, Ended, Gaps, Opened, Replies, Reply } from './protocol.ts';
+import type { Command, StreamEnded, Gaps, Opened, Replies, ReaderReply } from './protocol.ts';
 import { openReader, type Reader } from './reader.ts';
 
 const readers: Reader[] = [];
@@ -41,13 +41,13 @@ async function listen({ forMs }: Command & { kind: 'listen' }): Promise<Gaps> {
   return { gapMs: percentilesOf(heard), events: heard.length };
 }
 
-async function finish(): Promise<Ended> {
+async function finish(): Promise<StreamEnded> {
   const ended = await Promise.all(readers.map(({ over }) => over));
   const count = (how: (typeof ended)[number]) => ended.filter((one) => one === how).length;
   return { right: count('right'), wrong: count('wrong'), dropped: count('dropped') };
 }
 
-function say(reply: Reply): void {
+function say(reply: ReaderReply): void {
   process.send?.(reply);
 }
 

@@ -1,8 +1,8 @@
 import { ask, undisturbed } from '../../test/faults/support/simulator.ts';
 import { until } from '../../stack/until.ts';
 import type { Target } from '../load/protocol.ts';
-import type { PLAN } from './plan.ts';
-import type { Stream } from './protocol.ts';
+import type { STREAMS_PLAN } from './plan.ts';
+import type { ReaderStream } from './protocol.ts';
 
 const MODEL = 'turnout-sim';
 const START_MS = 30_000;
@@ -10,8 +10,8 @@ const START_MS = 30_000;
 /** Background responses of many users, all of them begun. */
 export async function createStreams(
   { baseUrl, apiKeys }: Target,
-  { responses, tokens, tokensPerSecond }: typeof PLAN,
-): Promise<Stream[]> {
+  { responses, tokens, tokensPerSecond }: typeof STREAMS_PLAN,
+): Promise<ReaderStream[]> {
   const knobs = `tokens=${tokens}; tps=${tokensPerSecond}`;
   const numbers = Array.from({ length: responses }, (_, number) => number);
   return Promise.all(
@@ -23,7 +23,7 @@ async function create(
   baseUrl: string,
   apiKey: string,
   { number, knobs }: { number: number; knobs: string },
-): Promise<Stream> {
+): Promise<ReaderStream> {
   const messages = ask(`Where does line ${number} from the harbour end?`, knobs);
   const expected = await undisturbed({ model: MODEL, messages });
   const call = async (path: string, body?: object): Promise<{ id: string; status: string }> => {

@@ -2,8 +2,8 @@
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { startBenchSystem } from '../bench-system.ts';
 import { measureStreams } from './measure.ts';
-import { HELD_TO, PLAN } from './plan.ts';
-import { toReport, toText } from './report.ts';
+import { STREAMS_HELD_TO, STREAMS_PLAN } from './plan.ts';
+import { toStreamsReport, streamsText } from './report.ts';
 
 const say = sayAs('streams');
 
@@ -14,8 +14,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   say('starting the services in front of the simulator');
   const measured = await system.turnout('simulator');
-  const report = toReport(await measureStreams({ measured, plan: PLAN, say }), PLAN, HELD_TO, new Date());
-  console.log(toText(report));
+  const report = toStreamsReport(
+    await measureStreams({ measured, plan: STREAMS_PLAN, say }),
+    STREAMS_PLAN,
+    STREAMS_HELD_TO,
+    new Date(),
+  );
+  console.log(streamsText(report));
   for (const promise of report.broken) console.log(`WRONG ${promise}`);
   writeReport('streams', report, say);
   process.exitCode = report.broken.length === 0 ? 0 : 1;

@@ -1,9 +1,9 @@
 import type { Measured } from '../bench-system.ts';
-import { usageOf } from '../measure/process-usage.ts';
+import { usageOfProcess } from '../measure/process-usage.ts';
 import { type ClientProcess, startClient } from './client-process.ts';
 import { createStreams } from './create.ts';
-import type { PLAN } from './plan.ts';
-import type { Ended, Gaps, Opened, Stream } from './protocol.ts';
+import type { STREAMS_PLAN } from './plan.ts';
+import type { StreamEnded, Gaps, Opened, ReaderStream } from './protocol.ts';
 
 /** What one window shows: every reader's gaps, and the ingress meanwhile. */
 export interface Window extends Gaps {
@@ -12,21 +12,21 @@ export interface Window extends Gaps {
 }
 
 /** Memory in MiB. */
-export interface Findings {
+export interface StreamFindings {
   opened: Opened;
   pausedOpened: Opened;
-  ended: Ended;
+  ended: StreamEnded;
   rssMb: { before: number; allOpen: number; withPaused: number; after: number };
   windows: { before: Window; withPaused: Window; afterwards: Window };
 }
 
 interface Measuring {
   measured: Measured;
-  plan: typeof PLAN;
+  plan: typeof STREAMS_PLAN;
   say: (line: string) => void;
 }
 
-export async function measureStreams(measuring: Measuring): Promise<Findings> {
+export async function measureStreams(measuring: Measuring): Promise<StreamFindings> {
   const [readers, sleepers] = await Promise.all([startClient(), startClient()]);
   try {
     return await measureWith(measuring, readers, sleepers);
@@ -40,9 +40,9 @@ async function measureWith(
   { measured, plan, say }: Measuring,
   readers: ClientProcess,
   sleepers: ClientProcess,
-): Promise<Findings> {
+): Promise<StreamFindings> {
   const { ingress = Number.NaN } = measured.pids;
-  const rss = () => usageOf({ ingress })['ingress']?.rssMb ?? Number.NaN;
+  const rss = () => usageOfProcess({ ingress })['ingress']?.rssMb ?? Number.NaN;
   say('creating the responses');
   const streams = await createStreams(measured.target, plan);
   const before = rss();
@@ -76,8 +76,8 @@ async function measureWith(
 
 function openCommand(
   { target }: Measured,
-  { opening: atATime }: typeof PLAN,
-  streams: readonly Stream[],
+  { opening: atATime }: typeof STREAMS_PLAN,
+  streams: readonly ReaderStream[],
   readersOfEach: number,
 ) {
   const { baseUrl } = target;
@@ -85,7 +85,7 @@ function openCommand(
 }
 
 async function listen(readers: ClientProcess, ingress: number, forMs: number): Promise<Window> {
-  const cpu = () => usageOf({ ingress })['ingress']?.cpuMs ?? Number.NaN;
+  const cpu = () => usageOfProcess({ ingress })['ingress']?.cpuMs ?? Number.NaN;
   const [startedAt, before] = [performance.now(), cpu()];
   const gaps = await readers.ask({ kind: 'listen', forMs });
   return { ...gaps, cpuShare: (cpu() - before) / (performance.now() - startedAt) };

@@ -1,5 +1,5 @@
 /** Every number of a run of `make streams` stands here. */
-export const PLAN = {
+export const STREAMS_PLAN = {
   responses: 40,
   readersOfEach: 50,
   /** Readers that open a stream and never read it. */
@@ -13,7 +13,7 @@ export const PLAN = {
 } as const;
 
 /** What a run is held to. Sizes in KiB, for each stream; the ratio is that of the windows with and without paused readers. */
-export const HELD_TO = {
+export const STREAMS_HELD_TO = {
   kibPerStream: 150,
   /** With what the ingress grows for its other streams in that time, which is most of it. */
   kibPerPausedStream: 600,

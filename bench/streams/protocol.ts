@@ -1,7 +1,7 @@
 import type { Percentiles } from '../measure/percentiles.ts';
 
 /** A response that is being made, for whoever reads it. */
-export interface Stream {
+export interface ReaderStream {
   responseId: string;
   apiKey: string;
   /** The text that it comes to. */
@@ -14,7 +14,7 @@ export type Command =
   | {
       kind: 'open';
       baseUrl: string;
-      streams: readonly Stream[];
+      streams: readonly ReaderStream[];
       readersOfEach: number;
       paused: boolean;
       atATime: number;
@@ -35,7 +35,7 @@ export interface Gaps {
   events: number;
 }
 
-export interface Ended {
+export interface StreamEnded {
   /** Streams that came to their end and to the right text. */
   right: number;
   /** Streams that came to their end with another text. */
@@ -47,8 +47,8 @@ export interface Ended {
 export interface Replies {
   open: Opened;
   listen: Gaps;
-  finish: Ended;
+  finish: StreamEnded;
 }
 
-export type Reply =
+export type ReaderReply =
   { kind: 'ready' } | { kind: 'done'; result: unknown } | { kind: 'failed'; message: string };

@@ -1,6 +1,6 @@
 import { get, type IncomingMessage } from 'node:http';
 import { createParser } from 'eventsource-parser';
-import type { Stream } from './protocol.ts';
+import type { ReaderStream } from './protocol.ts';
 
 export interface Reader {
   /** True when the stream is open: its first event is there, or, where nothing is read, its headers. */
@@ -11,7 +11,7 @@ export interface Reader {
 
 interface ReaderOptions {
   baseUrl: string;
-  stream: Stream;
+  stream: ReaderStream;
   paused: boolean;
   /** For each piece of text but the first: milliseconds since the one before. */
   onGap: (milliseconds: number) => void;

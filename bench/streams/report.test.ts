@@ -1,15 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Findings, Window } from './measure.ts';
-import { HELD_TO, PLAN } from './plan.ts';
-import { toReport, toText } from './report.ts';
+import type { StreamFindings, Window } from './measure.ts';
+import { STREAMS_HELD_TO, STREAMS_PLAN } from './plan.ts';
+import { toStreamsReport, streamsText } from './report.ts';
 
-const STREAMS = PLAN.responses * PLAN.readersOfEach;
+const STREAMS = STREAMS_PLAN.responses * STREAMS_PLAN.readersOfEach;
 const window = (p99: number): Window => ({
   gapMs: { p50: 250, p99 },
   events: 1_000,
   cpuShare: 0.25,
 });
-const findings = (over: Partial<Findings> = {}): Findings => ({
+const findings = (over: Partial<StreamFindings> = {}): StreamFindings => ({
   opened: { opened: STREAMS, failed: 0 },
   pausedOpened: { opened: 100, failed: 0 },
   ended: { right: STREAMS, wrong: 0, dropped: 0 },
@@ -17,7 +17,8 @@ const findings = (over: Partial<Findings> = {}): Findings => ({
   windows: { before: window(280), withPaused: window(330), afterwards: window(320) },
   ...over,
 });
-const report = (over?: Partial<Findings>) => toReport(findings(over), PLAN, HELD_TO, new Date(0));
+const report = (over?: Partial<StreamFindings>) =>
+  toStreamsReport(findings(over), STREAMS_PLAN, STREAMS_HELD_TO, new Date(0));
 
 describe('the report on open streams', () => {
   test('says what a stream costs, and what unread ones cost the others', () => {
@@ -27,10 +28,10 @@ describe('the report on open streams', () => {
       gapRatio: { p50: 1, p99: 1.1 },
       broken: [],
     });
-    expect(toText(report())).toContain(`${STREAMS} streams opened, 0 dropped`);
+    expect(streamsText(report())).toContain(`${STREAMS} streams opened, 0 dropped`);
   });
 
-  test.each<[string, Partial<Findings>, string]>([
+  test.each<[string, Partial<StreamFindings>, string]>([
     ['a stream that did not open', { opened: { opened: STREAMS - 1, failed: 1 } }, 'did not open'],
     ['an unread one', { pausedOpened: { opened: 99, failed: 1 } }, 'unread streams did not open'],
     ['a dropped one', { ended: { right: STREAMS - 1, wrong: 0, dropped: 1 } }, 'dropped'],

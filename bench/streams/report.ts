@@ -1,10 +1,10 @@
-import type { Findings, Window } from './measure.ts';
-import type { HELD_TO, PLAN } from './plan.ts';
+import type { StreamFindings, Window } from './measure.ts';
+import type { STREAMS_HELD_TO, STREAMS_PLAN } from './plan.ts';
 
 /** `.turnout/reports/streams.json`. */
-export interface Report extends Findings {
+export interface StreamsReport extends StreamFindings {
   at: string;
-  plan: typeof PLAN;
+  plan: typeof STREAMS_PLAN;
   /** Of the ingress, for each stream that is read, and for each that is not. */
   kibPerStream: number;
   kibPerPausedStream: number;
@@ -16,7 +16,12 @@ export interface Report extends Findings {
 
 const KIB_PER_MIB = 1_024;
 
-export function toReport(findings: Findings, plan: typeof PLAN, held: typeof HELD_TO, at: Date): Report {
+export function toStreamsReport(
+  findings: StreamFindings,
+  plan: typeof STREAMS_PLAN,
+  held: typeof STREAMS_HELD_TO,
+  at: Date,
+): StreamsReport {
   const { rssMb, windows, opened, pausedOpened } = findings;
   const figures = {
     kibPerStream: kib(rssMb.allOpen - rssMb.before, opened.opened),
@@ -27,7 +32,7 @@ export function toReport(findings: Findings, plan: typeof PLAN, held: typeof HEL
   return { at: at.toISOString(), plan, ...figures, ...findings, broken };
 }
 
-function gapRatio({ before, withPaused, afterwards }: Findings['windows'], of: 'p50' | 'p99'): number {
+function gapRatio({ before, withPaused, afterwards }: StreamFindings['windows'], of: 'p50' | 'p99'): number {
   return rounded((2 * withPaused.gapMs[of]) / (before.gapMs[of] + afterwards.gapMs[of]));
 }
 
@@ -39,7 +44,7 @@ function rounded(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-function lostStreams({ opened, pausedOpened, ended }: Findings, plan: typeof PLAN): string[] {
+function lostStreams({ opened, pausedOpened, ended }: StreamFindings, plan: typeof STREAMS_PLAN): string[] {
   const wanted = plan.responses * plan.readersOfEach;
   return [
     ...unless(opened.opened === wanted, `${opened.failed} of ${wanted} streams did not open`),
@@ -54,8 +59,8 @@ function tooMuch(
     kibPerStream,
     kibPerPausedStream,
     gapRatio,
-  }: Pick<Report, 'kibPerStream' | 'kibPerPausedStream' | 'gapRatio'>,
-  held: typeof HELD_TO,
+  }: Pick<StreamsReport, 'kibPerStream' | 'kibPerPausedStream' | 'gapRatio'>,
+  held: typeof STREAMS_HELD_TO,
 ): string[] {
   return [
     ...over('KiB for each stream', kibPerStream, held.kibPerStream),
@@ -75,7 +80,7 @@ function unless(holds: boolean, complaint: string): string[] {
 }
 
 /** The report for people. */
-export function toText(report: Report): string {
+export function streamsText(report: StreamsReport): string {
   const { opened, ended, rssMb, windows, gapRatio } = report;
   const gaps = Object.entries(windows).map(
     ([name, { gapMs, events, cpuShare }]: [string, Window]) =>

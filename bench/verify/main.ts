@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot, stateFolder } from '../../stack/layout.ts';
 import { sayAs, writeReport } from '../../stack/reports.ts';
-import { chosenSteps, mergeOutcomes, missing, type Outcome, type Step, steps } from './steps.ts';
+import { chosenSteps, mergeOutcomes, missing, type StepOutcome, type VerifyStep, steps } from './steps.ts';
 
 const say = sayAs('verify');
 const git = (...args: string[]) =>
@@ -29,7 +29,7 @@ for (const words of left) console.log(`WRONG ${words}`);
 console.log(`${outcomes.filter(({ passed }) => passed).length} of ${steps.length} steps passed`);
 process.exitCode = left.length === 0 ? 0 : 1;
 
-async function play({ name, command, env = {} }: Step): Promise<Outcome> {
+async function play({ name, command, env = {} }: VerifyStep): Promise<StepOutcome> {
   say(`${name} begins`);
   const begun = performance.now();
   const child = spawn('npm', ['run', '--silent', command], {
@@ -42,7 +42,7 @@ async function play({ name, command, env = {} }: Step): Promise<Outcome> {
   return { name, passed: code === 0, seconds, commit, at: new Date().toISOString() };
 }
 
-function readEarlier(): readonly Outcome[] {
+function readEarlier(): readonly StepOutcome[] {
   if (!existsSync(file)) return [];
-  return (JSON.parse(readFileSync(file, 'utf8')) as { outcomes: Outcome[] }).outcomes;
+  return (JSON.parse(readFileSync(file, 'utf8')) as { outcomes: StepOutcome[] }).outcomes;
 }

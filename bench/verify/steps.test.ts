@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { chosenSteps, mergeOutcomes, missing, type Outcome, steps } from './steps.ts';
+import { chosenSteps, mergeOutcomes, missing, type StepOutcome, steps } from './steps.ts';
 
-const outcome = (name: string, passed: boolean, commit = 'a'): Outcome => ({
+const outcome = (name: string, passed: boolean, commit = 'a'): StepOutcome => ({
   ...{ name, passed, commit, seconds: 1, at: '' },
 });
 

@@ -1,11 +1,11 @@
 /** What a release must pass and CI has no time for. Each is a command of package.json, with its variables. */
-export interface Step {
+export interface VerifyStep {
   name: string;
   command: string;
   env?: Readonly<Record<string, string>>;
 }
 
-export const steps: readonly Step[] = [
+export const steps: readonly VerifyStep[] = [
   { name: 'checkouts', command: 'checkouts' },
   { name: 'upgrade', command: 'upgrade' },
   { name: 'compare', command: 'compare' },
@@ -21,7 +21,7 @@ export const steps: readonly Step[] = [
 ];
 
 /** STEPS: some of them, comma-separated. Throws naming what is wrong. */
-export function chosenSteps(text: string | undefined): readonly Step[] {
+export function chosenSteps(text: string | undefined): readonly VerifyStep[] {
   if (text === undefined || text === '') return steps;
   const names = text.split(',').map((name) => name.trim());
   const unknown = names.filter((name) => !steps.some((step) => step.name === name));
@@ -30,7 +30,7 @@ export function chosenSteps(text: string | undefined): readonly Step[] {
   return steps.filter(({ name }) => names.includes(name));
 }
 
-export interface Outcome {
+export interface StepOutcome {
   name: string;
   passed: boolean;
   seconds: number;
@@ -41,18 +41,18 @@ export interface Outcome {
 
 /** One of each step: what was seen now before what was seen earlier; only of this commit. */
 export function mergeOutcomes(
-  earlier: readonly Outcome[],
-  now: readonly Outcome[],
+  earlier: readonly StepOutcome[],
+  now: readonly StepOutcome[],
   commit: string,
-): Outcome[] {
+): StepOutcome[] {
   return steps.flatMap(({ name }) => {
-    const of = (all: readonly Outcome[]) => all.find((one) => one.name === name && one.commit === commit);
+    const of = (all: readonly StepOutcome[]) => all.find((one) => one.name === name && one.commit === commit);
     return of(now) ?? of(earlier) ?? [];
   });
 }
 
 /** The steps that have not passed, in words. Empty: it may be released. */
-export function missing(outcomes: readonly Outcome[]): string[] {
+export function missing(outcomes: readonly StepOutcome[]): string[] {
   return steps.flatMap(({ name }) => {
     const outcome = outcomes.find((one) => one.name === name);
     if (outcome?.passed) return [];

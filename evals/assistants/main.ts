@@ -4,13 +4,13 @@ import { sayAs, writeReport } from '../../stack/reports.ts';
 import { generator } from '../../test/upstream/core/random.ts';
 import { readClinc } from './clinc.ts';
 import { meanOf, measureQuality } from './quality.ts';
-import { type Shape, toRegistry, toTrial } from './registries.ts';
-import { type Report, SPEED_SHAPE, toText } from './report.ts';
+import { type RegistryShape, toRegistry, toTrial } from './registries.ts';
+import { type AssistantsReport, SPEED_SHAPE, assistantsText } from './report.ts';
 import { measureSpeed } from './speed.ts';
 import { bestFloor } from './tune.ts';
 
 /** How many registries of a shape are drawn: of small ones more, for which intents they have matters more. */
-const SHAPES: readonly (Shape & { draws: number })[] = [
+const SHAPES: readonly (RegistryShape & { draws: number })[] = [
   { assistants: 150, examples: 100, draws: 1 },
   { assistants: 100, examples: 20, draws: 3 },
   { assistants: 20, examples: 20, draws: 10 },
@@ -35,7 +35,7 @@ const qualities = SHAPES.map(({ draws, ...shape }) => {
   return { ...shape, draws, quality, validation: bestFloor(tried) };
 });
 const speed = measureSpeed(toRegistry(data, SPEED_SHAPE, random), data.val, data.test);
-const report: Report = { at: new Date().toISOString(), qualities, speed, heldToMs: HELD_TO };
-console.log(toText(report));
+const report: AssistantsReport = { at: new Date().toISOString(), qualities, speed, heldToMs: HELD_TO };
+console.log(assistantsText(report));
 writeReport('assistants', report, say);
 process.exitCode = speed.short.p99 < HELD_TO ? 0 : 1;

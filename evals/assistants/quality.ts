@@ -4,7 +4,7 @@ import type { Trial } from './registries.ts';
 import type { Query } from './clinc.ts';
 
 /** Shares from 0 to 1. */
-export interface Quality {
+export interface AssistantQuality {
   /** Of the requests that are for an assistant: the right one has the best score, whatever it is. */
   bestIsRight: number;
   /** Probability that a request for an assistant has a better score than one that is for none. */
@@ -20,7 +20,7 @@ export interface Quality {
   nearRecall: number | undefined;
 }
 
-export function measureQuality(trial: Trial): Quality {
+export function measureQuality(trial: Trial): AssistantQuality {
   const { inScope, outside, near } = trial;
   const scored = scorer(trial);
   const ours = inScope.map(scored);
@@ -93,8 +93,8 @@ function share(part: number, whole: number): number {
 }
 
 /** Of several trials of one shape, figure by figure. */
-export function meanOf(all: readonly Quality[]): Quality {
-  const mean = (of: (quality: Quality) => number): number =>
+export function meanOf(all: readonly AssistantQuality[]): AssistantQuality {
+  const mean = (of: (quality: AssistantQuality) => number): number =>
     share(
       all.reduce((sum, one) => sum + of(one), 0),
       all.length,

@@ -1,7 +1,7 @@
 import { type Assistant } from '../../shared/content/assistants/assistant-file.ts';
 import type { Clinc, Query } from './clinc.ts';
 
-export interface Shape {
+export interface RegistryShape {
   assistants: number;
   /** Of each assistant. */
   examples: number;
@@ -10,7 +10,7 @@ export interface Shape {
 /** Each assistant stands for one intent: its examples are training requests, and nothing else describes it. */
 export function toRegistry(
   { train }: Clinc,
-  { assistants, examples }: Shape,
+  { assistants, examples }: RegistryShape,
   random: () => number,
 ): Assistant[] {
   const byIntent = Map.groupBy(train, ([, intent]) => intent);

@@ -1,16 +1,16 @@
-import type { Quality } from './quality.ts';
-import type { Shape } from './registries.ts';
+import type { AssistantQuality } from './quality.ts';
+import type { RegistryShape } from './registries.ts';
 import type { Speed } from './speed.ts';
 import type { TunedFloor } from './tune.ts';
 import { aligned } from '../../bench/measure/aligned.ts';
 
 /** Of the registry that speed is measured with. */
-export const SPEED_SHAPE: Shape = { assistants: 100, examples: 20 };
+export const SPEED_SHAPE: RegistryShape = { assistants: 100, examples: 20 };
 
 /** `.turnout/reports/assistants.json`. Qualities on the test split, as means over the registries drawn. */
-export interface Report {
+export interface AssistantsReport {
   at: string;
-  qualities: (Shape & { draws: number; quality: Quality; validation: TunedFloor })[];
+  qualities: (RegistryShape & { draws: number; quality: AssistantQuality; validation: TunedFloor })[];
   speed: Speed;
   heldToMs: number;
 }
@@ -28,7 +28,7 @@ const HEAD = [
   'best floor (validation)',
 ];
 
-export function toText({ qualities, speed }: Report): string {
+export function assistantsText({ qualities, speed }: AssistantsReport): string {
   const rows = qualities.map(({ assistants, examples, draws, quality, validation }) => [
     `${assistants} x ${examples}${draws === 1 ? '' : ` (${draws} draws)`}`,
     ...[quality.bestIsRight, quality.auroc, quality.right, quality.wrong].map(percent),

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createChatCaller, MODEL } from '../../bench/load/chat-call.ts';
 import { type Target } from '../../bench/load/protocol.ts';
 import { type Percentiles, percentilesOf } from '../../bench/measure/percentiles.ts';
-import { type PLAN } from './plan.ts';
+import { type CACHE_PLAN } from './plan.ts';
 
 export interface HitFigures {
   /** Milliseconds to the first token, through the whole system: the first time, and every time after it. */
@@ -21,7 +21,7 @@ const COUNTED_WITHIN_MS = 10_000;
 /** One user asks every question, then all of them again. `served`: what Turnout has counted so far. */
 export async function measureHits(
   target: Target,
-  plan: (typeof PLAN)['hits'],
+  plan: (typeof CACHE_PLAN)['hits'],
   served: () => Promise<number>,
 ): Promise<HitFigures> {
   const user = { ...target, apiKeys: target.apiKeys.slice(0, 1) };

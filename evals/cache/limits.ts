@@ -6,7 +6,7 @@ import {
   type EntryStore,
 } from '../../shared/content/cache/entry-store.ts';
 import { type Redis } from '../../shared/platform/redis/connect.ts';
-import { type PLAN } from './plan.ts';
+import { type CACHE_PLAN } from './plan.ts';
 import { longestScript, startSlowLog } from './slow-log.ts';
 import { scanKeys } from '../../test/harness/scan-keys.ts';
 
@@ -44,7 +44,7 @@ interface LimitOptions {
   other: Redis;
   prefix: string;
   limits: CacheLimits;
-  plan: (typeof PLAN)['limits'];
+  plan: (typeof CACHE_PLAN)['limits'];
   /** 0 to 1, seeded. */
   random: () => number;
   say: (line: string) => void;
@@ -175,7 +175,7 @@ async function recount(
   return counted;
 }
 
-async function countQuiet(store: EntryStore, { users, entries }: (typeof PLAN)['limits']['quiet']) {
+async function countQuiet(store: EntryStore, { users, entries }: (typeof CACHE_PLAN)['limits']['quiet']) {
   let kept = 0;
   for (let user = 0; user < users; user++)
     for (let entry = 0; entry < entries; entry++)

@@ -15,16 +15,16 @@ import { generator } from '../../test/upstream/core/random.ts';
 import { type BenchSystem, startBenchSystem } from '../../bench/bench-system.ts';
 import { type HitFigures, measureHits } from './hits.ts';
 import { type LimitFigures, measureLimits } from './limits.ts';
-import { PLAN } from './plan.ts';
-import { replay, type Replayed } from './replay.ts';
-import { type ReplayFigures, toReport, toText } from './report.ts';
+import { CACHE_PLAN } from './plan.ts';
+import { replayTrace, type Replayed } from './replay.ts';
+import { type ReplayFigures, toCacheReport, cacheText } from './report.ts';
 import { assignUsers, readTrace, type TracedRequest, type TraceName } from './traces.ts';
 
 const say = sayAs('cache');
 const [folder] = process.argv.slice(2);
 const context = { cache: cacheFolder(process.env), say };
 const requestsOf = async (trace: TraceName) =>
-  assignUsers(await readTrace(trace, folder, context), PLAN.replay.users);
+  assignUsers(await readTrace(trace, folder, context), CACHE_PLAN.replay.users);
 const traces: Record<TraceName, TracedRequest[]> = {
   conversation: await requestsOf('conversation'),
   synthetic: await requestsOf('synthetic'),
@@ -38,14 +38,14 @@ try {
   const hits = await throughTheSystem(system);
   const limits = await limitsOf(system);
   const replays: ReplayFigures[] = [];
-  for (const [at, { trace, limits: share }] of PLAN.replay.runs.entries()) {
+  for (const [at, { trace, limits: share }] of CACHE_PLAN.replay.runs.entries()) {
     say(`replaying ${trace}, ${share} of the default limits`);
     const figures = await replayed(traces[trace], share, `${system.prefix}-replay-${at}`);
     say(`${(figures.hitRate * 100).toFixed(1)}% of what was repeated was found`);
     replays.push({ trace, limits: share, ...figures });
   }
-  const report = toReport({ plan: PLAN, limits, replays, hits }, new Date());
-  console.log(toText(report));
+  const report = toCacheReport({ plan: CACHE_PLAN, limits, replays, hits }, new Date());
+  console.log(cacheText(report));
   for (const wrong of report.wrong) console.log(`WRONG ${wrong}`);
   writeReport('cache', report, say);
   process.exitCode = report.wrong.length === 0 ? 0 : 1;
@@ -68,7 +68,7 @@ async function throughTheSystem(bench: BenchSystem): Promise<HitFigures> {
   const summary = z.object({ paths: z.object({ cache: z.object({ jobs: z.int() }) }) });
   const served = async () =>
     summary.parse(await (await fetch(`${turnout.urlOf('metrics')}/summary`)).json()).paths.cache.jobs;
-  const figures = await measureHits(turnout.target, PLAN.hits, served);
+  const figures = await measureHits(turnout.target, CACHE_PLAN.hits, served);
   await turnout.stop();
   return figures;
 }
@@ -84,8 +84,8 @@ async function limitsOf(bench: BenchSystem): Promise<LimitFigures> {
     floorPercent: config.CACHE_USER_FLOOR_PERCENT,
   };
   try {
-    const random = generator(PLAN.seed);
-    return await measureLimits({ redis, other, prefix, limits, plan: PLAN.limits, random, say });
+    const random = generator(CACHE_PLAN.seed);
+    return await measureLimits({ redis, other, prefix, limits, plan: CACHE_PLAN.limits, random, say });
   } finally {
     await Promise.all([closeRedis(redis), closeRedis(other)]);
   }
@@ -96,7 +96,7 @@ async function replayed(
   shareOfLimits: number,
   prefix: string,
 ): Promise<Replayed> {
-  const { speed } = PLAN.replay;
+  const { speed } = CACHE_PLAN.replay;
   const config = settings(prefix, { CACHE_TIMEOUT_MS: '200' });
   const share = (limit: number) => Math.floor(limit * shareOfLimits);
   const jobRedis = connectRedisWaiting(config.REDIS_URL, 'replay', silentLogger);
@@ -113,13 +113,13 @@ async function replayed(
     ...{ jobRedis, name: 'replay', log: silentLogger },
   });
   const sweeping = periodically({
-    everyMs: PLAN.replay.sweepMs,
+    everyMs: CACHE_PLAN.replay.sweepMs,
     run: () => sweepAll(opened.entries),
     onError: (error) => say(`not swept: ${messageOf(error)}`),
   });
   sweeping.start();
   try {
-    return await replay(requests, { cache: opened.cache, ...PLAN.replay });
+    return await replayTrace(requests, { cache: opened.cache, ...CACHE_PLAN.replay });
   } finally {
     await sweeping.close();
     await opened.redis.flushdb();

@@ -1,5 +1,5 @@
 /** How much is measured. Every number of a run stands here. */
-export const PLAN = {
+export const CACHE_PLAN = {
   limits: {
     users: 1_000,
     /** Sets before anything counts: more than fit, so that every limit binds. */

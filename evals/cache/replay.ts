@@ -43,7 +43,7 @@ const WORDS = Array.from({ length: 2_000 }, (_, at) => ((at * 2_654_435_761) % 2
 const BLOCK_WORDS = 300;
 
 /** Replays a trace on a cache, in its own order and pace. */
-export async function replay(
+export async function replayTrace(
   trace: readonly TracedRequest[],
   { cache, speed, warmUp, concurrency }: ReplayOptions,
 ): Promise<Replayed> {

@@ -1,14 +1,14 @@
 import { aligned } from '../../bench/measure/aligned.ts';
 import { type HitFigures } from './hits.ts';
 import { type LimitFigures } from './limits.ts';
-import { type PLAN } from './plan.ts';
+import { type CACHE_PLAN } from './plan.ts';
 import { type Replayed } from './replay.ts';
 import { type TraceName } from './traces.ts';
 
 /** `.turnout/reports/cache.json`. Milliseconds, bytes and MiB; rates and shares from 0 to 1. */
-export interface Report {
+export interface CacheReport {
   at: string;
-  plan: typeof PLAN;
+  plan: typeof CACHE_PLAN;
   limits: LimitFigures;
   replays: ReplayFigures[];
   hits: HitFigures;
@@ -22,7 +22,7 @@ export interface ReplayFigures extends Replayed {
   limits: number;
 }
 
-export function toReport(figures: Omit<Report, 'at' | 'wrong'>, at: Date): Report {
+export function toCacheReport(figures: Omit<CacheReport, 'at' | 'wrong'>, at: Date): CacheReport {
   const { limits, replays, hits } = figures;
   const { kept, of } = limits.quiet;
   return {
@@ -42,7 +42,7 @@ export function toReport(figures: Omit<Report, 'at' | 'wrong'>, at: Date): Repor
 }
 
 /** The report for people. */
-export function toText({ plan, limits, replays, hits }: Report): string {
+export function cacheText({ plan, limits, replays, hits }: CacheReport): string {
   const { filled, churned, memory, longest, swept, quiet } = limits;
   const counts = (name: string, { entries, bytes, users, most }: LimitFigures['filled']) => [
     name,

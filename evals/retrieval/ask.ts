@@ -4,7 +4,7 @@ import { holds, rankOfAnswer } from './quality.ts';
 import type { Question } from './squad.ts';
 
 /** What became of one question. */
-export interface Asked {
+export interface AskedQuestion {
   /** Of the first passage that has the answer, from 1. */
   ranks: Record<Method, number | undefined>;
   /**
@@ -15,14 +15,17 @@ export interface Asked {
 }
 
 /** `vectors`: those of all questions, in the order of the documents. */
-export function askAll(documents: readonly IndexedDocument[], vectors: readonly Float32Array[]): Asked[] {
+export function askAll(
+  documents: readonly IndexedDocument[],
+  vectors: readonly Float32Array[],
+): AskedQuestion[] {
   const next = vectors.values();
   return documents.flatMap((document) =>
     document.questions.map((question) => ask(document, question, next.next().value ?? new Float32Array())),
   );
 }
 
-function ask(document: IndexedDocument, { text, answer }: Question, vector: Float32Array): Asked {
+function ask(document: IndexedDocument, { text, answer }: Question, vector: Float32Array): AskedQuestion {
   const rankings = rankBy(document, text, vector);
   const right = document.passages.filter((passage) => holds(passage, answer));
   return {

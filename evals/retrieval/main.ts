@@ -1,12 +1,12 @@
 /** `make retrieval-eval`: how often the passage with the answer is found, by words, by meaning and by both, on XQuAD. */
-import { sha256 } from '../../stack/install/jar-lock.ts';
+import { sha256Of } from '../../stack/install/jar-lock.ts';
 import { cacheFolder } from '../../stack/layout.ts';
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { type Embeddings } from '../../services/context-worker/embeddings/embeddings.ts';
 import { askAll } from './ask.ts';
 import { startEmbeddingServer } from './embedding-server.ts';
 import { embedAll, indexDocument } from './rankings.ts';
-import { type Report, toTask, toText } from './report.ts';
+import { type RetrievalReport, toTask, retrievalText } from './report.ts';
 import { type AskedDocument, parseSquad, together } from './squad.ts';
 import { readData } from '../../bench/published.ts';
 import { XQUAD } from './xquad.ts';
@@ -23,13 +23,16 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 try {
   const report = await evaluate(articles, server.embeddings);
-  console.log(toText(report));
+  console.log(retrievalText(report));
   writeReport('retrieval', report, say);
 } finally {
   await server.stop();
 }
 
-async function evaluate(documents: readonly AskedDocument[], embeddings: Embeddings): Promise<Report> {
+async function evaluate(
+  documents: readonly AskedDocument[],
+  embeddings: Embeddings,
+): Promise<RetrievalReport> {
   say('embedding the questions');
   const questions = documents.flatMap((one) => one.questions.map(({ text }) => text));
   const vectors = await embedAll(questions, embeddings);
@@ -43,5 +46,5 @@ async function evaluate(documents: readonly AskedDocument[], embeddings: Embeddi
     await measure('each article', documents),
     await measure('all articles together', [together(documents)]),
   ];
-  return { at: new Date().toISOString(), data: sha256(json), model: embeddings.model, tasks };
+  return { at: new Date().toISOString(), data: sha256Of(json), model: embeddings.model, tasks };
 }

@@ -1,7 +1,7 @@
-import type { Span } from './squad.ts';
+import type { AnswerSpan } from './squad.ts';
 
 /** Shares from 0 to 1. */
-export interface Quality {
+export interface RetrievalQuality {
   /** Of the questions: the first passage, or one of the first five, has the answer. */
   recallAt1: number;
   recallAt5: number;
@@ -10,17 +10,17 @@ export interface Quality {
 }
 
 /** The rank, from 1, of the first passage that has all of the answer at its place; the same words elsewhere do not count. */
-export function rankOfAnswer(ranking: readonly Span[], answer: Span): number | undefined {
+export function rankOfAnswer(ranking: readonly AnswerSpan[], answer: AnswerSpan): number | undefined {
   const at = ranking.findIndex((passage) => holds(passage, answer));
   return at < 0 ? undefined : at + 1;
 }
 
-export function holds(passage: Span, answer: Span): boolean {
+export function holds(passage: AnswerSpan, answer: AnswerSpan): boolean {
   return passage.start <= answer.start && passage.end >= answer.end;
 }
 
 /** `ranks`: of each question's answer, from 1. Zeros where nothing was asked. */
-export function qualityOf(ranks: readonly (number | undefined)[]): Quality {
+export function qualityOf(ranks: readonly (number | undefined)[]): RetrievalQuality {
   const within = (most: number) => ranks.filter((rank) => rank !== undefined).filter((rank) => rank <= most);
   const share = (part: number): number => (ranks.length === 0 ? 0 : round(part / ranks.length));
   return {

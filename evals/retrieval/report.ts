@@ -1,10 +1,10 @@
-import type { Asked } from './ask.ts';
-import { type Quality, qualityOf } from './quality.ts';
+import type { AskedQuestion } from './ask.ts';
+import { type RetrievalQuality, qualityOf } from './quality.ts';
 import { type IndexedDocument, type Method, METHODS } from './rankings.ts';
 import { aligned } from '../../bench/measure/aligned.ts';
 
 /** `.turnout/reports/retrieval.json`. */
-export interface Report {
+export interface RetrievalReport {
   at: string;
   /** The SHA-256 of the data. */
   data: string;
@@ -20,7 +20,7 @@ interface Task {
   questions: number;
   /** Questions whose answer no passage has whole. They count as not found. */
   cut: number;
-  quality: Record<Method, Quality>;
+  quality: Record<Method, RetrievalQuality>;
   /** Questions whose answer is among the first five by both, and by words alone not; and the other way round. */
   gained: number;
   lost: number;
@@ -42,7 +42,7 @@ const BORDERS = [0, 0.4, 0.6, 0.8, Infinity];
 export function toTask(
   document: string,
   documents: readonly Pick<IndexedDocument, 'passages'>[],
-  asked: readonly Asked[],
+  asked: readonly AskedQuestion[],
 ): Task {
   const gains = asked.map(({ ranks }) => Number(isFound(ranks.hybrid)) - Number(isFound(ranks.bm25)));
   return {
@@ -62,7 +62,7 @@ function isFound(rank: number | undefined): boolean {
   return rank !== undefined && rank <= 5;
 }
 
-function toKind({ from, below }: Pick<Kind, 'from' | 'below'>, asked: readonly Asked[]): Kind {
+function toKind({ from, below }: Pick<Kind, 'from' | 'below'>, asked: readonly AskedQuestion[]): Kind {
   const some = asked.filter(({ shared }) => shared !== undefined && shared >= from && shared < below);
   const recallAt5 = byMethod((method) => qualityOf(some.map(({ ranks }) => ranks[method])).recallAt5);
   return { from, below, questions: some.length, recallAt5 };
@@ -72,7 +72,7 @@ function byMethod<T>(value: (method: Method) => T): Record<Method, T> {
   return { bm25: value('bm25'), embeddings: value('embeddings'), hybrid: value('hybrid') };
 }
 
-export function toText({ model, tasks }: Report): string {
+export function retrievalText({ model, tasks }: RetrievalReport): string {
   const sections = tasks.flatMap((task) => [
     ...headlines(task),
     ...qualityTable(task),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Offsets in a text, in UTF-16 code units. */
-export interface Span {
+export interface AnswerSpan {
   start: number;
   end: number;
 }
@@ -14,7 +14,7 @@ export interface AskedDocument {
 
 export interface Question {
   text: string;
-  answer: Span;
+  answer: AnswerSpan;
 }
 
 const answer = z.object({ text: z.string().min(1), answer_start: z.int().min(0) });

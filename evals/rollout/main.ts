@@ -1,8 +1,8 @@
 /** `make simulate`: healthy rollouts and broken ones, judged; writes the report, and ends with 1 when a promise did not hold. */
 import { Worker } from 'node:worker_threads';
 import { sayAs, writeReport } from '../../stack/reports.ts';
-import { PLAN } from './plan.ts';
-import { toReport, toText } from './report.ts';
+import { ROLLOUT_PLAN } from './plan.ts';
+import { toRolloutReport, rolloutText } from './report.ts';
 import { allRuns, type RunResult } from './runs.ts';
 
 const say = sayAs('simulate');
@@ -11,7 +11,7 @@ const results: RunResult[] = [];
 
 function run(worker: number): Promise<void> {
   const thread = new Worker(new URL('worker.ts', import.meta.url), {
-    workerData: { worker, workers: PLAN.workers },
+    workerData: { worker, workers: ROLLOUT_PLAN.workers },
   });
   thread.on('message', (result: RunResult) => {
     results.push(result);
@@ -23,9 +23,9 @@ function run(worker: number): Promise<void> {
   });
 }
 
-await Promise.all(Array.from({ length: PLAN.workers }, (_, worker) => run(worker)));
-const report = toReport(results, new Date());
-console.log(toText(report));
+await Promise.all(Array.from({ length: ROLLOUT_PLAN.workers }, (_, worker) => run(worker)));
+const report = toRolloutReport(results, new Date());
+console.log(rolloutText(report));
 for (const promise of report.broken) console.log(`WRONG ${promise}`);
 writeReport('simulate', report, say);
 process.exitCode = report.broken.length === 0 ? 0 : 1;

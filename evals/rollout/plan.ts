@@ -1,5 +1,5 @@
 /** How much is simulated. Every number of a run stands here. */
-export const PLAN = {
+export const ROLLOUT_PLAN = {
   seed: 20_261_126,
   healthy: {
     rollouts: 2_000,
@@ -38,7 +38,7 @@ export const PLAN = {
   workers: 2,
 } as const;
 
-export const HELD_TO = {
+export const ROLLOUT_HELD_TO = {
   falseRollbacks: 0.001,
   seconds: { '1-50': 60, '1-10': 300 },
   detectedShare: { '1-3': 0.8 },

@@ -1,9 +1,9 @@
 import { aligned } from '../../bench/measure/aligned.ts';
-import { HELD_TO, PLAN } from './plan.ts';
+import { ROLLOUT_HELD_TO, ROLLOUT_PLAN } from './plan.ts';
 import { type RunResult } from './runs.ts';
 
 /** `.turnout/reports/simulate.json`. */
-export interface Report {
+export interface RolloutReport {
   at: string;
   seed: number;
   /** Healthy ones, each over its whole time. */
@@ -22,19 +22,19 @@ export interface Report {
   broken: string[];
 }
 
-export function toReport(results: readonly RunResult[], at: Date): Report {
+export function toRolloutReport(results: readonly RunResult[], at: Date): RolloutReport {
   const healthy = results.filter(({ run }) => run.kind === 'healthy').map(({ result }) => result);
   const rolledBack = healthy.filter(({ rolledBackAt }) => rolledBackAt !== undefined);
   const usual = (rule: 'threshold' | 'badChecks') => {
     const falseRollbacks = healthy.filter((result) => result.usual[rule] !== undefined).length;
     return { falseRollbacks, share: rounded(falseRollbacks / healthy.length) };
   };
-  const jumps = PLAN.jumps.to.map((to) => [`1-${to}`, jumpsTo(results, to)] as const);
+  const jumps = ROLLOUT_PLAN.jumps.to.map((to) => [`1-${to}`, jumpsTo(results, to)] as const);
   const by = <T>(value: (jump: Jumps) => T) =>
     Object.fromEntries(jumps.map(([name, jump]) => [name, value(jump)]));
   const report = {
     at: at.toISOString(),
-    seed: PLAN.seed,
+    seed: ROLLOUT_PLAN.seed,
     rollouts: healthy.length,
     falseRollbacks: rolledBack.length,
     usualRules: { overThreshold: usual('threshold'), badChecks: usual('badChecks') },
@@ -68,22 +68,22 @@ function jumpsTo(results: readonly RunResult[], to: number): Jumps {
   };
 }
 
-function brokenOf(report: Omit<Report, 'broken'>): string[] {
+function brokenOf(report: Omit<RolloutReport, 'broken'>): string[] {
   const { rollouts, falseRollbacks, detectionSeconds, detectedShare } = report;
   const broken =
-    falseRollbacks > HELD_TO.falseRollbacks * rollouts ? [`${falseRollbacks} false rollbacks`] : [];
-  for (const [jump, limit] of Object.entries(HELD_TO.seconds)) {
+    falseRollbacks > ROLLOUT_HELD_TO.falseRollbacks * rollouts ? [`${falseRollbacks} false rollbacks`] : [];
+  for (const [jump, limit] of Object.entries(ROLLOUT_HELD_TO.seconds)) {
     const seconds = detectionSeconds[jump] ?? null;
     if (seconds === null || seconds > limit) broken.push(`${jump}%: found after ${seconds} s, not ${limit}`);
   }
-  for (const [jump, least] of Object.entries(HELD_TO.detectedShare)) {
+  for (const [jump, least] of Object.entries(ROLLOUT_HELD_TO.detectedShare)) {
     const share = detectedShare[jump] ?? 0;
     if (share < least) broken.push(`${jump}%: found in ${share} of the runs, not ${least}`);
   }
   return broken;
 }
 
-export function toText(report: Report): string {
+export function rolloutText(report: RolloutReport): string {
   const { rollouts, usualRules } = report;
   const seconds = (value: number | null | undefined) => (value == null ? 'not found' : `${value} s`);
   const jumps = Object.entries(report.detectionSeconds).map(([jump, found]) => {

@@ -3,8 +3,8 @@ import { GROUPS, type Segment } from '../../shared/rollout/judge/segment.ts';
 import { createTally, type Tally } from '../../shared/rollout/judge/tally.ts';
 import { slotOf } from '../../shared/rollout/judge/rollout-job.ts';
 import { createUsualRules, type UsualRules } from './usual-rules.ts';
-import { PLAN } from './plan.ts';
-import { arrivals, type Outage, type Population, type Random, swing } from './world.ts';
+import { ROLLOUT_PLAN } from './plan.ts';
+import { arrivals, type Outage, type Population, type RandomSource, swing } from './world.ts';
 
 export interface RolloutOptions {
   population: Population;
@@ -20,7 +20,7 @@ export interface RolloutOptions {
   /** Nothing is judged before. */
   judgedFromS: number;
   tickS: number;
-  random: Random;
+  random: RandomSource;
 }
 
 export interface RolloutResult {
@@ -106,7 +106,7 @@ function runTick(options: RolloutOptions, { second, percentage, tally, usual }: 
     const extra = arm === 'canary' && fault && second >= fault.from ? fault.rate : 0;
     const fails = random() < 1 - (1 - both) * (1 - extra);
     const failed = !fails ? undefined : random() < both ? 'lost' : 'saved';
-    const slow = random() < (outage > 0 ? PLAN.slow.outage : PLAN.slow.usual);
+    const slow = random() < (outage > 0 ? ROLLOUT_PLAN.slow.outage : ROLLOUT_PLAN.slow.usual);
     tally.add({ user, group: user % GROUPS, arm, slot, failed, slow });
     if (arm !== 'canary') continue;
     usual.add(fails);

@@ -1,5 +1,5 @@
 import { generator, seedOf } from '../../test/upstream/core/random.ts';
-import { PLAN } from './plan.ts';
+import { ROLLOUT_PLAN } from './plan.ts';
 import { type RolloutResult, simulateRollout } from './rollout.ts';
 import { logUniform, outagesOf, populate, uniform } from './world.ts';
 
@@ -9,7 +9,7 @@ export type Run = { kind: 'healthy'; number: number } | { kind: 'jump'; to: numb
 export type RunResult = { run: Run; result: RolloutResult; faultAt: number | undefined };
 
 export function allRuns(): Run[] {
-  const { healthy, jumps } = PLAN;
+  const { healthy, jumps } = ROLLOUT_PLAN;
   const numbers = (count: number) => Array.from({ length: count }, (_, number) => number);
   return [
     ...numbers(healthy.rollouts).map((number): Run => ({ kind: 'healthy', number })),
@@ -22,8 +22,8 @@ export function simulate(run: Run): RunResult {
 }
 
 function healthyRun(run: Extract<Run, { kind: 'healthy' }>): RunResult {
-  const { days, steps, dwellHours, jobsPerSecond, users, errorRate, tickS } = PLAN.healthy;
-  const random = generator(seedOf(String(PLAN.seed), 'healthy', String(run.number)));
+  const { days, steps, dwellHours, jobsPerSecond, users, errorRate, tickS } = ROLLOUT_PLAN.healthy;
+  const random = generator(seedOf(String(ROLLOUT_PLAN.seed), 'healthy', String(run.number)));
   const result = simulateRollout({
     population: populate(Math.round(logUniform(users, random)), random),
     jobsPerSecond: logUniform(jobsPerSecond, random),
@@ -36,8 +36,8 @@ function healthyRun(run: Extract<Run, { kind: 'healthy' }>): RunResult {
 }
 
 function jumpRun(run: Extract<Run, { kind: 'jump' }>): RunResult {
-  const { at, share, jobsPerSecond, users, errorRate, watchHours, tickS } = PLAN.jumps;
-  const random = generator(seedOf(String(PLAN.seed), 'jump', String(run.to), String(run.number)));
+  const { at, share, jobsPerSecond, users, errorRate, watchHours, tickS } = ROLLOUT_PLAN.jumps;
+  const random = generator(seedOf(String(ROLLOUT_PLAN.seed), 'jump', String(run.to), String(run.number)));
   const faultAt = Math.round((uniform(at, random) * 3_600) / tickS) * tickS;
   const to = run.to / 100;
   const result = simulateRollout({

@@ -1,4 +1,4 @@
-import { PLAN } from './plan.ts';
+import { ROLLOUT_PLAN } from './plan.ts';
 
 /** The rules that rollouts are usually judged by: over the threshold in five minutes; the same in three checks in a row. */
 export interface UsualRules {
@@ -10,7 +10,7 @@ export interface UsualRules {
 }
 
 export function createUsualRules(): UsualRules {
-  const { thresholdPercent, windowMinutes, fewJobs, badChecks } = PLAN.usual;
+  const { thresholdPercent, windowMinutes, fewJobs, badChecks } = ROLLOUT_PLAN.usual;
   const minutes: { jobs: number; failures: number }[] = [];
   const saidAt: UsualRules['saidAt'] = { threshold: undefined, badChecks: undefined };
   let bad = 0;

@@ -1,6 +1,6 @@
-import { PLAN } from './plan.ts';
+import { ROLLOUT_PLAN } from './plan.ts';
 
-export type Random = () => number;
+export type RandomSource = () => number;
 
 /** Users whose jobs and failures are unequal: each has a place between 0 and 1, which decides on his arm for good. */
 export interface Population {
@@ -19,9 +19,9 @@ export interface Outage {
   severity: number;
 }
 
-export function populate(users: number, random: Random): Population {
-  const weights = logNormals(users, PLAN.heavyTails.jobs, random);
-  const failing = logNormals(users, PLAN.heavyTails.failures, random);
+export function populate(users: number, random: RandomSource): Population {
+  const weights = logNormals(users, ROLLOUT_PLAN.heavyTails.jobs, random);
+  const failing = logNormals(users, ROLLOUT_PLAN.heavyTails.failures, random);
   const jobs = weights.reduce((sum, weight) => sum + weight, 0);
   const mean = weights.reduce((sum, weight, user) => sum + weight * (failing[user] ?? 0), 0) / jobs;
   return {
@@ -31,8 +31,8 @@ export function populate(users: number, random: Random): Population {
   };
 }
 
-export function outagesOf(days: number, random: Random): Outage[] {
-  const { everyDays, minutes, severity } = PLAN.healthy.outages;
+export function outagesOf(days: number, random: RandomSource): Outage[] {
+  const { everyDays, minutes, severity } = ROLLOUT_PLAN.healthy.outages;
   const outages: Outage[] = [];
   for (let at = 0; ;) {
     at += -Math.log(1 - random()) * everyDays * 86_400;
@@ -43,7 +43,7 @@ export function outagesOf(days: number, random: Random): Outage[] {
 }
 
 /** How many jobs come in a tick. */
-export function arrivals(mean: number, random: Random): number {
+export function arrivals(mean: number, random: RandomSource): number {
   if (mean > 50) return Math.max(0, Math.round(mean + Math.sqrt(mean) * normal(random)));
   const limit = Math.exp(-mean);
   let count = 0;
@@ -52,28 +52,28 @@ export function arrivals(mean: number, random: Random): number {
 }
 
 export function swing(second: number): number {
-  return 1 + PLAN.dailySwing * Math.sin((2 * Math.PI * second) / 86_400);
+  return 1 + ROLLOUT_PLAN.dailySwing * Math.sin((2 * Math.PI * second) / 86_400);
 }
 
-export function uniform([low, high]: readonly [number, number], random: Random): number {
+export function uniform([low, high]: readonly [number, number], random: RandomSource): number {
   return low + (high - low) * random();
 }
 
-export function logUniform([low, high]: readonly [number, number], random: Random): number {
+export function logUniform([low, high]: readonly [number, number], random: RandomSource): number {
   return low * (high / low) ** random();
 }
 
-function logNormals(count: number, deviation: number, random: Random): Float64Array {
+function logNormals(count: number, deviation: number, random: RandomSource): Float64Array {
   return Float64Array.from({ length: count }, () => Math.exp(deviation * normal(random)));
 }
 
 /** Box and Muller's. */
-function normal(random: Random): number {
+function normal(random: RandomSource): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
 /** Vose's alias method: in constant time, with chances as the weights are. */
-function createDraw(weights: Float64Array, random: Random): () => number {
+function createDraw(weights: Float64Array, random: RandomSource): () => number {
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const scaled = weights.map((weight) => (weight * weights.length) / total);
   const alias = new Int32Array(weights.length);

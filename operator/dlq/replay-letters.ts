@@ -4,7 +4,7 @@ import { needing, type Stores, withStores } from '../stores.ts';
 import { oneLine } from '../terminal-safe.ts';
 import { eachLetter, hasReason } from './letters.ts';
 import { toJsonLine } from '../output.ts';
-import { replay, type ReplayDeps, type ReplayResult } from './replay.ts';
+import { replayLetter, type ReplayDeps, type ReplayResult } from './replay.ts';
 import { createReplayMarks } from './replay-marks.ts';
 
 interface ReplayOptions {
@@ -57,7 +57,7 @@ async function replayEach(
     };
     await eachLetter(stores, async (letter) => {
       if (wanted ? !wanted.delete(letter.origin) : !hasReason(letter, reason)) return;
-      report(letter.origin, await needing(places.redis, replay(deps, letter)));
+      report(letter.origin, await needing(places.redis, replayLetter(deps, letter)));
     });
   } finally {
     await producer.close();

@@ -5,7 +5,7 @@ import { type StoredLetter } from '../../shared/jobs/dead-letters.ts';
 import { type OutboundMessage } from '../../shared/platform/kafka/port.ts';
 import { DEAD_LETTER_LIFETIME_MS, type Topics } from '../../shared/platform/kafka/topics.ts';
 import { type ReplayMarks } from './replay-marks.ts';
-import { jobIdOf, type JobRecord, judge, readPayload } from './verdict.ts';
+import { jobIdOf, type JobRecord, judgeLetter, readPayload } from './verdict.ts';
 
 export type ReplayResult =
   | { result: 'replayed' }
@@ -30,13 +30,13 @@ export interface ReplayDeps {
  * nothing. The second message is harmless, like any redelivery: the router finds the job's record, and dispatches an open
  * job under the same ids or drops one that has ended; the metrics know an event by its id.
  */
-export async function replay(deps: ReplayDeps, letter: StoredLetter): Promise<ReplayResult> {
+export async function replayLetter(deps: ReplayDeps, letter: StoredLetter): Promise<ReplayResult> {
   const at = await deps.marks.get(letter.origin);
   if (at !== null) return { result: 'already replayed', at };
   const payload = readPayload(letter, deps.topics);
   const record = await readRecord(deps.jobLog, jobIdOf(letter, payload, deps.topics));
   const { retentionMs, force } = deps;
-  const verdict = judge({ payload, record, now: Date.now(), retentionMs, force });
+  const verdict = judgeLetter({ payload, record, now: Date.now(), retentionMs, force });
   if (!verdict.send) return { result: 'not replayable', why: verdict.why };
 
   if (verdict.admit) await admitAgain(deps.jobLog, verdict.admit);

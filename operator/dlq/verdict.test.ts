@@ -4,7 +4,14 @@ import { createDeadLetters, type DeadLetter, readLetter } from '../../shared/job
 import { type OutboundMessage } from '../../shared/platform/kafka/port.ts';
 import { SendError } from '../../shared/platform/kafka/send-error.ts';
 import { topicNames } from '../../shared/platform/kafka/topics.ts';
-import { type JobRecord, jobIdOf, judge, readPayload, type ReplayFacts, type Verdict } from './verdict.ts';
+import {
+  type JobRecord,
+  jobIdOf,
+  judgeLetter,
+  readPayload,
+  type ReplayFacts,
+  type LetterVerdict,
+} from './verdict.ts';
 
 const topics = topicNames('turnout');
 const [now, minute, hour] = [1_800_000_000_000, 60_000, 3_600_000];
@@ -86,9 +93,9 @@ describe('is sent again', () => {
   const unreadable = { kind: 'unreadable', topic: topics.jobs, why: 'no JSON' } as const;
   const old = { ...job, acceptedAt: now - hour, deadlineAt: now + 20 * hour };
   const oldJob = { kind: 'job', topic: topics.jobs, job: old } as const;
-  const sent: Verdict = { send: true, topic: topics.jobs };
+  const sent: LetterVerdict = { send: true, topic: topics.jobs };
 
-  test.each<[string, Partial<ReplayFacts>, Verdict]>([
+  test.each<[string, Partial<ReplayFacts>, LetterVerdict]>([
     ['a job that was never routed', { record: record('admitting') }, sent],
     ['a job that waits', { record: record('queued') }, sent],
     ['a job that runs', { record: record('running') }, sent],
@@ -98,7 +105,7 @@ describe('is sent again', () => {
     ['an event', { payload: { kind: 'event', topic: 'e' } }, { send: true, topic: 'e' }],
     ['what cannot be read, by force', { payload: unreadable, force: true }, sent],
   ])('%s', (_name, more, verdict) => {
-    expect(judge(facts(more))).toEqual(verdict);
+    expect(judgeLetter(facts(more))).toEqual(verdict);
   });
 
   test.each<[string, Partial<ReplayFacts>, RegExp]>([
@@ -114,7 +121,7 @@ describe('is sent again', () => {
     ['an old job without a record: it may have been answered', { payload: oldJob }, /answered before/],
     ['what came from nowhere', { payload: { kind: 'nowhere', why: 'w' }, force: true }, /^w$/],
   ])('but not %s', (_name, more, why) => {
-    const verdict = judge(facts(more));
+    const verdict = judgeLetter(facts(more));
     expect(verdict).toEqual({ send: false, why: expect.stringMatching(why) });
   });
 });
@@ -136,7 +143,7 @@ test.each(['jobs', 'events'] as const)(
     const place = { topic: topics.deadLetters, partition: 0, offset: 0n, timestamp: now };
     const stored = readLetter({ ...place, key, value: kept, headers: { ...headers } });
     const payload = readPayload(stored, topics);
-    const verdict = judge({ payload, record: undefined, now, retentionMs: hour, force: true });
+    const verdict = judgeLetter({ payload, record: undefined, now, retentionMs: hour, force: true });
     expect(verdict).toEqual({
       send: false,
       why: expect.stringContaining(`the whole message is at ${origin}`),

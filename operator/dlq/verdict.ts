@@ -32,7 +32,7 @@ export interface ReplayFacts {
   force: boolean;
 }
 
-export type Verdict =
+export type LetterVerdict =
   /** `admit`: its job has no record, and gets one again before the message is sent. */
   { send: true; topic: string; admit?: JobMessage } | { send: false; why: string };
 
@@ -74,7 +74,7 @@ export function jobIdOf(letter: DeadLetter, payload: Payload, topics: Topics): s
  * job without a record may have ended so long ago that the record is gone, and would then be answered twice; it cannot
  * have within one retention of its acceptance, since a record outlives its job's end by that.
  */
-export function judge({ payload, record, now, retentionMs, force }: ReplayFacts): Verdict {
+export function judgeLetter({ payload, record, now, retentionMs, force }: ReplayFacts): LetterVerdict {
   if (payload.kind === 'nowhere') return no(payload.why);
   if (record && isEnded(record.state)) return no(`its job has ended (${record.ending ?? record.state})`);
   if (payload.kind === 'unreadable') {
@@ -91,7 +91,7 @@ export function judge({ payload, record, now, retentionMs, force }: ReplayFacts)
 
 const FORGOTTEN = 'its job has no record any more and may have been answered before (--force runs it)';
 
-function no(why: string): Verdict {
+function no(why: string): LetterVerdict {
   return { send: false, why };
 }
 

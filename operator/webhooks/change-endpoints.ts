@@ -2,7 +2,7 @@ import { type EventType } from '../../shared/jobs/webhooks/event.ts';
 import { type WithSecret } from '../../shared/jobs/webhooks/registry.ts';
 import { type OperatorContext } from '../context.ts';
 import { toJsonLine } from '../output.ts';
-import { unknownEndpoint, withRegistry, withWebhooks } from './with-webhooks.ts';
+import { noSuchEndpoint, withRegistry, withWebhooks } from './with-webhooks.ts';
 
 interface Whose {
   user: string;
@@ -31,7 +31,7 @@ export async function rotateSecret(
   { user, keepOld = false, ...options }: Whose & { keepOld?: boolean },
 ): Promise<void> {
   const made = await withRegistry(context.settings(), (registry) => registry.rotate(user, id, { keepOld }));
-  if (!made) throw unknownEndpoint(id);
+  if (!made) throw noSuchEndpoint(id);
   printSecret(context, made, options);
 }
 
@@ -41,7 +41,7 @@ export async function removeEndpoint(
   { user }: Whose,
 ): Promise<void> {
   const removed = await withWebhooks(settings(), ({ endpoints }) => endpoints.remove(user, id));
-  if (!removed) throw unknownEndpoint(id);
+  if (!removed) throw noSuchEndpoint(id);
   print(`${id}  removed`);
 }
 

@@ -3,7 +3,7 @@ import { type Endpoint } from '../../shared/jobs/webhooks/endpoint-store.ts';
 import { type OperatorContext } from '../context.ts';
 import { inColumns, toJsonLine } from '../output.ts';
 import { oneLine } from '../terminal-safe.ts';
-import { unknownEndpoint, withWebhooks } from './with-webhooks.ts';
+import { noSuchEndpoint, withWebhooks } from './with-webhooks.ts';
 
 const ENDPOINT_HEADINGS = ['ID', 'STATE', 'CREATED', 'EVENTS', 'URL', 'NAME'];
 const DELIVERY_HEADINGS = ['EVENT', 'TYPE', 'STATE', 'TRIES', 'STATUS', 'ERROR', 'LAST TRY', 'NEXT TRY'];
@@ -24,7 +24,7 @@ export async function listDeliveries(
   { user, limit, json }: { user: string; limit: number; json?: true },
 ): Promise<void> {
   const page = await withWebhooks(settings(), async ({ endpoints, deliveries }) => {
-    if (!(await endpoints.find(user, id))) throw unknownEndpoint(id);
+    if (!(await endpoints.find(user, id))) throw noSuchEndpoint(id);
     return deliveries.list(user, id, { limit });
   });
   const { deliveries = [], hasMore = false } = page ?? {};

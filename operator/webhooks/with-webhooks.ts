@@ -43,7 +43,7 @@ export function withRegistry<T>(
   );
 }
 
-export function unknownEndpoint(id: string): CommandFailed {
+export function noSuchEndpoint(id: string): CommandFailed {
   return new CommandFailed(`This user has no webhook endpoint ${id}.`);
 }
 

@@ -12,7 +12,7 @@ import { createJanitor } from './janitor.ts';
 import { createReporter } from './reporter.ts';
 
 /** The users' cache: removes what nobody can have any more, tells its figures, and clears a user's for an operator. */
-export function build({ config, log }: ServiceDeps): Service {
+export function buildCache({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const jobRedis = connectRedis(config.REDIS_URL, 'cache-service', log);
   const opened = openCache({ config, jobRedis, name: 'cache-service', log });

@@ -1,4 +1,4 @@
 import { runService } from '../../shared/platform/lifecycle/run-service.ts';
-import { build } from './app.ts';
+import { buildCache } from './app.ts';
 
-await runService('cache', build);
+await runService('cache', buildCache);

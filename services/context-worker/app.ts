@@ -25,7 +25,7 @@ import { createDeliveryWorker } from './webhooks/delivery-worker.ts';
  * passages; `webhooks` -> a POST to a user's endpoint. What others wrote and where others point is touched here, where no
  * provider's key is.
  */
-export function build({ config, log }: ServiceDeps): Service {
+export function buildContextWorker({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const redis = connectRedisWaiting(config.REDIS_URL, 'context-worker', log);
   releasers.defer('redis', () => redis.quit());

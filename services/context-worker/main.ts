@@ -1,4 +1,4 @@
 import { runService } from '../../shared/platform/lifecycle/run-service.ts';
-import { build } from './app.ts';
+import { buildContextWorker } from './app.ts';
 
-await runService('context-worker', build);
+await runService('context-worker', buildContextWorker);

@@ -19,7 +19,7 @@ import { openApiDependencies } from './api/dependencies.ts';
 import { startSweeps } from './maintenance/sweeps.ts';
 
 /** OpenAI's API over HTTP -> Kafka, and the job log -> the client. */
-export function build({ config, log }: ServiceDeps): Service {
+export function buildIngress({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
 
   async function start() {

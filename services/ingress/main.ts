@@ -1,4 +1,4 @@
 import { runService } from '../../shared/platform/lifecycle/run-service.ts';
-import { build } from './app.ts';
+import { buildIngress } from './app.ts';
 
-await runService('ingress', build);
+await runService('ingress', buildIngress);

@@ -44,7 +44,7 @@ import { createBudgets } from '../../shared/policy/usage/budgets.ts';
 import { type RunJobDeps } from './attempt/run-job.ts';
 
 /** BullMQ `llm` -> the model -> the job log. */
-export function build({ config, log }: ServiceDeps): Service {
+export function buildLlmWorker({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const keys = jobKeys(config.REDIS_PREFIX);
   const topics = topicNames(config.TOPIC_PREFIX);

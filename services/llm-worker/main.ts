@@ -1,4 +1,4 @@
 import { runService } from '../../shared/platform/lifecycle/run-service.ts';
-import { build } from './app.ts';
+import { buildLlmWorker } from './app.ts';
 
-await runService('llm-worker', build);
+await runService('llm-worker', buildLlmWorker);

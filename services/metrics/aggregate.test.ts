@@ -5,7 +5,7 @@ import { type InboundMessage } from '../../shared/platform/kafka/port.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { createAggregator, LedgerRewound } from './aggregate.ts';
 import { add, type Delta } from './counts/fold.ts';
-import { type Applied, type Entry, type Ledger, MAX_IDS } from './ledger/ledger.ts';
+import { type AppliedBatch, type LedgerEntry, type Ledger, MAX_IDS } from './ledger/ledger.ts';
 
 /** The script's rules in memory. That the script keeps them is tested on a real Redis. */
 class MemoryLedger implements Ledger {
@@ -18,7 +18,7 @@ class MemoryLedger implements Ledger {
     return Promise.resolve(this.offsets.get(partition));
   }
 
-  apply(entry: Entry): Promise<Applied> {
+  apply(entry: LedgerEntry): Promise<AppliedBatch> {
     this.calls += 1;
     const stored = this.offsets.get(entry.partition);
     if (stored !== entry.believed) return Promise.resolve({ result: 'moved', stored });

@@ -10,8 +10,8 @@ import { type RolloutJob, rolloutJobOf } from '../../shared/rollout/judge/rollou
 import { type Logger } from '../../shared/platform/log/logger.ts';
 import { field } from './counts/fields.ts';
 import { add, fold, isUnpaid } from './counts/fold.ts';
-import { type Applied, type Entry, type Ledger, MAX_IDS } from './ledger/ledger.ts';
-import { readEvent } from './read-event.ts';
+import { type AppliedBatch, type LedgerEntry, type Ledger, MAX_IDS } from './ledger/ledger.ts';
+import { readOutcome } from './read-event.ts';
 import { sectionsOf } from './ledger/sections.ts';
 import { type SlowFrom } from './rollout/slow-from.ts';
 
@@ -96,7 +96,7 @@ export function createAggregator({ ledger, slowFrom, deadLetters, log }: Aggrega
   }
 
   async function readOrReject(message: InboundMessage): Promise<Event> {
-    const read = readEvent(message);
+    const read = readOutcome(message);
     if ('outcome' in read) return { offset: message.offset, outcome: read.outcome };
     await deadLetters.publish(letterOfMessage(message, read.reason));
     const { partition, offset } = message;
@@ -135,7 +135,7 @@ function toPending(
 }
 
 /** What is still to be applied after the ledger's answer. A rewound ledger leaves the position as it was believed. */
-function remaining(pending: Pending, applied: Applied): Pending | undefined {
+function remaining(pending: Pending, applied: AppliedBatch): Pending | undefined {
   const { partition, believed, events, known } = pending;
   switch (applied.result) {
     case 'applied':
@@ -162,7 +162,7 @@ function remaining(pending: Pending, applied: Applied): Pending | undefined {
 function toEntry(
   { partition, believed, events, known }: Pending,
   slowFrom: (job: RolloutJob) => number | undefined,
-): Entry {
+): LedgerEntry {
   const readable = events.flatMap(({ outcome }) => outcome ?? []);
   const fresh = firstOfEachId(readable, known);
   const delta = fold(fresh);

@@ -28,7 +28,7 @@ const AUDIT_PATIENCE_MS = 5_000;
  * Kafka `turnout.events` -> counts in the job Redis -> `/metrics` and `/summary`; a second instance takes half the partitions. And
  * `turnout.control` -> `turnout.control.state`, by the one instance that leads; it judges the rollout by the counts.
  */
-export function build({ config, log }: ServiceDeps): Service {
+export function buildMetrics({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const topics = topicNames(config.TOPIC_PREFIX);
   const redis = connectRedis(config.REDIS_URL, 'metrics', log);

@@ -1,4 +1,4 @@
 import { runService } from '../../shared/platform/lifecycle/run-service.ts';
-import { build } from './app.ts';
+import { buildMetrics } from './app.ts';
 
-await runService('metrics', build);
+await runService('metrics', buildMetrics);

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { type Outcome } from '../../shared/contracts/outcome.ts';
-import { readEvent } from './read-event.ts';
+import { readOutcome } from './read-event.ts';
 
 const good: Outcome = {
   version: 1,
@@ -16,7 +16,7 @@ const good: Outcome = {
 };
 
 test('an outcome is read', () =>
-  expect(readEvent({ value: JSON.stringify(good) })).toEqual({ outcome: good }));
+  expect(readOutcome({ value: JSON.stringify(good) })).toEqual({ outcome: good }));
 
 test.each([
   ['no value', undefined, 'the message has no value'],
@@ -44,5 +44,5 @@ test.each([
     'usage.0.tokens.completion_tokens: 2000000000 is over 1000000000; usage.0.cost: 2000 is over 1000',
   ],
 ])('%s is a reason', (_name, value, reason) => {
-  expect(readEvent({ value })).toEqual({ reason: expect.stringContaining(reason) as unknown });
+  expect(readOutcome({ value })).toEqual({ reason: expect.stringContaining(reason) as unknown });
 });

@@ -10,7 +10,7 @@ export type ReadEvent = { outcome: Outcome } | { reason: string };
  */
 const LIMITS = { ms: 1e9, attempts: 1e6, tokens: 1e9, dollars: 1_000 } as const;
 
-export function readEvent({ value }: Pick<InboundMessage, 'value'>): ReadEvent {
+export function readOutcome({ value }: Pick<InboundMessage, 'value'>): ReadEvent {
   if (value === undefined) return { reason: 'the message has no value' };
   const parsed = outcome.safeParse(parseJson(value));
   if (!parsed.success) return { reason: parsed.error.issues.map(describe).join('; ') };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type CachedAnswer } from '../../shared/content/answers/cached-answer.ts';
-import { type Cache, type Found } from '../../shared/content/cache/cache.ts';
+import { type Cache, type CacheLookup } from '../../shared/content/cache/cache.ts';
 import { type PieceRequest } from '../../shared/contracts/flow.ts';
 import { type Caching } from '../../shared/contracts/job-message.ts';
 import { type CacheableJob, createAnswerCache } from './answer-cache.ts';
@@ -12,7 +12,12 @@ const remote = { kind: 'remote', piece: 'source-wiki', source: 'wiki', budget: 9
 /** What a job hears, and what the cache was asked. */
 async function consulted(
   caching: Partial<Caching> | undefined,
-  over: { found?: Found<CachedAnswer>; uses?: boolean; cacheVersion?: string; pieces?: PieceRequest[] } = {},
+  over: {
+    found?: CacheLookup<CachedAnswer>;
+    uses?: boolean;
+    cacheVersion?: string;
+    pieces?: PieceRequest[];
+  } = {},
 ) {
   const asked: unknown[] = [];
   const cache = {

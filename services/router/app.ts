@@ -46,7 +46,7 @@ import { createWatermarks } from './watermarks.ts';
 const TURN_BYTES = 64 * 1024;
 
 /** Kafka `turnout.jobs` -> decision -> dispatch. Holds no state of its own: a second router takes half the partitions. */
-export function build({ config, log }: ServiceDeps): Service {
+export function buildRouter({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const topics = topicNames(config.TOPIC_PREFIX);
   const keys = jobKeys(config.REDIS_PREFIX);

@@ -17,12 +17,12 @@ import { upstreamError } from '../../shared/content/upstream/upstream-error.ts';
  */
 export interface AskForAssistant {
   /** Undefined where there is nothing to ask. Never rejects: without `told` the model was no help, and the words decide. */
-  ask(job: AskedJob, path: Path): Promise<Asked | undefined>;
+  ask(job: AskedJob, path: Path): Promise<AskedAssistant | undefined>;
 }
 
 export type AskedJob = Pick<JobMessage, 'jobId' | 'user' | 'groups' | 'question' | 'assistant'>;
 
-export interface Asked {
+export interface AskedAssistant {
   /** An assistant's name; undefined inside: none fits. */
   told?: { name: string | undefined };
   call: RoutingCall;
@@ -55,7 +55,7 @@ export function createAskForAssistant({
     ...{ field: 'model', opened: 'it chooses no assistants, and the words decide', log },
   });
 
-  async function ask(job: AskedJob, assistants: readonly Assistant[]): Promise<Asked> {
+  async function ask(job: AskedJob, assistants: readonly Assistant[]): Promise<AskedAssistant> {
     const messages = promptOf(assistants, job.question);
     const begunAt = Date.now();
     let sent = false;

@@ -1,4 +1,4 @@
 import { runService } from '../../shared/platform/lifecycle/run-service.ts';
-import { build } from './app.ts';
+import { buildRouter } from './app.ts';
 
-await runService('router', build);
+await runService('router', buildRouter);

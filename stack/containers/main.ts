@@ -6,12 +6,12 @@ import { join, relative } from 'node:path';
 import { ConfigError } from '../../shared/platform/config/load.ts';
 import { StackError } from '../errors.ts';
 import { repositoryRoot } from '../layout.ts';
-import { prepare } from './prepare.ts';
+import { prepareContainers } from './prepare.ts';
 
 const folder = process.argv[2] ?? '/config';
 
 try {
-  const written = prepare(folder, process.env, {
+  const written = prepareContainers(folder, process.env, {
     fragments: relative(folder, join(repositoryRoot, 'deploy', 'litellm')),
     simulatorUrl: process.env['SIMULATOR_URL'] ?? 'http://simulator:14010',
   });

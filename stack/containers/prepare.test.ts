@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { parseConfig } from '../../shared/platform/config/load.ts';
-import { prepare } from './prepare.ts';
+import { prepareContainers } from './prepare.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -13,7 +13,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const places = { fragments: '../app/deploy/litellm', simulatorUrl: 'http://simulator:14010' };
-const run = (env: Record<string, string> = {}) => prepare(folder, env, places);
+const run = (env: Record<string, string> = {}) => prepareContainers(folder, env, places);
 const read = (name: string) => readFileSync(join(folder, name), 'utf8');
 const services = () => parseEnv(read('.env'));
 

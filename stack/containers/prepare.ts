@@ -32,7 +32,7 @@ const EVERYONE_ON_LITELLM = '3';
  * `litellm-master-key`, and `client.env` for whoever calls them. Returns their names. Throws `ConfigError` or `StackError` for settings
  * that are not valid, before anything is written.
  */
-export function prepare(
+export function prepareContainers(
   folder: string,
   env: Readonly<NodeJS.Dict<string>>,
   { fragments, simulatorUrl }: Places,

@@ -17,13 +17,13 @@ export function parseJarLock(text: string): JarLock {
   return jarLockSchema.parse(JSON.parse(text));
 }
 
-export function sha256(content: Uint8Array | string): string {
+export function sha256Of(content: Uint8Array | string): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
 /** Throws unless the content is byte for byte what was locked. */
 export function verifyJar(jar: LockedJar, content: Uint8Array): void {
-  const actual = sha256(content);
+  const actual = sha256Of(content);
   if (actual === jar.sha256) return;
   throw new Error(
     `${jar.path} is not the file that was locked: its SHA-256 is ${actual} (${content.length} bytes), ` +

@@ -2,18 +2,22 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LockedJar, parseJarLock, sha256, verifyJar } from './jar-lock.ts';
+import { type LockedJar, parseJarLock, sha256Of, verifyJar } from './jar-lock.ts';
 import { isThere } from './jars.ts';
 
 const content = Buffer.from('a jar');
-const jar: LockedJar = { path: 'org/example/example/1.0/example-1.0.jar', bytes: 5, sha256: sha256(content) };
+const jar: LockedJar = {
+  path: 'org/example/example/1.0/example-1.0.jar',
+  bytes: 5,
+  sha256: sha256Of(content),
+};
 
 describe('the lock of the jars', () => {
   test('what was locked is accepted; one other byte is refused, naming the file and both hashes', () => {
     expect(() => verifyJar(jar, content)).not.toThrow();
     const other = Buffer.from('b jar');
     expect(() => verifyJar(jar, other)).toThrow(
-      new RegExp(`example-1.0.jar.*${sha256(other)}.*${jar.sha256}`),
+      new RegExp(`example-1.0.jar.*${sha256Of(other)}.*${jar.sha256}`),
     );
   });
 

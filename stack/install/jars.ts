@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { messageOf, StackError } from '../errors.ts';
-import { type JarLock, type LockedJar, parseJarLock, sha256, verifyJar } from './jar-lock.ts';
+import { type JarLock, type LockedJar, parseJarLock, sha256Of, verifyJar } from './jar-lock.ts';
 import { ensureVenv, type InstallContext, pythonOf } from './python.ts';
 import { run } from './run.ts';
 
@@ -12,7 +12,7 @@ const TRIES = 4;
 /** Fetches what the lock names and is not there yet, verifies all of it, and returns the folder that holds the jars. */
 export async function ensureKafkaJars(context: InstallContext): Promise<string> {
   const text = readFileSync(lockFile, 'utf8');
-  const folder = join(context.cache, `kafka-${sha256(text).slice(0, 12)}`);
+  const folder = join(context.cache, `kafka-${sha256Of(text).slice(0, 12)}`);
   mkdirSync(folder, { recursive: true });
   const lock = parseJarLock(text);
   const missing = lock.jars.filter((jar) => !isThere(jar, folder));

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StackError } from '../errors.ts';
-import { sha256 } from './jar-lock.ts';
+import { sha256Of } from './jar-lock.ts';
 import { once } from './once.ts';
 import { run } from './run.ts';
 
@@ -39,7 +39,7 @@ export async function ensureVenv(
   const python = findPython();
   const folder = join(
     context.cache,
-    `venv-${name}-${sha256([python.version, ...texts].join('\n')).slice(0, 12)}`,
+    `venv-${name}-${sha256Of([python.version, ...texts].join('\n')).slice(0, 12)}`,
   );
   await once(folder, async () => {
     context.say(`${name}: creating a Python ${python.version} environment`);

@@ -7,7 +7,7 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type JarLock, sha256 } from './jar-lock.ts';
+import { type JarLock, sha256Of } from './jar-lock.ts';
 
 function lockOf(directory: string): JarLock {
   const paths = readdirSync(directory, { recursive: true, encoding: 'utf8' })
@@ -16,7 +16,7 @@ function lockOf(directory: string): JarLock {
   return {
     jars: paths.map((path) => {
       const content = readFileSync(join(directory, path));
-      return { path, bytes: content.length, sha256: sha256(content) };
+      return { path, bytes: content.length, sha256: sha256Of(content) };
     }),
   };
 }

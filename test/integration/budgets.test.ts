@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { createLedger, type Entry } from '../../services/metrics/ledger/ledger.ts';
+import { createLedger, type LedgerEntry } from '../../services/metrics/ledger/ledger.ts';
 import { type AccountBudget } from '../../shared/policy/access/entitlement.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { closeRedis, connectRedisWaiting, type Redis } from '../../shared/platform/redis/connect.ts';
@@ -49,7 +49,7 @@ async function settle(
   at: { of: string; believed: bigint | undefined; endedAt?: number },
 ) {
   const section = usageSection('day', Date.now(), at.of);
-  const entry: Entry = {
+  const entry: LedgerEntry = {
     ...{
       partition: 'events/0',
       believed: at.believed,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { randomBytes } from 'node:crypto';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { z } from 'zod';
-import { type Cache, type Found } from '../../shared/content/cache/cache.ts';
+import { type Cache, type CacheLookup } from '../../shared/content/cache/cache.ts';
 import { floatsCodec, jsonCodec } from '../../shared/content/cache/codec.ts';
 import { type CacheKey } from '../../shared/contracts/cache-kinds.ts';
 import { openCache } from '../../shared/content/cache/open-cache.ts';
@@ -36,7 +36,7 @@ function newKey(user = 'ada'): CacheKey {
   return { kind: 'answer', user, fingerprint: `f${++asked}` };
 }
 
-function valueIn<T>(found: Found<T>): T | undefined {
+function valueIn<T>(found: CacheLookup<T>): T | undefined {
   return found.found ? found.value : undefined;
 }
 

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { build } from '../../services/context-worker/app.ts';
+import { buildContextWorker } from '../../services/context-worker/app.ts';
 import { createDiskBlobStore } from '../../shared/platform/blobs/disk-blob-store.ts';
 import { parseConfig } from '../../shared/platform/config/load.ts';
 import { type ContextJob, type ContextPiece, type LlmJob } from '../../shared/contracts/flow.ts';
@@ -44,7 +44,7 @@ beforeAll(async () => {
   const env = testEnv();
   const config = parseConfig({ ...env, REDIS_PREFIX, BLOB_DIR: folder, PORT: '0', LOG_LEVEL: 'silent' });
   redis = connectRedisWaiting(config.REDIS_URL, 'test', silentLogger);
-  service = build({ config, log: silentLogger });
+  service = buildContextWorker({ config, log: silentLogger });
   ({ url } = await service.start());
   dispatch = createFlowDispatch(redis, REDIS_PREFIX, 60_000);
   const options = { connection: redis, prefix: bullPrefix(REDIS_PREFIX) };

@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createRateLimits, type Rates } from '../../services/ingress/admission/rate-limits.ts';
 import {
   createOpenJobLimiter,
-  type Entrant,
-  type Entry,
+  type LimiterRequest,
+  type LimiterAnswer,
   type OpenJobLimiter,
 } from '../../shared/jobs/limiter/open-job-limiter.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
@@ -36,7 +36,7 @@ beforeEach(async () => {
   openJobLimiter = createOpenJobLimiter(redis, prefix, PLACES);
 });
 
-function enter(jobId: string, userHash: string, more: Partial<Entrant> = {}): Promise<Entry> {
+function enter(jobId: string, userHash: string, more: Partial<LimiterRequest> = {}): Promise<LimiterAnswer> {
   const deadlineAt = Date.now() + 60_000;
   return openJobLimiter.enter({
     jobId,
@@ -50,8 +50,12 @@ function enter(jobId: string, userHash: string, more: Partial<Entrant> = {}): Pr
   });
 }
 
-async function enterMany(user: string, count: number, more: Partial<Entrant> = {}): Promise<Entry['kind'][]> {
-  const kinds: Entry['kind'][] = [];
+async function enterMany(
+  user: string,
+  count: number,
+  more: Partial<LimiterRequest> = {},
+): Promise<LimiterAnswer['kind'][]> {
+  const kinds: LimiterAnswer['kind'][] = [];
   for (let at = 0; at < count; at += 1) kinds.push((await enter(`${user}-${at}`, user, more)).kind);
   return kinds;
 }

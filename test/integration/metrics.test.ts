@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Summary } from '../../services/metrics/summary.ts';
-import { createLedger, type Entry } from '../../services/metrics/ledger/ledger.ts';
+import { createLedger, type LedgerEntry } from '../../services/metrics/ledger/ledger.ts';
 import { newJobId } from '../../shared/platform/ids.ts';
 import { type Outcome } from '../../shared/contracts/outcome.ts';
 import { createKafka } from '../../shared/platform/kafka/kafkajs.ts';
@@ -213,7 +213,7 @@ test('Prometheus reads the same figures, beside those of the process', async () 
 });
 
 describe('the script', () => {
-  const entry = (believed: bigint | undefined, ids: string[]): Entry => {
+  const entry = (believed: bigint | undefined, ids: string[]): LedgerEntry => {
     const next = (believed ?? 0n) + BigInt(ids.length);
     return {
       partition: 'e/0',

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { build } from '../../services/context-worker/app.ts';
+import { buildContextWorker } from '../../services/context-worker/app.ts';
 import { parseConfig } from '../../shared/platform/config/load.ts';
 import { type Config } from '../../shared/platform/config/schema.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
@@ -116,7 +116,7 @@ export function openWebhookSystem(): WebhookSystem {
     registry: createRegistry({ store: endpoints, box: createSecretBox(config.TURNOUT_SECRET), rules }),
     notifier: createNotifier({ jobLog, endpoints, deliveries, queue }),
     startWorker: async (changes = {}) => {
-      const service = build({ config: parseConfig({ ...env, ...changes }), log: silentLogger });
+      const service = buildContextWorker({ config: parseConfig({ ...env, ...changes }), log: silentLogger });
       await service.start();
       const close = () => service.close();
       workers.add(close);

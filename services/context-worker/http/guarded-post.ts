@@ -74,7 +74,7 @@ export async function discard(response: IncomingMessage, mostBytes: number): Pro
 }
 
 /** The whole body as UTF-8. Throws for one that is longer, or breaks off. */
-export async function textOf(response: IncomingMessage, mostBytes: number): Promise<string> {
+export async function bodyText(response: IncomingMessage, mostBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {

@@ -25,7 +25,7 @@ import { type Probes } from '../../../shared/platform/telemetry/probes.ts';
 import { workInProgress } from '../../../shared/platform/telemetry/work-in-progress.ts';
 import { WAITING_PER_READER } from './extract-worker.ts';
 import { fetchPieces } from './fetch-pieces.ts';
-import { withCache } from '../sources/cached-source.ts';
+import { cachedSource } from '../sources/cached-source.ts';
 import { type ContextSources } from '../sources/context-source.ts';
 import { type DocumentSimilarities } from '../sources/document-similarity.ts';
 import { createDocumentSource } from '../sources/document-source.ts';
@@ -120,13 +120,13 @@ function createSources(deps: PieceWorkersDeps): ContextSources {
     ...{ blobs, chooser: createPassageChooser(), extractor, similarities },
   });
   return {
-    document: withCache(documents, cache, documentTerms(config.EMBEDDING_MODEL)),
+    document: cachedSource(documents, cache, documentTerms(config.EMBEDDING_MODEL)),
     history: createHistorySource({
       blobs,
       limits: createModelLimits({ litellmUrl, masterKey, cache, log }),
       pool,
     }),
-    remote: withCache(createRemoteSource({ services, log }), cache, remoteTerms(services)),
+    remote: cachedSource(createRemoteSource({ services, log }), cache, remoteTerms(services)),
   };
 }
 

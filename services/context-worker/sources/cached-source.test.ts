@@ -4,7 +4,7 @@ import { type ChosenPassages } from '../../../shared/contracts/flow.ts';
 import { type Document } from '../../../shared/contracts/job-message.ts';
 import { retrievalSource } from '../../../shared/platform/config/retrieval-sources.ts';
 import { noCache } from '../../../test/harness/no-cache.ts';
-import { withCache } from './cached-source.ts';
+import { cachedSource } from './cached-source.ts';
 import { type PieceJob, type Request } from './context-source.ts';
 import { documentTerms, remoteTerms } from './terms.ts';
 
@@ -36,7 +36,11 @@ describe('a piece that is cached', () => {
     };
     const results: ChosenPassages[] = [chosen, { ...chosen, degraded: 'upstream_stalled' }];
     const fetch = () => Promise.resolve(results[keys.length - 1] ?? chosen);
-    const source = withCache({ name: 'document', fetch }, { ...noCache, getOrCompute }, documentTerms('m'));
+    const source = cachedSource(
+      { name: 'document', fetch },
+      { ...noCache, getOrCompute },
+      documentTerms('m'),
+    );
     const { signal } = new AbortController();
     for (const expected of results) expect(await source.fetch(asked, job, signal)).toEqual(expected);
     expect(keys[0]).toMatchObject({ kind: 'rag', user: 'ada' });

@@ -13,7 +13,7 @@ export type PassagesKind = 'document' | 'remote';
 export type Terms<Kind extends PassagesKind> = (request: Request<Kind>, job: PieceJob) => object | undefined;
 
 /** A source that finds again what its user was given for the same. What is worse than it should be is not kept. */
-export function withCache<Kind extends PassagesKind>(
+export function cachedSource<Kind extends PassagesKind>(
   source: ContextSource<Kind, ChosenPassages>,
   cache: PieceCache,
   termsOf: Terms<Kind>,

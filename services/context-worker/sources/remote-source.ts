@@ -11,7 +11,7 @@ import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { createResolve, guardedLookup } from '../../../shared/platform/net/guarded-lookup.ts';
 import { parseTarget, type TargetRules } from '../../../shared/platform/net/target-guard.ts';
-import { guardedPost, textOf } from '../http/guarded-post.ts';
+import { guardedPost, bodyText } from '../http/guarded-post.ts';
 import { type ContextSource, type PieceJob } from './context-source.ts';
 import { readSearchPage, type SearchResult } from './search-page.ts';
 
@@ -84,7 +84,7 @@ async function ask(
       read: async (response) => {
         const { statusCode = 0 } = response;
         if (statusCode < 200 || statusCode > 299) throw new Error(`the service answered ${statusCode}`);
-        return textOf(response, MAX_ANSWER_BYTES);
+        return bodyText(response, MAX_ANSWER_BYTES);
       },
     });
     return readSearchPage(answer).slice(0, service.results);

@@ -21,7 +21,7 @@ export interface DeliverDeps {
 }
 
 /** What BullMQ has to do with the job. */
-export type Verdict =
+export type DeliveryVerdict =
   | { kind: 'ended'; result?: TestResult }
   /** The try failed; the next one is due after that many milliseconds. */
   | { kind: 'again'; afterMs: number; error: TurnoutError }
@@ -37,7 +37,7 @@ export type Verdict =
  *
  * `tries`: how often it was sent before.
  */
-export async function deliver(deps: DeliverDeps, job: DeliveryJob, tries: number): Promise<Verdict> {
+export async function deliver(deps: DeliverDeps, job: DeliveryJob, tries: number): Promise<DeliveryVerdict> {
   const entry = deps.limiter.enter(job.user, job.endpointId, deliveryId(job.endpointId, job.event.id));
   if (entry.kind === 'full') return { kind: 'later', afterMs: entry.waitMs, delayed: entry.waits };
   try {
@@ -78,7 +78,7 @@ async function settle(
   deps: DeliverDeps,
   job: DeliveryJob,
   { sent, tries, known }: Settling,
-): Promise<Verdict> {
+): Promise<DeliveryVerdict> {
   const afterMs = sent.kind === 'failed' ? pauseAfter(deps, job, sent, tries) : undefined;
   const record = logged(job, sent, { tries, afterMs });
   if (known) await deps.deliveries.write(job.user, job.endpointId, record);

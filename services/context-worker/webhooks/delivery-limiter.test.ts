@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createDeliveryLimiter, type Entry } from './delivery-limiter.ts';
+import { createDeliveryLimiter, type DeliveryEntry } from './delivery-limiter.ts';
 
 /** A gate, and what it has woken; `gone`: deliveries that are not delayed any more. */
 function system(gone: readonly string[] = []) {
@@ -17,16 +17,16 @@ function system(gone: readonly string[] = []) {
   return { state, woken, limiter, enter };
 }
 
-const kinds = (entries: readonly Entry[]) => entries.map(({ kind }) => kind);
-const waitsOf = (entry: Entry | undefined) => (entry?.kind === 'full' ? entry.waitMs : 0);
+const kinds = (entries: readonly DeliveryEntry[]) => entries.map(({ kind }) => kind);
+const waitsOf = (entry: DeliveryEntry | undefined) => (entry?.kind === 'full' ? entry.waitMs : 0);
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-async function leave(...entries: readonly (Entry | undefined)[]): Promise<void> {
+async function leave(...entries: readonly (DeliveryEntry | undefined)[]): Promise<void> {
   for (const entry of entries) if (entry?.kind === 'entered') entry.leave();
   await turn();
 }
 
-function goBack(...entries: readonly (Entry | undefined)[]): void {
+function goBack(...entries: readonly (DeliveryEntry | undefined)[]): void {
   for (const entry of entries) if (entry?.kind === 'full') entry.waits();
 }
 

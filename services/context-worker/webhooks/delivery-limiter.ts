@@ -5,12 +5,12 @@
  * looked at again and again.
  */
 export interface DeliveryLimiter {
-  enter(user: string, endpointId: string, deliveryId: string): Entry;
+  enter(user: string, endpointId: string, deliveryId: string): DeliveryEntry;
   /** Wakes nobody any more, and waits for what is being woken. */
   close(): Promise<void>;
 }
 
-export type Entry =
+export type DeliveryEntry =
   /** `leave` must be called, once. */
   | { kind: 'entered'; leave: () => void }
   /** `waits` must be called once it is back in the queue: from then on it can be woken. */

@@ -1,18 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import { entitlementOf } from '../../../shared/policy/access/entitlement.ts';
-import { type Entry } from '../../../shared/jobs/limiter/open-job-limiter.ts';
+import { type LimiterAnswer } from '../../../shared/jobs/limiter/open-job-limiter.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { silentLogger } from '../../../shared/platform/log/logger.ts';
 import { type Exhausted } from '../../../shared/policy/usage/budgets.ts';
 import { type Budget } from '../../../shared/policy/access/policy-file.ts';
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
 import { createMeasureEntrant } from './measure-entrant.ts';
-import { createAdmissionControl, type Entrant } from './admission-control.ts';
+import { createAdmissionControl, type AdmissionRequest } from './admission-control.ts';
 import { type PricedModel } from './prices.ts';
 
 interface Situation {
   full?: number;
-  entry?: Entry;
+  entry?: LimiterAnswer;
   reserve?: () => Promise<Exhausted | undefined>;
   store?: () => Promise<void>;
   priced?: PricedModel | undefined;
@@ -75,7 +75,7 @@ const request: ChatRequest = { model: 'm', messages: [{ role: 'user', content: '
 const measured = createMeasureEntrant();
 const taken = { request, documents: [], question: 'Hi' };
 
-const entrant: Entrant = {
+const entrant: AdmissionRequest = {
   ...{ jobId: 'job_1', userHash: 'h', caller: { user: 'ada', groups: [] }, priority: 'interactive' },
   ...{ returning: false, deadlineAt: Date.now() + 60_000, model: 'm', assistant: undefined },
   ...{ taken, measure: measured('ada', taken) },
@@ -177,7 +177,7 @@ const UNKNOWN_MODEL: PricedModel = { price: undefined, maxOutput: undefined, con
 
 describe('a request that fits into no window of its models', () => {
   const long: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'word '.repeat(100_000) }] };
-  const tooLong: Entrant = {
+  const tooLong: AdmissionRequest = {
     ...entrant,
     taken: { ...taken, request: long },
     measure: measured('ada', { ...taken, request: long }),
@@ -192,7 +192,7 @@ describe('a request that fits into no window of its models', () => {
     expect(log).toEqual([]);
   });
 
-  test.each<[string, Situation, Partial<Entrant>]>([
+  test.each<[string, Situation, Partial<AdmissionRequest>]>([
     ['whose earlier messages may be left out', {}, { truncation: 'auto' }],
     ['where the thread is shortened anyway', { historyTokens: 500 }, {}],
     ['where a window is not known', { priced: UNKNOWN_MODEL }, {}],

@@ -5,7 +5,7 @@ import { type JobMessage } from '../../../shared/contracts/job-message.ts';
 import { type Quote } from '../../../shared/contracts/quote.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type AnswerStorage } from '../../../shared/content/files/answer-storage.ts';
-import { type Entry, type OpenJobLimiter } from '../../../shared/jobs/limiter/open-job-limiter.ts';
+import { type LimiterAnswer, type OpenJobLimiter } from '../../../shared/jobs/limiter/open-job-limiter.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { type Priority } from '../../../shared/contracts/priority.ts';
 import { type Budgets, type Exhausted } from '../../../shared/policy/usage/budgets.ts';
@@ -17,7 +17,7 @@ import { type PricedModel, type Prices } from './prices.ts';
 import { rateHeaders, type RateLimits } from './rate-limits.ts';
 
 /** A job that wants to be admitted. */
-export interface Entrant {
+export interface AdmissionRequest {
   jobId: string;
   userHash: string;
   caller: Pick<Principal, 'user' | 'groups'>;
@@ -53,15 +53,15 @@ export interface AdmissionControl {
    * Throws `context_length_exceeded` for a request that no model that may answer takes, `rate_limit_exceeded` and `request_too_large` for a user's minute, `queue_limit_exceeded` for his jobs, `overloaded` for the jobs of
    * all, `storage_limit_exceeded` for what they have stored, `insufficient_quota` for a budget, `store_unavailable`. What was let in is let go by `leave`, where it is not accepted after all; else by its end.
    */
-  enter(entrant: Entrant): Promise<Reserved>;
+  enter(entrant: AdmissionRequest): Promise<Reserved>;
   /** The job has its record: from now on its end is told, and what it has reserved stays until then. */
-  confirm(entrant: Pick<Entrant, 'jobId' | 'deadlineAt'>): Promise<void>;
+  confirm(entrant: Pick<AdmissionRequest, 'jobId' | 'deadlineAt'>): Promise<void>;
   /** What its calls cost, as far as it is known now. */
-  quote(entrant: Pick<Entrant, 'model' | 'assistant' | 'caller'>): Promise<Quote>;
+  quote(entrant: Pick<AdmissionRequest, 'model' | 'assistant' | 'caller'>): Promise<Quote>;
   leave(entrant: Leaver): Promise<void>;
 }
 
-interface Leaver extends Pick<Entrant, 'jobId' | 'userHash'> {
+interface Leaver extends Pick<AdmissionRequest, 'jobId' | 'userHash'> {
   user: string;
 }
 
@@ -107,10 +107,10 @@ const MARGIN = 1.5;
 export function createAdmissionControl(options: AdmissionControlOptions): AdmissionControl {
   const { policy, rates, openJobLimiter, budgets, storage, prices, documentTokens, memory, log } = options;
 
-  const candidatesFor = (entrant: Pick<Entrant, 'model' | 'assistant' | 'caller'>) =>
+  const candidatesFor = (entrant: Pick<AdmissionRequest, 'model' | 'assistant' | 'caller'>) =>
     candidatesOf(entrant, options.candidates);
 
-  async function enter(entrant: Entrant): Promise<Reserved> {
+  async function enter(entrant: AdmissionRequest): Promise<Reserved> {
     if (memory() > FULL) throw overloaded('The server has no room for more jobs.', MEMORY_RETRY_AFTER_S);
     await assertFits(entrant);
     const { caller, priority, returning, deadlineAt } = entrant;
@@ -144,7 +144,7 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
   }
 
   async function makeRoom(
-    { jobId, caller, storedBytes, deadlineAt }: Entrant,
+    { jobId, caller, storedBytes, deadlineAt }: AdmissionRequest,
     entitlement: Entitlement,
   ): Promise<void> {
     if (storedBytes === undefined) return;
@@ -157,7 +157,7 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
    * A request that cannot fit is refused before it costs a slot, a thread and three attempts. The worker counts again, and decides about
    * those that are near the limit. Where the window of a model that may answer is not known, it decides alone.
    */
-  async function assertFits(entrant: Entrant): Promise<void> {
+  async function assertFits(entrant: AdmissionRequest): Promise<void> {
     const { measure, truncation } = entrant;
     const mayShorten =
       truncation !== 'disabled' && (truncation === 'auto' || options.historyTokens !== undefined);
@@ -175,13 +175,13 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
     });
   }
 
-  function tokensOf(entrant: Entrant): Promise<number> {
+  function tokensOf(entrant: AdmissionRequest): Promise<number> {
     const { besideTokens } = candidatesFor(entrant);
     return minuteTokens(entrant.taken, entrant.measure, { documentTokens, besideTokens });
   }
 
   async function reserve(
-    entrant: Entrant,
+    entrant: AdmissionRequest,
     { budgets: lines }: Entitlement,
   ): Promise<{ exhausted?: Exhausted | undefined; cost: number | undefined }> {
     if (lines.length === 0) return { cost: undefined };
@@ -262,7 +262,7 @@ async function dearest(
 }
 
 /** What waits of a job, from above: the request's texts, and its documents. */
-function bytesOf({ measure, taken }: Entrant): number {
+function bytesOf({ measure, taken }: AdmissionRequest): number {
   const ofDocuments = taken.documents.map(({ content }) =>
     content.kind === 'inline'
       ? Buffer.byteLength(content.text)
@@ -289,7 +289,7 @@ function withoutPrice({ models }: Candidates): TurnoutError {
   });
 }
 
-function refusal(entry: Exclude<Entry, { kind: 'in' }>, { queuedJobs }: Entitlement): TurnoutError {
+function refusal(entry: Exclude<LimiterAnswer, { kind: 'in' }>, { queuedJobs }: Entitlement): TurnoutError {
   const retryAfterS = Math.max(1, Math.ceil(entry.retryAfterMs / 1_000));
   if (entry.kind === 'limit')
     return new TurnoutError('queue_limit_exceeded', {

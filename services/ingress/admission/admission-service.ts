@@ -27,7 +27,7 @@ import { turnOfUser } from '../http/authenticated.ts';
 import { type BodyWork, type BodyWorkOf } from '../bodies/body-work.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
 import { composeMessage, type DescribedJob } from './compose-message.ts';
-import { type AdmissionControl, type Entrant, type Reserved } from './admission-control.ts';
+import { type AdmissionControl, type AdmissionRequest, type Reserved } from './admission-control.ts';
 import { createMeasureEntrant, type MeasureEntrant } from './measure-entrant.ts';
 import { type RequestControls } from '../http/request-controls.ts';
 import { storing } from '../http/storing.ts';
@@ -203,7 +203,7 @@ async function enter(
     taken,
     measure,
     storedBytes,
-  }: { submission: Submission; taken: TakenDocuments } & Pick<Entrant, 'measure' | 'storedBytes'>,
+  }: { submission: Submission; taken: TakenDocuments } & Pick<AdmissionRequest, 'measure' | 'storedBytes'>,
 ): Promise<Reserved | undefined> {
   if (job.bodyHash !== '') {
     const [standing] = await storing(() => jobLog.standings([job.jobId]));

@@ -5,12 +5,12 @@ import { type Principal } from '../../../shared/policy/access/principal.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { account } from '../../../shared/policy/usage/ledger-sections.ts';
 import { nameOfPeriod, type Period, periods } from '../../../shared/policy/usage/periods.ts';
-import { type Usage, type UsageFigures } from '../../../shared/policy/usage/read-usage.ts';
+import { type UsageTotals, type UsageFigures } from '../../../shared/policy/usage/read-usage.ts';
 import { storing } from '../http/storing.ts';
 
 interface UsageRoutesDeps {
   /** `at`: any moment of the period. */
-  usageOf: (asked: { account: string; period: Period; at: number }) => Promise<Usage>;
+  usageOf: (asked: { account: string; period: Period; at: number }) => Promise<UsageTotals>;
   entitlementOf: (who: Principal) => Entitlement;
   userHash: (user: string) => string;
   caller: (request: FastifyRequest) => Principal;
@@ -51,7 +51,7 @@ export function usageRoutes(api: FastifyInstance, deps: UsageRoutesDeps): void {
   );
 }
 
-function shown(period: Period, at: number, usage: Usage | undefined) {
+function shown(period: Period, at: number, usage: UsageTotals | undefined) {
   if (!usage) throw new Error(`no usage of the ${period}`);
   const { jobs, reported, estimated } = usage;
   const name = nameOfPeriod(period, at);

@@ -14,7 +14,7 @@ interface AnswerOptions {
 }
 
 /** Waits for the end and answers with one `chat.completion`. A failed job throws its error. */
-export async function answerWhole({ reply, events, head }: AnswerOptions): Promise<object> {
+export async function sendCompletion({ reply, events, head }: AnswerOptions): Promise<object> {
   const all: JobEvent[] = [];
   for await (const group of events) {
     for (const { event } of group) all.push(event);
@@ -30,7 +30,7 @@ export async function answerWhole({ reply, events, head }: AnswerOptions): Promi
  * Nothing is sent before the first visible event, so that an early failure keeps its HTTP status and the SDKs raise
  * their typed errors; when that takes long, the stream opens with a comment and later failures travel inside it.
  */
-export async function answerStream({
+export async function streamCompletion({
   reply,
   events,
   head,

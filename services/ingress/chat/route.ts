@@ -7,7 +7,7 @@ import { type ReadSelection } from '../models/read-selection.ts';
 import { requestControls } from '../http/request-controls.ts';
 import { atOnce } from '../answers/job-answer.ts';
 import { watchReader } from '../answers/watch-reader.ts';
-import { answerStream, answerWhole } from './answer.ts';
+import { streamCompletion, sendCompletion } from './answer.ts';
 import { completionHead } from './completion-id.ts';
 import { forModel } from './for-model.ts';
 import { chatOriginalOf } from './original.ts';
@@ -71,9 +71,9 @@ async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyRepl
     await job.publish(patience.signal);
     const head = completionHead(jobId, job.model, createdAt);
     const events = job.kept ? atOnce(job.kept) : following.events;
-    if (!body.stream) return await answerWhole({ reply, events, head });
+    if (!body.stream) return await sendCompletion({ reply, events, head });
     const includeUsage = body.stream_options?.include_usage ?? false;
-    await answerStream({ reply, events, head, includeUsage });
+    await streamCompletion({ reply, events, head, includeUsage });
     return undefined;
   } finally {
     following.end();

@@ -13,7 +13,7 @@ export interface AnswerOptions {
 }
 
 /** Waits for the end and answers with the whole response. A failed job throws its error. */
-export async function answerWhole({ reply, events, projection }: AnswerOptions): Promise<ResponseBody> {
+export async function sendResponse({ reply, events, projection }: AnswerOptions): Promise<ResponseBody> {
   for await (const group of events) {
     for (const { event } of group) {
       setJobHeaders(reply, event);
@@ -31,7 +31,7 @@ export async function answerWhole({ reply, events, projection }: AnswerOptions):
  * process goes, the log lost its end) is an `error` event under the number of the last one sent, so that `starting_after`
  * with any number that a client has seen goes on rightly. A reader that is ahead of the log is told `log_rewound`.
  */
-export async function answerStream({
+export async function streamResponse({
   reply,
   events,
   projection,

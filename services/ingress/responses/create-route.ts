@@ -6,7 +6,7 @@ import { type AssistantSelection } from '../admission/assistant-selection.ts';
 import { backgroundControls, type RequestControls, requestControls } from '../http/request-controls.ts';
 import { atOnce } from '../answers/job-answer.ts';
 import { watchReader } from '../answers/watch-reader.ts';
-import { answerStream, answerWhole } from './answer.ts';
+import { streamResponse, sendResponse } from './answer.ts';
 import { type ResolvedConversation } from './conversation.ts';
 import { toStoredItem } from '../response-schema/input-items.ts';
 import { type ResponseOriginal } from '../response-schema/original.ts';
@@ -126,8 +126,8 @@ async function answer(
     await job.publish(reader.signal);
     const events = job.kept ? atOnce(job.kept) : following.events;
     const answering = { reply, events, projection: projectResponse(head) };
-    if (!body.stream) return await answerWhole(answering);
-    await answerStream({ ...answering, after: -1 });
+    if (!body.stream) return await sendResponse(answering);
+    await streamResponse({ ...answering, after: -1 });
     return undefined;
   } finally {
     following.end();

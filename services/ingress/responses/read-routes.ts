@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { pageOf, pageQuery } from '../http/pagination.ts';
 import { watchReader } from '../answers/watch-reader.ts';
 import { atOnce, setJobHeaders } from '../answers/job-answer.ts';
-import { type AnswerOptions, answerStream } from './answer.ts';
+import { type AnswerOptions, streamResponse } from './answer.ts';
 import { projectResponse } from './response-events.ts';
 import { type ResponseRouteDeps } from './route-deps.ts';
 import { projectStored, type StoredResponse } from './stored-responses.ts';
@@ -62,7 +62,7 @@ function streamFrom(
   after: number,
 ): Promise<void> {
   const answering = { reply, projection: projectResponse(response.head), after };
-  if (!response.open) return answerStream({ ...answering, events: atOnce(response.events) });
+  if (!response.open) return streamResponse({ ...answering, events: atOnce(response.events) });
   const { jobId, deadlineAt = deps.now() } = response;
   return followLive(deps, { jobId, deadlineAt }, answering);
 }
@@ -75,7 +75,7 @@ async function followLive(
   const reader = watchReader(answering.reply, deadlineAt - now(), cut);
   const following = live.follow(jobId, { signal: reader.signal });
   try {
-    await answerStream({ ...answering, events: following.events });
+    await streamResponse({ ...answering, events: following.events });
   } finally {
     following.end();
     reader.end();

@@ -44,7 +44,7 @@ function endpointRoutes(app: FastifyInstance, { endpoints, registry, caller }: W
     PATH,
     { schema: { body: schemas.createBody, ...about('Create a webhook endpoint') } },
     async (request) => {
-      const { url, event_types: eventTypes, name = schemas.nameOf(url) } = request.body;
+      const { url, event_types: eventTypes, name = schemas.originOf(url) } = request.body;
       const { user } = caller(request);
       return endpointWithSecret(await storing(() => registry.register(user, { url, name, eventTypes })));
     },

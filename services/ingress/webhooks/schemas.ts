@@ -16,7 +16,7 @@ export const createBody = z.strictObject({
 export type CreateBody = Readonly<z.infer<typeof createBody>>;
 
 /** The name of an endpoint that was given none; OpenAI requires one. */
-export function nameOf(url: string): string {
+export function originOf(url: string): string {
   return URL.parse(url)?.hostname ?? 'webhook';
 }
 

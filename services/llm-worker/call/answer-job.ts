@@ -10,7 +10,7 @@ import { billedIn } from '../../../shared/jobs/joblog/lost-call.ts';
 import { type Breakers } from './breakers.ts';
 import { type CallLog } from './call-log.ts';
 import { type CallTarget, callTargets } from './call-targets.ts';
-import { continuedRequest, type Plan, planNext } from './continuation.ts';
+import { continuedRequest, type ContinuationPlan, planNext } from './continuation.ts';
 import { type CallReport, type CallUsage, callModel } from './model-call.ts';
 import { type ModelLimits } from '../../../shared/content/models/model-limits.ts';
 import { measureRequest } from '../../../shared/content/models/measure-request.ts';
@@ -172,7 +172,11 @@ async function announce(writer: AttemptWriter, retry: JobEvent): Promise<void> {
 }
 
 /** Runs under the breaker of the model on that path, which hears of failures only as errors. */
-async function callOnce(options: AnswerJobOptions, target: CallTarget, plan: Plan): Promise<CallReport> {
+async function callOnce(
+  options: AnswerJobOptions,
+  target: CallTarget,
+  plan: ContinuationPlan,
+): Promise<CallReport> {
   const { model } = target;
   const path = options.paths[target.path];
   if (!path) throw new TurnoutError('no_legacy_path');
@@ -216,7 +220,7 @@ function breakerOf({ path, model }: CallTarget): string {
 }
 
 /** A provider that refuses our continuation has found no fault with the client's own request. */
-function finalError(failure: TurnoutError, { kind }: Plan): TurnoutError {
+function finalError(failure: TurnoutError, { kind }: ContinuationPlan): TurnoutError {
   const refused = failure.code === 'upstream_rejected' && (kind === 'prefill' || kind === 'ask');
   return refused ? new TurnoutError('attempt_lost', { cause: failure }) : failure;
 }
@@ -239,7 +243,11 @@ interface RetriedCall {
   target: CallTarget;
 }
 
-function retryEvent({ at, attempt, call, target }: RetriedCall, plan: Plan, failure: TurnoutError): JobEvent {
+function retryEvent(
+  { at, attempt, call, target }: RetriedCall,
+  plan: ContinuationPlan,
+  failure: TurnoutError,
+): JobEvent {
   const kind = plan.kind === 'prefill' || plan.kind === 'ask' ? plan.kind : 'start';
   return { type: 'retry', at, attempt, call, ...target, plan: kind, after: failure.code };
 }

@@ -9,7 +9,7 @@ import { isUnmistakable } from './overlap.ts';
  *
  * The log only grows: an answer of which a part is out is continued, never begun again.
  */
-export type Plan =
+export type ContinuationPlan =
   /** No text is out. Thinking may be: it is not shown a second time. */
   | { kind: 'start'; muteReasoning: boolean }
   /** The model goes on behind a prefix of its own message. */
@@ -30,7 +30,11 @@ export interface ContinuationRules {
   onLostAttempt: 'continue' | 'fail';
 }
 
-export function planNext(history: readonly JobEvent[], request: ChatRequest, rules: ContinuationRules): Plan {
+export function planNext(
+  history: readonly JobEvent[],
+  request: ChatRequest,
+  rules: ContinuationRules,
+): ContinuationPlan {
   const seen = history.filter(isVisible);
   const ended = new Set(seen.filter(({ type }) => type === 'choice_end').map(({ choice }) => choice));
   if (ended.size >= (request.n ?? 1)) return { kind: 'complete' };
@@ -75,7 +79,7 @@ function continueInstruction(prefix: string): string {
 }
 
 /** The request that carries the plan out. */
-export function continuedRequest(request: ChatRequest, plan: Plan): ChatRequest {
+export function continuedRequest(request: ChatRequest, plan: ContinuationPlan): ChatRequest {
   if (plan.kind !== 'prefill' && plan.kind !== 'ask') return request;
   // Some providers refuse a prefix that ends in white space; the overlap filter drops it when the model sends it again.
   const partial = { role: 'assistant' as const, content: plan.partial.trimEnd() };

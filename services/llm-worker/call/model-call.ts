@@ -4,7 +4,7 @@ import { type ErrorCode } from '../../../shared/platform/errors/catalogue.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { estimateUsage } from './call-usage.ts';
 import { chunkEvents, chunkUsage } from './chunk-events.ts';
-import { type Plan } from './continuation.ts';
+import { type ContinuationPlan } from './continuation.ts';
 import { type ModelPath } from './model-path.ts';
 import { createOverlapFilter, DivergedError } from './overlap.ts';
 import { upstreamError } from '../../../shared/content/upstream/upstream-error.ts';
@@ -33,7 +33,7 @@ export interface ModelCallOptions {
   jobId: string;
   traceparent: string | undefined;
   body: ChatRequest;
-  plan: Plan;
+  plan: ContinuationPlan;
   patience: Patience;
   /** Fires when the call must end: deadline, cancellation, lost fence. The upstream socket is closed. */
   signal: AbortSignal;
@@ -135,7 +135,7 @@ function impliedEnds({ n }: ChatRequest, { ended, usage }: Progress): JobEvent[]
 }
 
 /** What of the model's events goes on into the log: a continuation without what is there already. */
-function createShow(plan: Plan): (event: JobEvent) => JobEvent[] {
+function createShow(plan: ContinuationPlan): (event: JobEvent) => JobEvent[] {
   if (plan.kind === 'start')
     return (event) => (plan.muteReasoning && event.type === 'reasoning' ? [] : [event]);
   if (plan.kind !== 'prefill' && plan.kind !== 'ask') return (event) => [event];

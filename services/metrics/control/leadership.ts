@@ -1,6 +1,6 @@
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { periodically } from '../../../shared/platform/util/periodically.ts';
-import { type Lease } from './lease.ts';
+import { type LeaderLease } from './lease.ts';
 import { type Term, TermOver } from './term.ts';
 
 /** Of all instances of the service one leads. */
@@ -12,7 +12,7 @@ export interface Leadership {
 }
 
 interface LeadershipOptions {
-  lease: Pick<Lease, 'acquire' | 'renew' | 'release'>;
+  lease: Pick<LeaderLease, 'acquire' | 'renew' | 'release'>;
   open: (term: number, signal: AbortSignal) => Promise<Term>;
   /** What a leader does, again and again. */
   work: (term: Term) => Promise<void>;

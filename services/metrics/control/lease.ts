@@ -9,7 +9,7 @@ import { defineScript } from '../../../shared/platform/redis/script.ts';
 const LEASE_MS = 3_000;
 
 /** The right to change the control state. */
-export interface Lease {
+export interface LeaderLease {
   /** The term that begins, or undefined while somebody else leads. */
   acquire(): Promise<number | undefined>;
   /** False when it is lost. */
@@ -22,7 +22,7 @@ export interface Lease {
 }
 
 /** One holder's, who may lead in several terms one after another. A holder that stood still finds his term over. */
-export function createLease(redis: Redis, keys: ControlKeys): Lease {
+export function createLease(redis: Redis, keys: ControlKeys): LeaderLease {
   const holder = randomBytes(8).toString('hex');
   const script = (name: string) => defineScript(redis, new URL(`${name}.lua`, import.meta.url));
   const [acquire, renew, commit] = [script('acquire'), script('renew'), script('commit')];

@@ -17,7 +17,7 @@ import { type Topics } from '../../../shared/platform/kafka/topics.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { retrying } from '../../../shared/platform/util/retrying.ts';
 import { unlessAborted } from '../../../shared/platform/util/unless-aborted.ts';
-import { type Lease } from './lease.ts';
+import { type LeaderLease } from './lease.ts';
 
 /** The lease is another's: whatever this term still wanted is not for it to do. */
 export class TermOver extends Error {
@@ -39,7 +39,7 @@ export interface Term {
 
 export interface TermOptions {
   term: number;
-  lease: Pick<Lease, 'committed' | 'commit'>;
+  lease: Pick<LeaderLease, 'committed' | 'commit'>;
   kafka: Pick<Kafka, 'followTopic'>;
   producer: Producer;
   topics: Pick<Topics, 'control' | 'controlState'>;

@@ -12,7 +12,7 @@ import { type Section } from './sections.ts';
 export interface Ledger {
   /** The next offset that is not counted yet; undefined when nothing of the partition ever was. */
   position(partition: string): Promise<bigint | undefined>;
-  apply(entry: Entry): Promise<Applied>;
+  apply(entry: LedgerEntry): Promise<AppliedBatch>;
   /** All counts, at one instant. */
   read(): Promise<ReadonlyMap<string, number>>;
 }
@@ -27,7 +27,7 @@ export interface Sections {
 /** `at`: milliseconds since the epoch. */
 type EndedJob = Readonly<{ jobId: string; at: number }>;
 
-export interface Entry {
+export interface LedgerEntry {
   partition: string;
   /** The stored offset as the caller knows it. */
   believed: bigint | undefined;
@@ -42,7 +42,7 @@ export interface Entry {
   times: readonly number[];
 }
 
-export type Applied =
+export type AppliedBatch =
   | { result: 'applied' }
   /** Somebody else counted on, or Redis went back. */
   | { result: 'moved'; stored: bigint | undefined }
@@ -98,7 +98,7 @@ function toArgument({ keptMs, last, counts, marks }: Section) {
   };
 }
 
-function toApplied(reply: unknown, ids: readonly string[]): Applied {
+function toApplied(reply: unknown, ids: readonly string[]): AppliedBatch {
   const [result, ...rest] = reply as [string, ...(string | number)[]];
   switch (result) {
     case 'applied':

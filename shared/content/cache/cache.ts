@@ -17,7 +17,7 @@ import { type EncryptedEntries } from './encrypted-entries.ts';
  * clear. A cache that is down or slow has nothing; it never fails anybody.
  */
 export interface Cache {
-  get<T>(key: CacheKey, codec: Codec<T>, options?: GetOptions): Promise<Found<T>>;
+  get<T>(key: CacheKey, codec: Codec<T>, options?: GetOptions): Promise<CacheLookup<T>>;
   /** False where it was not kept: too large, no room, a cache that is away or off, or an era that is over. */
   set<T>(key: CacheKey, value: T, codec: Codec<T>, options?: SetOptions): Promise<boolean>;
   /**
@@ -55,7 +55,7 @@ export interface ComputeOptions<T> {
   keep?: (value: T) => boolean;
 }
 
-export type Found<T> =
+export type CacheLookup<T> =
   /** `at`: when it was kept; milliseconds since the epoch. */
   | { found: true; value: T; at: number }
   /** `era`: see `SetOptions`; undefined where the cache is off or away. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { defineScript } from '../../platform/redis/script.ts';
 
-export interface Entrant {
+export interface LimiterRequest {
   jobId: string;
   userHash: string;
   /** Milliseconds since the epoch: when it has ended in any case. */
@@ -19,7 +19,7 @@ export interface Entrant {
   returning?: boolean;
 }
 
-export type Entry =
+export type LimiterAnswer =
   | { kind: 'in' }
   | {
       /** The reason: the user's limit of jobs or of bytes, the limit of all open jobs, or too long a wait. */
@@ -34,7 +34,7 @@ export type Entry =
 
 /** The door before the queue, in the job Redis (`scripts/`): how many jobs are open, of whom, and how fast they end. */
 export interface OpenJobLimiter {
-  enter(entrant: Entrant): Promise<Entry>;
+  enter(entrant: LimiterRequest): Promise<LimiterAnswer>;
   /** The job has ended. `slots`: how many jobs run at a time, where that is known. */
   leave(jobId: string, userHash: string, slots?: number): Promise<void>;
   /** It was not accepted after all, which says nothing of the pace. */

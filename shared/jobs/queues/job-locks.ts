@@ -4,7 +4,7 @@ import { type Config } from '../../platform/config/schema.ts';
 import { type Logger } from '../../platform/log/logger.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { workerTimings } from './names.ts';
-import { createRenewLocks, type JobLock, type Lease, nameOf } from './renew-locks.ts';
+import { createRenewLocks, type JobLock, type SlotLease, lockName } from './renew-locks.ts';
 
 /**
  * The BullMQ locks of the jobs that this process runs. A thread of its own renews them (`lock-thread.ts`), so that work which blocks
@@ -38,7 +38,7 @@ interface JobLocksOptions {
   /** The service's name, for the thread's log lines. */
   service: string;
   /** What else is to live for as long as this process does. */
-  lease?: Lease;
+  lease?: SlotLease;
   /** Other workers may have these jobs. */
   onLost?: (jobIds: string[]) => void;
   /** Milliseconds without a sign of life from the event loop after which nothing is renewed. Default: 60,000. */
@@ -106,12 +106,12 @@ export function createJobLocks({
 
   /** A job may have been lost and fetched again: then it is held by another token. */
   function isHeld(lock: JobLock): boolean {
-    return held.get(nameOf(lock))?.token === lock.token;
+    return held.get(lockName(lock))?.token === lock.token;
   }
 
   function end(lock: JobLock): void {
     if (!isHeld(lock)) return;
-    held.delete(nameOf(lock));
+    held.delete(lockName(lock));
     ended.push(lock);
   }
 
@@ -134,7 +134,7 @@ export function createJobLocks({
     ready: () => running.promise,
     during: async (job, token = '', work) => {
       const lock = { queue: job.queueName, jobId: job.id ?? '', token };
-      held.set(nameOf(lock), lock);
+      held.set(lockName(lock), lock);
       tell(lock);
       try {
         if (await isLost(lock, job)) throw new WaitingError();

@@ -4,7 +4,7 @@ import { connectRedisWaiting } from '../../platform/redis/connect.ts';
 import { periodically } from '../../platform/util/periodically.ts';
 import type { FromLockThread, LockThreadSettings, ToLockThread } from './job-locks.ts';
 import { workerTimings } from './names.ts';
-import { createRenewLease, createRenewLocks, type JobLock, nameOf } from './renew-locks.ts';
+import { createRenewLease, createRenewLocks, type JobLock, lockName } from './renew-locks.ts';
 
 /** The thread of `job-locks.ts`, which says what holds. */
 const { config, service, lease, longestSilenceMs } = workerData as LockThreadSettings;
@@ -19,7 +19,7 @@ let silent = false;
 parentPort?.on('message', ({ ended, begun }: ToLockThread) => {
   heardAt = performance.now();
   ended.forEach(forget);
-  if (begun) held.set(nameOf(begun), begun);
+  if (begun) held.set(lockName(begun), begun);
 });
 
 periodically({
@@ -40,7 +40,7 @@ function tell(message: FromLockThread): void {
 
 /** A job may have been lost and fetched again meanwhile: then another token has its lock. */
 function forget(lock: JobLock): void {
-  if (held.get(nameOf(lock))?.token === lock.token) held.delete(nameOf(lock));
+  if (held.get(lockName(lock))?.token === lock.token) held.delete(lockName(lock));
 }
 
 function isSilent(): boolean {

@@ -10,7 +10,7 @@ export interface JobLock {
   token: string;
 }
 
-export function nameOf({ queue, jobId }: JobLock): string {
+export function lockName({ queue, jobId }: JobLock): string {
   return `${queue}:${jobId}`;
 }
 
@@ -35,14 +35,14 @@ export function createRenewLocks(redis: Redis, redisPrefix: string): RenewLocks 
 }
 
 /** A member of a sorted set that lives for that long after each renewal. Milliseconds. */
-export interface Lease {
+export interface SlotLease {
   key: string;
   member: string;
   leaseMs: number;
 }
 
 /** Renews a lease that was taken elsewhere; one that is not there any more stays away. */
-export function createRenewLease(redis: Redis, { key, member, leaseMs }: Lease): () => Promise<void> {
+export function createRenewLease(redis: Redis, { key, member, leaseMs }: SlotLease): () => Promise<void> {
   const renew = defineScript(redis, new URL('scripts/renew-lease.lua', import.meta.url));
   return async () => {
     await renew([key], [member, leaseMs]);

@@ -2,7 +2,7 @@ import { type Logger } from '../../platform/log/logger.ts';
 import { type DecidedJob, type Dispatch, type FlowDispatch } from '../queues/dispatch.ts';
 import { groupCommit } from '../../platform/util/group-commit.ts';
 import { periodically } from '../../platform/util/periodically.ts';
-import { type FairQueue, MOST_AT_ONCE, type Released, type Step } from './fair-queue.ts';
+import { type FairQueue, MOST_AT_ONCE, type Released, type SchedulerStep } from './fair-queue.ts';
 
 /**
  * Hands decided jobs over in fair order: staged, then released into BullMQ as slots are free there. What a process of this kind hears
@@ -59,7 +59,7 @@ export function createFairDispatch({
   let last: Pick<Released, 'staged' | 'slots'> | undefined;
   const commit = groupCommit(makeStep, MOST_AT_ONCE);
 
-  async function makeStep(steps: Step[]): Promise<void> {
+  async function makeStep(steps: SchedulerStep[]): Promise<void> {
     const { payloads, staged, slots, due } = await queue.step({
       stage: steps.flatMap(({ stage = [] }) => stage),
       leave: steps.flatMap(({ leave = [] }) => leave),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { userDigest } from '../../platform/ids.ts';
 import { type Scheduled } from '../queues/dispatch.ts';
 import { LLM_QUEUE, bullPrefix } from '../queues/names.ts';
-import { type Lease } from '../queues/renew-locks.ts';
+import { type SlotLease } from '../queues/renew-locks.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { defineScript } from '../../platform/redis/script.ts';
 import { type Priority, priorities, rankOf } from '../../contracts/priority.ts';
@@ -13,7 +13,7 @@ export interface StagedJob extends Scheduled {
 }
 
 /** What has happened since the last step. */
-export interface Step {
+export interface SchedulerStep {
   stage?: readonly StagedJob[];
   /** Jobs that have ended. `tokens`: what they came to. */
   leave?: readonly { jobId: string; tokens?: number | undefined }[];
@@ -48,7 +48,7 @@ export interface Backlog {
  * tells the states). Any process may make a step; all see the same.
  */
 export interface FairQueue {
-  step(step: Step): Promise<Released>;
+  step(step: SchedulerStep): Promise<Released>;
   /** Their BullMQ nodes are there. The payload is kept until the job leaves: should the node be lost, it is needed again. */
   confirm(jobIds: readonly string[]): Promise<void>;
   /** It waits, or is being released; of what was confirmed, BullMQ knows. */
@@ -75,7 +75,7 @@ export const MOST_AT_ONCE = 200;
 const WORKER_LEASE_MS = 5_000;
 
 /** By which a worker's slots count; its steps take it. */
-export function workerLease(redisPrefix: string, workerId: string): Lease {
+export function workerLease(redisPrefix: string, workerId: string): SlotLease {
   return { key: `${keyOf(redisPrefix)}:workers`, member: workerId, leaseMs: WORKER_LEASE_MS };
 }
 

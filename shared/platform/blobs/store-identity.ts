@@ -13,14 +13,14 @@ import { type BlobStore } from './blob-store.ts';
  */
 export interface StoreIdentity {
   /** Compares both sides and changes nothing. */
-  compare(): Promise<Comparison>;
+  compare(): Promise<IdentityComparison>;
   /** Gives both sides one new id. `since`: the registry knows every folder that was put after it; ms since the epoch. */
   adopt(since: number): Promise<void>;
   /** To be called with each sweep of a pair that is `same`. */
   raiseRound(): Promise<void>;
 }
 
-export type Comparison =
+export type IdentityComparison =
   { kind: 'new' } | { kind: 'same'; since: number } | { kind: 'stopped'; reason: IdentityReason };
 
 /** `registry_rolled_back`: the job Redis is an older copy of the one that the store was last swept with. */
@@ -77,7 +77,10 @@ export function createStoreIdentity({ redis, keys, blobs }: StoreIdentityDeps): 
   };
 }
 
-function compareSides(here: z.infer<typeof registry> | undefined, there: Side | undefined): Comparison {
+function compareSides(
+  here: z.infer<typeof registry> | undefined,
+  there: Side | undefined,
+): IdentityComparison {
   if (!here) return there ? { kind: 'stopped', reason: 'registry_empty' } : { kind: 'new' };
   if (!there) return here.settled === 0 ? { kind: 'new' } : { kind: 'stopped', reason: 'store_empty' };
   if (here.id !== there.id) return { kind: 'stopped', reason: 'other_identity' };

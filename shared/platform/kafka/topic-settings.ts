@@ -8,7 +8,7 @@ export interface FoundTopic {
   config: Readonly<Record<string, string>>;
 }
 
-export interface Difference {
+export interface SettingDifference {
   topic: string;
   setting: string;
   found: string;
@@ -20,7 +20,7 @@ const EXACT: ReadonlySet<string> = new Set(['cleanup.policy', 'message.timestamp
 const AT_LEAST: ReadonlySet<string> = new Set(['retention.ms', 'retention.bytes', 'max.message.bytes']);
 
 /** Where an existing topic has less than Turnout needs: partitions, copies or settings. More than needed is no difference. */
-export function differencesOf({ topic, ...needed }: TopicSpec, found: FoundTopic): Difference[] {
+export function differencesOf({ topic, ...needed }: TopicSpec, found: FoundTopic): SettingDifference[] {
   const counts = [
     { setting: 'partitions', found: found.partitions, needed: needed.partitions },
     { setting: 'replicas', found: found.replicas, needed: needed.replication ?? 1 },

@@ -20,7 +20,7 @@ function accessKeys(redisPrefix: string): AccessKeys {
   return { hashes: key('hashes'), keys: key('keys'), used: key('used'), blocked: key('blocked') };
 }
 
-export interface Found {
+export interface FoundKey {
   key: ApiKey | undefined;
   blocked: boolean;
 }
@@ -31,7 +31,7 @@ export interface Found {
  */
 export interface KeyStore {
   /** `sha256`: of a key. `user`: whose it is, where the caller knows that. */
-  find(asked: { sha256?: string; user?: string }): Promise<Found>;
+  find(asked: { sha256?: string; user?: string }): Promise<FoundKey>;
   /** Writes the first record under its id. False where there is one. */
   add(key: ApiKey): Promise<boolean>;
   /** By their age, the oldest first. */

@@ -4,7 +4,7 @@ import { PICODOLLARS, usageFields, usageSection } from './ledger-sections.ts';
 import { type Period } from './periods.ts';
 
 /** What an account came to in a period: as providers reported it, and apart from it, what we estimated for calls that were cut. */
-export interface Usage {
+export interface UsageTotals {
   jobs: number;
   reported: UsageFigures;
   estimated: UsageFigures;
@@ -22,11 +22,11 @@ export async function readUsage(
   redis: Redis,
   redisPrefix: string,
   { account, period, at }: { account: string; period: Period; at: number },
-): Promise<Usage> {
+): Promise<UsageTotals> {
   return toUsage(await redis.hgetall(metricsKey(redisPrefix, usageSection(period, at, account))));
 }
 
-export function toUsage(counts: Readonly<Record<string, string | number>>): Usage {
+export function toUsage(counts: Readonly<Record<string, string | number>>): UsageTotals {
   const of = (field: string) => Number(counts[field] ?? 0);
   return {
     jobs: of(usageFields.jobs),
