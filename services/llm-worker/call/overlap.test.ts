@@ -11,7 +11,7 @@ interface Continuation {
 }
 
 function through(parts: readonly string[], { before = partial, ...more }: Continuation = {}): string {
-  const filter = createOverlapFilter(before, 'anchor' in more ? more.prefix : prefix);
+  const filter = createOverlapFilter(before, 'prefix' in more ? more.prefix : prefix);
   return parts.map((part) => filter.push(part)).join('') + filter.flush();
 }
 
