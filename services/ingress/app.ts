@@ -59,8 +59,8 @@ export function buildIngress({ config, log }: ServiceDeps): Service {
       const admin = createAdminCheck({ adminKey: config.TURNOUT_ADMIN_KEY, authenticator: { authenticate } });
       await admin(headers.authorization);
     });
-    const pathOf = (user: string) => decide(user, control.inForce()).path;
-    await app.register((api) => apiRoutes(api, { ...deps, config, pathOf, cut: drain.signal, log }));
+    const backendOf = (user: string) => decide(user, control.inForce()).path;
+    await app.register((api) => apiRoutes(api, { ...deps, config, backendOf, cut: drain.signal, log }));
     return { url: await app.listen({ host: config.HOST, port: config.PORT }) };
   }
 

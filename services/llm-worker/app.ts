@@ -35,7 +35,7 @@ import { createHeldJobs } from './attempt/held-jobs.ts';
 import { createJobEnder } from './attempt/job-ender.ts';
 import { createModelLimits } from '../../shared/content/models/model-limits.ts';
 import { fetchDeployedModels, watchModelProviders } from './call/model-providers.ts';
-import { createModelPath, type ModelPath } from './call/model-path.ts';
+import { createModelBackend, type ModelBackend } from './call/model-backend.ts';
 import { providerOf } from './call/provider-names.ts';
 import { createPoisonJobs } from './attempt/poison-jobs.ts';
 import { createPromptPreparer, createPromptThreads } from './prompt/prepare-prompt.ts';
@@ -143,10 +143,10 @@ export function buildLlmWorker({ config, log }: ServiceDeps): Service {
       jobLog,
       answers,
       prompts,
-      paths: { litellm: litellmPath(config), legacy: legacyPath(config) },
+      backends: { litellm: litellmBackend(config), legacy: legacyBackend(config) },
       policy,
       budgets: createBudgets(redis, redisPrefix),
-      pathOf: (user) => decide(user, control.inForce()).path,
+      backendOf: (user) => decide(user, control.inForce()).path,
       limits: createModelLimits({
         litellmUrl: config.LITELLM_URL,
         masterKey: config.LITELLM_MASTER_KEY,
@@ -206,15 +206,15 @@ function answerRules(config: Config): AnswerRules {
   };
 }
 
-function litellmPath(config: Config): ModelPath {
-  return createModelPath({
+function litellmBackend(config: Config): ModelBackend {
+  return createModelBackend({
     ...{ baseURL: `${config.LITELLM_URL}/v1`, apiKey: config.LITELLM_MASTER_KEY, style: 'openai' },
   });
 }
 
-function legacyPath(config: Config): ModelPath | undefined {
+function legacyBackend(config: Config): ModelBackend | undefined {
   const address = legacyAddress(config);
-  return address && createModelPath(address);
+  return address && createModelBackend(address);
 }
 
 /** As the log names him; undefined where there is no legacy path. */

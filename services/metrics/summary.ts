@@ -5,7 +5,7 @@ import {
   EVENT_FATES,
   type EventFate,
   field,
-  type PathLabel,
+  type BackendLabel,
   PATHS,
   type Source,
   SOURCES,
@@ -20,7 +20,7 @@ export interface Summary extends Figures {
   /** What answers from the cache did not cost again; US dollars. */
   saved: { prompt: number; completion: number; cost: number };
   /** `cache`: answered without a path. `none`: jobs that ended before they were routed. */
-  paths: Record<PathLabel, Figures>;
+  paths: Record<BackendLabel, Figures>;
   events: Record<EventFate, number>;
 }
 
@@ -55,7 +55,7 @@ interface Percentiles {
 
 export function summarise(counts: Counts): Summary {
   const histograms = histogramsOf(counts);
-  const figures = (...paths: PathLabel[]) => figuresOf(counts, histograms, paths);
+  const figures = (...paths: BackendLabel[]) => figuresOf(counts, histograms, paths);
   return {
     since: isoTime(counts.get('since')),
     until: isoTime(counts.get('until')),
@@ -75,11 +75,11 @@ export function summarise(counts: Counts): Summary {
 function figuresOf(
   counts: Counts,
   histograms: ReadonlyMap<string, Histogram>,
-  paths: readonly PathLabel[],
+  paths: readonly BackendLabel[],
 ): Figures {
-  const total = (nameOf: (path: PathLabel) => string) =>
+  const total = (nameOf: (path: BackendLabel) => string) =>
     sum(paths.map((path) => countNamed(counts, nameOf(path))));
-  const merged = (nameOf: (path: PathLabel) => string) =>
+  const merged = (nameOf: (path: BackendLabel) => string) =>
     percentiles(mergeHistograms(paths.flatMap((path) => histograms.get(nameOf(path)) ?? [])));
 
   const completed = total((path) => field.jobs(path, 'completed'));

@@ -6,7 +6,7 @@ import { createSelector, type Selector } from './assistants/select-assistant.ts'
 import { createBlobStore } from '../../shared/platform/blobs/create-blob-store.ts';
 import { openCache } from '../../shared/content/cache/open-cache.ts';
 import { type Config } from '../../shared/platform/config/schema.ts';
-import { type Path } from '../../shared/contracts/decision.ts';
+import { type Backend } from '../../shared/contracts/decision.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
 import { openControl } from '../../shared/rollout/control/open-control.ts';
 import { decide } from '../../shared/contracts/flags/decide.ts';
@@ -181,15 +181,18 @@ function askForAssistant(config: Config, registry: AssistantRegistry<Selector>, 
   return createAskForAssistant({ registry, client: createProviderClient(address), model, timeoutMs, log });
 }
 
-function contextRules(config: Config, flags: () => Flags): (job: JobMessage, path: Path) => ContextRules {
+function contextRules(
+  config: Config,
+  flags: () => Flags,
+): (job: JobMessage, backend: Backend) => ContextRules {
   const { RETRIEVAL_SOURCES: sources } = config;
   const common = {
     documentTokens: config.CONTEXT_TOKENS,
     historyTokens: config.HISTORY_TOKENS,
   };
-  return ({ user, groups = [] }, path) => ({
+  return ({ user, groups = [] }, backend) => ({
     ...common,
     sources: sources.filter((source) => mayAsk(source, { groups })),
-    parallel: usesParallel(flags(), user, path),
+    parallel: usesParallel(flags(), user, backend),
   });
 }

@@ -3,7 +3,7 @@ import type OpenAI from 'openai';
 import { type Assistant } from '../../shared/content/assistants/assistant-file.ts';
 import { type AssistantRegistry } from '../../shared/content/assistants/registry.ts';
 import { type Selector } from './assistants/select-assistant.ts';
-import { type Path } from '../../shared/contracts/decision.ts';
+import { type Backend } from '../../shared/contracts/decision.ts';
 import { type RoutingCall, tokenUsage } from '../../shared/contracts/job-event.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
 import { roughTokens } from '../../shared/jobs/joblog/lost-call.ts';
@@ -17,7 +17,7 @@ import { upstreamError } from '../../shared/content/upstream/upstream-error.ts';
  */
 export interface AskForAssistant {
   /** Undefined where there is nothing to ask. Never rejects: without `told` the model was no help, and the words decide. */
-  ask(job: AskedJob, path: Path): Promise<AskedAssistant | undefined>;
+  ask(job: AskedJob, backend: Backend): Promise<AskedAssistant | undefined>;
 }
 
 export type AskedJob = Pick<JobMessage, 'jobId' | 'user' | 'groups' | 'question' | 'assistant'>;
@@ -78,9 +78,9 @@ export function createAskForAssistant({
   }
 
   return {
-    ask: async (job, path) => {
+    ask: async (job, backend) => {
       const { assistant, user, groups = [] } = job;
-      if (path !== 'legacy' || !assistant || assistant.asked !== undefined) return undefined;
+      if (backend !== 'legacy' || !assistant || assistant.asked !== undefined) return undefined;
       const allowed = registry.current().allowed({ user, groups });
       const goesOn = allowed.some(({ name }) => name === assistant.conversation);
       return allowed.length === 0 || goesOn ? undefined : ask(job, allowed);

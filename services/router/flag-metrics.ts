@@ -45,8 +45,8 @@ export function createFlagMetrics({ inForce, registry, everyMs, log }: FlagMetri
   return {
     count: ({ path, reason }) => {
       total.inc({ path, reason });
-      const ofPath = (decisions[path] ??= {});
-      ofPath[reason] = (ofPath[reason] ?? 0) + 1;
+      const ofBackend = (decisions[path] ??= {});
+      ofBackend[reason] = (ofBackend[reason] ?? 0) + 1;
     },
     tell,
     start: () => {

@@ -1,7 +1,7 @@
 import { modelNotFound } from '../../shared/policy/access/model-access.ts';
 import { type Entitlement } from '../../shared/policy/access/entitlement.ts';
 import { type Policy } from '../../shared/policy/access/policy.ts';
-import { decision as decisionSchema, type Decision, type Path } from '../../shared/contracts/decision.ts';
+import { decision as decisionSchema, type Decision, type Backend } from '../../shared/contracts/decision.ts';
 import { jobId } from '../../shared/platform/ids.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type JobMessage, readJobMessage } from '../../shared/contracts/job-message.ts';
@@ -31,7 +31,7 @@ export interface RouteBatchDeps {
   /** Whether the stages of that job are timed. */
   isDetailed: (jobId: string) => boolean;
   /** What holds for the context of that job on that path. */
-  context: (job: JobMessage, path: Path) => ContextRules;
+  context: (job: JobMessage, path: Backend) => ContextRules;
   assistants: AssistantPicker;
   policy: Pick<Policy, 'of'>;
   /** Absent where no model is asked for assistants. */

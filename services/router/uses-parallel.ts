@@ -1,4 +1,4 @@
-import { type Path } from '../../shared/contracts/decision.ts';
+import { type Backend } from '../../shared/contracts/decision.ts';
 import { isInShare } from '../../shared/contracts/flags/bucket.ts';
 import { type Flags } from '../../shared/platform/config/flags.ts';
 
@@ -6,9 +6,9 @@ import { type Flags } from '../../shared/platform/config/flags.ts';
 export function usesParallel(
   flags: Pick<Flags, 'ENABLE_PARALLEL' | 'PARALLEL_PERCENTAGE'>,
   user: string,
-  path: Path,
+  backend: Backend,
 ): boolean {
   return (
-    path === 'litellm' && flags.ENABLE_PARALLEL && isInShare('parallel', user, flags.PARALLEL_PERCENTAGE)
+    backend === 'litellm' && flags.ENABLE_PARALLEL && isInShare('parallel', user, flags.PARALLEL_PERCENTAGE)
   );
 }

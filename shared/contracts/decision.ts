@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { openEnum } from './tolerant.ts';
 
 export const path = z.enum(['litellm', 'legacy']);
-export type Path = z.infer<typeof path>;
+export type Backend = z.infer<typeof path>;
 
 /** In the order in which they decide; see `shared/contracts/flags/decide.ts`. */
 export const decisionReasons = [

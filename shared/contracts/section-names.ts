@@ -1,4 +1,4 @@
-import { type Path } from './decision.ts';
+import { type Backend } from './decision.ts';
 
 /** `canary`: on LiteLLM. `control`: on the legacy path. */
 export type Arm = 'canary' | 'control';
@@ -36,6 +36,6 @@ export const sectionField = {
   firstToken: (arm: Arm, bucket: number) => `${arm}/${bucket}`,
   /** From how many milliseconds on a job of the slot is slow. */
   slowFrom: (slot: number) => `slow-from/${slot}`,
-  windowJobs: (path: Path, minute: number) => `${path}/jobs/${minute}`,
-  windowFailures: (path: Path, minute: number) => `${path}/failures/${minute}`,
+  windowJobs: (backend: Backend, minute: number) => `${backend}/jobs/${minute}`,
+  windowFailures: (backend: Backend, minute: number) => `${backend}/failures/${minute}`,
 } as const;

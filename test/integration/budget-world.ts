@@ -8,7 +8,7 @@ import { createUploadLimits, type UploadLimits } from '../../services/ingress/fi
 import { createMeasureEntrant } from '../../services/ingress/admission/measure-entrant.ts';
 import { createJobEnder } from '../../services/llm-worker/attempt/job-ender.ts';
 import { CancelRequested } from '../../services/llm-worker/attempt/held-jobs.ts';
-import { type ModelPath } from '../../services/llm-worker/call/model-path.ts';
+import { type ModelBackend } from '../../services/llm-worker/call/model-backend.ts';
 import { runJob, type RunJobDeps } from '../../services/llm-worker/attempt/run-job.ts';
 import { createLedger } from '../../services/metrics/ledger/ledger.ts';
 import { entitlementOf } from '../../shared/policy/access/entitlement.ts';
@@ -331,11 +331,11 @@ function workerDeps({ redis, prefix, policy, jobLog, bill, calls }: WorkerWorld,
         return Promise.resolve({ body: request, included: [], passages: [] });
       },
     },
-    paths: {
+    backends: {
       litellm: providerOf({ calls }, plan, () => user.abort(new CancelRequested('disconnect'))),
       legacy: undefined,
     },
-    pathOf: () => 'litellm',
+    backendOf: () => 'litellm',
     policy: { of: (who) => entitlementOf(policy, who) },
     budgets: createBudgets(redis, prefix),
     scheduler: { ended: () => Promise.resolve(), pump: () => undefined },
@@ -360,7 +360,7 @@ function workerDeps({ redis, prefix, policy, jobLog, bill, calls }: WorkerWorld,
   };
 }
 
-function providerOf(provider: Provider, plan: JobPlan, hangUp: () => void): ModelPath {
+function providerOf(provider: Provider, plan: JobPlan, hangUp: () => void): ModelBackend {
   let made = 0;
   return {
     open: (body, { signal }) => {

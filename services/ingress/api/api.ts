@@ -2,7 +2,7 @@ import { type FastifyInstance } from 'fastify';
 import { type Principal } from '../../../shared/policy/access/principal.ts';
 import { type Config } from '../../../shared/platform/config/schema.ts';
 import { userHash } from '../../../shared/platform/ids.ts';
-import { type Path } from '../../../shared/contracts/decision.ts';
+import { type Backend } from '../../../shared/contracts/decision.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { readUsage } from '../../../shared/policy/usage/read-usage.ts';
 import { authenticated } from '../http/authenticated.ts';
@@ -22,7 +22,7 @@ import { webhookRoutes } from '../webhooks/routes.ts';
 export interface ApiDeps extends ApiDependencies {
   config: Config;
   /** The path that a user's job would take now. */
-  pathOf: (user: string) => Path;
+  backendOf: (user: string) => Backend;
   /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
   cut: AbortSignal;
   log: Logger;
@@ -37,7 +37,7 @@ export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<vo
   const readSelection = createReadSelection({
     assistants,
     models: deps.models,
-    pathOf: deps.pathOf,
+    backendOf: deps.backendOf,
     mayUseModel,
     selection: config.ASSISTANT_SELECTION,
     defaultModel: config.ASSISTANT_DEFAULT_MODEL,

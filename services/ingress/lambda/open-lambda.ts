@@ -51,9 +51,9 @@ export async function openLambda(): Promise<Lambda> {
   const deps = await openApiDependencies({ config, kafka, bodies, releasers, log });
   const app = createHttp(bodies, { trustedProxies: config.TRUSTED_PROXIES, log });
   installErrorHandling(app, log);
-  const pathOf = (user: string) => decide(user, inForce(undefined, config)).path;
+  const backendOf = (user: string) => decide(user, inForce(undefined, config)).path;
   const { signal: never } = new AbortController();
-  await app.register((api) => apiRoutes(api, { ...deps, config, pathOf, cut: never, log }));
+  await app.register((api) => apiRoutes(api, { ...deps, config, backendOf, cut: never, log }));
   await app.ready();
 
   const resume = createResumeAfterFreeze(deps, log);

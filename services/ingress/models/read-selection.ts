@@ -1,7 +1,7 @@
 import { modelNotFound } from '../../../shared/policy/access/model-access.ts';
 import { type Principal } from '../../../shared/policy/access/principal.ts';
 import { type Assistant } from '../../../shared/content/assistants/assistant-file.ts';
-import { type Path } from '../../../shared/contracts/decision.ts';
+import { type Backend } from '../../../shared/contracts/decision.ts';
 import { type AssistantSelection, selectionOf, AUTO } from '../admission/assistant-selection.ts';
 import { type Models } from './models.ts';
 
@@ -16,7 +16,7 @@ interface SelectionOptions {
   assistants: () => readonly Assistant[];
   models: Pick<Models, 'assertServed'>;
   /** The path that this user's job will probably take. */
-  pathOf: (user: string) => Path;
+  backendOf: (user: string) => Backend;
   mayUseModel: (who: Principal, model: string) => boolean;
   selection: 'asked' | 'always';
   defaultModel: string | undefined;
@@ -25,7 +25,7 @@ interface SelectionOptions {
 export function createReadSelection({
   assistants,
   models,
-  pathOf,
+  backendOf,
   mayUseModel,
   ...rules
 }: SelectionOptions): ReadSelection {
@@ -35,7 +35,7 @@ export function createReadSelection({
     const isKnown = !selection.assistant || selection.model !== AUTO;
     if (isKnown && !mayUseModel(asked.caller, selection.model)) throw modelNotFound(selection.model);
     // Past LiteLLM nobody knows which models there are.
-    if (isKnown && pathOf(asked.caller.user) === 'litellm') await models.assertServed(selection.model);
+    if (isKnown && backendOf(asked.caller.user) === 'litellm') await models.assertServed(selection.model);
     return selection;
   };
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { modelNotFound } from '../../../shared/policy/access/model-access.ts';
 import { type Policy } from '../../../shared/policy/access/policy.ts';
-import { type Path } from '../../../shared/contracts/decision.ts';
+import { type Backend } from '../../../shared/contracts/decision.ts';
 import { type ContextPiece, type LlmJob } from '../../../shared/contracts/flow.ts';
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
@@ -22,16 +22,16 @@ import { lostCallUsages } from '../call/call-usage.ts';
 import { CancelRequested, HandedOver, type HeldJob, type HeldJobs } from './held-jobs.ts';
 import { type JobEnder } from './job-ender.ts';
 import { type ModelLimits } from '../../../shared/content/models/model-limits.ts';
-import { type ModelPath } from '../call/model-path.ts';
+import { type ModelBackend } from '../call/model-backend.ts';
 import { type PoisonJobs } from './poison-jobs.ts';
 import { type PromptPreparer } from '../prompt/prepare-prompt.ts';
 
 export interface RunJobDeps {
   jobLog: JobLog;
   prompts: Pick<PromptPreparer, 'prepare'>;
-  paths: Readonly<Record<Path, ModelPath | undefined>>;
+  backends: Readonly<Record<Backend, ModelBackend | undefined>>;
   /** The path that a user's job would take by what is commanded now. */
-  pathOf: (user: string) => Path;
+  backendOf: (user: string) => Backend;
   policy: Pick<Policy, 'of'>;
   budgets: Pick<Budgets, 'raise'>;
   scheduler: Pick<FairDispatch, 'ended' | 'pump'>;
@@ -64,9 +64,9 @@ export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly Con
   try {
     held.signal.throwIfAborted();
     const nonce = randomBytes(8).toString('hex');
-    const path = hasLeftLitellm(deps, job) ? 'legacy' : job.decision.path;
+    const backend = hasLeftLitellm(deps, job) ? 'legacy' : job.decision.path;
     const { jobId, deadlineAt } = job;
-    const begun = await deps.jobLog.begin(jobId, { nonce, path, holder: deps.channel, deadlineAt });
+    const begun = await deps.jobLog.begin(jobId, { nonce, path: backend, holder: deps.channel, deadlineAt });
     if (begun.kind === 'earlier') {
       // The scheduler finds the job that has this id now, and releases it again.
       deps.log.warn({ jobId }, 'Attempt was one at an earlier job under the same id');
@@ -78,7 +78,7 @@ export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly Con
       await deps.scheduler.ended(jobId);
       return;
     }
-    await runAttempt(deps, { job, pieces, path }, begun, held);
+    await runAttempt(deps, { job, pieces, backend }, begun, held);
   } catch (error) {
     if (!(error instanceof AttemptOver)) throw error;
     deps.log.warn({ jobId: job.jobId, why: error.why }, 'Attempt lost its right to write');
@@ -99,20 +99,20 @@ type Open = Extract<Begun, { kind: 'begun' }>;
  * Looked at again before each call: a rollback moves what was queued, or has failed, as well. Never towards LiteLLM, and not where
  * nobody would answer instead.
  */
-function hasLeftLitellm({ paths, pathOf }: RunJobDeps, { user, decision }: LlmJob): boolean {
-  return decision.path === 'litellm' && paths.legacy !== undefined && pathOf(user) === 'legacy';
+function hasLeftLitellm({ backends, backendOf }: RunJobDeps, { user, decision }: LlmJob): boolean {
+  return decision.path === 'litellm' && backends.legacy !== undefined && backendOf(user) === 'legacy';
 }
 
 interface Assigned {
   job: LlmJob;
   pieces: readonly ContextPiece[];
   /** The path that the attempt begins on. */
-  path: Path;
+  backend: Backend;
 }
 
 async function runAttempt(
   deps: RunJobDeps,
-  { job, pieces, path }: Assigned,
+  { job, pieces, backend }: Assigned,
   begun: Open,
   held: HeldJob,
 ): Promise<void> {
@@ -127,7 +127,7 @@ async function runAttempt(
   });
   if (begun.cancel) held.cancel(begun.cancel);
   const history = fence.counter === 1 ? [] : await readHistory(jobLog, job.jobId);
-  const ending = await attempt(deps, { job, pieces, path, fence: fence.counter, history, writer, held });
+  const ending = await attempt(deps, { job, pieces, backend, fence: fence.counter, history, writer, held });
   if (ending instanceof HandedOver) {
     await release(writer, { at: jobLog.now(), attempt: fence.counter });
     throw ending;
@@ -176,7 +176,7 @@ function endingOf(reason: unknown): Ending | HandedOver {
 }
 
 async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal): Promise<Ending> {
-  const { job, pieces, path, fence: attemptNumber, history, writer } = state;
+  const { job, pieces, backend, fence: attemptNumber, history, writer } = state;
   const released = history.filter(({ type }) => type === 'released').length;
   if (attemptNumber - released > deps.maxAttempts) {
     await deps.poison.keep(job.jobId, job, `begun ${deps.maxAttempts} times without an end`, signal);
@@ -184,7 +184,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
   }
   const { mayUseModel, budgets } = deps.policy.of(job);
   if (!mayUseModel(job.model)) throw modelNotFound(job.model);
-  if (!deps.paths[path]) throw new TurnoutError('no_legacy_path');
+  if (!deps.backends[backend]) throw new TurnoutError('no_legacy_path');
   const { history: kept, passages, degraded } = sortPieces(job, pieces);
   const instructions = job.assistant?.instructions;
   const window = await deps.limits.of(job.model);
@@ -200,8 +200,8 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
     job,
     attempt: attemptNumber,
     body,
-    path,
-    paths: deps.paths,
+    backend,
+    backends: deps.backends,
     hasLeftLitellm: () => hasLeftLitellm(deps, job),
     mayUseModel,
     history,

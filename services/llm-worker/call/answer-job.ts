@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
-import { type Path } from '../../../shared/contracts/decision.ts';
+import { type Backend } from '../../../shared/contracts/decision.ts';
 import { type LlmJob } from '../../../shared/contracts/flow.ts';
 import { isVisible, type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
@@ -17,7 +17,7 @@ import { measureRequest } from '../../../shared/content/models/measure-request.t
 import { type Estimate, type Exhausted } from '../../../shared/policy/usage/budgets.ts';
 import { costOf } from '../../../shared/contracts/cost-of.ts';
 import { outOfBudget } from '../../../shared/policy/usage/out-of-budget.ts';
-import { type ModelPath } from './model-path.ts';
+import { type ModelBackend } from './model-backend.ts';
 import { nextMove } from './next-move.ts';
 import { createDeferredOutput } from './deferred-output.ts';
 import { type Patience } from './watchdog.ts';
@@ -41,8 +41,8 @@ export interface AnswerJobOptions {
   /** The assembled prompt. */
   body: ChatRequest;
   /** The path that the attempt began on. */
-  path: Path;
-  paths: Readonly<Record<Path, ModelPath | undefined>>;
+  backend: Backend;
+  backends: Readonly<Record<Backend, ModelBackend | undefined>>;
   /** Whether this job is not to spend on LiteLLM any more, by what was commanded since it was decided. */
   hasLeftLitellm: () => boolean;
   /** Models that the job's user may have; nobody falls back to another one. */
@@ -72,7 +72,7 @@ export interface AnswerJobOptions {
  */
 export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
   const { job, writer, rules, signal, attempt } = options;
-  let chain = targetsFrom(options, options.path);
+  let chain = targetsFrom(options, options.backend);
   let callsOfTarget = 0;
   /** Of the path that the job was decided for. */
   let ownFailure: TurnoutError | undefined;
@@ -80,9 +80,9 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
   let failure = attempt > 1 ? new TurnoutError('attempt_lost') : undefined;
 
   for (let call = 1; ; call += 1) {
-    if (chain[0]?.path === 'litellm' && options.hasLeftLitellm())
+    if (chain[0]?.backend === 'litellm' && options.hasLeftLitellm())
       [chain, callsOfTarget, unreachableSince] = [targetsFrom(options, 'legacy'), 0, undefined];
-    const target = chain[0] ?? { path: options.path, model: job.model };
+    const target = chain[0] ?? { backend: options.backend, model: job.model };
     const { model } = target;
     const plan = planNext([...options.history, ...writer.events()], options.body, {
       prefill: (await options.limits.of(model)).prefill,
@@ -103,7 +103,7 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
     callsOfTarget += 1;
     if (!report.failure) return { status: 'completed' };
     failure = report.failure;
-    if (target.path === job.decision.path) ownFailure = failure;
+    if (target.backend === job.decision.path) ownFailure = failure;
     unreachableSince = report.reached ? undefined : (unreachableSince ?? Date.now());
 
     const move = nextMove({
@@ -113,7 +113,7 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
       unreachableMs: unreachableSince === undefined ? undefined : Date.now() - unreachableSince,
       unreachablePatienceMs: rules.unreachablePatienceMs,
       hasFallback: chain.length > 1,
-      changesPath: chain[1] !== undefined && chain[1].path !== target.path,
+      changesBackend: chain[1] !== undefined && chain[1].backend !== target.backend,
       remainingMs: job.deadlineAt - options.now(),
     });
     if (move.kind === 'give-up') return { status: 'failed', error: finalError(ownFailure ?? failure, plan) };
@@ -154,12 +154,12 @@ function priced({ job, history, writer }: AnswerJobOptions, model: string, usage
 }
 
 function targetsFrom(
-  { job: { model }, paths, rules, mayUseModel }: AnswerJobOptions,
-  path: Path,
+  { job: { model }, backends, rules, mayUseModel }: AnswerJobOptions,
+  backend: Backend,
 ): CallTarget[] {
   const fallbacks = (rules.fallbacks[model] ?? []).filter(mayUseModel);
-  const legacyFallback = rules.legacyFallback && paths.legacy !== undefined;
-  return callTargets({ path, model, fallbacks, legacyFallback });
+  const legacyFallback = rules.legacyFallback && backends.legacy !== undefined;
+  return callTargets({ backend, model, fallbacks, legacyFallback });
 }
 
 /**
@@ -178,8 +178,8 @@ async function callOnce(
   plan: ContinuationPlan,
 ): Promise<CallReport> {
   const { model } = target;
-  const path = options.paths[target.path];
-  if (!path) throw new TurnoutError('no_legacy_path');
+  const backend = options.backends[target.backend];
+  if (!backend) throw new TurnoutError('no_legacy_path');
   const { job, body, history, cite, writer, signal, rules, breakers } = options;
   const stamp = stampFirst(history.some(isVisible) || writer.events().some(isVisible), options.now);
   const output = createDeferredOutput(body, (events) => writer.write(...cite(events)));
@@ -187,7 +187,7 @@ async function callOnce(
   try {
     await breakers.run(breakerOf(target), async () => {
       report = await callModel({
-        path,
+        backend,
         jobId: job.jobId,
         traceparent: job.traceparent,
         body: continuedRequest({ ...body, model }, plan),
@@ -215,8 +215,8 @@ async function callOnce(
   return report;
 }
 
-function breakerOf({ path, model }: CallTarget): string {
-  return path === 'litellm' ? model : `${path}/${model}`;
+function breakerOf({ backend, model }: CallTarget): string {
+  return backend === 'litellm' ? model : `${backend}/${model}`;
 }
 
 /** A provider that refuses our continuation has found no fault with the client's own request. */

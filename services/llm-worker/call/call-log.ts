@@ -14,7 +14,7 @@ export function createCallLog(
   { litellm, legacy }: { litellm: Pick<ModelProviders, 'of'>; legacy: string | undefined },
 ): CallLog {
   return {
-    ended: (jobId, { path, model }, report) => {
+    ended: (jobId, { backend: path, model }, report) => {
       const { ms, firstTokenMs: ttft, callId } = report;
       const provider = path === 'litellm' ? litellm.of(model) : legacy;
       const call = { jobId, model, provider, path, ms, ttft, callId };

@@ -7,7 +7,7 @@ import { DivergedError } from './overlap.ts';
 
 const body = { model: 'm', messages: [{ role: 'user', content: 'Why?' }] } as ChatRequest;
 
-const call: Omit<ModelCallOptions, 'path'> = {
+const call: Omit<ModelCallOptions, 'backend'> = {
   jobId: 'job_1',
   traceparent: undefined,
   body,
@@ -20,7 +20,7 @@ const call: Omit<ModelCallOptions, 'path'> = {
 /** A call whose stream could not be opened. */
 async function refused(code: string): Promise<CallReport> {
   const cause = new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code }) });
-  return callModel({ ...call, path: { open: () => Promise.reject(new APIConnectionError({ cause })) } });
+  return callModel({ ...call, backend: { open: () => Promise.reject(new APIConnectionError({ cause })) } });
 }
 
 test('a call that has told its usage is billed by it, also where its answer cannot go on', async () => {
@@ -34,7 +34,7 @@ test('a call that has told its usage is billed by it, also where its answer cann
   }
   const report = await callModel({
     ...call,
-    path: { open: () => Promise.resolve({ chunks: stream(), callId: undefined }) },
+    backend: { open: () => Promise.resolve({ chunks: stream(), callId: undefined }) },
     write: () => {
       throw new DivergedError();
     },

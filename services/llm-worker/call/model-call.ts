@@ -5,7 +5,7 @@ import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { estimateUsage } from './call-usage.ts';
 import { chunkEvents, chunkUsage } from './chunk-events.ts';
 import { type ContinuationPlan } from './continuation.ts';
-import { type ModelPath } from './model-path.ts';
+import { type ModelBackend } from './model-backend.ts';
 import { createOverlapFilter, DivergedError } from './overlap.ts';
 import { upstreamError } from '../../../shared/content/upstream/upstream-error.ts';
 import { createWatchdog, type Patience } from './watchdog.ts';
@@ -29,7 +29,7 @@ export interface CallReport {
 }
 
 export interface ModelCallOptions {
-  path: ModelPath;
+  backend: ModelBackend;
   jobId: string;
   traceparent: string | undefined;
   body: ChatRequest;
@@ -98,9 +98,9 @@ async function stream(
   progress: Progress,
   startedAt: number,
 ): Promise<void> {
-  const { path, jobId, traceparent, body, plan, write } = options;
+  const { backend, jobId, traceparent, body, plan, write } = options;
   const show = createShow(plan);
-  const { chunks, callId } = await path.open(body, { jobId, traceparent, signal: watchdog.signal });
+  const { chunks, callId } = await backend.open(body, { jobId, traceparent, signal: watchdog.signal });
   progress.opened = true;
   progress.callId = callId;
   for await (const group of chunks) {

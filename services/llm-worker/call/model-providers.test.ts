@@ -66,8 +66,8 @@ function failed(failure: TurnoutError): CallReport {
 }
 
 const [FLASH, SMALL] = [
-  { path: 'litellm', model: 'flash' },
-  { path: 'legacy', model: 'small' },
+  { backend: 'litellm', model: 'flash' },
+  { backend: 'legacy', model: 'small' },
 ] as const;
 
 test('a failed call tells its provider; one for want of credentials says whose key it was, and nothing of the key', () => {

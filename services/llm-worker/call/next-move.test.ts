@@ -15,7 +15,7 @@ const FIRST = {
   unreachableMs: undefined,
   unreachablePatienceMs: 30_000,
   hasFallback: false,
-  changesPath: false,
+  changesBackend: false,
   remainingMs: 60_000,
 } as const;
 
@@ -37,15 +37,15 @@ describe('after a failed call', () => {
     expect(move(code, { hasFallback: true })).toEqual({ kind: 'give-up' }),
   );
 
-  const onOtherPath = { hasFallback: true, changesPath: true };
+  const onOtherBackend = { hasFallback: true, changesBackend: true };
 
   test.each<ErrorCode>(['upstream_auth', 'upstream_model_not_found'])('%s is, on another path', (code) =>
-    expect(move(code, onOtherPath)).toEqual({ kind: 'fallback' }),
+    expect(move(code, onOtherBackend)).toEqual({ kind: 'fallback' }),
   );
 
   test.each<ErrorCode>(['upstream_rejected', 'context_length_exceeded'])(
     '%s is the request’s own fault, on any path',
-    (code) => expect(move(code, onOtherPath)).toEqual({ kind: 'give-up' }),
+    (code) => expect(move(code, onOtherBackend)).toEqual({ kind: 'give-up' }),
   );
 
   test('Retry-After is honoured', () => {

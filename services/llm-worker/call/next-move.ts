@@ -1,5 +1,5 @@
 import { type TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
-import { isPathsOwn } from '../../../shared/rollout/judge/own-failure.ts';
+import { isBackendFailure } from '../../../shared/rollout/judge/own-failure.ts';
 import { backoffMs } from '../../../shared/platform/util/retrying.ts';
 
 /** What follows a failed call. */
@@ -16,7 +16,7 @@ export interface RetryState {
   unreachablePatienceMs: number;
   hasFallback: boolean;
   /** The fallback is on another path, which may do what this one cannot. */
-  changesPath: boolean;
+  changesBackend: boolean;
   /** Until the job's deadline. */
   remainingMs: number;
 }
@@ -31,9 +31,9 @@ const RETRY_AFTER_CAP_MS = 20_000;
  * chain. Calls that came to nobody cost nothing: without another target they do not count, and a proxy has time to restart.
  */
 export function nextMove(state: RetryState): Move {
-  const { failure, calls, hasFallback, changesPath, remainingMs } = state;
+  const { failure, calls, hasFallback, changesBackend, remainingMs } = state;
   if (!failure.retryable)
-    return changesPath && isPathsOwn(failure.code) ? { kind: 'fallback' } : { kind: 'give-up' };
+    return changesBackend && isBackendFailure(failure.code) ? { kind: 'fallback' } : { kind: 'give-up' };
   const askedMs = (failure.retryAfterS ?? 0) * 1_000;
   const delayMs = Math.max(askedMs, backoffMs(calls, BACKOFF));
   const worthwhile = mayCallAgain(state) && askedMs <= RETRY_AFTER_CAP_MS && delayMs < remainingMs;

@@ -1,5 +1,5 @@
 import { type ControlState } from '../../../shared/contracts/control.ts';
-import { type Path, path as paths } from '../../../shared/contracts/decision.ts';
+import { type Backend, path as backends } from '../../../shared/contracts/decision.ts';
 import { flagsOf, shareInForce } from '../../../shared/rollout/control/apply-command.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { type Judgement } from '../../../shared/rollout/judge/judge.ts';
@@ -33,7 +33,7 @@ export function createWatch({ figures: read, hasLegacy, keep, log }: WatchDeps):
   let troubledAt = Date.now();
   let toldAt = 0;
   let toldVerdict = '';
-  const alarmedAt = new Map<Path, number>();
+  const alarmedAt = new Map<Backend, number>();
   let proposed = { epoch: -1, at: 0 };
 
   function tell(state: ControlState, { at, ...safety }: SafetyMetrics): void {
@@ -50,11 +50,11 @@ export function createWatch({ figures: read, hasLegacy, keep, log }: WatchDeps):
 
   function alarm(state: ControlState, { at, ...safety }: SafetyMetrics): void {
     const threshold = flagsOf(state).ERROR_THRESHOLD;
-    for (const path of paths.options) {
-      const { jobs, failures, errorRate } = safety[path];
-      if (jobs < FEWEST || errorRate <= threshold || at - (alarmedAt.get(path) ?? 0) < ALARM_MS) continue;
-      alarmedAt.set(path, at);
-      log.error({ path, errorRate, threshold, jobs, failures }, 'High error rate detected');
+    for (const backend of backends.options) {
+      const { jobs, failures, errorRate } = safety[backend];
+      if (jobs < FEWEST || errorRate <= threshold || at - (alarmedAt.get(backend) ?? 0) < ALARM_MS) continue;
+      alarmedAt.set(backend, at);
+      log.error({ path: backend, errorRate, threshold, jobs, failures }, 'High error rate detected');
     }
   }
 
@@ -82,7 +82,7 @@ function toSafetyMetrics(
   { verdict, tests, difference }: Judgement,
   { figures: { windows, firstTokens }, now }: { figures: RolloutFigures; now: number },
 ): SafetyMetrics {
-  const ofPath = ({ jobs, failures }: RolloutFigures['windows'][Path], times: Histogram) => ({
+  const ofBackend = ({ jobs, failures }: RolloutFigures['windows'][Backend], times: Histogram) => ({
     ...{ jobs, failures, errorRate: percent(failures, jobs) },
     firstTokenMs: { p50: quantile(times, 0.5), p95: quantile(times, 0.95) },
   });
@@ -93,8 +93,8 @@ function toSafetyMetrics(
   };
   return {
     ...{ at: now, epoch: state.epoch, percentage: shareInForce(state), verdict, points, evidence: tests },
-    litellm: ofPath(windows.litellm, firstTokens.canary),
-    legacy: ofPath(windows.legacy, firstTokens.control),
+    litellm: ofBackend(windows.litellm, firstTokens.canary),
+    legacy: ofBackend(windows.legacy, firstTokens.control),
   };
 }
 

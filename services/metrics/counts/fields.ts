@@ -1,5 +1,5 @@
 import { type ErrorCode } from '../../../shared/platform/errors/catalogue.ts';
-import { type Path } from '../../../shared/contracts/decision.ts';
+import { type Backend } from '../../../shared/contracts/decision.ts';
 import { type Outcome, type Stage } from '../../../shared/contracts/outcome.ts';
 
 /**
@@ -8,10 +8,10 @@ import { type Outcome, type Stage } from '../../../shared/contracts/outcome.ts';
  * sum (`#us`).
  */
 export const PATHS = ['litellm', 'legacy', 'cache', 'none'] as const satisfies readonly (
-  Path | 'cache' | 'none'
+  Backend | 'cache' | 'none'
 )[];
 /** `cache`: no path was taken, the answer was there. `none`: the job ended before it was routed. */
-export type PathLabel = (typeof PATHS)[number];
+export type BackendLabel = (typeof PATHS)[number];
 export const STATUSES = ['completed', 'failed', 'cancelled'] as const satisfies readonly Outcome['status'][];
 export type Status = (typeof STATUSES)[number];
 export const SOURCES = ['reported', 'estimated'] as const;
@@ -20,19 +20,19 @@ export const TOKEN_KINDS = ['prompt', 'completion'] as const;
 export type TokenKind = (typeof TOKEN_KINDS)[number];
 
 export const field = {
-  jobs: (path: PathLabel, status: Status) => `jobs/${path}/${status}`,
-  errors: (path: PathLabel, code: ErrorCode) => `errors/${path}/${code}`,
-  attempts: (path: PathLabel) => `attempts/${path}`,
-  tokens: (path: PathLabel, source: Source, kind: TokenKind) => `tokens/${path}/${source}/${kind}`,
-  cost: (path: PathLabel, source: Source) => `cost/${path}/${source}`,
+  jobs: (backend: BackendLabel, status: Status) => `jobs/${backend}/${status}`,
+  errors: (backend: BackendLabel, code: ErrorCode) => `errors/${backend}/${code}`,
+  attempts: (backend: BackendLabel) => `attempts/${backend}`,
+  tokens: (backend: BackendLabel, source: Source, kind: TokenKind) => `tokens/${backend}/${source}/${kind}`,
+  cost: (backend: BackendLabel, source: Source) => `cost/${backend}/${source}`,
   /** What answers from the cache did not cost again. */
   savedTokens: (kind: TokenKind) => `saved/${kind}`,
   savedCost: () => 'saved/cost',
   /** Completed jobs that nobody reported or estimated the usage of. */
-  withoutUsage: (path: PathLabel) => `without-usage/${path}`,
-  latency: (path: PathLabel, status: Status) => `latency/${path}/${status}`,
-  firstToken: (path: PathLabel) => `first-token/${path}`,
-  stage: (path: PathLabel, stage: Stage) => `stage/${path}/${stage}`,
+  withoutUsage: (backend: BackendLabel) => `without-usage/${backend}`,
+  latency: (backend: BackendLabel, status: Status) => `latency/${backend}/${status}`,
+  firstToken: (backend: BackendLabel) => `first-token/${backend}`,
+  stage: (backend: BackendLabel, stage: Stage) => `stage/${backend}/${stage}`,
   /** What became of the events themselves. */
   events: (fate: EventFate) => `events/${fate}`,
 } as const;

@@ -1,6 +1,6 @@
 import { PICODOLLARS } from '../../../shared/policy/usage/ledger-sections.ts';
 import { type Outcome, type Stage } from '../../../shared/contracts/outcome.ts';
-import { bucketField, field, type PathLabel, sumField } from './fields.ts';
+import { bucketField, field, type BackendLabel, sumField } from './fields.ts';
 import { bucketOf } from './histogram.ts';
 
 /** What some outcomes add to the counts: name -> integer. */
@@ -17,16 +17,17 @@ export function add(delta: Delta, name: string, by: number): void {
 }
 
 function addOutcome(delta: Delta, outcome: Outcome): void {
-  const path = outcome.cached ? 'cache' : (outcome.decision?.path ?? 'none');
+  const backend = outcome.cached ? 'cache' : (outcome.decision?.path ?? 'none');
   add(delta, field.events('counted'), 1);
-  add(delta, field.jobs(path, outcome.status), 1);
-  add(delta, field.attempts(path), outcome.attempts);
-  if (outcome.status === 'failed') add(delta, field.errors(path, outcome.error ?? 'internal_error'), 1);
-  addDuration(delta, field.latency(path, outcome.status), outcome.ms.total);
-  if (outcome.ms.firstToken !== undefined) addDuration(delta, field.firstToken(path), outcome.ms.firstToken);
+  add(delta, field.jobs(backend, outcome.status), 1);
+  add(delta, field.attempts(backend), outcome.attempts);
+  if (outcome.status === 'failed') add(delta, field.errors(backend, outcome.error ?? 'internal_error'), 1);
+  addDuration(delta, field.latency(backend, outcome.status), outcome.ms.total);
+  if (outcome.ms.firstToken !== undefined)
+    addDuration(delta, field.firstToken(backend), outcome.ms.firstToken);
   for (const [stage, ms] of Object.entries(outcome.stages ?? {}) as [Stage, number][])
-    addDuration(delta, field.stage(path, stage), ms);
-  addUsage(delta, path, outcome);
+    addDuration(delta, field.stage(backend, stage), ms);
+  addUsage(delta, backend, outcome);
   if (outcome.cached) addSaved(delta, outcome.cached);
 }
 
@@ -46,12 +47,12 @@ export function isUnpaid({ usage, status, cached }: Outcome): boolean {
   return status === 'completed' && usage.length === 0 && !cached;
 }
 
-function addUsage(delta: Delta, path: PathLabel, outcome: Outcome): void {
+function addUsage(delta: Delta, backend: BackendLabel, outcome: Outcome): void {
   const { usage, routingUsage } = outcome;
-  if (isUnpaid(outcome)) add(delta, field.withoutUsage(path), 1);
+  if (isUnpaid(outcome)) add(delta, field.withoutUsage(backend), 1);
   for (const { source, tokens, cost } of [...usage, ...(routingUsage ? [routingUsage] : [])]) {
-    add(delta, field.tokens(path, source, 'prompt'), tokens.prompt_tokens);
-    add(delta, field.tokens(path, source, 'completion'), tokens.completion_tokens);
-    add(delta, field.cost(path, source), Math.round((cost ?? 0) * PICODOLLARS));
+    add(delta, field.tokens(backend, source, 'prompt'), tokens.prompt_tokens);
+    add(delta, field.tokens(backend, source, 'completion'), tokens.completion_tokens);
+    add(delta, field.cost(backend, source), Math.round((cost ?? 0) * PICODOLLARS));
   }
 }

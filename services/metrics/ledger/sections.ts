@@ -1,5 +1,5 @@
 import { type Outcome } from '../../../shared/contracts/outcome.ts';
-import { isPathsOwn } from '../../../shared/rollout/judge/own-failure.ts';
+import { isBackendFailure } from '../../../shared/rollout/judge/own-failure.ts';
 import { type RolloutJob, rolloutJobOf } from '../../../shared/rollout/judge/rollout-job.ts';
 import { sectionField, sectionName } from '../../../shared/contracts/section-names.ts';
 import { type Arm, type First } from '../../../shared/contracts/section-names.ts';
@@ -53,7 +53,7 @@ type SectionNamed = (name: string, keptMs: number) => Section;
 
 function addToWindow(section: SectionNamed, { decision, cached, status, pathFailure, at }: Outcome): void {
   if (!decision || cached || status === 'cancelled') return;
-  const failed = pathFailure !== undefined && isPathsOwn(pathFailure.error);
+  const failed = pathFailure !== undefined && isBackendFailure(pathFailure.error);
   if (status === 'failed' && !failed) return;
   const { counts } = section(sectionName.window(at), 3 * 60 * MINUTE_MS);
   const minute = Math.floor(at / MINUTE_MS);

@@ -1,4 +1,4 @@
-import { type Path, path } from '../../../shared/contracts/decision.ts';
+import { type Backend, path } from '../../../shared/contracts/decision.ts';
 import { dayOf, slotOf } from '../../../shared/rollout/judge/rollout-job.ts';
 import { judgedDays, type JudgedFigures } from '../../../shared/rollout/control/judge-state.ts';
 import { sectionField, sectionName } from '../../../shared/contracts/section-names.ts';
@@ -9,14 +9,14 @@ import { type Histogram } from '../counts/histogram.ts';
 import { firstTokensOf } from './first-tokens.ts';
 
 /** Jobs of a path in the last minutes, and those that it failed. */
-export interface PathWindow {
+export interface BackendWindow {
   jobs: number;
   failures: number;
 }
 
 /** What the judge and the operators are told of a step, as it is now. */
 export interface RolloutFigures extends JudgedFigures {
-  windows: Record<Path, PathWindow>;
+  windows: Record<Backend, BackendWindow>;
   /** Times to the first token of the last five to ten minutes. */
   firstTokens: Record<Arm, Histogram>;
 }
@@ -68,7 +68,7 @@ async function readWindows(
       (sum, minute) => sum + (hours.find((hour) => hour.has(field(minute)))?.get(field(minute)) ?? 0),
       0,
     );
-  const windowOf = (of: Path) => ({
+  const windowOf = (of: Backend) => ({
     jobs: total((minute) => sectionField.windowJobs(of, minute)),
     failures: total((minute) => sectionField.windowFailures(of, minute)),
   });

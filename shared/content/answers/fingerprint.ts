@@ -1,6 +1,6 @@
 import { fingerprintOf } from '../cache/fingerprint.ts';
 import { type ChatMessage, type ChatRequest } from '../../contracts/chat-request.ts';
-import { type Path } from '../../contracts/decision.ts';
+import { type Backend } from '../../contracts/decision.ts';
 import { type PieceRequest } from '../../contracts/flow.ts';
 import { type Document } from '../../contracts/job-message.ts';
 
@@ -41,7 +41,7 @@ export interface AnswerBasis {
   request: string;
   /** The one that answers. */
   model: string;
-  path: Path;
+  path: Backend;
   documents: readonly Pick<Document, 'name' | 'mediaType' | 'fileId' | 'version'>[];
   assistant: { name: string; version: string } | undefined;
   /** The pieces of context, as they are asked for. */

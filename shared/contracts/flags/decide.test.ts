@@ -11,7 +11,7 @@ function rules(texts: Given, rest: Partial<Rules> = {}): Rules {
   return { flags: z.object(flagTexts).parse(texts), rolledBack: false, epoch: 7, step: 5, ...rest };
 }
 
-const pathOf = (user: string, texts: Given, rest?: Partial<Rules>) => {
+const backendOf = (user: string, texts: Given, rest?: Partial<Rules>) => {
   const { path, reason } = decide(user, rules(texts, rest));
   return `${path} ${reason}`;
 };
@@ -54,7 +54,7 @@ describe('one user', () => {
       'legacy disabled',
     ],
   ])('%s', (_what, texts, expected) => {
-    expect(pathOf('ada', texts)).toBe(expected);
+    expect(backendOf('ada', texts)).toBe(expected);
   });
 
   test.each<[texts: Given, expected: string]>([
@@ -63,7 +63,7 @@ describe('one user', () => {
     [{ ...everyone, FORCE_LITELLM_USER: 'ada' }, 'litellm forced'],
     [{ ...everyone, BYPASS_USER: 'ada' }, 'legacy bypass'],
   ])('after a rollback, with %j: %s', (texts, expected) => {
-    expect(pathOf('ada', texts, { rolledBack: true })).toBe(expected);
+    expect(backendOf('ada', texts, { rolledBack: true })).toBe(expected);
   });
 
   test('has the epoch of the flags and of the step on the decision', () => {
@@ -80,8 +80,8 @@ describe('any user', () => {
     fc.assert(
       fc.property(user, share, share, (one, a, b) => {
         const [small, large] = [Math.min(a, b), Math.max(a, b)];
-        const before = pathOf(one, at(small));
-        if (before.startsWith('litellm')) expect(pathOf(one, at(large))).toBe(before);
+        const before = backendOf(one, at(small));
+        if (before.startsWith('litellm')) expect(backendOf(one, at(large))).toBe(before);
       }),
     );
   });
@@ -91,7 +91,7 @@ describe('any user', () => {
       fc.property(user, user, share, (one, other, percent) => {
         fc.pre(one !== other && !other.includes(',') && other.trim() === other && other !== '');
         const others = { BYPASS_USER: other, FORCE_LITELLM_USER: other, TEST_USERS: other };
-        expect(pathOf(one, { ...at(percent), ...others })).toBe(pathOf(one, at(percent)));
+        expect(backendOf(one, { ...at(percent), ...others })).toBe(backendOf(one, at(percent)));
       }),
     );
   });

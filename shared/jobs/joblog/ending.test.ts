@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Path } from '../../contracts/decision.ts';
+import { type Backend } from '../../contracts/decision.ts';
 import { type JobEvent } from '../../contracts/job-event.ts';
 import { TurnoutError } from '../../platform/errors/turnout-error.ts';
 import { silentLogger } from '../../platform/log/logger.ts';
@@ -9,11 +9,11 @@ import { type JobLog, type JobView } from './job-log.ts';
 const FAILED: Ending = { status: 'failed', error: new TurnoutError('upstream_failed') };
 const COMPLETED: Ending = { status: 'completed' };
 
-function attempt(path: Path, attempt = 1): JobEvent {
+function attempt(path: Backend, attempt = 1): JobEvent {
   return { type: 'attempt', at: 1, attempt, path };
 }
 
-function retry(path: Path, call = 2): JobEvent {
+function retry(path: Backend, call = 2): JobEvent {
   return {
     type: 'retry',
     at: 1,
@@ -26,7 +26,7 @@ function retry(path: Path, call = 2): JobEvent {
   };
 }
 
-function pathFailure(path: Path, events: JobEvent[], ending: Ending) {
+function pathFailure(path: Backend, events: JobEvent[], ending: Ending) {
   const decision = { path, reason: 'percentage', epoch: 1, step: 1 } as const;
   const job = { jobId: 'job_1', userHash: 'u', model: 'm', acceptedAt: 0, attempts: 1, decision };
   return toOutcome(job, events, ending, 10).pathFailure;

@@ -67,7 +67,7 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
     ...(job.decision ? { decision: job.decision } : {}),
     status: ending.status,
     ...(ending.status === 'failed' ? { error: ending.error.code } : {}),
-    ...pathFailureIn(job, events, ending),
+    ...backendFailureIn(job, events, ending),
     ...(cached ? { cached: savedBy(cached) } : {}),
     attempts: job.attempts,
     at,
@@ -87,7 +87,7 @@ function idOf({ jobId, acceptedAt }: JobFacts): string {
 }
 
 /** A cancelled job says nothing of its path, and one that was moved off it says so of neither. */
-function pathFailureIn(
+function backendFailureIn(
   { decision: decided }: JobFacts,
   events: readonly JobEvent[],
   ending: Ending,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type CancelledBy, cancelledBy, type JobEvent, readEvent } from '../../contracts/job-event.ts';
 import { type Outcome } from '../../contracts/outcome.ts';
-import { type Path } from '../../contracts/decision.ts';
+import { type Backend } from '../../contracts/decision.ts';
 import { type JobKeys } from '../../platform/redis/keys.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { defineScript } from '../../platform/redis/script.ts';
@@ -75,7 +75,7 @@ export interface NewJob {
 
 export interface NewAttempt {
   nonce: string;
-  path: Path;
+  path: Backend;
   /** The channel by which the process that begins hears of a cancellation. */
   holder: string;
   /** Of the job as the process was given it; milliseconds since the epoch. */

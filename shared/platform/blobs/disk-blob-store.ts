@@ -24,17 +24,17 @@ const PIECE_BYTES = 1024 * 1024;
  */
 export function createDiskBlobStore(folder: string): BlobStore {
   const root = resolve(folder);
-  const pathOf = (name: string) => join(root, checkedBlobName(name));
+  const backendOf = (name: string) => join(root, checkedBlobName(name));
 
   return {
     put: async (name, body) => {
-      const path = pathOf(name);
+      const path = backendOf(name);
       const measured = measuredStream(pieces(body), Infinity);
       await storing(`writing ${name}`, () => writeWhole(path, measured.chunks));
       return { kind: 'blob', name, ...measured.digest() };
     },
     putStream: async (name, body, maxBytes) => {
-      const path = pathOf(name);
+      const path = backendOf(name);
       const measured = measuredStream(body, maxBytes);
       try {
         await storing(`writing ${name}`, () => writeWhole(path, measured.chunks));
@@ -44,7 +44,7 @@ export function createDiskBlobStore(folder: string): BlobStore {
       return { kind: 'blob', name, ...measured.digest() };
     },
     get: async (ref, signal) => {
-      const path = pathOf(ref.name);
+      const path = backendOf(ref.name);
       signal?.throwIfAborted();
       const file = await openForReading(path, ref);
       try {
@@ -54,7 +54,7 @@ export function createDiskBlobStore(folder: string): BlobStore {
       }
     },
     openStream: async (ref) => {
-      const file = await openForReading(pathOf(ref.name), ref);
+      const file = await openForReading(backendOf(ref.name), ref);
       try {
         await checkSize(file, ref);
       } catch (error) {
@@ -66,15 +66,15 @@ export function createDiskBlobStore(folder: string): BlobStore {
       return stream.once('close', () => void file.close());
     },
     load: async (name) => {
-      const path = pathOf(name);
+      const path = backendOf(name);
       return storing(`reading ${name}`, () => unlessMissing(readFile(path)));
     },
     removeFolder: async (prefix) => {
-      const path = pathOf(prefix);
+      const path = backendOf(prefix);
       await storing(`removing ${prefix}`, () => rm(path, { recursive: true, force: true }));
     },
     listFolders: async (prefix, page) => {
-      const path = pathOf(prefix);
+      const path = backendOf(prefix);
       return storing(`listing ${prefix}`, () => pageOfFolders(path, page));
     },
   };

@@ -15,6 +15,6 @@ const OWN: ReadonlySet<ErrorCode> = new Set([
   'deadline_exceeded',
 ]);
 
-export function isPathsOwn(code: ErrorCode): boolean {
+export function isBackendFailure(code: ErrorCode): boolean {
   return OWN.has(code);
 }

@@ -1,5 +1,5 @@
 import { type Outcome } from '../../contracts/outcome.ts';
-import { isPathsOwn } from './own-failure.ts';
+import { isBackendFailure } from './own-failure.ts';
 import { GROUPS, SLOTS } from './segment.ts';
 import { type Arm } from '../../contracts/section-names.ts';
 
@@ -37,7 +37,7 @@ export function rolloutJobOf(outcome: Outcome): RolloutJob | undefined {
   const { decision, cached, status, pathFailure, userHash, at, ms } = outcome;
   if (decision?.reason !== 'percentage' || decision.step === 0 || cached || status === 'cancelled')
     return undefined;
-  const isOwn = pathFailure !== undefined && isPathsOwn(pathFailure.error);
+  const isOwn = pathFailure !== undefined && isBackendFailure(pathFailure.error);
   if (status === 'failed' && !isOwn) return undefined;
   return {
     step: decision.step,

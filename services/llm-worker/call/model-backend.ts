@@ -10,7 +10,7 @@ import {
 import { readChunks } from './chunk-stream.ts';
 
 /** One way to a model: LiteLLM, or the legacy provider called directly. */
-export interface ModelPath {
+export interface ModelBackend {
   /** Opens the stream. Rejects with the client's error; aborting the signal closes the socket. */
   open(body: ChatRequest, call: ModelCall): Promise<OpenStream>;
 }
@@ -32,7 +32,7 @@ export interface OpenStream {
  * Always a stream, even for a client that did not ask for one: LiteLLM closes the provider's socket on a hang-up only
  * then.
  */
-export function createModelPath(address: ProviderAddress): ModelPath {
+export function createModelBackend(address: ProviderAddress): ModelBackend {
   const client = createProviderClient(address);
   return {
     open: async (body, { jobId, traceparent, signal }) => {
