@@ -9,7 +9,7 @@ export interface SeenOutcome {
 }
 
 /** How long Kafka may send nothing, in milliseconds. */
-const PATIENCE_MS = 15_000;
+const TIMEOUT_MS = 15_000;
 
 /** How the jobs ended that Kafka still knows of, each once, in the order of the topic. Throws `CommandFailed`. */
 export async function readOutcomes({
@@ -26,7 +26,7 @@ export async function readOutcomes({
   };
   const reading = kafka.readTopic({
     topic: topics.events,
-    patienceMs: PATIENCE_MS,
+    timeoutMs: TIMEOUT_MS,
     onBatch: ({ messages }) => {
       for (const message of messages) take(message);
       return Promise.resolve();

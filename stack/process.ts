@@ -159,7 +159,7 @@ function recordOf(spec: ProcessSpec, pid: number, startTime: string): PidRecord 
 export async function stopRecorded(
   record: PidRecord,
   runFolder: string,
-  patienceMs = record.stopTimeoutMs,
+  graceMs = record.stopTimeoutMs,
 ): Promise<'stopped' | 'killed' | 'was not running'> {
   const gone = (): boolean => liveProcess(record) === undefined;
   if (gone()) {
@@ -167,7 +167,7 @@ export async function stopRecorded(
     return 'was not running';
   }
   signal(record.pid, 'SIGTERM');
-  const graceful = await until(gone, { timeoutMs: patienceMs, everyMs: 25 });
+  const graceful = await until(gone, { timeoutMs: graceMs, everyMs: 25 });
   signal(-record.pid, 'SIGKILL'); // The group: a leader that went may have left children behind.
   await until(gone, { timeoutMs: 5000, everyMs: 25 });
   removePidRecord(runFolder, record.name);

@@ -31,7 +31,7 @@ export function stopOrder<T extends Pick<PidRecord, 'name'>>(records: readonly T
 
 export interface StopOptions {
   /** How long each may take before it is ended by force; default: what its record says. */
-  readonly patienceMs?: number;
+  readonly graceMs?: number;
   readonly say?: (line: string) => void;
 }
 
@@ -41,7 +41,7 @@ export async function stopAll(layout: Layout, options: StopOptions = {}): Promis
   for (const wave of stopOrder(readPidRecords(layout.run))) {
     await Promise.all(
       wave.map(async (record) => {
-        const outcome = await stopRecorded(record, layout.run, options.patienceMs);
+        const outcome = await stopRecorded(record, layout.run, options.graceMs);
         if (outcome !== 'was not running') running += 1;
         options.say?.(`${record.name}: ${outcome}`);
       }),

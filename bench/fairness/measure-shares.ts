@@ -21,7 +21,7 @@ export interface ShareFindings {
 }
 
 const POSTS_AT_ONCE = 16;
-const PATIENCE_MS = 300_000;
+const TIMEOUT_MS = 300_000;
 /** Not those of the other measurement. */
 const FIRST_USER = 10;
 
@@ -53,7 +53,7 @@ export async function measureShares(
     ended = (await outcomesOf(bench.brokers, prefix)).filter((one) => hashes.includes(one.userHash));
     return ended.length >= total;
   };
-  if (!(await until(allEnded, { timeoutMs: PATIENCE_MS, everyMs: 3_000 })))
+  if (!(await until(allEnded, { timeoutMs: TIMEOUT_MS, everyMs: 3_000 })))
     throw new Error('not all jobs ended');
   const lastOf = (hash: string) =>
     Math.max(...ended.filter((one) => one.userHash === hash).map(({ at }) => at));
@@ -77,7 +77,7 @@ async function outcomesOf(brokers: readonly string[], prefix: string): Promise<O
   const all = new Map<string, Outcome>();
   await kafka.readTopic({
     topic: topicNames(prefix).events,
-    patienceMs: 15_000,
+    timeoutMs: 15_000,
     onBatch: ({ messages }) => {
       for (const { value } of messages) {
         const read = outcome.parse(JSON.parse(value ?? ''));

@@ -49,9 +49,9 @@ export async function timeHop(
 }
 
 async function withinTime(all: Promise<unknown>): Promise<void> {
-  const patience = new AbortController();
-  const late = delay(LOST_AFTER_MS, undefined, { signal: patience.signal }).then(() => {
+  const timeout = new AbortController();
+  const late = delay(LOST_AFTER_MS, undefined, { signal: timeout.signal }).then(() => {
     throw new Error(`A message did not arrive in ${LOST_AFTER_MS / 1_000} s`);
   });
-  await Promise.race([all, late]).finally(() => patience.abort());
+  await Promise.race([all, late]).finally(() => timeout.abort());
 }

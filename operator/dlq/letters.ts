@@ -2,7 +2,7 @@ import { readLetter, type StoredLetter } from '../../shared/jobs/dead-letters.ts
 import { needing, type Stores } from '../stores.ts';
 
 /** How long Kafka may send nothing, in milliseconds. A group takes some seconds to form on a broker that is not ours. */
-const PATIENCE_MS = 15_000;
+const TIMEOUT_MS = 15_000;
 
 /**
  * Hands over each dead letter once, oldest first: a process that died after it had buried one buries it again, under the
@@ -15,7 +15,7 @@ export async function eachLetter(
   const seen = new Set<string>();
   const reading = kafka.readTopic({
     topic: topics.deadLetters,
-    patienceMs: PATIENCE_MS,
+    timeoutMs: TIMEOUT_MS,
     onBatch: async ({ messages }) => {
       for (const letter of messages.map(readLetter)) {
         if (seen.has(letter.origin)) continue;

@@ -6,7 +6,7 @@ import { readRecord } from './read-record.ts';
 import { unknownJob } from './show-job.ts';
 
 /** A worker ends its job within milliseconds; a job that no worker holds is ended by the sweep, some seconds later. */
-const PATIENCE_MS = 15_000;
+const TIMEOUT_MS = 15_000;
 const LOOK_EVERY_MS = 50;
 
 /** One line for each job. Throws `CommandFailed` when any of them was not cancelled. */
@@ -29,7 +29,7 @@ async function cancelOne(jobLog: JobLog, id: string): Promise<{ done: boolean; t
   const before = await jobLog.cancel(id, 'operator');
   if (before === 'missing') return { done: false, text: unknownJob(id) };
   if (isOver(before)) return { done: false, text: `had ended: ${before}` };
-  const until = Date.now() + PATIENCE_MS;
+  const until = Date.now() + TIMEOUT_MS;
   for (;;) {
     const state = (await readRecord(jobLog, id))?.state;
     if (state === undefined || isOver(state)) return { done: state === 'cancelled', text: state ?? 'gone' };

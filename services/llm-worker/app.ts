@@ -198,11 +198,11 @@ export function buildLlmWorker({ config, log }: ServiceDeps): Service {
 function answerRules(config: Config): AnswerRules {
   return {
     maxCallsPerModel: config.MAX_CALLS_PER_MODEL,
-    unreachablePatienceMs: config.UNREACHABLE_PATIENCE_MS,
+    unreachableGraceMs: config.UNREACHABLE_PATIENCE_MS,
     onLostAttempt: config.ON_LOST_ATTEMPT,
     legacyFallback: config.LEGACY_FALLBACK,
     fallbacks: config.MODEL_FALLBACKS,
-    patience: { firstTokenMs: config.FIRST_TOKEN_TIMEOUT_MS, betweenTokensMs: config.TOKEN_TIMEOUT_MS },
+    timeouts: { firstTokenMs: config.FIRST_TOKEN_TIMEOUT_MS, betweenTokensMs: config.TOKEN_TIMEOUT_MS },
   };
 }
 

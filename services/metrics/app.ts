@@ -22,7 +22,7 @@ import { createSlowFrom } from './rollout/slow-from.ts';
 import { figureRoutes } from './routes.ts';
 
 /** Without a word of Kafka for so long, an operator is told that it is away. */
-const AUDIT_PATIENCE_MS = 5_000;
+const AUDIT_TIMEOUT_MS = 5_000;
 
 /**
  * Kafka `turnout.events` -> counts in the job Redis -> `/metrics` and `/summary`; a second instance takes half the partitions. And
@@ -51,7 +51,7 @@ export function buildMetrics({ config, log }: ServiceDeps): Service {
     ...figureRoutes({ probes, ledger, log }),
     ...controlRoutes({
       status,
-      audit: () => readAudit(kafka, topics.control, AUDIT_PATIENCE_MS),
+      audit: () => readAudit(kafka, topics.control, AUDIT_TIMEOUT_MS),
       command: (command) => rollout?.command(command) ?? Promise.reject(new Error('not started yet')),
       admin: createAdminCheck({ adminKey: config.TURNOUT_ADMIN_KEY, authenticator }),
       log,

@@ -157,7 +157,7 @@ export function describeKafkaPort(
 
     describe('a whole topic', () => {
       const read = (onBatch: (batch: Batch) => Promise<void>) =>
-        kafka().readTopic({ topic: topic(), patienceMs: WAIT_MS, onBatch });
+        kafka().readTopic({ topic: topic(), timeoutMs: WAIT_MS, onBatch });
 
       test('is read from its beginning to its end, in order within a partition, as often as one likes', async () => {
         await sendAll(500);
@@ -194,13 +194,13 @@ export function describeKafkaPort(
       });
 
       test('that nobody made is refused', async () => {
-        const nowhere = { topic: `${topic()}.none`, patienceMs: WAIT_MS, onBatch: () => Promise.resolve() };
+        const nowhere = { topic: `${topic()}.none`, timeoutMs: WAIT_MS, onBatch: () => Promise.resolve() };
         await expect(kafka().readTopic(nowhere)).rejects.toThrow(nowhere.topic);
       });
 
       test('that does not come in time is given up', async () => {
         await sendToOnePartition(1);
-        const [worked, impatient] = [collector(), { topic: topic(), patienceMs: 1 }];
+        const [worked, impatient] = [collector(), { topic: topic(), timeoutMs: 1 }];
         await expect(kafka().readTopic({ ...impatient, onBatch: worked.onBatch })).rejects.toThrow('1 ms');
         expect(worked.messages).toEqual([]);
       });

@@ -230,7 +230,7 @@ async function messagesOn(topic: string): Promise<string[]> {
     for (const { value, key, headers } of messages) values.push(JSON.stringify([value, key, headers]));
     return Promise.resolve();
   };
-  await kafka.readTopic({ topic, patienceMs: 15_000, onBatch });
+  await kafka.readTopic({ topic, timeoutMs: 15_000, onBatch });
   return values;
 }
 

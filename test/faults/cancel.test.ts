@@ -184,7 +184,7 @@ async function isInKafka(jobId: string): Promise<boolean> {
     found ||= messages.some(({ headers }) => headers['ce_id'] === jobId);
     return Promise.resolve();
   };
-  await kafka.readTopic({ topic, patienceMs: 10_000, onBatch });
+  await kafka.readTopic({ topic, timeoutMs: 10_000, onBatch });
   return found;
 }
 

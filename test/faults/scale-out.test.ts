@@ -121,7 +121,7 @@ describe('a user with many jobs', () => {
     const found = new Map<string, number>();
     await createKafka({ brokers, clientId: 'test', log: silentLogger }).readTopic({
       topic: topicNames(services.prefix).jobs,
-      patienceMs: 20_000,
+      timeoutMs: 20_000,
       onBatch: ({ partition, messages }) => {
         for (const { headers } of messages) found.set(headers['ce_id'] ?? '', partition);
         return Promise.resolve();

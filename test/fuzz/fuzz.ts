@@ -60,14 +60,14 @@ function isSome<T>(items: readonly T[]): items is readonly [T, ...T[]] {
   return items.length > 0;
 }
 
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 async function ask(url: string, { method, path, headers, body }: FuzzRequest) {
   // A model that is told to be slow is not what is looked for here.
   const deadline = { 'x-turnout-deadline-ms': '5000', ...headers };
   try {
     const response = await fetch(`${url}${path}`, {
-      ...{ method, headers: deadline, signal: AbortSignal.timeout(PATIENCE_MS) },
+      ...{ method, headers: deadline, signal: AbortSignal.timeout(TIMEOUT_MS) },
       ...(body === undefined ? {} : { body }),
     });
     return { status: String(response.status), answer: await response.text() };

@@ -29,16 +29,16 @@ export function layoutOfServices(state: string, prefix: string): Layout {
 }
 
 /** Short: services that a test left behind owe nothing any more, and the data of the rest is thrown away. */
-const PATIENCE_MS = 1000;
+const GRACE_MS = 1000;
 
 /** Stops whatever the run started, services first, and removes its folder unless it is to be looked at. */
 export async function destroyRunState(state: string, options: { keepFiles?: boolean } = {}): Promise<void> {
   const services = join(state, SERVICES);
   const prefixes = existsSync(services) ? readdirSync(services) : [];
   await Promise.all(
-    prefixes.map((prefix) => stopAll(layoutOfServices(state, prefix), { patienceMs: PATIENCE_MS })),
+    prefixes.map((prefix) => stopAll(layoutOfServices(state, prefix), { graceMs: GRACE_MS })),
   );
-  await stopAll(layoutOfRun(state), { patienceMs: 0 });
+  await stopAll(layoutOfRun(state), { graceMs: 0 });
   if (options.keepFiles !== true) rmSync(state, { recursive: true, force: true });
 }
 

@@ -226,7 +226,7 @@ async function record(jobLog: JobLog, admissionControl: AdmissionControl, job: L
   const { jobId, user, userHash, model, groups, acceptedAt, deadlineAt, decision, quote } = job;
   await jobLog.admit({
     ...{ jobId, owner: user, userHash, model, bodyHash: '', acceptedAt, deadlineAt, reader: '' },
-    patienceMs: undefined,
+    graceMs: undefined,
   });
   await admissionControl.confirm({ jobId, deadlineAt });
   const { request } = job.request as { request: ChatRequest };
@@ -351,9 +351,9 @@ function workerDeps({ redis, prefix, policy, jobLog, bill, calls }: WorkerWorld,
     answers: { keep: () => undefined },
     poison: { keep: never, giveUp: () => undefined, idle: () => Promise.resolve() },
     rules: {
-      ...{ maxCallsPerModel: 1, unreachablePatienceMs: 0, onLostAttempt: 'continue', legacyFallback: false },
+      ...{ maxCallsPerModel: 1, unreachableGraceMs: 0, onLostAttempt: 'continue', legacyFallback: false },
       fallbacks: { [MODEL]: FALLBACKS },
-      patience: { firstTokenMs: 60_000, betweenTokensMs: 60_000 },
+      timeouts: { firstTokenMs: 60_000, betweenTokensMs: 60_000 },
     },
     maxAttempts: 6,
     log: silentLogger,

@@ -25,7 +25,7 @@ export interface Caches {
 }
 
 /** Longer than a configuration may say, for a test's machine that is busy: a miss would be right, and say nothing. Milliseconds. */
-const PATIENT_MS = 10_000;
+const WAITING_MS = 10_000;
 
 export async function openCaches(processes: number, env: Env = {}): Promise<Caches> {
   const prefix = `t-cache-${randomBytes(4).toString('hex')}`;
@@ -37,7 +37,7 @@ export async function openCaches(processes: number, env: Env = {}): Promise<Cach
   async function open(own: Env = {}): Promise<OpenCache> {
     const settings = { ...env, ...own };
     const parsed = parseConfig({ ...testEnv(), REDIS_PREFIX: prefix, ...settings });
-    const config = 'CACHE_TIMEOUT_MS' in settings ? parsed : { ...parsed, CACHE_TIMEOUT_MS: PATIENT_MS };
+    const config = 'CACHE_TIMEOUT_MS' in settings ? parsed : { ...parsed, CACHE_TIMEOUT_MS: WAITING_MS };
     const opened = openCache({ config, jobRedis, name: 'test', log: silentLogger });
     all.push(opened);
     await once(opened.redis, 'ready');

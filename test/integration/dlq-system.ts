@@ -73,12 +73,12 @@ export async function openDlqSystem(): Promise<DlqSystem> {
       const seen: InboundMessage[] = [];
       const onBatch = ({ messages }: { messages: readonly InboundMessage[] }) =>
         Promise.resolve(void seen.push(...messages));
-      await kafka.readTopic({ topic: topics.jobs, patienceMs: 15_000, onBatch });
+      await kafka.readTopic({ topic: topics.jobs, timeoutMs: 15_000, onBatch });
       return seen;
     },
     admit: async ({ jobId, user, userHash, model, acceptedAt, deadlineAt }) => {
       const record = { jobId, owner: user, userHash, model, acceptedAt, deadlineAt };
-      await jobLog.admit({ ...record, bodyHash: '', reader: '', patienceMs: undefined });
+      await jobLog.admit({ ...record, bodyHash: '', reader: '', graceMs: undefined });
     },
     close: async () => {
       await producer.close();

@@ -46,7 +46,7 @@ async function queuedJob(): Promise<string> {
     acceptedAt: Date.now(),
     deadlineAt: Date.now() + 60_000,
   };
-  await jobLog.admit({ ...record, reader: '', patienceMs: undefined });
+  await jobLog.admit({ ...record, reader: '', graceMs: undefined });
   await jobLog.route(jobId, [{ type: 'accepted', at: 1, model: 'm' }]);
   await queue.add('llm', { jobId }, { jobId });
   return jobId;

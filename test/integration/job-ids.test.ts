@@ -35,7 +35,7 @@ async function admitted(more: Partial<NewJob> = {}): Promise<string> {
   const acceptedAt = Date.now();
   const who = { owner: 'user-1', userHash: 'abc', model: 'm', bodyHash: 'h', reader: '' };
   const deadlineAt = acceptedAt + 60_000;
-  await log.admit({ jobId, acceptedAt, deadlineAt, patienceMs: undefined, ...who, ...more });
+  await log.admit({ jobId, acceptedAt, deadlineAt, graceMs: undefined, ...who, ...more });
   return jobId;
 }
 

@@ -51,7 +51,7 @@ function newJob(more: Partial<NewJob> = {}): NewJob {
     bodyHash: 'h',
     reader: `${prefix}:live:reader`,
   };
-  return { jobId, acceptedAt, deadlineAt, patienceMs: 0, ...who, ...more };
+  return { jobId, acceptedAt, deadlineAt, graceMs: 0, ...who, ...more };
 }
 
 async function admitted(more: Partial<NewJob> = {}): Promise<string> {
@@ -246,9 +246,9 @@ describe('a request to cancel', () => {
 
   test('does not come from leaving a background job, or one that its client may come back to', async () => {
     const reader = `${prefix}:live:1`;
-    const background = await admitted({ reader, patienceMs: undefined });
+    const background = await admitted({ reader, graceMs: undefined });
     await expect(log.leave(background, reader)).resolves.toBe('left');
-    const patient = await admitted({ reader, patienceMs: 30_000 });
+    const patient = await admitted({ reader, graceMs: 30_000 });
     await expect(log.leave(patient, reader)).resolves.toBe('left');
   });
 });

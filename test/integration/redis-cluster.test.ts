@@ -27,6 +27,6 @@ test('a node of a cluster that is another process now is told of, whichever node
     expect(await until(told, { timeoutMs: 20_000 })).toBe(true);
   } finally {
     await closeRedis(redis);
-    await stopAll(layout, { patienceMs: 0 });
+    await stopAll(layout, { graceMs: 0 });
   }
 });

@@ -57,7 +57,7 @@ afterAll(async () => {
 
 async function admit({ jobId, user, userHash, model, acceptedAt, deadlineAt }: JobMessage): Promise<void> {
   const record = { jobId, owner: user, userHash, model, acceptedAt, deadlineAt };
-  await jobLog.admit({ ...record, bodyHash: '', reader: 'nobody', patienceMs: undefined });
+  await jobLog.admit({ ...record, bodyHash: '', reader: 'nobody', graceMs: undefined });
 }
 
 function produce(value: string, jobId: string): Promise<void> {

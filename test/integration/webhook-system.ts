@@ -142,7 +142,7 @@ async function endJob(
   const jobId = newJobId('s', user);
   const deadlineAt = Date.now() + 60_000;
   const record = { jobId, owner: user, userHash: 'h', model: 'm', acceptedAt: Date.now(), deadlineAt };
-  await jobLog.admit({ ...record, bodyHash: '', reader: '', patienceMs: undefined, hookNames: ['notify'] });
+  await jobLog.admit({ ...record, bodyHash: '', reader: '', graceMs: undefined, hookNames: ['notify'] });
   await jobLog.route(jobId, [{ type: 'accepted', at: Date.now(), model: 'm' }]);
   const last = end.at(-1)?.type;
   const status = last === 'failed' || last === 'cancelled' ? last : 'completed';

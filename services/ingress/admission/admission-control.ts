@@ -119,12 +119,12 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
     const tokens = entitlement.tokensPerMinute === undefined ? 0 : await tokensOf(entrant);
     const asked = { user: caller.user, tokens, entitlement };
     await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
-    const patienceMs = Math.max(0, Math.min(options.interactiveMaxWaitMs, deadlineAt - options.now()));
+    const longestWaitMs = Math.max(0, Math.min(options.interactiveMaxWaitMs, deadlineAt - options.now()));
     const entry = await openJobLimiter.enter({
       ...{ jobId: entrant.jobId, userHash: entrant.userHash, deadlineAt, queuedJobs: entitlement.queuedJobs },
       bytes: bytesOf(entrant),
       openBytes: entitlement.queuedBytes ?? options.openBytes,
-      longestWaitMs: priority === 'interactive' ? patienceMs : undefined,
+      longestWaitMs: priority === 'interactive' ? longestWaitMs : undefined,
       returning,
     });
     if (entry.kind !== 'in') {

@@ -109,7 +109,7 @@ const LONGEST_PUBLISH_MS = 30_000;
 const LOOK_MS = 250;
 const RETRY_AFTER_S = 2;
 /** Who sent an idempotency key can come back to his job; anyone else's dies with his connection. */
-const RECONNECT_PATIENCE_MS = 30_000;
+const RECONNECT_GRACE_MS = 30_000;
 
 /**
  * unknown -> admitting (record) -> published (Kafka acknowledged) = accepted
@@ -275,12 +275,12 @@ async function admit(
   { user, ...job }: DescribedJob & Pick<NewJob, 'publisher'>,
   { controls, background = false, followed = true }: Submission,
 ): Promise<Admission> {
-  const patienceMs = controls.idempotencyKey === undefined ? 0 : RECONNECT_PATIENCE_MS;
+  const graceMs = controls.idempotencyKey === undefined ? 0 : RECONNECT_GRACE_MS;
   const record: NewJob = {
     ...job,
     owner: user,
     reader: followed ? deps.reader : '',
-    patienceMs: background ? undefined : patienceMs,
+    graceMs: background ? undefined : graceMs,
   };
   const admission = await deps.jobLog.admit(record).catch((error: unknown) => {
     throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });

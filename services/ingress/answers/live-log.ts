@@ -136,7 +136,7 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
   }
 
   function leave(jobId: string): void {
-    patiently(() => log.leave(jobId, channel), closing.signal).then(
+    retryingReads(() => log.leave(jobId, channel), closing.signal).then(
       (result) => {
         if (result === 'cancelling') options.onAbandoned(jobId);
       },
@@ -146,7 +146,7 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
   }
 
   /** Tries again while Redis is away. */
-  async function patiently<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async function retryingReads<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const until = performance.now() + LONGEST_ABSENCE_MS;
     for (;;) {
       try {
@@ -172,7 +172,7 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
       const published = follower.take(last);
       if (published.length > 0 || !follower.mustAsk()) return published;
     }
-    const view = await patiently(() => log.read(jobId, last, channel, PAGE_EVENTS), signal);
+    const view = await retryingReads(() => log.read(jobId, last, channel, PAGE_EVENTS), signal);
     if (!view)
       throw new TurnoutError('not_found', { message: 'The job does not exist or its log has expired.' });
     if (isRewritten(view, handedOut)) throw new TurnoutError('log_rewound');

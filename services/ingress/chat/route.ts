@@ -65,10 +65,10 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
 /** Follows the log before the job is published: whatever then happens in it is heard. */
 async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyReply, job: AdmittedJob) {
   const { jobId, fresh, createdAt, deadlineAt } = job;
-  const patience = watchReader(reply, deadlineAt - deps.now(), deps.cut);
-  const following = deps.live.follow(jobId, { fresh, signal: patience.signal });
+  const clientAbort = watchReader(reply, deadlineAt - deps.now(), deps.cut);
+  const following = deps.live.follow(jobId, { fresh, signal: clientAbort.signal });
   try {
-    await job.publish(patience.signal);
+    await job.publish(clientAbort.signal);
     const head = completionHead(jobId, job.model, createdAt);
     const events = job.kept ? atOnce(job.kept) : following.events;
     if (!body.stream) return await sendCompletion({ reply, events, head });
@@ -77,6 +77,6 @@ async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyRepl
     return undefined;
   } finally {
     following.end();
-    patience.end();
+    clientAbort.end();
   }
 }

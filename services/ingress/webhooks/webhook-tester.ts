@@ -22,17 +22,17 @@ interface WebhookTesterOptions {
 }
 
 /** To be taken from the queue, also behind other deliveries to that endpoint. Milliseconds. */
-const QUEUE_PATIENCE_MS = 10_000;
+const QUEUE_TIMEOUT_MS = 10_000;
 
 export function createWebhookTester({ redis, keys, queue, timeoutMs }: WebhookTesterOptions): WebhookTester {
-  const patienceMs = timeoutMs + QUEUE_PATIENCE_MS;
+  const waitMs = timeoutMs + QUEUE_TIMEOUT_MS;
   return {
     test: async (user, endpointId, type) => {
       const lease = keys.webhookTest(user, endpointId);
-      if ((await redis.set(lease, '1', 'PX', patienceMs, 'NX')) === null)
+      if ((await redis.set(lease, '1', 'PX', waitMs, 'NX')) === null)
         throw new TurnoutError('webhook_test_running');
       try {
-        const result = await queue.test(user, endpointId, type, patienceMs);
+        const result = await queue.test(user, endpointId, type, waitMs);
         if (!result) throw new TurnoutError('overloaded');
         if ('status' in result) return result.status;
         throw new TurnoutError(result.error, { message: result.message });

@@ -34,7 +34,7 @@ interface PoisonJobsDeps {
 
 /** Whoever waits for a job that is given up is told after this time, whether Kafka could take the dead letter or not. */
 const KEEP_WITHIN_MS = 30_000;
-const PATIENCE = { attempts: Infinity, baseMs: 200, maxMs: 2_000 };
+const BACKOFF = { attempts: Infinity, baseMs: 200, maxMs: 2_000 };
 
 export function createPoisonJobs(deps: PoisonJobsDeps): PoisonJobs {
   const { deadLetters, jobLog, relays, log, keepWithinMs = KEEP_WITHIN_MS } = deps;
@@ -45,7 +45,7 @@ export function createPoisonJobs(deps: PoisonJobsDeps): PoisonJobs {
     const letter = letterOfJob({ queue: LLM_QUEUE, jobId, user, data, reason: `poison_job: ${why}` });
     const bound = AbortSignal.any([AbortSignal.timeout(keepWithinMs), ...(signal ? [signal] : [])]);
     try {
-      await retrying(() => deadLetters.publish(letter), { ...PATIENCE, signal: bound });
+      await retrying(() => deadLetters.publish(letter), { ...BACKOFF, signal: bound });
       log.error({ jobId, why }, 'Poison job sent to dead letters');
     } catch (error) {
       signal?.throwIfAborted();

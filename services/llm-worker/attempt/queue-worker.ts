@@ -102,12 +102,8 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
  * Takes no more jobs and lets the running ones end. What has not ended after that many milliseconds goes back to the queue,
  * where another worker finds it at once.
  */
-export async function closeQueueWorker(
-  worker: QueueWorker,
-  held: HeldJobs,
-  patienceMs: number,
-): Promise<void> {
-  const timer = setTimeout(() => held.handOver(), patienceMs);
+export async function closeQueueWorker(worker: QueueWorker, held: HeldJobs, graceMs: number): Promise<void> {
+  const timer = setTimeout(() => held.handOver(), graceMs);
   try {
     await worker.close();
   } finally {

@@ -27,10 +27,10 @@ test('an attempt that has lost its fence calls nobody again', async () => {
     signal: writer.lost,
     rules: {
       maxCallsPerModel: 1,
-      unreachablePatienceMs: 0,
+      unreachableGraceMs: 0,
       onLostAttempt: 'continue',
       fallbacks: {},
-      patience: { firstTokenMs: 60_000, betweenTokensMs: 60_000 },
+      timeouts: { firstTokenMs: 60_000, betweenTokensMs: 60_000 },
     },
     now: Date.now,
     limits: { of: () => Promise.resolve({ prefill: false }) },

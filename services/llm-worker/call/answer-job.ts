@@ -20,18 +20,18 @@ import { outOfBudget } from '../../../shared/policy/usage/out-of-budget.ts';
 import { type ModelBackend } from './model-backend.ts';
 import { nextMove } from './next-move.ts';
 import { createDeferredOutput } from './deferred-output.ts';
-import { type Patience } from './watchdog.ts';
+import { type CallTimeouts } from './watchdog.ts';
 
 export interface AnswerRules {
   maxCallsPerModel: number;
   /** How long a model is tried that no call comes to and that has no fallback; milliseconds. */
-  unreachablePatienceMs: number;
+  unreachableGraceMs: number;
   onLostAttempt: 'continue' | 'fail';
   /** Whether the legacy path answers what LiteLLM fails to. */
   legacyFallback: boolean;
   /** Model -> models to fall back to, in order. */
   fallbacks: Readonly<Record<string, readonly string[]>>;
-  patience: Patience;
+  timeouts: CallTimeouts;
 }
 
 export interface AnswerJobOptions {
@@ -111,7 +111,7 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
       calls: callsOfTarget,
       maxCalls: rules.maxCallsPerModel,
       unreachableMs: unreachableSince === undefined ? undefined : Date.now() - unreachableSince,
-      unreachablePatienceMs: rules.unreachablePatienceMs,
+      unreachableGraceMs: rules.unreachableGraceMs,
       hasFallback: chain.length > 1,
       changesBackend: chain[1] !== undefined && chain[1].backend !== target.backend,
       remainingMs: job.deadlineAt - options.now(),
@@ -192,7 +192,7 @@ async function callOnce(
         traceparent: job.traceparent,
         body: continuedRequest({ ...body, model }, plan),
         plan,
-        patience: rules.patience,
+        timeouts: rules.timeouts,
         signal,
         write: (events) => output.take(stamp(events)),
       });
@@ -248,6 +248,7 @@ function retryEvent(
   plan: ContinuationPlan,
   failure: TurnoutError,
 ): JobEvent {
+  const { backend: path, model } = target;
   const kind = plan.kind === 'prefill' || plan.kind === 'ask' ? plan.kind : 'start';
-  return { type: 'retry', at, attempt, call, ...target, plan: kind, after: failure.code };
+  return { type: 'retry', at, attempt, call, path, model, plan: kind, after: failure.code };
 }

@@ -12,7 +12,7 @@ const call: Omit<ModelCallOptions, 'backend'> = {
   traceparent: undefined,
   body,
   plan: { kind: 'start', muteReasoning: false },
-  patience: { firstTokenMs: 60_000, betweenTokensMs: 60_000 },
+  timeouts: { firstTokenMs: 60_000, betweenTokensMs: 60_000 },
   signal: new AbortController().signal,
   write: () => undefined,
 };

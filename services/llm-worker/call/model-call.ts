@@ -8,7 +8,7 @@ import { type ContinuationPlan } from './continuation.ts';
 import { type ModelBackend } from './model-backend.ts';
 import { createOverlapFilter, DivergedError } from './overlap.ts';
 import { upstreamError } from '../../../shared/content/upstream/upstream-error.ts';
-import { createWatchdog, type Patience } from './watchdog.ts';
+import { createWatchdog, type CallTimeouts } from './watchdog.ts';
 
 export interface CallUsage {
   source: 'reported' | 'estimated';
@@ -34,7 +34,7 @@ export interface ModelCallOptions {
   traceparent: string | undefined;
   body: ChatRequest;
   plan: ContinuationPlan;
-  patience: Patience;
+  timeouts: CallTimeouts;
   /** Fires when the call must end: deadline, cancellation, lost fence. The upstream socket is closed. */
   signal: AbortSignal;
   /** Takes what the call adds to the log, as it comes. */
@@ -56,7 +56,7 @@ export async function callModel(options: ModelCallOptions): Promise<CallReport> 
     firstTokenMs: undefined,
     callId: undefined,
   };
-  const watchdog = createWatchdog(options.patience, options.signal);
+  const watchdog = createWatchdog(options.timeouts, options.signal);
   const report = (failure: TurnoutError | undefined): CallReport => ({
     failure,
     reached: failure?.code !== 'upstream_unreachable',

@@ -13,7 +13,7 @@ const FIRST = {
   calls: 1,
   maxCalls: 3,
   unreachableMs: undefined,
-  unreachablePatienceMs: 30_000,
+  unreachableGraceMs: 30_000,
   hasFallback: false,
   changesBackend: false,
   remainingMs: 60_000,

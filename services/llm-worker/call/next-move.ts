@@ -13,7 +13,7 @@ export interface RetryState {
   /** Since the first of the calls in a row that came to nobody; undefined when the last one may have cost something. */
   unreachableMs: number | undefined;
   /** So long is a model tried that no call comes to. */
-  unreachablePatienceMs: number;
+  unreachableGraceMs: number;
   hasFallback: boolean;
   /** The fallback is on another path, which may do what this one cannot. */
   changesBackend: boolean;
@@ -42,7 +42,7 @@ export function nextMove(state: RetryState): Move {
 }
 
 function mayCallAgain(state: RetryState): boolean {
-  const { calls, maxCalls, unreachableMs, unreachablePatienceMs, hasFallback } = state;
+  const { calls, maxCalls, unreachableMs, unreachableGraceMs, hasFallback } = state;
   if (calls < maxCalls) return true;
-  return unreachableMs !== undefined && unreachableMs < unreachablePatienceMs && !hasFallback;
+  return unreachableMs !== undefined && unreachableMs < unreachableGraceMs && !hasFallback;
 }

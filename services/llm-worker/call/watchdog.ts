@@ -1,13 +1,13 @@
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
 /** Milliseconds that a model may be silent. */
-export interface Patience {
+export interface CallTimeouts {
   firstTokenMs: number;
   betweenTokensMs: number;
 }
 
 /** Ends a call that is silent for too long, or when the outer signal fires. */
-export function createWatchdog({ firstTokenMs, betweenTokensMs }: Patience, outer: AbortSignal) {
+export function createWatchdog({ firstTokenMs, betweenTokensMs }: CallTimeouts, outer: AbortSignal) {
   const controller = new AbortController();
   let failure: TurnoutError | undefined;
   const bark = () => {

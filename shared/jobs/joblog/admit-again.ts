@@ -6,5 +6,5 @@ export async function admitAgain(jobLog: Pick<JobLog, 'admit'>, job: JobMessage)
   const { jobId, user: owner, userHash, model, acceptedAt, deadlineAt } = job;
   const { bodyHash = '', duties: hookNames = [], original = '' } = job;
   const record = { jobId, owner, userHash, model, acceptedAt, deadlineAt, bodyHash, hookNames, original };
-  await jobLog.admit({ ...record, reader: '', patienceMs: undefined });
+  await jobLog.admit({ ...record, reader: '', graceMs: undefined });
 }

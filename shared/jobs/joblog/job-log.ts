@@ -64,7 +64,7 @@ export interface NewJob {
   /** The channel of the process that will follow the log. */
   reader: string;
   /** How long a foreground job outlives its last reader, in milliseconds; undefined: a background job, which does not care. */
-  patienceMs: number | undefined;
+  graceMs: number | undefined;
   /** What is owed when it has ended, beside telling the metrics. */
   hookNames?: readonly HookName[];
   /** The client's request as its later readers need it, in JSON. */
@@ -412,12 +412,12 @@ function admitArguments(job: NewJob): (string | number)[] {
     reader,
     userHash,
     model,
-    patienceMs,
+    graceMs,
     hookNames: owed = [],
     original = '',
     publisher = '',
   } = job;
-  const life = patienceMs === undefined ? ['0', 0] : ['1', patienceMs];
+  const life = graceMs === undefined ? ['0', 0] : ['1', graceMs];
   return [
     ...[jobId, owner, bodyHash, deadlineAt, acceptedAt, reader, OPEN_LIFETIME_MS, userHash, model],
     ...life,

@@ -121,7 +121,7 @@ function createRounds(redis: Redis, sets: readonly string[]) {
 
 async function tend(options: SweepOptions, jobId: string): Promise<void> {
   const record = options.keys.record(jobId);
-  const [cancel, cancelAt, foreground, readers, left, patience] = await options.redis.hmget(
+  const [cancel, cancelAt, foreground, readers, left, graceMs] = await options.redis.hmget(
     record,
     'cancel',
     'cancel_at',
@@ -135,7 +135,7 @@ async function tend(options: SweepOptions, jobId: string): Promise<void> {
     await endIfUnread(options, jobId, {
       readers: readers ?? '',
       left: Number(left),
-      patience: Number(patience),
+      graceMs: Number(graceMs),
     });
 }
 
@@ -152,23 +152,23 @@ interface Readers {
   /** Since when there has been none, in milliseconds since the epoch; 0: there is one. */
   left: number;
   /** Milliseconds. */
-  patience: number;
+  graceMs: number;
 }
 
 /** Readers of dead processes leave; a job that has had no reader for too long is cancelled. */
 async function endIfUnread(
   options: SweepOptions,
   jobId: string,
-  { readers, left, patience }: Readers,
+  { readers, left, graceMs }: Readers,
 ): Promise<void> {
   const { jobLog, leases, steadiness, log } = options;
   const dead = await leases.deadAmong(readers.split(' ').filter((channel) => channel !== ''));
-  const impatient = left > 0 && jobLog.now() - left > patience;
-  if (dead.length === 0 && !impatient) return;
+  const isAbandoned = left > 0 && jobLog.now() - left > graceMs;
+  if (dead.length === 0 && !isAbandoned) return;
   // After the leases were read: their holders could not renew them, nor could a client come back, while Redis was away.
   if (!(await steadiness.isSteady())) return;
   const departures = await Promise.all(dead.map((reader) => jobLog.leave(jobId, reader)));
-  if (!impatient && !departures.includes('cancelling')) return;
+  if (!isAbandoned && !departures.includes('cancelling')) return;
   log.warn({ jobId }, 'Nobody reads this job any more; it is cancelled');
   await cancelJob(options, jobId, 'disconnect');
 }

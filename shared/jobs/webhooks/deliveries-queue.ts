@@ -31,12 +31,7 @@ export interface DeliveriesQueue {
   /** Adds nothing when it was added before and is still known. */
   add(job: Omit<DeliveryJob, 'version' | 'test'>): Promise<void>;
   /** Sends a sample event. Undefined when no worker did it in time. */
-  test(
-    user: string,
-    endpointId: string,
-    type: EventType,
-    patienceMs: number,
-  ): Promise<TestResult | undefined>;
+  test(user: string, endpointId: string, type: EventType, timeoutMs: number): Promise<TestResult | undefined>;
   /** Makes a delayed delivery due now. False when it is not delayed any more. */
   wake(deliveryId: string): Promise<boolean>;
   close(): Promise<void>;
@@ -62,13 +57,13 @@ export function createDeliveriesQueue(
       const backoff = { type: 'custom' };
       await queue.add('delivery', data, { jobId, ...keep, attempts: ATTEMPTS, backoff, stackTraceLimit: 0 });
     },
-    test: async (user, endpointId, type, patienceMs) => {
+    test: async (user, endpointId, type, timeoutMs) => {
       const now = Date.now();
       const event: WebhookEvent = sampleEvent(type, now);
       const data: DeliveryJob = { version: 1, user, endpointId, createdAt: now, event, test: true };
       const kept = { removeOnComplete: { age: TEST_KEPT_S }, removeOnFail: { age: TEST_KEPT_S } };
       const job = await queue.add('test', data, { jobId: deliveryId(endpointId, event.id), ...kept });
-      return resultOf(queue, job.id ?? '', now + patienceMs);
+      return resultOf(queue, job.id ?? '', now + timeoutMs);
     },
     wake: async (id) => {
       const job = await queue.getJob(id);

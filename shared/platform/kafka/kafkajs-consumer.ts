@@ -85,10 +85,10 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
   /** kafkajs gives up for good on what it takes for permanent: a cold broker without a group coordinator, for one. */
   async function revive(): Promise<void> {
     crashes += 1;
-    const patience = { baseMs: 200, maxMs: 2_000, signal: stopping.signal };
+    const backoff = { baseMs: 200, maxMs: 2_000, signal: stopping.signal };
     try {
-      await delay(backoffMs(crashes, patience), undefined, { signal: stopping.signal });
-      await retrying(() => run(consumer), { attempts: Infinity, ...patience });
+      await delay(backoffMs(crashes, backoff), undefined, { signal: stopping.signal });
+      await retrying(() => run(consumer), { attempts: Infinity, ...backoff });
       if (stopping.signal.aborted) await consumer.disconnect(); // closed while it was coming back
     } catch (error) {
       if (!stopping.signal.aborted) log.error({ err: error }, 'Kafka: a crashed consumer did not come back');

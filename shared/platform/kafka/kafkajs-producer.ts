@@ -6,7 +6,7 @@ import { withTimeout } from '../util/with-timeout.ts';
 import { judgeSendFailure } from './judge-send-failure.ts';
 import { createPulse } from './kafkajs-pulse.ts';
 import { type KafkaProducer, type OutboundMessage } from './port.ts';
-import { createSendQueue, DEFAULT_PATIENCE_MS } from './send-queue.ts';
+import { createSendQueue, DEFAULT_TIMEOUT_MS } from './send-queue.ts';
 
 const BROKER_TIMEOUT_MS = 5_000;
 /** A new connection with its producer id. A broker that stands still accepts connections and answers nothing. */
@@ -137,7 +137,7 @@ export async function createProducer(client: KafkaClient, options: ProducerOptio
       if (isBroken || (Date.now() - acknowledgedAt > STALE_MS && !queue.inFlight())) await reconnect();
     },
     close: async () => {
-      await queue.close(DEFAULT_PATIENCE_MS);
+      await queue.close(DEFAULT_TIMEOUT_MS);
       await watching.close();
       await Promise.all([pulse.close(), current.disconnect()]);
     },

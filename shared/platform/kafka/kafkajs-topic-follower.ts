@@ -62,10 +62,10 @@ export async function followTopic(
 /** 0 for a topic without messages: also one whose messages are all gone. A topic that was just made has no leader yet. */
 async function endOf(client: KafkaClient, topic: string): Promise<bigint> {
   const admin = client.admin();
-  const patience = { attempts: 10, baseMs: 200, maxMs: 2_000 };
-  await retrying(() => admin.connect(), patience);
+  const backoff = { attempts: 10, baseMs: 200, maxMs: 2_000 };
+  await retrying(() => admin.connect(), backoff);
   try {
-    const [partition] = await retrying(() => admin.fetchTopicOffsets(topic), patience);
+    const [partition] = await retrying(() => admin.fetchTopicOffsets(topic), backoff);
     if (!partition || partition.low === partition.high) return 0n;
     return BigInt(partition.high);
   } finally {

@@ -16,18 +16,18 @@ const LEAVE_TIMEOUT_MS = 3_000;
  * deleted afterwards. The ends are taken before it joins: what is sent later is not waited for.
  */
 export async function readTopic(client: KafkaClient, options: ReadTopicOptions, log: Logger): Promise<void> {
-  const patience = startPatience(options);
-  const reading = read(client, options, patience, log);
+  const readTimeout = startReadTimeout(options);
+  const reading = read(client, options, readTimeout, log);
   try {
-    await Promise.race([reading, patience.over]);
+    await Promise.race([reading, readTimeout.over]);
   } finally {
-    patience.stop();
+    readTimeout.stop();
     // After the patience is over nobody waits for the rest; `read` still leaves its group.
     reading.catch((error: unknown) => log.debug({ err: error }, 'Kafka: a reader of a topic failed'));
   }
 }
 
-interface Patience {
+interface ReadTimeout {
   /** Rejects when nothing came for too long. */
   over: Promise<never>;
   /** Something came: the wait begins again when the work on it is done. */
@@ -36,7 +36,7 @@ interface Patience {
   ended(): boolean;
 }
 
-function startPatience({ topic, patienceMs }: ReadTopicOptions): Patience {
+function startReadTimeout({ topic, timeoutMs }: ReadTopicOptions): ReadTimeout {
   const { promise, reject } = Promise.withResolvers<never>();
   let timer: NodeJS.Timeout;
   let ended = false;
@@ -48,8 +48,8 @@ function startPatience({ topic, patienceMs }: ReadTopicOptions): Patience {
     if (ended) return;
     timer = setTimeout(() => {
       ended = true;
-      reject(new Error(`Kafka sent nothing of ${topic} for ${patienceMs} ms`));
-    }, patienceMs);
+      reject(new Error(`Kafka sent nothing of ${topic} for ${timeoutMs} ms`));
+    }, timeoutMs);
   };
   promise.catch(() => undefined); // it may lose the race
   wait();
@@ -71,11 +71,11 @@ function startPatience({ topic, patienceMs }: ReadTopicOptions): Patience {
 async function read(
   client: KafkaClient,
   options: ReadTopicOptions,
-  patience: Patience,
+  readTimeout: ReadTimeout,
   log: Logger,
 ): Promise<void> {
   const missing = await missingRanges(client, options.topic);
-  if (missing.size === 0 || patience.ended()) return;
+  if (missing.size === 0 || readTimeout.ended()) return;
   const groupId = `read-${options.topic}-${randomBytes(6).toString('hex')}`;
   const consumer = client.consumer({
     groupId,
@@ -84,7 +84,7 @@ async function read(
     allowAutoTopicCreation: false,
   });
   try {
-    await readMissing(consumer, missing, options, patience);
+    await readMissing(consumer, missing, options, readTimeout);
   } finally {
     await leave(client, consumer, groupId, log);
   }
@@ -114,7 +114,7 @@ async function readMissing(
   consumer: ClientConsumer,
   missing: Map<number, Range>,
   options: ReadTopicOptions,
-  patience: Patience,
+  readTimeout: ReadTimeout,
 ): Promise<void> {
   const { promise: whole, resolve, reject } = Promise.withResolvers<undefined>();
   whole.catch(() => undefined); // connecting may fail before anybody waits for it
@@ -126,9 +126,9 @@ async function readMissing(
   await consumer.run({
     autoCommit: false,
     eachBatch: async (payload) => {
-      if (patience.ended()) return;
+      if (readTimeout.ended()) return;
       try {
-        await whileBeating(payload, () => patience.pauseFor(() => take(payload, missing, options)));
+        await whileBeating(payload, () => readTimeout.pauseFor(() => take(payload, missing, options)));
         if (missing.size === 0) resolve(undefined);
       } catch (error) {
         reject(error); // kafkajs would bring the batch again, for ever

@@ -102,7 +102,7 @@ export interface Consumer {
 export interface ReadTopicOptions {
   topic: string;
   /** How long Kafka may send nothing, in milliseconds: an end for a reader whose broker is away. */
-  patienceMs: number;
+  timeoutMs: number;
   /** One at a time; in order within a partition. Its failure ends the reading. */
   onBatch: (batch: Batch) => Promise<void>;
 }

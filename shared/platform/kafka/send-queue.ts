@@ -22,7 +22,7 @@ export interface SendQueue {
   /** True while a group is on its way. */
   inFlight(): boolean;
   /** Takes nothing more. Resolves when nothing waits and nothing is in flight; gives up what is left after so many milliseconds. */
-  close(patienceMs: number): Promise<void>;
+  close(graceMs: number): Promise<void>;
 }
 
 export interface Transport {
@@ -37,7 +37,7 @@ export interface Transport {
 }
 
 /** Without a deadline of its own a message waits so long. Milliseconds. */
-export const DEFAULT_PATIENCE_MS = 8_000;
+export const DEFAULT_TIMEOUT_MS = 8_000;
 /** The broker's default limit is 1 MiB; what is larger travels alone. */
 const GROUP_BYTES = 1_000_000;
 const GROUP_MESSAGES = 1_000;
@@ -86,7 +86,7 @@ export function createSendQueue(transport: Transport): SendQueue {
 
   function enqueue(
     message: OutboundMessage,
-    { deadlineAt = Date.now() + DEFAULT_PATIENCE_MS, signal }: SendOptions,
+    { deadlineAt = Date.now() + DEFAULT_TIMEOUT_MS, signal }: SendOptions,
     done: (error?: SendError) => void,
   ): Waiting {
     const left = Math.min(MAX_TIMER_MS, Math.max(0, deadlineAt - Date.now()));
@@ -212,13 +212,13 @@ export function createSendQueue(transport: Transport): SendQueue {
   return {
     send,
     inFlight: () => flying,
-    close: async (patienceMs) => {
+    close: async (graceMs) => {
       closed = true;
       const late = setTimeout(() => {
         for (const entry of [...waiting.values()].flatMap((queue) => [...queue]))
           giveUp(entry, 'The producer is closed');
         closing.abort();
-      }, patienceMs);
+      }, graceMs);
       const given = new Promise<void>((resolve) => {
         closing.signal.addEventListener('abort', () => resolve(), { once: true });
       });

@@ -41,15 +41,15 @@ export async function closeRedis(redis: Redis): Promise<void> {
 const CLUSTER_SCHEME = /^(rediss?)\+cluster:/;
 
 /** How long a command waits for a connection, and for its answer. */
-interface Patience {
+interface RetryOptions {
   maxRetriesPerRequest: number | null;
   enableOfflineQueue?: boolean;
   autoResendUnfulfilledCommands?: boolean;
   commandTimeout?: number;
 }
 
-function connect(url: string, name: string, log: Logger, patience: Patience): Redis {
-  const options = { ...patience, connectionName: `turnout-${name}` };
+function connect(url: string, name: string, log: Logger, retryOptions: RetryOptions): Redis {
+  const options = { ...retryOptions, connectionName: `turnout-${name}` };
   const redis = CLUSTER_SCHEME.test(url)
     ? connectCluster(url.replace(CLUSTER_SCHEME, '$1:'), options)
     : new Server(url, { ...options, enableReadyCheck: true, retryStrategy: pause });
@@ -59,7 +59,7 @@ function connect(url: string, name: string, log: Logger, patience: Patience): Re
   return redis;
 }
 
-function connectCluster(url: string, options: Patience & { connectionName: string }): Cluster {
+function connectCluster(url: string, options: RetryOptions & { connectionName: string }): Cluster {
   const { protocol, username, password, hostname, port } = new URL(url);
   return new Cluster([{ host: hostname, port: Number(port || 6379) }], {
     enableOfflineQueue: options.enableOfflineQueue ?? true,

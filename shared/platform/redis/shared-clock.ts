@@ -34,7 +34,7 @@ const SAMPLES = 3;
 /** An answer that took longer tells too little. */
 const SLOWEST_ANSWER_MS = 1_000;
 /** While Redis is away, nobody waits longer than this for a measurement. */
-const PATIENCE_MS = 2_000;
+const TIMEOUT_MS = 2_000;
 /** A smaller change of the skew is taken for an error of the measurement: the estimate would only jitter. */
 const SMALLEST_CHANGE_MS = 5;
 const WARN_ABOVE_MS = 1_000;
@@ -52,7 +52,7 @@ export function createSharedClock({ redis, log, clock = () => Date.now() }: Shar
   let failing = false;
 
   async function measureNow(): Promise<void> {
-    const measured = await withTimeout(measureSkew(redis, clock), PATIENCE_MS, 'Redis did not tell its time');
+    const measured = await withTimeout(measureSkew(redis, clock), TIMEOUT_MS, 'Redis did not tell its time');
     failing = false;
     if (!measured) return;
     const smallest = Math.max(SMALLEST_CHANGE_MS, measured.roundTripMs / 2);

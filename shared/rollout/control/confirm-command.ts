@@ -28,27 +28,27 @@ interface ConfirmDeps {
   topic: string;
   applied: Pick<AppliedEpochs, 'read'>;
   /** How long a leader may take, and then the processes. Default 10 s. */
-  patienceMs?: number;
+  timeoutMs?: number;
 }
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const LOOK_MS = 20;
 
 /** Sends a command, waits until a leader has decided and all processes that run have applied what he did. */
 export async function confirmCommand(deps: ConfirmDeps, command: ControlCommand): Promise<Confirmation> {
-  const { patienceMs = PATIENCE_MS } = deps;
-  const result = await decided(deps, command, patienceMs);
+  const { timeoutMs = TIMEOUT_MS } = deps;
+  const result = await decided(deps, command, timeoutMs);
   if (!result) return { status: 'undecided', command: command.id };
   const { status, epoch, note } = result;
   if (status === 'refused') return { status, command: command.id, epoch, note: note ?? 'it says not why' };
-  const instances = await appliedBy(deps, { epoch, since: command.at }, patienceMs);
+  const instances = await appliedBy(deps, { epoch, since: command.at }, timeoutMs);
   return { status, command: command.id, epoch, ...(note === undefined ? {} : { note }), instances };
 }
 
 async function decided(
   { kafka, producer, topic }: ConfirmDeps,
   command: ControlCommand,
-  patienceMs: number,
+  timeoutMs: number,
 ): Promise<ControlResult | undefined> {
   const { promise, resolve } = Promise.withResolvers<ControlResult | undefined>();
   const follower = await kafka.followTopic({
@@ -62,7 +62,7 @@ async function decided(
   let timer: NodeJS.Timeout | undefined;
   try {
     await sendCommand(producer, topic, command);
-    timer = setTimeout(() => resolve(undefined), patienceMs);
+    timer = setTimeout(() => resolve(undefined), timeoutMs);
     return await promise;
   } finally {
     clearTimeout(timer);
@@ -73,9 +73,9 @@ async function decided(
 async function appliedBy(
   { applied }: ConfirmDeps,
   { epoch, since }: { epoch: number; since: number },
-  patienceMs: number,
+  timeoutMs: number,
 ): Promise<AppliedBy> {
-  const end = Date.now() + patienceMs;
+  const end = Date.now() + timeoutMs;
   for (;;) {
     const found = toAppliedBy(await applied.read(Date.now()), epoch, since);
     if (found.applied === found.of || Date.now() >= end) return found;

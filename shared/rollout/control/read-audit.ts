@@ -23,11 +23,11 @@ export interface AuditEntry {
 export async function readAudit(
   kafka: Pick<Kafka, 'readTopic'>,
   topic: string,
-  patienceMs: number,
+  timeoutMs: number,
 ): Promise<AuditEntry[]> {
   const entries = new Map<string, AuditEntry>();
   await kafka.readTopic({
-    ...{ topic, patienceMs },
+    ...{ topic, timeoutMs },
     onBatch: ({ messages }) => {
       for (const { offset, timestamp, value } of messages) {
         const record = readControl(value);

@@ -10,7 +10,7 @@ import { type Ground } from './ground.ts';
 import { account, usageDifference } from './judge.ts';
 import { scanKeys } from '../../harness/scan-keys.ts';
 
-const PATIENCE = { timeoutMs: 30_000, everyMs: 200 } as const;
+const WITHIN = { timeoutMs: 30_000, everyMs: 200 } as const;
 
 interface Past {
   /** Messages that nobody can read. */
@@ -43,7 +43,7 @@ export async function inspectAftermath(ground: Ground, past: Past): Promise<stri
 async function expectSoon<T>(what: string, wanted: T, ask: () => Promise<T>): Promise<string[]> {
   let last: T | undefined;
   const same = async () => JSON.stringify((last = await ask())) === JSON.stringify(wanted);
-  return (await until(same, PATIENCE))
+  return (await until(same, WITHIN))
     ? []
     : [`${what}: ${JSON.stringify(last)} instead of ${JSON.stringify(wanted)}`];
 }

@@ -11,7 +11,7 @@ export async function deadLetters(prefix: string): Promise<StoredLetter[]> {
   const letters: StoredLetter[] = [];
   await kafka.readTopic({
     topic: topicNames(prefix).deadLetters,
-    patienceMs: 15_000,
+    timeoutMs: 15_000,
     onBatch: ({ messages }) => Promise.resolve(void letters.push(...messages.map(readLetter))),
   });
   return letters;

@@ -34,7 +34,7 @@ export interface ReaderOptions {
   begin?: (url: string, signal: AbortSignal) => Promise<Response>;
 }
 
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 /** A client that is refused comes again, but not at once. */
 const RETRY_MS = 50;
 const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed']);
@@ -62,7 +62,7 @@ export function readResponse(options: ReaderOptions): ResponseReader {
 async function readToTheEnd(options: ReaderOptions, reading: ResponseReading): Promise<void> {
   const { urls, begin, dropAt } = options;
   const drops = [...dropAt];
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + TIMEOUT_MS;
   for (let turn = 0; !reading.ended; turn += 1) {
     if (performance.now() > deadline) throw new Error(`has not ended: ${JSON.stringify(reading)}`);
     const url = urls[turn % urls.length] ?? '';

@@ -14,7 +14,7 @@ export interface ReaderProcess {
 }
 
 /** The reader ends its threads itself; this is for one that cannot any more. Milliseconds. */
-const PATIENCE_MS = 5_000;
+const GRACE_MS = 5_000;
 /** How a process dies that V8 aborts, that the system needs the memory of, or that a parser's bug brings down. */
 const CRASHES: ReadonlySet<NodeJS.Signals | null> = new Set([
   'SIGABRT',
@@ -62,7 +62,7 @@ export function startReaderProcess(): ReaderProcess {
       };
       const abort = () => stop(signal?.reason as Error);
       const late = () => stop(new UnreadableDocument('too_slow'));
-      const timer = setTimeout(late, task.timeoutMs + PATIENCE_MS);
+      const timer = setTimeout(late, task.timeoutMs + GRACE_MS);
       function settle(outcome: () => void): void {
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);

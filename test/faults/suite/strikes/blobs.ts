@@ -19,7 +19,7 @@ import { oneOfTwo, type Struck } from './strike.ts';
 
 const STORED = 20;
 const AWAY_MS = 6_000;
-const PATIENCE = { timeoutMs: 60_000, everyMs: 200 } as const;
+const WITHIN = { timeoutMs: 60_000, everyMs: 200 } as const;
 
 /** The blob store is away while stored responses end: none of them fails, and their copies are made when it is back. */
 export async function failingHook(ground: Ground): Promise<Struck> {
@@ -70,7 +70,7 @@ async function inspectStored(ground: Ground, jobs: readonly string[]): Promise<s
     const found = await Promise.all(jobs.map(stored));
     return jobs.filter((_, at) => !found[at]);
   };
-  await until(async () => (await missing()).length === 0, PATIENCE);
+  await until(async () => (await missing()).length === 0, WITHIN);
   return [
     ...(await missing()).map((jobId) => `${jobId}: no copy of the stored response, or a wrong one`),
     ...(await notPublishedOnce(ground, jobs)),
@@ -83,7 +83,7 @@ async function notPublishedOnce({ kafkaProxy, topics }: Ground, jobs: readonly s
   const counts = new Map(jobs.map((jobId) => [jobId, 0]));
   await kafka.readTopic({
     topic: topics.events,
-    patienceMs: PATIENCE.timeoutMs,
+    timeoutMs: WITHIN.timeoutMs,
     onBatch: ({ messages }) => {
       for (const { value } of messages) {
         const { jobId } = outcome.parse(JSON.parse(value ?? ''));
@@ -127,7 +127,7 @@ async function upload(ground: Ground): Promise<string> {
     const { status } = (await (await fetch(`${url}/${id}`, { headers })).json()) as { status?: string };
     return status !== undefined && status !== 'uploaded';
   };
-  if (!(await until(isRead, PATIENCE))) throw new Error(`${id} was not read`);
+  if (!(await until(isRead, WITHIN))) throw new Error(`${id} was not read`);
   return id;
 }
 
@@ -146,7 +146,7 @@ async function inspectSweep(ground: Ground, folders: readonly string[]): Promise
   const { redis, services, blobs } = ground;
   const keys = blobKeys(services.prefix);
   const state = createSweepState(redis, keys);
-  const stopped = await until(async () => (await state.stopped()) !== undefined, PATIENCE);
+  const stopped = await until(async () => (await state.stopped()) !== undefined, WITHIN);
   const removed = folders.filter((folder) => !existsSync(folder)).length;
   const planned = await Promise.all(keys.allRemovals('files').map((key) => redis.zcard(key)));
   await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));

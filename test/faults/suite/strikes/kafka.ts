@@ -40,7 +40,7 @@ export async function sendPoison({ producer, topics }: Ground): Promise<Struck> 
   return { since: Date.now() };
 }
 
-const PATIENCE = { timeoutMs: 60_000, everyMs: 100 } as const;
+const WITHIN = { timeoutMs: 60_000, everyMs: 100 } as const;
 /** Nothing is read or sent for so long. */
 const IDLE_MS = 2_000;
 
@@ -49,7 +49,7 @@ export async function idleKafkaOutage(ground: Ground): Promise<Struck> {
   const { system, ingresses } = ground;
   await delay(IDLE_MS);
   await system.kill('kafka');
-  const noticed = await until(async () => (await readyOf(ingresses)).length === 0, PATIENCE);
+  const noticed = await until(async () => (await readyOf(ingresses)).length === 0, WITHIN);
   if (!noticed) throw new Error('Kafka is away, and an idle ingress says that it is ready');
   await system.start('kafka');
   await allReady(ground);
@@ -68,7 +68,7 @@ export async function recreateTopics(ground: Ground): Promise<Struck> {
 async function allReady({ ingresses, services }: Ground): Promise<void> {
   const others = ['router', 'router-2', 'llm-worker', 'llm-worker-2', 'context-worker', 'metrics', 'cache'];
   const urls = [...ingresses, ...others.map((instance) => services.urlOf(instance))];
-  const came = await until(async () => (await readyOf(urls)).length === urls.length, PATIENCE);
+  const came = await until(async () => (await readyOf(urls)).length === urls.length, WITHIN);
   if (came) return;
   const ready = await readyOf(urls);
   const missing = urls.filter((url) => !ready.includes(url));
