@@ -52,8 +52,12 @@ const findings = (over: Partial<BenchFindings> = {}): BenchFindings => ({
   },
   scaling: { concurrency: 16, perSecond: { '1': 15.8, '2': 31.5, '4': 60 }, errors: {} },
   paced: {
-    ...{ streams: 100, tokens: 100, tokensPerSecond: 20 },
-    ...{ cpuMsPerStream: { router: 0.5, redis: 4 }, redisBytesPerJob: 5_120, errors: {} },
+    streams: 100,
+    tokens: 100,
+    tokensPerSecond: 20,
+    cpuMsPerStream: { router: 0.5, redis: 4 },
+    redisBytesPerJob: 5_120,
+    errors: {},
   },
   ...over,
 });

@@ -100,7 +100,9 @@ export function toBenchReport(findings: BenchFindings, at: Date): BenchReport {
 
 function complexOf({ p50: { sequential, parallel, limit } }: ComplexFigures): BenchReport['complex'] {
   return {
-    ...{ sequentialMs: sequential, parallelMs: parallel, limitMs: limit },
+    sequentialMs: sequential,
+    parallelMs: parallel,
+    limitMs: limit,
     saved: hundredths(1 - parallel / sequential),
     overLimit: hundredths(parallel / limit - 1),
   };

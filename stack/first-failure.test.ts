@@ -13,7 +13,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const failed = {
-  ...{ model: 'gpt-5', provider: 'openai', path: 'litellm', code: 'upstream_auth', msg: 'LiteLLM Error' },
+  model: 'gpt-5',
+  provider: 'openai',
+  path: 'litellm',
+  code: 'upstream_auth',
+  msg: 'LiteLLM Error',
 };
 
 test('a failed call is told in words: which model, whose, and why', () => {

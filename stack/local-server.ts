@@ -29,9 +29,18 @@ export async function startLocalServer(
   const log = join(layout.logs, `${name}.log`);
   await ensureRunning(
     {
-      ...{ name, command, args: args(port), env: {}, workingFolder: layout.workingFolder, port },
+      name,
+      command,
+      args: args(port),
+      env: {},
+      workingFolder: layout.workingFolder,
+      port,
       health: { kind: 'http', url: `${url}${healthPath}` },
-      ...{ stdout: log, stderr: log, explainedBy: [log], startTimeoutMs: 30_000, stopTimeoutMs: 5_000 },
+      stdout: log,
+      stderr: log,
+      explainedBy: [log],
+      startTimeoutMs: 30_000,
+      stopTimeoutMs: 5_000,
     },
     layout.run,
   );

@@ -98,7 +98,9 @@ describe('a process of the stack', () => {
     const patient = `${SERVER.replace('.listen(', '.on("error", () => {}).listen(')}; setInterval(() => {}, 1000)`;
     const spec = {
       ...(await specOf(patient)),
-      ...{ port: neighbour.port, env: neighbour.env, health: neighbour.health },
+      port: neighbour.port,
+      env: neighbour.env,
+      health: neighbour.health,
     };
     try {
       await expect(ensureRunning(spec, folder)).rejects.toThrow(PortTakenError);
@@ -114,7 +116,9 @@ describe('a process of the stack', () => {
     const { pid } = recordIn('neighbour');
     const spec = {
       ...(await specOf(SERVER)),
-      ...{ port: neighbour.port, env: neighbour.env, health: neighbour.health },
+      port: neighbour.port,
+      env: neighbour.env,
+      health: neighbour.health,
     };
     try {
       await expect(ensureRunning(spec, folder)).rejects.toThrow(

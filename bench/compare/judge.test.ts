@@ -14,7 +14,11 @@ function latency(before: number, now: number): LatencyFigures {
 
 function rates(before: readonly number[], now: readonly number[]): ThroughputFigures {
   const saturation = (rounds: readonly number[]): Saturation => ({
-    ...{ perSecond: rounds[0] ?? 0, rounds: [...rounds], total: percentiles(1), cpuMsPerJob: {}, rssMb: {} },
+    perSecond: rounds[0] ?? 0,
+    rounds: [...rounds],
+    total: percentiles(1),
+    cpuMsPerJob: {},
+    rssMb: {},
   });
   return { byTarget: { '0.1.0': saturation(before), this: saturation(now) }, errors: {} };
 }

@@ -71,13 +71,18 @@ async function measureBoth(bench: BenchSystem, root: string): Promise<ReleaseCom
 
 function toTable({ firstTokenMs, jobs, streams, errors }: ReleaseComparison): string {
   const rate = (name: string, { before, now, ratio, rounds }: ReleaseComparison['jobs']) => [
-    ...[name, before.toFixed(1), now.toFixed(1), ratio.toFixed(3)],
+    name,
+    before.toFixed(1),
+    now.toFixed(1),
+    ratio.toFixed(3),
     rounds.map((one) => one.toFixed(2)).join(' '),
   ];
   const rows = [
     ['', release.version, 'this', 'this / before', 'by round'],
     [
-      ...['first token p50, ms', firstTokenMs.before.toFixed(2), firstTokenMs.now.toFixed(2)],
+      'first token p50, ms',
+      firstTokenMs.before.toFixed(2),
+      firstTokenMs.now.toFixed(2),
       `${firstTokenMs.inPairs > 0 ? '+' : ''}${firstTokenMs.inPairs.toFixed(2)} in pairs`,
     ],
     rate('answers a second', jobs),

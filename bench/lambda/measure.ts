@@ -35,12 +35,10 @@ export async function measureLambda(plan: LambdaPlan, say: (line: string) => voi
   const env = {
     ...testEnv(),
     ...s3.env,
-    ...{
-      TOPIC_PREFIX: services.prefix,
-      REDIS_PREFIX: services.prefix,
-      MIGRATION_PHASE: '3',
-      LOG_LEVEL: 'warn',
-    },
+    TOPIC_PREFIX: services.prefix,
+    REDIS_PREFIX: services.prefix,
+    MIGRATION_PHASE: '3',
+    LOG_LEVEL: 'warn',
   };
   const kafka = createKafka({
     brokers: env.KAFKA_BROKERS.split(','),

@@ -52,10 +52,15 @@ export async function measureTrouble(
   const silences = silencesIn(streams, { from, to });
   await Promise.all(streams.map(({ over }) => over));
   return {
-    ...{ trouble, seconds: Math.round((to - from) / 1_000), ...silences, jobs: streams.length },
+    trouble,
+    seconds: Math.round((to - from) / 1_000),
+    ...silences,
+    jobs: streams.length,
     attempts: await mostAttempts(store, streams),
     failures: countFailures(streams),
-    ...{ answers, loops, blocked: blockedSince(measured.logs, from) },
+    answers,
+    loops,
+    blocked: blockedSince(measured.logs, from),
   };
 }
 

@@ -5,8 +5,15 @@ import { NEIGHBOURS_HELD_TO } from './plan.ts';
 import { brokenIn, neighboursTable } from './report.ts';
 
 const calm: NeighbourFindings = {
-  ...{ trouble: 'noise', seconds: 61, gapMs: 2_000, firstTokenMs: 9_000, jobs: 10, attempts: 1 },
-  ...{ failures: {}, answers: { '200': 3, '503 overloaded': 1 }, blocked: [] },
+  trouble: 'noise',
+  seconds: 61,
+  gapMs: 2_000,
+  firstTokenMs: 9_000,
+  jobs: 10,
+  attempts: 1,
+  failures: {},
+  answers: { '200': 3, '503 overloaded': 1 },
+  blocked: [],
   loops: { router: { p999Ms: 199, maxMs: 800 }, ingress: { p999Ms: 20, maxMs: 900 } },
 };
 const broken = (more: Partial<NeighbourFindings>, expected?: string) =>

@@ -40,7 +40,11 @@ export function neighboursTable(
   const blocked = all.flatMap(({ findings }) =>
     findings.blocked.map((one) => [
       findings.trouble,
-      ...[one.service, one.work, `${one.times} times`, `${one.ms} ms`, `${one.cpuMs} ms CPU`],
+      one.service,
+      one.work,
+      `${one.times} times`,
+      `${one.ms} ms`,
+      `${one.cpuMs} ms CPU`,
     ]),
   );
   return [

@@ -21,7 +21,8 @@ export function createTroublemaker({ baseUrl, key }: { baseUrl: string; key: str
   async function send(path: string, body: string | FormData): Promise<Response> {
     const type = typeof body === 'string' ? { 'content-type': 'application/json' } : {};
     return fetch(`${baseUrl}${path}`, {
-      ...{ method: 'POST', body },
+      method: 'POST',
+      body,
       headers: { authorization: `Bearer ${key}`, ...type },
       signal: AbortSignal.timeout(NEIGHBOURS_PLAN.answerMs),
     });

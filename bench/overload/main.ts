@@ -32,7 +32,9 @@ try {
   say(`under overload ${overload.goodput.toFixed(1)}`);
   const recoveryS = await measureRecovery(target, peak);
   const figures = {
-    ...{ peak, overload, recoveryS },
+    peak,
+    overload,
+    recoveryS,
     goodput: overload.goodput / peak.goodput,
     truth: overload.letIn / overload.cameBack,
     redisMB: mostMemory / 2 ** 20,

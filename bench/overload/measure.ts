@@ -86,7 +86,13 @@ export async function measureOverload(target: Target, perSecond: number): Promis
   refusedMs.sort((a, b) => a - b);
   const { offered, answered, inTime, refused, cameBack, letIn } = counts;
   return {
-    ...{ offered, answered, goodput: inTime / OVERLOAD_PLAN.overload, refused, cameBack, letIn, failures },
+    offered,
+    answered,
+    goodput: inTime / OVERLOAD_PLAN.overload,
+    refused,
+    cameBack,
+    letIn,
+    failures,
     refusedMs: refusedMs[Math.floor(refusedMs.length / 2)] ?? Number.NaN,
   };
 }

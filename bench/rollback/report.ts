@@ -30,9 +30,15 @@ export function toRollbackReport(
     ...(Object.keys(failed).length > 0 ? [`users saw errors: ${JSON.stringify(failed)}`] : []),
   ];
   return {
-    ...{ at: at.toISOString(), rollbacks: rounds.length, instances },
+    at: at.toISOString(),
+    rollbacks: rounds.length,
+    instances,
     appliedMs: percentilesOf(rounds.map((round) => round.appliedMs)),
-    ...{ lastCallMs, lateCalls, answered, failed, broken },
+    lastCallMs,
+    lateCalls,
+    answered,
+    failed,
+    broken,
   };
 }
 

@@ -33,7 +33,8 @@ async function play({ name, command, env = {} }: VerifyStep): Promise<StepOutcom
   say(`${name} begins`);
   const begun = performance.now();
   const child = spawn('npm', ['run', '--silent', command], {
-    ...{ cwd: repositoryRoot, stdio: 'inherit' },
+    cwd: repositoryRoot,
+    stdio: 'inherit',
     env: { ...process.env, ...env },
   });
   const [code] = (await once(child, 'exit')) as [number | null];

@@ -2,7 +2,11 @@ import { expect, test } from '@jest/globals';
 import { chosenSteps, mergeOutcomes, missing, type StepOutcome, steps } from './steps.ts';
 
 const outcome = (name: string, passed: boolean, commit = 'a'): StepOutcome => ({
-  ...{ name, passed, commit, seconds: 1, at: '' },
+  name,
+  passed,
+  commit,
+  seconds: 1,
+  at: '',
 });
 
 test('steps are chosen by their names', () => {

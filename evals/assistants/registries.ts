@@ -17,8 +17,14 @@ export function toRegistry(
   return shuffled([...byIntent], random)
     .slice(0, assistants)
     .map(([name, requests]) => ({
-      ...{ name, version: '', description: '', instructions: '', default: false },
-      ...{ sources: [], file_types: [], patterns: [] },
+      name,
+      version: '',
+      description: '',
+      instructions: '',
+      default: false,
+      sources: [],
+      file_types: [],
+      patterns: [],
       examples: shuffled(requests, random)
         .slice(0, examples)
         .map(([text]) => text),

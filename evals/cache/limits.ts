@@ -96,7 +96,14 @@ export async function measureLimits(options: LimitOptions): Promise<LimitFigures
   say('sweeping: half of it has expired, the other half is cleared');
   const { swept, longestSweep, ping } = await sweepAll(options, store, totals, broken);
   return {
-    ...{ limits, filled, churned, memory, overheadBytes, quiet, swept, broken },
+    limits,
+    filled,
+    churned,
+    memory,
+    overheadBytes,
+    quiet,
+    swept,
+    broken,
     evictedByRedis: await evictedKeys(redis),
     longest: { put: longestPut, sweep: longestSweep, pingWhileSweeping: ping },
   };
@@ -158,7 +165,9 @@ async function recount(
   const sum = (of: (own: { entries: number; bytes: number }) => number) =>
     owners.reduce((total, own) => total + of(own), 0);
   const counted = {
-    ...{ entries: sum((own) => own.entries), bytes: sum((own) => own.bytes), users: owners.length },
+    entries: sum((own) => own.entries),
+    bytes: sum((own) => own.bytes),
+    users: owners.length,
     most: {
       entries: Math.max(...owners.map((own) => own.entries)),
       bytes: Math.max(...owners.map((own) => own.bytes)),

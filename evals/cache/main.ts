@@ -79,8 +79,10 @@ async function limitsOf(bench: BenchSystem): Promise<LimitFigures> {
   const connect = (name: string) => connectRedisWaiting(config.CACHE_REDIS_URL, name, silentLogger);
   const [redis, other] = [connect('limits'), connect('ping')];
   const limits = {
-    ...{ entries: config.CACHE_MAX_ENTRIES, bytes: config.CACHE_MAX_BYTES },
-    ...{ userEntries: config.CACHE_USER_MAX_ENTRIES, userBytes: config.CACHE_USER_MAX_BYTES },
+    entries: config.CACHE_MAX_ENTRIES,
+    bytes: config.CACHE_MAX_BYTES,
+    userEntries: config.CACHE_USER_MAX_ENTRIES,
+    userBytes: config.CACHE_USER_MAX_BYTES,
     floorPercent: config.CACHE_USER_FLOOR_PERCENT,
   };
   try {
@@ -110,7 +112,9 @@ async function replayed(
       CACHE_USER_MAX_ENTRIES: share(config.CACHE_USER_MAX_ENTRIES),
       CACHE_USER_MAX_BYTES: share(config.CACHE_USER_MAX_BYTES),
     },
-    ...{ jobRedis, name: 'replay', log: silentLogger },
+    jobRedis,
+    name: 'replay',
+    log: silentLogger,
   });
   const sweeping = periodically({
     everyMs: CACHE_PLAN.replay.sweepMs,

@@ -94,7 +94,11 @@ export async function replayTrace(
 
   const { operations, repeated, hits } = counts;
   return {
-    ...{ requests: counts.requests, operations, repeated, hits, wrong: counts.wrong },
+    requests: counts.requests,
+    operations,
+    repeated,
+    hits,
+    wrong: counts.wrong,
     reachable: repeated / operations,
     hitRate: hits / repeated,
     reachableByOthers: counts.byOthers / operations,

@@ -40,7 +40,8 @@ export function toRolloutReport(results: readonly RunResult[], at: Date): Rollou
     usualRules: { overThreshold: usual('threshold'), badChecks: usual('badChecks') },
     detectionSeconds: by(({ judge }) => median(judge)),
     usualDetectionSeconds: by(({ threshold, badChecks }) => ({
-      ...{ overThreshold: median(threshold), badChecks: median(badChecks) },
+      overThreshold: median(threshold),
+      badChecks: median(badChecks),
     })),
     detectedShare: by(({ judge }) => rounded(judge.filter(Number.isFinite).length / judge.length)),
     falseRollbacksByTest: countsOf(rolledBack.map(({ test = 'none' }) => test)),

@@ -52,8 +52,13 @@ export function simulateRollout(options: RolloutOptions): RolloutResult {
   };
   const verdictAt = (second: number): Verdict =>
     judge({
-      ...{ percentage: steps[step] ?? 100, errorThreshold: 5, hasLegacy: true, silentMs: 0 },
-      ...{ segments: recentDays(days, tally.segment), segment, slot: slotOf(second * 1_000) },
+      percentage: steps[step] ?? 100,
+      errorThreshold: 5,
+      hasLegacy: true,
+      silentMs: 0,
+      segments: recentDays(days, tally.segment),
+      segment,
+      slot: slotOf(second * 1_000),
     }).verdict;
 
   for (let second = 0; second < endS; second += tickS) {
@@ -74,7 +79,10 @@ export function simulateRollout(options: RolloutOptions): RolloutResult {
     begin(step + 1);
   }
   return {
-    ...{ rolledBackAt: result?.at, test: result?.test, usual: usual.saidAt, verdicts },
+    rolledBackAt: result?.at,
+    test: result?.test,
+    usual: usual.saidAt,
+    verdicts,
     completed: step === steps.length - 1,
   };
 }

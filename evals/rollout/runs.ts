@@ -30,7 +30,12 @@ function healthyRun(run: Extract<Run, { kind: 'healthy' }>): RunResult {
     errorRate: logUniform(errorRate, random),
     outages: outagesOf(days, random),
     fault: undefined,
-    ...{ steps, dwellS: dwellHours * 3_600, endS: days * 86_400, judgedFromS: 0, tickS, random },
+    steps,
+    dwellS: dwellHours * 3_600,
+    endS: days * 86_400,
+    judgedFromS: 0,
+    tickS,
+    random,
   });
   return { run, result, faultAt: undefined };
 }
@@ -42,7 +47,13 @@ function jumpRun(run: Extract<Run, { kind: 'jump' }>): RunResult {
   const to = run.to / 100;
   const result = simulateRollout({
     population: populate(users, random),
-    ...{ jobsPerSecond, errorRate, outages: [], steps: [share], dwellS: Infinity, tickS, random },
+    jobsPerSecond,
+    errorRate,
+    outages: [],
+    steps: [share],
+    dwellS: Infinity,
+    tickS,
+    random,
     fault: { from: faultAt, rate: (to - errorRate) / (1 - errorRate) },
     endS: faultAt + watchHours * 3_600,
     judgedFromS: faultAt,

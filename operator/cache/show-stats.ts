@@ -15,7 +15,9 @@ export async function showStats(
 function inWords(stats: CacheStats): string[] {
   const { entries, bytes, owners, evicted, expired, cleared, kinds } = stats;
   const rows = Object.entries({ ...kinds, all: stats }).map(([kind, { hits, misses, hitRate }]) => [
-    ...[kind, String(hits), String(misses)],
+    kind,
+    String(hits),
+    String(misses),
     hitRate === null ? '-' : `${(hitRate * 100).toFixed(1)}%`,
   ]);
   return [

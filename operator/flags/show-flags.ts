@@ -20,7 +20,8 @@ function rowsOf(flags: RolloutStatus['flags']): string[][] {
   const read = readFlags({});
   const defaults: Record<string, string> = Array.isArray(read) ? {} : textsOf(read);
   return Object.entries(flags).map(([name, text]) => [
-    ...[name, text === '' ? '-' : oneLine(text)],
+    name,
+    text === '' ? '-' : oneLine(text),
     text === defaults[name] ? '(default)' : '',
   ]);
 }

@@ -7,7 +7,11 @@ const events: JobEvent[] = [
   { type: 'accepted', at: 0, model: 'm' },
   { type: 'routed', at: 1, path: 'litellm', reason: 'percentage', epoch: 0, step: 0, promptTokens: 4 },
   {
-    ...{ type: 'assistant', name: 'law', version: 'c0ffee', model: 'm', reason: 'similarity' },
+    type: 'assistant',
+    name: 'law',
+    version: 'c0ffee',
+    model: 'm',
+    reason: 'similarity',
     scores: [
       { name: 'law', score: 0.5 },
       { name: 'tax', score: 0.1 },

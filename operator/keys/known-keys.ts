@@ -19,7 +19,11 @@ export function keysOfFile({ settings, root }: OperatorContext): ApiKey[] {
   const file = resolve(root, settings().API_KEYS_FILE);
   if (!existsSync(file)) return [];
   return readKeyFile(file).map(({ expiresAt, ...key }) => ({
-    ...{ version: 1, ...key, name: '', prefix: '', createdAt: 0 },
+    version: 1,
+    ...key,
+    name: '',
+    prefix: '',
+    createdAt: 0,
     ...(expiresAt === undefined ? {} : { expiresAt }),
   }));
 }

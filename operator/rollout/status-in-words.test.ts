@@ -10,10 +10,17 @@ const path = { jobs: 400, failures: 8, errorRate: 2, firstTokenMs: { p50: 300.4,
 function status(more: Partial<RolloutStatus> = {}): RolloutStatus {
   const { step } = initialState();
   return {
-    ...{ epoch: 7, since: NOW - HOUR_MS, percentage: 15, flags: { MIGRATION_PHASE: '2' } },
-    ...{ rolledBack: undefined, frozen: undefined, plan: undefined },
+    epoch: 7,
+    since: NOW - HOUR_MS,
+    percentage: 15,
+    flags: { MIGRATION_PHASE: '2' },
+    rolledBack: undefined,
+    frozen: undefined,
+    plan: undefined,
     step: { ...step, epoch: 7, at: NOW - HOUR_MS },
-    ...{ beatAt: NOW - 1_000, instances: [], safety: undefined },
+    beatAt: NOW - 1_000,
+    instances: [],
+    safety: undefined,
     ...more,
   };
 }
@@ -51,7 +58,10 @@ test('without a leader’s word for five seconds nobody leads', () => {
 
 test('instances that are behind are named', () => {
   const instance = (service: string, epoch: number) => ({
-    ...{ service, epoch, at: NOW, seenAt: NOW },
+    service,
+    epoch,
+    at: NOW,
+    seenAt: NOW,
   });
   expect(words({ instances: [instance('router', 7), instance('llm-worker', 6)] })).toContain(
     'Instances: 1 of 2 have applied epoch 7; not: llm-worker (6)',
@@ -62,14 +72,14 @@ test('what the judge sees stands beside what decides', () => {
   const evidence = { errors: { evidence: 4.715, decisive: 6.899, canary: 9, control: 1 } };
   const told = words({
     safety: {
-      ...{
-        at: NOW - 2_000,
-        epoch: 6,
-        percentage: 15,
-        verdict: { kind: 'unsure', why: 'suspicion' },
-        evidence,
-      },
-      ...{ points: { difference: 1.5, low: 0.2, high: 2.8 }, litellm: path, legacy: { ...path, jobs: 900 } },
+      at: NOW - 2_000,
+      epoch: 6,
+      percentage: 15,
+      verdict: { kind: 'unsure', why: 'suspicion' },
+      evidence,
+      points: { difference: 1.5, low: 0.2, high: 2.8 },
+      litellm: path,
+      legacy: { ...path, jobs: 900 },
     },
   });
   expect(told).toContain('Judge, 2 s ago, of epoch 6: unsure: suspicion');

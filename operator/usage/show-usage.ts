@@ -40,7 +40,12 @@ export async function showUsage({ settings, print }: OperatorContext, options: S
   }
   const rows = usages.flatMap(({ period, jobs, reported, estimated }) =>
     Object.entries({ reported, estimated }).map(([source, { promptTokens, completionTokens, cost }]) => [
-      ...[period, String(jobs), source, String(promptTokens), String(completionTokens), cost.toFixed(6)],
+      period,
+      String(jobs),
+      source,
+      String(promptTokens),
+      String(completionTokens),
+      cost.toFixed(6),
     ]),
   );
   print(inColumns([HEADINGS, ...rows]).join('\n'));

@@ -18,11 +18,16 @@ const clearing = z.strictObject({ user: z.string().min(1).max(200) });
 export function adminRoutes({ cache, admin, log }: AdminRoutesDeps): Record<string, Route> {
   return {
     '/admin/cache/stats': adminRoute({
-      ...{ method: 'GET', admin, log },
+      method: 'GET',
+      admin,
+      log,
       handle: () => reaching(cache.stats()),
     }),
     '/admin/cache/clear': adminRoute({
-      ...{ method: 'POST', admin, log, body: clearing },
+      method: 'POST',
+      admin,
+      log,
+      body: clearing,
       handle: async ({ user }) => {
         await reaching(cache.clearUserCache(user));
         log.info('A user of the cache was cleared');

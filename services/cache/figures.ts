@@ -19,7 +19,10 @@ export function measureTotals(registry: Registry, cache: Pick<Cache, 'stats'>): 
 
   function gauge(name: string, help: string, samples: (stats: CacheStats | undefined) => Sample[]): void {
     const one: Gauge = new Gauge({
-      ...{ name: `turnout_cache_${name}`, help, labelNames: ['kind', 'found'], registers: [registry] },
+      name: `turnout_cache_${name}`,
+      help,
+      labelNames: ['kind', 'found'],
+      registers: [registry],
       collect: async () => {
         const found = samples(await read());
         one.reset();

@@ -33,8 +33,13 @@ test('sweeps until there is no more, and tells it in the rollout guide’s words
   expect(sweep).toHaveBeenCalledTimes(2);
   expect(lines).toMatchObject([
     {
-      ...{ msg: 'Cache cleanup', expired: 61, cleared: 6, evicted: 0 },
-      ...{ entries: 7, bytes: 900, memoryBytes: 12_345 },
+      msg: 'Cache cleanup',
+      expired: 61,
+      cleared: 6,
+      evicted: 0,
+      entries: 7,
+      bytes: 900,
+      memoryBytes: 12_345,
     },
   ]);
   await janitor.close();

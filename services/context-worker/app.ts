@@ -51,18 +51,21 @@ export function buildContextWorker({ config, log }: ServiceDeps): Service {
       topicSpecs(topicNames(config.TOPIC_PREFIX), config.JOB_PARTITIONS, config.TOPIC_REPLICATION),
     );
     const control = await openControl({
-      ...{ config, kafka, redis, service: 'context-worker', registry: probes.registry, log },
+      config,
+      kafka,
+      redis,
+      service: 'context-worker',
+      registry: probes.registry,
+      log,
     });
     releasers.defer('control', () => control.close());
     const opened = openCache({
-      ...{
-        config,
-        flags: () => control.inForce().flags,
-        jobRedis: redis,
-        name: 'context-worker',
-        registry: probes.registry,
-        log,
-      },
+      config,
+      flags: () => control.inForce().flags,
+      jobRedis: redis,
+      name: 'context-worker',
+      registry: probes.registry,
+      log,
     });
     releasers.defer('cache', () => opened.close());
     const { cache } = opened;
@@ -79,7 +82,17 @@ export function buildContextWorker({ config, log }: ServiceDeps): Service {
     const pool = createHistoryThreads();
     releasers.defer('threads', () => pool.close());
     const pieces = createPieceWorkers({
-      ...{ config, redis, jobLog, blobs, extractor, cache, similarities, locks, pool, probes, log },
+      config,
+      redis,
+      jobLog,
+      blobs,
+      extractor,
+      cache,
+      similarities,
+      locks,
+      pool,
+      probes,
+      log,
       now: () => clock.now(),
     });
     const files = createFileRegistry({

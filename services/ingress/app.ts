@@ -40,7 +40,12 @@ export function buildIngress({ config, log }: ServiceDeps): Service {
     });
     showClockSkew(probes.registry, deps.clock);
     const control = await openControl({
-      ...{ config, kafka, redis, service: 'ingress', registry: probes.registry, log },
+      config,
+      kafka,
+      redis,
+      service: 'ingress',
+      registry: probes.registry,
+      log,
     });
     releasers.defer('control', () => control.close());
     startSweeps({ config, deps, releasers, registry: probes.registry, log });

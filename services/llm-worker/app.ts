@@ -80,7 +80,10 @@ export function buildLlmWorker({ config, log }: ServiceDeps): Service {
     });
     const held = createHeldJobs(cancellations);
     const scheduler = openScheduler({
-      ...{ redis, config, jobLog, log },
+      redis,
+      config,
+      jobLog,
+      log,
       worker: {
         id: cancellations.channel,
         slots: () => (releasers.closing() ? 0 : config.LLM_CONCURRENCY),
@@ -93,10 +96,21 @@ export function buildLlmWorker({ config, log }: ServiceDeps): Service {
     releasers.defer('steadiness', () => steadiness.close());
     steadiness.start();
     const maintenance = startJobMaintenance({
-      ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
+      redis,
+      keys,
+      jobLog,
+      blobs,
+      redisPrefix,
+      keepFinishedMs,
+      log,
       storage: createAnswerStorage(redis, fileKeys(redisPrefix)),
       responseRetentionMs: config.RESPONSE_RETENTION_MS,
-      ...{ producer, topic: topics.events, source: 'llm-worker', scheduler, openJobLimiter, steadiness },
+      producer,
+      topic: topics.events,
+      source: 'llm-worker',
+      scheduler,
+      openJobLimiter,
+      steadiness,
     });
     releasers.defer('job maintenance', () => maintenance.close());
     const ender = createJobEnder(maintenance.relays, () => clock.now(), log);
@@ -122,11 +136,20 @@ export function buildLlmWorker({ config, log }: ServiceDeps): Service {
     releasers.defer('model providers', () => providers.close());
 
     const control = await openControl({
-      ...{ config, kafka, redis, service: 'llm-worker', registry: probes.registry, log },
+      config,
+      kafka,
+      redis,
+      service: 'llm-worker',
+      registry: probes.registry,
+      log,
     });
     releasers.defer('control', () => control.close());
     const opened = openCache({
-      ...{ config, flags: () => control.inForce().flags, jobRedis: redis, name: 'llm-worker', log },
+      config,
+      flags: () => control.inForce().flags,
+      jobRedis: redis,
+      name: 'llm-worker',
+      log,
       registry: probes.registry,
     });
     releasers.defer('cache', () => opened.close());
@@ -208,7 +231,9 @@ function answerRules(config: Config): AnswerRules {
 
 function litellmBackend(config: Config): ModelBackend {
   return createModelBackend({
-    ...{ baseURL: `${config.LITELLM_URL}/v1`, apiKey: config.LITELLM_MASTER_KEY, style: 'openai' },
+    baseURL: `${config.LITELLM_URL}/v1`,
+    apiKey: config.LITELLM_MASTER_KEY,
+    style: 'openai',
   });
 }
 

@@ -29,7 +29,9 @@ async function consulted(
     },
   } as unknown as Pick<Cache, 'uses' | 'cacheVersion' | 'get'>;
   const job: CacheableJob = {
-    ...{ user: 'ada', documents: [], groups: [] },
+    user: 'ada',
+    documents: [],
+    groups: [],
     caching: caching && { lookUp: true, keep: true, request: 'r', ...caching },
   };
   const result = await createAnswerCache({ cache, retrievalTtlMs: 60_000 }).consult(job, {

@@ -64,7 +64,12 @@ function fingerprintOf(
   if (caching?.request === undefined) return undefined;
   const { model, assistant } = picked;
   return answerFingerprint({
-    ...{ request: caching.request, model, path: decision.path, documents, groups, truncation },
+    request: caching.request,
+    model,
+    path: decision.path,
+    documents,
+    groups,
+    truncation,
     assistant: assistant && { name: assistant.name, version: assistant.version },
     pieces: requestsOf(plan),
   });

@@ -65,7 +65,10 @@ export function buildRouter({ config, log }: ServiceDeps): Service {
   async function start() {
     const sources = config.RETRIEVAL_SOURCES.map(({ name }) => name);
     const assistants = await openAssistants({
-      ...{ folder: config.ASSISTANTS_DIR, sources, build: createSelector, log },
+      folder: config.ASSISTANTS_DIR,
+      sources,
+      build: createSelector,
+      log,
     });
     releasers.defer('assistants', () => assistants.close());
     const policy = await openPolicy({ file: config.POLICY_FILE, log });
@@ -80,12 +83,21 @@ export function buildRouter({ config, log }: ServiceDeps): Service {
     await clock.start();
     showClockSkew(probes.registry, clock);
     const control = await openControl({
-      ...{ config, kafka, redis, service: 'router', registry: probes.registry, log },
+      config,
+      kafka,
+      redis,
+      service: 'router',
+      registry: probes.registry,
+      log,
     });
     releasers.defer('control', () => control.close());
     const { inForce } = control;
     const opened = openCache({
-      ...{ config, flags: () => inForce().flags, jobRedis: redis, name: 'router', log },
+      config,
+      flags: () => inForce().flags,
+      jobRedis: redis,
+      name: 'router',
+      log,
       registry: probes.registry,
     });
     releasers.defer('cache', () => opened.close());
@@ -98,17 +110,21 @@ export function buildRouter({ config, log }: ServiceDeps): Service {
     releasers.defer('steadiness', () => steadiness.close());
     steadiness.start();
     const maintenance = startJobMaintenance({
-      ...{ redis, keys, jobLog, blobs, redisPrefix, keepFinishedMs, log },
+      redis,
+      keys,
+      jobLog,
+      blobs,
+      redisPrefix,
+      keepFinishedMs,
+      log,
       storage: createAnswerStorage(redis, fileKeys(redisPrefix)),
       responseRetentionMs: config.RESPONSE_RETENTION_MS,
-      ...{
-        producer,
-        topic: topics.events,
-        source: 'router',
-        scheduler: dispatch,
-        openJobLimiter,
-        steadiness,
-      },
+      producer,
+      topic: topics.events,
+      source: 'router',
+      scheduler: dispatch,
+      openJobLimiter,
+      steadiness,
     });
     releasers.defer('job maintenance', () => maintenance.close());
     showWaitingHooks(probes.registry, maintenance.hooks);
@@ -142,7 +158,10 @@ export function buildRouter({ config, log }: ServiceDeps): Service {
       log,
     };
     const memory = createMemoryWatch({
-      ...{ redis, limitBytes: config.REDIS_MAX_BYTES, diskBytes: config.REDIS_MAX_DISK_BYTES, log },
+      redis,
+      limitBytes: config.REDIS_MAX_BYTES,
+      diskBytes: config.REDIS_MAX_DISK_BYTES,
+      log,
     });
     releasers.defer('memory watch', () => memory.close());
     await memory.start();

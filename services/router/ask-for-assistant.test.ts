@@ -28,7 +28,11 @@ function model(says: string | Error) {
   const client = { chat: { completions: { create } } } as unknown as OpenAI;
   const registry = { current: () => createSelector([law, travel]) };
   const asking = createAskForAssistant({
-    ...{ registry, client, model: 'router', timeoutMs: 100, log: silentLogger },
+    registry,
+    client,
+    model: 'router',
+    timeoutMs: 100,
+    log: silentLogger,
   });
   return { asking, asked };
 }

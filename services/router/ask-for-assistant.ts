@@ -51,8 +51,11 @@ export function createAskForAssistant({
 }: AskOptions): AskForAssistant {
   const circuits = createCircuits({
     breaker: () => new ConsecutiveBreaker(FAILURES),
-    ...{ halfOpenAfterMs: 10_000, isFault: () => true },
-    ...{ field: 'model', opened: 'it chooses no assistants, and the words decide', log },
+    halfOpenAfterMs: 10_000,
+    isFault: () => true,
+    field: 'model',
+    opened: 'it chooses no assistants, and the words decide',
+    log,
   });
 
   async function ask(job: AskedJob, assistants: readonly Assistant[]): Promise<AskedAssistant> {

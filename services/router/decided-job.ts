@@ -33,7 +33,13 @@ export function toDecidedJob(
   const { model, assistant } = picked;
   return {
     llm: {
-      ...{ ...common, userHash, model, acceptedAt, decision, request, context: plan.expected },
+      ...common,
+      userHash,
+      model,
+      acceptedAt,
+      decision,
+      request,
+      context: plan.expected,
       ...(assistant ? { assistant } : {}),
       ...(quote ? { quote } : {}),
       ...(keepAs ? { keepAs } : {}),

@@ -27,7 +27,11 @@ function picker(
 }
 
 const job = (changes: Partial<PickedJob> = {}): PickedJob => ({
-  ...{ user: 'ada', model: 'auto', question: 'Which clause?', documents: [], assistant: {} },
+  user: 'ada',
+  model: 'auto',
+  question: 'Which clause?',
+  documents: [],
+  assistant: {},
   ...changes,
 });
 const routed = {
@@ -40,8 +44,12 @@ const routed = {
   promptTokens: 0,
 } as const;
 const event: JobEvent = {
-  ...{ type: 'assistant', name: 'law', version: 'old', model: 'm-old' },
-  ...{ reason: 'pattern', scores: [] },
+  type: 'assistant',
+  name: 'law',
+  version: 'old',
+  model: 'm-old',
+  reason: 'pattern',
+  scores: [],
 };
 
 test('a job that speaks of no assistant has none, whatever fits it', async () => {

@@ -4,10 +4,17 @@ import { type ContextRules, type KnownSource, planContext, type PlannedJob } fro
 
 const NOW = 1_000_000;
 const text = (index: number): Document => ({
-  ...{ index, name: `${index}.txt`, mediaType: 'text/plain', content: { kind: 'inline', text: 'Words.' } },
+  index,
+  name: `${index}.txt`,
+  mediaType: 'text/plain',
+  content: { kind: 'inline', text: 'Words.' },
 });
 const source = (name: string, changes: Partial<KnownSource> = {}): KnownSource => ({
-  ...{ name, required: false, always: false, timeoutMs: 2_000, tokens: 500 },
+  name,
+  required: false,
+  always: false,
+  timeoutMs: 2_000,
+  tokens: 500,
   ...changes,
 });
 const rules: ContextRules = {

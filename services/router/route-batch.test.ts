@@ -11,8 +11,16 @@ import { OPEN_POLICY } from '../../shared/policy/access/policy-file.ts';
 import { routeBatch, type RouteBatchDeps } from './route-batch.ts';
 
 const job: JobMessage = {
-  ...{ version: 1, jobId: newJobId('', 'u'), user: 'u', userHash: 'h', model: 'auto', question: 'Hello' },
-  ...{ documents: [], acceptedAt: 1, deadlineAt: Date.now() + 60_000, assistant: { asked: 'law' } },
+  version: 1,
+  jobId: newJobId('', 'u'),
+  user: 'u',
+  userHash: 'h',
+  model: 'auto',
+  question: 'Hello',
+  documents: [],
+  acceptedAt: 1,
+  deadlineAt: Date.now() + 60_000,
+  assistant: { asked: 'law' },
   request: { kind: 'inline', request: { model: 'auto', messages: [{ role: 'user', content: 'Hello' }] } },
 };
 const log: JobEvent[] = [
@@ -43,8 +51,14 @@ async function routedAgain(
     route: () => Promise.resolve('again'),
     read: () =>
       Promise.resolve({
-        ...{ state: 'queued', owner: 'u', lastSequence: 3, deadlineAt: job.deadlineAt, createdAt: 1 },
-        ...{ userHash: 'h', model: 'auto', entries: log.map((event, at) => ({ sequence: at + 1, event })) },
+        state: 'queued',
+        owner: 'u',
+        lastSequence: 3,
+        deadlineAt: job.deadlineAt,
+        createdAt: 1,
+        userHash: 'h',
+        model: 'auto',
+        entries: log.map((event, at) => ({ sequence: at + 1, event })),
       }),
     finish: (_jobId, _finisher, events) => {
       ended.push(...events.map((event) => (event.type === 'failed' ? event.error.code : event.type)));
@@ -67,10 +81,16 @@ async function routedAgain(
     isDetailed: () => false,
     flagMetrics: { count: () => undefined },
     relays: { begin: () => undefined },
-    ...{ retentionMs: 60_000, log: silentLogger },
+    retentionMs: 60_000,
+    log: silentLogger,
   } satisfies RouteBatchDeps;
   const message = {
-    ...{ topic: 'jobs', partition: 0, offset: 7n, timestamp: 1, key: 'u', headers: {} },
+    topic: 'jobs',
+    partition: 0,
+    offset: 7n,
+    timestamp: 1,
+    key: 'u',
+    headers: {},
     value: JSON.stringify(job),
   };
   await routeBatch(deps, { topic: 'jobs', partition: 0, messages: [message] }, 0n);

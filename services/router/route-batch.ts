@@ -91,7 +91,11 @@ async function routeOne(
   tellDecision(deps, job, decided);
   if (picked instanceof TurnoutError) return fail(deps, job, picked);
   return toDecidedJob(job, {
-    ...{ ...decided, picked, traceparent, keepAs: cached.keepAs, entitlement: entitlementFor(deps, job) },
+    ...decided,
+    picked,
+    traceparent,
+    keepAs: cached.keepAs,
+    entitlement: entitlementFor(deps, job),
   });
 }
 

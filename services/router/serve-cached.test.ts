@@ -12,7 +12,10 @@ const serving: Parameters<typeof serveCached>[2] = {
   model: 'gpt',
   first: [{ type: 'routed', at: 1, ...decision, promptTokens: 9, cache: 'hit' }],
   answer: {
-    ...{ at: 500, version: 1, usage, cost: 0.25 },
+    at: 500,
+    version: 1,
+    usage,
+    cost: 0.25,
     events: [
       { type: 'text', choice: 0, delta: 'The line is clear.' },
       { type: 'choice_end', choice: 0, reason: 'stop' },
@@ -30,7 +33,10 @@ function play(served: Awaited<ReturnType<JobLog['serve']>>) {
 
 test('the whole log is written at once, and says what was saved', async () => {
   const { deps, serve, begin } = play({
-    ...{ kind: 'finished', outboxRow: '1-1', lastSequence: 5, hookNames: ['keep'] },
+    kind: 'finished',
+    outboxRow: '1-1',
+    lastSequence: 5,
+    hookNames: ['keep'],
   });
   expect(await serveCached(deps, job, serving)).toBe(true);
   const [jobId, events, outcome] = serve.mock.calls[0] ?? [];
@@ -40,7 +46,10 @@ test('the whole log is written at once, and says what was saved', async () => {
   // The job's first visible event says when it came.
   expect(events?.[2]).toMatchObject({ type: 'text', at: expect.any(Number) });
   expect(outcome).toMatchObject({
-    ...{ status: 'completed', attempts: 0, usage: [], cached: { tokens: usage, cost: 0.25 } },
+    status: 'completed',
+    attempts: 0,
+    usage: [],
+    cached: { tokens: usage, cost: 0.25 },
   });
   expect(begin.mock.calls).toEqual([[{ row: '1-1', outcome, hookNames: ['keep'] }]]);
 });

@@ -14,14 +14,25 @@ interface Places {
 
 /** The containers' own: docker-compose.yml sets them, and `.env` has those of `make up`. */
 const OF_THE_CONTAINER: readonly string[] = [
-  ...['HOST', 'PORT', 'LOG_FILE', 'KAFKA_BROKERS', 'REDIS_URL', 'CACHE_REDIS_URL', 'LITELLM_URL'],
-  ...['API_KEYS_FILE', 'BLOB_DIR', 'ASSISTANTS_DIR', 'POLICY_FILE'],
+  'HOST',
+  'PORT',
+  'LOG_FILE',
+  'KAFKA_BROKERS',
+  'REDIS_URL',
+  'CACHE_REDIS_URL',
+  'LITELLM_URL',
+  'API_KEYS_FILE',
+  'BLOB_DIR',
+  'ASSISTANTS_DIR',
+  'POLICY_FILE',
 ];
 
 /** They speak to others than the services. */
 const NOT_FOR_SERVICES: readonly string[] = [
   ...providerVariables,
-  ...['TURNOUT_CACHE_DIR', 'TURNOUT_MODEL', 'TURNOUT_SIMULATOR'],
+  'TURNOUT_CACHE_DIR',
+  'TURNOUT_MODEL',
+  'TURNOUT_SIMULATOR',
 ];
 
 /** Whoever tries Turnout has no users to move yet. */
@@ -54,7 +65,8 @@ export function prepareContainers(
   const files: Record<string, string> = {
     '.env': linesOf(forServices),
     'client.env': linesOf({
-      ...{ TURNOUT_API_KEY: secrets.apiKey, TURNOUT_API_KEY_2: secrets.apiKey2 },
+      TURNOUT_API_KEY: secrets.apiKey,
+      TURNOUT_API_KEY_2: secrets.apiKey2,
       TURNOUT_ADMIN_KEY: forServices['TURNOUT_ADMIN_KEY'] ?? '',
     }),
     'litellm.yaml': models,
@@ -73,7 +85,9 @@ function settingsIn(env: Readonly<NodeJS.Dict<string>>): Settings {
 
 function simulated(url: string): Settings {
   return {
-    ...{ LEGACY_BASE_URL: `${url}/v1`, LEGACY_API_KEY: 'simulator', ASSISTANT_DEFAULT_MODEL: 'turnout-sim' },
+    LEGACY_BASE_URL: `${url}/v1`,
+    LEGACY_API_KEY: 'simulator',
+    ASSISTANT_DEFAULT_MODEL: 'turnout-sim',
   };
 }
 

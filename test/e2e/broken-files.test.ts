@@ -60,7 +60,9 @@ describe('a document that cannot be read is a typed error', () => {
       expect(await read()).toMatchObject({ status_details: expect.stringMatching(why) });
       for (const part of [{ file_id: file.id }, inline(name, bytes)])
         expect(await failureOf(ask(part))).toMatchObject({
-          ...{ status: 400, code: 'unsupported_document', message: expect.stringMatching(why) },
+          status: 400,
+          code: 'unsupported_document',
+          message: expect.stringMatching(why),
         });
     },
   );
@@ -68,14 +70,18 @@ describe('a document that cannot be read is a typed error', () => {
   test.each(REFUSED)('%s: before anything is stored', async (_what, name, bytes, why) => {
     for (const call of [upload(name, bytes), ask(inline(name, bytes))])
       expect(await failureOf(call)).toMatchObject({
-        ...{ status: 400, code: 'unsupported_document', message: expect.stringMatching(why) },
+        status: 400,
+        code: 'unsupported_document',
+        message: expect.stringMatching(why),
       });
     expect((await client.files.list()).data.map(({ filename }) => filename)).not.toContain(name);
   });
 
   test('one of 100 MB: while it is on its way, and nothing of it is kept', async () => {
     expect(await failureOf(upload('huge.txt', Buffer.alloc(100_000_000, 'x')))).toMatchObject({
-      ...{ status: 413, code: 'body_too_large', param: 'file' },
+      status: 413,
+      code: 'body_too_large',
+      param: 'file',
     });
     expect((await client.files.list()).data.map(({ filename }) => filename)).not.toContain('huge.txt');
   });

@@ -23,7 +23,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'turnout-budgets-'));
   await writeFile(join(folder, 'policy.yaml'), 'default: {}');
   const keys = ['ada', 'bob', 'root'].map((user) => ({
-    ...{ id: `key_${user}`, user, groups: user === 'root' ? [] : ['team'], admin: user === 'root' },
+    id: `key_${user}`,
+    user,
+    groups: user === 'root' ? [] : ['team'],
+    admin: user === 'root',
     sha256: createHash('sha256').update(`sk-${user}`).digest('hex'),
   }));
   await writeFile(join(folder, 'keys.json'), JSON.stringify({ keys }));
@@ -134,7 +137,9 @@ function reading(user: string, knobs: string): { state: ReadStream; ended: Promi
       method: 'POST',
       headers: { authorization: `Bearer sk-${user}`, 'content-type': 'application/json' },
       body: JSON.stringify({
-        ...{ model: 'turnout-sim', stream: true, max_tokens: ANSWER_TOKENS },
+        model: 'turnout-sim',
+        stream: true,
+        max_tokens: ANSWER_TOKENS,
         messages: [{ role: 'user', content: `[[sim: ${knobs}]] My seat is 5. What is my seat?` }],
       }),
     });

@@ -272,7 +272,8 @@ test('the cache’s Redis tells nothing of who asked what, of which file, and wh
   const { text } = await keep(body);
   const { CACHE_REDIS_URL, TURNOUT_SECRET, API_KEYS_FILE } = testEnv();
   const users = (await usersOf(API_KEYS_FILE)).flatMap((user) => [
-    ...[userHash(TURNOUT_SECRET, user), userDigest(user)],
+    userHash(TURNOUT_SECRET, user),
+    userDigest(user),
     ...(user.length < 8 ? [] : [user]),
   ]);
   const redis = connectRedis(CACHE_REDIS_URL, 'test', silentLogger);

@@ -41,7 +41,9 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'turnout-cut-streams-'));
   const keys = ['limited', 'unlimited'].map((user) => ({
-    ...{ id: `key_${user}`, user, groups: [] },
+    id: `key_${user}`,
+    user,
+    groups: [],
     sha256: createHash('sha256').update(`sk-${user}`).digest('hex'),
   }));
   await writeFile(join(folder, 'keys.json'), JSON.stringify({ keys }));

@@ -20,7 +20,10 @@ afterAll(() => services.stop(), 60_000);
 test('whatever the API is sent, it answers with a typed error or does it, and tells nothing of the inside', async () => {
   const { TURNOUT_API_KEY: one, TURNOUT_API_KEY_2: two } = testEnv();
   const { sent, wrong } = await fuzzApi({
-    ...{ url: services.url, keys: [one, two], seed: 20_261_129, atOnce: 8 },
+    url: services.url,
+    keys: [one, two],
+    seed: 20_261_129,
+    atOnce: 8,
     more: (count) => count < 800,
   });
   expect(wrong).toEqual([]);

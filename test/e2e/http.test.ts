@@ -171,7 +171,9 @@ test.each(['/v1/models', '/v1/nowhere', '/livez', '/openapi.json'])(
     const response = await fetch(`${url}${path}`, { headers });
     await response.arrayBuffer();
     expect(Object.fromEntries(response.headers)).toMatchObject({
-      ...{ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY' },
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
     });
   },
 );

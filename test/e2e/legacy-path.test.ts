@@ -21,16 +21,24 @@ const WAYS: Legacy[] = [
     name: 'an OpenAI-compatible server',
     env: (upstream) => ({ LEGACY_STYLE: 'openai', LEGACY_BASE_URL: `${upstream}/v1` }),
     way: {
-      ...{ provider: 'openai-compatible', model: 'gpt-5.4', upstream: 'gpt-5.4' },
-      ...{ badKey: 401, noKey: undefined, failed: 'Legacy Error' },
+      provider: 'openai-compatible',
+      model: 'gpt-5.4',
+      upstream: 'gpt-5.4',
+      badKey: 401,
+      noKey: undefined,
+      failed: 'Legacy Error',
     },
   },
   {
     name: 'Azure OpenAI',
     env: (upstream) => ({ LEGACY_STYLE: 'azure', LEGACY_BASE_URL: upstream }),
     way: {
-      ...{ provider: 'azure', model: 'rail-gpt-5-mini', upstream: 'rail-gpt-5-mini' },
-      ...{ badKey: 401, noKey: 'No Azure key available', failed: 'Legacy Error' },
+      provider: 'azure',
+      model: 'rail-gpt-5-mini',
+      upstream: 'rail-gpt-5-mini',
+      badKey: 401,
+      noKey: 'No Azure key available',
+      failed: 'Legacy Error',
     },
   },
 ];

@@ -223,7 +223,9 @@ describe('no log shows', () => {
 /** What stands on this run's topics. */
 async function messagesOn(topic: string): Promise<string[]> {
   const kafka = createKafka({
-    ...{ brokers: testEnv().KAFKA_BROKERS.split(','), clientId: 'logs-test', log: silentLogger },
+    brokers: testEnv().KAFKA_BROKERS.split(','),
+    clientId: 'logs-test',
+    log: silentLogger,
   });
   const values: string[] = [];
   const onBatch = ({ messages }: Batch) => {

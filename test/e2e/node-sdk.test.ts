@@ -146,7 +146,9 @@ test('an answer that is to be stored is found again, and deleted', async () => {
   const found = await client.chat.completions.retrieve(id);
   expect(found).toMatchObject({ id, choices, metadata: { ticket: '7' } });
   expect(await client.chat.completions.delete(id)).toEqual({
-    ...{ id, object: 'chat.completion.deleted', deleted: true },
+    id,
+    object: 'chat.completion.deleted',
+    deleted: true,
   });
   const failure = await failureOf(client.chat.completions.retrieve(id));
   expect(failure).toBeInstanceOf(NotFoundError);

@@ -98,7 +98,9 @@ describe('a conversation', () => {
 
   const tools: FunctionTool[] = [
     {
-      ...{ type: 'function', name: 'get_weather', strict: true },
+      type: 'function',
+      name: 'get_weather',
+      strict: true,
       parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
     },
   ];

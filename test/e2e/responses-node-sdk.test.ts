@@ -56,7 +56,11 @@ async function ended(id: string): Promise<Response> {
 describe('a response', () => {
   test('comes whole, with its settings, usage and what was asked beside', async () => {
     const response = await client.responses.create({
-      ...{ model, instructions: FACTS, input: QUESTION, metadata: { ticket: '7' }, temperature: 0.5 },
+      model,
+      instructions: FACTS,
+      input: QUESTION,
+      metadata: { ticket: '7' },
+      temperature: 0.5,
     });
     expect(response).toMatchObject({
       object: 'response',
@@ -97,7 +101,8 @@ describe('a response', () => {
   test('is JSON where a schema asks for it', async () => {
     const schema = { type: 'object', properties: { platform: { type: 'number' } }, required: ['platform'] };
     const response = await client.responses.create({
-      ...{ model, input: QUESTION },
+      model,
+      input: QUESTION,
       text: { format: { type: 'json_schema', name: 'answer', schema, strict: false } },
     });
     expect(JSON.parse(response.output_text)).toHaveProperty('platform');
@@ -134,7 +139,8 @@ describe('a response', () => {
     const second = await client.responses.create({ model, previous_response_id: first.id, input: [output] });
     expect(second.output_text).toContain('sunny');
     const stateless = await client.responses.create({
-      ...{ model, store: false },
+      model,
+      store: false,
       input: [{ role: 'user', content: 'Weather?' }, call, output],
     });
     expect(stateless.output_text).toContain('sunny');
@@ -214,7 +220,9 @@ describe('in the background', () => {
 
   test('a failure is a status, with a code that the SDK knows', async () => {
     const started = await client.responses.create({
-      ...{ model, input: 'x [[sim: fail=400; failTimes=9]]', background: true },
+      model,
+      input: 'x [[sim: fail=400; failTimes=9]]',
+      background: true,
     });
     expect(await ended(started.id)).toMatchObject({ status: 'failed', error: { code: 'invalid_prompt' } });
   });

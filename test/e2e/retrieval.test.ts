@@ -67,7 +67,9 @@ describe('a long document', () => {
     expect(await embedded(file.id)).toBe(true);
     for (let n = 0; n < 2; n += 1)
       expect(await ask({ type: 'file', file: { file_id: file.id } })).toEqual({
-        ...{ text: expect.stringContaining('platform 11'), degraded: null, embeddings: 1 },
+        text: expect.stringContaining('platform 11'),
+        degraded: null,
+        embeddings: 1,
       });
     await client.files.delete(file.id);
   });
@@ -92,7 +94,8 @@ describe('embeddings that are away', () => {
     async (_how, knobs) => {
       await setEmbeddings(knobs);
       expect(await ask(textFile('log.txt', LONG))).toMatchObject({
-        ...{ text: expect.stringContaining('platform 11'), degraded: 'document-0' },
+        text: expect.stringContaining('platform 11'),
+        degraded: 'document-0',
       });
     },
   );

@@ -45,9 +45,14 @@ interface Ran {
 function run(commands: string, { services, logFile }: RolloutSystem): Promise<Ran> {
   const { KAFKA_BROKERS, REDIS_URL } = testEnv();
   const env = {
-    ...{ PATH: process.env['PATH'], KAFKA_BROKERS, REDIS_URL, LOG: logFile },
-    ...{ TOPIC_PREFIX: services.prefix, REDIS_PREFIX: services.prefix },
-    ...{ METRICS_URL: services.urlOf('metrics'), TURNOUT_ADMIN_KEY: ADMIN_KEY },
+    PATH: process.env['PATH'],
+    KAFKA_BROKERS,
+    REDIS_URL,
+    LOG: logFile,
+    TOPIC_PREFIX: services.prefix,
+    REDIS_PREFIX: services.prefix,
+    METRICS_URL: services.urlOf('metrics'),
+    TURNOUT_ADMIN_KEY: ADMIN_KEY,
   };
   const own = commands.replace(/^LOG=.*$/m, '');
   return new Promise((resolve) => {

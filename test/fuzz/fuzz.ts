@@ -67,7 +67,9 @@ async function ask(url: string, { method, path, headers, body }: FuzzRequest) {
   const deadline = { 'x-turnout-deadline-ms': '5000', ...headers };
   try {
     const response = await fetch(`${url}${path}`, {
-      ...{ method, headers: deadline, signal: AbortSignal.timeout(TIMEOUT_MS) },
+      method,
+      headers: deadline,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body === undefined ? {} : { body }),
     });
     return { status: String(response.status), answer: await response.text() };

@@ -23,7 +23,9 @@ export async function fuzzTopics(
   more: (sent: number) => boolean,
 ): Promise<number> {
   const kafka = createKafka({
-    ...{ brokers: testEnv().KAFKA_BROKERS.split(','), clientId: 'fuzz', log: silentLogger },
+    brokers: testEnv().KAFKA_BROKERS.split(','),
+    clientId: 'fuzz',
+    log: silentLogger,
   });
   const topics = topicNames(prefix);
   const producer = await kafka.producer();
@@ -61,8 +63,16 @@ function noise(random: Random): string {
 function outcomeMessage(): object {
   const jobId = newJobId('', 'fuzz');
   return {
-    ...{ version: 1, id: `${jobId}.end`, jobId, userHash: 'f'.repeat(16), model: 'm', status: 'completed' },
-    ...{ attempts: 1, at: Date.now(), ms: { total: 5 }, usage: [] },
+    version: 1,
+    id: `${jobId}.end`,
+    jobId,
+    userHash: 'f'.repeat(16),
+    model: 'm',
+    status: 'completed',
+    attempts: 1,
+    at: Date.now(),
+    ms: { total: 5 },
+    usage: [],
   };
 }
 

@@ -71,7 +71,12 @@ export async function startRollout(
     askOnce(services.url, user, content);
 
   return {
-    ...{ services, litellm, users, ask, state, logFile },
+    services,
+    litellm,
+    users,
+    ask,
+    state,
+    logFile,
     turnout: (...args) => runTurnout(services.prefix, args),
     askAll: async (content) => {
       const answered: Answered[] = [];
@@ -120,7 +125,8 @@ async function askOnce(url: string, { user, key }: TestUser, content: string): P
   });
   await response.text();
   return {
-    ...{ user, status: response.status },
+    user,
+    status: response.status,
     jobId: response.headers.get('x-turnout-job-id') ?? '',
     path: response.headers.get('x-turnout-path'),
   };

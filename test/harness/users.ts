@@ -14,7 +14,8 @@ export function writeUsers(file: string, count: number): TestUser[] {
     key: `sk-turnout-test-${index}-${'k'.repeat(24)}`,
   }));
   const keys = users.map(({ user, key }, index) => ({
-    ...{ id: `key_${index}`, user },
+    id: `key_${index}`,
+    user,
     sha256: createHash('sha256').update(key).digest('hex'),
   }));
   writeFileSync(file, JSON.stringify({ keys }), { mode: 0o600 });

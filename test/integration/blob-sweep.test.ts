@@ -55,7 +55,10 @@ function registryOf() {
   const state = createSweepState(redis, keys);
   const identity = createStoreIdentity({ redis, keys, blobs: store });
   const files = createFileRegistry({
-    ...{ redis, keys: fileKeys(prefix), maxFilesPerUser: 1_000, graceMs: MINUTE_MS },
+    redis,
+    keys: fileKeys(prefix),
+    maxFilesPerUser: 1_000,
+    graceMs: MINUTE_MS,
   });
   const jobLog = createJobLog({ redis, keys: jobKeys(prefix), retentionMs: MINUTE_MS });
   const kinds = sweptKinds({ files, jobLog }, KEPT_MS);
@@ -67,7 +70,13 @@ function registryOf() {
   };
   let now = Date.now();
   const sweep = createBlobSweep({
-    ...{ blobs: store, removals, identity, state, kinds, closing: () => false, now: () => now },
+    blobs: store,
+    removals,
+    identity,
+    state,
+    kinds,
+    closing: () => false,
+    now: () => now,
     log: log as unknown as Logger,
   });
 
@@ -85,7 +94,14 @@ function registryOf() {
     return id;
   }
   return {
-    ...{ prefix, keys, removals, state, identity, files, errors, upload },
+    prefix,
+    keys,
+    removals,
+    state,
+    identity,
+    files,
+    errors,
+    upload,
     sweep: () => sweep.sweep(),
     /** Lets time pass, for the sweep. */
     pass: (ms: number) => (now += ms),

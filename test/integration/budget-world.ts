@@ -122,14 +122,16 @@ export function createWorld(redis: Redis, prefix: string, policy: PolicyFile): W
     const taken = { request, documents: [], question: '' };
     const entered = await admissionControl
       .enter({
-        ...{
-          jobId,
-          userHash: job.userHash,
-          caller: { user: job.user, groups: job.groups },
-          model: job.model,
-        },
-        ...{ priority: 'interactive', returning: false, deadlineAt: job.deadlineAt, assistant: undefined },
-        ...{ taken, measure: measureEntrant(job.user, taken) },
+        jobId,
+        userHash: job.userHash,
+        caller: { user: job.user, groups: job.groups },
+        model: job.model,
+        priority: 'interactive',
+        returning: false,
+        deadlineAt: job.deadlineAt,
+        assistant: undefined,
+        taken,
+        measure: measureEntrant(job.user, taken),
         tell: () => undefined,
       })
       .catch((error: unknown) => {
@@ -201,8 +203,15 @@ function admissionControlOf(common: ReturnType<typeof admissionParts>, budgets: 
       fallbacks: { [MODEL]: FALLBACKS },
       defaultModel: undefined,
     },
-    ...{ documentTokens: 1_000, historyTokens: undefined, memory: () => 0, interactiveMaxWaitMs: 60_000 },
-    ...{ openBytes: 1e9, storedBytes: 1e9, storedAnswers: 1e6, now: Date.now, log: silentLogger },
+    documentTokens: 1_000,
+    historyTokens: undefined,
+    memory: () => 0,
+    interactiveMaxWaitMs: 60_000,
+    openBytes: 1e9,
+    storedBytes: 1e9,
+    storedAnswers: 1e6,
+    now: Date.now,
+    log: silentLogger,
   });
 }
 
@@ -214,10 +223,18 @@ function jobOf(jobId: string, { user, prompt, limit }: JobPlan): LlmJob {
   };
   const now = Date.now();
   return {
-    ...{ version: 1, jobId, user, userHash: user, groups: ['team'], model: MODEL },
-    ...{ acceptedAt: now, deadlineAt: now + 120_000, request: { kind: 'inline', request } },
+    version: 1,
+    jobId,
+    user,
+    userHash: user,
+    groups: ['team'],
+    model: MODEL,
+    acceptedAt: now,
+    deadlineAt: now + 120_000,
+    request: { kind: 'inline', request },
     decision: { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 },
-    ...{ quote: { prices: { ...PRICES } }, context: [] },
+    quote: { prices: { ...PRICES } },
+    context: [],
   } as unknown as LlmJob;
 }
 
@@ -225,7 +242,14 @@ function jobOf(jobId: string, { user, prompt, limit }: JobPlan): LlmJob {
 async function record(jobLog: JobLog, admissionControl: AdmissionControl, job: LlmJob): Promise<void> {
   const { jobId, user, userHash, model, groups, acceptedAt, deadlineAt, decision, quote } = job;
   await jobLog.admit({
-    ...{ jobId, owner: user, userHash, model, bodyHash: '', acceptedAt, deadlineAt, reader: '' },
+    jobId,
+    owner: user,
+    userHash,
+    model,
+    bodyHash: '',
+    acceptedAt,
+    deadlineAt,
+    reader: '',
     graceMs: undefined,
   });
   await admissionControl.confirm({ jobId, deadlineAt });
@@ -248,14 +272,14 @@ function createBilling(redis: Redis, prefix: string) {
     const sections = usageSectionsOf([outcome]).map((section) => ({ ...section, marks: [], last: 0 }));
     const next = (believed ?? 0n) + 1n;
     await ledger.apply({
-      ...{
-        partition: 'events/0',
-        believed,
-        next,
-        ids: [outcome.id],
-        jobs: [{ jobId: outcome.jobId, at: outcome.at }],
-      },
-      ...{ delta: new Map(), sections, times: [] },
+      partition: 'events/0',
+      believed,
+      next,
+      ids: [outcome.id],
+      jobs: [{ jobId: outcome.jobId, at: outcome.at }],
+      delta: new Map(),
+      sections,
+      times: [],
     });
     believed = next;
   }
@@ -344,14 +368,20 @@ function workerDeps({ redis, prefix, policy, jobLog, bill, calls }: WorkerWorld,
     callLog: { ended: () => undefined },
     held: {
       hold: () => ({ signal: user.signal, cancel: () => undefined, release: () => undefined }),
-      ...{ ids: () => [], lockLost: () => undefined, heed: () => undefined, handOver: () => undefined },
+      ids: () => [],
+      lockLost: () => undefined,
+      heed: () => undefined,
+      handOver: () => undefined,
     },
     channel: 'worker',
     ender: createJobEnder({ begin }, () => jobLog.now(), silentLogger),
     answers: { keep: () => undefined },
     poison: { keep: never, giveUp: () => undefined, idle: () => Promise.resolve() },
     rules: {
-      ...{ maxCallsPerModel: 1, unreachableGraceMs: 0, onLostAttempt: 'continue', legacyFallback: false },
+      maxCallsPerModel: 1,
+      unreachableGraceMs: 0,
+      onLostAttempt: 'continue',
+      legacyFallback: false,
       fallbacks: { [MODEL]: FALLBACKS },
       timeouts: { firstTokenMs: 60_000, betweenTokensMs: 60_000 },
     },

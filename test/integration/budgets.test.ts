@@ -37,7 +37,10 @@ const own = (lines: Partial<AccountBudget>): AccountBudget => ({ group: undefine
 function reserve(jobId: string, tokens: number, lines: AccountBudget[], more: object = {}) {
   const estimate = { tokens, cost: tokens / 1_000 };
   return budgets.reserve({
-    ...{ jobId, userHash: 'ada', estimate, budgets: lines },
+    jobId,
+    userHash: 'ada',
+    estimate,
+    budgets: lines,
     ...more,
   });
 }
@@ -50,13 +53,13 @@ async function settle(
 ) {
   const section = usageSection('day', Date.now(), at.of);
   const entry: LedgerEntry = {
-    ...{
-      partition: 'events/0',
-      believed: at.believed,
-      next: (at.believed ?? 0n) + 1n,
-      ids: [`${jobId}.${at.endedAt ?? ''}.end`],
-    },
-    ...{ jobs: [{ jobId, at: at.endedAt ?? Date.now() }], delta: new Map(), times: [] },
+    partition: 'events/0',
+    believed: at.believed,
+    next: (at.believed ?? 0n) + 1n,
+    ids: [`${jobId}.${at.endedAt ?? ''}.end`],
+    jobs: [{ jobId, at: at.endedAt ?? Date.now() }],
+    delta: new Map(),
+    times: [],
     sections: [
       {
         name: section,
@@ -156,7 +159,10 @@ describe('a budget', () => {
   test('of money is held like one of tokens', async () => {
     expect(await reserve('job_1', 400, [own({ monthly_usd: 0.5 })])).toBeUndefined();
     expect(await reserve('job_2', 101, [own({ monthly_usd: 0.5 })])).toMatchObject({
-      ...{ kind: 'cost', period: 'month', limit: 0.5, reserved: 0.4 },
+      kind: 'cost',
+      period: 'month',
+      limit: 0.5,
+      reserved: 0.4,
     });
   });
 });

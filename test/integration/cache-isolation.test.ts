@@ -168,8 +168,14 @@ test('nothing in the cache’s Redis tells whose it is, what was asked, found or
   expect(pieces.filter(({ where }) => where === 'a key').length).toBeGreaterThan(25);
   const { TURNOUT_SECRET } = testEnv();
   const told = secrets.flatMap(({ user, prompt, file, answer }) => [
-    ...[user, prompt, file, answer.slice(0, 50), answer],
-    ...[userHash(TURNOUT_SECRET, user), userDigest(user), fingerprintOf({ prompt, file })],
+    user,
+    prompt,
+    file,
+    answer.slice(0, 50),
+    answer,
+    userHash(TURNOUT_SECRET, user),
+    userDigest(user),
+    fingerprintOf({ prompt, file }),
   ]);
   expect(findLeaks(pieces, [...told, TURNOUT_SECRET, 'starting signal'])).toEqual([]);
   // The generations are not there either: who reads this Redis cannot make any of its names.

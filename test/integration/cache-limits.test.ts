@@ -107,7 +107,9 @@ async function recount(store: EntryStore, totals: string): Promise<Entry[]> {
   const owners = [...new Set(entries.map(({ owner }) => owner))].sort();
   const held = await redis.hgetall(`${totals}:held`);
   expect(await store.totals()).toMatchObject({
-    ...{ entries: entries.length, bytes: sizeOf(entries), owners: owners.length },
+    entries: entries.length,
+    bytes: sizeOf(entries),
+    owners: owners.length,
   });
   expect((await redis.zrange(`${totals}:owners`, '0', '-1')).sort()).toEqual(owners);
   expect(Object.keys(held).sort()).toEqual(owners);
@@ -144,15 +146,24 @@ const operation = fc.oneof(
 const LIMITS: Record<string, (overhead: number) => CacheLimits> = {
   'entries bind': () => ({ entries: 8, bytes: 1e6, userEntries: 4, userBytes: 1e6, floorPercent: 50 }),
   'bytes bind': (overhead) => ({
-    ...{ entries: 100, bytes: 8 * (overhead + 60), userEntries: 100, userBytes: 4 * (overhead + 60) },
+    entries: 100,
+    bytes: 8 * (overhead + 60),
+    userEntries: 100,
+    userBytes: 4 * (overhead + 60),
     floorPercent: 50,
   }),
   'floors do not fit': (overhead) => ({
-    ...{ entries: 5, bytes: 5 * (overhead + 60), userEntries: 4, userBytes: 4 * (overhead + 60) },
+    entries: 5,
+    bytes: 5 * (overhead + 60),
+    userEntries: 4,
+    userBytes: 4 * (overhead + 60),
     floorPercent: 100,
   }),
   'there is no floor': (overhead) => ({
-    ...{ entries: 7, bytes: 7 * (overhead + 60), userEntries: 7, userBytes: 7 * (overhead + 60) },
+    entries: 7,
+    bytes: 7 * (overhead + 60),
+    userEntries: 7,
+    userBytes: 7 * (overhead + 60),
     floorPercent: 0,
   }),
 };

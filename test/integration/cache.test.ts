@@ -216,7 +216,14 @@ test('stats are those of all processes, by kind', async () => {
     await other.get({ ...key, user: 'bob' } as CacheKey, text);
     await one.stats();
     expect(await other.stats()).toMatchObject({
-      ...{ hits: 1, misses: 2, hitRate: 1 / 3, entries: 1, owners: 1, evicted: 0, expired: 0, cleared: 0 },
+      hits: 1,
+      misses: 2,
+      hitRate: 1 / 3,
+      entries: 1,
+      owners: 1,
+      evicted: 0,
+      expired: 0,
+      cleared: 0,
       kinds: { answer: { hits: 1, misses: 2 }, rag: { hits: 0, misses: 0 } },
     });
   } finally {

@@ -46,7 +46,11 @@ export async function openCaches(processes: number, env: Env = {}): Promise<Cach
 
   for (let process = 0; process < processes; process++) await open();
   return {
-    ...{ prefix, all, redis, jobRedis, open },
+    prefix,
+    all,
+    redis,
+    jobRedis,
+    open,
     totals: `${prefix}:{cache}`,
     close: async () => {
       for (const opened of all) await opened.close();

@@ -96,7 +96,8 @@ async function sent(producer: Producer, topic: string, command: ControlCommand):
 async function publishedStates(kafka: Kafka, topic: string): Promise<ControlState[]> {
   const states: ControlState[] = [];
   await kafka.readTopic({
-    ...{ topic, timeoutMs: 10_000 },
+    topic,
+    timeoutMs: 10_000,
     onBatch: ({ messages }) => {
       const read = messages.map(({ value }) => readState(value));
       states.push(...read.flatMap((state) => (state instanceof Error ? [] : state)));

@@ -113,7 +113,9 @@ describe('with the services', () => {
     );
     const record = jobKeys(system.prefix).record(job.jobId);
     expect(await system.redis.hmget(record, 'hash', 'duties', 'original')).toEqual([
-      ...['', 'notify', '{"kind":"x"}'],
+      '',
+      'notify',
+      '{"kind":"x"}',
     ]);
 
     // As if the command had died before it could mark the letter.

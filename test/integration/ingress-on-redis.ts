@@ -145,7 +145,14 @@ export async function startIngressOnRedis(
   await app.ready();
 
   return {
-    ...{ app, prefix, redis, keys, jobLog, blobs, kept, left },
+    app,
+    prefix,
+    redis,
+    keys,
+    jobLog,
+    blobs,
+    kept,
+    left,
     onSend: (next) => (send = next),
     onStore: (next) => (quota = next),
     onFindFile: (next) => (findFile = next),

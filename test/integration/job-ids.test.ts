@@ -40,7 +40,9 @@ async function admitted(more: Partial<NewJob> = {}): Promise<string> {
 }
 
 const attemptOf = (nonce: string): NewAttempt => ({
-  ...{ nonce, path: 'litellm', holder: `${prefix}:live:worker` },
+  nonce,
+  path: 'litellm',
+  holder: `${prefix}:live:worker`,
   deadlineAt: Date.now() + 60_000,
 });
 

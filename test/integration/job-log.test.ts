@@ -67,7 +67,9 @@ async function routedJob(): Promise<string> {
 }
 
 const attemptOf = (nonce: string) => ({
-  ...{ nonce, path: 'litellm' as const, holder: HOLDER },
+  nonce,
+  path: 'litellm' as const,
+  holder: HOLDER,
   deadlineAt: Date.now() + 60_000,
 });
 
@@ -129,8 +131,16 @@ describe('an answer that was there before', () => {
   const events: JobEvent[] = [accepted, routed, text('A switch.'), { type: 'completed', at: 1 }];
   const serve = (jobId: string) =>
     log.serve(jobId, events, {
-      ...{ version: 1, id: `${jobId}.end`, jobId, userHash: 'abc', model: 'm', status: 'completed' },
-      ...{ attempts: 0, at: 1, ms: { total: 1 }, usage: [] },
+      version: 1,
+      id: `${jobId}.end`,
+      jobId,
+      userHash: 'abc',
+      model: 'm',
+      status: 'completed',
+      attempts: 0,
+      at: 1,
+      ms: { total: 1 },
+      usage: [],
     });
 
   test('is all of the log at once, with its end, its outbox row and its duties', async () => {
@@ -159,7 +169,8 @@ describe('an answer that was there before', () => {
     await expect(log.cancel(jobId, 'client')).resolves.toBe('completed');
     await expect(log.route(jobId, [accepted, routed])).resolves.toBe('completed');
     await expect(log.begin(jobId, attemptOf('nonce'))).resolves.toEqual({
-      ...{ kind: 'over', state: 'completed' },
+      kind: 'over',
+      state: 'completed',
     });
     await expect(typesOf(jobId)).resolves.toHaveLength(4);
   });

@@ -46,12 +46,19 @@ function open(
   published = [];
   later = 0;
   hooks = createCompletionHooks({
-    ...{ redis, keys, jobLog, handlers, log: silentLogger },
+    redis,
+    keys,
+    jobLog,
+    handlers,
+    log: silentLogger,
     now: () => Date.now() + later,
   });
   outbox = createOutbox({
     ended: () => Promise.resolve(),
-    ...{ redis, keys, jobLog, hooks },
+    redis,
+    keys,
+    jobLog,
+    hooks,
     producer: {
       send: async ({ value }) => {
         await send();
@@ -60,7 +67,9 @@ function open(
       connected: () => true,
       close: () => Promise.resolve(),
     },
-    ...{ topic: 'events', source: 'test', logger: silentLogger },
+    topic: 'events',
+    source: 'test',
+    logger: silentLogger,
   });
   return outbox;
 }
@@ -245,7 +254,9 @@ describe('an idempotency key', () => {
     });
     const ask = async () => {
       const { statusCode } = await brief.app.inject({
-        ...{ method: 'POST', url: '/v1/chat/completions', headers: { 'idempotency-key': 'twice' } },
+        method: 'POST',
+        url: '/v1/chat/completions',
+        headers: { 'idempotency-key': 'twice' },
         payload: { model: 'm', messages: [{ role: 'user', content: 'Hello' }] },
       });
       expect(statusCode).toBe(200);

@@ -35,17 +35,25 @@ function outcomesOf({ step, epoch, ...state }: ControlState, isFailed: (user: nu
     const [jobId, user] = [newJobId('', ''), at % USERS];
     const failed = user < canary && isFailed(user);
     return {
-      ...{ version: 1, id: `${jobId}.end`, jobId, model: 'm' },
+      version: 1,
+      id: `${jobId}.end`,
+      jobId,
+      model: 'm',
       userHash: (user + 1).toString(16).padStart(16, '0'),
       decision: {
-        ...{ path: user < canary ? 'litellm' : 'legacy', reason: 'percentage' },
-        ...{ epoch, step: step.epoch },
+        path: user < canary ? 'litellm' : 'legacy',
+        reason: 'percentage',
+        epoch,
+        step: step.epoch,
       },
       status: 'completed',
       ...(failed
         ? { pathFailure: { error: 'upstream_failed' as const, fallback: 'answered' as const } }
         : {}),
-      ...{ attempts: 1, at: Date.now(), ms: { total: 30, firstToken: 20 }, usage: [] },
+      attempts: 1,
+      at: Date.now(),
+      ms: { total: 30, firstToken: 20 },
+      usage: [],
     };
   });
 }

@@ -48,7 +48,11 @@ interface Job {
 function outcomeOf({ user, slot, failed, firstTokenMs }: Job): Outcome {
   const jobId = newJobId('', '');
   return {
-    ...{ version: 1, id: `${jobId}.end`, jobId, userHash: user.toString(16).padStart(16, '0'), model: 'm' },
+    version: 1,
+    id: `${jobId}.end`,
+    jobId,
+    userHash: user.toString(16).padStart(16, '0'),
+    model: 'm',
     decision: { path: user < 3 ? 'litellm' : 'legacy', reason: 'percentage', epoch: 9, step: STEP },
     status: failed === 'failed' ? 'failed' : 'completed',
     ...(failed ? { pathFailure: { error: 'upstream_failed' as const, fallback: failed } } : {}),
@@ -116,8 +120,14 @@ test('a slot is measured by the control arm’s window before it, by the same va
     ...Array.from({ length: 400 }, () => of(0, 100, 5_000)),
   ];
   await ledger.apply({
-    ...{ partition: 'events/0', believed: undefined, next: 800n, jobs: [], ids: before.map(({ id }) => id) },
-    ...{ delta: new Map<string, number>(), sections: sectionsOf(before, () => undefined), times: [] },
+    partition: 'events/0',
+    believed: undefined,
+    next: 800n,
+    jobs: [],
+    ids: before.map(({ id }) => id),
+    delta: new Map<string, number>(),
+    sections: sectionsOf(before, () => undefined),
+    times: [],
   });
   const slot = { step: STEP, day: DAY, slot: 101 };
   const [one, two] = [createSlowFrom(deps), createSlowFrom(deps)];
@@ -126,8 +136,14 @@ test('a slot is measured by the control arm’s window before it, by the same va
   expect(one.of(slot)).toBeLessThanOrEqual(383);
   const more = Array.from({ length: 200 }, () => of(5, 100, 9_000));
   await ledger.apply({
-    ...{ partition: 'events/0', believed: 800n, next: 1_000n, jobs: [], ids: more.map(({ id }) => id) },
-    ...{ delta: new Map<string, number>(), sections: sectionsOf(more, () => undefined), times: [] },
+    partition: 'events/0',
+    believed: 800n,
+    next: 1_000n,
+    jobs: [],
+    ids: more.map(({ id }) => id),
+    delta: new Map<string, number>(),
+    sections: sectionsOf(more, () => undefined),
+    times: [],
   });
   await two.learn([slot]);
   expect(two.of(slot)).toBe(one.of(slot));

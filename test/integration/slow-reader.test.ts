@@ -45,7 +45,9 @@ async function createRunning() {
     { type: 'routed', at, ...decision, promptTokens: 1 },
   ]);
   const begun = await ingress.jobLog.begin(jobId, {
-    ...{ nonce: 'nonce', path: 'litellm', holder: 'nobody' },
+    nonce: 'nonce',
+    path: 'litellm',
+    holder: 'nobody',
     deadlineAt: at + 60_000,
   });
   if (begun.kind !== 'begun') throw new Error('the job has not begun');

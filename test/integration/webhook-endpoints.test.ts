@@ -83,7 +83,9 @@ describe("OpenAI's SDK, unchanged,", () => {
     const rotated = await mine.webhooks.rotateSecret(made.id, { keep_old_secret_active_for_24_hours: true });
     expect(rotated.signing_secret).not.toBe(made.signing_secret);
     expect(await mine.webhooks.delete(made.id)).toEqual({
-      ...{ id: made.id, object: 'webhook_endpoint.deleted', deleted: true },
+      id: made.id,
+      object: 'webhook_endpoint.deleted',
+      deleted: true,
     });
     await expect(mine.webhooks.retrieve(made.id)).rejects.toMatchObject({ status: 404, code: 'not_found' });
     expect((await mine.webhooks.eventTypes.list()).data).toContain('response.cancelled');
@@ -127,7 +129,10 @@ describe("OpenAI's SDK, unchanged,", () => {
     const { id, signing_secret } = await create();
     expect(await mine.webhooks.test(id, { event_type: 'response.failed' })).toEqual({
       object: 'webhook_endpoint.test',
-      ...{ webhook_endpoint_id: id, event_type: 'response.failed', status_code: 204, success: true },
+      webhook_endpoint_id: id,
+      event_type: 'response.failed',
+      status_code: 204,
+      success: true,
     });
     const [told] = receiver.at('/hook');
     if (!told) throw new Error('nothing was received');
@@ -141,7 +146,8 @@ describe("OpenAI's SDK, unchanged,", () => {
     const { id } = await create('Nobody', '/cut');
     receiver.answer('/cut', (response) => response.destroy());
     await expect(mine.webhooks.test(id, { event_type: 'response.failed' })).rejects.toMatchObject({
-      ...{ status: 502, code: 'webhook_unreachable' },
+      status: 502,
+      code: 'webhook_unreachable',
     });
     expect(receiver.at('/cut')).toHaveLength(1);
   });
@@ -176,7 +182,9 @@ describe("OpenAI's SDK, unchanged,", () => {
 
 test('two who change an endpoint at once both get their way', async () => {
   const { endpoint } = await system.registry.register('u', {
-    ...{ url: `${receiver.url}/`, name: 'n', eventTypes: ['response.failed'] },
+    url: `${receiver.url}/`,
+    name: 'n',
+    eventTypes: ['response.failed'],
   });
   const update = (changes: object) => system.registry.update('u', endpoint.id, changes);
   await Promise.all([
@@ -185,7 +193,9 @@ test('two who change an endpoint at once both get their way', async () => {
     update({ url: `${receiver.url}/x` }),
   ]);
   expect(await system.endpoints.find('u', endpoint.id)).toMatchObject({
-    ...{ name: 'other', disabled: 'owner', url: `${receiver.url}/x` },
+    name: 'other',
+    disabled: 'owner',
+    url: `${receiver.url}/x`,
   });
 });
 

@@ -16,7 +16,9 @@ test("the end of a response whose relayer died reaches its owner's endpoint, fro
   await system.registry.register('u', { url, name: 'told', eventTypes: ['response.completed'] });
   const jobId = await system.endedJob('u'); // nobody relays its row
   services = await startServices({
-    ...{ prefix: system.prefix, only: ['router', 'llm-worker', 'context-worker'], env: LOCAL },
+    prefix: system.prefix,
+    only: ['router', 'llm-worker', 'context-worker'],
+    env: LOCAL,
   });
   expect(await until(() => receiver.at('/told').length > 0, { timeoutMs: 30_000, everyMs: 50 })).toBe(true);
   await services.stop();

@@ -112,7 +112,14 @@ export function openWebhookSystem(): WebhookSystem {
   const workers = new Set<() => Promise<void>>();
 
   return {
-    ...{ prefix, redis, keys, config, jobLog, endpoints, deliveries, queue },
+    prefix,
+    redis,
+    keys,
+    config,
+    jobLog,
+    endpoints,
+    deliveries,
+    queue,
     registry: createRegistry({ store: endpoints, box: createSecretBox(config.TURNOUT_SECRET), rules }),
     notifier: createNotifier({ jobLog, endpoints, deliveries, queue }),
     startWorker: async (changes = {}) => {
@@ -149,7 +156,11 @@ async function endJob(
   const outcome = { version: 1, id: `${jobId}.end`, jobId, userHash: 'h', model: 'm', status } as const;
   const finisher = { fence: undefined, expected: 1 };
   const ended = await jobLog.finish(jobId, finisher, end, {
-    ...{ ...outcome, attempts: 0, at: Date.now(), ms: { total: 0 }, usage: [] },
+    ...outcome,
+    attempts: 0,
+    at: Date.now(),
+    ms: { total: 0 },
+    usage: [],
   });
   if (ended.kind !== 'finished') throw new Error(`the job did not end: ${ended.kind}`);
   return jobId;

@@ -37,7 +37,8 @@ export async function showReplay(
     const jobs = await readJobs(stores, new Set(judged.map(({ before }) => before.step.epoch)));
     const slowFrom = await readSlowFrom(stores, settings.REDIS_PREFIX, jobs);
     const replayed = judged.map((epoch): Decision => ({
-      ...{ epoch, replayed: replayDecision(epoch, { jobs, slowFrom, hasLegacy }) },
+      epoch,
+      replayed: replayDecision(epoch, { jobs, slowFrom, hasLegacy }),
     }));
     return { ...states, decisions: replayed };
   });

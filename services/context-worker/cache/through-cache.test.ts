@@ -51,7 +51,8 @@ describe('as the client says', () => {
 
   test('no-cache: it is made anew, and kept', async () => {
     expect(await passed({ lookUp: false }, { kept: 'kept' })).toEqual({
-      ...{ value: 'made', asked: [['set', 'made', { cacheVersion: 'now' }]] },
+      value: 'made',
+      asked: [['set', 'made', { cacheVersion: 'now' }]],
     });
   });
 

@@ -21,7 +21,9 @@ export function withBreaker(embeddings: Embeddings, log: Logger): Embeddings {
     breaker: () => new ConsecutiveBreaker(FAILURES),
     halfOpenAfterMs: 10_000,
     isFault: isEndpointsFault,
-    ...{ field: 'model', opened: 'embeddings fail, words alone are compared', log },
+    field: 'model',
+    opened: 'embeddings fail, words alone are compared',
+    log,
   });
   return { model, embed: (texts, call) => circuits.run(model, () => embeddings.embed(texts, call)) };
 }

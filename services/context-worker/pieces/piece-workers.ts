@@ -117,7 +117,10 @@ function createSources(deps: PieceWorkersDeps): ContextSources {
   const { config, blobs, extractor, similarities, cache, pool, log } = deps;
   const { LITELLM_URL: litellmUrl, LITELLM_MASTER_KEY: masterKey, RETRIEVAL_SOURCES: services } = config;
   const documents = createDocumentSource({
-    ...{ blobs, chooser: createPassageChooser(), extractor, similarities },
+    blobs,
+    chooser: createPassageChooser(),
+    extractor,
+    similarities,
   });
   return {
     document: cachedSource(documents, cache, documentTerms(config.EMBEDDING_MODEL)),

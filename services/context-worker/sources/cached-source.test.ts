@@ -9,11 +9,18 @@ import { type PieceJob, type Request } from './context-source.ts';
 import { documentTerms, remoteTerms } from './terms.ts';
 
 const job: PieceJob = {
-  ...{ jobId: 'job_1', user: 'ada', groups: [], question: 'Which?', caching: { lookUp: true, keep: true } },
+  jobId: 'job_1',
+  user: 'ada',
+  groups: [],
+  question: 'Which?',
+  caching: { lookUp: true, keep: true },
 };
 const chosen: ChosenPassages = { kind: 'passages', name: 'a', passages: [], leftOut: 0 };
 const document: Document = {
-  ...{ index: 0, name: 'a.txt', mediaType: 'text/plain', version: 'f'.repeat(64) },
+  index: 0,
+  name: 'a.txt',
+  mediaType: 'text/plain',
+  version: 'f'.repeat(64),
   content: { kind: 'inline', text: 'A turnout. '.repeat(1_000) },
 };
 const asked: Request<'document'> = {

@@ -46,7 +46,11 @@ export function createEmbedding({
   const queue = createVectorsQueue({ connection: redis, redisPrefix, log });
   releasers.defer('vectors queue', () => queue.close());
   const vectors = createFileVectors({
-    ...{ blobs, embeddings, queue, wholeTokens: config.CONTEXT_TOKENS, log },
+    blobs,
+    embeddings,
+    queue,
+    wholeTokens: config.CONTEXT_TOKENS,
+    log,
   });
   const asked = withBreaker(embeddings, log);
   return {

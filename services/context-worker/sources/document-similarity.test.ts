@@ -13,7 +13,11 @@ const NORTH = Float32Array.of(0, 1);
 /** Of two dimensions: what speaks of the east points there. */
 const toVector = (text: string) => (text.includes('east') ? EAST : NORTH);
 const passages = ['To the north.', 'To the east.'].map((text, position) => ({
-  ...{ text, position, start: 0, end: text.length, heading: '' },
+  text,
+  position,
+  start: 0,
+  end: text.length,
+  heading: '',
 }));
 const stored = packVectors([NORTH, EAST], { model: 'm', textBytes: 26 });
 const text = { kind: 'blob', name: 'files/file-1/text', sha256: '0'.repeat(64), bytes: 26 } as const;
@@ -35,7 +39,9 @@ function ground(
       find: over.find ?? (() => Promise.resolve(undefined)),
       request: (fileId) => void requested.push(fileId),
     },
-    ...{ cache: noCache, timeoutMs: 40, log: silentLogger },
+    cache: noCache,
+    timeoutMs: 40,
+    log: silentLogger,
   });
   const { fileId } = over;
   return { requested, embedded, similarity: similarities.of({ fileId, text, textBytes: 26 }, job, piece) };
@@ -44,7 +50,8 @@ function ground(
 describe('a document compared by its meaning', () => {
   test('by its stored vectors, where it has them: the question alone is embedded', async () => {
     const { similarity, embedded, requested } = ground({
-      ...{ fileId: 'file-1', find: () => Promise.resolve(stored) },
+      fileId: 'file-1',
+      find: () => Promise.resolve(stored),
     });
     expect(await similarity.nearest(1)).toEqual({ cosines: new Map([[1, expect.closeTo(1, 2)]]) });
     expect({ embedded, requested }).toEqual({ embedded: [[job.question]], requested: [] });

@@ -31,17 +31,21 @@ async function ground(
   const source = createRemoteSource({ services: [known], log: silentLogger });
   const fetch = ({ question = QUESTION, budget = 1_000, signal = new AbortController().signal } = {}) => {
     const request: Extract<PieceRequest, { kind: 'remote' }> = {
-      ...{ kind: 'remote', piece: 'source-wiki', source: 'wiki', budget, shareMs: 1_000 },
+      kind: 'remote',
+      piece: 'source-wiki',
+      source: 'wiki',
+      budget,
+      shareMs: 1_000,
     };
     const job: ContextJob = {
-      ...{
-        version: 2,
-        jobId: newJobId('', 'u'),
-        user: 'ada lovelace',
-        groups,
-        deadlineAt: Date.now() + 60_000,
-      },
-      ...{ question, routedAt: Date.now(), pieces: [request] },
+      version: 2,
+      jobId: newJobId('', 'u'),
+      user: 'ada lovelace',
+      groups,
+      deadlineAt: Date.now() + 60_000,
+      question,
+      routedAt: Date.now(),
+      pieces: [request],
     };
     return source.fetch(request, job, signal);
   };

@@ -36,8 +36,11 @@ const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 export function createRemoteSource({ services, log }: RemoteSourceDeps): ContextSource<'remote'> {
   const circuits = createCircuits({
     breaker: () => new ConsecutiveBreaker(FAILURES),
-    ...{ halfOpenAfterMs: 5_000, isFault: () => true },
-    ...{ field: 'source', opened: 'this source keeps failing', log },
+    halfOpenAfterMs: 5_000,
+    isFault: () => true,
+    field: 'source',
+    opened: 'this source keeps failing',
+    log,
   });
   const known = new Map(services.map((service) => [service.name, { ...service, guard: guardOf(service) }]));
   return {
@@ -80,7 +83,8 @@ async function ask(
       headers: headersFor(service, job),
       body: JSON.stringify({ query: job.question.slice(0, MAX_QUERY), max_num_results: service.results }),
       lookup: service.guard.lookup,
-      ...{ timeoutMs: service.timeoutMs, signal },
+      timeoutMs: service.timeoutMs,
+      signal,
       read: async (response) => {
         const { statusCode = 0 } = response;
         if (statusCode < 200 || statusCode > 299) throw new Error(`the service answered ${statusCode}`);

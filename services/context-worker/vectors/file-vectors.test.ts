@@ -43,7 +43,8 @@ function ground(text = LONG, over: { away?: boolean } = {}) {
           over.away ? Promise.reject(new Error('away')) : Promise.resolve()
         ),
       },
-      ...{ wholeTokens: 500, log: silentLogger },
+      wholeTokens: 500,
+      log: silentLogger,
     });
   return { ref, stored, embedded, queued, vectorsOf };
 }

@@ -17,8 +17,16 @@ const stopped: Sent = { kind: 'failed', error: new TurnoutError('shutting_down')
 
 function endpointOf(disabled?: 'owner' | 'gone'): Endpoint {
   return {
-    ...{ version: 1, id: 'we_1', name: 'n', url: 'https://a.example/', eventTypes: ['response.completed'] },
-    ...{ createdAt: 0, updatedAt: 0, secret: '', hint: '', disabled },
+    version: 1,
+    id: 'we_1',
+    name: 'n',
+    url: 'https://a.example/',
+    eventTypes: ['response.completed'],
+    createdAt: 0,
+    updatedAt: 0,
+    secret: '',
+    hint: '',
+    disabled,
   };
 }
 

@@ -43,14 +43,12 @@ export async function send(deps: SendDeps, endpoint: Endpoint, { event }: Delive
     const lookup = guardedLookup(deps.rules, deps.resolve);
     const { timeoutMs, stop: signal } = deps;
     const { status, retryAfter } = await guardedPost({
-      ...{
-        url,
-        headers: { ...headers, 'user-agent': 'Turnout-Webhooks/1' },
-        body,
-        lookup,
-        timeoutMs,
-        signal,
-      },
+      url,
+      headers: { ...headers, 'user-agent': 'Turnout-Webhooks/1' },
+      body,
+      lookup,
+      timeoutMs,
+      signal,
       // The status stands, whatever becomes of the body.
       read: async (response) => {
         await discard(response, BODY_BYTES);

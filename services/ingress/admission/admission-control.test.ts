@@ -58,14 +58,14 @@ function admissionControlWith({
     prices: { of: () => Promise.resolve(priced), known: () => Promise.resolve({}) },
     candidates: { assistants: () => [], sources: [], fallbacks: {}, defaultModel: undefined },
     historyTokens,
-    ...{
-      documentTokens: 100,
-      memory: () => full,
-      interactiveMaxWaitMs: 1_000,
-      ...{ openBytes: 1e9, storedBytes: 1e9, storedAnswers: 10 },
-      now: Date.now,
-      log: silentLogger,
-    },
+    documentTokens: 100,
+    memory: () => full,
+    interactiveMaxWaitMs: 1_000,
+    openBytes: 1e9,
+    storedBytes: 1e9,
+    storedAnswers: 10,
+    now: Date.now,
+    log: silentLogger,
   });
   return { admissionControl, log };
 }
@@ -76,9 +76,16 @@ const measured = createMeasureEntrant();
 const taken = { request, documents: [], question: 'Hi' };
 
 const entrant: AdmissionRequest = {
-  ...{ jobId: 'job_1', userHash: 'h', caller: { user: 'ada', groups: [] }, priority: 'interactive' },
-  ...{ returning: false, deadlineAt: Date.now() + 60_000, model: 'm', assistant: undefined },
-  ...{ taken, measure: measured('ada', taken) },
+  jobId: 'job_1',
+  userHash: 'h',
+  caller: { user: 'ada', groups: [] },
+  priority: 'interactive',
+  returning: false,
+  deadlineAt: Date.now() + 60_000,
+  model: 'm',
+  assistant: undefined,
+  taken,
+  measure: measured('ada', taken),
   tell: () => undefined,
 };
 
@@ -100,30 +107,28 @@ describe('who is refused leaves nothing behind', () => {
       entry: { kind: 'wait', retryAfterMs: 2_300, ahead: 4, waitMs: 9_100 },
     });
     await expect(admissionControl.enter(entrant)).rejects.toMatchObject({
-      ...{
-        code: 'overloaded',
-        retryAfterS: 3,
-        message: expect.stringMatching(/4 of your jobs.*about 10s.*in 3s/),
-      },
+      code: 'overloaded',
+      retryAfterS: 3,
+      message: expect.stringMatching(/4 of your jobs.*about 10s.*in 3s/),
     });
     expect(log).toEqual(['rate', 'gate', 'rate given back']);
   });
 
   test('without a budget, and is told what is spent', async () => {
     const exhausted: Exhausted = {
-      ...{
-        group: 'team',
-        period: 'month',
-        kind: 'cost',
-        limit: 5,
-        spent: 4.5,
-        reserved: 0.4,
-        until: Date.now() + 1_000,
-      },
+      group: 'team',
+      period: 'month',
+      kind: 'cost',
+      limit: 5,
+      spent: 4.5,
+      reserved: 0.4,
+      until: Date.now() + 1_000,
     };
     const { admissionControl, log } = admissionControlWith({ reserve: () => Promise.resolve(exhausted) });
     await expect(admissionControl.enter(entrant)).rejects.toMatchObject({
-      ...{ code: 'insufficient_quota', status: 429, retryAfterS: 1 },
+      code: 'insufficient_quota',
+      status: 429,
+      retryAfterS: 1,
       message: expect.stringContaining("The group team's budget of $5 a month"),
     });
     expect(log).toEqual(['rate', 'gate', 'budget', ...UNDONE]);
@@ -186,7 +191,9 @@ describe('a request that fits into no window of its models', () => {
   test('is refused before anything is taken', async () => {
     const { admissionControl, log } = admissionControlWith({});
     await expect(admissionControl.enter(tooLong)).rejects.toMatchObject({
-      ...{ code: 'context_length_exceeded', status: 400, param: 'messages' },
+      code: 'context_length_exceeded',
+      status: 400,
+      param: 'messages',
       message: expect.stringContaining('8000 tokens'),
     });
     expect(log).toEqual([]);

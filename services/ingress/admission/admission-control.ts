@@ -121,7 +121,10 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
     await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
     const longestWaitMs = Math.max(0, Math.min(options.interactiveMaxWaitMs, deadlineAt - options.now()));
     const entry = await openJobLimiter.enter({
-      ...{ jobId: entrant.jobId, userHash: entrant.userHash, deadlineAt, queuedJobs: entitlement.queuedJobs },
+      jobId: entrant.jobId,
+      userHash: entrant.userHash,
+      deadlineAt,
+      queuedJobs: entitlement.queuedJobs,
       bytes: bytesOf(entrant),
       openBytes: entitlement.queuedBytes ?? options.openBytes,
       longestWaitMs: priority === 'interactive' ? longestWaitMs : undefined,

@@ -212,7 +212,16 @@ async function enter(
   const { jobId, userHash, deadlineAt, model, assistant, truncation } = job;
   const { caller, controls, tell } = submission;
   return admissionControl.enter({
-    ...{ jobId, userHash, deadlineAt, model, assistant, truncation, caller, tell, taken, measure },
+    jobId,
+    userHash,
+    deadlineAt,
+    model,
+    assistant,
+    truncation,
+    caller,
+    tell,
+    taken,
+    measure,
     storedBytes,
     priority: controls.priority,
     returning: controls.returning,

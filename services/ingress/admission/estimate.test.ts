@@ -13,7 +13,9 @@ const price = { input: 1e-6, output: 4e-6 };
 const rules = { documentTokens: 6_000, besideTokens: 0, price, maxOutput: 16_384 };
 
 const asking = (more: object = {}): ChatRequest => ({
-  ...{ model: 'm', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 10 },
+  model: 'm',
+  messages: [{ role: 'user', content: 'Hi' }],
+  max_tokens: 10,
   ...more,
 });
 const taken = (request: ChatRequest, documents: TakenDocument[] = []) => ({
@@ -32,7 +34,11 @@ const minute = (request: ChatRequest, documents: TakenDocument[] = []) => {
 };
 
 const document = (content: TakenDocument['content']): TakenDocument => ({
-  ...{ index: 0, name: 'd', mediaType: 'text/plain', version: '', content },
+  index: 0,
+  name: 'd',
+  mediaType: 'text/plain',
+  version: '',
+  content,
 });
 const stored = { kind: 'blob', name: 'files/f/text', sha256: '', bytes: 400_000 } as const;
 
@@ -85,7 +91,8 @@ describe('a job whose assistant is chosen later', () => {
       assistant('big', { instructions: WORDS, sources: ['wiki'] }),
     ],
     sources: [{ name: 'wiki', always: false, tokens: 2_000 }],
-    ...{ fallbacks: { a: ['b'] }, defaultModel: 'c' },
+    fallbacks: { a: ['b'] },
+    defaultModel: 'c',
   };
   const caller = { user: 'ada', groups: [] };
   const of = (model: string, selection: object | undefined) =>

@@ -8,7 +8,10 @@ const CHINESE = '这里的火车不停地从一条轨道开到另一条轨道'.r
 
 function takenOf(content: string, text = '') {
   const document: TakenDocument = {
-    ...{ index: 0, name: 'd', mediaType: 'text/plain', version: '' },
+    index: 0,
+    name: 'd',
+    mediaType: 'text/plain',
+    version: '',
     content: { kind: 'inline', text },
   };
   const messages = [{ role: 'user' as const, content }];

@@ -49,7 +49,10 @@ export function createRateLimits(redis: Redis, redisPrefix: string): RateLimits 
     const limiter =
       limiters.get(name) ??
       new RateLimiterRedis({
-        ...{ storeClient: redis, keyPrefix: `${redisPrefix}:rate:${kind}`, points, duration: MINUTE_S },
+        storeClient: redis,
+        keyPrefix: `${redisPrefix}:rate:${kind}`,
+        points,
+        duration: MINUTE_S,
       });
     limiters.set(name, limiter);
     return limiter;

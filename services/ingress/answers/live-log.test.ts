@@ -9,8 +9,13 @@ beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 const view: JobView = {
-  ...{ state: 'completed', owner: 'user-1', lastSequence: 2, deadlineAt: 0, createdAt: 0 },
-  ...{ userHash: 'u', model: 'm' },
+  state: 'completed',
+  owner: 'user-1',
+  lastSequence: 2,
+  deadlineAt: 0,
+  createdAt: 0,
+  userHash: 'u',
+  model: 'm',
   entries: [
     { sequence: 1, event: { type: 'text', choice: 0, delta: 'Hello' } },
     { sequence: 2, event: { type: 'completed', at: 1 } },
@@ -25,8 +30,11 @@ async function follow(answers: (() => Promise<JobView>)[], signal = new AbortCon
     read: () => answers[Math.min(asked++, answers.length - 1)]?.(),
   } as unknown as JobLog;
   const live = await createLiveLog({
-    ...{ log, subscriber: subscriber as unknown as Redis, channel: 'c' },
-    ...{ logger: silentLogger, onAbandoned: () => undefined },
+    log,
+    subscriber: subscriber as unknown as Redis,
+    channel: 'c',
+    logger: silentLogger,
+    onAbandoned: () => undefined,
   });
   const read = async () => {
     const types: string[] = [];
@@ -81,7 +89,10 @@ describe('a log whose end was lost and written anew', () => {
   });
   const end = (sequence: number) => ({ sequence, event: { type: 'completed' as const, at: 9 } });
   const before: JobView = {
-    ...{ ...view, state: 'running', lastSequence: 3, lastAttempt: { sequence: 1, at: 1 } },
+    ...view,
+    state: 'running',
+    lastSequence: 3,
+    lastAttempt: { sequence: 1, at: 1 },
     entries: [attempt(1, 1), text(2, 'Why is'), text(3, ' the')],
   };
 

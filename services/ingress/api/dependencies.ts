@@ -59,7 +59,10 @@ export async function openApiDependencies({ config, kafka, bodies, releasers, lo
   releasers.defer('policy', () => policy.close());
   const sources = config.RETRIEVAL_SOURCES.map(({ name }) => name);
   const assistants = await openAssistants({
-    ...{ folder: config.ASSISTANTS_DIR, sources, build: (all) => all, log },
+    folder: config.ASSISTANTS_DIR,
+    sources,
+    build: (all) => all,
+    log,
   });
   releasers.defer('assistants', () => assistants.close());
 
@@ -135,7 +138,10 @@ export async function openApiDependencies({ config, kafka, bodies, releasers, lo
   const kept = createKeptJobs({ blobs, jobLog, storage, retentionMs });
   const stored = createStoredJobs({ jobLog, blobs, kept, retentionMs });
   const memory = createMemoryWatch({
-    ...{ redis, limitBytes: config.REDIS_MAX_BYTES, diskBytes: config.REDIS_MAX_DISK_BYTES, log },
+    redis,
+    limitBytes: config.REDIS_MAX_BYTES,
+    diskBytes: config.REDIS_MAX_DISK_BYTES,
+    log,
   });
   releasers.defer('memory watch', () => memory.close());
   await memory.start();

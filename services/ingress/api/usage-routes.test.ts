@@ -38,7 +38,9 @@ test('one sees what one has come to, on a day and in its month, beside one’s b
   const { asked, body } = await ask('ada', '?date=2026-02-28');
   expect(asked).toEqual(['user:hash-of-ada day 2026-02-28', 'user:hash-of-ada month 2026-02-28']);
   expect(body).toMatchObject({
-    ...{ object: 'usage', user: 'ada', budgets: [{ of: 'user', daily_usd: 5 }] },
+    object: 'usage',
+    user: 'ada',
+    budgets: [{ of: 'user', daily_usd: 5 }],
     day: {
       period: '2026-02-28',
       jobs: 2,

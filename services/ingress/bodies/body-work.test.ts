@@ -60,7 +60,10 @@ describe('what is done with a large body leaves the event loop alone', () => {
   test('what was kept of a large request is read in a thread, with the same result', async () => {
     const { work, left } = watched();
     const original = JSON.stringify({
-      ...{ version: 1, kind: 'response', request: { model: 'm' }, context: [] },
+      version: 1,
+      kind: 'response',
+      request: { model: 'm' },
+      context: [],
       input: [{ type: 'message', id: 'msg_1', role: 'user', content: [{ type: 'input_text', text: LONG }] }],
     });
     expect(await work.readOriginal(original)).toEqual(await createBodyWork().readOriginal(original));

@@ -170,7 +170,11 @@ describe('takeDocuments', () => {
     const { documents, request: rest } = await takeDocuments(request({ role: 'user', content }));
     expect(documents).toEqual([
       {
-        ...{ index: 0, name: 'notes.md', mediaType: 'text/markdown', fileId: NOTES_ID, version: SHA256 },
+        index: 0,
+        name: 'notes.md',
+        mediaType: 'text/markdown',
+        fileId: NOTES_ID,
+        version: SHA256,
         content: blob(`files/${NOTES_ID}/text`),
       },
       { index: 1, name: 'a.txt', mediaType: 'text/plain', ...inline('Alpha') },
@@ -178,7 +182,8 @@ describe('takeDocuments', () => {
         index: 2,
         name: 'report.pdf',
         mediaType: 'application/pdf',
-        ...{ fileId: PDF_ID, version: SHA256 },
+        fileId: PDF_ID,
+        version: SHA256,
         content: {
           kind: 'raw',
           format: 'pdf',

@@ -26,7 +26,8 @@ function limitsWith({ exhausted, stored = 0, tooFast = false }: Situation) {
       release: () => (log.push('released'), Promise.resolve()),
     },
     files: { storedBytes: () => Promise.resolve(stored) },
-    ...{ userHash: (user: string) => user, storedBytes: 1e9 },
+    userHash: (user: string) => user,
+    storedBytes: 1e9,
   });
   const caller = { user: 'ada', groups: [] };
   return { log, admit: () => limits.admit({ fileId: 'file-1', caller, tell: () => undefined }) };
@@ -54,7 +55,9 @@ describe('an upload', () => {
   test('is refused where the user has no room left, and is told what to do', async () => {
     const { admit } = limitsWith({ stored: 1_000 });
     await expect(admit()).rejects.toMatchObject({
-      ...{ code: 'storage_limit_exceeded', status: 413, message: expect.stringContaining('Delete some') },
+      code: 'storage_limit_exceeded',
+      status: 413,
+      message: expect.stringContaining('Delete some'),
     });
   });
 });

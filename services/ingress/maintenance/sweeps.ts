@@ -31,7 +31,10 @@ export function startSweeps({ config, deps, releasers, registry, log }: SweepsOp
   const keys = blobKeys(config.REDIS_PREFIX);
   let closing = false;
   const swept = createBlobSweep({
-    ...{ blobs, removals: createRemovals(redis, keys), state: createSweepState(redis, keys), log },
+    blobs,
+    removals: createRemovals(redis, keys),
+    state: createSweepState(redis, keys),
+    log,
     identity: createStoreIdentity({ redis, keys, blobs }),
     kinds: sweptKinds(deps, config.RESPONSE_RETENTION_MS),
     closing: () => closing,

@@ -31,11 +31,20 @@ export function sweptKinds(
 ): SweptKind[] {
   return [
     {
-      ...{ name: 'files', id: fileId, spareMs: HOUR_MS, delayMs: 0, againMs: HOUR_MS, provesRegistry: true },
+      name: 'files',
+      id: fileId,
+      spareMs: HOUR_MS,
+      delayMs: 0,
+      againMs: HOUR_MS,
+      provesRegistry: true,
       standing: (id) => files.standing(id),
     },
     {
-      ...{ name: 'jobs', id: jobId, spareMs: BODIES_MS, delayMs: BODIES_MS, againMs: HOUR_MS },
+      name: 'jobs',
+      id: jobId,
+      spareMs: BODIES_MS,
+      delayMs: BODIES_MS,
+      againMs: HOUR_MS,
       provesRegistry: false,
       standing: async (id) => {
         const [standing] = await jobLog.standings([id]);
@@ -43,7 +52,11 @@ export function sweptKinds(
       },
     },
     {
-      ...{ name: 'kept', id: jobId, spareMs: keptMs, delayMs: keptMs, againMs: HOUR_MS },
+      name: 'kept',
+      id: jobId,
+      spareMs: keptMs,
+      delayMs: keptMs,
+      againMs: HOUR_MS,
       provesRegistry: false,
       standing: () => Promise.resolve('gone'),
     },

@@ -172,7 +172,8 @@ function logProbsOf(logprobs: unknown): LogProbs {
 
 function withoutBytes(logprobs: LogProbs): EventLogProbs {
   return logprobs.map(({ token, logprob, top_logprobs }) => ({
-    ...{ token, logprob },
+    token,
+    logprob,
     top_logprobs: top_logprobs.map((top) => ({ token: top.token, logprob: top.logprob })),
   }));
 }

@@ -43,7 +43,10 @@ export type ResponseBody = Omit<SdkResponse, 'output_text'> & { store: boolean }
 export function toResponseBody(head: ResponseHead, progress: ResponseProgress): ResponseBody {
   const { model = head.request.model } = progress;
   return {
-    ...{ ...identity(head), model, ...settings(head.request), ...result(progress) },
+    ...identity(head),
+    model,
+    ...settings(head.request),
+    ...result(progress),
     ...flags(head, progress),
   };
 }
@@ -68,7 +71,10 @@ function settings(request: ResponseHead['request']) {
   const format = text?.format ?? { type: 'text' as const };
   return {
     tools: (request.tools ?? []).map(({ type, name, description, parameters, strict }) => ({
-      ...{ type, name, parameters: parameters ?? null, strict: strict ?? null },
+      type,
+      name,
+      parameters: parameters ?? null,
+      strict: strict ?? null,
       ...(typeof description === 'string' ? { description } : {}),
     })),
     tool_choice: request.tool_choice ?? ('auto' as const),

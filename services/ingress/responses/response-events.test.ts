@@ -26,7 +26,10 @@ const text = (delta: string): JobEvent => ({ type: 'text', choice: 0, delta });
 const reasoning = (delta: string): JobEvent => ({ type: 'reasoning', choice: 0, delta });
 const refusal = (delta: string): JobEvent => ({ type: 'refusal', choice: 0, delta });
 const call = (index: number, args: string, more: object = {}): JobEvent => ({
-  ...{ type: 'tool_call', choice: 0, index, arguments: args },
+  type: 'tool_call',
+  choice: 0,
+  index,
+  arguments: args,
   ...more,
 });
 const end = (reason: string): JobEvent => ({ type: 'choice_end', choice: 0, reason });
@@ -110,14 +113,16 @@ describe("OpenAI's order of events", () => {
     ]);
     expect(bodyOf(log).output).toEqual([
       {
-        ...{ id: `fc_${digits}_0`, type: 'function_call' },
+        id: `fc_${digits}_0`,
+        type: 'function_call',
         status: 'completed',
         call_id: 'c1',
         name: 'look',
         arguments: '{}',
       },
       {
-        ...{ id: `fc_${digits}_1`, type: 'function_call' },
+        id: `fc_${digits}_1`,
+        type: 'function_call',
         status: 'completed',
         call_id: 'c2',
         name: 'go',
@@ -214,10 +219,13 @@ describe('the end', () => {
     const failed = (
       code: 'upstream_rate_limited' | 'context_length_exceeded' | 'attempt_lost',
     ): JobEvent => ({
-      ...{ type: 'failed', at: 9, error: { code, message: 'So.' } },
+      type: 'failed',
+      at: 9,
+      error: { code, message: 'So.' },
     });
     expect(bodyOf([...opening, failed('upstream_rate_limited')]).error).toEqual({
-      ...{ code: 'rate_limit_exceeded', message: 'So. (upstream_rate_limited)' },
+      code: 'rate_limit_exceeded',
+      message: 'So. (upstream_rate_limited)',
     });
     expect(bodyOf([...opening, failed('context_length_exceeded')]).error?.code).toBe('invalid_prompt');
     expect(bodyOf([...opening, failed('attempt_lost')]).error?.code).toBe('server_error');
@@ -233,7 +241,9 @@ describe('the end', () => {
 
   test('the usage of all calls is added up', () => {
     expect(bodyOf([...half, usage, { ...usage, call: 2 }, end('stop'), completed]).usage).toMatchObject({
-      ...{ input_tokens: 10, output_tokens: 14, total_tokens: 24 },
+      input_tokens: 10,
+      output_tokens: 14,
+      total_tokens: 24,
     });
   });
 });

@@ -15,7 +15,9 @@ export function createBreakers(log: Logger): Breakers {
     breaker: () => new SamplingBreaker(SAMPLING),
     halfOpenAfterMs: 5_000,
     isFault: isProvidersFault,
-    ...{ field: 'model', opened: 'most calls of this model fail', log },
+    field: 'model',
+    opened: 'most calls of this model fail',
+    log,
   });
 }
 

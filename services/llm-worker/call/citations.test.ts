@@ -26,8 +26,12 @@ describe('citationsOf', () => {
     const text = `As asked: yes.\n\n${trains} Anything else?`;
     expect(citationsOf(text, pieces)).toEqual([
       {
-        ...{ source: 'document-0', position: 1, name: '0.md', fileId: 'file-1' },
-        ...{ start: text.indexOf('The night'), end: text.indexOf('23:40.') + 6 },
+        source: 'document-0',
+        position: 1,
+        name: '0.md',
+        fileId: 'file-1',
+        start: text.indexOf('The night'),
+        end: text.indexOf('23:40.') + 6,
       },
     ]);
   });

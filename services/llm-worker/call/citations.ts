@@ -127,7 +127,9 @@ function indexOf(pieces: readonly PassagesPiece[]): PassageIndex {
         else having.set(word, [passages.length]);
       }
       passages.push({
-        ...{ source, position, name: from?.title ?? name },
+        source,
+        position,
+        name: from?.title ?? name,
         ...(file === undefined ? {} : { fileId: file }),
         ...(from?.url === undefined ? {} : { url: from.url }),
       });

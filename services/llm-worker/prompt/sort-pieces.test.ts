@@ -4,14 +4,29 @@ import { type ErrorCode } from '../../../shared/platform/errors/catalogue.ts';
 import { sortPieces } from './sort-pieces.ts';
 
 const passages = (piece: string, more: object = {}): ContextPiece => ({
-  ...{ status: 'ready', kind: 'passages', piece, name: piece, passages: [], leftOut: 0, ms: 1 },
+  status: 'ready',
+  kind: 'passages',
+  piece,
+  name: piece,
+  passages: [],
+  leftOut: 0,
+  ms: 1,
   ...more,
 });
 const history: ContextPiece = {
-  ...{ status: 'ready', kind: 'history', piece: 'history', keep: [0], leftOut: 3, ms: 1 },
+  status: 'ready',
+  kind: 'history',
+  piece: 'history',
+  keep: [0],
+  leftOut: 3,
+  ms: 1,
 };
 const failed = (piece: string, code: ErrorCode): ContextPiece => ({
-  ...{ status: 'failed', piece, code, message: 'The document "a" cannot be read.', ms: 7 },
+  status: 'failed',
+  piece,
+  code,
+  message: 'The document "a" cannot be read.',
+  ms: 7,
 });
 const expecting = (...pieces: [piece: string, required: boolean][]) => ({
   context: pieces.map(([piece, required]) => ({ piece, required })),

@@ -41,9 +41,9 @@ export interface Rollout {
 export async function openRollout(deps: RolloutDeps): Promise<Rollout> {
   const { config, kafka, producer, redis, ledger, registry, log } = deps;
   const releasers = createReleasers(log);
-  const control = await openControl({ ...{ config, kafka, redis, registry, log }, service: 'metrics' });
+  const control = await openControl({ config, kafka, redis, registry, log, service: 'metrics' });
   releasers.defer('control', () => control.close());
-  const opened = openCache({ ...{ config, jobRedis: redis, name: 'metrics', log } });
+  const opened = openCache({ config, jobRedis: redis, name: 'metrics', log });
   releasers.defer('cache', () => opened.close());
   const keys = controlKeys(config.REDIS_PREFIX);
   const topics = topicNames(config.TOPIC_PREFIX);
@@ -56,8 +56,15 @@ export async function openRollout(deps: RolloutDeps): Promise<Rollout> {
   });
   const open = (term: number, signal: AbortSignal) =>
     openTerm({
-      ...{ term, lease, kafka, producer, topics },
-      ...{ published: control.state(), env: textsOf(config), signal, log },
+      term,
+      lease,
+      kafka,
+      producer,
+      topics,
+      published: control.state(),
+      env: textsOf(config),
+      signal,
+      log,
       clearCache: (user) => opened.cache.clearUserCache(user),
     });
   const work = async (term: Term) => {

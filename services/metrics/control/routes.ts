@@ -27,13 +27,18 @@ const LAST = 500;
  */
 export function controlRoutes({ status, audit, command, admin, log }: ControlRoutesDeps) {
   return {
-    '/admin/rollout': adminRoute({ ...{ method: 'GET', admin, log }, handle: () => reaching(status()) }),
+    '/admin/rollout': adminRoute({ method: 'GET', admin, log, handle: () => reaching(status()) }),
     '/admin/audit': adminRoute({
-      ...{ method: 'GET', admin, log },
+      method: 'GET',
+      admin,
+      log,
       handle: async () => ({ commands: (await reaching(audit())).slice(-LAST) }),
     }),
     '/admin/control': adminRoute({
-      ...{ method: 'POST', admin, log, body: instruction },
+      method: 'POST',
+      admin,
+      log,
+      body: instruction,
       handle: async (given, { user: by }) => {
         const confirmed = await reaching(command(newCommand({ actor: 'operator', by }, given)));
         if (confirmed.status === 'applied') return confirmed;

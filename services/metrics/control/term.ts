@@ -115,9 +115,13 @@ export async function openTerm(options: TermOptions): Promise<Term> {
     const next = 'refused' in applied ? state : applied.state;
     const note = 'refused' in applied ? applied.refused : applied.note;
     const result: ControlResult = {
-      ...{ version: 1, kind: 'result', offset: message.offset.toString(), at: now },
+      version: 1,
+      kind: 'result',
+      offset: message.offset.toString(),
+      at: now,
       ...(command ? { command: command.id } : {}),
-      ...{ status: 'refused' in applied ? 'refused' : 'applied', epoch: next.epoch },
+      status: 'refused' in applied ? 'refused' : 'applied',
+      epoch: next.epoch,
       ...(note === undefined ? {} : { note }),
     };
     if (command?.instruction.type === 'clear_cache' && result.status === 'applied')

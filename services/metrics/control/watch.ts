@@ -83,7 +83,9 @@ function toSafetyMetrics(
   { figures: { windows, firstTokens }, now }: { figures: RolloutFigures; now: number },
 ): SafetyMetrics {
   const ofBackend = ({ jobs, failures }: RolloutFigures['windows'][Backend], times: Histogram) => ({
-    ...{ jobs, failures, errorRate: percent(failures, jobs) },
+    jobs,
+    failures,
+    errorRate: percent(failures, jobs),
     firstTokenMs: { p50: quantile(times, 0.5), p95: quantile(times, 0.95) },
   });
   const points = difference && {
@@ -92,7 +94,12 @@ function toSafetyMetrics(
     high: percent(difference.high, 1),
   };
   return {
-    ...{ at: now, epoch: state.epoch, percentage: shareInForce(state), verdict, points, evidence: tests },
+    at: now,
+    epoch: state.epoch,
+    percentage: shareInForce(state),
+    verdict,
+    points,
+    evidence: tests,
     litellm: ofBackend(windows.litellm, firstTokens.canary),
     legacy: ofBackend(windows.legacy, firstTokens.control),
   };

@@ -57,10 +57,7 @@ const GENERATION = 250_000;
 
 export function createLedger(redis: Redis, prefix: string, generation = GENERATION): Ledger & Sections {
   const key = (name: string) => metricsKey(prefix, name);
-  const keys = [
-    ...[key('offsets'), key('counts'), key('ids:young'), key('ids:old')],
-    ...reservationKeys(prefix),
-  ];
+  const keys = [key('offsets'), key('counts'), key('ids:young'), key('ids:old'), ...reservationKeys(prefix)];
   const applyBatch = defineScript(redis, new URL('apply-batch.lua', import.meta.url), [settlePrelude]);
 
   return {
@@ -93,7 +90,9 @@ function toCounts(stored: Readonly<Record<string, string>>): ReadonlyMap<string,
 
 function toArgument({ keptMs, last, counts, marks }: Section) {
   return {
-    ...{ kept: keptMs, last, counts: [...counts] },
+    kept: keptMs,
+    last,
+    counts: [...counts],
     marks: marks.map(({ arm, userHash, slot, first }) => [arm, userHash, slot, first]),
   };
 }

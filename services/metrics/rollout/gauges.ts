@@ -16,7 +16,10 @@ export function registerRolloutGauges(registry: Registry, status: () => Promise<
     collect: Collect<Label>,
   ): void {
     new Gauge({
-      ...{ name: `turnout_rollout_${name}`, help, labelNames: labels, registers: [registry] },
+      name: `turnout_rollout_${name}`,
+      help,
+      labelNames: labels,
+      registers: [registry],
       async collect() {
         const read = await status();
         this.reset();

@@ -52,7 +52,9 @@ const csv = { name: 'a.csv', mediaType: 'text/csv' };
 
 function select(request: Partial<SelectionRequest>) {
   const selection = selector.select({
-    ...{ question: 'Hello there', documents: [], user: staff },
+    question: 'Hello there',
+    documents: [],
+    user: staff,
     ...request,
   });
   return selection && `${selection.assistant.name}: ${selection.reason}`;
@@ -122,7 +124,9 @@ test('two that are equally like a request leave it to the default', () => {
 test('the scores of the best few are told, best first', () => {
   const { scores = [] } =
     selector.select({
-      ...{ question: night, documents: [], user: staff },
+      question: night,
+      documents: [],
+      user: staff,
     }) ?? {};
   const values = scores.map(({ score }) => score);
   expect(scores[0]?.name).toBe('trains');

@@ -105,8 +105,14 @@ describe('an answer', () => {
   const document = { name: 'a.pdf', mediaType: 'application/pdf', fileId: 'file-1', version: 'f'.repeat(64) };
   const remote = { kind: 'remote', piece: 'source-wiki', source: 'wiki', budget: 100, shareMs: 900 } as const;
   const basis: AnswerBasis = {
-    ...{ request: 'r', model: 'm', path: 'litellm', documents: [document], truncation: undefined },
-    ...{ assistant: { name: 'law', version: '1' }, pieces: [remote], groups: ['a', 'b'] },
+    request: 'r',
+    model: 'm',
+    path: 'litellm',
+    documents: [document],
+    truncation: undefined,
+    assistant: { name: 'law', version: '1' },
+    pieces: [remote],
+    groups: ['a', 'b'],
   };
 
   test.each<[string, Partial<AnswerBasis>]>([

@@ -56,11 +56,19 @@ export interface AnswerBasis {
 export function answerFingerprint(basis: AnswerBasis): string | undefined {
   const { request, model, path, assistant, truncation } = basis;
   const documents = basis.documents.map(({ name, mediaType, fileId, version }) => ({
-    ...{ name, mediaType, fileId, version },
+    name,
+    mediaType,
+    fileId,
+    version,
   }));
   if (documents.some(({ version }) => version === undefined)) return undefined;
   return fingerprintOf({
-    ...{ request, model, path, assistant, truncation, documents },
+    request,
+    model,
+    path,
+    assistant,
+    truncation,
+    documents,
     pieces: basis.pieces.map(termsOf),
     groups: [...new Set(basis.groups)].sort(),
   });

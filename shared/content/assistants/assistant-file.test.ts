@@ -30,8 +30,15 @@ test('a file describes one assistant, and its version is its content', () => {
 
 test('what is left out has a default', () => {
   expect(readAssistant('{ name: a, description: b, instructions: c }')).toEqual({
-    ...{ name: 'a', description: 'b', instructions: 'c', version: expect.any(String) },
-    ...{ examples: [], sources: [], file_types: [], patterns: [], default: false },
+    name: 'a',
+    description: 'b',
+    instructions: 'c',
+    version: expect.any(String),
+    examples: [],
+    sources: [],
+    file_types: [],
+    patterns: [],
+    default: false,
   });
 });
 

@@ -24,7 +24,8 @@ afterEach(async () => {
 
 async function open(path = folder): Promise<AssistantRegistry<string[]>> {
   registry = await openAssistants({
-    ...{ folder: path, sources: ['wiki'] },
+    folder: path,
+    sources: ['wiki'],
     build: (assistants) => assistants.map(({ name }) => name),
     log: pino({ level: 'error' }, { write: (line) => void lines.push(line) }),
     everyMs: 5,

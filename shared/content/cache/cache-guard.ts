@@ -21,7 +21,9 @@ export function createCacheGuard(log: Logger): CacheGuard {
     breaker: () => new ConsecutiveBreaker(FAILURES),
     halfOpenAfterMs: PAUSE_MS,
     isFault: () => true,
-    ...{ field: 'server', opened: 'the cache does not answer in time; nothing is found there', log },
+    field: 'server',
+    opened: 'the cache does not answer in time; nothing is found there',
+    log,
   });
   return {
     ask: async (question, timeoutMs) => {

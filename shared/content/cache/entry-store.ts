@@ -91,7 +91,9 @@ export function createEntryStore(redis: Redis, prefix: string, limits: CacheLimi
   const keys = [totals];
   const nameOf = (tag: string, id: string) => `${totals}:e:${tag}:${id}`;
   const toFound = ({ tag, ids }: EntryAddress, at: number, encrypted: Buffer): FoundEntry => ({
-    ...{ at, encrypted, name: nameOf(tag, ids[at] ?? '') },
+    at,
+    encrypted,
+    name: nameOf(tag, ids[at] ?? ''),
   });
 
   return {
@@ -131,8 +133,12 @@ export function createEntryStore(redis: Redis, prefix: string, limits: CacheLimi
       const of = (name: string) => Number(stored[name] ?? 0);
       const counts = Object.entries(stored).filter(([name]) => name.includes('/'));
       return {
-        ...{ entries: of('entries'), bytes: of('bytes'), owners },
-        ...{ evicted: of('evicted'), expired: of('expired'), cleared: of('cleared') },
+        entries: of('entries'),
+        bytes: of('bytes'),
+        owners,
+        evicted: of('evicted'),
+        expired: of('expired'),
+        cleared: of('cleared'),
         counts: Object.fromEntries(counts.map(([name, count]) => [name, Number(count)])),
       };
     },

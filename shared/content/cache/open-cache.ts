@@ -57,7 +57,10 @@ export function openCache({
   const hashUser = (user: string) => userHash(config.TURNOUT_SECRET, user);
   const lookups = createLookups({ entries, hashUser, registry, log });
   const cache = createCache({
-    ...{ entries, cacheVersions, lookups, log },
+    entries,
+    cacheVersions,
+    lookups,
+    log,
     encryptedEntries: createEncryptedEntries({ entries, cacheVersions, cipher, rules: rulesOf(config) }),
     guard: createCacheGuard(log),
     timeoutMs: config.CACHE_TIMEOUT_MS,

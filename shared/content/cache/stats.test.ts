@@ -7,7 +7,9 @@ test('look-ups are told for each kind and for all, with their rates', () => {
   const counts = { 'hit/answer': 3, 'miss/answer': 1, 'miss/rag': 4, 'hit/of-another-version': 9 };
   expect(toStats({ ...totals, counts })).toEqual({
     ...totals,
-    ...{ hits: 3, misses: 5, hitRate: 0.375 },
+    hits: 3,
+    misses: 5,
+    hitRate: 0.375,
     kinds: {
       answer: { hits: 3, misses: 1, hitRate: 0.75 },
       rag: { hits: 0, misses: 4, hitRate: 0 },

@@ -140,7 +140,9 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
 /** What is stored of a user, as the scripts that count it take it. */
 export function storedKeys(keys: FileKeys, user: string): string[] {
   return [
-    ...[keys.ofUser(user), keys.expiring(user), keys.sizes(user)],
+    keys.ofUser(user),
+    keys.expiring(user),
+    keys.sizes(user),
     keys.answers(user),
     keys.answerSizes(user),
   ];

@@ -83,8 +83,16 @@ function called(called: object, id = 'call_1'): object {
 
 test('settings, and what is not sent, are free', () => {
   const request = asking({
-    ...{ temperature: 1, n: 2, stop: ['END'], user: 'ada', logit_bias: { 50256: -100 }, store: true },
-    ...{ metadata: { note: WORDS }, tool_choice: 'auto', stream: true, reasoning_effort: 'low' },
+    temperature: 1,
+    n: 2,
+    stop: ['END'],
+    user: 'ada',
+    logit_bias: { 50256: -100 },
+    store: true,
+    metadata: { note: WORDS },
+    tool_choice: 'auto',
+    stream: true,
+    reasoning_effort: 'low',
   });
   expect(tokensOf(request)).toBe(BARE);
 });

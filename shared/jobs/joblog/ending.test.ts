@@ -75,7 +75,13 @@ describe('it has not', () => {
 
 describe('the stages of a job', () => {
   const routed = (detailed: boolean): JobEvent => ({
-    ...{ type: 'routed', at: 30, path: 'litellm', reason: 'percentage', epoch: 1, step: 1, promptTokens: 0 },
+    type: 'routed',
+    at: 30,
+    path: 'litellm',
+    reason: 'percentage',
+    epoch: 1,
+    step: 1,
+    promptTokens: 0,
     ...(detailed ? { detailed } : {}),
   });
   const begun: JobEvent = { type: 'attempt', at: 100, attempt: 1, path: 'litellm' };
@@ -111,7 +117,13 @@ describe('the stages of a job', () => {
 test('the call of a model that chose the assistant is told apart from those that answer', () => {
   const usage = { prompt_tokens: 90, completion_tokens: 1, total_tokens: 91 };
   const routed: JobEvent = {
-    ...{ type: 'routed', at: 1, path: 'legacy', reason: 'percentage', epoch: 1, step: 1, promptTokens: 4 },
+    type: 'routed',
+    at: 1,
+    path: 'legacy',
+    reason: 'percentage',
+    epoch: 1,
+    step: 1,
+    promptTokens: 4,
     call: { ms: 300, source: 'reported', usage },
   };
   const job = { jobId: 'job_1', userHash: 'u', model: 'm', acceptedAt: 0, attempts: 1 };
@@ -123,15 +135,13 @@ test('the call of a model that chose the assistant is told apart from those that
 
 test('who ends a job without its fence carries its outcome on at once, so that its slot is free', async () => {
   const view: JobView = {
-    ...{
-      state: 'queued',
-      owner: 'ada',
-      lastSequence: 1,
-      deadlineAt: 9,
-      createdAt: 1,
-      userHash: 'u',
-      model: 'm',
-    },
+    state: 'queued',
+    owner: 'ada',
+    lastSequence: 1,
+    deadlineAt: 9,
+    createdAt: 1,
+    userHash: 'u',
+    model: 'm',
     entries: [{ sequence: 1, event: { type: 'accepted', at: 1, model: 'm' } }],
   };
   const jobLog = {

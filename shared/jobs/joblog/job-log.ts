@@ -419,7 +419,15 @@ function admitArguments(job: NewJob): (string | number)[] {
   } = job;
   const life = graceMs === undefined ? ['0', 0] : ['1', graceMs];
   return [
-    ...[jobId, owner, bodyHash, deadlineAt, acceptedAt, reader, OPEN_LIFETIME_MS, userHash, model],
+    jobId,
+    owner,
+    bodyHash,
+    deadlineAt,
+    acceptedAt,
+    reader,
+    OPEN_LIFETIME_MS,
+    userHash,
+    model,
     ...life,
     owed.join(' '),
     original,

@@ -5,15 +5,13 @@ import { createKeptJobs, jsonPieces } from './kept-jobs.ts';
 const JOB = `job_${'0'.repeat(32)}`;
 
 const view: JobView = {
-  ...{
-    state: 'completed',
-    owner: 'user-1',
-    lastSequence: 1,
-    deadlineAt: 2,
-    createdAt: 1,
-    userHash: '',
-    model: 'm',
-  },
+  state: 'completed',
+  owner: 'user-1',
+  lastSequence: 1,
+  deadlineAt: 2,
+  createdAt: 1,
+  userHash: '',
+  model: 'm',
   entries: [{ sequence: 1, event: { type: 'completed', at: 2 } }],
 };
 

@@ -15,8 +15,16 @@ const rowOf = (jobId: string): string[] => ['outcome', JSON.stringify(outcomeOf(
 
 function outcomeOf(jobId: string): Outcome {
   return {
-    ...{ version: 1, id: `${jobId}.end`, jobId, userHash: 'u', model: 'm', status: 'completed' },
-    ...{ attempts: 1, at: 1, ms: { total: 1 }, usage: [] },
+    version: 1,
+    id: `${jobId}.end`,
+    jobId,
+    userHash: 'u',
+    model: 'm',
+    status: 'completed',
+    attempts: 1,
+    at: 1,
+    ms: { total: 1 },
+    usage: [],
   };
 }
 
@@ -55,7 +63,8 @@ test.each([
       },
     },
     producer: { send: () => Promise.resolve(), connected: () => true, close: () => Promise.resolve() },
-    ...{ topic: 'events', source: 'test' },
+    topic: 'events',
+    source: 'test',
     hooks: {
       take: (jobId, row) => (jobId === FIRST ? Promise.reject(new Error('damaged')) : Promise.resolve(row)),
       run: () => Promise.resolve(),

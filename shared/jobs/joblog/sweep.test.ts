@@ -14,8 +14,14 @@ const JOBS = [UNREADABLE, SAME_BUCKET, OTHER_BUCKET];
 const relays = { begin: () => undefined };
 
 const view: JobView = {
-  ...{ state: 'queued', owner: 'user-1', lastSequence: 0, deadlineAt: 0, createdAt: 0 },
-  ...{ userHash: 'u', model: 'm', entries: [] },
+  state: 'queued',
+  owner: 'user-1',
+  lastSequence: 0,
+  deadlineAt: 0,
+  createdAt: 0,
+  userHash: 'u',
+  model: 'm',
+  entries: [],
 };
 
 /** A log that has one job nobody can read. */
@@ -111,7 +117,13 @@ test('one sweep looks at a bounded number of open jobs, and the next ones look a
   const leases = { deadAmong: () => Promise.resolve([]) };
   const steadiness = { isSteady: () => Promise.resolve(true) };
   const sweep = createSweep({
-    ...{ redis, keys, jobLog: world().jobLog, relays, leases, steadiness, log: silentLogger },
+    redis,
+    keys,
+    jobLog: world().jobLog,
+    relays,
+    leases,
+    steadiness,
+    log: silentLogger,
   });
   sweep.start();
   await jest.advanceTimersByTimeAsync(3_500);

@@ -32,7 +32,14 @@ export function startJobMaintenance(options: JobMaintenanceOptions): JobMaintena
   const { handlers, close } = createHookHandlers(options);
   const hooks = createCompletionHooks({ redis, keys, jobLog, handlers, log });
   const outbox = createOutbox({
-    ...{ redis, keys, jobLog, producer, topic, source, hooks, logger: log },
+    redis,
+    keys,
+    jobLog,
+    producer,
+    topic,
+    source,
+    hooks,
+    logger: log,
     ended: createSlotRelease({ scheduler, openJobLimiter }),
   });
   const relays = createRelays(outbox);

@@ -27,7 +27,9 @@ interface SchedulerOptions {
 export function openScheduler({ redis, config, jobLog, worker, log }: SchedulerOptions): FairDispatch {
   const { REDIS_PREFIX: redisPrefix } = config;
   const queue = createFairQueue({
-    ...{ redis, redisPrefix, aheadPercent: config.SCHEDULER_AHEAD_PERCENT },
+    redis,
+    redisPrefix,
+    aheadPercent: config.SCHEDULER_AHEAD_PERCENT,
     ageingMs: config.SCHEDULER_AGEING_MS,
     userPercent: config.SCHEDULER_USER_PERCENT,
     interactivePercent: config.SCHEDULER_INTERACTIVE_PERCENT,

@@ -59,7 +59,13 @@ export function createRegistry({ store, box, rules, ...options }: RegistryOption
       const secret = newSecret();
       const now = Date.now();
       const endpoint: Endpoint = {
-        ...{ version: 1, id, name, url: target, eventTypes, createdAt: now, updatedAt: now },
+        version: 1,
+        id,
+        name,
+        url: target,
+        eventTypes,
+        createdAt: now,
+        updatedAt: now,
         ...sealed(box, id, secret),
       };
       await store.add(user, endpoint);

@@ -130,15 +130,13 @@ describe('RETRIEVAL_SOURCES', () => {
     expect(parseConfig({ ...required, ...parse([wiki]) }).RETRIEVAL_SOURCES).toEqual([
       {
         ...wiki,
-        ...{
-          required: false,
-          always: false,
-          tellUser: false,
-          private: true,
-          timeoutMs: 2_000,
-          results: 8,
-          tokens: 2_000,
-        },
+        required: false,
+        always: false,
+        tellUser: false,
+        private: true,
+        timeoutMs: 2_000,
+        results: 8,
+        tokens: 2_000,
       },
     ]);
     expect(parseConfig(required).RETRIEVAL_SOURCES).toEqual([]);

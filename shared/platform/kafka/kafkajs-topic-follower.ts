@@ -34,7 +34,9 @@ export async function followTopic(
   const consumer = createConsumer(
     client,
     {
-      ...{ groupId: `follow-${topic}-${randomBytes(6).toString('hex')}`, topic, temporary: true },
+      groupId: `follow-${topic}-${randomBytes(6).toString('hex')}`,
+      topic,
+      temporary: true,
       position: async ({ offsets }) => {
         const last = next > 0n ? await offsets.end() : next;
         if (last < next) beginAnew({ end: last.toString() });

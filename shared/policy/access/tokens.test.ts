@@ -31,8 +31,14 @@ afterEach(() => new Promise((resolve) => server.close(resolve)));
 
 function reader(over: Partial<TokenRules> = {}) {
   return createTokenReader({
-    ...{ issuer, audiences: ['turnout'], userClaim: 'sub', groupsClaim: 'groups', adminGroup: 'ops' },
-    ...{ clockSkewS: 30, jwksUrl: undefined, userPrefix: '' },
+    issuer,
+    audiences: ['turnout'],
+    userClaim: 'sub',
+    groupsClaim: 'groups',
+    adminGroup: 'ops',
+    clockSkewS: 30,
+    jwksUrl: undefined,
+    userPrefix: '',
     ...over,
   });
 }
@@ -53,8 +59,12 @@ describe('a token of the provider', () => {
 
   test('names no user of the API keys', async () => {
     const config = {
-      ...{ OIDC_ISSUER: `${issuer}/`, OIDC_AUDIENCES: ['turnout'], OIDC_USER_CLAIM: 'sub' },
-      ...{ OIDC_GROUPS_CLAIM: 'groups', OIDC_ADMIN_GROUP: undefined, OIDC_CLOCK_SKEW_S: 30 },
+      OIDC_ISSUER: `${issuer}/`,
+      OIDC_AUDIENCES: ['turnout'],
+      OIDC_USER_CLAIM: 'sub',
+      OIDC_GROUPS_CLAIM: 'groups',
+      OIDC_ADMIN_GROUP: undefined,
+      OIDC_CLOCK_SKEW_S: 30,
       OIDC_JWKS_URL: `${issuer}/jwks`,
     };
     const userWith = async (prefix: string | undefined) => {

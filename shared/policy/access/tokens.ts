@@ -74,7 +74,9 @@ function prefixFor(issuer: string, chosen: string | undefined): string {
 /** Signatures by a key pair only: with a shared secret, whoever can check a token could make one. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 const JWKS = {
-  ...{ timeoutDuration: 3_000, cooldownDuration: 10_000, cacheMaxAge: 600_000 },
+  timeoutDuration: 3_000,
+  cooldownDuration: 10_000,
+  cacheMaxAge: 600_000,
   // jose's own error for it is told from a token's by its text alone.
   [customFetch]: async (...asked: Parameters<typeof fetch>) => {
     const response = await fetch(...asked);

@@ -27,7 +27,8 @@ beforeAll(async () => {
     '/get': adminRoute({ ...common, method: 'GET', handle: () => Promise.resolve({ it: 'works' }) }),
     '/post': adminRoute({ ...common, method: 'POST', body, handle: ({ user }) => Promise.resolve({ user }) }),
     '/away': adminRoute({
-      ...{ ...common, method: 'GET' },
+      ...common,
+      method: 'GET',
       handle: () => Promise.reject(new TurnoutError('store_unavailable')),
     }),
     '/broken': adminRoute({ ...common, method: 'GET', handle: () => Promise.reject(new Error('hush')) }),

@@ -15,7 +15,14 @@ const DAY_MS = 86_400_000;
 /** Nothing was ever commanded: the defaults of all flags, at epoch 0. */
 export function initialState(): ControlState {
   return {
-    ...{ version: 1, epoch: 0, at: 0, beatAt: 0, term: 0, flags: {}, env: {}, position: '0' },
+    version: 1,
+    epoch: 0,
+    at: 0,
+    beatAt: 0,
+    term: 0,
+    flags: {},
+    env: {},
+    position: '0',
     step: { epoch: 0, at: 0, segment: 0 },
   };
 }
@@ -58,7 +65,10 @@ export function applyCommand(
   const { rolledBack, frozen, ...to } = change.to;
   const kept = without(state, change.ends ?? []);
   const changed = {
-    ...{ ...kept, ...to, epoch, at: now },
+    ...kept,
+    ...to,
+    epoch,
+    at: now,
     ...(rolledBack === undefined ? {} : { rolledBack: latch(rolledBack) }),
     ...(frozen === undefined ? {} : { frozen: latch(frozen) }),
   };

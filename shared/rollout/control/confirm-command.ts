@@ -86,7 +86,8 @@ async function appliedBy(
 function toAppliedBy(reports: readonly AppliedReport[], epoch: number, since: number): AppliedBy {
   const done = reports.filter((report) => report.epoch >= epoch);
   return {
-    ...{ applied: done.length, of: reports.length },
+    applied: done.length,
+    of: reports.length,
     ms: Math.max(0, ...done.map(({ at }) => at - since)),
     missing: reports.filter((report) => report.epoch < epoch).map(({ service }) => service),
   };

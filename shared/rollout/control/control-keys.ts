@@ -15,7 +15,10 @@ export interface ControlKeys {
 export function controlKeys(prefix: string): ControlKeys {
   const key = (name: string) => `${prefix}:{control}:${name}`;
   return {
-    ...{ lease: key('lease'), term: key('term'), state: key('state') },
-    ...{ applied: key('applied'), safety: key('safety') },
+    lease: key('lease'),
+    term: key('term'),
+    state: key('state'),
+    applied: key('applied'),
+    safety: key('safety'),
   };
 }

@@ -97,7 +97,9 @@ export async function openControl(options: OpenControlOptions): Promise<Control>
 function measure(registry: Registry, read: () => { epoch: number; beatAt: number | undefined }): void {
   const registers = [registry];
   new Gauge({
-    ...{ name: 'turnout_control_epoch', help: 'The epoch of the flags in force in this process.', registers },
+    name: 'turnout_control_epoch',
+    help: 'The epoch of the flags in force in this process.',
+    registers,
     collect() {
       this.set(read().epoch);
     },

@@ -27,7 +27,8 @@ export async function readAudit(
 ): Promise<AuditEntry[]> {
   const entries = new Map<string, AuditEntry>();
   await kafka.readTopic({
-    ...{ topic, timeoutMs },
+    topic,
+    timeoutMs,
     onBatch: ({ messages }) => {
       for (const { offset, timestamp, value } of messages) {
         const record = readControl(value);
@@ -41,7 +42,11 @@ export async function readAudit(
         const at = offset.toString();
         const isUnreadable = record instanceof Error;
         entries.set(at, {
-          ...{ offset: at, at: timestamp, status: 'undecided', epoch: undefined, decidedAt: undefined },
+          offset: at,
+          at: timestamp,
+          status: 'undecided',
+          epoch: undefined,
+          decidedAt: undefined,
           command: isUnreadable ? undefined : record,
           note: isUnreadable ? record.message : undefined,
         });

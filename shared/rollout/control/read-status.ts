@@ -41,7 +41,16 @@ export async function readStatus(redis: Redis, keys: ControlKeys): Promise<Rollo
   ]);
   const { epoch, at, beatAt, rolledBack, frozen, plan, step } = state;
   return {
-    ...{ epoch, since: at, percentage: shareInForce(state), flags: textsOf(flagsOf(state)) },
-    ...{ rolledBack, frozen, plan, step, beatAt, instances, safety },
+    epoch,
+    since: at,
+    percentage: shareInForce(state),
+    flags: textsOf(flagsOf(state)),
+    rolledBack,
+    frozen,
+    plan,
+    step,
+    beatAt,
+    instances,
+    safety,
   };
 }

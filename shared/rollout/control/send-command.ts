@@ -17,7 +17,11 @@ interface From {
 
 export function newCommand({ actor, by, under }: From, instruction: Instruction): ControlCommand {
   return controlCommand.parse({
-    ...{ version: 1, kind: 'command', id: randomBytes(16).toString('hex'), at: Date.now(), actor },
+    version: 1,
+    kind: 'command',
+    id: randomBytes(16).toString('hex'),
+    at: Date.now(),
+    actor,
     ...(by === undefined ? {} : { by }),
     ...(under === undefined ? {} : { under }),
     instruction,

@@ -23,8 +23,11 @@ export function differenceOf(segments: readonly Segment[]): Difference | undefin
   const difference = canary.rate - control.rate;
   const reach = T_99 * Math.sqrt(canary.variance + control.variance);
   return {
-    ...{ canary: canary.rate, control: control.rate },
-    ...{ difference, low: difference - reach, high: difference + reach },
+    canary: canary.rate,
+    control: control.rate,
+    difference,
+    low: difference - reach,
+    high: difference + reach,
   };
 }
 

@@ -40,8 +40,13 @@ function segmentOf(arms: Partial<Record<Arm, ArmStory>>): Segment {
 
 function judged(arms: Partial<Record<Arm, ArmStory>>, changes: Partial<Judged> = {}): Judged {
   return {
-    ...{ percentage: 10, errorThreshold: 5, hasLegacy: true, segments: [segmentOf(arms)] },
-    ...{ segment: 0, slot: SLOT, silentMs: 1_000 },
+    percentage: 10,
+    errorThreshold: 5,
+    hasLegacy: true,
+    segments: [segmentOf(arms)],
+    segment: 0,
+    slot: SLOT,
+    silentMs: 1_000,
     ...changes,
   };
 }

@@ -41,7 +41,8 @@ export function rolloutJobOf(outcome: Outcome): RolloutJob | undefined {
   if (status === 'failed' && !isOwn) return undefined;
   return {
     step: decision.step,
-    ...{ day: dayOf(at), slot: slotOf(at) },
+    day: dayOf(at),
+    slot: slotOf(at),
     arm: decision.path === 'litellm' ? 'canary' : 'control',
     userHash,
     group: groupOf(userHash),

@@ -5,14 +5,24 @@ import { expectValid, problemsOf } from './validate.ts';
 
 const delta = {
   type: 'response.output_text.delta',
-  ...{ sequence_number: 4, item_id: 'msg_1', output_index: 0, content_index: 0, delta: 'Hi', logprobs: [] },
+  sequence_number: 4,
+  item_id: 'msg_1',
+  output_index: 0,
+  content_index: 0,
+  delta: 'Hi',
+  logprobs: [],
 };
 
 const completion = {
-  ...{ id: 'chatcmpl-1', object: 'chat.completion', created: 1_780_000_000, model: 'm' },
+  id: 'chatcmpl-1',
+  object: 'chat.completion',
+  created: 1_780_000_000,
+  model: 'm',
   choices: [
     {
-      ...{ index: 0, finish_reason: 'stop', logprobs: null },
+      index: 0,
+      finish_reason: 'stop',
+      logprobs: null,
       message: { role: 'assistant', content: 'Hi', refusal: null },
     },
   ],
