@@ -50,7 +50,8 @@ export async function runProgram(args: readonly string[], context: OperatorConte
   }
 }
 
-function buildProgram(context: OperatorContext): Command {
+/** The tree of all commands; nothing of it runs before `parseAsync`. */
+export function buildProgram(context: OperatorContext): Command {
   const program = new Command('turnout')
     .description("Turnout's operator's command line.")
     .addHelpText('after', SETTINGS_HELP);
