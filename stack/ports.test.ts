@@ -24,8 +24,8 @@ describe('choosing a port', () => {
 
   test('a taken port is replaced by a free one, and the line says by whom it is taken', async () => {
     const said: string[] = [];
-    const wish = { name: 'ingress', preferred: 8080 };
-    const port = await choosePort(wish, new Set(), (line) => said.push(line), probe([8080]));
+    const preference = { name: 'ingress', preferred: 8080 };
+    const port = await choosePort(preference, new Set(), (line) => said.push(line), probe([8080]));
     expect(port).toBe(26_000);
     expect(said).toEqual(['port 8080 is taken by node (pid 123); using 26000 for ingress']);
   });

@@ -32,16 +32,16 @@ export const systemProbe: PortProbe = {
  * checkout chooses it before a server listens. Ports in `reserved` count as taken; the chosen one is added to them.
  */
 export async function choosePort(
-  wish: PortPreference,
+  preference: PortPreference,
   reserved: Set<number>,
   say: (line: string) => void,
   probe: PortProbe = systemProbe,
 ): Promise<number> {
-  let port = wish.preferred;
+  let port = preference.preferred;
   if (reserved.has(port) || !(await claimIfFree(port, probe))) {
     port = await freePort(reserved, probe);
-    const owner = probe.owner(wish.preferred) ?? 'another process';
-    say(`port ${wish.preferred} is taken by ${owner}; using ${port} for ${wish.name}`);
+    const owner = probe.owner(preference.preferred) ?? 'another process';
+    say(`port ${preference.preferred} is taken by ${owner}; using ${port} for ${preference.name}`);
   }
   reserved.add(port);
   return port;

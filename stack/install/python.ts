@@ -100,9 +100,9 @@ function findPython(): Python {
   return chosenPython;
 }
 
-function choosePython(wish: string | undefined): Python {
+function choosePython(preference: string | undefined): Python {
   const tooOldOrNew: string[] = [];
-  for (const command of wish === undefined || wish === '' ? CANDIDATES : [wish]) {
+  for (const command of preference === undefined || preference === '' ? CANDIDATES : [preference]) {
     const found = probe(command);
     if (found === undefined) continue;
     if (!SUPPORTED.includes(found.version)) tooOldOrNew.push(found.version);

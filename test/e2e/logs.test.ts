@@ -199,8 +199,8 @@ describe('no log shows', () => {
 
   test.each(Object.entries(CANARIES))('the %s', (_name, canary) => {
     const encoded = Buffer.from(canary).toString('base64').slice(0, -4);
-    const showing = everything().filter(({ text }) => text.includes(canary) || text.includes(encoded));
-    expect(showing.map(({ name }) => name)).toEqual([]);
+    const visible = everything().filter(({ text }) => text.includes(canary) || text.includes(encoded));
+    expect(visible.map(({ name }) => name)).toEqual([]);
   });
 
   test('a key, a secret or a raw user id', () => {
@@ -213,8 +213,8 @@ describe('no log shows', () => {
       TURNOUT_ADMIN_KEY,
       LITELLM_MASTER_KEY,
     ];
-    const showing = everything().filter(({ text }) => secrets.some((secret) => text.includes(secret)));
-    expect(showing.map(({ name }) => name)).toEqual([]);
+    const visible = everything().filter(({ text }) => secrets.some((secret) => text.includes(secret)));
+    expect(visible.map(({ name }) => name)).toEqual([]);
     const ours = everything().filter(({ text }) => /"user-[12]"/.test(text));
     expect(ours.map(({ name }) => name)).toEqual([]);
   });

@@ -66,7 +66,7 @@ export function createRegistry({ store, box, rules, ...options }: RegistryOption
         eventTypes,
         createdAt: now,
         updatedAt: now,
-        ...sealed(box, id, secret),
+        ...encrypted(box, id, secret),
       };
       await store.add(user, endpoint);
       return { endpoint, secret };
@@ -77,7 +77,7 @@ export function createRegistry({ store, box, rules, ...options }: RegistryOption
     },
     rotate: async (user, id, { keepOld }) => {
       const secret = newSecret();
-      const fresh = { ...sealed(box, id, secret), updatedAt: Date.now() };
+      const fresh = { ...encrypted(box, id, secret), updatedAt: Date.now() };
       const endpoint = await store.change(user, id, (before) => rotated(before, fresh, keepOld));
       return endpoint && { endpoint, secret };
     },
@@ -86,7 +86,7 @@ export function createRegistry({ store, box, rules, ...options }: RegistryOption
 
 /** The secrets that sign now, the current one first. Throws `webhook_secret_unreadable`. */
 export function signingSecrets({ id, secret, oldSecret }: Endpoint, box: SecretBox, now: number): string[] {
-  const old = oldSecret && oldSecret.until > now ? [oldSecret.sealed] : [];
+  const old = oldSecret && oldSecret.until > now ? [oldSecret.encrypted] : [];
   return [secret, ...old].map((text) => box.open(text, id));
 }
 
@@ -99,13 +99,13 @@ async function accepted(url: string, rules: TargetRules, resolve: Resolve): Prom
   }
 }
 
-function sealed(box: SecretBox, id: string, secret: string): Pick<Endpoint, 'secret' | 'hint'> {
-  return { secret: box.seal(secret, id), hint: hintOf(secret) };
+function encrypted(box: SecretBox, id: string, secret: string): Pick<Endpoint, 'secret' | 'hint'> {
+  return { secret: box.encrypt(secret, id), hint: hintOf(secret) };
 }
 
 /** A secret before the last one is forgotten in any case. */
 function rotated(before: Endpoint, fresh: Partial<Endpoint>, keepOld: boolean): Endpoint {
-  const oldSecret = { sealed: before.secret, until: Date.now() + OLD_SECRET_MS };
+  const oldSecret = { encrypted: before.secret, until: Date.now() + OLD_SECRET_MS };
   return { ...before, ...fresh, oldSecret: keepOld ? oldSecret : undefined };
 }
 

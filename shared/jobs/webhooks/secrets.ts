@@ -3,9 +3,9 @@ import { TurnoutError } from '../../platform/errors/turnout-error.ts';
 
 /** Signing secrets as the job Redis keeps them: AES-256-GCM, bound to the endpoint that they belong to. */
 export interface SecretBox {
-  seal(secret: string, endpointId: string): string;
+  encrypt(secret: string, endpointId: string): string;
   /** Throws `webhook_secret_unreadable` for what was sealed under another `TURNOUT_SECRET` or for another endpoint. */
-  open(sealed: string, endpointId: string): string;
+  open(encrypted: string, endpointId: string): string;
 }
 
 const SECRET_BYTES = 32;
@@ -25,15 +25,15 @@ export function hintOf(secret: string): string {
 export function createSecretBox(turnoutSecret: string): SecretBox {
   const key = Buffer.from(hkdfSync('sha256', turnoutSecret, '', 'turnout webhook secrets v1', 32));
   return {
-    seal: (secret, endpointId) => {
+    encrypt: (secret, endpointId) => {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(endpointId));
       const text = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()]);
       return Buffer.concat([nonce, cipher.getAuthTag(), text]).toString('base64');
     },
-    open: (sealed, endpointId) => {
+    open: (encrypted, endpointId) => {
       try {
-        return decrypt(key, Buffer.from(sealed, 'base64'), endpointId);
+        return decrypt(key, Buffer.from(encrypted, 'base64'), endpointId);
       } catch (error) {
         throw new TurnoutError('webhook_secret_unreadable', { cause: error });
       }
@@ -41,8 +41,8 @@ export function createSecretBox(turnoutSecret: string): SecretBox {
   };
 }
 
-function decrypt(key: Buffer, sealed: Buffer, endpointId: string): string {
-  const [nonce, rest] = [sealed.subarray(0, NONCE_BYTES), sealed.subarray(NONCE_BYTES)];
+function decrypt(key: Buffer, encrypted: Buffer, endpointId: string): string {
+  const [nonce, rest] = [encrypted.subarray(0, NONCE_BYTES), encrypted.subarray(NONCE_BYTES)];
   const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
   decipher.setAAD(Buffer.from(endpointId)).setAuthTag(rest.subarray(0, TAG_BYTES));
   return Buffer.concat([decipher.update(rest.subarray(TAG_BYTES)), decipher.final()]).toString('utf8');

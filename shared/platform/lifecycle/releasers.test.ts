@@ -18,16 +18,16 @@ test('what was acquired last is released first, one after another', async () => 
 
 test('closing twice releases once, and both calls wait for it', async () => {
   const releasers = createReleasers(silentLogger);
-  const gate = Promise.withResolvers<undefined>();
+  const blocked = Promise.withResolvers<undefined>();
   let releases = 0;
   releasers.defer('slow', () => {
     releases += 1;
-    return gate.promise;
+    return blocked.promise;
   });
   expect(releasers.closing()).toBe(false);
   const closing = [releasers.close(), releasers.close()];
   expect(releasers.closing()).toBe(true);
-  gate.resolve(undefined);
+  blocked.resolve(undefined);
   await Promise.all(closing);
   expect(releases).toBe(1);
 });

@@ -8,9 +8,9 @@ function heldFlush() {
   const gates: PromiseWithResolvers<undefined>[] = [];
   const flush = (items: string[]): Promise<void> => {
     groups.push(items);
-    const gate = Promise.withResolvers<undefined>();
-    gates.push(gate);
-    return gate.promise;
+    const blocked = Promise.withResolvers<undefined>();
+    gates.push(blocked);
+    return blocked.promise;
   };
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   return {
