@@ -22,7 +22,7 @@ const endpointSchema = z.object({
   /** See `hintOf`. */
   hint: z.string(),
   /** The secret before the last rotation, which signs as well until then. */
-  oldSecret: z.object({ encrypted: z.string(), until: z.int() }).optional(),
+  oldSecret: z.object({ sealed: z.string(), until: z.int() }).optional(),
 });
 export type Endpoint = Readonly<z.infer<typeof endpointSchema>>;
 

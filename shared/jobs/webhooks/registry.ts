@@ -86,7 +86,7 @@ export function createRegistry({ store, box, rules, ...options }: RegistryOption
 
 /** The secrets that sign now, the current one first. Throws `webhook_secret_unreadable`. */
 export function signingSecrets({ id, secret, oldSecret }: Endpoint, box: SecretBox, now: number): string[] {
-  const old = oldSecret && oldSecret.until > now ? [oldSecret.encrypted] : [];
+  const old = oldSecret && oldSecret.until > now ? [oldSecret.sealed] : [];
   return [secret, ...old].map((text) => box.open(text, id));
 }
 
@@ -105,7 +105,7 @@ function encrypted(box: SecretBox, id: string, secret: string): Pick<Endpoint, '
 
 /** A secret before the last one is forgotten in any case. */
 function rotated(before: Endpoint, fresh: Partial<Endpoint>, keepOld: boolean): Endpoint {
-  const oldSecret = { encrypted: before.secret, until: Date.now() + OLD_SECRET_MS };
+  const oldSecret = { sealed: before.secret, until: Date.now() + OLD_SECRET_MS };
   return { ...before, ...fresh, oldSecret: keepOld ? oldSecret : undefined };
 }
 
