@@ -39,7 +39,7 @@ export function requestOf(value: unknown): InjectOptions {
   const { method, sourceIp } = requestContext.http;
   return {
     method,
-    url: rawQueryString === '' ? backendOf(event) : `${backendOf(event)}?${rawQueryString}`,
+    url: rawQueryString === '' ? pathOf(event) : `${pathOf(event)}?${rawQueryString}`,
     headers: withoutConnection(event.headers),
     ...(sourceIp === undefined ? {} : { remoteAddress: sourceIp }),
     ...(body === undefined ? {} : { payload: Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8') }),
@@ -47,7 +47,7 @@ export function requestOf(value: unknown): InjectOptions {
 }
 
 /** The path as the client wrote it: API Gateway sets a named stage before it. */
-function backendOf({ rawPath, requestContext: { stage } }: HttpEvent): string {
+function pathOf({ rawPath, requestContext: { stage } }: HttpEvent): string {
   const prefix = `/${stage}/`;
   return rawPath.startsWith(prefix) ? rawPath.slice(prefix.length - 1) : rawPath;
 }
