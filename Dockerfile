@@ -1,5 +1,5 @@
-# One image for all services and the operator: `docker run turnout router`, `docker run turnout operator rollout status`.
-# The target `simulator` has the simulated provider as well; nothing else of the tests is in any image.
+# One image for all services and the operator's command line. Examples: `docker run turnout router`,
+# `docker run turnout operator rollout status`. The target `simulator` adds the simulated provider. No image contains other test code.
 
 FROM node:24-slim AS modules
 WORKDIR /app
@@ -19,10 +19,10 @@ COPY deploy/assistants deploy/assistants
 COPY deploy/policy.yaml deploy/policy.yaml
 COPY .env.example ./
 COPY --chmod=755 deploy/docker/turnout deploy/docker/healthy /usr/local/bin/
-# Volumes take over who owns these.
+# New volumes take over the owner of these folders.
 RUN mkdir /config /blobs && chown node:node /config /blobs
 USER node
-# A `.env` in the working folder is read by every service; settings of the container win over it.
+# Every service reads a `.env` file in the working folder. Variables of the container override it.
 WORKDIR /config
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 BLOB_DIR=/blobs API_KEYS_FILE=/config/api-keys.json \
     ASSISTANTS_DIR=/app/deploy/assistants POLICY_FILE=/app/deploy/policy.yaml

@@ -1,4 +1,4 @@
-# Everything runs through npm scripts: they put Node 24 from node_modules/.bin first, whatever Node the machine has.
+# All targets run npm scripts, which use Node 24 from node_modules/.bin, whatever version the machine has.
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
@@ -7,98 +7,98 @@ RUN := npm run --silent
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: node_modules ## Install, start everything in the background, send one chat request through it
+up: node_modules ## Install and start everything in the background, then send one chat request
 	@$(RUN) up
 
 down: node_modules ## Stop everything
 	@$(RUN) down
 
-status: node_modules ## What runs: process, pid, port, health, uptime, memory
+status: node_modules ## Show the processes: pid, port, health, uptime, memory
 	@$(RUN) status
 
 logs: node_modules ## Follow the log of all services
 	@$(RUN) logs
 
-test: node_modules ## Every test, on real Kafka, Redis and LiteLLM
+test: node_modules ## Run all tests with real Kafka, Redis and LiteLLM
 	@$(RUN) test
 
-test-cluster: node_modules ## The core of the tests on a Redis Cluster of three nodes
+test-cluster: node_modules ## Run the core tests on a Redis Cluster of three nodes
 	@$(RUN) test:on-cluster
 
-test-containers: node_modules ## The integration tests on testcontainers, and docker-compose.yml itself; needs a Docker engine
+test-containers: node_modules ## Run the integration tests on testcontainers, and test docker-compose.yml; needs a Docker engine
 	@$(RUN) test:on-containers && $(RUN) test:composition
 
-lambda: node_modules ## Bundle the Lambda into .turnout/lambda, and say how large it is
+lambda: node_modules ## Bundle the Lambda function into .turnout/lambda, and print its size
 	@$(RUN) lambda
 
-lambda-bench: node_modules ## The Lambda's cold start, and 1,000 warm invocations; 1 when a job was lost
+lambda-bench: node_modules ## Measure the Lambda function: cold starts, 1,000 warm invocations; exits with 1 if a job was lost
 	@$(RUN) lambda-bench
 
-check: node_modules ## Format, lint, types, architecture rules, dead code, unit tests
+check: node_modules ## Check format, lint, types, architecture rules and dead code; run the unit tests
 	@$(RUN) check
 
-bench: node_modules ## Measure latency, throughput and the bare hops
+bench: node_modules ## Measure latency, throughput and single hops; exits with 1 if a request failed
 	@$(RUN) bench
 
-compare: node_modules ## The last release and this version in turn: first token and throughput; 1 when this version is slower (RELEASE=x.y.z: another one)
+compare: node_modules ## Compare first token and throughput with the last release; exits with 1 if this version is slower (RELEASE=x.y.z: with that release)
 	@$(RUN) compare
 
-streams: node_modules ## Hold 2,000 streams open on one ingress, with slow readers among them; 1 when a promise did not hold
+streams: node_modules ## Hold 2,000 streams open on one ingress, some with slow readers; exits with 1 if a promise is broken
 	@$(RUN) streams
 
-assistants-eval: node_modules ## How well and how fast assistants are chosen, on CLINC150 (DATA=file: a copy of it)
+assistants-eval: node_modules ## Measure quality and speed of assistant selection on CLINC150; exits with 1 if it is too slow (DATA=file: use a local copy)
 	@$(RUN) assistants-eval -- $(DATA)
 
-retrieval-eval: node_modules ## How often the passage with the answer is found, by words, by meaning and by both, on XQuAD (DATA=file: a copy of it)
+retrieval-eval: node_modules ## Measure how often retrieval finds the answer on XQuAD, by words, embeddings and both (DATA=file: use a local copy)
 	@$(RUN) retrieval-eval -- $(DATA)
 
-documents: node_modules ## 200 pages of PDF, from upload to answer, and the memory that takes; 1 when an answer was wrong
+documents: node_modules ## Measure 200-page PDFs from upload to answer, and the memory; exits with 1 if an answer was wrong
 	@$(RUN) documents
 
-cache: node_modules ## The users' cache: its limits, hit rates on public traces (DATA=folder: copies of them), times; 1 when one was broken
+cache: node_modules ## Measure the per-user cache: limits, times, hit rates on public traces; exits with 1 if a limit is broken (DATA=folder: use local copies)
 	@$(RUN) cache -- $(DATA)
 
-simulate: node_modules ## Thousands of simulated rollouts, judged: false rollbacks, and how soon a fault is found; 1 when one was wrong
+simulate: node_modules ## Judge thousands of simulated rollouts: false rollbacks, time to detect a fault; exits with 1 if a promise is broken
 	@$(RUN) simulate
 
-rollback: node_modules ## Roll back again and again under load: how soon nothing begins on LiteLLM any more; 1 when it was too late
+rollback: node_modules ## Measure rollbacks under load: time until no job starts on LiteLLM any more; exits with 1 if that is too late
 	@$(RUN) rollback
 
-fairness: node_modules ## How evenly users share the model, and how long one waits beside another's 10,000 jobs; 1 when a promise did not hold
+fairness: node_modules ## Measure how evenly users share the model, and the wait beside 10,000 jobs of another user; exits with 1 if a promise is broken
 	@$(RUN) fairness
 
-overload: node_modules ## Three times what the model can take, for five minutes; 1 when a promise did not hold
+overload: node_modules ## Send three times the model's capacity for five minutes; exits with 1 if a promise is broken
 	@$(RUN) overload
 
-neighbours: node_modules ## Ten users read streams beside another one's every trouble; 1 when a promise did not hold (TROUBLES=words,words: some)
+neighbours: node_modules ## Measure ten users' streams while another user sends harmful requests; exits with 1 if a promise is broken (TROUBLES=text,text: only matching kinds)
 	@$(RUN) neighbours
 
-checkouts: node_modules ## Four clones of this commit start at the same moment; 1 when one did not come up with its own processes
+checkouts: node_modules ## Start four clones of this commit at the same time; exits with 1 if one does not start with its own processes
 	@$(RUN) checkouts
 
-upgrade: node_modules ## The last release and this version side by side under load, there and back; 1 when a client noticed
+upgrade: node_modules ## Upgrade from the last release and downgrade again under load; exits with 1 if a client noticed
 	@$(RUN) upgrade
 
-verify: node_modules ## All that a release must pass and CI has no time for, with one report; hours (STEPS=name,name: some)
+verify: node_modules ## Run the release checks that take too long for CI, with one report; takes hours (STEPS=name,name: only these)
 	@$(RUN) verify
 
-audit: node_modules ## Known vulnerabilities of the dependencies that run in production; 1 for a high one
+audit: node_modules ## Check production dependencies for known vulnerabilities; exits with 1 if one is high or critical
 	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \
 	if npm audit --omit=dev --audit-level=high >$$log 2>&1; then tail -1 $$log; \
 	elif grep -q 'audit endpoint returned an error' $$log; then echo 'Not audited: this registry has no advisories.'; \
 	else cat $$log; exit 1; fi
 
-fuzz: node_modules ## Ten minutes of wrong requests and messages; 1 when a promise did not hold
+fuzz: node_modules ## Send invalid requests and messages for ten minutes; exits with 1 if a promise is broken
 	@$(RUN) fuzz
 
-faults: node_modules ## Kill, freeze and cut everything under load; 1 when a promise did not hold (FULL=1: the long run)
+faults: node_modules ## Kill and freeze processes and cut connections under load; exits with 1 if a promise is broken (FULL=1: long run)
 	@$(RUN) faults
 
-soak: node_modules ## Ten minutes of half load with restarts and kills; 1 when something leaks or fails (FULL=1: an hour; MINUTES=n)
+soak: node_modules ## Run half load with restarts and kills for ten minutes; exits with 1 if something leaks or fails (FULL=1: an hour; MINUTES=n: n minutes)
 	@$(RUN) soak
 
-# Not `npm ci`: it refuses a lock file that was made where a registry lacks the binaries of other platforms.
-# This installs what the lock file names, checks the same hashes, and leaves the lock file as it is.
+# Not `npm ci`: it refuses a lock file that was created with a registry that lacks the binaries of other platforms.
+# `npm install --no-save` installs the locked versions, checks the same hashes and does not change the lock file.
 node_modules: package-lock.json
 	@echo "installing npm packages"
 	@npm install --no-save --no-fund --no-audit --loglevel=error

@@ -11,31 +11,31 @@ import { startBaseline } from './baseline/start.ts';
 import type { Target } from './load/protocol.ts';
 import type { Pids } from './measure/process-usage.ts';
 
-/** Everything that a run measures, with data, ports, topics and keys of its own. */
+/** The system that a run measures, with its own data, ports, topics and keys. */
 export interface BenchSystem {
   readonly redisUrl: string;
   readonly brokers: readonly string[];
-  /** Made up for this run: what it keeps in Kafka and Redis starts with it. */
+  /** The prefix of this run's names in Kafka and Redis; unique to the run. */
   readonly prefix: string;
   readonly litellm: Target;
   /** The simulated provider, without `/v1`. */
   readonly simulatorUrl: string;
-  /** Kafka, the two Redis, LiteLLM and the simulator. */
+  /** Kafka, the two Redis servers, LiteLLM and the simulator. */
   readonly infrastructure: Pids;
-  /** `also`: one more that runs beside the usual one. */
+  /** Starts Turnout. With `also`, it starts an additional instance of the whole system. */
   turnout(upstream: Upstream, also?: Also): Promise<MeasuredTurnout>;
   baseline(upstream: Upstream): Promise<Measured>;
   stop(): Promise<void>;
 }
 
-/** What stands behind: LiteLLM (and the simulator behind that), or the simulator at once. */
+/** The upstream of Turnout: LiteLLM (with the simulator behind it), or the simulator directly. */
 export type Upstream = 'litellm' | 'simulator';
 
 export interface Also {
   name: string;
-  /** Settings of its own. */
+  /** Additional settings. */
   env: Readonly<Record<string, string>>;
-  /** The checkout whose code it runs; default: this one. */
+  /** The checkout whose code runs. Default: this one. */
   root?: string;
 }
 
@@ -46,16 +46,16 @@ export interface Measured {
 }
 
 export interface MeasuredTurnout extends Measured {
-  /** Of its topics and keys. */
+  /** The prefix of its topics and keys. */
   prefix: string;
   /** The folder of the services' logs. */
   logs: string;
   urlOf(instance: string): string;
-  /** One more of a service. */
+  /** Starts another instance of a service. */
   start(service: ServiceName, instance: string): Promise<void>;
 }
 
-/** Jobs of one user go through one partition one after another; a service has many users. */
+/** All jobs of one user go through the same partition, so a realistic load needs many users. */
 const USERS = 50;
 
 export async function startBenchSystem(say: (line: string) => void): Promise<BenchSystem> {

@@ -1,4 +1,4 @@
-/** `make bench`: starts what it needs, measures, prints one table, writes the report, stops everything. Ends with 1 when a request failed. */
+/** `make bench`: starts a system, measures it, prints one table, writes the report and stops the system. Exits with 1 if a request failed. */
 import { sayAs, writeReport } from '../stack/reports.ts';
 import { type BenchSystem, startBenchSystem } from './bench-system.ts';
 import { type LoadProcess, startLoadProcess } from './load/load-process.ts';
@@ -34,16 +34,16 @@ async function measureAll(bench: BenchSystem): Promise<BenchFindings> {
   const load = await startLoadProcess();
   try {
     const { alone, crowd } = await measureLatency(bench, load);
-    // Not first: a Kafka that has just started takes many times as long for a message.
-    say('bare hops');
+    // Not first: just after its start, Kafka takes many times as long for a message.
+    say('measuring the hops without Turnout');
     const hops = await measureHops(bench, plan);
-    say('context from several sources');
+    say('measuring requests with context from several sources');
     const complex = await measureComplex(bench, plan);
-    say('the two paths');
+    say('measuring both backends');
     const paths = await measurePaths(bench, plan);
-    say('more and more workers');
+    say('measuring increasing numbers of workers');
     const scaling = await measureScaling(load, bench, plan);
-    say('streams whose tokens come one by one');
+    say('measuring paced streams');
     const paced = await measurePaced(load, bench, plan);
     const { jobs, streams } = await measureRates(bench, load);
     return { quick: plan.quick, hops, alone, crowd, complex, paths, scaling, paced, jobs, streams };
@@ -59,9 +59,9 @@ async function measureLatency(
   say('starting the services in front of LiteLLM');
   const measured = await startAll(bench, 'litellm', plan);
   const targets = [bench.litellm, ...measured.map(({ target }) => target)];
-  say('added time, 1 user');
+  say('measuring added time, 1 user');
   const alone = await measureAlone(load, targets, plan);
-  say('added time, 20 users');
+  say('measuring added time, 20 users');
   const crowd = await measureCrowd(load, targets, plan);
   await Promise.all(measured.map((one) => one.stop()));
   return { alone, crowd };
@@ -73,9 +73,9 @@ async function measureRates(
 ): Promise<Pick<BenchFindings, 'jobs' | 'streams'>> {
   say('starting the services in front of the simulator');
   const measured = [...(await startAll(bench, 'simulator', plan)), { target: bench.litellm, pids: {} }];
-  say('jobs per second');
+  say('measuring jobs per second');
   const jobs = await measureThroughput({ load, system: bench, plan }, measured, WHOLE);
-  say('streams per second');
+  say('measuring streams per second');
   const streams = await measureThroughput({ load, system: bench, plan }, measured, STREAM);
   return { jobs, streams };
 }
@@ -85,6 +85,6 @@ function startAll(bench: BenchSystem, upstream: 'litellm' | 'simulator', { basel
 }
 
 function tellErrors({ errors }: BenchReport): number {
-  for (const [what, count] of Object.entries(errors)) console.error(`${count} failed: ${what}`);
+  for (const [what, count] of Object.entries(errors)) console.error(`${count} requests failed: ${what}`);
   return Object.keys(errors).length === 0 ? 0 : 1;
 }

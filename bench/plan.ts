@@ -1,13 +1,13 @@
 import type { RequestShape } from './load/protocol.ts';
 
-/** How much is measured. Every number of a run stands here. */
+/** All numbers that determine how much a run measures. */
 export interface BenchPlan {
   hops: { count: number; perSecond: number };
-  /** Added time at one user: rounds of one request to each target. No round begins after `atMostMs`. */
+  /** Added time with one user: each round sends one request to each target. No round starts after `atMostMs`. */
   alone: { rounds: number; atMostMs: number };
-  /** Added time at 20 users: rounds of so many requests of each user to each target. */
+  /** Added time with 20 users: in each round, each user sends `requestsPerTurn` requests to each target. */
   crowd: { rounds: number; requestsPerTurn: number; atMostMs: number };
-  /** `firstWarmUpMs` is for the first round: processes that have just started run uncompiled code. */
+  /** `firstWarmUpMs` applies to the first round: the code of just started processes is not compiled yet. */
   saturation: {
     rounds: number;
     firstWarmUpMs: number;
@@ -15,23 +15,23 @@ export interface BenchPlan {
     measureMs: number;
     concurrency: number;
   };
-  /** Requests with context from several sources, each to both orders. */
+  /** Requests with context from several sources. Each is sent twice: sources in sequence and in parallel. */
   complex: { requests: number };
-  /** Requests of each kind, each on both paths. */
+  /** Requests of each kind. Each is sent to both backends. */
   paths: { requests: number };
-  /** How many llm-workers, each number twice the one before, and how long each is measured. */
+  /** The numbers of llm-workers, each twice the previous one, and how long each number is measured. */
   scaling: { workers: readonly number[]; times: { warmUpMs: number; measureMs: number } };
-  /** How long streams are measured whose tokens come one by one. */
+  /** How long streams are measured whose tokens arrive at a fixed rate. */
   paced: { firstWarmUpMs: number; measureMs: number };
   quick: boolean;
-  /** Whether the yardstick is measured as well. */
+  /** Whether the baseline is measured too. */
   baseline: boolean;
   seed: number;
 }
 
 const common = { saturationConcurrency: 64, hopsPerSecond: 20, seed: 20_260_824 };
 
-/** About nine minutes. */
+/** Takes about nine minutes. */
 const FULL: BenchPlan = {
   hops: { count: 120, perSecond: common.hopsPerSecond },
   alone: { rounds: 240, atMostMs: 60_000 },
@@ -52,7 +52,7 @@ const FULL: BenchPlan = {
   seed: common.seed,
 };
 
-/** Under a minute, for a look while working: its p99 says little. */
+/** Takes less than a minute, for use during development. Its p99 is not reliable. */
 const QUICK: BenchPlan = {
   hops: { count: 20, perSecond: common.hopsPerSecond },
   alone: { rounds: 50, atMostMs: 8_000 },
@@ -73,19 +73,20 @@ const QUICK: BenchPlan = {
   seed: common.seed,
 };
 
-/** Throws for an argument that nobody knows. */
+/** Throws for an unknown argument. */
 export function planFrom(args: readonly string[]): BenchPlan {
   const unknown = args.filter((arg) => arg !== '--quick');
-  if (unknown.length > 0) throw new Error(`Unknown: ${unknown.join(' ')}. Known: --quick`);
+  if (unknown.length > 0)
+    throw new Error(`Unknown arguments: ${unknown.join(' ')}. The only argument is --quick.`);
   return args.includes('--quick') ? QUICK : FULL;
 }
 
-/** A quick answer: what is added shows best where little else is. */
+/** A short answer, so that the added time is a large part of the total. */
 export const ALONE: RequestShape = { stream: true, tokens: 8, ttft: 10, tokensPerSecond: 200 };
 
 /**
- * About 0.9 s of answer, so that 20 users ask about 20 times a second: as many for every target, and well below what one
- * LiteLLM process can take. Otherwise its queue would be measured.
+ * An answer takes about 0.9 s, so that 20 users send about 20 requests per second. The rate is the same for every target, and far below
+ * the limit of one LiteLLM process; otherwise the run would measure LiteLLM's queue.
  */
 export const CROWD: RequestShape = { stream: true, tokens: 12, ttft: 600, tokensPerSecond: 40 };
 export const CROWD_USERS = 20;

@@ -37,23 +37,23 @@ const read = (hash = sha256Of('the data')) =>
     { cache, say: () => undefined },
   );
 
-test('published data is fetched once, and then read from the cache', async () => {
+test('published data is downloaded once, and then read from the cache', async () => {
   expect([await read(), await read()]).toEqual(['the data', 'the data']);
   expect(asked).toBe(1);
 });
 
-test('what is not what was published is refused, and nothing of it is kept', async () => {
-  await expect(read(sha256Of('other data'))).rejects.toThrow('is not the file that was published');
+test('a download with another hash is refused and not kept', async () => {
+  await expect(read(sha256Of('other data'))).rejects.toThrow('is not the published file');
   expect(readdirSync(cache)).toEqual([]);
 });
 
 test('a cached file that was changed is refused', async () => {
   await read();
   for (const name of readdirSync(cache)) writeFileSync(join(cache, name), 'changed');
-  await expect(read()).rejects.toThrow('is not the file that was published');
+  await expect(read()).rejects.toThrow('is not the published file');
 });
 
-test('where the data cannot be fetched, it says what to do', async () => {
+test('if the data cannot be downloaded, the error says what to do', async () => {
   status = 404;
-  await expect(read()).rejects.toThrow(/answers 404.*make measure DATA=file/);
+  await expect(read()).rejects.toThrow(/HTTP status 404.*make measure DATA=file/);
 });

@@ -6,15 +6,15 @@ import { type InstallContext } from '../stack/install/python.ts';
 
 const TIMEOUT_MS = 60_000;
 
-/** A file that is published at one place, and is known by its hash. */
+/** A published file, identified by its hash. */
 export interface Published {
   url: string;
   sha256: string;
-  /** Takes a copy of it instead: `make NAME DATA=file`. */
+  /** The command that accepts a local copy instead: `make NAME DATA=file`. */
   command: string;
 }
 
-/** The data of a command: the file that it was given, else the published one. */
+/** The data of a command: the given file, else the published one. */
 export function readData(
   given: string | undefined,
   published: Published,
@@ -23,7 +23,7 @@ export function readData(
   return given === undefined ? readPublished(published, context) : readFileSync(given, 'utf8');
 }
 
-/** The text of a published file: of the cache, else fetched and kept there. Throws when it is not what was published. */
+/** The text of a published file, from the cache, else downloaded and cached. Throws if its hash is wrong. */
 export async function readPublished(
   { url, sha256: expected, command }: Published,
   { cache, say }: InstallContext,
@@ -31,7 +31,7 @@ export async function readPublished(
   mkdirSync(cache, { recursive: true });
   const file = join(cache, `${expected.slice(0, 12)}-${url.slice(url.lastIndexOf('/') + 1)}`);
   if (existsSync(file)) return verified(readFileSync(file), expected, file);
-  say(`fetching ${url}`);
+  say(`downloading ${url}`);
   const text = verified(await fetched(url, command), expected, url);
   writeFileSync(`${file}.${process.pid}`, text);
   renameSync(`${file}.${process.pid}`, file);
@@ -40,16 +40,16 @@ export async function readPublished(
 
 function verified(content: Buffer, expected: string, where: string): string {
   if (sha256Of(content) === expected) return content.toString('utf8');
-  throw new StackError(`${where} is not the file that was published: its SHA-256 is not ${expected}.`);
+  throw new StackError(`${where} is not the published file: its SHA-256 is not ${expected}.`);
 }
 
 async function fetched(url: string, command: string): Promise<Buffer> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    if (!response.ok) throw new Error(`it answers ${response.status}`);
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
     return Buffer.from(await response.arrayBuffer());
   } catch (error) {
-    const help = `Where this machine cannot reach it: ${command} DATA=file, with a copy of that file.`;
-    throw new StackError(`${url} could not be fetched: ${messageOf(error)}. ${help}`, { cause: error });
+    const help = `If this machine cannot reach it, copy the file to this machine and run: ${command} DATA=file`;
+    throw new StackError(`Cannot download ${url}: ${messageOf(error)}. ${help}`, { cause: error });
   }
 }

@@ -63,13 +63,13 @@ const findings = (over: Partial<BenchFindings> = {}): BenchFindings => ({
 });
 const now = new Date(0);
 
-test('what a paced stream costs is told by process, and what it takes of Redis', () => {
+test('the table has the CPU time of a paced stream by process, and its memory in Redis', () => {
   const table = benchTable(toBenchReport(findings(), now));
   expect(table).toMatch(/^all +4\.50$/m);
-  expect(table).toContain('A job takes 5.0 KiB of the job Redis');
+  expect(table).toContain('A job takes 5.0 KiB in the job Redis');
 });
 
-test('each number of workers is told beside the rate of half as many', () => {
+test('the rate of each number of workers is compared with the rate of half as many', () => {
   const { scaling } = toBenchReport(findings(), now);
   expect(scaling.doublings).toEqual({ '2': 1.99, '4': 1.9 });
   expect(benchTable(toBenchReport(findings(), now))).toMatch(/^4 +60\.0 +1\.90 times$/m);
@@ -81,7 +81,7 @@ function comparison(legacy: number, litellm: number) {
 }
 
 describe('the report', () => {
-  test('has the fields that are compared from release to release', () => {
+  test('has the fields that are compared between releases', () => {
     expect(toBenchReport(findings(), now)).toMatchObject({
       hopsMs: { kafka: 3, bullmq: 1.5, redis: 0.5 },
       addedTtftMs: { c1: at(8, 20), c20: at(8, 20) },
@@ -96,7 +96,7 @@ describe('the report', () => {
     });
   });
 
-  test('says when LiteLLM was saturated at 20 users', () => {
+  test('notes if LiteLLM was saturated with 20 users', () => {
     expect(toBenchReport(findings({ crowd: latency(2_700) }), now).notes).toEqual([
       expect.stringContaining('saturated'),
     ]);
@@ -109,7 +109,7 @@ describe('the report', () => {
     });
   });
 
-  test('as a table shows every target of every phase', () => {
+  test('shows every target of every phase as a table', () => {
     const table = benchTable(toBenchReport(findings(), now));
     for (const line of [
       'kafka',
@@ -117,7 +117,7 @@ describe('the report', () => {
       'jobs, turnout',
       '50-token streams, litellm',
       'router',
-      'In parallel: 65% less than one after another, 5% above the limit.',
+      'In parallel: 65% less than in sequence, 5% above the limit.',
     ]) {
       expect(table).toContain(line);
     }

@@ -24,7 +24,7 @@ export interface BenchFindings {
 
 type ByConcurrency = Record<'c1' | 'c20', Percentiles>;
 
-/** `.turnout/reports/bench.json`. Milliseconds, MiB, jobs per second; `p50` and `p99` of "added" are differences of percentiles. */
+/** `.turnout/reports/bench.json`. Units: milliseconds, MiB, jobs per second. `p50` and `p99` of "added" are differences of percentiles. */
 export interface BenchReport {
   at: string;
   quick: boolean;
@@ -34,7 +34,7 @@ export interface BenchReport {
   addedTotalMs: ByConcurrency;
   jobsPerSecond: Record<string, number>;
   streamsPerSecond: Record<string, number>;
-  /** Of Turnout's jobs that are no streams. */
+  /** For Turnout's jobs without streaming. */
   cpuMsPerJob: Record<string, number>;
   rssMb: Record<string, number>;
   /** p50 of the time to first token with four documents, a long thread and a retrieval service. */
@@ -42,19 +42,19 @@ export interface BenchReport {
     sequentialMs: number;
     parallelMs: number;
     limitMs: number;
-    /** Share of the sequential time that is saved, and of the limit's that is added. */
+    /** The share of the sequential time that is saved, and the share of the limit that is added to it. */
     saved: number;
     overLimit: number;
   };
-  /** p50 on both paths: of a plain question, of one whose assistant is to be chosen, and of one with context from everywhere. */
+  /** p50 on both backends for a plain question, a question with assistant selection, and a question with context from all sources. */
   paths: Record<Kind, PathComparison>;
-  /** p50 of what makes the difference, each by itself. */
+  /** p50 of each step that causes the difference, measured separately. */
   pathPartsMs: Record<string, number>;
-  /** Jobs per second by the number of llm-workers, of a model that takes a second; and each over the rate of half as many. */
+  /** Jobs per second by number of llm-workers, with a model that takes one second; and the ratio to the rate of half as many workers. */
   scaling: { perSecond: Record<string, number>; doublings: Record<string, number> };
-  /** The p50 of added time to first token over the sum of the hops, and Turnout's jobs per second over LiteLLM's. */
+  /** The p50 of the added time to first token divided by the sum of the hops; Turnout's jobs per second divided by LiteLLM's. */
   ratios: { ttftToHops: number; jobsToLiteLlm: number };
-  /** What makes a figure say less than it seems to. */
+  /** Limitations of the figures of this run. */
   notes: string[];
   details: BenchFindings;
   errors: Errors;
@@ -108,7 +108,7 @@ function complexOf({ p50: { sequential, parallel, limit } }: ComplexFigures): Be
   };
 }
 
-/** `{"2":1.99}`: two workers did so many times what one did. */
+/** `{"2":1.99}`: two workers completed 1.99 times as many jobs as one. */
 function doublingsOf({ perSecond }: ScalingFigures): Record<string, number> {
   return Object.fromEntries(
     Object.entries(perSecond).flatMap(([workers, rate]) => {
@@ -118,7 +118,7 @@ function doublingsOf({ perSecond }: ScalingFigures): Record<string, number> {
   );
 }
 
-/** Time to first token that calling LiteLLM directly may add to the simulator's own before its queue is what is measured. */
+/** If a direct call of LiteLLM adds more than this to the simulator's time to first token, the run measures LiteLLM's queue. */
 const QUEUEING_MS = 200;
 
 function notesOn({ quick, crowd }: BenchFindings): string[] {
@@ -127,14 +127,14 @@ function notesOn({ quick, crowd }: BenchFindings): string[] {
   return [
     ...(queued
       ? [
-          `At 20 users LiteLLM itself was saturated (${Math.round(direct)} ms to first token, ${CROWD.ttft} of it the model's): c20 compares queues.`,
+          `With 20 users LiteLLM itself was saturated (${Math.round(direct)} ms to first token, of which the model takes ${CROWD.ttft} ms): c20 compares queues.`,
         ]
       : []),
-    ...(quick ? ['A quick run: too few requests for a p99.'] : []),
+    ...(quick ? ['Quick run: too few requests for a reliable p99.'] : []),
   ];
 }
 
-/** A job crosses each of them at least once before its first token. */
+/** A job passes each hop at least once before its first token. */
 function sumOfHops({ kafka, bullmq, redis }: HopFigures): number {
   return kafka.p50 + bullmq.p50 + redis.p50;
 }

@@ -6,12 +6,12 @@ import type { BenchReport } from './report.ts';
 
 type Row = readonly string[];
 
-/** The report as one table for people. */
+/** The report as a table. */
 export function benchTable(report: BenchReport): string {
   const { details } = report;
   return [
     ...aligned([
-      ['bare hops at 20/s', 'p50 ms', 'p99 ms'],
+      ['hops without Turnout, 20/s', 'p50 ms', 'p99 ms'],
       ...Object.entries(details.hops).map(([name, hop]: [string, Percentiles]) => [
         name,
         ms(hop.p50),
@@ -21,7 +21,7 @@ export function benchTable(report: BenchReport): string {
     '',
     ...latency('1 user, one request at a time', details.alone),
     '',
-    ...latency('20 users at a time', details.crowd),
+    ...latency('20 concurrent users', details.crowd),
     '',
     ...aligned([
       ['instant upstream, closed loop', 'per s', 'p50 ms', 'p99 ms', 'each round'],
@@ -40,7 +40,7 @@ export function benchTable(report: BenchReport): string {
     ...paced(report),
     '',
     `Added time to first token, p50: ${report.ratios.ttftToHops} times the sum of the hops.`,
-    `Turnout without LiteLLM in between: ${report.ratios.jobsToLiteLlm} times LiteLLM's own jobs per second.`,
+    `Turnout without LiteLLM behind it: ${report.ratios.jobsToLiteLlm} times LiteLLM's own jobs per second.`,
     ...report.notes,
   ].join('\n');
 }
@@ -66,11 +66,11 @@ function complex({
   return [
     ...aligned([
       ['4 documents, a long thread, 1 retrieval service', 'ttft p50'],
-      ['one after another', ms(sequentialMs)],
+      ['in sequence', ms(sequentialMs)],
       ['in parallel', ms(parallelMs)],
-      ['limit: slowest source, then the model', ms(limitMs)],
+      ['lower limit: slowest source, then the model', ms(limitMs)],
     ]),
-    `In parallel: ${percent(saved)} less than one after another, ${percent(overLimit)} above the limit.`,
+    `In parallel: ${percent(saved)} less than in sequence, ${percent(overLimit)} above the limit.`,
   ];
 }
 
@@ -79,16 +79,16 @@ function paths({ paths: byKind, pathPartsMs }: BenchReport): string[] {
     kind,
     ...[ttft, total].flatMap(({ legacy, litellm, saved }) => [ms(legacy), ms(litellm), percent(saved)]),
   ]);
-  const head = ['the two paths', 'ttft legacy', 'LiteLLM', 'less', 'total legacy', 'LiteLLM', 'less'];
+  const head = ['both backends', 'ttft legacy', 'LiteLLM', 'saved', 'total legacy', 'LiteLLM', 'saved'];
   const parts = Object.entries(pathPartsMs).map(([part, value]) => [`  ${part}`, signed(value)]);
   return [...aligned([head, ...rows]), ...aligned([['of which, p50 ms', ''], ...parts])];
 }
 
 function scaling({ details, scaling: { perSecond, doublings } }: BenchReport): string[] {
   const head = [
-    `llm-workers of ${details.scaling.concurrency} jobs, a model of 1 s`,
+    `llm-workers with ${details.scaling.concurrency} slots, 1 s per answer`,
     'per s',
-    'of half as many',
+    'vs half as many',
   ];
   const rows = Object.entries(perSecond).map(([workers, rate]) => [
     workers,
@@ -107,7 +107,7 @@ function paced({ details: { paced: figures } }: BenchReport): string[] {
       ...Object.entries(cpuMsPerStream).map(([name, cpuMs]) => [name, cpuMs.toFixed(2)]),
       ['all', all.toFixed(2)],
     ]),
-    `A job takes ${(redisBytesPerJob / 1024).toFixed(1)} KiB of the job Redis while its log is kept.`,
+    `A job takes ${(redisBytesPerJob / 1024).toFixed(1)} KiB in the job Redis while its log is kept.`,
   ];
 }
 
@@ -121,7 +121,7 @@ function throughput(what: string, { byTarget }: ThroughputFigures): Row[] {
   ]);
 }
 
-/** Processor time by process, of every target side by side; memory beside it. */
+/** CPU time by process for every target, and memory. */
 function processes(report: BenchReport, { byTarget }: ThroughputFigures): string[] {
   const targets = Object.entries(byTarget);
   const names = [...new Set(targets.flatMap(([, { cpuMsPerJob }]) => Object.keys(cpuMsPerJob)))];
@@ -136,7 +136,7 @@ function processes(report: BenchReport, { byTarget }: ThroughputFigures): string
   );
   const head = ['CPU ms per job', ...targets.map(([name]) => name), 'MiB'];
   return names.length === 0
-    ? ['No /proc here: no CPU and memory figures.']
+    ? ['No CPU and memory figures: this system has no /proc.']
     : aligned([head, ...rows, ['all', ...sums, '']]);
 }
 

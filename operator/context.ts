@@ -1,20 +1,20 @@
 import { type OperatorSettings } from './settings.ts';
 
-/** What a command is given of the world outside. */
+/** The outside world as a command sees it. */
 export interface OperatorContext {
-  /** Read when a command needs them, so that `--help` works without. Throws `ConfigError`. */
+  /** Read only when a command needs them, so that `--help` works without settings. Throws `ConfigError`. */
   settings: () => OperatorSettings;
-  /** Who types, as the audit names him. */
+  /** The operator's name in the audit. */
   operator: string | undefined;
-  /** The repository's folder: relative paths of settings begin there, as those of the services do. */
+  /** The repository's folder. Relative paths in settings are resolved against it, as in the services. */
   root: string;
-  /** The answer. */
+  /** Writes the result to stdout. */
   print: (text: string) => void;
-  /** What went wrong, or what is no part of the answer. */
+  /** Writes errors and remarks to stderr. */
   complain: (text: string) => void;
 }
 
-/** A command could not do what it was asked for. The message is for the operator; the exit code is 1. */
+/** The command failed. The message is shown to the operator; the exit code is 1. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }

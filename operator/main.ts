@@ -1,4 +1,4 @@
-/** The operator's command line: the only file of it that touches the environment, the arguments and the exit code. */
+/** Entry point of the operator's command line. Only this file touches the environment, the arguments and the exit code. */
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -13,7 +13,7 @@ function readEnvFile(...path: string[]): NodeJS.Dict<string> {
   return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
 }
 
-/** A container's user may have no name. */
+/** Undefined if the user has no name, as in some containers. */
 function nameOfOperator(): string | undefined {
   try {
     return userInfo().username;
@@ -22,7 +22,7 @@ function nameOfOperator(): string | undefined {
   }
 }
 
-// `turnout dlq list | head` closes the pipe: there is nobody left to tell anything.
+// `turnout dlq list | head` closes the pipe: no output can be written any more.
 process.stdout.on('error', () => process.exit(1));
 
 const code = await runProgram(process.argv.slice(2), {
@@ -37,5 +37,5 @@ const code = await runProgram(process.argv.slice(2), {
   print: (text) => void process.stdout.write(`${text}\n`),
   complain: (text) => void process.stderr.write(`${text}\n`),
 });
-// Not left to the event loop: a broker that is away may hold a socket open for long after the answer.
+// Exits explicitly: a connection attempt to a broker that is down may keep the event loop alive long after the output.
 process.stdout.write('', () => process.exit(code));

@@ -1,11 +1,11 @@
 import { terminalSafe } from './terminal-safe.ts';
 
-/** JSON that is as harmless on a terminal as it is exact. */
+/** JSON on one line, safe to show on a terminal: control characters are escaped, the value stays the same. */
 export function toJsonLine(value: unknown): string {
   return terminalSafe(JSON.stringify(value));
 }
 
-/** Rows of cells, each column as wide as its widest cell. */
+/** Formats rows of cells as a table. Each column is as wide as its widest cell. */
 export function inColumns(rows: readonly (readonly string[])[]): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { VERSION } from '../shared/platform/version.ts';
 import { ConfigError } from '../shared/platform/config/load.ts';
 import { assistantsCommand } from './assistants/command.ts';
 import { auditCommand } from './audit/command.ts';
@@ -14,7 +15,7 @@ import { usageCommand } from './usage/command.ts';
 import { userCommand } from './user/command.ts';
 import { webhooksCommand } from './webhooks/command.ts';
 
-/** Each command group is one function that builds its part of the tree: a new group is one more line here. */
+/** One function for each command group. To add a group, add a line. */
 const GROUPS: readonly ((context: OperatorContext) => Command)[] = [
   assistantsCommand,
   auditCommand,
@@ -31,12 +32,20 @@ const GROUPS: readonly ((context: OperatorContext) => Command)[] = [
 ];
 
 const SETTINGS_HELP = `
-Settings: the services' own variables (KAFKA_BROKERS, REDIS_URL, CACHE_REDIS_URL, TOPIC_PREFIX, REDIS_PREFIX, LOG_RETENTION_MS; ASSISTANTS_DIR; API_KEYS_FILE; for
-webhooks and usage TURNOUT_SECRET; for webhooks WEBHOOK_ALLOW_HTTP and WEBHOOK_ALLOW_PRIVATE; for blobs BLOB_STORE, BLOB_DIR and S3_*), from the environment, then from .env. KAFKA_BROKERS and
-REDIS_URL come from one place, which must name both: the environment, else the stack that \`make up\` started
-(.turnout/dev.env), else .env.
+Settings are the services' own variables, read from the environment first, then from .env:
+  all commands   KAFKA_BROKERS, REDIS_URL, CACHE_REDIS_URL, TOPIC_PREFIX, REDIS_PREFIX, LOG_RETENTION_MS
+  assistants     ASSISTANTS_DIR
+  keys           API_KEYS_FILE
+  usage          TURNOUT_SECRET
+  webhooks       TURNOUT_SECRET, WEBHOOK_ALLOW_HTTP, WEBHOOK_ALLOW_PRIVATE
+  blobs          BLOB_STORE, BLOB_DIR, S3_*
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or wrong settings.`;
+KAFKA_BROKERS and REDIS_URL must both come from the same source. The first source that sets either one is used:
+  1. the environment
+  2. .turnout/dev.env, written by \`make up\`
+  3. .env
+
+Exit codes: 0 success, 1 failure, 2 wrong usage or invalid settings.`;
 
 const [DONE, FAILED, WRONG_USAGE] = [0, 1, 2];
 
@@ -53,18 +62,19 @@ export async function runProgram(args: readonly string[], context: OperatorConte
 /** The tree of all commands; nothing of it runs before `parseAsync`. */
 export function buildProgram(context: OperatorContext): Command {
   const program = new Command('turnout')
-    .description("Turnout's operator's command line.")
+    .description('The command line for operators of Turnout.')
+    .version(VERSION, '--version', 'show the version')
     .addHelpText('after', SETTINGS_HELP);
   for (const group of GROUPS) program.addCommand(group(context));
   govern(program, context);
   return program;
 }
 
-/** commander does not hand these down to commands that were built by themselves. */
+/** Sets exit and output handling on every command: commander does not pass them on to commands added with `addCommand`. */
 function govern(command: Command, context: OperatorContext): void {
   command
     .exitOverride()
-    .showHelpAfterError('(--help shows what there is)')
+    .showHelpAfterError('(use --help for usage)')
     .configureOutput({
       writeOut: (text) => context.print(text.trimEnd()),
       writeErr: (text) => context.complain(text.trimEnd()),
@@ -72,9 +82,9 @@ function govern(command: Command, context: OperatorContext): void {
   for (const child of command.commands) govern(child, context);
 }
 
-/** What an operator can act on is said in words; anything else is a fault of ours and comes with its trace. */
+/** Expected errors are shown as a message. Anything else is a bug and is shown with its stack trace. */
 function explain(error: unknown, { complain }: OperatorContext): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE; // it has spoken itself
+  if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE; // commander has printed the error
   if (error instanceof ConfigError || error instanceof CommandFailed) complain(error.message);
   else complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return error instanceof ConfigError ? WRONG_USAGE : FAILED;

@@ -2,16 +2,16 @@ import { outcome, type Outcome } from '../shared/contracts/outcome.ts';
 import { type InboundMessage } from '../shared/platform/kafka/port.ts';
 import { needing, type Stores } from './stores.ts';
 
-/** An outcome, and when Kafka had it; milliseconds since the epoch. */
+/** An outcome, and the time of its Kafka message in milliseconds since the epoch. */
 export interface SeenOutcome {
   outcome: Outcome;
   seenAt: number;
 }
 
-/** How long Kafka may send nothing, in milliseconds. */
+/** Gives up when Kafka sends nothing for this long. Milliseconds. */
 const TIMEOUT_MS = 15_000;
 
-/** How the jobs ended that Kafka still knows of, each once, in the order of the topic. Throws `CommandFailed`. */
+/** Reads the outcomes that the event topic still holds: one for each job, in topic order. Throws `CommandFailed`. */
 export async function readOutcomes({
   kafka,
   topics,
@@ -19,7 +19,7 @@ export async function readOutcomes({
 }: Pick<Stores, 'kafka' | 'topics' | 'places'>): Promise<SeenOutcome[]> {
   const all = new Map<string, SeenOutcome>();
   const take = ({ value, timestamp }: InboundMessage) => {
-    // What cannot be read was never counted either: it is a dead letter.
+    // The metrics service did not count unreadable messages either: it published them to the dead-letter topic.
     const read = outcome.safeParse(parseJson(value));
     if (read.success && !all.has(read.data.id))
       all.set(read.data.id, { outcome: read.data, seenAt: timestamp });

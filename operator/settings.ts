@@ -2,7 +2,7 @@ import { type z } from 'zod';
 import { ConfigError, parseSettings } from '../shared/platform/config/load.ts';
 import { configSchema } from '../shared/platform/config/schema.ts';
 
-/** What the command line needs of the services' settings. It asks for no key, and for a secret only where it makes one. */
+/** The services' settings that the command line needs. No API key is required; `TURNOUT_SECRET` only for commands that use it. */
 const operatorSchema = configSchema
   .pick({
     KAFKA_BROKERS: true,
@@ -37,13 +37,13 @@ interface SettingsSources {
   shell: Variables;
   /** The repository's `.env`. */
   file: Variables;
-  /** `.turnout/dev.env`: the addresses of the stack that `make up` started. */
+  /** `.turnout/dev.env`: the addresses of the stack started by `make up`. */
   stack: Variables;
 }
 
 /**
- * The shell's variables over `.env`. Both addresses come from one place: the shell, else the running stack, else `.env`; so
- * one system's Kafka is never looked at beside another one's Redis. Throws a `ConfigError` that names every problem.
+ * The shell's variables override those in `.env`. The addresses of Kafka and Redis always come from one source (the shell, else
+ * the running stack, else `.env`), so that two systems are never mixed. Throws a `ConfigError` that names every problem.
  */
 export function operatorSettings({ shell, file, stack }: SettingsSources): OperatorSettings {
   const place = placeOfAddresses([
@@ -54,7 +54,7 @@ export function operatorSettings({ shell, file, stack }: SettingsSources): Opera
   const given = Object.entries(shell).filter(([, value]) => isSet(value));
   return parseSettings(operatorSchema, {
     ...file,
-    ...(place['TURNOUT_SECRET'] && { TURNOUT_SECRET: place['TURNOUT_SECRET'] }), // the running stack's own
+    ...(place['TURNOUT_SECRET'] && { TURNOUT_SECRET: place['TURNOUT_SECRET'] }), // the running stack's secret wins over `.env`
     ...Object.fromEntries(given),
     ...Object.fromEntries([...ADDRESSES, 'CACHE_REDIS_URL'].map((name) => [name, place[name]])),
   });
@@ -62,7 +62,10 @@ export function operatorSettings({ shell, file, stack }: SettingsSources): Opera
 
 const ADDRESSES = ['KAFKA_BROKERS', 'REDIS_URL'] as const;
 
-/** The first place that names any of the two addresses; it must name both. The cache's comes from there too, if it is named.  Where none does, the defaults are one system as well. */
+/**
+ * The first source that sets either address; it must set both. The cache's address comes from the same source, if set there.
+ * If no source sets an address, the defaults apply to all of them.
+ */
 function placeOfAddresses(places: readonly (readonly [string, Variables])[]): Variables {
   const found = places.find(([, variables]) => ADDRESSES.some((name) => isSet(variables[name])));
   if (!found) return {};
@@ -71,7 +74,7 @@ function placeOfAddresses(places: readonly (readonly [string, Variables])[]): Va
   if (missing.length === 0) return variables;
   const named = ADDRESSES.filter((name) => isSet(variables[name]));
   throw new ConfigError([
-    `${where} has ${named.join()} and not ${missing.join()}: both must name the same system`,
+    `${where} sets ${named.join()} but not ${missing.join()}: set both, for the same system`,
   ]);
 }
 

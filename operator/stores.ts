@@ -8,23 +8,23 @@ import { type JobKeys, jobKeys } from '../shared/platform/redis/keys.ts';
 import { CommandFailed } from './context.ts';
 import { type OperatorSettings } from './settings.ts';
 
-/** What a command works on. */
+/** The connections and stores that a command works with. */
 export interface Stores {
   kafka: Kafka;
   topics: Topics;
   redis: Redis;
   keys: JobKeys;
   jobLog: JobLog;
-  /** The servers, as an operator is told of them. */
+  /** The names of the servers in error messages. */
   places: { kafka: string; redis: string };
 }
 
-/** Runs a command's work with connections that are closed afterwards. */
+/** Runs `work` with open connections and closes them afterwards. */
 export async function withStores<T>(
   settings: OperatorSettings,
   work: (stores: Stores) => Promise<T>,
 ): Promise<T> {
-  // Silent: what a command could not do is said once, by itself, not by every attempt of a client library.
+  // Silent: the command reports a failure once. The client libraries would log every attempt.
   const log = silentLogger;
   const redis = connectRedis(settings.REDIS_URL, 'operator', log);
   const keys = jobKeys(settings.REDIS_PREFIX);
@@ -37,7 +37,7 @@ export async function withStores<T>(
       jobLog: createJobLog({ redis, keys, retentionMs: settings.LOG_RETENTION_MS }),
       places: {
         kafka: `Kafka at ${settings.KAFKA_BROKERS.join(',')}`,
-        redis: `Redis at ${new URL(settings.REDIS_URL).host}`, // the whole URL may hold a password
+        redis: `Redis at ${new URL(settings.REDIS_URL).host}`, // without the rest of the URL, which may contain a password
       },
     });
   } finally {
@@ -45,7 +45,7 @@ export async function withStores<T>(
   }
 }
 
-/** Says which server a step needed when it fails. Throws `CommandFailed`. */
+/** Adds the server's name to the error if the step fails. Throws `CommandFailed`. */
 export async function needing<T>(place: string, step: Promise<T>): Promise<T> {
   try {
     return await step;
@@ -56,4 +56,4 @@ export async function needing<T>(place: string, step: Promise<T>): Promise<T> {
   }
 }
 
-const HINT = '`make status` shows what runs; KAFKA_BROKERS and REDIS_URL together name other servers.';
+const HINT = '`make status` shows what runs. Set KAFKA_BROKERS and REDIS_URL to use other servers.';

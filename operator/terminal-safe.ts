@@ -1,13 +1,12 @@
 /**
- * What a terminal may be shown of a text that anybody may have written: control, format and bidirectional characters are
- * shown as JSON's `\uXXXX`, so that they neither move the cursor nor hide anything. Line feeds and tabs stay; inside JSON
- * the text stays the same JSON.
+ * Makes untrusted text safe to show on a terminal. Control, format and bidirectional characters become JSON escapes
+ * (`\uXXXX`), so that they cannot move the cursor or hide text. Line feeds and tabs stay. JSON keeps its value.
  */
 export function terminalSafe(text: string): string {
   return text.replaceAll(/[^\P{C}\n\t]|[\p{Zl}\p{Zp}]/gu, escapeUnits);
 }
 
-/** The same on one line. */
+/** The same, joined to one line. */
 export function oneLine(text: string): string {
   return terminalSafe(
     text

@@ -16,12 +16,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<number>>> = {
   },
   down: async () => {
     const stopped = await stopAll(developmentLayout(process.env), { say });
-    say(stopped === 0 ? 'Turnout was not running.' : `Turnout is down: ${stopped} processes stopped.`);
+    say(stopped === 0 ? 'Turnout was not running.' : `Turnout is stopped (${stopped} processes).`);
     return 0;
   },
   status: async () => {
     const statuses = await readStackStatus(developmentLayout(process.env));
-    say(statuses.length === 0 ? 'Turnout is not running: `make up` starts it.' : statusTable(statuses));
+    say(statuses.length === 0 ? 'Turnout is not running. Start it with `make up`.' : statusTable(statuses));
     return statuses.every(({ health }) => health === 'healthy') ? 0 : 1;
   },
   logs: async () => {
@@ -33,11 +33,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<number>>> = {
 async function main(name = ''): Promise<number> {
   const command = COMMANDS[name];
   if (command !== undefined) return command();
-  console.error(`Unknown command ${JSON.stringify(name)}. There are: ${Object.keys(COMMANDS).join(', ')}`);
+  console.error(`Unknown command ${JSON.stringify(name)}. Commands: ${Object.keys(COMMANDS).join(', ')}`);
   return 2;
 }
 
-/** What a person can act on is shown as it is; anything else is a fault of ours and comes with its trace. */
+/** Expected errors are shown as a message. Anything else is a bug and is shown with its stack trace. */
 function explain(error: unknown): string {
   if (error instanceof StackError || error instanceof ConfigError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

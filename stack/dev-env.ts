@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Layout } from './layout.ts';
 import type { Secrets } from './secrets.ts';
 
-/** What a client of the running stack needs, and its operator. */
+/** The addresses and keys that clients and operators of the running stack need. */
 export type DevEnv = Readonly<Record<(typeof NAMES)[number], string>>;
 
 const NAMES = [
@@ -25,7 +25,7 @@ const NAMES = [
 export interface DevEnvOptions {
   readonly ports: Readonly<Record<'ingress' | 'metrics' | 'cache' | 'upstream', number>>;
   readonly secrets: Secrets;
-  /** What the services were started with. */
+  /** The variables that the services were started with. */
   readonly env: Readonly<Record<string, string>>;
   readonly simulated: boolean;
 }
@@ -49,7 +49,7 @@ export function devEnv({ ports, secrets, env, simulated }: DevEnvOptions): DevEn
   };
 }
 
-/** A file for `. FILE` in a shell, or for `--env-file`. Readable by its owner only. Returns its path. */
+/** Writes a file for `. FILE` in a shell, or for `--env-file`. Only its owner can read it. Returns its path. */
 export function writeDevEnv(env: DevEnv, layout: Layout): string {
   const file = join(layout.state, 'dev.env');
   writeFileSync(file, NAMES.map((name) => `${name}=${env[name]}\n`).join(''), { mode: 0o600 });

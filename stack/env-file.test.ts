@@ -25,17 +25,20 @@ RETRIEVAL_SOURCES='[
 });
 
 test.each([
-  ['LITELM_PERCENTAGE=5', '1: LITELM_PERCENTAGE is not a setting and was ignored; .env.example has them all'],
+  [
+    'LITELM_PERCENTAGE=5',
+    '1: LITELM_PERCENTAGE is not a setting and is ignored; .env.example lists all settings',
+  ],
   [
     'litellm_percentage=5',
-    '1: litellm_percentage is not a setting and was ignored; .env.example has them all',
+    '1: litellm_percentage is not a setting and is ignored; .env.example lists all settings',
   ],
-  ['LITELLM_PERCENTAGE: 5', '1: is not NAME=value and was ignored'],
-  ['# ok\r\nset LITELLM_PERCENTAGE 5\r\n', '2: is not NAME=value and was ignored'],
-  ['=5', '1: is not NAME=value and was ignored'],
+  ['LITELLM_PERCENTAGE: 5', '1: is not NAME=value and is ignored'],
+  ['# ok\r\nset LITELLM_PERCENTAGE 5\r\n', '2: is not NAME=value and is ignored'],
+  ['=5', '1: is not NAME=value and is ignored'],
   ['OPENAI_API_KEY="sk-1\nLITELLM_PERCENTAGE=5', '1: OPENAI_API_KEY: the quote is not closed'],
   ['LITELLM_PERCENTAGE=5\nLITELLM_PERCENTAGE=7', '2: LITELLM_PERCENTAGE replaces the value of line 1'],
-])('%j is warned of', (text, problem) => expect(problemsOf(text)).toEqual([problem]));
+])('%j causes a warning', (text, problem) => expect(problemsOf(text)).toEqual([problem]));
 
 test('a warning never shows a value', () => {
   expect(problemsOf('OPENAI_KEY=sk-secret\nsk-secret').join()).not.toContain('sk-secret');

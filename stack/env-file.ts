@@ -1,8 +1,8 @@
 import { parseEnv } from 'node:util';
 
-/** A line of a `.env` file that has no effect. */
+/** A problem with one line of a `.env` file. */
 export interface EnvProblem {
-  /** From 1. */
+  /** Starts at 1. */
   line: number;
   message: string;
 }
@@ -10,7 +10,7 @@ export interface EnvProblem {
 const SETTING = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(.*)$/;
 const QUOTES = ["'", '"', '`'];
 
-/** The settings of a `.env` file, and its lines that have no effect: unknown names, and lines that are not NAME=value. */
+/** Reads the settings of a `.env` file, and its problems: unknown names, lines that are not NAME=value, repeated names, open quotes. */
 export function readEnvFile(
   text: string,
   known: ReadonlySet<string>,
@@ -27,14 +27,17 @@ function problemsIn(lines: readonly string[], known: ReadonlySet<string>): EnvPr
     const line = index + 1;
     const [, name, value = ''] = SETTING.exec(text) ?? [];
     if (name === undefined) {
-      problems.push({ line, message: 'is not NAME=value and was ignored' });
+      problems.push({ line, message: 'is not NAME=value and is ignored' });
       continue;
     }
     const end = endOfValue(lines, index, value);
     if (end === undefined) problems.push({ line, message: `${name}: the quote is not closed` });
     else index = end;
     if (!known.has(name))
-      problems.push({ line, message: `${name} is not a setting and was ignored; .env.example has them all` });
+      problems.push({
+        line,
+        message: `${name} is not a setting and is ignored; .env.example lists all settings`,
+      });
     const before = seen.get(name);
     if (before !== undefined)
       problems.push({ line, message: `${name} replaces the value of line ${before}` });
@@ -43,7 +46,7 @@ function problemsIn(lines: readonly string[], known: ReadonlySet<string>): EnvPr
   return problems;
 }
 
-/** The index of the last line of a value, which may go over several lines in quotes; undefined where the quote has no end. */
+/** The index of a value's last line. A quoted value may span several lines. Undefined if the closing quote is missing. */
 function endOfValue(lines: readonly string[], index: number, value: string): number | undefined {
   const quote = QUOTES.find((one) => value.startsWith(one));
   if (quote === undefined || value.indexOf(quote, 1) > 0) return index;

@@ -20,7 +20,7 @@ const failed = {
   msg: 'LiteLLM Error',
 };
 
-test('a failed call is told in words: which model, whose, and why', () => {
+test('a failed call is described with its model, its provider and the reason', () => {
   const failure = watchFailures(log);
   expect(failure()).toBeUndefined();
   appendFileSync(log, `${JSON.stringify({ msg: 'Service ready' })}\n${JSON.stringify(failed)}\n{"half`);
@@ -29,7 +29,7 @@ test('a failed call is told in words: which model, whose, and why', () => {
   );
 });
 
-test('what failed before does not count', () => {
+test('earlier failures do not count', () => {
   writeFileSync(log, `${JSON.stringify(failed)}\n`);
   expect(watchFailures(log)()).toBeUndefined();
 });

@@ -1,12 +1,13 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { catalogue } from '../shared/platform/errors/catalogue.ts';
 
-/** The log of a failed call of a model (the rollout guide's phrases). */
+/** The log messages of a failed model call (phrases of the rollout guide). */
 const FAILED_CALLS: ReadonlySet<unknown> = new Set(['LiteLLM Error', 'Legacy Error']);
 
 /**
- * Why calls of a model have failed since this was created, in words, by the services' merged log; undefined while none has failed.
- * The services retry a call that may succeed later, so a request may wait long behind the first failure.
+ * Returns a function that describes the latest failed model call since the watch began, read from the services' merged log; it
+ * returns undefined while no call has failed. The services retry failed calls, so a request may still be waiting long after the
+ * first failure.
  */
 export function watchFailures(logFile: string): () => string | undefined {
   const from = existsSync(logFile) ? statSync(logFile).size : 0;
@@ -31,7 +32,7 @@ function linesSince(file: string, from: number): string[] {
 
 type LogRecord = Readonly<Record<string, unknown>>;
 
-/** Empty for a line that is not whole yet, or that is not the services'. */
+/** Empty for an incomplete line, and for a line that no service wrote. */
 function recordIn(line: string): LogRecord {
   try {
     const record: unknown = JSON.parse(line);
@@ -43,7 +44,7 @@ function recordIn(line: string): LogRecord {
 
 function inWords({ model, provider, path, code }: LogRecord): string {
   const known = Object.entries(catalogue).find(([name]) => name === code)?.[1];
-  const through = path === 'legacy' ? 'on the legacy path' : 'through LiteLLM';
+  const through = path === 'legacy' ? 'on the legacy backend' : 'through LiteLLM';
   const whose = typeof provider === 'string' ? ` (${provider})` : '';
   return `A call of ${String(model)}${whose} ${through} failed: ${known?.message ?? 'unknown error.'} [${String(code)}]`;
 }

@@ -5,7 +5,7 @@ export interface FirstRequestOptions {
   readonly client: OpenAI;
   readonly model: string;
   readonly write: (text: string) => void;
-  /** Why a call of the model has failed meanwhile; undefined while none has. */
+  /** Describes a model call that failed meanwhile; undefined while none has failed. */
   readonly failure: () => string | undefined;
 }
 
@@ -18,22 +18,22 @@ const DOCUMENTS = {
     'Every turnout at Orlen Junction is inspected on the first Tuesday of the month.',
 };
 const QUESTION = 'How many turnouts does the signal box at Orlen Junction control?';
-/** Stands in the documents and nowhere else. */
+/** Only the documents contain this fact. */
 const FACT = /forty[- ]two|\b42\b/i;
-/** A model that is loaded at its first request takes long for its first word. */
+/** A model that is loaded at its first request takes long for its first token. */
 const TIMEOUT_MS = 120_000;
-/** The services retry a failed call; a second or third one that succeeds is waited for this long. */
+/** The services retry a failed call. The request gets this long to succeed after the first failure. */
 const RETRY_GRACE_MS = 8_000;
 const LOOK_EVERY_MS = 250;
 
 /**
- * Sends one streamed chat request with two documents through the whole system, with OpenAI's own client, and writes the
- * answer as it comes. Throws `StackError` when there is none or when it does not quote the documents; where calls of the model fail,
+ * Sends one streamed chat request with two documents through the whole system, with OpenAI's own client, and writes the answer as it
+ * arrives. Throws `StackError` if there is no answer, or if the answer does not quote the documents. If model calls fail, it throws
  * some seconds after the first failure.
  */
 export async function sendFirstRequest(options: FirstRequestOptions): Promise<void> {
   const { model, write } = options;
-  write(`\n${model} is asked about ${Object.keys(DOCUMENTS).join(' and ')}: ${QUESTION}\n> `);
+  write(`\nFirst request to ${model}, with ${Object.keys(DOCUMENTS).join(' and ')}: ${QUESTION}\n> `);
   const answer = await ask(options);
   write('\n');
   if (!FACT.test(answer))
@@ -41,22 +41,22 @@ export async function sendFirstRequest(options: FirstRequestOptions): Promise<vo
 }
 
 /**
- * The model that a first request goes to: the wished one, else the simulated one, else the first of LiteLLM's that may answer a chat.
- * Throws `StackError` where there is none.
+ * Chooses the model of the first request: the configured one, else the simulated one, else LiteLLM's first chat model. Throws
+ * `StackError` if there is none.
  */
 export async function chooseModel(client: OpenAI, wished: string | undefined): Promise<string> {
   const { data } = await client.models.list();
   const ids = data.filter(({ owned_by: owner }) => owner !== 'turnout').map(({ id }) => id);
   if (wished !== undefined) {
-    // An assistant may be asked as well.
+    // The configured model may also be an assistant.
     if (data.some(({ id }) => id === wished) || ids.some((id) => id.endsWith('*'))) return wished;
     throw new StackError(
-      `TURNOUT_MODEL is ${wished}, and LiteLLM serves no such model. It serves: ${ids.join(', ')}`,
+      `TURNOUT_MODEL is ${wished}, but LiteLLM does not serve this model. It serves: ${ids.join(', ')}`,
     );
   }
   const model = ids.find((id) => id === 'turnout-sim') ?? ids.find((id) => !/\*|embed/.test(id));
   if (model === undefined)
-    throw new StackError('LiteLLM lists no model. Name one in .env: TURNOUT_MODEL=...');
+    throw new StackError('LiteLLM lists no chat model. Set one in .env: TURNOUT_MODEL=...');
   return model;
 }
 
@@ -89,11 +89,11 @@ async function ask({ client, model, write, failure }: FirstRequestOptions): Prom
     watch.end();
   }
   // The SDK ends an aborted stream without an error.
-  if (watch.signal.aborted) throw new StackError(watch.reason() ?? 'The request was given up');
+  if (watch.signal.aborted) throw new StackError(watch.reason() ?? 'The request was aborted');
   return answer;
 }
 
-/** Fires some seconds after the first failed call, unless it is ended before. */
+/** Its signal aborts some seconds after the first failed call, unless the watch ends before. */
 function watchFailure(failure: () => string | undefined) {
   const controller = new AbortController();
   let reason: string | undefined;

@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 import { z } from 'zod';
 
 /**
- * How a running part is asked whether it works. It is data, because the pid record keeps it for `status`.
- * `http`: answers 2xx. `redis`: answers PONG. `kafka`: answers a request, which a broker does only once it serves clients.
+ * How to check the health of a running process. It is plain data, because the pid record stores it for `status`.
+ * `http`: responds with 2xx. `redis`: responds with PONG. `kafka`: responds to a request, which a broker does only when it serves clients.
  */
 export const healthCheckSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('http'), url: z.string() }),
@@ -14,7 +14,7 @@ export type HealthCheck = z.infer<typeof healthCheckSchema>;
 
 const ANSWER_TIMEOUT_MS = 1000;
 
-/** True when the part answers as it should within a second. Never throws. */
+/** True if the process gives the expected response within a second. Never throws. */
 export async function isHealthy(check: HealthCheck): Promise<boolean> {
   switch (check.kind) {
     case 'http':
@@ -34,7 +34,7 @@ async function answersHttp(url: string): Promise<boolean> {
     await response.body?.cancel();
     return response.ok;
   } catch {
-    return false; // Not listening yet, or not answering in time: not healthy is the answer, not an error.
+    return false; // Not listening yet, or no response in time: this means unhealthy, it is not an error.
   }
 }
 
@@ -48,7 +48,7 @@ function apiVersionsRequest(): Buffer {
   return request;
 }
 
-/** Sends bytes and returns what came back once it contains `expected` (anything, if not given); undefined on any failure. */
+/** Sends bytes and returns the response once it contains `expected` (by default, once anything arrives); undefined on any failure. */
 function exchange(port: number, request: string | Buffer, expected = ''): Promise<string | undefined> {
   return new Promise((settle) => {
     const socket = connect({ host: '127.0.0.1', port });

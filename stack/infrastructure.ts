@@ -1,4 +1,4 @@
-/** Kafka, the two Redis, LiteLLM and the simulator: installed, started together, known by their addresses. */
+/** Installs and starts Kafka, the two Redis servers, LiteLLM and the simulator, and provides their addresses. */
 import { join } from 'node:path';
 import { ensureKafkaJars } from './install/jars.ts';
 import { ensureJava, ensureRedisServer } from './install/programs.ts';
@@ -20,12 +20,12 @@ export interface InfrastructureOptions {
   readonly layout: Layout;
   readonly secrets: Secrets;
   readonly ports: Readonly<Record<PortName, number>>;
-  /** The parts to run here; the others are elsewhere, or not needed. */
+  /** The parts to run here. The others run elsewhere or are not needed. */
   readonly parts: ReadonlySet<InfrastructurePart>;
-  /** Provider credentials and the like, for LiteLLM. */
+  /** Provider credentials and other settings for LiteLLM. */
   readonly settings: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
-  /** Where Kafka's clients are told to go, when a proxy stands before it. */
+  /** The port that Kafka advertises to clients, if a proxy is in front of it. */
   readonly kafkaAdvertisedPort?: number | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface PartStarted {
   readonly started: Started;
 }
 
-/** The parts that a stack needs whose settings name servers that exist already. */
+/** The parts that the stack has to run: those for which the settings name no existing server. */
 export function partsToRun(settings: Readonly<Record<string, string>>): Set<InfrastructurePart> {
   const parts = new Set<InfrastructurePart>(infrastructureParts);
   const elsewhere = {
@@ -55,7 +55,7 @@ interface Running extends Pick<InfrastructureOptions, 'secrets' | 'parts'> {
   host?: string;
 }
 
-/** The addresses of the parts that run here, as the services' variables. */
+/** The addresses of the parts that run here, as variables for the services. */
 export function addresses({ ports, secrets, parts, host = '127.0.0.1' }: Running): Record<string, string> {
   const at = (part: InfrastructurePart): string => `${host}:${ports[part] ?? ''}`;
   const redisAt = (part: RedisRole): string => redisUrl(at(part), secrets.redisPassword);
@@ -68,15 +68,15 @@ export function addresses({ ports, secrets, parts, host = '127.0.0.1' }: Running
       LITELLM_URL: `http://${at('litellm')}`,
       LITELLM_MASTER_KEY: secrets.litellmMasterKey,
     },
-    // The simulator also plays the legacy path, which calls a provider without LiteLLM in between.
+    // The simulator is also the legacy backend, which calls a provider without LiteLLM in between.
     upstream: { UPSTREAM_URL: upstream, LEGACY_BASE_URL: `${upstream}/v1`, LEGACY_API_KEY: 'simulator' },
   };
   return Object.assign({}, ...[...parts].map((part) => of[part])) as Record<string, string>;
 }
 
 /**
- * Installs and starts all parts at the same time; `started` has one promise for each, so that a caller can go on
- * before LiteLLM, the slowest by far, is there.
+ * Installs and starts all parts at the same time. The result has one promise for each part, so that a caller can continue before
+ * LiteLLM is ready, which is by far the slowest.
  */
 export function startInfrastructure(
   options: InfrastructureOptions,
@@ -87,7 +87,7 @@ export function startInfrastructure(
     if (started !== 'already running') options.say(`${part}: ${started} on port ${spec.port}`);
     return { name: part, started };
   };
-  // LiteLLM first: its import takes longer than everything else together.
+  // LiteLLM first: its Python imports take longer than everything else together.
   const slowestFirst = [...options.parts].sort(
     (one, other) => Number(other === 'litellm') - Number(one === 'litellm'),
   );

@@ -10,9 +10,9 @@ export interface KafkaProcessOptions {
   readonly jars: string;
   readonly port: number;
   readonly controllerPort: number;
-  /** The port that clients are told to use, where something stands before the broker; default: its own. */
+  /** The port that the broker advertises to clients, if a proxy is in front of it. Default: its own port. */
   readonly advertisedPort?: number | undefined;
-  /** Names the data: a broker refuses data of another cluster. */
+  /** Identifies the data: a broker refuses the data of another cluster. */
   readonly clusterId: string;
 }
 
@@ -48,8 +48,8 @@ export async function prepareKafka(options: KafkaProcessOptions, layout: Layout)
 const JVM_OPTIONS = [
   '-Xms128m',
   '-Xmx512m',
-  '-XX:+UseSerialGC', // On a small machine G1's helper threads cost more than they save.
-  '-XX:TieredStopAtLevel=1', // Ready for half the CPU time (4 s, not 10): the optimising compiler pays off only after minutes of load.
+  '-XX:+UseSerialGC', // On a small machine, G1's helper threads cost more than they save.
+  '-XX:TieredStopAtLevel=1', // The broker is ready after 4 s of CPU time instead of 10: the optimising compiler pays off only after minutes of load.
   '-Djava.awt.headless=true',
   '-Dorg.slf4j.simpleLogger.showDateTime=true',
   '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS',
@@ -82,7 +82,7 @@ function kafkaSettings(options: {
   };
 }
 
-/** A single broker's settings that differ from Kafka's defaults, which are made for clusters of three and more. */
+/** The settings of a single broker that differ from Kafka's defaults, which are meant for clusters of three or more brokers. */
 export const brokerSettings: KafkaSettings = {
   'process.roles': 'broker,controller',
   'node.id': 1,

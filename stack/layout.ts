@@ -3,13 +3,13 @@ import { join, resolve } from 'node:path';
 
 export const repositoryRoot = resolve(import.meta.dirname, '..');
 
-/** Where one embedded stack keeps what. Two stacks (development, a test run) differ in `state` and share `cache`. */
+/** The folders of one stack. Two stacks (development, a test run) differ in `state` and share `cache`. */
 export interface Layout {
-  /** The folder of everything below but the cache. */
+  /** The parent folder of everything below except the cache. */
   readonly state: string;
   /** Downloads and Python environments; safe to share between clones and to delete. */
   readonly cache: string;
-  /** What Kafka, Redis and the services store. */
+  /** The data of Kafka, Redis and the services. */
   readonly data: string;
   readonly logs: string;
   /** One record for each running process. */
@@ -32,7 +32,7 @@ export function cacheFolder(env: NodeJS.ProcessEnv): string {
   return chosen === undefined || chosen === '' ? join(stateFolder(), 'cache') : resolve(chosen);
 }
 
-/** Lets Node keep compiled modules between starts: a third less CPU time until a service is ready. */
+/** Lets Node keep compiled modules between starts. This saves a third of the CPU time until a service is ready. */
 export function nodeCompileCache(layout: Layout): Record<string, string> {
   return { NODE_COMPILE_CACHE: join(layout.cache, 'node') };
 }

@@ -16,11 +16,11 @@ const azure = { AZURE_API_KEY: 'secret-key', AZURE_API_BASE: 'https://example.te
 describe("LiteLLM's config", () => {
   test.each([
     ['no credentials', {}, ['settings', 'simulator']],
-    ['a key of OpenAI', { OPENAI_API_KEY: 'x' }, ['settings', 'openai']],
+    ['an OpenAI key', { OPENAI_API_KEY: 'x' }, ['settings', 'openai']],
     ['two providers', { OPENAI_API_KEY: 'x', GEMINI_API_KEY: 'y' }, ['settings', 'openai', 'gemini']],
-    ['half of the credentials', { AWS_ACCESS_KEY_ID: 'x' }, ['settings', 'simulator']],
+    ['incomplete credentials', { AWS_ACCESS_KEY_ID: 'x' }, ['settings', 'simulator']],
     [
-      'a provider and a wish',
+      'a provider and TURNOUT_SIMULATOR=true',
       { OPENAI_API_KEY: 'x', TURNOUT_SIMULATOR: 'true' },
       ['settings', 'simulator', 'openai'],
     ],
@@ -34,7 +34,7 @@ describe("LiteLLM's config", () => {
     }
   });
 
-  test('names deployments by their variable, and keys only by reference', () => {
+  test('lists the deployments of AZURE_DEPLOYMENTS, and refers to keys without containing them', () => {
     const config = litellmConfig({ ...azure, AZURE_DEPLOYMENTS: 'chat, small' }, 'folder');
     expect(config).toContain('"azure/chat"');
     expect(config).toContain('"azure/small"');
@@ -42,7 +42,7 @@ describe("LiteLLM's config", () => {
     expect(config).not.toContain('secret-key');
   });
 
-  test('an address stands in for the provider only where the settings name it, whatever the shell has', () => {
+  test("an address replaces the provider's own only if the settings name it, not if only the shell does", () => {
     const endpoint = 'https://vpce-1.bedrock-runtime.eu-central-1.vpce.amazonaws.com';
     expect(baseAddresses({ AWS_BEDROCK_RUNTIME_ENDPOINT: endpoint })).toEqual({
       OPENAI_BASE_URL: '',
@@ -53,7 +53,7 @@ describe("LiteLLM's config", () => {
     expect(providerVariables).toEqual(expect.arrayContaining(['OPENAI_BASE_URL', 'GEMINI_API_BASE']));
   });
 
-  test('a server that wants no key is called with a placeholder, since LiteLLM does not call it without one', () => {
+  test('a server that needs no key gets a placeholder, because LiteLLM calls no server without a key', () => {
     const server = {
       OPENAI_COMPATIBLE_BASE_URL: 'http://127.0.0.1:11434/v1',
       OPENAI_COMPATIBLE_MODELS: 'tiny',
@@ -63,25 +63,25 @@ describe("LiteLLM's config", () => {
     expect(keyed).toContain('"api_key": "os.environ/OPENAI_COMPATIBLE_API_KEY"');
   });
 
-  test('some credentials of a provider without the others are warned of', () => {
+  test('incomplete credentials of a provider cause a warning', () => {
     expect(
       incompleteCredentials({ AWS_ACCESS_KEY_ID: 'x', AWS_REGION_NAME: 'y', OPENAI_API_KEY: 'z' }),
     ).toEqual([
-      'AWS_ACCESS_KEY_ID and AWS_REGION_NAME without AWS_SECRET_ACCESS_KEY has no effect: the provider needs all of them',
+      'AWS_ACCESS_KEY_ID and AWS_REGION_NAME have no effect without AWS_SECRET_ACCESS_KEY: the provider needs all of them',
     ]);
     expect(incompleteCredentials({})).toEqual([]);
   });
 
-  test('credentials without the names of the models are an error that says which variable is missing', () => {
+  test('credentials without model names are an error that names the missing variable', () => {
     expect(() => litellmConfig(azure, 'folder')).toThrow('AZURE_DEPLOYMENTS is not');
     const server = { OPENAI_COMPATIBLE_BASE_URL: 'http://127.0.0.1:11434/v1' };
     expect(() => litellmConfig(server, 'folder')).toThrow('OPENAI_COMPATIBLE_MODELS is not');
   });
 });
 
-test('a request cannot make the proxy fetch an address inside the network: the check of users’ URLs is pinned on', () => {
+test('a request cannot make the proxy fetch an internal address: the check of URLs in requests is switched on', () => {
   const settings = readFileSync(join(repositoryRoot, 'deploy', 'litellm', 'settings.yaml'), 'utf8');
-  // LiteLLM 1.106 reads it among the general settings (proxy_server.py, `_apply_ssrf_general_settings`).
+  // LiteLLM 1.106 reads it from the general settings (proxy_server.py, `_apply_ssrf_general_settings`).
   expect(parse(settings)).toMatchObject({ general_settings: { user_url_validation: true } });
   expect(settings).not.toContain('user_url_allowed_hosts');
 });

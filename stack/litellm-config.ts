@@ -3,13 +3,13 @@ import { StackError } from './errors.ts';
 type Settings = Readonly<Record<string, string>>;
 
 interface Provider {
-  /** Every one of these must be set for the provider to count as configured. */
+  /** The provider counts as configured if all of these are set. */
   readonly credentials: readonly string[];
-  /** An address that stands in for the provider's own (a private endpoint, a gateway); LiteLLM reads it by itself. */
+  /** The variable of an address that replaces the provider's own, e.g. a private endpoint or a gateway. LiteLLM reads it itself. */
   readonly base?: string;
-  /** A file of deploy/litellm with the models that everybody with credentials has. */
+  /** A file of deploy/litellm with the models that are available to everyone who has credentials. */
   readonly fragment?: string;
-  /** A comma-separated variable with names that only its owner knows: deployments, models of a server of one's own. */
+  /** A comma-separated variable with names that only the user knows: deployments, or models of a server of their own. */
   readonly named?: { readonly variable: string; entry(name: string, settings: Settings): object };
 }
 
@@ -40,7 +40,7 @@ function azureDeployment(name: string): object {
   return { model_name: name, litellm_params: { model: `azure/${name}`, ...access } };
 }
 
-/** LiteLLM does not call an OpenAI-compatible server without a key, also where the server wants none, as Ollama and vLLM do. */
+/** LiteLLM calls an OpenAI-compatible server only with a key, even if the server needs none, like Ollama and vLLM. */
 const NO_KEY = 'none';
 
 function compatibleModel(name: string, settings: Settings): object {
@@ -54,14 +54,14 @@ function compatibleModel(name: string, settings: Settings): object {
   return { model_name: name, litellm_params: { model: `openai/${name}`, ...access } };
 }
 
-/** Parameters by reference: a key never stands in the file. */
+/** Parameters that refer to environment variables, so that the file contains no key. */
 function fromEnvironment(variables: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(variables).map(([parameter, name]) => [parameter, `os.environ/${name}`]),
   );
 }
 
-/** Every variable that the proxy is given if it is set. */
+/** Every variable that is passed to the proxy if it is set. */
 export const providerVariables: readonly string[] = [
   ...Object.values(PROVIDERS).flatMap(({ credentials, base, named }) => [
     ...credentials,
@@ -73,8 +73,8 @@ export const providerVariables: readonly string[] = [
 ];
 
 /**
- * The addresses for the proxy's environment; empty where none is set, for one that happens to be in the shell would be sent
- * the key of this file.
+ * The addresses for the proxy's environment. Those that the settings do not name are set to empty: otherwise an address that happens
+ * to be in the shell would receive the key of the settings.
  */
 export function baseAddresses(settings: Settings): Record<string, string> {
   const names = Object.values(PROVIDERS).flatMap(({ base }) => base ?? []);
@@ -82,9 +82,9 @@ export function baseAddresses(settings: Settings): Record<string, string> {
 }
 
 /**
- * The proxy's config as YAML: the settings, and the models of every provider whose credentials are set;
- * without any, or with `TURNOUT_SIMULATOR=true`, the simulated ones. `fragments` is the folder of the included files.
- * Throws `StackError` when credentials are set and the names of the models are not.
+ * The proxy's config as YAML: the settings, and the models of every provider whose credentials are set. Without credentials, or with
+ * `TURNOUT_SIMULATOR=true`, it includes the simulated models. `fragments` is the folder of the included files.
+ * Throws `StackError` if credentials are set, but not the names of the models.
  */
 export function litellmConfig(settings: Settings, fragments: string): string {
   const configured = configuredProviders(settings);
@@ -98,19 +98,19 @@ export function litellmConfig(settings: Settings, fragments: string): string {
   return toYaml({ include: files.map((file) => `${fragments}/${file}`), model_list: models });
 }
 
-/** Whether the bundled simulator's models are in the config, and a simulator has to run for them. */
+/** Whether the config includes the simulated models, so that the simulator has to run. */
 export function usesSimulator(settings: Settings): boolean {
   return configuredProviders(settings).length === 0 || settings['TURNOUT_SIMULATOR'] === 'true';
 }
 
-/** A sentence for each provider of which only some credentials are set: it has no models then. */
+/** A warning for each provider whose credentials are incomplete: its models are not in the config. */
 export function incompleteCredentials(settings: Settings): string[] {
   return Object.values(PROVIDERS).flatMap(({ credentials }) => {
     const missing = credentials.filter((name) => !isSet(settings, name));
     if (missing.length === 0 || missing.length === credentials.length) return [];
     const given = credentials.filter((name) => isSet(settings, name));
     return [
-      `${given.join(' and ')} without ${missing.join(' and ')} has no effect: the provider needs all of them`,
+      `${given.join(' and ')} ${given.length === 1 ? 'has' : 'have'} no effect without ${missing.join(' and ')}: the provider needs all of them`,
     ];
   });
 }
@@ -128,11 +128,11 @@ function namedModels({ named, credentials }: Provider, settings: Settings): obje
   const names = (settings[named.variable] ?? '').split(',').flatMap((name) => name.trim() || []);
   if (names.length > 0) return names.map((name) => named.entry(name, settings));
   throw new StackError(
-    `${credentials.join(' and ')} are set, but ${named.variable} is not: name the models, comma-separated.`,
+    `${credentials.join(' and ')} ${credentials.length === 1 ? 'is' : 'are'} set, but ${named.variable} is not. Set it to the names of the models, separated by commas.`,
   );
 }
 
-/** JSON is YAML; one top-level key a line keeps it readable. */
+/** JSON is valid YAML. Each top-level key begins a line, for readability. */
 function toYaml(config: Readonly<Record<string, unknown>>): string {
   return `${Object.entries(config)
     .map(([key, value]) => `${key}: ${JSON.stringify(value, null, 2)}`)

@@ -9,15 +9,15 @@ export interface LiteLlmOptions {
   readonly venv: string;
   readonly port: number;
   readonly masterKey: string;
-  /** The upstream simulator; it stands behind the `turnout-sim` models. */
+  /** The upstream simulator, which serves the `turnout-sim` models. */
   readonly upstreamUrl: string;
-  /** Where provider credentials and model lists are looked for; they are handed on to the proxy. */
+  /** Provider credentials and model lists. They are passed to the proxy. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
 const fragments = join(repositoryRoot, 'deploy', 'litellm');
 
-/** The LiteLLM proxy with the models that there are credentials for, or with the simulated ones. */
+/** The LiteLLM proxy, with the models of the configured providers or with the simulated ones. */
 export function prepareLiteLlm(options: LiteLlmOptions, layout: Layout): ProcessSpec {
   const folder = join(layout.data, 'litellm');
   const config = join(folder, 'config.yaml');
@@ -36,7 +36,7 @@ export function prepareLiteLlm(options: LiteLlmOptions, layout: Layout): Process
     stdout: log,
     stderr: log,
     explainedBy: [log],
-    startTimeoutMs: 120_000, // It imports for 10 s on an idle core, and several times that on a busy one.
+    startTimeoutMs: 120_000, // Its imports take 10 s on an idle core, and several times as long on a busy one.
     stopTimeoutMs: 10_000,
   };
 }
@@ -54,7 +54,7 @@ function environment(options: LiteLlmOptions): Record<string, string> {
     DISABLE_ADMIN_UI: 'True',
     NO_COLOR: '1',
     PYTHONUNBUFFERED: '1',
-    // A proxy of the shell's must not stand between LiteLLM and the simulator on this machine.
+    // A proxy that the shell sets must not be used between LiteLLM and the simulator on this machine.
     NO_PROXY: ['127.0.0.1', 'localhost', process.env['NO_PROXY'] ?? ''].filter(Boolean).join(','),
   };
 }

@@ -5,9 +5,9 @@ import { ensureRunning } from './process.ts';
 import { stopAll } from './shutdown.ts';
 
 export interface LocalServer {
-  /** Without a path. */
+  /** The base URL, without a path. */
   readonly url: string;
-  /** Stops all that runs in its layout. Safe to call again. */
+  /** Stops all processes in its layout. Can be called more than once. */
   stop(): Promise<void>;
 }
 
@@ -15,11 +15,11 @@ interface LocalServerOptions {
   name: string;
   command: string;
   args: (port: number) => readonly string[];
-  /** Answers 2xx when the server is ready. */
+  /** This path responds with 2xx when the server is ready. */
   healthPath: string;
 }
 
-/** A server on a free port of this machine, as a process of its own; resolves when it is ready. */
+/** Starts a server as a separate process on a free port of this machine. Resolves when it is ready. */
 export async function startLocalServer(
   { name, command, args, healthPath }: LocalServerOptions,
   layout: Layout,

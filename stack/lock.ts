@@ -15,13 +15,13 @@ import { processInfo } from './process-info.ts';
 import { until } from './until.ts';
 
 export interface LockOptions {
-  /** How long to wait for another process that holds it. */
+  /** How long to wait for another process that holds the lock. */
   readonly timeoutMs: number;
-  /** Said when that was not enough. */
+  /** The error message if the lock is still held after that. */
   readonly busy: string;
 }
 
-/** Does the work while no other process holds the lock file. A lock whose owner died counts as free. */
+/** Runs `work` while this process holds the lock file. A lock whose owner has died counts as free. */
 export async function withLock<T>(file: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
   mkdirSync(dirname(file), { recursive: true });
   const mine = await until(() => tryLock(file), { timeoutMs: options.timeoutMs });
@@ -51,13 +51,13 @@ function tryLock(file: string): boolean {
 
 const WRITING_MS = 5000;
 
-/** Its owner died. One without content was made a moment ago, or its owner died before it could write. */
+/** Whether the lock's owner has died. An empty file was either created just now, or its owner died before it could write. */
 function isAbandoned(file: string): boolean {
   try {
     const text = readFileSync(file, 'utf8');
     if (text === '') return Date.now() - statSync(file).mtimeMs > WRITING_MS;
     return liveProcess(JSON.parse(text) as { pid: number; startTime: string }) === undefined;
   } catch {
-    return false; // Just released: the next try tells.
+    return false; // Just released: the next attempt decides.
   }
 }

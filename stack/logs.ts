@@ -7,7 +7,7 @@ import { mergedLogOf } from './services.ts';
 /** Shows the end of the merged log and follows it until interrupted. */
 export async function followLogs(layout: Layout): Promise<void> {
   const file = mergedLogOf(layout);
-  if (!existsSync(file)) throw new StackError('There is no log yet: `make up` starts Turnout.');
+  if (!existsSync(file)) throw new StackError('There is no log yet. Start Turnout with `make up`.');
   const tail = spawn('tail', ['-n', '100', '-F', file], { stdio: 'inherit' });
   process.on('SIGINT', () => tail.kill());
   await new Promise<void>((settle, fail) => {

@@ -7,19 +7,19 @@ import { type ProcessInfo, processInfo } from './process-info.ts';
 const pidRecordSchema = z.object({
   name: z.string(),
   pid: z.number().int().positive(),
-  /** With the pid it names the process for ever: a pid that the system gave to somebody else is never signalled. */
+  /** Together with the pid it identifies the process uniquely, so that a process that reuses the pid is never signalled. */
   startTime: z.string(),
   port: z.number().int(),
-  /** Ports beside the one that it is known by: Kafka's controller. */
+  /** Additional ports, e.g. that of Kafka's controller. */
   extraPorts: z.record(z.string(), z.number().int()),
   /** ISO 8601. */
   startedAt: z.string(),
-  /** Changes with the command and the settings that the process was started with. */
+  /** A hash of the command and the settings that the process was started with. */
   fingerprint: z.string(),
   health: healthCheckSchema,
   stopTimeoutMs: z.number(),
 });
-/** What is kept on disk of a process that the stack started. */
+/** The record on disk of a process that the stack started. */
 export type PidRecord = z.infer<typeof pidRecordSchema>;
 
 const fileOf = (folder: string, name: string): string => join(folder, `${name}.json`);
@@ -39,13 +39,13 @@ export function findPidRecord(folder: string, name: string): PidRecord | undefin
   return existsSync(file) ? pidRecordSchema.parse(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
 }
 
-/** Every record in the folder, whether its process lives or not. */
+/** Every record in the folder, whether its process runs or not. */
 export function readPidRecords(folder: string): PidRecord[] {
   const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
   return names.flatMap((name) => findPidRecord(folder, basename(name, '.json')) ?? []);
 }
 
-/** The process that the record speaks of, if it still runs: same pid and same start. */
+/** The recorded process, if it still runs with the same pid and start time. */
 export function liveProcess(record: Pick<PidRecord, 'pid' | 'startTime'>): ProcessInfo | undefined {
   const info = processInfo(record.pid);
   return info?.startTime === record.startTime ? info : undefined;

@@ -13,11 +13,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const startTime = processInfo(process.ppid)?.startTime ?? '';
-/** The claims of another process that is alive: the parent of this one. */
+/** The claims of another live process: the parent of this one. */
 const neighbour = () => createPortClaims(folder, { pid: process.ppid, startTime });
 const dead = () => createPortClaims(folder, { pid: process.ppid, startTime: 'another time' });
 
-/** Every port is free: no server listens yet. */
+/** A probe for which no server listens on any port. */
 const probeOf = (claims: PortProbe['claims']): PortProbe => ({
   isFree: () => Promise.resolve(true),
   owner: () => undefined,
@@ -25,7 +25,7 @@ const probeOf = (claims: PortProbe['claims']): PortProbe => ({
   claims,
 });
 
-test('a port that another live process has chosen is not free, though no server listens on it yet', async () => {
+test('a port that another live process has claimed is not free, even if no server listens on it yet', async () => {
   const ingress = { name: 'ingress', preferred: 8080 };
   const first = await choosePort(ingress, new Set(), () => undefined, probeOf(neighbour()));
   const second = await choosePort(ingress, new Set(), () => undefined, probeOf(createPortClaims(folder)));
@@ -33,7 +33,7 @@ test('a port that another live process has chosen is not free, though no server 
   expect(second).not.toBe(8080);
 });
 
-test('a process chooses its own port again, and never hands one out twice as free', async () => {
+test('a process can choose a port that it has claimed, but never gets it a second time as a free port', async () => {
   const claims = createPortClaims(folder);
   const probe = { ...probeOf(claims), random: () => 0.5 };
   expect(await freePort(new Set(), probe)).toBe(26_000);
@@ -41,13 +41,13 @@ test('a process chooses its own port again, and never hands one out twice as fre
   expect(claims.claim(26_000)).toBe('mine');
 });
 
-test('the claim of a process that has died is free', () => {
+test('the claim of a dead process is free', () => {
   expect(dead().claim(8080)).toBe('new');
   expect(createPortClaims(folder).claim(8080)).toBe('new');
   expect(neighbour().claim(8080)).toBe('taken');
 });
 
-test('a port that a server took between the claim and the look is given back', async () => {
+test('a claim is released if a server has taken the port before the check', async () => {
   const claims = createPortClaims(folder);
   const answers = [false, true];
   const ports = [0.5, 0.25];

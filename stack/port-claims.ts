@@ -7,12 +7,12 @@ import { liveProcess } from './pid-record.ts';
 import { processInfo } from './process-info.ts';
 
 /**
- * Ports that a process has chosen and on which no server listens yet. Between the choice and the server's start every
- * process sees the port as free, so two checkouts that start at the same moment would choose the same one. A claim is a file
- * that all checkouts of one user see. It lasts as long as the process that made it: a claim whose owner has died is free.
+ * Claims on ports that a process has chosen, but on which no server listens yet. Between the choice and the server's start every
+ * process sees the port as free, so two checkouts that start at the same time would choose the same port. A claim is a file that is
+ * visible to all checkouts of one user. It is valid while the process that made it runs: the claim of a dead process is free.
  */
 export interface PortClaims {
-  /** `new`: claimed now. `mine`: this process had claimed it before. `taken`: another process holds it. */
+  /** `new`: claimed now. `mine`: this process claimed it earlier. `taken`: another process holds it. */
   claim(port: number): 'new' | 'mine' | 'taken';
   release(port: number): void;
 }
@@ -32,8 +32,8 @@ export function createPortClaims(folder: string, self: Owner = thisProcess()): P
   }
 
   /**
-   * Removes the claim of a process that has died. Several processes may find the same one: the file is moved away first, and put back
-   * where it turns out to be the claim that another of them has made meanwhile.
+   * Removes the claim of a dead process. Several processes may do this at the same time. Therefore the file is moved away first, and
+   * put back if it turns out to be a new claim that another process has made meanwhile.
    */
   function removeAbandoned(file: string, text: string): void {
     const moved = `${file}.${self.pid}`;
@@ -54,7 +54,7 @@ export function createPortClaims(folder: string, self: Owner = thisProcess()): P
       const text = textOf(file);
       const owner = ownerIn(text);
       if (owner && owner.pid === self.pid && owner.startTime === self.startTime) return 'mine';
-      // An empty file is being written.
+      // Empty: another process has created the file and is about to write it.
       if (text === '' || (owner && liveProcess(owner))) return 'taken';
       removeAbandoned(file, text);
       return tryClaim(file) ? 'new' : 'taken';
@@ -63,7 +63,7 @@ export function createPortClaims(folder: string, self: Owner = thisProcess()): P
   };
 }
 
-/** Of a file that has just been removed, what no claim says. */
+/** The content of a claim file. For a file that was just removed: a text that no claim contains. */
 function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
@@ -77,7 +77,7 @@ function ownerIn(text: string): Owner | undefined {
   try {
     return ownerSchema.safeParse(JSON.parse(text)).data;
   } catch {
-    return undefined; // Not JSON: no process of ours has written it.
+    return undefined; // Not JSON: not written by Turnout.
   }
 }
 
@@ -85,5 +85,5 @@ function thisProcess(): Owner {
   return { pid: process.pid, startTime: processInfo(process.pid)?.startTime ?? '' };
 }
 
-/** Shared by all checkouts of this user on this machine. */
+/** The claims of all checkouts of this user on this machine. */
 export const machineClaims = createPortClaims(join(tmpdir(), `turnout-ports-${userInfo().uid}`));

@@ -5,18 +5,18 @@ import { basename } from 'node:path';
 /** A process that listens on a port. */
 export interface PortOwner {
   readonly pid: number;
-  /** Of its program: `node`. */
+  /** The name of its program, e.g. `node`. */
   readonly name: string;
-  /** Its process group: a process that the stack starts leads one, and its children are in it. */
+  /** Its process group. A process that the stack starts leads a group that also contains its children. */
   readonly group: number;
 }
 
-/** Who listens on a TCP port; empty when nobody does, or when the system does not tell (another user's process, say). */
+/** The processes that listen on a TCP port. Empty if there are none, or if they are not visible (e.g. another user's process). */
 function portOwners(port: number): PortOwner[] {
   return existsSync('/proc/net/tcp') ? ownersFromProc(port) : ownersFromLsof(port);
 }
 
-/** `name (pid N)`; undefined when no owner is known. */
+/** `name (pid N)`; undefined if no owner is known. */
 export function portOwner(port: number): string | undefined {
   const [owner] = portOwners(port);
   return owner && ownerText(owner);
@@ -27,8 +27,8 @@ export function ownerText({ name, pid }: PortOwner): string {
 }
 
 /**
- * The processes that listen on the port, where none of them is in the process group of `leader`; empty where one is, or where the
- * system names no owner.
+ * The processes that listen on the port, if none of them is in the process group of `leader`. Empty if one is in that group, or if
+ * the owners are not visible.
  */
 export function strangersOn(port: number, leader: number): PortOwner[] {
   const owners = portOwners(port);
@@ -61,18 +61,18 @@ function ownerFromProc(pid: string): PortOwner | undefined {
     const group = groupInStat(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     return { pid: Number(pid), name: programOf(pid), group };
   } catch {
-    return undefined; // It ended: between any two looks it may.
+    return undefined; // It has ended: this may happen at any time.
   }
 }
 
-/** The process group in /proc/PID/stat (proc(5)): the third field behind the command's name, which may contain spaces and brackets. */
+/** The process group in /proc/PID/stat (proc(5)): the third field after the command's name, which may contain spaces and brackets. */
 export function groupInStat(stat: string): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
 }
 
-/** From the command line: the short name in /proc is that of a thread (`MainThread` for Node). */
+/** The program's name from the command line: the short name in /proc is that of a thread (`MainThread` for Node). */
 function programOf(pid: string): string {
-  const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split(/[\0 ]/); // Some add an address to their name.
+  const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split(/[\0 ]/); // Some programs add an address to their name, after a space.
   return basename(program) || 'a process';
 }
 
@@ -93,11 +93,11 @@ function ownersFromLsof(port: number): PortOwner[] {
     });
     return parseLsof(output);
   } catch {
-    return []; // No lsof, or nothing that we may see.
+    return []; // lsof is not installed, or the owner is not visible to this user.
   }
 }
 
-/** Reads `lsof -Fpgc`: for each process a line `pPID`, then `gGROUP` and `cNAME`. */
+/** Parses the output of `lsof -Fpgc`: for each process a line `pPID`, then `gGROUP` and `cNAME`. */
 export function parseLsof(output: string): PortOwner[] {
   return output.split(/^p/m).flatMap((block) => {
     const pid = /^(\d+)$/m.exec(block)?.[1];

@@ -23,22 +23,22 @@ const record = (name: string, port: number, alive: boolean): PidRecord => ({
   stopTimeoutMs: 0,
 });
 
-describe('the plan of the ports', () => {
+describe('the port plan', () => {
   const parts = new Set(['redis'] as const);
   const say = (): void => undefined;
 
-  test('what runs keeps its port, though the port is in use: by itself', async () => {
+  test('a running process keeps its port', async () => {
     const ports = await planPorts({ records: [record('ingress', 8085, true)], parts, say }, probe([8085]));
     expect(ports.ingress).toBe(8085);
   });
 
-  test('what died gets its port again when it is free, so that the others find it', async () => {
+  test('a process that died gets the same port again if that is free, so that the others find it', async () => {
     const records = [record('redis', 16_500, false)];
     expect((await planPorts({ records, parts, say }, probe([]))).redis).toBe(16_500);
     expect((await planPorts({ records, parts, say }, probe([16_500]))).redis).toBe(20_000);
   });
 
-  test('a wish goes before the default, and parts that run elsewhere need no port', async () => {
+  test('a preferred port overrides the default, and parts that run elsewhere get no port', async () => {
     const said: string[] = [];
     const options = {
       records: [],

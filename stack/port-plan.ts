@@ -5,7 +5,7 @@ import { type ServiceName, serviceNames } from './services.ts';
 
 export type PlannedPort = PortName | ServiceName;
 
-/** Away from the usual ports of Kafka, Redis and LiteLLM, which a developer's machine often has in use. */
+/** These avoid the usual ports of Kafka, Redis and LiteLLM, which are often in use on a developer's machine. */
 export const defaultPorts: Readonly<Record<PlannedPort, number>> = {
   ingress: 8080,
   router: 8081,
@@ -25,14 +25,14 @@ export interface PortPlanOptions {
   readonly records: readonly PidRecord[];
   /** The infrastructure that runs here. */
   readonly parts: ReadonlySet<InfrastructurePart>;
-  /** Wishes over the defaults. */
+  /** Ports that override the defaults. */
   readonly preferences?: Partial<Record<PlannedPort, number>>;
   readonly say: (line: string) => void;
 }
 
 /**
- * A port for every part. What runs keeps its own; what ran before gets its own again if it can, since the others
- * know it by that; the rest gets its default, or a free one when that is taken.
+ * Assigns a port to every part. A running process keeps its port. A process that ran before gets the same port again if possible,
+ * because the others know it by that port. The rest get their default port, or a free one if the default is taken.
  */
 export async function planPorts(
   options: PortPlanOptions,

@@ -10,7 +10,7 @@ const probe = (taken: readonly number[]): PortProbe => ({
 });
 
 describe('choosing a port', () => {
-  test('a free port is taken as wished, and nothing is said', async () => {
+  test('the preferred port is used if it is free, without a message', async () => {
     const said: string[] = [];
     const reserved = new Set<number>();
     const port = await choosePort(
@@ -22,7 +22,7 @@ describe('choosing a port', () => {
     expect([port, said, [...reserved]]).toEqual([8080, [], [8080]]);
   });
 
-  test('a taken port is replaced by a free one, and the line says by whom it is taken', async () => {
+  test('a taken port is replaced by a free one, and the message names the process that has it', async () => {
     const said: string[] = [];
     const preference = { name: 'ingress', preferred: 8080 };
     const port = await choosePort(preference, new Set(), (line) => said.push(line), probe([8080]));
@@ -37,7 +37,7 @@ describe('choosing a port', () => {
     expect(new Set([await ask('one'), await ask('other'), await ask('third')]).size).toBe(3);
   });
 
-  test('when nothing is free it says so instead of trying for ever', async () => {
+  test('if no port is free it fails instead of trying forever', async () => {
     await expect(freePort(new Set([26_000]), probe([]))).rejects.toThrow('No free port');
   });
 

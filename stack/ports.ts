@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { machineClaims, type PortClaims } from './port-claims.ts';
 import { portOwner } from './port-owner.ts';
 
-/** Below the range that systems take the ports of outgoing connections from, so that none of those gets in between. */
+/** Below the range of ephemeral ports, so that an outgoing connection cannot take a chosen port. */
 const FREE_RANGE = { from: 20_000, to: 32_000 };
 const ATTEMPTS = 200;
 
@@ -13,10 +13,10 @@ export interface PortPreference {
 
 export interface PortProbe {
   isFree(port: number): Promise<boolean>;
-  /** Who listens, as far as it can be found out: `node (pid 123)`. */
+  /** The process that listens on the port, e.g. `node (pid 123)`, if it can be determined. */
   owner(port: number): string | undefined;
   random(): number;
-  /** What other processes have chosen and do not listen on yet. */
+  /** Ports that processes have chosen, but do not listen on yet. */
   readonly claims: PortClaims;
 }
 
@@ -28,8 +28,8 @@ export const systemProbe: PortProbe = {
 };
 
 /**
- * The wished port, or a free one when it is taken, with the reason given to `say`. This process claims it, so that no other
- * checkout chooses it before a server listens. Ports in `reserved` count as taken; the chosen one is added to them.
+ * Chooses the preferred port, or a free one if that is taken; `say` gets the reason. The port is claimed for this process, so that no
+ * other checkout chooses it before a server listens on it. Ports in `reserved` count as taken; the chosen port is added to them.
  */
 export async function choosePort(
   preference: PortPreference,
@@ -47,20 +47,20 @@ export async function choosePort(
   return port;
 }
 
-/** A port of 127.0.0.1 on which no server listens and that no process has claimed, this one included. This process claims it. */
+/** A port of 127.0.0.1 on which no server listens, and which no process, including this one, has claimed. It is claimed for this process. */
 export async function freePort(
   reserved: ReadonlySet<number>,
   probe: PortProbe = systemProbe,
 ): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const port = FREE_RANGE.from + Math.floor(probe.random() * (FREE_RANGE.to - FREE_RANGE.from));
-    // One that this process has claimed before was handed out already.
+    // A port that this process has claimed earlier is already in use.
     if (!reserved.has(port) && (await claimIfFree(port, probe)) === 'new') return port;
   }
   throw new Error(`No free port found between ${FREE_RANGE.from} and ${FREE_RANGE.to}`);
 }
 
-/** The claim; undefined where another process has one, or a server listens on the port. */
+/** Claims the port; undefined if another process has claimed it, or if a server listens on it. */
 async function claimIfFree(port: number, probe: PortProbe): Promise<'new' | 'mine' | undefined> {
   const claim = probe.claims.claim(port);
   if (claim === 'taken') return undefined;

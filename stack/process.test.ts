@@ -48,7 +48,7 @@ function recordIn(name = 'server'): PidRecord {
 }
 
 describe('a process of the stack', () => {
-  test('is started once, left alone while it is well, and started again when it died', async () => {
+  test('is started once, left alone while it is healthy, and started again after it died', async () => {
     const spec = await specOf(SERVER);
     expect(await ensureRunning(spec, folder)).toBe('started');
     const first = recordIn();
@@ -60,7 +60,7 @@ describe('a process of the stack', () => {
     expect(recordIn().pid).not.toBe(first.pid);
   });
 
-  test('is replaced when its settings changed', async () => {
+  test('is replaced when its settings change', async () => {
     const spec = await specOf(SERVER);
     await ensureRunning(spec, folder);
     const before = recordIn();
@@ -68,7 +68,7 @@ describe('a process of the stack', () => {
     expect(liveProcess(before)).toBeUndefined();
   });
 
-  test('is replaced when a file changed that it reads its settings from', async () => {
+  test('is replaced when one of its configuration files changes', async () => {
     const config = join(folder, 'config');
     writeFileSync(config, 'one');
     const spec = await specOf(SERVER, { configFiles: [config] });
@@ -78,7 +78,7 @@ describe('a process of the stack', () => {
     expect(await ensureRunning(spec, folder)).toBe('restarted');
   });
 
-  test('that ends at once fails the start with what it printed', async () => {
+  test('that ends at once fails the start, and the error contains its output', async () => {
     const spec = await specOf('console.error("PORT: \\"abc\\" is not valid"); process.exit(78)');
     await expect(ensureRunning(spec, folder)).rejects.toThrow(
       /ended with code 78[^]*PORT: "abc" is not valid/,
@@ -86,13 +86,13 @@ describe('a process of the stack', () => {
     expect(findPidRecord(folder, 'server')).toBeUndefined();
   });
 
-  test('that never gets well is stopped, and the start fails', async () => {
+  test('that never becomes healthy is stopped, and the start fails', async () => {
     const spec = await specOf('setInterval(() => {}, 1000)', { startTimeoutMs: 300 });
     await expect(ensureRunning(spec, folder)).rejects.toThrow('not healthy after 0.3 s');
     expect(findPidRecord(folder, 'server')).toBeUndefined();
   });
 
-  test('is not taken for well where another process answers at its port', async () => {
+  test('does not count as healthy if another process responds on its port', async () => {
     const neighbour = await specOf(SERVER);
     await ensureRunning({ ...neighbour, name: 'neighbour' }, folder);
     const patient = `${SERVER.replace('.listen(', '.on("error", () => {}).listen(')}; setInterval(() => {}, 1000)`;
@@ -110,7 +110,7 @@ describe('a process of the stack', () => {
     }
   });
 
-  test('that ends because another process has its port says whose it is', async () => {
+  test('that ends because its port is taken reports which process has the port', async () => {
     const neighbour = await specOf(SERVER);
     await ensureRunning({ ...neighbour, name: 'neighbour' }, folder);
     const { pid } = recordIn('neighbour');
@@ -134,7 +134,7 @@ describe('a process of the stack', () => {
     await expect(ensureRunning(spec, folder)).rejects.toThrow('ENOENT');
   });
 
-  test('stops when asked; one that will not is ended by force', async () => {
+  test('stops on SIGTERM, or is killed if it does not', async () => {
     await ensureRunning(await specOf(SERVER), folder);
     expect(await stopRecorded(recordIn(), folder)).toBe('stopped');
     await ensureRunning(await specOf(`process.on("SIGTERM", () => {}); ${SERVER}`), folder);
@@ -144,7 +144,7 @@ describe('a process of the stack', () => {
   });
 });
 
-describe('a pid that the system gave to somebody else', () => {
+describe('a process that reuses a recorded pid', () => {
   let stranger: ChildProcess;
   beforeEach(() => {
     stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], {
@@ -157,7 +157,7 @@ describe('a pid that the system gave to somebody else', () => {
     if (stranger.exitCode === null && stranger.signalCode === null) await once(stranger, 'exit');
   });
 
-  test('is not touched', async () => {
+  test('is not stopped', async () => {
     const pid = stranger.pid ?? 0;
     const spec = await specOf(SERVER);
     writePidRecord(folder, {

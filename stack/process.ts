@@ -1,7 +1,7 @@
 /**
- * Starts and stops one process of the stack. The states, told by its pid record and the system together:
- * absent (no record), dead (a record, no such process), starting (alive, not healthy yet), running.
- * `ensureRunning` moves to running, `stopRecorded` to absent; only a process with a record of ours is ever signalled.
+ * Starts and stops one process of the stack. Its state follows from its pid record and from the operating system:
+ * absent (no record), dead (a record, but no such process), starting (alive, not healthy yet), running.
+ * `ensureRunning` moves it to running, `stopRecorded` to absent. Only recorded processes are ever signalled.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -18,13 +18,13 @@ export interface ProcessSpec {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** Set beside what this process has inherited. */
+  /** Added to the environment of this process. */
   readonly env: Readonly<Record<string, string>>;
-  /** Files that the process reads its settings from: one that changed means another process. */
+  /** Configuration files of the process. If one changes, the process is replaced. */
   readonly configFiles?: readonly string[];
   readonly workingFolder: string;
   readonly port: number;
-  /** Ports beside that one, by name. */
+  /** Additional ports, by name. */
   readonly extraPorts?: Readonly<Record<string, number>>;
   readonly health: HealthCheck;
   /** Files that standard output and standard error are appended to. */
@@ -38,22 +38,22 @@ export interface ProcessSpec {
 
 const RECOVERY_MS = 15_000;
 
-/** Another process listens on a port that the part was to have. With other ports it can start. */
+/** Another process listens on a port of this process. With other ports, it can start. */
 export class PortTakenError extends StackError {}
 
 export type Started = 'already running' | 'started' | 'restarted';
 
 /**
- * Leaves the process running and healthy, and says what that took. One that runs with other settings is replaced.
- * An answer counts only where the process, or a child of it, listens on the port: another checkout's server would answer as well.
- * Throws `PortTakenError` when another process has one of its ports, and `StackError` with the end of its log when it ends or is
- * not healthy in time.
+ * Makes sure that the process runs and is healthy, and returns what was necessary. A process that runs with other settings is replaced.
+ * A successful health check counts only if the process, or a child of it, listens on the port: another checkout's server would also
+ * respond. Throws `PortTakenError` if another process has one of its ports, and `StackError` with the end of its log if it ends or
+ * is not healthy in time.
  */
 export async function ensureRunning(spec: ProcessSpec, runFolder: string): Promise<Started> {
   const record = findPidRecord(runFolder, spec.name);
   const alive = record !== undefined && liveProcess(record) !== undefined;
   if (alive && record.fingerprint === fingerprint(spec)) {
-    // Time to recover, as a service does when its Redis came back a moment ago, or to answer on a busy machine.
+    // It gets time to recover, e.g. after its Redis came back, or to respond on a busy machine.
     const isWell = async () => (await isHealthy(spec.health)) && strangersOf(spec, record.pid) === undefined;
     if (await until(isWell, { timeoutMs: RECOVERY_MS })) return 'already running';
   }
@@ -83,7 +83,7 @@ async function start(spec: ProcessSpec, runFolder: string): Promise<void> {
   throw new StackError(`${spec.name} did not start: ${outcome}.\n${explanation(marks)}`);
 }
 
-/** Which of the part's ports other processes listen on; undefined when none. `leader`: the process that was started for it. */
+/** Which of the ports other processes listen on; undefined if none. `leader`: the process that was started. */
 function strangersOf({ port, extraPorts = {} }: ProcessSpec, leader: number): string | undefined {
   const taken = [port, ...Object.values(extraPorts)].flatMap((one) =>
     strangersOn(one, leader).map((owner) => `port ${one} is taken by ${ownerText(owner)}`),
@@ -119,7 +119,7 @@ function endOf(child: ChildProcess): End {
   };
   child.once('error', (error) => settle(error.message));
   child.once('exit', (code, signal) =>
-    settle(`it ended with ${code === null ? String(signal) : `code ${code}`}`),
+    settle(`the process ended with ${code === null ? String(signal) : `code ${code}`}`),
   );
   return end;
 }
@@ -155,7 +155,7 @@ function recordOf(spec: ProcessSpec, pid: number, startTime: string): PidRecord 
   };
 }
 
-/** Asks the process to end, waits as long as it may take, then ends it by force with all that it started. Removes the record. */
+/** Sends SIGTERM, waits up to `graceMs`, then kills the process group with SIGKILL. Removes the record. */
 export async function stopRecorded(
   record: PidRecord,
   runFolder: string,
@@ -168,7 +168,7 @@ export async function stopRecorded(
   }
   signal(record.pid, 'SIGTERM');
   const graceful = await until(gone, { timeoutMs: graceMs, everyMs: 25 });
-  signal(-record.pid, 'SIGKILL'); // The group: a leader that went may have left children behind.
+  signal(-record.pid, 'SIGKILL'); // The whole group: an ended process may have left children behind.
   await until(gone, { timeoutMs: 5000, everyMs: 25 });
   removePidRecord(runFolder, record.name);
   return graceful ? 'stopped' : 'killed';
@@ -188,12 +188,12 @@ function sizeOf(file: string): number {
 
 const TAIL_LINES = 30;
 
-/** The end of what was written to the files since the marks. */
+/** The end of the output that was written to the files since the marks. */
 function explanation(marks: readonly { file: string; from: number }[]): string {
   const parts = marks.map(({ file, from }) => {
     const written = existsSync(file) ? readFileSync(file).subarray(from).toString('utf8').trimEnd() : '';
     const tail = written.split('\n').slice(-TAIL_LINES).join('\n');
     return tail === '' ? '' : `--- ${relative(process.cwd(), file)}\n${tail}\n`;
   });
-  return parts.join('') || 'It wrote nothing to its log.';
+  return parts.join('') || 'The process wrote nothing to its log.';
 }

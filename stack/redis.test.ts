@@ -15,18 +15,18 @@ function configured(role: 'redis' | 'cache-redis', maxMemory?: string): string {
 }
 
 describe('the job Redis', () => {
-  test('has a limit and evicts nothing, also where nobody set one', () => {
+  test('always has a memory limit, and evicts nothing', () => {
     expect(configured('redis')).toContain(`maxmemory "${DEFAULT_MAX_MEMORY}"`);
     expect(configured('redis', '512mb')).toContain('maxmemory "512mb"');
     expect(configured('redis')).toContain('maxmemory-policy "noeviction"');
   });
 
-  test('has the same limit in containers', () => {
+  test('has the same default limit in containers', () => {
     const compose = readFileSync(join(repositoryRoot, 'docker-compose.yml'), 'utf8');
     expect(compose).toContain(`\${REDIS_MAX_MEMORY:-${DEFAULT_MAX_MEMORY}}`);
   });
 
   test.each(['0', 'much', '4 gb', '-1', '50%'])('is not started with REDIS_MAX_MEMORY=%s', (value) => {
-    expect(() => readMaxMemory(value)).toThrow('REDIS_MAX_MEMORY must be a size such as 512mb or 4gb');
+    expect(() => readMaxMemory(value)).toThrow('REDIS_MAX_MEMORY is not valid');
   });
 });

@@ -12,21 +12,21 @@ export interface RedisOptions {
   readonly server: string;
   readonly port: number;
   readonly password: string;
-  /** Of several that have the same role. Default: the role. */
+  /** Distinguishes several servers of the same role. Default: the role. */
   readonly name?: string;
-  /** `REDIS_MAX_MEMORY`: what the job Redis may fill. */
+  /** `REDIS_MAX_MEMORY`: the memory limit of the job Redis. */
   readonly maxMemory?: string | undefined;
-  /** Beside those of the role. */
+  /** Additional settings. */
   readonly more?: readonly Setting[];
 }
 
-/** A Redis-compatible server on 127.0.0.1, behind a password. */
+/** A Redis-compatible server on 127.0.0.1, protected by a password. */
 export function prepareRedis(options: RedisOptions, layout: Layout): ProcessSpec {
   const { role, name = role, maxMemory, more = [] } = options;
   const data = join(layout.data, name);
   const config = join(layout.data, `${name}.conf`);
   mkdirSync(data, { recursive: true });
-  // A file, not arguments: those show in the list of processes, and the password is among them.
+  // A file instead of arguments: arguments are visible in the process list, and the password is one of the settings.
   writeFileSync(config, configOf([...common(options, data), ...redisSettings(role, maxMemory), ...more]), {
     mode: 0o600,
   });
@@ -63,19 +63,19 @@ const common = (options: RedisOptions, data: string): Setting[] => [
   ['daemonize', 'no'],
 ];
 
-/** Some hours of a small installation. At 85 % of it admission control refuses new jobs, so that those that are open keep running. */
+/** Enough for some hours of a small installation. At 85 % of it, admission control refuses new jobs, so that open jobs can finish. */
 export const DEFAULT_MAX_MEMORY = '2gb';
 
-/** As redis.conf has it: bytes, or `512mb`, `4gb`. */
+/** The syntax of redis.conf: bytes, or `512mb`, `4gb`. */
 const MEMORY = /^[1-9]\d*(k|kb|m|mb|g|gb)?$/i;
 
-/** Throws a `StackError` for what Redis would not understand. */
+/** Throws a `StackError` for a value that Redis would reject. */
 export function readMaxMemory(value = DEFAULT_MAX_MEMORY): string {
   if (MEMORY.test(value)) return value;
-  throw new StackError(`REDIS_MAX_MEMORY must be a size such as 512mb or 4gb, and is "${value}".`);
+  throw new StackError(`REDIS_MAX_MEMORY is not valid: "${value}". Use a size such as 512mb or 4gb.`);
 }
 
-/** What each of the two needs to keep its promises, wherever it runs. */
+/** The settings that each role requires, in every deployment. */
 export function redisSettings(role: RedisRole, maxMemory?: string): readonly Setting[] {
   return role === 'redis' ? [...jobRedis, ['maxmemory', readMaxMemory(maxMemory)]] : cacheRedis;
 }
@@ -84,7 +84,7 @@ const jobRedis: readonly Setting[] = [
   ['save', ''],
   ['maxmemory-policy', 'noeviction'],
   ['appendonly', 'yes'],
-  // `everysec` lost acknowledged writes at kill -9 with a slow disk; `always` costs about 0.1 ms a write.
+  // With `everysec`, a kill -9 on a slow disk lost acknowledged writes. `always` costs about 0.1 ms per write.
   ['appendfsync', 'always'],
 ];
 
@@ -92,7 +92,7 @@ const cacheRedis: readonly Setting[] = [
   ['save', ''],
   ['appendonly', 'no'],
   ['maxmemory', '128mb'],
-  // Should its own limits not suffice, entries go and not the books about them: only entries have an expiry.
+  // If the cache's own limits are not enough, Redis evicts entries but not their bookkeeping: only entries have an expiry.
   ['maxmemory-policy', 'volatile-lru'],
 ];
 

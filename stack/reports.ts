@@ -2,16 +2,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { stateFolder } from './layout.ts';
 
-/** Writes `.turnout/reports/NAME.json`, and says so. */
+/** Writes `.turnout/reports/NAME.json`, and reports the path. */
 export function writeReport(name: string, report: unknown, say: (line: string) => void): void {
   const folder = join(stateFolder(), 'reports');
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${name}.json`);
   writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  say(`written to ${relative(process.cwd(), file)}`);
+  say(`report written to ${relative(process.cwd(), file)}`);
 }
 
-/** Lines on standard error, each with the command's name and the seconds since it began. */
+/** Writes lines to standard error, with the command's name and the seconds since its start. */
 export function sayAs(command: string): (line: string) => void {
   const startedAt = performance.now();
   return (line) => {

@@ -16,7 +16,7 @@ const secretsSchema = z.object({
 });
 export type Secrets = z.infer<typeof secretsSchema>;
 
-/** What was generated when this stack first started; made now if this is the first time. Readable by its owner only. */
+/** Loads the secrets of this stack, or generates them at its first start. Only the file's owner can read them. */
 export function loadSecrets(layout: Pick<Layout, 'state'>): Secrets {
   const file = join(layout.state, 'secrets.json');
   if (existsSync(file)) return secretsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
@@ -39,13 +39,13 @@ function generate(): Secrets {
   };
 }
 
-/** A UUID as Kafka writes it: base64url without padding. One that starts with `-` would be taken for an option. */
+/** A UUID in Kafka's format: base64url without padding. One that starts with `-` would be read as an option. */
 function clusterId(): string {
   const id = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
   return id.startsWith('-') ? clusterId() : id;
 }
 
-/** Writes the file that the services know users by: ids and hashes, no key. Returns its path. */
+/** Writes the services' API key file. It contains ids and hashes, but no keys. Returns its path. */
 export function writeApiKeys(
   secrets: Pick<Secrets, 'apiKey' | 'apiKey2'>,
   layout: Pick<Layout, 'state'>,

@@ -12,7 +12,7 @@ export interface ServiceEnvOptions extends Pick<
   readonly settings: Settings;
 }
 
-/** Variables that speak to the stack, not to the services; each service gets its own PORT. */
+/** Variables for the stack only. PORT is included because each service gets its own. */
 const NOT_FOR_SERVICES = [
   ...providerVariables,
   'PORT',
@@ -21,13 +21,13 @@ const NOT_FOR_SERVICES = [
   'TURNOUT_SIMULATOR',
 ];
 
-/** Answers for the example assistants, which name no model, where no provider does. */
+/** The model of the example assistants, which name none, if no provider is configured. */
 const SIMULATED_MODEL = 'turnout-sim';
 
-/** Whoever tries Turnout has no users to move yet; a deployment begins in phase 1, with nobody on LiteLLM. */
+/** A trial has no users to migrate. A real deployment begins in phase 1, with no users on LiteLLM. */
 const EVERYONE_ON_LITELLM = '3';
 
-/** What all six services are started with: the addresses of the parts, the generated keys, and the settings over both. */
+/** The variables of all six services: the parts' addresses, the generated keys, and the settings, which override both. */
 export function serviceEnv(options: ServiceEnvOptions): Record<string, string> {
   return {
     ...omit(addresses(options), ['UPSTREAM_URL']),

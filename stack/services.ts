@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Layout, nodeCompileCache, repositoryRoot } from './layout.ts';
 import type { ProcessSpec } from './process.ts';
 
-/** In the order in which they start: ingress last, when everything that answers its requests is ready. */
+/** In start order. The ingress is last, so that it accepts requests only when everything else is ready. */
 export const serviceNames = [
   'metrics',
   'cache',
@@ -18,7 +18,7 @@ export interface ServiceOptions {
   readonly port: number;
   /** The settings that all services share; HOST, PORT and LOG_FILE are added. */
   readonly env: Readonly<Record<string, string>>;
-  /** Where the log lines of all services go, merged. */
+  /** The merged log of all services. */
   readonly mergedLog: string;
   /** The checkout whose code runs; default: this one. */
   readonly root?: string;
@@ -27,9 +27,9 @@ export interface ServiceOptions {
 }
 
 const NODE_OPTIONS = [
-  // kafkajs computes a timeout from `-1 - Date.now()` when nothing is throttled; Node takes it for 1 ms, which is right, and warns.
+  // If nothing is throttled, kafkajs computes a timeout from `-1 - Date.now()`. Node uses 1 ms instead, which is right, but warns.
   '--disable-warning=TimeoutNegativeWarning',
-  // Without it, V8 lets garbage grow to several times what is in use on a machine with much memory. MiB of one event loop.
+  // MiB per event loop. Without a limit, V8 lets garbage grow to several times the used memory on a machine with much memory.
   '--max-old-space-size=1024',
 ];
 
@@ -40,7 +40,7 @@ export function mergedLogOf(layout: Layout): string {
   return join(layout.logs, 'turnout.log');
 }
 
-/** One of Turnout's own services as a process. */
+/** The process of one of Turnout's own services. */
 export function prepareService(options: ServiceOptions, layout: Layout): ProcessSpec {
   const name = options.instance ?? options.name;
   const log = join(layout.logs, `${name}.log`);

@@ -1,3 +1,4 @@
+import { deprecatedSettings } from '../shared/platform/config/load.ts';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readEnvFile } from './env-file.ts';
@@ -6,7 +7,10 @@ import { providerVariables } from './litellm-config.ts';
 
 export type Settings = Readonly<Record<string, string>>;
 
-/** What the stack itself decides, so that a shell which has read `.turnout/dev.env` cannot change it by accident. Only `.env` can. */
+/**
+ * Variables that the stack sets itself. `.env` can override them, but the shell cannot: a shell that has sourced `.turnout/dev.env`
+ * would change them by accident.
+ */
 const MANAGED = new Set([
   'HOST',
   'PORT',
@@ -24,24 +28,27 @@ const MANAGED = new Set([
   'TURNOUT_ADMIN_KEY',
   'API_KEYS_FILE',
   'BLOB_DIR',
-  // Calls with these cost money: a key that happens to be in the shell is not a wish to use it.
+  // Calls with these keys cost money, so a key that happens to be in the shell is not used.
   ...providerVariables,
 ]);
 
 /**
- * `.env` and the flags that the shell sets (`ENABLE_LITELLM=false make up`), the shell's winning. `say` hears of each line of `.env`
- * that has no effect.
+ * Reads `.env` and the flags that the shell sets (`ENABLE_LITELLM=false make up`). The shell's flags override `.env`. `say` gets a
+ * warning for each problem in `.env`.
  */
 export function readSettings(shell: NodeJS.ProcessEnv, say: (line: string) => void): Settings {
   const file = join(repositoryRoot, '.env');
   const known = variablesOf(readFileSync(join(repositoryRoot, '.env.example'), 'utf8'));
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  const { settings, problems } = readEnvFile(text, new Set([...known, ...providerVariables]));
+  const { settings, problems } = readEnvFile(
+    text,
+    new Set([...known, ...providerVariables, ...Object.keys(deprecatedSettings)]),
+  );
   for (const { line, message } of problems) say(`.env line ${line}: ${message}`);
   return mergeSettings(settings, shell, known);
 }
 
-/** Empty values count as not set. Of the shell only flags named in `known` are taken, and none that the stack manages. */
+/** Empty values count as not set. From the shell, only flags in `known` that the stack does not manage are used. */
 export function mergeSettings(
   file: NodeJS.Dict<string>,
   shell: NodeJS.Dict<string>,
@@ -54,7 +61,7 @@ export function mergeSettings(
   return Object.fromEntries(given);
 }
 
-/** The variables that an example file names, set or commented out. */
+/** The variables in an example file, whether set or commented out. */
 export function variablesOf(example: string): string[] {
   return [...example.matchAll(/^#?\s?([A-Z][A-Z0-9_]*)=/gm)].flatMap((match) => match[1] ?? []);
 }

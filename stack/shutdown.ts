@@ -5,8 +5,8 @@ import { stopRecorded } from './process.ts';
 import { serviceNames } from './services.ts';
 
 /**
- * The order of a stop: who takes requests in goes first, what the others stand on goes last.
- * Parts of one wave stop at the same time. Further instances (`router-2`) go with their service.
+ * The stop order: the ingress, which accepts requests, stops first; the infrastructure, which the others depend on, stops last.
+ * Processes of one wave stop at the same time. Further instances (`router-2`) stop with their service.
  */
 const WAVES: readonly (readonly string[])[] = [
   ['ingress'],
@@ -16,7 +16,7 @@ const WAVES: readonly (readonly string[])[] = [
   infrastructureParts,
 ];
 
-/** Splits records into the waves in which they stop. Whatever no wave names stops first. */
+/** Splits records into the waves in which they stop. Processes that are in no wave stop first. */
 export function stopOrder<T extends Pick<PidRecord, 'name'>>(records: readonly T[]): T[][] {
   const waveOf = ({ name }: T): number =>
     WAVES.findIndex((wave) =>
@@ -30,12 +30,12 @@ export function stopOrder<T extends Pick<PidRecord, 'name'>>(records: readonly T
 }
 
 export interface StopOptions {
-  /** How long each may take before it is ended by force; default: what its record says. */
+  /** How long each process may take before it is killed. Default: the value in its record. */
   readonly graceMs?: number;
   readonly say?: (line: string) => void;
 }
 
-/** Stops every process of the stack that this layout has a record of. Returns how many were running. */
+/** Stops every recorded process of this layout. Returns how many were running. */
 export async function stopAll(layout: Layout, options: StopOptions = {}): Promise<number> {
   let running = 0;
   for (const wave of stopOrder(readPidRecords(layout.run))) {

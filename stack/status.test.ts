@@ -10,7 +10,7 @@ test.each([
   [190_800_000, '2d 05h'],
 ])('%d ms are shown as %s', (ms, text) => expect(toDuration(ms)).toBe(text));
 
-test('the table has aligned columns, and a dash where a dead process has nothing to tell', () => {
+test('the table has aligned columns, and dashes for the unknown values of a dead process', () => {
   const table = statusTable([
     { name: 'ingress', pid: 12, port: 8080, health: 'healthy', uptimeMs: 5000, memory: 120e6 },
     { name: 'router', pid: 3456, port: 8081, health: 'dead' },
@@ -22,8 +22,8 @@ test('the table has aligned columns, and a dash where a dead process has nothing
   ]);
 });
 
-describe('the order of a stop', () => {
-  test('the door closes first, what the others stand on goes last', () => {
+describe('the stop order', () => {
+  test('the ingress stops first, the infrastructure last', () => {
     const names = [
       'kafka',
       'redis',
@@ -45,7 +45,7 @@ describe('the order of a stop', () => {
     ]);
   });
 
-  test('a process that no wave names goes first rather than never', () => {
+  test('a process that is in no wave stops first', () => {
     expect(stopOrder([{ name: 'kafka' }, { name: 'new' }]).map((wave) => wave[0]?.name)).toEqual([
       'new',
       'kafka',

@@ -15,7 +15,7 @@ export interface ProcessStatus {
   readonly memory?: number;
 }
 
-/** What runs, or should: one entry for each process that the stack has started and not stopped, services first. */
+/** One entry for each process that the stack has started and not stopped, services first. */
 export async function readStackStatus(layout: Layout): Promise<ProcessStatus[]> {
   return Promise.all(stopOrder(readPidRecords(layout.run)).flat().map(statusOf));
 }

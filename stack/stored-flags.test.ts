@@ -8,7 +8,7 @@ function stored(flags: Record<string, string>, epoch = 7) {
   return { epoch, flags: textsOf(read) };
 }
 
-test('a flag that a stored command has set to another value is named, with the command that changes it', () => {
+test('a flag that a stored command overrides causes a warning with the command that changes it', () => {
   expect(
     overridden({ LITELLM_PERCENTAGE: '50', LOG_LEVEL: 'debug' }, stored({ LITELLM_PERCENTAGE: '30' })),
   ).toEqual([
@@ -17,7 +17,7 @@ test('a flag that a stored command has set to another value is named, with the c
   ]);
 });
 
-test('equal values in other words, flags that are not set, and a system without commands cause no warning', () => {
+test('equal values in another spelling, flags that are not set, and a system without commands cause no warning', () => {
   expect(
     overridden({ ENABLE_CACHE: 'on', TEST_USERS: 'ada, bob' }, stored({ TEST_USERS: 'ada,bob' })),
   ).toEqual([]);
@@ -25,7 +25,7 @@ test('equal values in other words, flags that are not set, and a system without 
   expect(overridden({ LITELLM_PERCENTAGE: '50' }, stored({}, 0))).toEqual([]);
 });
 
-test('the two settings that hold in their process whatever is stored cause no warning', () => {
+test('the two settings that override stored flags in their process cause no warning', () => {
   expect(overridden({ ENABLE_LITELLM: 'false', BYPASS_USER: 'ada' }, stored({}))).toEqual([]);
   expect(overridden({ ENABLE_LITELLM: 'true' }, stored({ ENABLE_LITELLM: 'false' }))).toHaveLength(1);
 });

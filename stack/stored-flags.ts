@@ -17,8 +17,8 @@ const SETTLED_WITHIN_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 3_000;
 
 /**
- * Warns of each flag of the settings that has no effect, because a stored command has set it to another value. A changed setting is taken
- * over by the leader of the rollout some seconds after it started, so differences are waited out first.
+ * Warns about each flag in the settings that has no effect because a stored command has set it to another value. The rollout's leader
+ * applies changed settings some seconds after its start, so the function first waits for differences to disappear.
  */
 export async function warnOfStoredFlags(
   settings: Settings,
@@ -37,7 +37,7 @@ export async function warnOfStoredFlags(
     );
     for (const warning of warnings) say(warning);
   } catch (error) {
-    say(`Cannot tell whether stored flags override those of .env: ${messageOf(error)}`);
+    say(`Cannot check whether stored flags override those of .env: ${messageOf(error)}`);
   }
 }
 
@@ -46,18 +46,18 @@ async function readStatus({ url, adminKey }: Server): Promise<Status> {
     headers: { authorization: `Bearer ${adminKey}` },
     signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
   });
-  if (!response.ok) throw new Error(`the metrics service answered ${response.status}`);
+  if (!response.ok) throw new Error(`the metrics service responded with ${response.status}`);
   return statusSchema.parse(await response.json());
 }
 
-/** A sentence for each flag that is set to one value and in force with another. */
+/** A warning for each flag that is in force with another value than the settings have. */
 export function overridden(settings: Settings, { epoch, flags }: Status): string[] {
   if (epoch === 0) return [];
   const given = Object.fromEntries(
     flagNames.flatMap((name) => (settings[name] === undefined ? [] : [[name, settings[name]]])),
   );
   const read = readFlags(given);
-  if (Array.isArray(read)) return []; // The services refuse a wrong value and name it.
+  if (Array.isArray(read)) return []; // The services refuse to start with an invalid value, and name it.
   const texts = textsOf(read);
   return flagNames
     .filter((name) => name in given && !winsInItsProcess(name, texts) && texts[name] !== flags[name])
@@ -68,7 +68,7 @@ export function overridden(settings: Settings, { epoch, flags }: Status): string
     );
 }
 
-/** These two move users to the legacy path only, and hold whatever is stored. */
+/** These two can only move users to the legacy backend, and apply in their process whatever flags are stored. */
 function winsInItsProcess(name: FlagName, texts: Record<FlagName, string>): boolean {
   return name === 'BYPASS_USER' || (name === 'ENABLE_LITELLM' && texts[name] === 'false');
 }

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Asks again and again until the answer is true. Returns false when `timeoutMs` have passed first.
- * Errors of the question are the caller's: they end the wait.
+ * Polls until `question` returns true. Returns false if `timeoutMs` passes first. An error from `question` ends the wait and is
+ * passed to the caller.
  */
 export async function until(
   question: () => boolean | Promise<boolean>,

@@ -1,4 +1,4 @@
-/** `make up`: installs, starts what does not run yet, and proves with one real request that it all works. */
+/** `make up`: installs the dependencies, starts every process that does not run yet, and verifies the system with one real request. */
 import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseConfig } from '../shared/platform/config/load.ts';
@@ -28,13 +28,13 @@ type Say = (line: string) => void;
 
 interface Plan extends InfrastructureOptions {
   readonly ports: Readonly<Record<PlannedPort, number>>;
-  /** What the services are started with. */
+  /** The variables of the services. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-const BUSY = 'Another `make up` is at work in this folder.';
+const BUSY = 'Another `make up` is running in this folder.';
 
-/** Brings the whole stack up. Throws `StackError` or `ConfigError` with what to do; what runs by then keeps running. */
+/** Starts the whole stack. Throws `StackError` or `ConfigError`; processes that were started by then keep running. */
 export async function up(say: Say): Promise<void> {
   const layout = developmentLayout(process.env);
   await withLock(join(layout.state, 'up.lock'), { timeoutMs: 0, busy: BUSY }, async () => {
@@ -44,7 +44,7 @@ export async function up(say: Say): Promise<void> {
     const env = devEnv({ ...plan, simulated: plan.parts.has('upstream') });
     const file = writeDevEnv(env, layout);
     const nothingNew = started.every((part) => part.started === 'already running');
-    if (nothingNew) say('Turnout is up already: nothing was changed.');
+    if (nothingNew) say('Turnout is already running. Nothing was changed.');
     const model = await prove(env, layout, { wished: settings['TURNOUT_MODEL'], ask: !nothingNew });
     await warnOfStoredFlags(settings, { url: env.METRICS_URL, adminKey: env.TURNOUT_ADMIN_KEY }, say);
     say(summary(env, model, relative(process.cwd(), file)));
@@ -53,7 +53,7 @@ export async function up(say: Say): Promise<void> {
 
 const STARTS = 3;
 
-/** A port that another program took between the plan and the start is replaced: what runs by then keeps its own. */
+/** Retries with another port if a program took a port between the plan and the start. Running processes keep their ports. */
 async function startOnFreePorts(
   layout: Layout,
   settings: Settings,
@@ -65,7 +65,7 @@ async function startOnFreePorts(
       return { plan, started: await startAll(plan) };
     } catch (error) {
       if (!(error instanceof PortTakenError) || attempt === STARTS) throw error;
-      say(`${error.message} Starting again with another port.`);
+      say(`${error.message} Retrying with another port.`);
     }
   }
 }
@@ -76,7 +76,7 @@ async function makePlan(layout: Layout, settings: Settings, say: Say): Promise<P
   const apiKeysFile = writeApiKeys(secrets, layout);
   const envWith = (ports: Plan['ports']): Record<string, string> =>
     serviceEnv({ layout, ports, parts, secrets, apiKeysFile, settings });
-  // The services check it too; here it takes no minute to learn of a typing error.
+  // The services check it too, but here the user learns of a mistake before the installation.
   parseConfig({ ...envWith(defaultPorts), PORT: settings['PORT'] });
   const preferences = ingressPort(settings);
   const ports = await planPorts({ records: readPidRecords(layout.run), parts, preferences, say });
@@ -91,12 +91,12 @@ async function makePlan(layout: Layout, settings: Settings, say: Say): Promise<P
   };
 }
 
-/** A master key of the user's own is also the one that a LiteLLM started here gets. */
+/** If the user sets a master key, a LiteLLM that is started here gets that key. */
 function withMasterKey<T extends { litellmMasterKey: string }>(secrets: T, settings: Settings): T {
   return { ...secrets, litellmMasterKey: settings['LITELLM_MASTER_KEY'] ?? secrets.litellmMasterKey };
 }
 
-/** PORT in `.env` is the ingress's; one that is not a port is left for the services' own check to name. */
+/** PORT in `.env` is the ingress's port. An invalid value is ignored here; the services' own check reports it. */
 function ingressPort(settings: Settings): { ingress?: number } {
   const port = Number(settings['PORT']);
   return Number.isInteger(port) && port > 0 && port < 65_536 ? { ingress: port } : {};
@@ -105,12 +105,12 @@ function ingressPort(settings: Settings): { ingress?: number } {
 async function startAll(plan: Plan): Promise<PartStarted[]> {
   const infrastructure = startInfrastructure(plan);
   const stores = [...infrastructure].flatMap(([part, promise]) => (part === 'litellm' ? [] : [promise]));
-  // The services start while LiteLLM is still importing: they need it for a request, not to be ready.
+  // The services start while LiteLLM is still starting: they need it for requests, but not to be ready.
   const services = Promise.all(stores).then(() => startServices(plan));
   return (await together([together([...infrastructure.values()]), services])).flat();
 }
 
-/** The first failure is told at once, whichever it is; where a new start follows it, not before the others are through. */
+/** Fails at the first failure. Before a retry with another port, it waits until all starts have settled. */
 async function together<T>(starts: readonly Promise<T>[]): Promise<T[]> {
   try {
     return await Promise.all(starts);
@@ -134,7 +134,7 @@ async function startService(name: ServiceName, { layout, ports, env, say }: Plan
   return { name, started };
 }
 
-/** Chooses the model and, with `ask`, sends it the first request. Returns the model. */
+/** Chooses the model and, with `ask`, sends the first request. Returns the model. */
 async function prove(
   env: DevEnv,
   layout: Layout,
@@ -149,7 +149,7 @@ async function prove(
     return model;
   } catch (error) {
     throw new StackError(
-      `Everything runs, but the first request failed: ${messageOf(error)}\nThe log of all services is .turnout/logs/turnout.log.`,
+      `All processes run, but the first request failed: ${messageOf(error)}\nThe log of all services is .turnout/logs/turnout.log.`,
       { cause: error },
     );
   }
@@ -161,7 +161,8 @@ function summary(env: DevEnv, model: string, file: string): string {
   Metrics      ${env.METRICS_URL}/metrics
   LiteLLM      ${env.LITELLM_URL}
   Kafka        ${env.KAFKA_BROKERS}
-  Addresses and keys are in ${file}; the log of all services is .turnout/logs/turnout.log.
+  Addresses and keys: ${file}
+  Log of all services: .turnout/logs/turnout.log
 
   . ${file}
   curl -N "$TURNOUT_URL/v1/chat/completions" -H "Authorization: Bearer $TURNOUT_API_KEY" -H 'Content-Type: application/json' \\

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Layout, nodeCompileCache, repositoryRoot } from './layout.ts';
 import type { ProcessSpec } from './process.ts';
 
-/** The upstream simulator: it stands behind LiteLLM where a model provider would. */
+/** The upstream simulator, which takes the place of a model provider behind LiteLLM. */
 export function prepareUpstream(options: { port: number }, layout: Layout): ProcessSpec {
   const log = join(layout.logs, 'upstream.log');
   return {

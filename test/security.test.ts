@@ -5,10 +5,10 @@ import { repositoryRoot } from '../stack/layout.ts';
 
 const read = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8');
 
-/** The lines of the table, each with the test that it names. */
-const threats = read('docs/security.md')
+/** The rows of the table, each with the test that it names. */
+const threats = read('docs/operations/security.md')
   .split('\n')
-  .filter((line) => line.startsWith('| ') && !/^\| (who tries|-)/.test(line))
+  .filter((line) => line.startsWith('| ') && !/^\| (threat|-)/.test(line))
   .map((line) => {
     const [threat = '', , named = ''] = line
       .split('|')
@@ -18,10 +18,10 @@ const threats = read('docs/security.md')
     return { threat, file, name };
   });
 
-test('the threat model has lines', () => {
+test('the threat model has entries', () => {
   expect(threats.length).toBeGreaterThan(15);
 });
 
-test.each(threats)('that $threat is shown by a test', ({ file, name }) => {
+test.each(threats)('the protection is tested: $threat', ({ file, name }) => {
   expect(read(file)).toContain(`'${name}`);
 });

@@ -9,7 +9,7 @@ interface ChatBody {
   stream?: boolean;
 }
 
-/** Without settings it serves health alone: the worker's half. */
+/** Without settings it serves only the health check, for the worker process. */
 export async function buildApi(settings: BaselineSettings | undefined): Promise<FastifyInstance> {
   const app = fastify();
   app.get('/livez', () => 'ok');
@@ -22,7 +22,7 @@ async function serveChat(app: FastifyInstance, settings: BaselineSettings): Prom
   const prefix = settings.REDIS_PREFIX;
   const queue = new Queue<ChatBody>(QUEUE, { connection: connect(), prefix });
   const events = new QueueEvents(QUEUE, { connection: connect(), prefix });
-  events.setMaxListeners(0); // Every waiting request listens.
+  events.setMaxListeners(0); // Every waiting request adds a listener.
   await events.waitUntilReady();
   const readers = await followTokens(connect(), channelOf(settings));
 
@@ -40,7 +40,7 @@ async function serveChat(app: FastifyInstance, settings: BaselineSettings): Prom
   });
 }
 
-/** Hands each chunk to the response that waits for it. */
+/** Writes each chunk to the response that waits for it. */
 async function followTokens(subscriber: Redis, channel: string): Promise<Map<string, ServerResponse>> {
   const readers = new Map<string, ServerResponse>();
   subscriber.on('message', (_channel: string, message: string) => {

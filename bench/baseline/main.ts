@@ -1,7 +1,7 @@
 /**
- * The yardstick: chat completions as they are usually put behind a queue. Fastify adds a BullMQ job and waits; a worker calls
- * the model; tokens travel by pub/sub and whole answers by BullMQ's own events. BullMQ's settings are its defaults, but for
- * the concurrency, and nothing that has been said to a client survives either process. `api` or `worker` is the argument.
+ * The baseline: the usual way to put chat completions behind a queue. Fastify adds a BullMQ job and waits; a worker calls the model.
+ * Tokens are sent by pub/sub, whole answers by BullMQ's own events. BullMQ has its default settings except for the concurrency. If
+ * either process dies, its requests are lost. The argument is `api` or `worker`.
  */
 import { z } from 'zod';
 import { buildApi } from './api.ts';

@@ -8,7 +8,7 @@ export interface BaselineSettings {
 
 export const QUEUE = 'chat';
 
-/** The one channel that all tokens travel by: `<job> <JSON chunk>`, and `<job> [DONE]` at the end. */
+/** The channel of all tokens. Messages: `<job> <JSON chunk>`, and `<job> [DONE]` at the end. */
 export function channelOf({ REDIS_PREFIX }: Pick<BaselineSettings, 'REDIS_PREFIX'>): string {
   return `${REDIS_PREFIX}:tokens`;
 }

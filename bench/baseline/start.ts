@@ -6,7 +6,7 @@ import { ensureRunning, type ProcessSpec } from '../../stack/process.ts';
 import type { Pids } from '../measure/process-usage.ts';
 
 export interface Baseline {
-  /** The API, with `/v1`. */
+  /** The base URL of the API, including `/v1`. */
   readonly baseUrl: string;
   readonly pids: Pids;
 }
@@ -14,7 +14,7 @@ export interface Baseline {
 const ROLES = ['api', 'worker'] as const;
 type Role = (typeof ROLES)[number];
 
-/** Starts the yardstick's two processes, or replaces them where they run with other settings. They stop with the layout's other processes. */
+/** Starts the two baseline processes, or replaces them if they run with other settings. They stop with the layout's other processes. */
 export async function startBaseline(
   layout: Layout,
   env: Readonly<Record<'REDIS_URL' | 'REDIS_PREFIX' | 'UPSTREAM_BASE_URL' | 'UPSTREAM_API_KEY', string>>,

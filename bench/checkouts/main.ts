@@ -1,4 +1,7 @@
-/** `make checkouts`: four clones of this commit start at the same moment on one machine; 1 when one of them did not come up with its own processes. */
+/**
+ * `make checkouts`: starts four clones of this commit at the same time on one machine. Exits with 1 if one of them did not start, or does
+ * not use its own processes.
+ */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +21,7 @@ const stopping = new AbortController();
 interface Checkout {
   folder: string;
   seconds: number;
-  /** By name, as its own records have it. */
+  /** Ports by process name, from the checkout's pid records. */
   ports: Record<string, number>;
   key: string;
   url: string;
@@ -47,7 +50,7 @@ async function start(folder: string): Promise<Checkout> {
   const layout = layoutAt(join(folder, '.turnout'), { cache });
   const records = readPidRecords(layout.run);
   for (const record of records) {
-    if (!liveProcess(record)) problems.push(`${record.name} does not run`);
+    if (!liveProcess(record)) problems.push(`${record.name} is not running`);
     for (const { pid } of strangersOn(record.port, record.pid))
       problems.push(`the port of ${record.name} belongs to process ${pid}`);
   }
@@ -64,7 +67,7 @@ async function start(folder: string): Promise<Checkout> {
   };
 }
 
-/** The status of a list of models asked at one checkout with the key of another. */
+/** The status of a model list request to one checkout with the key of another. */
 async function statusAt(url: string, key: string): Promise<number> {
   const response = await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
   await response.body?.cancel();
@@ -83,13 +86,12 @@ async function judge(checkouts: readonly Checkout[]): Promise<void> {
     }
   }
   const ports = checkouts.flatMap(({ ports: own }) => Object.values(own));
-  if (new Set(ports).size !== ports.length)
-    checkouts[0]?.problems.push('two checkouts have a port in common');
+  if (new Set(ports).size !== ports.length) checkouts[0]?.problems.push('two checkouts use the same port');
 }
 
 let stopped: Promise<void> | undefined;
 
-/** What is still coming up is ended first; a second caller waits for the first. */
+/** Aborts starts that are still running, then stops everything. A second call waits for the first. */
 function stopAll(): Promise<void> {
   stopping.abort();
   return (stopped ??= Promise.all(folders.map((folder) => stack(folder, 'down'))).then(() =>
@@ -103,7 +105,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void stopAll().finally(() => process.exit(1)));
 }
 try {
-  say(`${CHECKOUTS} checkouts start`);
+  say(`starting ${CHECKOUTS} checkouts`);
   const checkouts = await Promise.all(folders.map(start));
   await judge(checkouts);
   for (const { seconds, ports, problems } of checkouts) {

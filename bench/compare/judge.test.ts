@@ -23,23 +23,23 @@ function rates(before: readonly number[], now: readonly number[]): ThroughputFig
   return { byTarget: { '0.1.0': saturation(before), this: saturation(now) }, errors: {} };
 }
 
-test('a version that is as fast as the one before is not slower', () => {
+test('a version that is as fast as the release is not slower', () => {
   const same = rates([100, 80, 120], [98, 82, 119]);
   const comparison = compare(names, { alone: latency(20, 20.4), jobs: same, streams: same });
   expect(comparison.jobs).toMatchObject({ before: 100, now: 98, ratio: 119 / 120 });
   expect(slower(comparison)).toEqual([]);
 });
 
-test('rounds are compared with their neighbours, and what is worse is named', () => {
+test('rounds are compared in pairs, and regressions are named', () => {
   const comparison = compare(names, {
     alone: latency(20, 22.5),
     jobs: rates([100, 80, 120], [90, 70, 100]),
     streams: { ...rates([50], [50]), errors: { 'this: 503': 2 } },
   });
   expect(slower(comparison)).toEqual([
-    'the first token comes 2.50 ms later',
-    'answers a second: 0.875 of what they were',
-    '2 failed: this: 503',
+    'the first token arrives 2.50 ms later',
+    'answers per second: 0.875 of the release',
+    '2 requests failed: this: 503',
   ]);
 });
 

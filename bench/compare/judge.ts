@@ -4,25 +4,25 @@ import type { LatencyFigures } from '../phases/latency.ts';
 import type { Saturation, ThroughputFigures } from '../phases/throughput.ts';
 
 export interface PairedRates {
-  /** A second. */
+  /** Per second. */
   before: number;
   now: number;
-  /** The median of the rounds' ratios, this version over the one before: above 1, it is faster. */
+  /** The median of the rounds' ratios, this version divided by the release. Above 1, this version is faster. */
   ratio: number;
   rounds: readonly number[];
-  /** Processor milliseconds for each job, by process: where a difference comes from. */
+  /** CPU milliseconds per job by process, to explain a difference. */
   cpuMsPerJob: { before: Readonly<Record<string, number>>; now: Readonly<Record<string, number>> };
 }
 
 export interface ReleaseComparison {
-  /** p50 of each, and the median of what this version takes longer than its neighbour in time. */
+  /** p50 of each, and the median of the differences between paired requests. */
   firstTokenMs: { before: number; now: number; inPairs: number };
   jobs: PairedRates;
   streams: PairedRates;
   errors: Errors;
 }
 
-/** What wavers between two copies of the same version on two shared cores: `make compare` of a commit with itself shows it. */
+/** The variation between two copies of the same version on two shared cores, as shown by `make compare` of a commit with itself. */
 export const COMPARE_HELD_TO = { firstTokenMs: 1, ratio: 0.95 } as const;
 
 interface Figures {
@@ -31,7 +31,7 @@ interface Figures {
   streams: ThroughputFigures;
 }
 
-/** Throws where one of them was not measured. */
+/** Throws if one of the two was not measured. */
 export function compare(
   { before, now }: { before: string; now: string },
   { alone, jobs, streams }: Figures,
@@ -48,19 +48,19 @@ export function compare(
   };
 }
 
-/** In what this version is worse, in words. Empty: in nothing. */
+/** The regressions of this version as text. Empty if there are none. */
 export function slower({ firstTokenMs, jobs, streams, errors }: ReleaseComparison): string[] {
   return [
     ...(firstTokenMs.inPairs > COMPARE_HELD_TO.firstTokenMs
-      ? [`the first token comes ${firstTokenMs.inPairs.toFixed(2)} ms later`]
+      ? [`the first token arrives ${firstTokenMs.inPairs.toFixed(2)} ms later`]
       : []),
     ...(jobs.ratio < COMPARE_HELD_TO.ratio
-      ? [`answers a second: ${jobs.ratio.toFixed(3)} of what they were`]
+      ? [`answers per second: ${jobs.ratio.toFixed(3)} of the release`]
       : []),
     ...(streams.ratio < COMPARE_HELD_TO.ratio
-      ? [`streams a second: ${streams.ratio.toFixed(3)} of what they were`]
+      ? [`streams per second: ${streams.ratio.toFixed(3)} of the release`]
       : []),
-    ...Object.entries(errors).map(([what, count]) => `${count} failed: ${what}`),
+    ...Object.entries(errors).map(([what, count]) => `${count} requests failed: ${what}`),
   ];
 }
 

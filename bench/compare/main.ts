@@ -1,6 +1,6 @@
 /**
- * `make compare`: the last release and this version in turn, on one machine in one run; writes the report, and ends with 1 when this version
- * is slower. RELEASE=x.y.z chooses another release.
+ * `make compare`: measures the last release and this version in turn, on one machine in one run, and writes the report. Exits with 1 if
+ * this version is slower. RELEASE=x.y.z chooses another release.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { measureThroughput } from '../phases/throughput.ts';
 import { planFrom, STREAM, WHOLE } from '../plan.ts';
 import { compare, type ReleaseComparison, COMPARE_HELD_TO, slower } from './judge.ts';
 
-/** As many pairs as one more than the usual bench takes: what is compared is small. */
+/** More rounds than `make bench` has, because the differences are small. */
 const ROUNDS = 8;
 
 const say = sayAs('compare');
@@ -53,15 +53,15 @@ async function measureBoth(bench: BenchSystem, root: string): Promise<ReleaseCom
       await bench.turnout('simulator', { name: 'before', env: {}, root }),
       await bench.turnout('simulator', { name: 'this', env: {} }),
     ];
-    say('the first token, one request at a time');
+    say('measuring the first token, one request at a time');
     const alone = await measureAlone(
       load,
       measured.map(({ target }) => target),
       plan,
     );
-    say('jobs per second');
+    say('measuring jobs per second');
     const jobs = await measureThroughput({ load, system: bench, plan }, measured, WHOLE);
-    say('streams per second');
+    say('measuring streams per second');
     const streams = await measureThroughput({ load, system: bench, plan }, measured, STREAM);
     return compare({ before: 'before', now: 'this' }, { alone, jobs, streams });
   } finally {
@@ -85,11 +85,11 @@ function toTable({ firstTokenMs, jobs, streams, errors }: ReleaseComparison): st
       firstTokenMs.now.toFixed(2),
       `${firstTokenMs.inPairs > 0 ? '+' : ''}${firstTokenMs.inPairs.toFixed(2)} in pairs`,
     ],
-    rate('answers a second', jobs),
-    rate('streams a second', streams),
+    rate('answers per second', jobs),
+    rate('streams per second', streams),
   ];
   return [
     ...aligned(rows),
-    ...Object.entries(errors).map(([what, count]) => `${count} failed: ${what}`),
+    ...Object.entries(errors).map(([what, count]) => `${count} requests failed: ${what}`),
   ].join('\n');
 }

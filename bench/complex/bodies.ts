@@ -1,7 +1,7 @@
 import { MODEL } from '../load/chat-call.ts';
 import type { ComplexRequest } from './trace.ts';
 
-/** What a client sends. */
+/** The client's request. */
 export function chatBody(
   { question, documents, thread, modelMs }: ComplexRequest,
   model: string = MODEL,
@@ -14,12 +14,12 @@ export function chatBody(
   return streamed([...thread, { role: 'user', content: [text, ...files] }], model);
 }
 
-/** The same question with nothing beside it. */
+/** The same question without documents and thread. */
 export function simpleBody({ question, modelMs }: ComplexRequest, model: string = MODEL): string {
   return streamed([{ role: 'user', content: asked(question, modelMs) }], model);
 }
 
-/** What the model is asked in the end: about as long as the prompt that is made of the same request. */
+/** A model request that is about as long as the prompt that Turnout builds from the same client request. */
 export function promptBody(
   { question, documents, thread, modelMs }: ComplexRequest,
   tokens: PieceBudgets,
@@ -40,7 +40,7 @@ const CHARACTERS_PER_TOKEN = 4.5;
 const PASSAGES = 32;
 const PASSAGE_CHARACTERS = 1_100;
 
-/** One request for the vectors of a document's passages. */
+/** An embeddings request for the passages of one document. */
 export function embeddingBody({ documents: [text = ''] }: ComplexRequest, model: string): string {
   const input = Array.from({ length: PASSAGES }, (_, at) => {
     const from = (at * PASSAGE_CHARACTERS) % Math.max(1, text.length - PASSAGE_CHARACTERS);

@@ -7,11 +7,11 @@ import { type ComplexRequest, DELAYS } from './trace.ts';
 export const EMBEDDING_MODEL = 'text-embedding-sim';
 export const BUDGETS: PieceBudgets = { documents: 6_000, history: 2_000 };
 
-/** What the requests of a trace need around them: a retrieval service and embeddings that take their time. */
+/** The environment of a trace: a retrieval service, and embeddings with a delay. */
 export interface ComplexGround {
   caller: ChatCaller;
   remoteUrl: string;
-  /** Of services that ask both. */
+  /** The variables for services that use both. */
   env: Record<string, string>;
   close(): Promise<void>;
 }
@@ -20,7 +20,7 @@ export async function openComplexGround(trace: readonly ComplexRequest[]): Promi
   const remoteMs = new Map(trace.map((request) => [request.question, request.remoteMs]));
   const service = await startRetrievalService({
     passages: [{ text: 'Case notes are kept at the junction.', title: 'Case notes' }],
-    // The question goes on with the simulator's knobs.
+    // The simulator's knobs follow after the question.
     delayMs: (query) => remoteMs.get(query.slice(0, query.indexOf('?') + 1)) ?? DELAYS.remote,
   });
   const caller = createChatCaller();

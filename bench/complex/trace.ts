@@ -1,20 +1,20 @@
 import { generator } from '../../test/upstream/core/random.ts';
 
-/** One request with context from everywhere: four documents that do not fit, a long thread, one retrieval service. */
+/** One request with context from all sources: four documents that do not fit into the prompt, a long thread, one retrieval service. */
 export interface ComplexRequest {
   question: string;
-  /** Of UTF-8 text, ~32 KB each. */
+  /** UTF-8 text, about 32 KB each. */
   documents: readonly string[];
   thread: readonly { role: 'user' | 'assistant'; content: string }[];
-  /** Milliseconds that the model takes to its first token, as the question tells the simulator; undefined: it says nothing of it. */
+  /** The model's time to first token in milliseconds, set in the question. Undefined: the question does not set it. */
   modelMs: number | undefined;
-  /** Milliseconds that the retrieval service takes. */
+  /** The response time of the retrieval service in milliseconds. */
   remoteMs: number;
 }
 
 /**
- * Milliseconds: what an embedding of a few dozen passages, a team's retrieval endpoint, a model of the middle class and a small one's
- * answer of one word take when nothing is wrong. The second and the third vary by up to 20% from request to request.
+ * Typical delays in milliseconds: the embedding of a few dozen passages, a team's retrieval endpoint, the first token of a mid-size
+ * model, and a one-word answer of a small model. The second and the third vary by up to 20% between requests.
  */
 export const DELAYS = { embedding: 400, remote: 400, model: 400, routing: 300, jitter: 0.2 } as const;
 
@@ -28,7 +28,7 @@ const WORDS =
     ' ',
   );
 
-/** The same for the same seed. */
+/** Deterministic for a seed. */
 export function complexTrace(count: number, seed: number): ComplexRequest[] {
   const random = generator(seed);
   const word = () => WORDS[Math.floor(random() * WORDS.length)] ?? '';

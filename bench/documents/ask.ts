@@ -2,18 +2,18 @@ import type OpenAI from 'openai';
 import type { ChatCompletionContentPart } from 'openai/resources/chat/completions';
 import { MODEL } from '../load/chat-call.ts';
 
-/** A document of a request: an uploaded one, or one that comes with it. */
+/** A document of a request: an uploaded file, or a file inside the request. */
 export type AskedFile = { file_id: string } | { filename: string; file_data: string };
 
 export interface DocumentReply {
   /** Milliseconds from the request to the first word. */
   firstWordMs: number;
   text: string;
-  /** What the answer had to do without, as its header says. */
+  /** The parts of the context that were missing, from the answer's header. */
   degraded: string | null;
 }
 
-/** Asks one question about one document. Rejects as the client does. */
+/** Asks one question about one document. Rejects with the client's errors. */
 export async function askAboutDocument(
   client: OpenAI,
   question: string,

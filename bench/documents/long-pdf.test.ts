@@ -10,7 +10,7 @@ async function textOf(bytes: Buffer): Promise<string> {
 }
 
 describe('a long PDF', () => {
-  test('has as many pages as it should, full of words, and its answer once', async () => {
+  test('has the requested number of pages, full of words, and its answer once', async () => {
     const { bytes, answer } = longPdf(3, 1);
     const text = await textOf(bytes);
     const pages = text.split('\n\n').filter((page) => page.trim() !== '');
@@ -19,7 +19,7 @@ describe('a long PDF', () => {
     expect(text.split(answer)).toHaveLength(2);
   });
 
-  test('is the same for the same seed and another one for another', () => {
+  test('is the same for the same seed, and different for different seeds', () => {
     expect(longPdf(2, 1)).toEqual(longPdf(2, 1));
     expect(longPdf(2, 1).bytes.equals(longPdf(2, 2).bytes)).toBe(false);
   });

@@ -4,7 +4,7 @@ import { generator } from '../../test/upstream/core/random.ts';
 export interface LongPdf {
   bytes: Buffer;
   question: string;
-  /** Stands in the document once, on one of its pages; no other sentence has the question's words. */
+  /** Occurs once in the document. No other sentence has the question's words. */
   answer: string;
 }
 
@@ -14,7 +14,7 @@ const LINES_IN_PARAGRAPH = 10;
 const VOCABULARY = 8_000;
 const SYLLABLES = 'ba ke li mo nu ra se ti vo xa de fi go hu'.split(' ');
 
-/** A PDF of about 550 made-up words a page, some of them frequent and most of them rare. The same for the same seed. */
+/** A PDF of about 550 made-up words per page, some frequent, most of them rare. Deterministic for a seed. */
 export function longPdf(pages: number, seed: number): LongPdf {
   const random = generator(seed);
   const factPage = Math.floor(random() * pages);

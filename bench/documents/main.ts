@@ -1,4 +1,4 @@
-/** `make documents`: 200 pages of PDF, from their upload to answers from them, and the memory it takes. Ends with 1 when an answer was wrong. */
+/** `make documents`: measures 200-page PDFs from upload to answer, and the memory they take. Exits with 1 if an answer was wrong. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -11,35 +11,35 @@ import type { DOCUMENTS_PLAN } from './plan.ts';
 
 /** Milliseconds. */
 export interface DocumentTimes {
-  /** From the beginning of its upload until the API had taken it, until its text was read, and until its vectors were stored. */
+  /** From the start of the upload until the API accepted it, until its text was extracted, and until its vectors were stored. */
   uploaded: number;
   processed: number;
   embedded: number;
-  /** To the first word of the first answer from it, and of those after it (their median). */
+  /** Time to the first word of the first answer, and of later answers (median). */
   firstAnswer: number;
   nextAnswers: number;
-  /** To the first word where the document comes with the request and is read for it. */
+  /** Time to the first word if the document is inside the request. */
   inline: number;
-  /** From the beginning of an upload to the first word, where nobody waits until it was read. */
+  /** From the start of an upload to the first word, if the question is sent right after the upload. */
   atOnce: number;
 }
 
-/** MiB since each process began. */
+/** Peak memory of each process since its start, in MiB. */
 export interface Peaks {
   contextWorker: number;
-  /** The processes that documents are read in. */
+  /** The processes that extract text from documents. */
   readers: number[];
   ingress: number;
 }
 
 export interface DocumentFindings {
-  /** Of one document's PDF. */
+  /** The size of one PDF. */
   bytes: number;
   documents: DocumentTimes[];
-  /** Milliseconds until the text of each of several, uploaded at the same time, was read. */
+  /** Milliseconds until the text was extracted, for each of several documents that were uploaded at the same time. */
   crowd: number[];
   peaks: { before: Peaks; afterEach: Peaks[]; afterCrowd: Peaks };
-  /** Answers that lack what they should have, or had to do without something. */
+  /** Answers that lack the expected fact or a part of the context. */
   wrong: string[];
 }
 
@@ -60,13 +60,13 @@ export async function measureDocuments(measuring: Measuring): Promise<DocumentFi
     documents.push(await measureOne(measuring, at, wrong));
     afterEach.push(peaksOf(measuring));
   }
-  say(`${plan.crowd} documents at once`);
+  say(`${plan.crowd} documents at the same time`);
   const crowd = await measureCrowd(measuring);
   const peaks = { before, afterEach, afterCrowd: peaksOf(measuring) };
   return { bytes: longPdf(plan.pages, 0).bytes.length, documents, crowd, peaks, wrong };
 }
 
-/** Two documents, so that nothing of the one that is waited for helps the one that is not. */
+/** Uses two documents: processing the one that is waited for must not help the one that is not. */
 async function measureOne(measuring: Measuring, at: number, wrong: string[]): Promise<DocumentTimes> {
   const { client, plan } = measuring;
   const waited = longPdf(plan.pages, 2 * at);
@@ -140,7 +140,7 @@ async function waitFor(
   question: () => boolean | Promise<boolean>,
 ): Promise<void> {
   if (!(await until(question, { timeoutMs, everyMs })))
-    throw new Error(`${what} of a document did not come in ${timeoutMs / 1_000} s`);
+    throw new Error(`${what} of a document: not ready within ${timeoutMs / 1_000} s`);
 }
 
 async function rightAnswer(
@@ -151,7 +151,7 @@ async function rightAnswer(
 ): Promise<DocumentReply> {
   const reply = await askAboutDocument(client, question, file);
   if (!reply.text.includes(answer)) wrong.push(`an answer without the fact: ${reply.text.slice(0, 100)}`);
-  if (reply.degraded !== null) wrong.push(`an answer without the meaning of ${reply.degraded}`);
+  if (reply.degraded !== null) wrong.push(`an answer was degraded: ${reply.degraded}`);
   return reply;
 }
 

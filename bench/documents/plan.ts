@@ -1,12 +1,12 @@
 export const DOCUMENTS_PLAN = {
   pages: 200,
-  /** One after another. */
+  /** Documents that are measured in sequence. */
   documents: 40,
-  /** Questions about each after its first. */
+  /** Questions about each document after its first one. */
   nextQuestions: 5,
-  /** Uploaded at the same time. */
+  /** Documents that are uploaded at the same time. */
   crowd: 6,
   everyMs: 10,
-  /** For a document's text, or its vectors. */
+  /** The timeout for a document's text, and for its vectors. */
   timeoutMs: 60_000,
 } as const;

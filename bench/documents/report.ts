@@ -11,13 +11,13 @@ export interface DocumentsReport extends DocumentFindings {
 }
 
 const LABELS: Record<keyof DocumentTimes, string> = {
-  uploaded: 'taken by the API',
-  processed: 'its text was read',
-  embedded: 'its vectors were stored',
+  uploaded: 'accepted by the API',
+  processed: 'text extracted',
+  embedded: 'vectors stored',
   firstAnswer: 'first word of the first answer',
-  nextAnswers: 'first word of those after it',
-  inline: 'first word, the PDF in the request',
-  atOnce: 'upload to first word, asked at once',
+  nextAnswers: 'first word of later answers',
+  inline: 'first word, PDF inside the request',
+  atOnce: 'upload to first word, without waiting',
 };
 
 const NAMES = Object.keys(LABELS) as (keyof DocumentTimes)[];
@@ -35,33 +35,33 @@ export function toDocumentsReport(
   return { at: at.toISOString(), plan, times, ...findings };
 }
 
-/** The report for people. */
+/** The report as text. */
 export function documentsText({ plan, bytes, times, crowd, peaks, documents }: DocumentsReport): string {
   const rows = NAMES.map((name) => [LABELS[name], String(times[name].p50), String(times[name].max)]);
   return [
-    `PDFs of ${plan.pages} pages, ${Math.round(bytes / 1_024)} KiB each, ${documents.length} one after another`,
+    `PDFs of ${plan.pages} pages, ${Math.round(bytes / 1_024)} KiB each, ${documents.length} in sequence`,
     ...aligned([['ms', 'p50', 'max'], ...rows]),
-    `${plan.crowd} at once: the last text was read after ${Math.round(Math.max(...crowd))} ms`,
+    `${plan.crowd} at the same time: the last text was extracted after ${Math.round(Math.max(...crowd))} ms`,
     '',
     ...aligned([['peak MiB', 'context worker', 'its readers', 'ingress'], ...memoryRows(peaks)]),
   ].join('\n');
 }
 
-/** What grows without end has grown from the middle to the last, too. */
+/** Several moments: memory that leaks still grows between the middle and the last document. */
 function memoryRows({ before, afterEach, afterCrowd }: DocumentFindings['peaks']): string[][] {
   const moments: [string, Peaks | undefined][] = [
     ['before', before],
     ['after the first', afterEach[0]],
     ['after half of them', afterEach[Math.floor((afterEach.length - 1) / 2)]],
     ['after the last', afterEach.at(-1)],
-    ['after those at once', afterCrowd],
+    ['after the concurrent ones', afterCrowd],
   ];
   return moments.flatMap(([when, peaks]) =>
     peaks ? [[when, ...[peaks.contextWorker, sumOf(peaks.readers), peaks.ingress].map(String)]] : [],
   );
 }
 
-/** Each had its peak at its own time: together they had no more than this. */
+/** An upper bound: the processes reach their peaks at different times. */
 function sumOf(readers: Peaks['readers']): number {
   return readers.reduce((sum, peak) => sum + peak, 0);
 }

@@ -8,18 +8,19 @@ interface Asked {
   text: string;
 }
 
-/** A response in the background, whose answer nobody waits for. */
+/** Queues a background response without waiting for its answer. */
 export async function queueJob({ baseUrl, key, text }: Asked): Promise<void> {
   const response = await post({ baseUrl, key, text }, false);
-  if (!response.ok) throw new Error(`a job was answered with ${response.status}: ${await response.text()}`);
+  if (!response.ok)
+    throw new Error(`a job was refused with status ${response.status}: ${await response.text()}`);
   await response.arrayBuffer();
 }
 
-/** Milliseconds until the first token, and until the end, of one that somebody reads. */
+/** Streams a background response. Returns the milliseconds until the first token and until the end. */
 export async function timeJob(asked: Asked): Promise<{ firstMs: number; totalMs: number }> {
   const began = performance.now();
   const response = await post(asked, true);
-  if (!response.ok || !response.body) throw new Error(`a stream was answered with ${response.status}`);
+  if (!response.ok || !response.body) throw new Error(`a stream was refused with status ${response.status}`);
   let firstMs = Number.NaN;
   let text = '';
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
@@ -27,7 +28,7 @@ export async function timeJob(asked: Asked): Promise<{ firstMs: number; totalMs:
     if (Number.isNaN(firstMs) && text.includes('response.output_text.delta'))
       firstMs = performance.now() - began;
   }
-  if (!text.includes('response.completed')) throw new Error(`a stream ended otherwise: ${text.slice(-300)}`);
+  if (!text.includes('response.completed')) throw new Error(`a stream did not complete: ${text.slice(-300)}`);
   return { firstMs, totalMs: performance.now() - began };
 }
 
@@ -39,7 +40,7 @@ function post({ baseUrl, key, text }: Asked, stream: boolean): Promise<Response>
   });
 }
 
-/** So many at a time. */
+/** Runs `work` for all items, at most `atOnce` at the same time. */
 export async function allOf<T>(
   items: readonly T[],
   atOnce: number,
@@ -52,7 +53,7 @@ export async function allOf<T>(
   await Promise.all(Array.from({ length: atOnce }, lane));
 }
 
-/** The key of that user of the target's. */
+/** The key of the target's user with this number. */
 export function keyOf({ apiKeys }: Target, user: number): string {
   const key = apiKeys[user];
   if (key === undefined) throw new Error(`there is no user ${user}`);

@@ -5,7 +5,7 @@ test.each([
   [[5, 5, 5, 5], 1],
   [[1, 0, 0, 0], 0.25],
   [[2, 1], 0.9],
-])('%j is shared by %d', (shares, index) => {
+])("Jain's index of %j is %d", (shares, index) => {
   expect(jainIndex(shares)).toBeCloseTo(index, 10);
 });
 

@@ -1,4 +1,4 @@
-/** `make fairness`: how evenly users share the model; writes the report, and ends with 1 when a promise did not hold. */
+/** `make fairness`: measures how evenly users share the model, and writes the report. Exits with 1 if a promise is broken. */
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts';
 import { createFairQueue } from '../../shared/jobs/scheduling/fair-queue.ts';
@@ -17,15 +17,15 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   const env = { LLM_CONCURRENCY: String(FAIRNESS_PLAN.slots) };
   const start = (name: string) => system.turnout('simulator', { name, env });
-  say('eight users whose requests are of different sizes');
+  say('measuring eight users with requests of different sizes');
   const sharing = await start('shares');
   const shares = await measureShares(system, sharing, FAIRNESS_PLAN.share);
   await sharing.stop();
   say(`Jain's index ${shares.jain.toFixed(4)} over ${shares.seconds.toFixed(0)} s`);
-  say(`one user queues ${FAIRNESS_PLAN.hog.jobs} jobs`);
+  say(`measuring one user while another one queues ${FAIRNESS_PLAN.hog.jobs} jobs`);
   const hogged = await start('hog');
   const redis = connectRedis(system.redisUrl, 'fairness', silentLogger);
-  const noShares = { userPercent: 100, interactivePercent: 0 }; // only its figures are read
+  const noShares = { userPercent: 100, interactivePercent: 0 }; // no limits: the queue is only read here
   const queue = createFairQueue({
     redis,
     redisPrefix: hogged.prefix,
@@ -46,8 +46,10 @@ try {
     ...(shares.jain < FAIRNESS_HELD_TO.jain
       ? [`Jain's index ${shares.jain} is below ${FAIRNESS_HELD_TO.jain}`]
       : []),
-    ...(hog.beside.p99 > hog.allowedMs ? [`waited ${hog.beside.p99} ms, ${hog.allowedMs} are allowed`] : []),
-    ...(hog.leftOver === 0 ? ['the backlog was gone before the end'] : []),
+    ...(hog.beside.p99 > hog.allowedMs
+      ? [`the other user's jobs waited ${hog.beside.p99} ms (p99); allowed: ${hog.allowedMs} ms`]
+      : []),
+    ...(hog.leftOver === 0 ? ['the backlog was empty before the measurement ended'] : []),
   ];
   for (const promise of broken) console.log(`WRONG ${promise}`);
   process.exitCode = broken.length === 0 ? 0 : 1;

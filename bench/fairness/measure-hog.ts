@@ -4,21 +4,21 @@ import { quantileOf } from './jain.ts';
 import type { FAIRNESS_PLAN } from './plan.ts';
 
 export interface HogFindings {
-  /** Jobs that still waited when the last one of the other user was measured. */
+  /** Jobs that were still queued after the last job of the other user was measured. */
   leftOver: number;
-  /** Milliseconds that the other user's jobs waited for the model, beside the simulated time to its first token. */
+  /** Milliseconds that the other user's jobs waited, without the simulated time to the first token: alone (`idle`) and beside the backlog. */
   idle: { p50: number; p99: number };
   beside: { p50: number; p99: number };
-  /** Milliseconds that one job takes, alone. */
+  /** Milliseconds that one job takes without other load. */
   jobMs: number;
-  /** What `beside.p99` is held to: twice `idle.p99`, and a job. */
+  /** The limit of `beside.p99`: twice `idle.p99`, plus the duration of a job. */
   allowedMs: number;
 }
 
 const [OTHER, HOG] = [0, 1];
 const POSTS_AT_ONCE = 32;
 
-/** One user queues thousands; another one's next job is measured, over and over, in the same class. */
+/** One user queues thousands of jobs. Then single jobs of another user are measured, one after the other, in the same class. */
 export async function measureHog(
   { target }: MeasuredTurnout,
   { jobs, samples, knobs }: typeof FAIRNESS_PLAN.hog,

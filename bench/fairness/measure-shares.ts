@@ -13,19 +13,19 @@ import type { FAIRNESS_PLAN } from './plan.ts';
 import { requestsOf, type TraceRequest } from './trace.ts';
 
 export interface ShareFindings {
-  /** Over tokens of the jobs that were completed while everyone had some waiting. */
+  /** Jain's index of the tokens of jobs that completed while every user had jobs waiting. */
   jain: number;
-  /** Seconds of that. */
+  /** The duration of that period in seconds. */
   seconds: number;
   users: { scale: number; jobs: number; tokens: number }[];
 }
 
 const POSTS_AT_ONCE = 16;
 const TIMEOUT_MS = 300_000;
-/** Not those of the other measurement. */
+/** These users are different from those of the other measurement. */
 const FIRST_USER = 10;
 
-/** Users with backlogs of different requests; one after another they queue all of theirs. */
+/** Users queue backlogs of requests of different sizes; all backlogs are queued at the same time. */
 export async function measureShares(
   bench: Pick<BenchSystem, 'brokers'>,
   { target, prefix }: MeasuredTurnout,

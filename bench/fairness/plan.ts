@@ -1,17 +1,17 @@
 export const FAIRNESS_PLAN = {
-  /** Of one worker. */
+  /** Slots of the one llm-worker. */
   slots: 16,
   hog: {
     jobs: 10_000,
-    /** The other user's, one after another: alone, and beside the backlog. */
+    /** Jobs of the other user, one after the other: so many alone, and so many beside the backlog. */
     samples: 60,
-    /** Of each job: milliseconds to the first token, tokens, tokens a second. */
+    /** For each job: milliseconds to the first token, tokens, tokens per second. */
     knobs: { ttft: 200, tokens: 20, tps: 50 },
   },
   share: {
-    /** Users, by how much larger their requests are than the median. */
+    /** One user for each value. The value is the size of the user's requests relative to the median. */
     scales: [0.3, 0.5, 0.7, 1, 1.4, 2, 2.5, 3],
-    /** Of the user with the median's; others have as many tokens in all. */
+    /** Jobs of the user with scale 1. The other users have as many tokens in total. */
     jobs: 150,
     tokensPerSecond: 500,
     seed: 7,

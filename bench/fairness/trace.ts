@@ -1,6 +1,6 @@
 /**
- * Requests as Azure's conversation trace of 2023 has them by their medians (Patel et al. 2024, "Splitwise", section 3.1: 1,020 tokens of
- * prompt, 129 of answer), log-normal around them, as heavy as published chat traces are; and users whose requests are of different sizes.
+ * Requests with the medians of Azure's conversation trace of 2023 (Patel et al. 2024, "Splitwise", section 3.1: 1,020 prompt tokens,
+ * 129 answer tokens), log-normally distributed, with tails as heavy as those of published chat traces. A scale varies the size by user.
  */
 export interface TraceRequest {
   promptTokens: number;
@@ -11,7 +11,7 @@ const MEDIAN = { prompt: 1_020, answer: 129 };
 const SIGMA = 1;
 const MOST = { prompt: 8_000, answer: 1_500 };
 
-/** The same for the same seed. `scale`: how much larger this user's requests are than the median's. */
+/** Deterministic for a seed. `scale`: the size of the user's requests relative to the median. */
 export function requestsOf(seed: number, count: number, scale: number): TraceRequest[] {
   const random = randomFrom(seed);
   const size = (median: number, most: number) =>

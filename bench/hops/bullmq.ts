@@ -3,7 +3,7 @@ import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { connectRedisWaiting } from '../../shared/platform/redis/connect.ts';
 import type { Hop } from './paced.ts';
 
-/** Adding a job to its processor being called. */
+/** From adding a job to the call of its processor. */
 export async function openBullHop(
   options: { redisUrl: string; prefix: string },
   arrived: (number: number) => void,
@@ -12,7 +12,7 @@ export async function openBullHop(
     connectRedisWaiting(options.redisUrl, `bench-${name}`, silentLogger),
   );
   const [forQueue, forWorker] = connections;
-  if (!forQueue || !forWorker) throw new Error('A queue and a worker need two connections');
+  if (!forQueue || !forWorker) throw new Error('The queue and the worker need two connections');
   const prefix = `${options.prefix}:{hop}`;
   const queue = new Queue<number>('hop', { connection: forQueue, prefix });
   const worker = new Worker<number>(

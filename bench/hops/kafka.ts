@@ -3,7 +3,7 @@ import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { until } from '../../stack/until.ts';
 import type { Hop } from './paced.ts';
 
-/** Idempotent produce to consume, through Turnout's own port. */
+/** From an idempotent produce to the consumer, through Turnout's own Kafka port. */
 export async function openKafkaHop(
   options: { brokers: readonly string[]; prefix: string },
   arrived: (number: number) => void,
@@ -21,7 +21,7 @@ export async function openKafkaHop(
   });
   await consumer.start();
   if (!(await until(() => consumer.joined(), { timeoutMs: 20_000 }))) {
-    throw new Error('The consumer of the Kafka hop did not join its group in 20 s');
+    throw new Error('The consumer of the Kafka hop did not join its group within 20 s');
   }
   const producer = await kafka.producer();
   return {

@@ -1,24 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Pace {
-  /** Messages in all. */
+  /** The total number of messages. */
   count: number;
   perSecond: number;
 }
 
-/** One way from here to there: `send` starts message `number`, and `arrived` is called with the number on the other side. */
+/** A one-way transport: `send` sends message `number`, and the receiver calls `arrived` with the number. */
 export interface Hop {
   send(number: number): Promise<unknown>;
   close(): Promise<void>;
 }
 
-/** Messages at the beginning that do not count: connections, scripts and compilers are cold. */
+/** Messages at the beginning that are not counted, because connections, scripts and compiled code are not warm yet. */
 const WARM_UP = 10;
 const LOST_AFTER_MS = 10_000;
 
 /**
- * Milliseconds from sending to arriving, in the order of arrival, of messages sent at an even pace.
- * Throws when one has not arrived after ten seconds.
+ * Sends messages at a fixed rate. Returns the milliseconds from send to arrival, in order of arrival. Throws if a message has not
+ * arrived after ten seconds.
  */
 export async function timeHop(
   open: (arrived: (number: number) => void) => Promise<Hop>,
@@ -51,7 +51,7 @@ export async function timeHop(
 async function withinTime(all: Promise<unknown>): Promise<void> {
   const timeout = new AbortController();
   const late = delay(LOST_AFTER_MS, undefined, { signal: timeout.signal }).then(() => {
-    throw new Error(`A message did not arrive in ${LOST_AFTER_MS / 1_000} s`);
+    throw new Error(`A message did not arrive within ${LOST_AFTER_MS / 1_000} s`);
   });
   await Promise.race([all, late]).finally(() => timeout.abort());
 }

@@ -9,7 +9,7 @@ interface RedisHopOptions {
 
 const connect = (url: string): Redis => connectRedisWaiting(url, 'bench', silentLogger);
 
-/** Appending to a stream (and to disk: the job Redis has `appendfsync always`) to a blocked reader having the entry. */
+/** From appending to a stream (and to disk: the job Redis uses `appendfsync always`) until a blocked reader has the entry. */
 export async function openAppendHop(
   { redisUrl, prefix }: RedisHopOptions,
   arrived: (number: number) => void,
@@ -42,10 +42,10 @@ export async function openAppendHop(
   };
 }
 
-/** How long a reader waits in the server before it looks whether it is to stop. */
+/** How long a blocking read lasts before the reader checks whether it should stop. */
 const BLOCK_MS = 200;
 
-/** Publishing to a subscriber being called. */
+/** From publishing to the call of a subscriber. */
 export async function openPubSubHop(
   { redisUrl, prefix }: RedisHopOptions,
   arrived: (number: number) => void,

@@ -1,4 +1,4 @@
-/** `make lambda-bench`: the Lambda's size, its cold start, and what a warm invocation adds; 1 when a job was lost. */
+/** `make lambda-bench`: measures the Lambda function's size, its cold start, and the time that a warm invocation adds. Exits with 1 if a job was lost. */
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { startBenchSystem } from '../bench-system.ts';
 import { measureLambda } from './measure.ts';

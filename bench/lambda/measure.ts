@@ -19,14 +19,14 @@ import { type LambdaFindings } from './report.ts';
 export interface LambdaPlan {
   coldStarts: number;
   invocations: number;
-  /** Not counted: a sandbox that has just started runs uncompiled code. */
+  /** Invocations that are not counted: the code of a just started sandbox is not compiled yet. */
   warmUp: number;
 }
 
 const BARE_TOPIC = 'bench-lambda-bare';
 const COMPLETED_WITHIN_MS = 120_000;
 
-/** The bundle in a sandbox of its own, before a whole Turnout. */
+/** Measures the bundle in its own sandbox, in front of a complete Turnout. */
 export async function measureLambda(plan: LambdaPlan, say: (line: string) => void): Promise<LambdaFindings> {
   const folder = mkdtempSync(join(tmpdir(), 'turnout-lambda-'));
   const bundle = await bundleLambda(folder);
@@ -48,7 +48,7 @@ export async function measureLambda(plan: LambdaPlan, say: (line: string) => voi
   await kafka.ensureTopics([{ topic: BARE_TOPIC, partitions: 6 }]);
   const bare = await kafka.producer();
   try {
-    say(`${plan.coldStarts} cold starts`);
+    say(`measuring ${plan.coldStarts} cold starts`);
     const cold = await coldStarts(plan.coldStarts, { folder, handler: 'http', env });
     const lambda = await startSandbox({ folder, handler: 'http', env });
     const warm = await invokeWarm(lambda, bare, plan, say);
@@ -69,7 +69,7 @@ function sizesOf({ bytes, gzippedBytes, parts }: Bundle): LambdaFindings['bundle
   return { bytes, gzippedBytes, largest: Object.fromEntries(parts.slice(0, 5)) };
 }
 
-/** Beside the same runtime with a handler that does nothing: what is Node's is not ours. */
+/** Also measures the same runtime with an empty handler, to separate the cost of Node from that of Turnout. */
 async function coldStarts(
   count: number,
   options: Parameters<typeof startSandbox>[0],
@@ -91,7 +91,7 @@ async function coldStart(options: Parameters<typeof startSandbox>[0]): Promise<n
   return sandbox.coldStartMs;
 }
 
-/** One invocation, then one bare message, in turn: a drift of the machine meets both. */
+/** Alternates one invocation and one bare message, so that a drift of the machine affects both equally. */
 async function invokeWarm(lambda: Sandbox, bare: Producer, plan: LambdaPlan, say: (line: string) => void) {
   const ids: string[] = [];
   const times = { invocation: [] as number[], bare: [] as number[] };
@@ -126,10 +126,10 @@ function order(number: number) {
   });
 }
 
-/** Throws for an answer that accepts no job. */
+/** The id of the accepted job. Throws if the answer does not accept one. */
 function idIn(answer: Buffer): string {
   const { statusCode, body } = JSON.parse(answer.toString()) as { statusCode: number; body: string };
-  if (statusCode !== 200) throw new Error(`The Lambda answered ${statusCode}: ${body}`);
+  if (statusCode !== 200) throw new Error(`The Lambda function responded with ${statusCode}: ${body}`);
   return (JSON.parse(body) as { id: string }).id;
 }
 

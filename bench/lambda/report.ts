@@ -2,11 +2,11 @@ import { type Percentiles, round } from '../measure/percentiles.ts';
 
 export interface LambdaFindings {
   bundle: { bytes: number; gzippedBytes: number; largest: Record<string, number> };
-  /** From the start of the process to its first request for an invocation; `empty`: a handler that does nothing. Milliseconds. */
+  /** From the start of the process to its first request for an invocation. `empty`: with an empty handler. Milliseconds. */
   cold: Record<'turnout' | 'empty', Percentiles>;
-  /** From the event to its answer, which says that Kafka has the job. */
+  /** From the event to its answer, which is sent when Kafka has acknowledged the job. */
   invocation: Percentiles;
-  /** The same event as a message, from the send to its acknowledgement. */
+  /** The same event as a bare Kafka message, from send to acknowledgement. */
   bareProduce: Percentiles;
   invocations: number;
   lost: number;
@@ -16,9 +16,9 @@ export interface LambdaFindings {
 /** `.turnout/reports/lambda.json`. */
 export interface LambdaReport extends LambdaFindings {
   at: string;
-  /** p50 of an invocation less that of a bare message. Milliseconds. */
+  /** p50 of an invocation minus p50 of a bare message. Milliseconds. */
   addedMs: number;
-  /** What did not hold. */
+  /** The broken promises, as text. */
   broken: string[];
 }
 
@@ -30,7 +30,9 @@ export function toLambdaReport(findings: LambdaFindings, at: Date): LambdaReport
     addedMs: round(findings.invocation.p50 - findings.bareProduce.p50),
     broken: [
       ...(lost === 0 ? [] : [`${lost} jobs were lost`]),
-      ...(kafkaConnections === 1 ? [] : [`${kafkaConnections} connections to Kafka were opened, not 1`]),
+      ...(kafkaConnections === 1
+        ? []
+        : [`${kafkaConnections} connections to Kafka were opened instead of 1`]),
     ],
   };
 }
@@ -41,8 +43,8 @@ export function lambdaText(report: LambdaReport): string {
   const pair = ({ p50, p99 }: Percentiles): string => `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;
   return [
     `bundle: ${kilobytes(bundle.bytes)}, ${kilobytes(bundle.gzippedBytes)} zipped`,
-    `cold start: p50 ${cold.turnout.p50.toFixed(0)} ms, of which ${cold.empty.p50.toFixed(0)} ms are those of a handler that does nothing`,
-    `warm invocation to the job's acknowledgement: ${pair(invocation)}`,
+    `cold start: p50 ${cold.turnout.p50.toFixed(0)} ms, of which an empty handler takes ${cold.empty.p50.toFixed(0)} ms`,
+    `warm invocation, until the job is acknowledged: ${pair(invocation)}`,
     `the same event as a bare message: ${pair(bareProduce)}; added p50 ${report.addedMs.toFixed(1)} ms`,
     `${report.invocations} invocations: ${report.lost} lost, ${report.kafkaConnections} connection to Kafka`,
   ].join('\n');

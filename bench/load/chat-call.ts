@@ -6,23 +6,23 @@ export interface CallTimes {
   total: number;
 }
 
-/** Longer than any answer here may take: a request that hangs is an error, not the end of the benchmark. */
+/** Longer than any answer takes: a request that hangs counts as an error and does not stop the benchmark. */
 const TIMEOUT_MS = 60_000;
 
-/** An idle connection is given up after this. LiteLLM's server drops it after 5 s, and a request on its way then is lost. */
+/** The client closes idle connections after this. LiteLLM's server closes them after 5 s, and loses a request that arrives at that moment. */
 const IDLE_MS = 3_000;
 
 export interface ChatCaller {
-  /** One request, read to its end. Rejects with what is wrong with the answer, in a few words. */
+  /** Sends one request and reads the whole answer. Rejects with a short description of the problem. */
   call(target: Target, shape: RequestShape): Promise<CallTimes>;
-  /** The same for a body that the caller made. */
+  /** The same for a given body. */
   send(target: Target, body: string, as: Pick<RequestShape, 'stream'>): Promise<CallTimes>;
   close(): void;
 }
 
 /**
- * The barest client that still knows a good answer from a bad one: kept connections, and no JSON parsed. What it costs is
- * taken from the servers that it measures, because they share its processors.
+ * A minimal client that can still tell a good answer from a bad one. It keeps connections and parses no JSON, because the CPU time that
+ * it uses is missing for the measured servers, which run on the same cores.
  */
 export function createChatCaller(): ChatCaller {
   const agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
@@ -61,11 +61,11 @@ function send(agent: Agent, target: Target, { body, shape, number }: Sent): Prom
   });
 }
 
-/** Every question is another one, so that nobody on the way can answer from memory. */
+/** Every question is different, so that no cache on the way can answer it. */
 function bodyOf({ stream, tokens, ttft, tokensPerSecond }: RequestShape, number: number): string {
   const knobs = `[[sim: tokens=${tokens}; ttft=${ttft}; tps=${tokensPerSecond}]]`;
   const content = `How does train ${number} change its track? ${knobs}`;
-  // Turnout always asks for the usage, whose sum LiteLLM makes at the end: whoever calls directly must wait for it as well.
+  // Turnout always requests the usage, which LiteLLM computes at the end. For a fair comparison, direct calls must wait for it too.
   const options = stream ? { stream_options: { include_usage: true } } : {};
   return JSON.stringify({ model: MODEL, stream, ...options, messages: [{ role: 'user', content }] });
 }

@@ -1,4 +1,4 @@
-/** The client's process. It shares no event loop with anything that is measured; it gets tasks and returns samples over IPC. */
+/** The load client's process. It shares no event loop with the measured processes. It receives tasks and returns samples over IPC. */
 import { createChatCaller } from './chat-call.ts';
 import type { ClientMessage, Task, TargetResult } from './protocol.ts';
 import { saturate } from './saturate.ts';

@@ -4,16 +4,16 @@ import type { ClientMessage, Task, TargetResult } from './protocol.ts';
 
 export interface LoadProcess {
   readonly pid: number;
-  /** Runs one task. Rejects when the client fails or dies; errors of single requests are in the results. */
+  /** Runs one task. Rejects if the client fails or dies. Errors of single requests are in the results. */
   run(task: Task, onPhase?: (phase: 'counting' | 'counted') => void): Promise<TargetResult[]>;
   close(): Promise<void>;
 }
 
-/** Starts the client that sends all requests of a run, as a process of its own. */
+/** Starts the client that sends all requests of a run, as a separate process. */
 export async function startLoadProcess(): Promise<LoadProcess> {
   const child = fork(new URL('client.ts', import.meta.url));
   const dead = death(child);
-  dead.catch(() => undefined); // It also ends when it is asked to.
+  dead.catch(() => undefined); // It also rejects after a normal close.
   const [hello] = (await Promise.race([once(child, 'message'), dead])) as [ClientMessage];
   if (hello.kind !== 'ready' || child.pid === undefined) throw new Error('The load client did not start');
   return {

@@ -1,13 +1,13 @@
-/** What the benchmark says to its client process, and what that answers. Times are milliseconds. */
+/** The messages between the benchmark and its client process. Times are in milliseconds. */
 export interface Target {
   name: string;
-  /** Of the server, with `/v1`. */
+  /** The server's base URL, including `/v1`. */
   baseUrl: string;
-  /** Keys that requests take in turn: each belongs to another user. */
+  /** Requests use these keys in turn. Each belongs to another user. */
   apiKeys: readonly string[];
 }
 
-/** What one request asks of the model. The answer's length and pace are the simulator's knobs. */
+/** The properties of a request. The answer's length and pace are set by the simulator's knobs. */
 export interface RequestShape {
   stream: boolean;
   /** Tokens of the answer. */
@@ -19,17 +19,17 @@ export interface RequestShape {
 }
 
 /**
- * Users who send, read to the end, think and send again. They all use the targets in turn (A B A B ...), the same number of
- * requests to each before they change over, so that a drift of the machine meets every target alike.
+ * Users that send a request, read the answer, think and send again. All of them use the targets in turn (A B A B ...), with the same
+ * number of requests to each before they switch, so that a drift of the machine affects every target equally.
  */
 export interface UsersTask {
   kind: 'users';
   targets: readonly Target[];
   shape: RequestShape;
   users: number;
-  /** Times that every target has its turn. */
+  /** How many turns each target has. */
   rounds: number;
-  /** No round begins after this time, so that a slow machine measures less, not longer. The first one always does. */
+  /** Except for the first one, no round starts after this time, so that a slow machine measures less instead of longer. */
   atMostMs: number;
   requestsPerTurn: number;
   /** Each user waits a random time up to this one before each request. */
@@ -37,13 +37,13 @@ export interface UsersTask {
   seed: number;
 }
 
-/** A closed loop: so many requests are always in flight. */
+/** A closed loop: `concurrency` requests are always in flight. */
 export interface SaturationTask {
   kind: 'saturation';
   target: Target;
   shape: RequestShape;
   concurrency: number;
-  /** Load that is not counted, before that which is. */
+  /** How long load is applied before counting starts. */
   warmUpMs: number;
   measureMs: number;
 }
@@ -55,11 +55,11 @@ export interface Sample {
   ttft: number;
   /** From sending the request to the end of the response. */
   total: number;
-  /** Counts the target's turns, from 0. */
+  /** The number of the target's turn, from 0. */
   round: number;
 }
 
-/** What went wrong, and how often. */
+/** Counts by error. */
 export type Errors = Record<string, number>;
 
 export interface TargetResult {
@@ -68,15 +68,15 @@ export interface TargetResult {
   errors: Errors;
   /** Answers that ended while counting. */
   completed: number;
-  /** How long was counted. */
+  /** The duration of the counting. */
   elapsedMs: number;
 }
 
 export type ClientMessage =
   | { kind: 'ready' }
-  /** The warm-up is over; from now on it counts. */
+  /** The warm-up is over and counting begins. */
   | { kind: 'counting' }
-  /** The time that counts is over; what is in flight still ends. */
+  /** Counting is over. Requests in flight still finish. */
   | { kind: 'counted' }
   | { kind: 'done'; results: TargetResult[] }
   | { kind: 'failed'; message: string };

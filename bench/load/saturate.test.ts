@@ -14,7 +14,7 @@ const CHUNK = 'data: {"choices":[{"delta":{"content":"yes"}}]}\n\n';
 let server: Server;
 let caller: ChatCaller;
 let answer: { status: number; body: string };
-/** Answers are held back until so many requests wait for theirs. */
+/** The server sends its answers only when this many requests wait. */
 let together: number;
 let waiting: (() => void)[];
 
@@ -51,7 +51,7 @@ describe('the closed loop', () => {
     const result = await saturate(caller, { ...task, target: target() }, (phase) => {
       phases.push(phase);
       if (phase !== 'counted') return;
-      together = 1; // The last ones end one by one.
+      together = 1; // The last requests finish one by one.
       for (const send of waiting.splice(0)) send();
     });
     expect(phases).toEqual(['counting', 'counted']);
@@ -81,7 +81,7 @@ describe('users', () => {
     expect(results[0]?.samples.map(({ round }) => round)).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
   });
 
-  test('begin no round after the time is up, but the first', async () => {
+  test('start no round after the time is up, except the first', async () => {
     const late = { ...task, shape: WHOLE, targets: [target()], rounds: 100, atMostMs: 0 };
     expect(await playUsers(caller, late)).toMatchObject([{ completed: 6 }]);
   });

@@ -5,8 +5,8 @@ import type { SaturationTask, TargetResult } from './protocol.ts';
 import { noteError } from './tally.ts';
 
 /**
- * Keeps `concurrency` requests in flight: warming -> counting -> draining. Only answers that end while counting count;
- * errors count in every phase. `onPhase` is called at both changes, for whoever reads the processes' clocks.
+ * Keeps `concurrency` requests in flight. Phases: warming -> counting -> draining. Only answers that end in the counting phase are
+ * counted; errors are counted in every phase. `onPhase` is called at both transitions, so that the caller can read CPU times then.
  */
 export async function saturate(
   caller: ChatCaller,
@@ -42,7 +42,7 @@ export async function saturate(
   onPhase('counting');
   const startedAt = performance.now();
   await delay(task.measureMs);
-  // A slow server has not answered one round of the loop by then: half-counted rounds would say anything.
+  // A slow server may not have answered one full round of the loop by then. Counting a part of a round would give arbitrary results.
   await until(() => result.completed >= task.concurrency, { timeoutMs: LONGEST_MS });
   phase = 'draining';
   result.elapsedMs = performance.now() - startedAt;
@@ -52,5 +52,5 @@ export async function saturate(
 }
 
 const LONGEST_MS = 20_000;
-/** A server that refuses at once would otherwise be asked as fast as the client can. */
+/** Limits the request rate to a server that refuses immediately. */
 const AFTER_ERROR_MS = 100;

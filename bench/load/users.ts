@@ -4,7 +4,7 @@ import type { ChatCaller } from './chat-call.ts';
 import type { Sample, Target, TargetResult, UsersTask } from './protocol.ts';
 import { noteError } from './tally.ts';
 
-/** Plays the users of the task against its targets in turn. A target's results come in the order of the targets. */
+/** Runs the users of the task against its targets in turn. The results are in the order of the targets. */
 export async function playUsers(caller: ChatCaller, task: UsersTask): Promise<TargetResult[]> {
   const results = task.targets.map(({ name }) => emptyResult(name));
   const random = generator(task.seed);
@@ -36,7 +36,7 @@ async function playTurn(caller: ChatCaller, task: UsersTask, turn: Turn): Promis
 }
 
 async function playUser(caller: ChatCaller, task: UsersTask, turn: Turn): Promise<void> {
-  // Users who all begin at the same instant would measure their own crowd.
+  // If all users began at the same moment, the run would measure that burst.
   await delay(turn.random() * firstWaitMs(task));
   for (let sent = 0; sent < task.requestsPerTurn; sent += 1) {
     await delay(turn.random() * task.thinkMs);
@@ -45,7 +45,7 @@ async function playUser(caller: ChatCaller, task: UsersTask, turn: Turn): Promis
   }
 }
 
-/** Spread over the time that one request takes. */
+/** The users' starts are spread over the duration of one request. */
 function firstWaitMs({ users, shape }: UsersTask): number {
   if (users === 1) return 0;
   const answering = shape.tokensPerSecond === 0 ? 0 : (shape.tokens / shape.tokensPerSecond) * 1_000;

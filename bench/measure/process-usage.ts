@@ -1,22 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
 
 export interface ProcessUsage {
-  /** Processor time since the process began, user and system, all threads. Milliseconds. */
+  /** CPU time since the start of the process, user and system, all threads. Milliseconds. */
   cpuMs: number;
   /** Resident memory, in MiB. */
   rssMb: number;
 }
 
-/** Names of processes and their ids. */
+/** Process ids by name. */
 export type Pids = Readonly<Record<string, number>>;
 export type Usages = Readonly<Record<string, ProcessUsage>>;
 
-/** Linux counts in hundredths of a second, whatever its own clock does (`USER_HZ`, time(7)). */
+/** Linux reports CPU times in hundredths of a second, independent of the kernel's clock rate (`USER_HZ`, time(7)). */
 const MS_PER_TICK = 10;
 const PAGE_BYTES = 4_096;
 const MIB = 1024 * 1024;
 
-/** What the processes have used so far. Empty where there is no /proc: a benchmark there shows no such figures. */
+/** The usage of the processes so far. Empty if there is no /proc: the benchmark then shows no such figures. */
 export function usageOfProcess(pids: Pids): Usages {
   if (!existsSync('/proc/self/stat')) return {};
   return Object.fromEntries(
@@ -24,18 +24,19 @@ export function usageOfProcess(pids: Pids): Usages {
   );
 }
 
-/** Reads /proc/PID/stat (proc(5)). The command's name may contain spaces and brackets, so fields count from the last bracket. */
+/** Parses /proc/PID/stat (proc(5)). The command's name may contain spaces and brackets, so fields are counted from the last bracket. */
 export function parseUsage(stat: string): ProcessUsage {
   const fields = stat
     .slice(stat.lastIndexOf(')') + 2)
     .split(' ')
     .map(Number);
   const [user = Number.NaN, system = Number.NaN, pages = Number.NaN] = [fields[11], fields[12], fields[21]];
-  if (Number.isNaN(user + system + pages)) throw new Error('/proc/PID/stat is not as proc(5) says');
+  if (Number.isNaN(user + system + pages))
+    throw new Error('/proc/PID/stat does not have the format of proc(5)');
   return { cpuMs: (user + system) * MS_PER_TICK, rssMb: Math.round((pages * PAGE_BYTES) / MIB) };
 }
 
-/** Processor milliseconds of each process between two looks, for each of `jobs` jobs; to a hundredth. */
+/** CPU milliseconds of each process between two readings, divided by `jobs` and rounded to hundredths. */
 export function cpuPerJob(before: Usages, after: Usages, jobs: number): Record<string, number> {
   return mapValues(
     after,

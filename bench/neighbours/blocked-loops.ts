@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 
-/** Work that stopped an event loop, as the service itself named it. */
+/** Work that blocked an event loop, as reported in the service's log. */
 export interface Blocked {
   service: string;
   work: string;
   times: number;
-  /** The longest time, and the processor's time meanwhile: far less of it means that the machine was busy with others. */
+  /** The longest block, and the longest CPU time of a block. If it is much shorter, the machine was busy with other processes. */
   ms: number;
   cpuMs: number;
 }
@@ -20,7 +20,7 @@ const line = z.object({
   cpuMs: z.number(),
 });
 
-/** From the logs of a folder, but for the file that merges the others. */
+/** Reads all logs of a folder except the merged one. */
 export function blockedSince(folder: string, since: number): Blocked[] {
   const files = readdirSync(folder).filter((file) => file.endsWith('.log') && file !== 'turnout.log');
   return files.flatMap((file) =>
@@ -43,7 +43,7 @@ export function blockedIn(service: string, log: string, since: number): Blocked[
   }));
 }
 
-/** A line that is being written is none yet. */
+/** Undefined for an incomplete line. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -7,8 +7,8 @@ export interface LoopDelay {
 }
 
 /**
- * Each service's event-loop delay since this was called last, where that is a minute ago or more: the first look moves what was
- * measured into the past minute, and the second one sees nothing but that. Nothing else may read the metric meanwhile.
+ * Each service's event-loop delay since the previous call, which must be at least a minute ago. The metric covers the past minute: the
+ * first request adds the latest measurements to it, and the second one reads it. Nothing else may read the metric in between.
  */
 export async function loopDelaysSince(
   urls: Readonly<Record<string, string>>,
@@ -23,7 +23,7 @@ export async function loopDelaysSince(
 async function metricsOf(url: string): Promise<string> {
   const headers = { authorization: `Bearer ${testEnv().TURNOUT_ADMIN_KEY}` };
   const response = await fetch(`${url}/metrics`, { headers });
-  if (!response.ok) throw new Error(`${url}/metrics was answered with ${response.status}`);
+  if (!response.ok) throw new Error(`${url}/metrics responded with status ${response.status}`);
   return response.text();
 }
 
@@ -37,6 +37,6 @@ function quantileIn(metrics: string, quantile: string): number {
     'm',
   );
   const seconds = pattern.exec(metrics)?.[1];
-  if (seconds === undefined) throw new Error('A service does not tell the delay of its event loop');
+  if (seconds === undefined) throw new Error('The metrics of a service have no event-loop delay');
   return Math.round(Number(seconds) * 1_000);
 }

@@ -1,6 +1,6 @@
 /**
- * `make neighbours`: ten users read streams while another one causes one trouble after another; writes the report, and ends with 1 when
- * a promise to the ten did not hold. TROUBLES=words,words causes some: those whose names have these words.
+ * `make neighbours`: ten users read streams while another user sends harmful requests of many kinds. Writes the report, and exits with 1
+ * if a promise to the ten users is broken. TROUBLES=text,text selects the kinds whose names contain one of the texts.
  */
 import { serviceNames } from '../../stack/services.ts';
 import { sayAs, writeReport } from '../../stack/reports.ts';

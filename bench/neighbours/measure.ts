@@ -12,17 +12,17 @@ import { type Silences, silencesIn } from './silences.ts';
 import type { TroubleOrder } from './trouble-thread.ts';
 import type { Answers } from './troublemaker.ts';
 
-/** What the neighbours saw during one trouble. */
+/** The effects of one trouble on the neighbours. */
 export interface NeighbourFindings extends Silences {
   trouble: string;
   seconds: number;
   /** The neighbours' streams. */
   jobs: number;
-  /** Most of one of their jobs. */
+  /** The most attempts that one of their jobs needed. */
   attempts: number;
-  /** Why -> how many of them did not end as they should. */
+  /** The number of streams that did not end correctly, by reason. */
   failures: Record<string, number>;
-  /** What the trouble was answered with. */
+  /** The answers to the troublemaker's requests. */
   answers: Answers;
   /** By service. */
   loops: Record<string, LoopDelay>;
@@ -31,13 +31,13 @@ export interface NeighbourFindings extends Silences {
 
 export interface Measuring {
   measured: MeasuredTurnout;
-  /** Of each process, by the name of its instance. */
+  /** The URL of each process, by instance name. */
   urls: Readonly<Record<string, string>>;
   neighbours: Neighbours;
   store: JobStore;
 }
 
-/** The neighbours are watched while it lasts, for the phase's time at least, and until the streams have ended that saw it. */
+/** Measures the neighbours while the trouble lasts, at least for `phaseMs`, and until all streams of that time have ended. */
 export async function measureTrouble(
   { measured, urls, neighbours, store }: Measuring,
   trouble: string,
@@ -64,7 +64,7 @@ export async function measureTrouble(
   };
 }
 
-/** Rejects as the thread does. */
+/** Causes the trouble in a separate thread. Rejects if the thread fails. */
 export async function causeInThread({ target }: MeasuredTurnout, name: string): Promise<Answers> {
   const order: TroubleOrder = {
     name,

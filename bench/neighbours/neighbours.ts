@@ -8,23 +8,23 @@ import type { NEIGHBOURS_PLAN } from './plan.ts';
 import type { StreamTimes } from './silences.ts';
 
 export interface Neighbours {
-  /** The streams that were open at some moment since then. Milliseconds since the epoch. */
+  /** The streams that were open at some time since `time`. Milliseconds since the epoch. */
   since(time: number): NeighbourStream[];
-  /** Asks no more, and waits for the last answers. */
+  /** Sends no more requests, and waits for the last answers. */
   stop(): Promise<void>;
 }
 
 export interface NeighbourStream extends StreamTimes {
   over: Promise<void>;
   jobId: string | undefined;
-  /** What is wrong with it, in words; undefined for a whole and right answer, and for one that goes on. */
+  /** The problem of the stream as text; undefined if the answer is complete and correct, or still running. */
   complaint: string | undefined;
 }
 
-/** So that not all are at the same point of their answers, and one who failed does not ask again at once. Milliseconds. */
+/** Staggers the users' answers, and delays a request after a failure. Milliseconds. */
 const STAGGER_MS = 500;
 
-/** Users who read one stream after another, and retry nothing. */
+/** Users that read one stream after the other, without retries. */
 export function startNeighbours(
   target: Target,
   { users, tokens, tokensPerSecond }: typeof NEIGHBOURS_PLAN.neighbours,
@@ -47,7 +47,7 @@ export function startNeighbours(
   }
 
   const playing = Promise.all(Array.from({ length: users }, (_, user) => play(user)));
-  playing.catch(() => undefined); // `stop` throws it
+  playing.catch(() => undefined); // `stop` rejects with the error
   return {
     since: (time) => streams.filter(({ endedAt }) => endedAt === undefined || endedAt >= time),
     stop: async () => {
@@ -72,7 +72,7 @@ function follow(reading: Reading, expected: string): NeighbourStream {
       status = response.status;
       stream.jobId = response.headers.get('x-turnout-job-id') ?? undefined;
     },
-    () => undefined, // `reading.broken` tells it
+    () => undefined, // `reading.broken` reports it
   );
   stream.over = Promise.all([opened, reading.over]).then(() => {
     stream.endedAt = Date.now();
@@ -85,5 +85,5 @@ function complaintOf(reading: Reading, status: number | undefined): string {
   const error = reading.error();
   if (error !== undefined) return `${status ?? ''} ${error}`;
   if (reading.broken()) return 'the connection broke';
-  return reading.done() ? 'another text' : 'no end';
+  return reading.done() ? 'wrong text' : 'no end';
 }

@@ -1,20 +1,20 @@
 export const NEIGHBOURS_PLAN = {
-  /** Streams of so many users, one after another each, all the time. */
+  /** These users read one stream after the other all the time. */
   neighbours: { users: 10, tokens: 200, tokensPerSecond: 20 },
-  /** Whose requests are the trouble: none of the neighbours. */
+  /** The number of the user that causes the trouble, who is not one of the neighbours. */
   troublemaker: 20,
-  /** A phase takes this long at least, and so does the quiet one: the metric of the event loop forgets after as much. Milliseconds. */
+  /** The minimum duration of each phase, including the quiet one: the event-loop metric covers about one minute. Milliseconds. */
   phaseMs: 61_000,
-  /** How long a trouble that is repeated goes on. Milliseconds. */
+  /** How long a repeated trouble lasts. Milliseconds. */
   repeatMs: 10_000,
-  /** What has no answer by then is counted as none. Milliseconds. */
+  /** The timeout of the troublemaker's requests. Milliseconds. */
   answerMs: 120_000,
 };
 
 export const NEIGHBOURS_HELD_TO = {
-  /** Milliseconds between two chunks of a neighbour's stream. */
+  /** The longest allowed time between two chunks of a neighbour's stream. Milliseconds. */
   gapMs: 2_000,
   attempts: 1,
-  /** Event-loop delay of every service, below. Milliseconds. */
+  /** The event-loop delay of every service must be below this. Milliseconds. */
   p999Ms: 200,
 };

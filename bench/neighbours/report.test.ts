@@ -20,7 +20,7 @@ const broken = (more: Partial<NeighbourFindings>, expected?: string) =>
   brokenIn({ ...calm, ...more }, expected, NEIGHBOURS_HELD_TO);
 
 describe('a promise is broken', () => {
-  test('by nothing that is within it', () => expect(broken({})).toEqual([]));
+  test('by no figure within its limit', () => expect(broken({})).toEqual([]));
 
   test.each([
     [{ gapMs: 2_001 }, 'noise: a stream was silent for 2001 ms'],
@@ -28,23 +28,23 @@ describe('a promise is broken', () => {
     [{ failures: { '500 poison_job': 3 } }, 'noise: 3 streams failed: 500 poison_job'],
     [
       { loops: { cache: { p999Ms: 200, maxMs: 200 } } },
-      'noise: the event loop of cache was late by 200 ms (p99.9)',
+      'noise: the event loop of cache was delayed by 200 ms (p99.9)',
     ],
     [{ answers: { '500 internal_error': 2 } }, 'noise: 2 answers were 500 internal_error'],
   ])('by %j', (more, words) => expect(broken(more)).toEqual([words]));
 
-  test('by any other answer than the one that is due', () => {
+  test('by any answer other than the expected one', () => {
     expect(broken({ answers: { '400 invalid_value': 1 } }, '400')).toEqual([]);
     expect(broken({ answers: { TimeoutError: 1 } }, '400')).toEqual(['noise: 1 answers were TimeoutError']);
   });
 });
 
-test('the table names the service that was the latest', () => {
+test('the table names the service with the longest delay', () => {
   const table = neighboursTable([{ findings: calm, broken: [] }]);
   expect(table).toMatch(/noise +61 +2000 +9000 +10 +1 +0 +router 199 +ingress 900 +held/);
 });
 
-test('work that blocked an event loop is read from a log, by its name, whatever else stands there', () => {
+test('work that blocked an event loop is read from a log that also has other lines', () => {
   const line = (time: string, ms: number) =>
     JSON.stringify({ time, work: 'queue llm', ms, cpuMs: ms / 2, msg: 'Event loop was blocked' });
   const log = [

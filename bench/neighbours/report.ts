@@ -2,7 +2,7 @@ import { aligned } from '../measure/aligned.ts';
 import type { NeighbourFindings } from './measure.ts';
 import type { NEIGHBOURS_HELD_TO } from './plan.ts';
 
-/** The promises that did not hold during one trouble, in words. `expected`: the status of each of its answers. */
+/** The promises that were broken during one trouble, as text. `expected`: the status that all its answers must have. */
 export function brokenIn(
   findings: NeighbourFindings,
   expected: string | undefined,
@@ -17,12 +17,14 @@ export function brokenIn(
     ...(gapMs > held.gapMs ? [`a stream was silent for ${gapMs} ms`] : []),
     ...(attempts > held.attempts ? [`a job took ${attempts} attempts`] : []),
     ...Object.entries(failures).map(([why, count]) => `${count} streams failed: ${why}`),
-    ...late.map(([service, { p999Ms }]) => `the event loop of ${service} was late by ${p999Ms} ms (p99.9)`),
+    ...late.map(
+      ([service, { p999Ms }]) => `the event loop of ${service} was delayed by ${p999Ms} ms (p99.9)`,
+    ),
     ...wrong.map(([answer, count]) => `${count} answers were ${answer}`),
   ].map((words) => `${trouble}: ${words}`);
 }
 
-/** A line for each trouble, and below it the work that blocked an event loop. */
+/** A line for each trouble, then the answers, and the work that blocked an event loop. */
 export function neighboursTable(
   all: readonly { findings: NeighbourFindings; broken: readonly string[] }[],
 ): string {
@@ -50,13 +52,13 @@ export function neighboursTable(
   return [
     ...aligned([head, ...rows]),
     '',
-    ...aligned([['answered with', ''], ...answers]),
+    ...aligned([['answers', ''], ...answers]),
     '',
-    ...aligned([['event loops that were blocked', '', '', '', '', ''], ...blocked]),
+    ...aligned([['blocked event loops', '', '', '', '', ''], ...blocked]),
   ].join('\n');
 }
 
-/** With the service that was the latest. */
+/** The service with the longest delay, and the delay. */
 function worstOf({ loops }: NeighbourFindings): [string, string] {
   const worst = (of: 'p999Ms' | 'maxMs') => {
     const [name, delay] = Object.entries(loops).toSorted(([, a], [, b]) => b[of] - a[of])[0] ?? [];

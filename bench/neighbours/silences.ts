@@ -1,9 +1,9 @@
-/** When something came of one stream. Milliseconds since the epoch. */
+/** The times of one stream. Milliseconds since the epoch. */
 export interface StreamTimes {
   askedAt: number;
-  /** Of each chunk. */
+  /** The arrival time of each chunk. */
   arrivals: readonly number[];
-  /** Undefined while it goes on. */
+  /** Undefined while the stream is open. */
   endedAt: number | undefined;
 }
 
@@ -13,13 +13,13 @@ export interface SilenceSpan {
 }
 
 export interface Silences {
-  /** The longest time between two chunks of a stream, in milliseconds; 0 without streams. */
+  /** The longest time between two chunks of a stream, in milliseconds; 0 if there are no streams. */
   gapMs: number;
   /** The longest time from a question to its first chunk, in milliseconds. */
   firstTokenMs: number;
 }
 
-/** Those that touch the span, in whole; of a stream that goes on, up to the span's end. */
+/** The longest silences that overlap the span, in full length. Silences of open streams last until the end of the span. */
 export function silencesIn(streams: readonly StreamTimes[], span: SilenceSpan): Silences {
   const longest = (waits: readonly (readonly [number, number])[]) =>
     Math.max(0, ...waits.filter(([from, to]) => to > from && from < span.to && to > span.from).map(lengthOf));

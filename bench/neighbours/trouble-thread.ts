@@ -1,4 +1,4 @@
-/** Causes one trouble and posts what it was answered with: in a thread, so that making 31 MB disturbs no neighbour. */
+/** Causes one trouble and posts the answers. It runs in a thread, so that building a 31 MB body does not disturb the neighbours' clients. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { createTroublemaker } from './troublemaker.ts';
 import { troubles } from './troubles.ts';

@@ -1,16 +1,16 @@
 import { NEIGHBOURS_PLAN } from './plan.ts';
 
-/** What something was answered with (`400 context_length_exceeded`) -> how often. */
+/** Counts by answer, e.g. `400 context_length_exceeded`. */
 export type Answers = Record<string, number>;
 
-/** One further user, who keeps no rules. */
+/** The client of a further user that sends harmful requests. */
 export interface Troublemaker {
   readonly answers: Answers;
-  /** Resolves with the answer's body where it was JSON; an answer that is no 2xx is counted, and undefined. */
+  /** Counts the answer. Resolves with its JSON body if the status is 2xx, else with undefined. */
   post(path: string, body: string | FormData): Promise<Record<string, unknown> | undefined>;
-  /** Closes the connection as soon as the answer begins. */
+  /** Sends a request and closes the connection as soon as the answer begins. */
   postAndLeave(path: string, body: string): Promise<void>;
-  /** Asks with a key that nobody has. */
+  /** Sends a request with an unknown key. */
   guessKey(): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export function createTroublemaker({ baseUrl, key }: { baseUrl: string; key: str
   };
 }
 
-/** A request that was not answered is one of the answers. */
+/** Counts a failed request under the name of its error. */
 async function counted<T>(
   count: (answer: string) => void,
   request: () => Promise<T>,
@@ -69,7 +69,7 @@ async function counted<T>(
   }
 }
 
-/** Again and again, so many at a time, until the time is over. */
+/** Repeats `work` for `repeatMs`, with `atOnce` calls at the same time. */
 export async function repeat(atOnce: number, work: (number: number) => Promise<unknown>): Promise<void> {
   const end = performance.now() + NEIGHBOURS_PLAN.repeatMs;
   let number = 0;

@@ -5,7 +5,7 @@ import { repeat, type Troublemaker } from './troublemaker.ts';
 export interface Trouble {
   name: string;
   cause(user: Troublemaker): Promise<unknown>;
-  /** What every answer has to begin with; any but a 500, where it is not said. */
+  /** The required beginning of every answer. If undefined, any answer except a 500 is accepted. */
   expected?: string;
 }
 
@@ -129,14 +129,14 @@ export const troubles: readonly Trouble[] = [
   },
 ];
 
-/** TROUBLES: words of the names of some, comma-separated. Throws where nothing has them. */
+/** The troubles whose names contain one of the texts in TROUBLES, separated by commas. Throws if a text matches none. */
 export function chosenTroubles(text: string | undefined): readonly Trouble[] {
   if (text === undefined || text === '') return troubles;
   const wanted = text.split(',').map((part) => part.trim());
   const unknown = wanted.filter((part) => !troubles.some(({ name }) => name.includes(part)));
   if (unknown.length > 0)
     throw new Error(
-      `TROUBLES has ${unknown.join(', ')}; known are ${troubles.map(({ name }) => name).join('; ')}`,
+      `No trouble matches ${unknown.join(', ')} in TROUBLES. The troubles are: ${troubles.map(({ name }) => name).join('; ')}`,
     );
   return troubles.filter(({ name }) => wanted.some((part) => name.includes(part)));
 }
@@ -207,7 +207,7 @@ const VOCABULARY =
     ' ',
   );
 
-/** Plain words of about so many bytes, in an order that repeats only after thousands. */
+/** Plain words of about `bytes` bytes in total. Their order repeats only after thousands of words. */
 function words(bytes: number, seed = 0): string {
   const parts: string[] = [];
   for (let [size, state] = [0, seed + 1]; size < bytes;) {
@@ -219,7 +219,7 @@ function words(bytes: number, seed = 0): string {
   return parts.join(' ');
 }
 
-/** Characters of three bytes each, of about so many bytes. */
+/** Characters of three bytes each, of about `bytes` bytes in total. */
 function cjk(bytes: number): string {
   return Array.from({ length: bytes / 3 }, (_, at) =>
     String.fromCharCode(0x4e00 + ((at * 7_919) % 20_000)),

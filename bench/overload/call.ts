@@ -1,7 +1,7 @@
 import type { Target } from '../load/protocol.ts';
 import { OVERLOAD_PLAN } from './plan.ts';
 
-/** What became of one request. `failed`: it was accepted and not answered, or refused without a time to come back. */
+/** The result of one request. `failed`: accepted but not answered, or refused without a valid Retry-After. */
 export interface Answer {
   kind: 'answered' | 'refused' | 'failed';
   /** Milliseconds. */
@@ -13,7 +13,7 @@ export interface Answer {
 const { ttft, tokens, tps } = OVERLOAD_PLAN.knobs;
 const CONTENT = `[[sim: ttft=${ttft}; tokens=${tokens}; tps=${tps}]] My seat is 5. What is my seat?`;
 
-/** `retry`: how often it was sent before, as SDKs say it. */
+/** `retry`: how often the request was sent before. It is sent in the same header that SDKs use. */
 export async function callOnce({ baseUrl, apiKeys }: Target, number: number, retry = 0): Promise<Answer> {
   const began = performance.now();
   const since = () => performance.now() - began;

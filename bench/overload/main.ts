@@ -1,4 +1,4 @@
-/** `make overload`: three times what the model can take, for five minutes; writes the report, and ends with 1 when a promise did not hold. */
+/** `make overload`: loads the system with three times its capacity for five minutes, and writes the report. Exits with 1 if a promise is broken. */
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts';
 import { sayAs, writeReport } from '../../stack/reports.ts';
@@ -17,7 +17,7 @@ let mostMemory = 0;
 const sampling = setInterval(() => {
   redis.info('memory').then(
     (info) => (mostMemory = Math.max(mostMemory, Number(/used_memory:(\d+)/.exec(info)?.[1] ?? 0))),
-    () => undefined, // a sample less
+    () => undefined, // one sample is missing
   );
 }, 1_000);
 try {
@@ -27,9 +27,9 @@ try {
   };
   const { target } = await system.turnout('simulator', { name: 'overload', env });
   const peak = await measurePeak(target);
-  say(`at the peak ${peak.goodput.toFixed(1)} answers a second`);
+  say(`peak: ${peak.goodput.toFixed(1)} answers per second`);
   const overload = await measureOverload(target, peak.goodput * OVERLOAD_PLAN.factor);
-  say(`under overload ${overload.goodput.toFixed(1)}`);
+  say(`overload: ${overload.goodput.toFixed(1)} answers per second`);
   const recoveryS = await measureRecovery(target, peak);
   const figures = {
     peak,
@@ -46,12 +46,14 @@ try {
     say,
   );
   const broken = [
-    ...(figures.goodput < OVERLOAD_HELD_TO.goodput ? [`goodput is ${figures.goodput} of its peak`] : []),
-    ...(figures.truth < OVERLOAD_HELD_TO.truth
-      ? [`only ${figures.truth} of those who came back were let in`]
+    ...(figures.goodput < OVERLOAD_HELD_TO.goodput
+      ? [`goodput under overload is ${figures.goodput} of the peak`]
       : []),
-    ...(recoveryS > OVERLOAD_HELD_TO.recoveryS ? [`it took ${recoveryS} s to recover`] : []),
-    ...Object.entries(overload.failures).map(([why, count]) => `${count} failed: ${why}`),
+    ...(figures.truth < OVERLOAD_HELD_TO.truth
+      ? [`only ${figures.truth} of the retries at the announced time were accepted`]
+      : []),
+    ...(recoveryS > OVERLOAD_HELD_TO.recoveryS ? [`recovery took ${recoveryS} s`] : []),
+    ...Object.entries(overload.failures).map(([why, count]) => `${count} requests failed: ${why}`),
   ];
   for (const promise of broken) console.log(`WRONG ${promise}`);
   process.exitCode = broken.length === 0 ? 0 : 1;

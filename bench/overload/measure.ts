@@ -4,20 +4,20 @@ import { type Answer, callOnce } from './call.ts';
 import { OVERLOAD_PLAN } from './plan.ts';
 
 export interface Peak {
-  /** Answers a second. */
+  /** Answers per second. */
   goodput: number;
-  /** Milliseconds, of the median. */
+  /** The median duration in milliseconds. */
   p50: number;
 }
 
-/** As many clients as keep every slot busy, each with one request at a time. */
+/** Measures with enough clients to keep every slot busy, each with one request at a time. */
 export async function measurePeak(target: Target): Promise<Peak> {
   const until = performance.now() + OVERLOAD_PLAN.peak * 1_000;
   const times: number[] = [];
   const client = async (number: number) => {
     while (performance.now() < until) {
       const { kind, ms, why } = await callOnce(target, number);
-      if (kind !== 'answered') throw new Error(`a request at the peak was not answered: ${why}`);
+      if (kind !== 'answered') throw new Error(`a request in the peak phase was not answered: ${why}`);
       times.push(ms);
     }
   };
@@ -34,19 +34,19 @@ export async function measurePeak(target: Target): Promise<Peak> {
 export interface Overload {
   offered: number;
   answered: number;
-  /** Answers a second while it lasted. */
+  /** Answers per second during the overload. */
   goodput: number;
-  /** First tries that were refused, and their median time to hear of it, in milliseconds. */
+  /** First attempts that were refused, and the median time until their refusal, in milliseconds. */
   refused: number;
   refusedMs: number;
-  /** Requests that came back when they were told to, and how many of them were let in. */
+  /** Retries at the time that Retry-After announced, and how many of them were answered. */
   cameBack: number;
   letIn: number;
-  /** By what they ended with. */
+  /** Counts by error. */
   failures: Record<string, number>;
 }
 
-/** A request arrives so often, whatever became of those before it. */
+/** Sends requests at a fixed rate, independent of the results of earlier requests. */
 export async function measureOverload(target: Target, perSecond: number): Promise<Overload> {
   const counts = { offered: 0, answered: 0, inTime: 0, refused: 0, cameBack: 0, letIn: 0 };
   const failures: Record<string, number> = {};
@@ -71,7 +71,7 @@ export async function measureOverload(target: Target, perSecond: number): Promis
       note(answer, retry);
       if (answer.kind !== 'refused') return;
       const backAt = performance.now() + (answer.retryAfterS ?? 0) * 1_000;
-      if (backAt > end) return; // nobody comes back to a system that is not loaded any more
+      if (backAt > end) return; // the overload will be over by then, so the retry would not count
       await delay(backAt - performance.now());
     }
   }
@@ -97,7 +97,7 @@ export async function measureOverload(target: Target, perSecond: number): Promis
   };
 }
 
-/** Seconds from now until ten requests in a row take no more than one and a half times what they took before. */
+/** Seconds until ten concurrent requests are all answered in less than 1.5 times the median of the peak phase. */
 export async function measureRecovery(target: Target, { p50 }: Peak): Promise<number> {
   const began = performance.now();
   for (let number = 0; performance.now() - began < OVERLOAD_PLAN.recovery * 1_000; number += 1) {

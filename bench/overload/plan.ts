@@ -1,27 +1,27 @@
 export const OVERLOAD_PLAN = {
-  /** Of one worker. */
+  /** Slots of the one llm-worker. */
   slots: 32,
-  /** Of each job: milliseconds to the first token, tokens, tokens a second: about half a second. */
+  /** For each job: milliseconds to the first token, tokens, tokens per second. A job takes about half a second. */
   knobs: { ttft: 200, tokens: 15, tps: 50 },
   users: 20,
-  /** A job that would wait longer is refused; milliseconds. */
+  /** Milliseconds. A job that would wait longer is refused. */
   maxWaitMs: 5_000,
-  /** Seconds: as many clients as there are slots and half as many again, each with one request at a time. */
+  /** Seconds of the peak phase: 1.5 times as many clients as slots, each with one request at a time. */
   peak: 20,
-  /** Seconds of `factor` times what was answered at the peak, whoever is refused or waits. */
+  /** Seconds of the overload: `factor` times the peak rate, independent of refusals and delays. */
   overload: 300,
   factor: 3,
-  /** Seconds behind it, in which new requests are to be answered as before. */
+  /** Seconds after the overload, within which new requests should be answered as before. */
   recovery: 15,
-  /** A refused request is sent again so often, each time when it was told to. */
+  /** How often a refused request is retried, each time after its Retry-After. */
   retries: 2,
 };
 
 export const OVERLOAD_HELD_TO = {
-  /** Goodput under overload, to that of the peak. */
+  /** Goodput under overload divided by the peak goodput. */
   goodput: 0.9,
-  /** Of those who came back when they were told to, how many were let in. */
+  /** Share of the retries at the announced time that were answered. */
   truth: 0.9,
-  /** Seconds until requests wait no longer than before. */
+  /** Seconds until requests are as fast as before. */
   recoveryS: 5,
 };

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MODEL } from '../load/chat-call.ts';
 
-/** What a team may have: each is told from the others by a line. */
+/** Typical assistants of a team. Their descriptions differ. */
 const ASSISTANTS = {
   cases: 'Answers what a case says about signals, tracks and stations',
   payroll: 'Explains wages, taxes and holidays of the staff',
@@ -11,7 +11,7 @@ const ASSISTANTS = {
   onboarding: 'Shows new colleagues around',
 } as const;
 
-/** Writes them into a folder for `ASSISTANTS_DIR`, and returns it. */
+/** Writes the assistants to a folder for `ASSISTANTS_DIR`, and returns its path. */
 export function writeAssistants(root: string): string {
   const folder = join(root, 'bench-assistants');
   mkdirSync(folder, { recursive: true });

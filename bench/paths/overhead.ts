@@ -4,7 +4,7 @@ import { percentilesOf } from '../measure/percentiles.ts';
 
 const TIMES = 200;
 
-/** p50 in milliseconds of making one client of a provider, as a system does that makes one for each request. */
+/** p50 in milliseconds of creating a provider client, which is the overhead of a system that creates one for each request. */
 export function clientConstructionMs(style: ProviderAddress['style']): number {
   const address = { baseURL: 'http://127.0.0.1/v1', apiKey: 'none', style, apiVersion: '2024-10-21' };
   const times = Array.from({ length: TIMES }, () => {
@@ -15,7 +15,7 @@ export function clientConstructionMs(style: ProviderAddress['style']): number {
   return percentilesOf(times).p50;
 }
 
-/** p50 in milliseconds by which a request on a connection of its own takes longer than one on a connection that is kept. */
+/** The difference in milliseconds between the p50 of requests on new connections and that of requests on a kept connection. */
 export async function connectionSetUpMs(url: string): Promise<number> {
   const [kept, single] = [new Agent({ keepAlive: true }), new Agent({ keepAlive: false })];
   const times = { kept: [] as number[], single: [] as number[] };

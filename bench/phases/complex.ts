@@ -9,25 +9,25 @@ import type { BenchPlan } from '../plan.ts';
 
 /** Milliseconds. */
 export interface ComplexTimes {
-  /** To the first token, the pieces of context fetched one after another. */
+  /** Time to first token if the pieces of context are fetched in sequence. */
   sequential: number;
-  /** To the first token, all fetched at once. */
+  /** Time to first token if they are fetched in parallel. */
   parallel: number;
-  /** What no order can go below: the slowest source and then the model, each asked without Turnout in between. */
+  /** The lower limit of both: the slowest source, then the model, both called without Turnout. */
   limit: number;
 }
 
 export interface ComplexFigures {
-  /** One for each request of the trace, in order. */
+  /** One entry for each request of the trace, in order. */
   times: ComplexTimes[];
   p50: ComplexTimes;
   errors: Errors;
 }
 
-/** Of the trace, before anything counts. */
+/** Requests at the start of the trace that are not counted. */
 const WARM_UP = 4;
 
-/** Every request of one trace, one at a time, to both orders in turn; beside it, its sources and its model by themselves. */
+/** Sends every request of one trace, one at a time, to both systems in turn, and calls its sources and its model directly. */
 export async function measureComplex(bench: BenchSystem, plan: BenchPlan): Promise<ComplexFigures> {
   const trace = complexTrace(WARM_UP + plan.complex.requests, plan.seed);
   const ground = await openComplexGround(trace);
@@ -61,7 +61,7 @@ async function measureTrace(
   [sequential, parallel]: readonly Measured[],
   trace: readonly ComplexRequest[],
 ): Promise<ComplexFigures> {
-  if (!sequential || !parallel) throw new Error('Both orders must run');
+  if (!sequential || !parallel) throw new Error('Both systems must run');
   const times: ComplexTimes[] = [];
   const errors: Errors = {};
   for (const request of trace) {
@@ -81,7 +81,7 @@ async function measureTrace(
 
 const STREAM = { stream: true } as const;
 
-/** The sources are asked at once, as nothing hinders anyone to; the model is asked when the slowest has answered. */
+/** Calls all sources in parallel, and the model after the slowest source. */
 async function limitOf({ bench, caller, remoteUrl }: Ground, request: ComplexRequest): Promise<number> {
   const { litellm } = bench;
   const authorization = `Bearer ${litellm.apiKeys[0] ?? ''}`;
@@ -99,7 +99,8 @@ async function limitOf({ bench, caller, remoteUrl }: Ground, request: ComplexReq
 async function post(url: string, init: { headers: Record<string, string>; body: string }): Promise<void> {
   const response = await fetch(url, { method: 'POST', ...init });
   const body = await response.text();
-  if (!response.ok) throw new Error(`status ${response.status} of a source: ${body.slice(0, 200)}`);
+  if (!response.ok)
+    throw new Error(`a source responded with status ${response.status}: ${body.slice(0, 200)}`);
 }
 
 async function timeOf(work: () => Promise<unknown>): Promise<number> {

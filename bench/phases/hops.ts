@@ -13,7 +13,7 @@ export interface HopFigures {
   pubsub: Percentiles;
 }
 
-/** What each step of a job's way costs by itself, with nothing of Turnout around it but its Kafka port. */
+/** Measures each hop of a job separately, without Turnout except for its Kafka port. */
 export async function measureHops(
   { brokers, redisUrl, prefix }: Pick<BenchSystem, 'brokers' | 'redisUrl' | 'prefix'>,
   { hops: pace }: BenchPlan,

@@ -17,7 +17,7 @@ test('every target is compared with the first one', () => {
   expect(Object.keys(figures.added)).toEqual(['turnout']);
 });
 
-test('a request whose counterpart failed has no pair', () => {
+test('a request whose counterpart failed is not part of a pair', () => {
   const direct = result('litellm', [10, 20]);
   const turnout = result('turnout', [12, 23, 99]);
   expect(toFigures([direct, turnout], {}, true).added['turnout']?.pairedTtftP50).toBeCloseTo(2.5, 3);

@@ -9,24 +9,24 @@ export interface Times {
   requests: number;
 }
 
-/** What a target's way to LiteLLM takes longer than calling LiteLLM itself. */
+/** How much longer a request through the target takes than a direct call of LiteLLM. */
 export interface AddedTimes {
   /** Differences of the percentiles. */
   ttft: Percentiles;
   total: Percentiles;
-  /** The median of the differences between neighbours in time, each of one request there and one direct. Only where one user asks. */
+  /** The median of the differences between consecutive requests, one through the target and one direct. Only with one user. */
   pairedTtftP50?: number;
 }
 
 export interface LatencyFigures {
   /** By target. */
   times: Record<string, Times>;
-  /** By target, without LiteLLM itself. */
+  /** By target, except LiteLLM itself. */
   added: Record<string, AddedTimes>;
   errors: Errors;
 }
 
-/** Each target in turn, one request at a time. The first of `targets` is what the others are compared with. */
+/** Measures the targets in turn, one request at a time. The others are compared with the first of `targets`. */
 export function measureAlone(
   load: LoadProcess,
   targets: readonly Target[],
@@ -36,7 +36,7 @@ export function measureAlone(
   return measure(load, { kind: 'users', targets, seed: plan.seed, ...task });
 }
 
-/** Each target in turn, 20 users at a time. */
+/** Measures the targets in turn, with 20 concurrent users. */
 export function measureCrowd(
   load: LoadProcess,
   targets: readonly Target[],
@@ -46,7 +46,7 @@ export function measureCrowd(
   return measure(load, { kind: 'users', targets, seed: plan.seed, ...task });
 }
 
-/** Requests to each target before anything counts. */
+/** Requests to each target that are not counted. */
 const WARM_UP_ROUNDS = 15;
 
 async function measure(load: LoadProcess, task: UsersTask): Promise<LatencyFigures> {
@@ -59,13 +59,13 @@ async function measure(load: LoadProcess, task: UsersTask): Promise<LatencyFigur
   });
   const results = await load.run(task);
   const silent = results.find(({ completed }) => completed === 0);
-  if (silent) throw new Error(`${silent.target} completed nothing: ${JSON.stringify(silent.errors)}`);
+  if (silent) throw new Error(`${silent.target} completed no requests: ${JSON.stringify(silent.errors)}`);
   return toFigures(results, allErrors([...warmUp, ...results]), task.users === 1);
 }
 
 export function toFigures(results: readonly TargetResult[], errors: Errors, paired: boolean): LatencyFigures {
   const [direct, ...others] = results;
-  if (!direct) throw new Error('There is nothing to compare with');
+  if (!direct) throw new Error('There is no target to compare with');
   const times = Object.fromEntries(results.map(({ target, samples }) => [target, toTimes(samples)]));
   const differences = others.map(({ target, samples }) => {
     const [longer, base] = [toTimes(samples), toTimes(direct.samples)];

@@ -11,18 +11,18 @@ export interface PacedFigures {
   streams: number;
   tokens: number;
   tokensPerSecond: number;
-  /** Processor milliseconds for each stream, by process. */
+  /** CPU milliseconds per stream, by process. */
   cpuMsPerStream: Record<string, number>;
-  /** What a job takes of the job Redis for as long as its log is kept. Bytes. */
+  /** The memory of a job in the job Redis while its log is kept. Bytes. */
   redisBytesPerJob: number;
   errors: Errors;
 }
 
-/** As a model writes: each token is an event of its own. */
+/** Like a real model: each token is a separate event. */
 const WRITING: RequestShape = { stream: true, tokens: 100, ttft: 200, tokensPerSecond: 20 };
 const STREAMS = 100;
 
-/** What a stream costs whose tokens come one by one: docs/scaling.md is made of it. */
+/** Measures the cost of streams whose tokens arrive at a fixed rate. docs/operations/scaling.md uses these figures. */
 export async function measurePaced(
   load: LoadProcess,
   system: BenchSystem,

@@ -13,12 +13,12 @@ import { clientConstructionMs, connectionSetUpMs } from '../paths/overhead.ts';
 import type { BenchPlan } from '../plan.ts';
 
 /**
- * A plain question; the same where an assistant is to be chosen for it; the same with four documents, a long thread and a retrieval
- * service as well.
+ * `simple`: a plain question. `assistant`: the same with assistant selection. `complex`: the same with assistant selection, four
+ * documents, a long thread and a retrieval service.
  */
 export type Kind = 'simple' | 'assistant' | 'complex';
 
-/** p50 in milliseconds, and the share by which LiteLLM's is less. */
+/** p50 in milliseconds, and the share that LiteLLM saves. */
 export interface Less {
   legacy: number;
   litellm: number;
@@ -32,16 +32,16 @@ export interface PathComparison {
 
 export interface PathsFigures {
   byKind: Record<Kind, PathComparison>;
-  /** p50 in milliseconds of what makes the difference, to the first token. */
+  /** The contributions to the difference in time to first token, p50 in milliseconds. */
   partsMs: Record<string, number>;
   errors: Errors;
 }
 
 const ROUTER_MODEL = 'router-sim';
 const AUTO = 'auto';
-/** 0.3 s of answer. */
+/** The answer's text takes 0.3 s. */
 const ANSWER = { ttft: DELAYS.model, tokens: 12, tps: 40 };
-/** Of each kind, before anything counts. */
+/** Requests of each kind that are not counted. */
 const WARM_UP = 2;
 
 const BODIES: Record<Kind, (request: ComplexRequest) => string> = {
@@ -52,11 +52,11 @@ const BODIES: Record<Kind, (request: ComplexRequest) => string> = {
 const KINDS = Object.keys(BODIES) as Kind[];
 
 /**
- * Every request of one trace on both paths in turn, one at a time. The legacy path is as systems were before: a provider called
- * directly, the context fetched one piece after another, the assistant chosen by a call of a small model.
+ * Sends every request of one trace to both backends in turn, one at a time. The legacy backend works like systems before a migration: it
+ * calls the provider directly, fetches the pieces of context in sequence, and selects the assistant with a call of a small model.
  */
 export async function measurePaths(bench: BenchSystem, plan: BenchPlan): Promise<PathsFigures> {
-  // Not in the question, which the model that chooses the assistant is shown as well.
+  // The delay is not in the question, because the model that selects the assistant sees the question too.
   const trace = complexTrace(WARM_UP + plan.paths.requests, plan.seed).map((request) => ({
     ...request,
     modelMs: undefined,
@@ -87,7 +87,7 @@ type PathName = 'legacy' | 'litellm';
 type Targets = Record<Kind, Measured['target']>;
 type Env = Record<string, string>;
 
-/** Two of each path: a retrieval service is asked for every job of its services, and a plain question has none. */
+/** Starts two systems for each backend, with and without context: services with a retrieval source call it for every job. */
 async function startPath(
   bench: BenchSystem,
   path: PathName,
@@ -141,7 +141,10 @@ function byKindOf(times: TimesByKind): Record<Kind, PathComparison> {
   return Object.fromEntries(entries) as Record<Kind, PathComparison>;
 }
 
-/** The first three from the paths as they ran. The last two are what a system pays for each request that keeps neither; no path here does. */
+/**
+ * The first five are differences of the measured times. The last three are the cost per request of a system that reuses neither
+ * connections nor clients; both backends here reuse them.
+ */
 async function partsOf(
   { simulatorUrl }: BenchSystem,
   { simple, assistant, complex }: Record<Kind, PathComparison>,

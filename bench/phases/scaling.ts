@@ -5,20 +5,20 @@ import type { BenchPlan } from '../plan.ts';
 import { allErrors } from './latency.ts';
 
 export interface ScalingFigures {
-  /** Jobs that one worker runs at a time. */
+  /** The number of jobs that one worker runs at the same time. */
   concurrency: number;
-  /** Jobs per second by the number of workers: each twice the one before. */
+  /** Jobs per second by number of workers. Each number is twice the previous one. */
   perSecond: Record<string, number>;
   errors: Errors;
 }
 
-/** A model that thinks for a second: a worker's rate is then what it runs at a time, until the machine is full. */
+/** A model that needs one second, so that a worker's rate is its concurrency per second until the machine is saturated. */
 const SLOW_MODEL: RequestShape = { stream: false, tokens: 4, ttft: 1_000, tokensPerSecond: 0 };
 const CONCURRENCY = 16;
-/** Of what the workers can run: they never wait for a request. */
+/** Requests in flight relative to the workers' total concurrency, so that workers never wait for requests. */
 const IN_FLIGHT = 2;
 
-/** One llm-worker, then two, then four, each time with more requests than they can run. Everything else stays as it is. */
+/** Measures one llm-worker, then two, then four, each time with more requests than they can run. Everything else stays the same. */
 export async function measureScaling(
   load: LoadProcess,
   system: BenchSystem,
@@ -43,7 +43,7 @@ export async function measureScaling(
         },
         () => undefined,
       );
-      if (!result) throw new Error('Nothing was measured');
+      if (!result) throw new Error('The load client returned no result');
       results.push({ workers, result });
     }
   } finally {

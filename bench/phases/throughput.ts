@@ -8,12 +8,12 @@ import { allErrors } from './latency.ts';
 
 export interface Saturation {
   perSecond: number;
-  /** Of each round, in order: how much the figure wavers. */
+  /** The rate of each round, in order. It shows the variation. */
   rounds: number[];
   total: Percentiles;
-  /** Processor milliseconds for each job, by process: those of the target, of what it stands on, and the client's. */
+  /** CPU milliseconds per job, by process: the target's processes, the infrastructure and the load client. */
   cpuMsPerJob: Record<string, number>;
-  /** At the end of the last round. */
+  /** Resident memory in MiB at the end of the last round. */
   rssMb: Record<string, number>;
 }
 
@@ -28,7 +28,7 @@ interface Round {
   after: Usages;
 }
 
-/** A closed loop against each target in turn, again and again, so that a drift of the machine meets all alike. */
+/** Runs a closed loop against each target in turn, for several rounds, so that a drift of the machine affects all targets equally. */
 export async function measureThroughput(
   { load, system, plan }: { load: LoadProcess; system: BenchSystem; plan: BenchPlan },
   measured: readonly Pick<Measured, 'target' | 'pids'>[],
@@ -62,7 +62,7 @@ async function saturateOnce(load: LoadProcess, task: SaturationTask, pids: Pids)
   const looks: Record<'counting' | 'counted', Usages> = { counting: {}, counted: {} };
   const [result] = await load.run(task, (phase) => (looks[phase] = usageOfProcess(pids)));
   if (!result?.completed)
-    throw new Error(`${task.target.name} completed nothing: ${JSON.stringify(result?.errors)}`);
+    throw new Error(`${task.target.name} completed no requests: ${JSON.stringify(result?.errors)}`);
   return { result, before: looks.counting, after: looks.counted };
 }
 

@@ -1,4 +1,4 @@
-/** `make rollback`: rollbacks under load; writes the report, and ends with 1 when a promise did not hold. */
+/** `make rollback`: measures rollbacks under load, and writes the report. Exits with 1 if a promise is broken. */
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { startRollout } from '../../test/harness/rollout.ts';
 import { startBenchSystem } from '../bench-system.ts';

@@ -12,13 +12,13 @@ import { until } from '../../stack/until.ts';
 import { type RolloutSystem } from '../../test/harness/rollout.ts';
 import { type ROLLBACK_PLAN } from './plan.ts';
 
-/** Of one rollback; milliseconds since its record. */
+/** The figures of one rollback. Milliseconds since the rollback was recorded. */
 export interface Round {
-  /** Until the last process had applied it. */
+  /** Until the last process applied it. */
   appliedMs: number;
-  /** Until the last call of LiteLLM came in; 0 when none did. */
+  /** Until LiteLLM received its last call; 0 if there was none. */
   lastCallMs: number;
-  /** Calls that came in later than a second. */
+  /** Calls that LiteLLM received more than a second later. */
   lateCalls: number;
 }
 
@@ -39,7 +39,7 @@ interface MeasureOptions {
 
 type Command = (instruction: Instruction) => Promise<Extract<Confirmation, { status: 'applied' }>>;
 
-/** Rolls back again and again under a load that never stops. */
+/** Rolls back repeatedly under a constant load. */
 export async function measureRollbacks({
   system,
   servers,
@@ -82,7 +82,7 @@ async function rollBackOnce(
 ): Promise<Round & { rolled: Awaited<ReturnType<Command>> }> {
   const before = litellm.calls.length;
   const flows = () => Promise.resolve(litellm.calls.length >= before + plan.callsBefore);
-  if (!(await until(flows, { timeoutMs: 30_000, everyMs: 10 }))) throw new Error('no job comes to LiteLLM');
+  if (!(await until(flows, { timeoutMs: 30_000, everyMs: 10 }))) throw new Error('LiteLLM receives no jobs');
   const sentAt = Date.now();
   const rolled = await command({ type: 'rollback', why: 'a measurement' });
   const { at } = await state();

@@ -2,14 +2,14 @@ import { type Percentiles, percentilesOf } from '../measure/percentiles.ts';
 import { type RollbackFindings } from './measure.ts';
 import { type ROLLBACK_HELD_TO } from './plan.ts';
 
-/** `.turnout/reports/rollback.json`; milliseconds since the record of a rollback. */
+/** `.turnout/reports/rollback.json`. Milliseconds since the rollback was recorded. */
 export interface RollbackReport {
   at: string;
   rollbacks: number;
   instances: number;
   appliedMs: Percentiles;
   lastCallMs: Percentiles;
-  /** Calls that LiteLLM got later than a second. */
+  /** Calls that LiteLLM received more than a second later. */
   lateCalls: number;
   answered: number;
   failed: RollbackFindings['failed'];
@@ -25,9 +25,9 @@ export function toRollbackReport(
   const lateCalls = rounds.reduce((sum, round) => sum + round.lateCalls, 0);
   const broken = [
     ...(lastCallMs.p99 > held.lastCallMsP99
-      ? [`a job began on LiteLLM ${lastCallMs.p99} ms after the record (p99)`]
+      ? [`a job started on LiteLLM ${lastCallMs.p99} ms after the rollback was recorded (p99)`]
       : []),
-    ...(Object.keys(failed).length > 0 ? [`users saw errors: ${JSON.stringify(failed)}`] : []),
+    ...(Object.keys(failed).length > 0 ? [`requests failed: ${JSON.stringify(failed)}`] : []),
   ];
   return {
     at: at.toISOString(),
@@ -52,7 +52,7 @@ export function rollbackText({
 }: RollbackReport): string {
   return [
     `${rollbacks} rollbacks under load, ${answered} requests answered`,
-    `record to the last of ${instances} instances that applied it: p50 ${appliedMs.p50} ms, p99 ${appliedMs.p99} ms`,
-    `record to the last job that began on LiteLLM: p50 ${lastCallMs.p50} ms, p99 ${lastCallMs.p99} ms; ${lateCalls} later than 1 s`,
+    `from the record until all ${instances} instances applied it: p50 ${appliedMs.p50} ms, p99 ${appliedMs.p99} ms`,
+    `from the record to the last job that started on LiteLLM: p50 ${lastCallMs.p50} ms, p99 ${lastCallMs.p99} ms; ${lateCalls} later than 1 s`,
   ].join('\n');
 }

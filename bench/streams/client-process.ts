@@ -4,9 +4,9 @@ import type { Command, Replies, ReaderReply } from './protocol.ts';
 
 export interface ClientProcess {
   readonly pid: number;
-  /** One command after another. Rejects when the client fails or dies. */
+  /** Runs one command at a time. Rejects if the client fails or dies. */
   ask<K extends Command['kind']>(command: Command & { kind: K }): Promise<Replies[K]>;
-  /** Ends it, and so closes the streams that it still has. */
+  /** Ends the process, which closes its open streams. */
   close(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ async function nextReply(child: ChildProcess): Promise<ReaderReply> {
     const [reply] = (await Promise.race([once(child, 'message', { signal }), death])) as [ReaderReply];
     return reply;
   } finally {
-    death.catch(() => undefined); // it is told to look away
+    death.catch(() => undefined); // aborting the signal rejects it
     settled.abort();
   }
 }

@@ -1,4 +1,4 @@
-/** A process of readers. It shares no event loop with what is measured; it gets commands and answers them over IPC. */
+/** A process of stream readers. It shares no event loop with the measured processes. It receives commands and replies over IPC. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { percentilesOf } from '../measure/percentiles.ts';
 import type { Command, StreamEnded, Gaps, Opened, Replies, ReaderReply } from './protocol.ts';

@@ -7,7 +7,7 @@ import type { ReaderStream } from './protocol.ts';
 const MODEL = 'turnout-sim';
 const START_MS = 30_000;
 
-/** Background responses of many users, all of them begun. */
+/** Creates background responses of many users. Resolves when all of them are in progress. */
 export async function createStreams(
   { baseUrl, apiKeys }: Target,
   { responses, tokens, tokensPerSecond }: typeof STREAMS_PLAN,
@@ -31,13 +31,13 @@ async function create(
       headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}` },
       ...(body && { method: 'POST', body: JSON.stringify(body) }),
     });
-    if (!response.ok) throw new Error(`${path} was answered with ${response.status}`);
+    if (!response.ok) throw new Error(`${path} responded with status ${response.status}`);
     return (await response.json()) as { id: string; status: string };
   };
   const { id: responseId } = await call('/responses', { model: MODEL, input: messages, background: true });
   const begun = await until(async () => (await call(`/responses/${responseId}`)).status === 'in_progress', {
     timeoutMs: START_MS,
   });
-  if (!begun) throw new Error(`${responseId} has not begun`);
+  if (!begun) throw new Error(`${responseId} did not start within ${START_MS / 1_000} s`);
   return { responseId, apiKey, expected };
 }

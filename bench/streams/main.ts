@@ -1,4 +1,4 @@
-/** `make streams`: many open streams on one ingress; writes the report, and ends with 1 when a promise did not hold. */
+/** `make streams`: measures many open streams on one ingress, and writes the report. Exits with 1 if a promise is broken. */
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { startBenchSystem } from '../bench-system.ts';
 import { measureStreams } from './measure.ts';

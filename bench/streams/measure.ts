@@ -5,9 +5,9 @@ import { createStreams } from './create.ts';
 import type { STREAMS_PLAN } from './plan.ts';
 import type { StreamEnded, Gaps, Opened, ReaderStream } from './protocol.ts';
 
-/** What one window shows: every reader's gaps, and the ingress meanwhile. */
+/** The figures of one time window: the gaps of all readers, and the CPU use of the ingress. */
 export interface Window extends Gaps {
-  /** Share of one processor, 0 to 1 and beyond. */
+  /** Share of one CPU. May be above 1. */
   cpuShare: number;
 }
 
@@ -35,7 +35,7 @@ export async function measureStreams(measuring: Measuring): Promise<StreamFindin
   }
 }
 
-/** All windows lie in the same streams, so that what the machine does besides meets them alike. */
+/** All windows are measured during the same streams, so that other load on the machine affects them equally. */
 async function measureWith(
   { measured, plan, say }: Measuring,
   readers: ClientProcess,
@@ -48,22 +48,22 @@ async function measureWith(
   const before = rss();
   say('opening the streams');
   const opened = await readers.ask(openCommand(measured, plan, streams, plan.readersOfEach));
-  say(`${opened.opened} are open; listening`);
+  say(`${opened.opened} streams are open; measuring`);
   const beforehand = await listen(readers, ingress, plan.windowMs);
   const allOpen = rss();
-  say('opening streams that nobody reads');
+  say('opening streams that are not read');
   const unread = streams.slice(0, plan.paused.responses);
   const pausedOpened = await sleepers.ask({
     ...openCommand(measured, plan, unread, plan.paused.readersOfEach),
     paused: true,
   });
-  say(`${pausedOpened.opened} are open; listening again`);
+  say(`${pausedOpened.opened} unread streams are open; measuring again`);
   const withPaused = await listen(readers, ingress, plan.windowMs);
   const rssWithPaused = rss();
   await sleepers.close();
-  say('they have gone; listening once more');
+  say('unread streams are closed; measuring once more');
   const afterwards = await listen(readers, ingress, plan.windowMs);
-  say('waiting for the ends');
+  say('waiting for the streams to end');
   const ended = await readers.ask({ kind: 'finish' });
   return {
     opened,

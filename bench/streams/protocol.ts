@@ -1,16 +1,16 @@
 import type { Percentiles } from '../measure/percentiles.ts';
 
-/** A response that is being made, for whoever reads it. */
+/** A response in progress, as its readers need it. */
 export interface ReaderStream {
   responseId: string;
   apiKey: string;
-  /** The text that it comes to. */
+  /** The expected complete text. */
   expected: string;
 }
 
-/** What the benchmark asks of a client process, one command at a time. Times are milliseconds. */
+/** The commands to a client process, one at a time. Times are in milliseconds. */
 export type Command =
-  /** Opens so many readers of each stream; those that are paused never read. Answered when all are open or have failed. */
+  /** Opens `readersOfEach` readers of each stream. Paused readers never read. The reply comes when all are open or have failed. */
   | {
       kind: 'open';
       baseUrl: string;
@@ -19,7 +19,7 @@ export type Command =
       paused: boolean;
       atATime: number;
     }
-  /** Listens for so long and tells the gaps between two events of one reader. */
+  /** Measures the gaps between events of each reader for `forMs`. */
   | { kind: 'listen'; forMs: number }
   /** Waits for the end of every stream. */
   | { kind: 'finish' };
@@ -31,16 +31,16 @@ export interface Opened {
 
 export interface Gaps {
   gapMs: Percentiles;
-  /** How many events came, to all readers. */
+  /** The number of gaps of all readers. */
   events: number;
 }
 
 export interface StreamEnded {
-  /** Streams that came to their end and to the right text. */
+  /** Streams that ended with the right text. */
   right: number;
-  /** Streams that came to their end with another text. */
+  /** Streams that ended with a wrong text. */
   wrong: number;
-  /** Streams that broke before, or ended with an error. */
+  /** Streams that broke, or ended with an error. */
   dropped: number;
 }
 

@@ -3,7 +3,7 @@ import { createParser } from 'eventsource-parser';
 import type { ReaderStream } from './protocol.ts';
 
 export interface Reader {
-  /** True when the stream is open: its first event is there, or, where nothing is read, its headers. */
+  /** True when the stream is open: its first data has arrived or, for a paused reader, its headers. */
   opened: Promise<boolean>;
   over: Promise<'right' | 'wrong' | 'dropped'>;
   close(): void;
@@ -13,7 +13,7 @@ interface ReaderOptions {
   baseUrl: string;
   stream: ReaderStream;
   paused: boolean;
-  /** For each piece of text but the first: milliseconds since the one before. */
+  /** Called for each piece of text except the first, with the milliseconds since the previous one. */
   onGap: (milliseconds: number) => void;
 }
 
@@ -25,7 +25,7 @@ interface StreamEvent {
 const TERMINAL = 'response.completed';
 const DELTA = 'response.output_text.delta';
 
-/** One connection to one stream, without any retry: what breaks is dropped. */
+/** Opens one connection to one stream, without retries. A broken stream counts as dropped. */
 export function openReader({ baseUrl, stream, paused, onGap }: ReaderOptions): Reader {
   const opened = Promise.withResolvers<boolean>();
   const over = Promise.withResolvers<'right' | 'wrong' | 'dropped'>();
@@ -49,7 +49,7 @@ export function openReader({ baseUrl, stream, paused, onGap }: ReaderOptions): R
       follow(chunk);
     });
   });
-  request.on('error', () => undefined); // 'close' comes after it
+  request.on('error', () => undefined); // 'close' follows
   request.once('close', () => {
     opened.resolve(false);
     over.resolve('dropped');

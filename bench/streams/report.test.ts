@@ -21,7 +21,7 @@ const report = (over?: Partial<StreamFindings>) =>
   toStreamsReport(findings(over), STREAMS_PLAN, STREAMS_HELD_TO, new Date(0));
 
 describe('the report on open streams', () => {
-  test('says what a stream costs, and what unread ones cost the others', () => {
+  test('has the cost of a stream, and the effect of unread streams on the others', () => {
     expect(report()).toMatchObject({
       kibPerStream: 51.2,
       kibPerPausedStream: 102.4,
@@ -35,8 +35,8 @@ describe('the report on open streams', () => {
     ['a stream that did not open', { opened: { opened: STREAMS - 1, failed: 1 } }, 'did not open'],
     ['an unread one', { pausedOpened: { opened: 99, failed: 1 } }, 'unread streams did not open'],
     ['a dropped one', { ended: { right: STREAMS - 1, wrong: 0, dropped: 1 } }, 'dropped'],
-    ['a wrong text', { ended: { right: STREAMS - 1, wrong: 1, dropped: 0 } }, 'another text'],
-    ['memory', { rssMb: { before: 100, allOpen: 900, withPaused: 900, after: 900 } }, 'KiB for each stream'],
+    ['a wrong text', { ended: { right: STREAMS - 1, wrong: 1, dropped: 0 } }, 'wrong text'],
+    ['memory', { rssMb: { before: 100, allOpen: 900, withPaused: 900, after: 900 } }, 'KiB per stream'],
     [
       'slow neighbours',
       { windows: { before: window(280), withPaused: window(900), afterwards: window(320) } },

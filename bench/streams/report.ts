@@ -5,12 +5,12 @@ import type { STREAMS_HELD_TO, STREAMS_PLAN } from './plan.ts';
 export interface StreamsReport extends StreamFindings {
   at: string;
   plan: typeof STREAMS_PLAN;
-  /** Of the ingress, for each stream that is read, and for each that is not. */
+  /** Memory of the ingress per stream that is read, and per stream that is not. */
   kibPerStream: number;
   kibPerPausedStream: number;
-  /** The gaps with paused readers over the mean of those before and after them. */
+  /** The gaps with paused readers divided by the mean of the gaps before and after. */
   gapRatio: { p50: number; p99: number };
-  /** The promises that did not hold, in words. */
+  /** The broken promises, as text. */
   broken: string[];
 }
 
@@ -50,7 +50,7 @@ function lostStreams({ opened, pausedOpened, ended }: StreamFindings, plan: type
     ...unless(opened.opened === wanted, `${opened.failed} of ${wanted} streams did not open`),
     ...unless(pausedOpened.failed === 0, `${pausedOpened.failed} unread streams did not open`),
     ...unless(ended.dropped === 0, `${ended.dropped} streams were dropped`),
-    ...unless(ended.wrong === 0, `${ended.wrong} streams came to another text`),
+    ...unless(ended.wrong === 0, `${ended.wrong} streams had a wrong text`),
   ];
 }
 
@@ -63,35 +63,35 @@ function tooMuch(
   held: typeof STREAMS_HELD_TO,
 ): string[] {
   return [
-    ...over('KiB for each stream', kibPerStream, held.kibPerStream),
-    ...over('KiB for each stream that is not read', kibPerPausedStream, held.kibPerPausedStream),
+    ...over('KiB per stream', kibPerStream, held.kibPerStream),
+    ...over('KiB per unread stream', kibPerPausedStream, held.kibPerPausedStream),
     ...over('times the median gap with unread streams', gapRatio.p50, held.gapRatio),
     ...over('times the p99 gap with unread streams', gapRatio.p99, held.gapRatio),
   ];
 }
 
-/** Where there is no /proc there are no figures of memory: NaN is over nothing. */
+/** Without /proc the memory figures are NaN, which is never above the limit. */
 function over(what: string, value: number, limit: number): string[] {
-  return value > limit ? [`${value} ${what}, held to ${limit}`] : [];
+  return value > limit ? [`${value} ${what}, limit ${limit}`] : [];
 }
 
 function unless(holds: boolean, complaint: string): string[] {
   return holds ? [] : [complaint];
 }
 
-/** The report for people. */
+/** The report as text. */
 export function streamsText(report: StreamsReport): string {
   const { opened, ended, rssMb, windows, gapRatio } = report;
   const gaps = Object.entries(windows).map(
     ([name, { gapMs, events, cpuShare }]: [string, Window]) =>
-      `${WINDOWS[name] ?? name}: gaps p50 ${gapMs.p50.toFixed(1)} ms, p99 ${gapMs.p99.toFixed(1)} ms over ${events} events; ingress ${(cpuShare * 100).toFixed(0)} % of a processor`,
+      `${WINDOWS[name] ?? name}: gaps p50 ${gapMs.p50.toFixed(1)} ms, p99 ${gapMs.p99.toFixed(1)} ms over ${events} events; ingress ${(cpuShare * 100).toFixed(0)} % of a CPU`,
   );
   return [
-    `${opened.opened} streams opened, ${ended.dropped} dropped, ${ended.right} whole and right, ${ended.wrong} wrong`,
+    `${opened.opened} streams opened, ${ended.dropped} dropped, ${ended.right} complete and correct, ${ended.wrong} wrong`,
     `ingress: ${rssMb.before} MiB before, ${rssMb.allOpen} with all open, ${rssMb.withPaused} with unread ones, ${rssMb.after} after`,
-    `${report.kibPerStream} KiB for each stream, ${report.kibPerPausedStream} for each that is not read`,
+    `${report.kibPerStream} KiB per stream, ${report.kibPerPausedStream} KiB per unread stream`,
     ...gaps,
-    `gaps with unread streams over those without: p50 ${gapRatio.p50}, p99 ${gapRatio.p99}`,
+    `gaps with unread streams divided by gaps without: p50 ${gapRatio.p50}, p99 ${gapRatio.p99}`,
   ].join('\n');
 }
 

@@ -1,6 +1,6 @@
 /**
- * `make verify`: what a release must pass and CI has no time for, one after the other; hours. Ends with 1 when a step failed or is missing.
- * STEPS=name,name runs some: `.turnout/reports/verify.json` keeps what has passed on this commit.
+ * `make verify`: runs the checks that a release must pass and that take too long for CI, one after the other. This takes hours. Exits
+ * with 1 if a step failed or is missing. STEPS=name,name runs some of them: `.turnout/reports/verify.json` keeps the results of this commit.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ const say = sayAs('verify');
 const git = (...args: string[]) =>
   execFileSync('git', args, { cwd: repositoryRoot, encoding: 'utf8' }).trim();
 if (git('status', '--porcelain') !== '') {
-  console.error('There are changes that are not committed: a report is of a commit.');
+  console.error('There are uncommitted changes. Commit them first: the report applies to a commit.');
   process.exit(2);
 }
 const commit = git('rev-parse', 'HEAD');
@@ -30,7 +30,7 @@ console.log(`${outcomes.filter(({ passed }) => passed).length} of ${steps.length
 process.exitCode = left.length === 0 ? 0 : 1;
 
 async function play({ name, command, env = {} }: VerifyStep): Promise<StepOutcome> {
-  say(`${name} begins`);
+  say(`${name} started`);
   const begun = performance.now();
   const child = spawn('npm', ['run', '--silent', command], {
     cwd: repositoryRoot,

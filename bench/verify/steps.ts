@@ -1,4 +1,4 @@
-/** What a release must pass and CI has no time for. Each is a command of package.json, with its variables. */
+/** A check that a release must pass and that takes too long for CI: a script of package.json, with its variables. */
 export interface VerifyStep {
   name: string;
   command: string;
@@ -20,13 +20,15 @@ export const steps: readonly VerifyStep[] = [
   { name: 'soak', command: 'soak', env: { FULL: '1' } },
 ];
 
-/** STEPS: some of them, comma-separated. Throws naming what is wrong. */
+/** The steps that STEPS lists, separated by commas; all if it is empty. Throws an error that names unknown steps. */
 export function chosenSteps(text: string | undefined): readonly VerifyStep[] {
   if (text === undefined || text === '') return steps;
   const names = text.split(',').map((name) => name.trim());
   const unknown = names.filter((name) => !steps.some((step) => step.name === name));
   if (unknown.length > 0)
-    throw new Error(`STEPS has ${unknown.join(', ')}; known are ${steps.map(({ name }) => name).join(', ')}`);
+    throw new Error(
+      `Unknown steps in STEPS: ${unknown.join(', ')}. The steps are: ${steps.map(({ name }) => name).join(', ')}`,
+    );
   return steps.filter(({ name }) => names.includes(name));
 }
 
@@ -34,12 +36,12 @@ export interface StepOutcome {
   name: string;
   passed: boolean;
   seconds: number;
-  /** Of the code that passed or failed. */
+  /** The commit that passed or failed. */
   commit: string;
   at: string;
 }
 
-/** One of each step: what was seen now before what was seen earlier; only of this commit. */
+/** One outcome for each step, only for this commit. New outcomes replace earlier ones. */
 export function mergeOutcomes(
   earlier: readonly StepOutcome[],
   now: readonly StepOutcome[],
@@ -51,7 +53,7 @@ export function mergeOutcomes(
   });
 }
 
-/** The steps that have not passed, in words. Empty: it may be released. */
+/** The steps that have not passed, as text. If empty, the commit may be released. */
 export function missing(outcomes: readonly StepOutcome[]): string[] {
   return steps.flatMap(({ name }) => {
     const outcome = outcomes.find((one) => one.name === name);

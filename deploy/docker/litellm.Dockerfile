@@ -1,4 +1,4 @@
-# The proxy, of the very packages that `make up` installs: pinned, each with its hash.
+# The LiteLLM proxy, with the same packages that `make up` installs, pinned by hash.
 
 FROM python:3.11-slim AS packages
 COPY stack/requirements/litellm.txt /requirements.txt
@@ -10,7 +10,7 @@ FROM python:3.11-slim
 COPY --from=packages /opt/litellm /opt/litellm
 COPY deploy/litellm /app/deploy/litellm
 COPY --chmod=755 deploy/docker/litellm /usr/local/bin/litellm-proxy
-# The same numbers as `node` in the services' image: both read /config.
+# The same user and group ids as `node` in the services' image, because both read /config.
 RUN groupadd --gid 1000 litellm && useradd --uid 1000 --gid 1000 --create-home litellm
 USER litellm
 WORKDIR /tmp

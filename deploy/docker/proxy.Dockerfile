@@ -1,4 +1,4 @@
-# A door before all ingresses: HAProxy finds them by their common name, and asks each whether it is ready.
+# The load balancer in front of the ingresses. HAProxy finds them by their common DNS name, and checks that each one is ready.
 
 FROM debian:bookworm-slim
 RUN apt-get update -qq && apt-get install -y --no-install-recommends haproxy && rm -rf /var/lib/apt/lists/*

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type InstallContext } from '../../stack/install/python.ts';
 import { type Published, readData } from '../../bench/published.ts';
 
-/** A request and the intent that it belongs to; that of a request out of scope is `oos`. */
+/** A request and its intent. The intent of a request out of scope is `oos`. */
 export type Query = readonly [text: string, intent: string];
 
 const queries = z.array(z.tuple([z.string(), z.string()]));
@@ -17,8 +17,8 @@ const dataset = z.object({
 export type Clinc = z.infer<typeof dataset>;
 
 /**
- * CLINC150 (Larson et al. 2019, "An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction"), CC BY 3.0, all
- * of it: 150 intents with 100 training, 20 validation and 30 test requests each, and requests that belong to none of them.
+ * The complete CLINC150 data set (Larson et al. 2019, "An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction"),
+ * CC BY 3.0: 150 intents with 100 training, 20 validation and 30 test requests each, and requests that belong to none of the intents.
  */
 const CLINC150: Published = {
   url: 'https://raw.githubusercontent.com/clinc/oos-eval/828f8093932c8fe6ca7936c3d2e52903b1c523de/data/data_full.json',
@@ -26,7 +26,7 @@ const CLINC150: Published = {
   command: 'make assistants-eval',
 };
 
-/** `given`: a copy of it. Throws what `readData` throws. */
+/** `given`: the path of a local copy. Throws the errors of `readData`. */
 export async function readClinc(given: string | undefined, context: InstallContext): Promise<Clinc> {
   return dataset.parse(JSON.parse(await readData(given, CLINC150, context)));
 }

@@ -1,4 +1,4 @@
-/** `make assistants-eval`: how well and how fast assistants are chosen, on CLINC150; ends with 1 when it takes too long. */
+/** `make assistants-eval`: measures the quality and speed of assistant selection on CLINC150. Exits with 1 if it is too slow. */
 import { cacheFolder } from '../../stack/layout.ts';
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { generator } from '../../test/upstream/core/random.ts';
@@ -9,7 +9,7 @@ import { type AssistantsReport, SPEED_SHAPE, assistantsText } from './report.ts'
 import { measureSpeed } from './speed.ts';
 import { bestFloor } from './tune.ts';
 
-/** How many registries of a shape are drawn: of small ones more, for which intents they have matters more. */
+/** The number of registries drawn for each shape. Small ones need more draws, because their result depends more on the intents drawn. */
 const SHAPES: readonly (RegistryShape & { draws: number })[] = [
   { assistants: 150, examples: 100, draws: 1 },
   { assistants: 100, examples: 20, draws: 3 },
@@ -17,7 +17,7 @@ const SHAPES: readonly (RegistryShape & { draws: number })[] = [
   { assistants: 10, examples: 10, draws: 20 },
   { assistants: 5, examples: 8, draws: 20 },
 ];
-/** p99 in milliseconds. */
+/** The limit of the p99, in milliseconds. */
 const HELD_TO = 1;
 const SEED = 150;
 

@@ -10,11 +10,11 @@ test.each([
   [[1, 1], [1, 1], 0.5],
   [[1, 3], [2], 0.5],
   [[1, 2], [1], 0.75],
-])('the area under the curve of %j over %j is %d', (positive, negative, expected) => {
+])('the area under the ROC curve of %j and %j is %d', (positive, negative, expected) => {
   expect(auroc(positive, negative)).toBe(expected);
 });
 
-/** Written for this test: each intent's examples, then requests that no example says in the same words. */
+/** Written for this test. For each intent: examples, then requests in other words than the examples. */
 const INTENTS: Record<string, [examples: string[], asked: string[]]> = {
   weather: [
     [
@@ -84,7 +84,7 @@ const set: Clinc = {
   oos_test: NONE,
 };
 
-test('requests are told apart from those that no assistant is for', () => {
+test('requests for an assistant are distinguished from requests for none', () => {
   const trial = toTrial(
     toRegistry(set, { assistants: 4, examples: 5 }, generator(1)),
     set.test,
@@ -100,7 +100,7 @@ test('requests are told apart from those that no assistant is for', () => {
   expect(quality.nearRecall).toBeUndefined();
 });
 
-test('requests for assistants that are not there count apart, as those of an intent that is left out', () => {
+test('requests with an intent for which there is no assistant are counted separately', () => {
   const trial = toTrial(
     toRegistry(set, { assistants: 2, examples: 5 }, generator(1)),
     set.test,

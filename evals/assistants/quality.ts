@@ -5,18 +5,18 @@ import type { Query } from './clinc.ts';
 
 /** Shares from 0 to 1. */
 export interface AssistantQuality {
-  /** Of the requests that are for an assistant: the right one has the best score, whatever it is. */
+  /** Share of the requests for an assistant for which the right one has the best score, however low that is. */
   bestIsRight: number;
-  /** Probability that a request for an assistant has a better score than one that is for none. */
+  /** Probability that a request for an assistant has a better score than a request for none. */
   auroc: number;
-  /** Of the requests that are for an assistant, with floor and margin. */
+  /** Shares of the requests for an assistant that get the right and a wrong assistant, with floor and margin applied. */
   right: number;
   wrong: number;
-  /** Of the requests that are for none: those that no assistant was chosen for. */
+  /** Share of the requests for none for which no assistant is selected. */
   outsideRecall: number;
-  /** Of all that no assistant was chosen for: those that were for none. */
+  /** Share of requests for none among all requests for which no assistant is selected. */
   outsidePrecision: number;
-  /** Like `outsideRecall`, of requests for assistants that are not there; undefined where all are. */
+  /** Like `outsideRecall`, for requests whose intent has no assistant in this registry; undefined if all intents have one. */
   nearRecall: number | undefined;
 }
 
@@ -64,7 +64,7 @@ function chooser({ assistants }: Trial): (query: Query) => string | undefined {
   return ([question]) => selector.select({ question, documents: [], user })?.assistant.name;
 }
 
-/** The area under the ROC curve, by the sum of ranks (Mann and Whitney); equals count half. */
+/** The area under the ROC curve, from the rank sum (Mann and Whitney). Ties count half. */
 export function auroc(positive: readonly number[], negative: readonly number[]): number {
   const below = negative.toSorted((a, b) => a - b);
   let sum = 0;
@@ -73,7 +73,7 @@ export function auroc(positive: readonly number[], negative: readonly number[]):
   return share(sum, positive.length * negative.length);
 }
 
-/** By halving: where the values begin of which `isPast` is true. */
+/** Binary search: the index of the first value for which `isPast` is true. */
 function firstAt(sorted: readonly number[], isPast: (value: number) => boolean): number {
   let [low, high] = [0, sorted.length];
   while (low < high) {
@@ -92,7 +92,7 @@ function share(part: number, whole: number): number {
   return whole === 0 ? 0 : Math.round((part / whole) * 10_000) / 10_000;
 }
 
-/** Of several trials of one shape, figure by figure. */
+/** The mean of each figure over several trials of one shape. */
 export function meanOf(all: readonly AssistantQuality[]): AssistantQuality {
   const mean = (of: (quality: AssistantQuality) => number): number =>
     share(

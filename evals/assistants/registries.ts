@@ -3,11 +3,11 @@ import type { Clinc, Query } from './clinc.ts';
 
 export interface RegistryShape {
   assistants: number;
-  /** Of each assistant. */
+  /** Examples per assistant. */
   examples: number;
 }
 
-/** Each assistant stands for one intent: its examples are training requests, and nothing else describes it. */
+/** Builds a registry with one assistant per intent. An assistant is described only by its examples, which are training requests. */
 export function toRegistry(
   { train }: Clinc,
   { assistants, examples }: RegistryShape,
@@ -33,9 +33,9 @@ export function toRegistry(
 
 export interface Trial {
   assistants: readonly Assistant[];
-  /** Requests that one of the assistants is for. */
+  /** Requests whose intent has an assistant. */
   inScope: readonly Query[];
-  /** Requests that are for none: out of scope of the whole data set, and of other intents than the assistants'. */
+  /** Requests for none of the assistants: `outside` is out of scope of the whole data set, `near` has other intents of the data set. */
   outside: readonly Query[];
   near: readonly Query[];
 }
@@ -52,7 +52,7 @@ export function toTrial(
   return { assistants, inScope, near, outside };
 }
 
-/** Fisher and Yates. */
+/** Fisher-Yates shuffle. */
 function shuffled<T>(items: readonly T[], random: () => number): T[] {
   const rest = [...items];
   return Array.from(items, () => rest.splice(Math.floor(random() * rest.length), 1)).flat();

@@ -4,10 +4,10 @@ import type { Speed } from './speed.ts';
 import type { TunedFloor } from './tune.ts';
 import { aligned } from '../../bench/measure/aligned.ts';
 
-/** Of the registry that speed is measured with. */
+/** The shape of the registry for the speed measurement. */
 export const SPEED_SHAPE: RegistryShape = { assistants: 100, examples: 20 };
 
-/** `.turnout/reports/assistants.json`. Qualities on the test split, as means over the registries drawn. */
+/** `.turnout/reports/assistants.json`. The qualities are means over the drawn registries, on the test split. */
 export interface AssistantsReport {
   at: string;
   qualities: (RegistryShape & { draws: number; quality: AssistantQuality; validation: TunedFloor })[];
@@ -40,7 +40,7 @@ export function assistantsText({ qualities, speed }: AssistantsReport): string {
     ...aligned([HEAD, ...rows]),
     '',
     `${SPEED_SHAPE.assistants} assistants with ${SPEED_SHAPE.examples} examples and a pattern each: prepared in ${speed.prepare} ms;`,
-    `a choice takes ${inMs(speed.short)} for a request of the data set, ${inMs(speed.long)} for 4,000 characters.`,
+    `a selection takes ${inMs(speed.short)} for a request of the data set, ${inMs(speed.long)} for 4,000 characters.`,
   ].join('\n');
 }
 

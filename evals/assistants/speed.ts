@@ -5,17 +5,17 @@ import type { Query } from './clinc.ts';
 
 /** Milliseconds. */
 export interface Speed {
-  /** To prepare the choice among all. */
+  /** Time to prepare the selector for all assistants. */
   prepare: number;
-  /** Of a request of the data set, about 40 characters. */
+  /** For a request of the data set, about 40 characters. */
   short: Percentiles;
-  /** Of 4,000 characters, more than which no question has. */
+  /** For 4,000 characters, the maximum length of a question. */
   long: Percentiles;
 }
 
 const LONG = 4_000;
 
-/** One thread, one request after another; each assistant has a pattern beside its examples. */
+/** Measures on one thread, one request after the other. Each assistant has a pattern in addition to its examples. */
 export function measureSpeed(
   assistants: readonly Assistant[],
   warmUp: readonly Query[],
@@ -39,7 +39,7 @@ export function measureSpeed(
   return { prepare, short, long };
 }
 
-/** Requests one after another until each is long; every one begins with another request. */
+/** Long texts: slices of all requests joined together, each from another position. */
 function longOnes(questions: readonly string[]): string[] {
   const all = questions.join('. ');
   return Array.from({ length: 1_000 }, (_, at) => {

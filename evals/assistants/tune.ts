@@ -3,10 +3,10 @@ import { scorer } from './quality.ts';
 import type { Trial } from './registries.ts';
 
 export interface TunedFloor {
-  /** The floor that is best for these trials alone, and the one that is in force. */
+  /** The best floor for these trials, and the floor that the router uses. */
   best: number;
   inForce: number;
-  /** The mean of how many requests get the right assistant and how many of the others get none, at each of them. */
+  /** For each of the two floors: the mean of the share of requests with the right assistant and the share of other requests with none. */
   atBest: number;
   atInForce: number;
 }
@@ -14,7 +14,7 @@ export interface TunedFloor {
 const STEP = 0.01;
 const HIGHEST = 0.6;
 
-/** The floor that a validation split would choose. Of the requests for none, those near and those far count the same. */
+/** The floor that is best on the validation split. The `near` and the `outside` requests have the same weight. */
 export function bestFloor(trials: readonly Trial[]): TunedFloor {
   const scored = trials.map((trial) => {
     const score = scorer(trial);

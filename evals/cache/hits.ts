@@ -5,20 +5,20 @@ import { type Percentiles, percentilesOf } from '../../bench/measure/percentiles
 import { type CACHE_PLAN } from './plan.ts';
 
 export interface HitFigures {
-  /** Milliseconds to the first token, through the whole system: the first time, and every time after it. */
+  /** Milliseconds to the first token through the whole system: the first time (`misses`), and each later time (`hits`). */
   misses: Percentiles;
   hits: Percentiles;
-  /** How many times faster, p50 by p50. */
+  /** The p50 of misses divided by the p50 of hits. */
   faster: number;
-  /** Answers that Turnout counted as served from the cache, and how many there must have been. */
+  /** Answers that Turnout counted as served from the cache, and the expected number. */
   served: { counted: number; of: number };
 }
 
-/** Long enough for an answer to be kept after its end. */
+/** Long enough for an answer to be stored in the cache after its end. */
 const KEPT_AFTER_MS = 100;
 const COUNTED_WITHIN_MS = 10_000;
 
-/** One user asks every question, then all of them again. `served`: what Turnout has counted so far. */
+/** One user asks every question once, then all of them again. `served`: Turnout's current count of answers from the cache. */
 export async function measureHits(
   target: Target,
   plan: (typeof CACHE_PLAN)['hits'],
@@ -46,7 +46,7 @@ export async function measureHits(
   };
 }
 
-/** The count as soon as it is so high, or what it is when that takes too long. */
+/** Waits until the count reaches `expected`, but not longer than `COUNTED_WITHIN_MS`. Returns the count. */
 async function atLeast(expected: number, read: () => Promise<number>): Promise<number> {
   const deadline = performance.now() + COUNTED_WITHIN_MS;
   for (;;) {

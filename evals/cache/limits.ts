@@ -12,21 +12,21 @@ import { scanKeys } from '../../test/harness/scan-keys.ts';
 
 export interface LimitFigures {
   limits: CacheLimits;
-  /** Counted from the entries' own keys: after the fill, and after the churn. */
+  /** Counts from the entries' own keys, after the fill and after the churn. */
   filled: Recount;
   churned: Recount;
-  /** MiB, of the cache's Redis and of this process, evenly over the churn. */
+  /** Memory of the cache Redis and of this process in MiB, sampled evenly over the churn. */
   memory: { redis: number[]; process: number[] };
-  /** Bytes of Redis that an entry takes beside its name and value. */
+  /** Bytes that Redis needs for an entry in addition to its name and value. */
   overheadBytes: number;
-  /** Keys that Redis itself had to evict. */
+  /** Keys that Redis itself evicted. */
   evictedByRedis: number;
-  /** Of those who never came again: entries that they kept, of how many. */
+  /** Entries of inactive users that are still in the cache, and their original number. */
   quiet: { kept: number; of: number };
   /** Milliseconds. */
   longest: { put: number; sweep: number; pingWhileSweeping: number };
   swept: { expired: number; cleared: number; seconds: number };
-  /** What was not as it must be. */
+  /** The problems found, as text. */
   broken: string[];
 }
 
@@ -34,18 +34,18 @@ interface Recount {
   entries: number;
   bytes: number;
   users: number;
-  /** The most that one user has. */
+  /** The largest values of a single user. */
   most: { entries: number; bytes: number };
 }
 
 interface LimitOptions {
   redis: Redis;
-  /** A second connection: whether Redis answers meanwhile. */
+  /** A second connection, to check that Redis responds meanwhile. */
   other: Redis;
   prefix: string;
   limits: CacheLimits;
   plan: (typeof CACHE_PLAN)['limits'];
-  /** 0 to 1, seeded. */
+  /** Returns numbers from 0 to 1, seeded. */
   random: () => number;
   say: (line: string) => void;
 }
@@ -53,7 +53,7 @@ interface LimitOptions {
 const LIFETIME_MS = 3_600_000;
 const MIB = 1024 * 1024;
 
-/** Fills a cache beyond its limits, churns it, and removes all of it at once; with the real scripts on a real Redis. */
+/** Fills a cache beyond its limits, churns it, and then sweeps all of it. Uses the real scripts on a real Redis. */
 export async function measureLimits(options: LimitOptions): Promise<LimitFigures> {
   const { redis, prefix, limits, plan, random, say } = options;
   const store = createEntryStore(redis, prefix, limits);
@@ -73,7 +73,7 @@ export async function measureLimits(options: LimitOptions): Promise<LimitFigures
     if (step % plan.clearEvery === 0) while ((await store.sweep()).more);
   }
 
-  say(`filling: ${plan.fill} sets of ${plan.users} users`);
+  say(`filling: ${plan.fill} writes of ${plan.users} users`);
   for (let user = 0; user < plan.quiet.users; user++)
     for (let entry = 0; entry < plan.quiet.entries; entry++) await put(user, entry);
   await startSlowLog(redis, PUT_SLOW_US);
@@ -81,7 +81,7 @@ export async function measureLimits(options: LimitOptions): Promise<LimitFigures
   const filled = await recount(redis, store, totals, limits, broken);
   const overheadBytes = Math.round(((await usedMemory(redis)) - before - filled.bytes) / filled.entries);
 
-  say(`churn: ${plan.churn} sets and look-ups`);
+  say(`churning: ${plan.churn} writes and look-ups`);
   const memory = { redis: [] as number[], process: [] as number[] };
   for (let look = 0; look < plan.looks; look++) {
     await times(plan.churn / plan.looks, plan.concurrency, churnOnce);
@@ -93,7 +93,7 @@ export async function measureLimits(options: LimitOptions): Promise<LimitFigures
   const longestPut = await longestScript(redis, PUT_SLOW_US);
   const quiet = await countQuiet(store, plan.quiet);
 
-  say('sweeping: half of it has expired, the other half is cleared');
+  say('sweeping: half of the entries have expired, the other half are cleared');
   const { swept, longestSweep, ping } = await sweepAll(options, store, totals, broken);
   return {
     limits,
@@ -109,7 +109,7 @@ export async function measureLimits(options: LimitOptions): Promise<LimitFigures
   };
 }
 
-/** Microseconds; faster ones are not told one by one. */
+/** Microseconds. Faster calls are not in the slow log. */
 const PUT_SLOW_US = 200;
 
 async function sweepAll({ redis, other }: LimitOptions, store: EntryStore, totals: string, broken: string[]) {
@@ -132,7 +132,7 @@ async function sweepAll({ redis, other }: LimitOptions, store: EntryStore, total
   const seconds = (performance.now() - startedAt) / 1_000;
   const ping = await pinging.stop();
   const left = (await store.totals()).entries;
-  if (left > 0) broken.push(`${left} entries outlived the sweep`);
+  if (left > 0) broken.push(`${left} entries are left after the sweep`);
   return {
     swept: { ...removed, seconds: Math.round(seconds * 10) / 10 },
     longestSweep: await longestScript(redis, 0),
@@ -140,7 +140,7 @@ async function sweepAll({ redis, other }: LimitOptions, store: EntryStore, total
   };
 }
 
-/** Counts what there is, key by key, and holds it against the books and the limits. */
+/** Counts the entries key by key, and compares the result with the stored totals and the limits. */
 async function recount(
   redis: Redis,
   store: EntryStore,
@@ -176,11 +176,12 @@ async function recount(
   const books = await store.totals();
   for (const name of ['entries', 'bytes'] as const)
     if (books[name] !== counted[name])
-      broken.push(`the books say ${books[name]} ${name}, the keys ${counted[name]}`);
-  if (counted.entries > limits.entries) broken.push(`${counted.entries} entries`);
-  if (counted.bytes > limits.bytes) broken.push(`${counted.bytes} bytes`);
-  if (counted.most.entries > limits.userEntries) broken.push(`${counted.most.entries} entries of one user`);
-  if (counted.most.bytes > limits.userBytes) broken.push(`${counted.most.bytes} bytes of one user`);
+      broken.push(`the stored total is ${books[name]} ${name}, but the keys have ${counted[name]}`);
+  if (counted.entries > limits.entries) broken.push(`too many entries: ${counted.entries}`);
+  if (counted.bytes > limits.bytes) broken.push(`too many bytes: ${counted.bytes}`);
+  if (counted.most.entries > limits.userEntries)
+    broken.push(`too many entries of one user: ${counted.most.entries}`);
+  if (counted.most.bytes > limits.userBytes) broken.push(`too many bytes of one user: ${counted.most.bytes}`);
   return counted;
 }
 
@@ -192,7 +193,7 @@ async function countQuiet(store: EntryStore, { users, entries }: (typeof CACHE_P
   return { kept, of: users * entries };
 }
 
-/** The longest that Redis did not answer another connection, in milliseconds. */
+/** Measures the longest response time of Redis to another connection, in milliseconds. */
 function pingOn(redis: Redis): { stop: () => Promise<number> } {
   let [longest, stopped] = [0, false];
   const pinging = (async () => {
@@ -211,7 +212,7 @@ function pingOn(redis: Redis): { stop: () => Promise<number> } {
   };
 }
 
-/** As long as the sealer's. */
+/** As long as the user tags of real entries. */
 function tagOf(user: number): string {
   return `user-${user}`.padEnd(22, '-');
 }
@@ -220,7 +221,7 @@ function idOf(entry: number): string {
   return `entry-${entry}`.padEnd(22, '-');
 }
 
-/** Bytes: most are small, few are large (60 to 2,400). */
+/** A size from 60 to 2,400 bytes. Most are small, few are large. */
 function sizeFrom(random: number): number {
   return Math.round(60 * 40 ** (random ** 2));
 }

@@ -1,4 +1,4 @@
-/** `make cache`: limits, hit rates and times of the users' cache. Ends with 1 when a limit, a value or an answer was wrong. */
+/** `make cache`: measures limits, hit rates and times of the per-user cache. Exits with 1 if a limit was exceeded or a result was wrong. */
 import { z } from 'zod';
 import { type EntryStore } from '../../shared/content/cache/entry-store.ts';
 import { openCache } from '../../shared/content/cache/open-cache.ts';
@@ -39,9 +39,9 @@ try {
   const limits = await limitsOf(system);
   const replays: ReplayFigures[] = [];
   for (const [at, { trace, limits: share }] of CACHE_PLAN.replay.runs.entries()) {
-    say(`replaying ${trace}, ${share} of the default limits`);
+    say(`replaying ${trace} with ${share} of the default limits`);
     const figures = await replayed(traces[trace], share, `${system.prefix}-replay-${at}`);
-    say(`${(figures.hitRate * 100).toFixed(1)}% of what was repeated was found`);
+    say(`${(figures.hitRate * 100).toFixed(1)}% of the repeated operations were hits`);
     replays.push({ trace, limits: share, ...figures });
   }
   const report = toCacheReport({ plan: CACHE_PLAN, limits, replays, hits }, new Date());
@@ -54,13 +54,13 @@ try {
   await system.stop();
 }
 
-/** The settings of the services, here. */
+/** The services' settings, for use in this process. */
 function settings(prefix: string, more: Record<string, string> = {}): Config {
   return parseConfig({ ...testEnv(), REDIS_PREFIX: prefix, ...more });
 }
 
 async function throughTheSystem(bench: BenchSystem): Promise<HitFigures> {
-  say('time to first token, through the whole system');
+  say('measuring the time to first token through the whole system');
   const turnout = await bench.turnout('litellm', {
     name: 'cached',
     env: { ENABLE_CACHE: 'true' },
@@ -119,7 +119,7 @@ async function replayed(
   const sweeping = periodically({
     everyMs: CACHE_PLAN.replay.sweepMs,
     run: () => sweepAll(opened.entries),
-    onError: (error) => say(`not swept: ${messageOf(error)}`),
+    onError: (error) => say(`sweep failed: ${messageOf(error)}`),
   });
   sweeping.start();
   try {

@@ -1,40 +1,40 @@
-/** How much is measured. Every number of a run stands here. */
+/** All numbers that determine how much a run measures. */
 export const CACHE_PLAN = {
   limits: {
     users: 1_000,
-    /** Sets before anything counts: more than fit, so that every limit binds. */
+    /** Writes of the fill phase: more than fit, so that every limit applies. */
     fill: 130_000,
     churn: 200_000,
-    /** Of the churn's operations, one in so many clears a user. */
+    /** One in this many operations of the churn clears a user. */
     clearEvery: 2_000,
-    /** Looks at the memory, evenly over the churn. */
+    /** The number of memory samples, evenly over the churn. */
     looks: 10,
-    /** Users who keep a little at the beginning and never come again, and how many entries each. */
+    /** Users that write a few entries at the beginning and are inactive afterwards, and their entries per user. */
     quiet: { users: 20, entries: 50 },
     concurrency: 64,
   },
   replay: {
     users: 1_000,
-    /** A trace's hour passes in four minutes, and lifetimes are as much shorter. */
+    /** Time runs this many times faster: one hour of a trace takes four minutes, and lifetimes are shortened accordingly. */
     speed: 15,
-    /** The share of a trace's time that is warm-up. */
+    /** The share of a trace's duration that is warm-up. */
     warmUp: 0.2,
-    /** Which traces, with which share of the default limits. */
+    /** The traces, and the share of the default limits for each run. */
     runs: [
       { trace: 'conversation', limits: 1 },
       { trace: 'synthetic', limits: 1 },
       { trace: 'synthetic', limits: 0.25 },
     ],
-    /** The janitor's time, as much shorter as the trace's. */
+    /** The sweep interval, shortened like the trace. */
     sweepMs: 600,
-    /** Operations at a time. */
+    /** Concurrent operations. */
     concurrency: 64,
   },
   hits: {
     questions: 100,
-    /** Times that each is asked again. */
+    /** How often each question is asked again. */
     rounds: 4,
-    /** A model's time to first token, milliseconds. */
+    /** The model's time to first token in milliseconds. */
     ttft: 300,
   },
   seed: 20_260_824,

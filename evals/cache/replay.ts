@@ -7,42 +7,42 @@ import { fingerprintOf } from '../../shared/content/cache/fingerprint.ts';
 import { type CacheKey } from '../../shared/contracts/cache-kinds.ts';
 import { type TracedRequest } from './traces.ts';
 
-/** Of the operations after warm-up. */
+/** The figures of the operations after the warm-up. */
 export interface Replayed {
   requests: number;
   operations: number;
-  /** Operations that the same user had before, however long ago. */
+  /** Operations that the same user had before, at any time. */
   repeated: number;
   hits: number;
-  /** Share of all operations that a cache of each user's own, with no limits, could have had; and of those that this one had. */
+  /** `reachable`: the share of all operations that a per-user cache without limits would hit. `hitRate`: the share of those that were hits. */
   reachable: number;
   hitRate: number;
-  /** Share of all operations that users could have had of each other, which they must not. */
+  /** The share of all operations that only a cache shared between users could hit, which Turnout forbids. */
   reachableByOthers: number;
-  /** Seconds that the replay was behind its time at most. */
+  /** The largest delay of the replay behind its schedule, in seconds. */
   lateS: number;
-  /** What was read and was not what that user had kept for that. */
+  /** Values that differ from the value that the same user stored under the same key. */
   wrong: number;
 }
 
 interface ReplayOptions {
   cache: Cache;
-  /** Trace time passes so many times faster. */
+  /** How many times faster the trace is replayed. */
   speed: number;
-  /** The share of the trace's time whose operations are not counted. */
+  /** The share of the trace's duration whose operations are not counted. */
   warmUp: number;
-  /** Operations at a time. */
+  /** Concurrent operations. */
   concurrency: number;
 }
 
-/** A request looks for its answer, and for what belongs to each of its blocks. */
+/** A request looks up its answer, and a retrieval result for each of its blocks. */
 type Operation = CacheKey & { kind: 'answer' | 'rag'; user: string };
 
 const text = jsonCodec(z.string());
 const WORDS = Array.from({ length: 2_000 }, (_, at) => ((at * 2_654_435_761) % 2 ** 32).toString(36));
 const BLOCK_WORDS = 300;
 
-/** Replays a trace on a cache, in its own order and pace. */
+/** Replays a trace on a cache, in the order and at the pace of the trace. */
 export async function replayTrace(
   trace: readonly TracedRequest[],
   { cache, speed, warmUp, concurrency }: ReplayOptions,
@@ -116,7 +116,7 @@ function operationsOf(user: number, blocks: readonly number[]): Operation[] {
   return [...rag, { kind: 'answer', user: whose, fingerprint: fingerprintOf({ blocks }) }];
 }
 
-/** Passages of 2 KiB, which nobody else has. */
+/** A text of about 2 KiB that is unique to the user and the fingerprint. */
 function valueOf({ user, fingerprint }: Operation): string {
   let state = Number.parseInt(fingerprint.slice(0, 8), 16) ^ user.length;
   const words = Array.from({ length: BLOCK_WORDS }, () => {
@@ -126,7 +126,7 @@ function valueOf({ user, fingerprint }: Operation): string {
   return `${user} ${words.join(' ')}`;
 }
 
-/** Whether it was there; from now on it is. */
+/** Whether the set contains the name. Adds it. */
 function isKnown(names: Set<string>, name: string): boolean {
   const found = names.has(name);
   names.add(name);

@@ -12,7 +12,7 @@ export interface CacheReport {
   limits: LimitFigures;
   replays: ReplayFigures[];
   hits: HitFigures;
-  /** What was not as it must be: a limit, a value, an answer. */
+  /** The problems found, as text: exceeded limits, wrong values, missing hits. */
   wrong: string[];
 }
 
@@ -30,18 +30,18 @@ export function toCacheReport(figures: Omit<CacheReport, 'at' | 'wrong'>, at: Da
     ...figures,
     wrong: [
       ...limits.broken,
-      ...(kept < of ? [`${of - kept} entries of users below the floor were lost to others`] : []),
+      ...(kept < of ? [`${of - kept} entries of users below the floor were evicted for other users`] : []),
       ...replays
         .filter(({ wrong }) => wrong > 0)
         .map(({ trace, wrong }) => `${trace}: ${wrong} wrong values`),
       ...(hits.served.counted === hits.served.of
         ? []
-        : [`${hits.served.counted} of ${hits.served.of} answers came from the cache`]),
+        : [`only ${hits.served.counted} of ${hits.served.of} answers came from the cache`]),
     ],
   };
 }
 
-/** The report for people. */
+/** The report as text. */
 export function cacheText({ plan, limits, replays, hits }: CacheReport): string {
   const { filled, churned, memory, longest, swept, quiet } = limits;
   const counts = (name: string, { entries, bytes, users, most }: LimitFigures['filled']) => [
@@ -50,20 +50,20 @@ export function cacheText({ plan, limits, replays, hits }: CacheReport): string 
   ];
   return [
     ...aligned([
-      ['counted from the keys', 'entries', 'MiB', 'users', 'most of one', 'KiB of one'],
-      counts(`after ${plan.limits.fill} sets`, filled),
-      counts(`after ${plan.limits.churn} operations more`, churned),
+      ['counted from the keys', 'entries', 'MiB', 'users', 'most per user', 'KiB per user'],
+      counts(`after ${plan.limits.fill} writes`, filled),
+      counts(`after ${plan.limits.churn} more operations`, churned),
       [
         'limit',
         ...[limits.limits.entries, mib(limits.limits.bytes), '', limits.limits.userEntries].map(String),
         String(limits.limits.userBytes / 1_024),
       ],
     ]),
-    `An entry takes Redis ${limits.overheadBytes} bytes beside its name and value; Redis itself evicted ${limits.evictedByRedis}.`,
-    `Below the floor, never there again: ${quiet.kept} of ${quiet.of} entries are left.`,
-    `MiB over the churn: Redis ${memory.redis.join(' ')}; this process ${memory.process.join(' ')}.`,
+    `Redis needs ${limits.overheadBytes} bytes per entry in addition to its name and value. Redis itself evicted ${limits.evictedByRedis} keys.`,
+    `Inactive users below the floor: ${quiet.kept} of ${quiet.of} entries are left.`,
+    `MiB during the churn: Redis ${memory.redis.join(' ')}; this process ${memory.process.join(' ')}.`,
     `Swept: ${swept.expired} expired, ${swept.cleared} cleared, in ${swept.seconds} s.`,
-    `Longest ms: one sweep ${longest.sweep}, one put ${longest.put}, a ping meanwhile ${longest.pingWhileSweeping}.`,
+    `Longest times in ms: one sweep ${longest.sweep}, one write ${longest.put}, a ping during the sweep ${longest.pingWhileSweeping}.`,
     '',
     ...aligned([
       [
@@ -71,8 +71,8 @@ export function cacheText({ plan, limits, replays, hits }: CacheReport): string 
         'limits',
         'operations',
         'reachable',
-        'hits of these',
-        'only by others',
+        'hit rate of these',
+        'only from others',
         'late s',
       ],
       ...replays.map((one) => [
@@ -88,10 +88,10 @@ export function cacheText({ plan, limits, replays, hits }: CacheReport): string 
     '',
     ...aligned([
       ['time to first token, ms', 'p50', 'p99'],
-      [`the first time, of a ${plan.hits.ttft} ms model`, ms(hits.misses.p50), ms(hits.misses.p99)],
+      [`from a ${plan.hits.ttft} ms model`, ms(hits.misses.p50), ms(hits.misses.p99)],
       ['from the cache', ms(hits.hits.p50), ms(hits.hits.p99)],
     ]),
-    `From the cache: ${hits.faster} times faster.`,
+    `The cache is ${hits.faster} times faster.`,
   ].join('\n');
 }
 

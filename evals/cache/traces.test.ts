@@ -7,7 +7,7 @@ const usersOf = (requests: number[][], users = 10) =>
     users,
   ).map(({ user }) => user);
 
-test('a request that begins as an earlier one did is of the same user', () => {
+test('a request that begins like an earlier one belongs to the same user', () => {
   expect(
     usersOf([
       [0, 1, 2],
@@ -17,11 +17,11 @@ test('a request that begins as an earlier one did is of the same user', () => {
   ).toEqual([0, 0, 0]);
 });
 
-test('the first block alone, which many have, makes no conversation', () => {
+test('the first block alone, which many requests share, does not identify a conversation', () => {
   expect(usersOf([[0, 1], [0, 2], [0], [5]])).toEqual([0, 1, 2, 3]);
 });
 
-test('a conversation goes on where it was last', () => {
+test('a request continues the latest conversation with the same blocks', () => {
   expect(
     usersOf([
       [0, 1],
@@ -32,6 +32,6 @@ test('a conversation goes on where it was last', () => {
   ).toEqual([0, 1, 1, 0]);
 });
 
-test('users have conversations in turn', () => {
+test('conversations are assigned to users in turn', () => {
   expect(usersOf([[0], [1], [2], [3]], 3)).toEqual([0, 1, 2, 0]);
 });

@@ -4,9 +4,9 @@ import { type InstallContext } from '../../stack/install/python.ts';
 import { type Published, readData } from '../../bench/published.ts';
 
 /**
- * Traces of Mooncake (Qin et al., FAST '25), Apache 2.0: an hour of requests to a chat service, and of ones made of public long
- * documents. A request is told by the blocks of 512 tokens that its prompt is made of: a number is the same block after the
- * same beginning.
+ * Traces of Mooncake (Qin et al., FAST '25), Apache 2.0: one hour of requests to a chat service, and one hour of synthetic requests
+ * from public long documents. A request is described by the 512-token blocks of its prompt: equal numbers mean equal blocks after
+ * equal beginnings.
  */
 const AT = 'https://raw.githubusercontent.com/kvcache-ai/Mooncake/3b5a594133958449a1feaf1c9e0fc1b553e34a28';
 
@@ -32,7 +32,7 @@ export interface TracedRequest {
 const row = z.object({ timestamp: z.number().min(0), hash_ids: z.array(z.int()).min(1) });
 type Row = z.infer<typeof row>;
 
-/** `folder`: where copies of the published files lie; else they are fetched. Throws for what is no such file. */
+/** `folder`: contains copies of the published files. Without it, they are downloaded. Throws if a file is not valid. */
 export async function readTrace(
   name: TraceName,
   folder: string | undefined,
@@ -44,15 +44,15 @@ export async function readTrace(
   return lines.map((line) => row.parse(JSON.parse(line)));
 }
 
-/** Blocks that two requests must begin with to be of one conversation: the first one is often the service's own prompt. */
+/** Two requests of one conversation must share this many blocks at the beginning: the first one is often the service's own prompt. */
 const SHARED_BLOCKS = 2;
 
 /**
- * Whose each request is, which no trace tells. One that begins as an earlier one did goes on with that one's conversation; any
- * other begins one. Conversations belong to users in turn.
+ * Assigns users to requests, because the traces have no users. A request that begins like an earlier one continues its conversation;
+ * any other request begins a new one. Conversations are assigned to users in turn.
  */
 export function assignUsers(rows: readonly Row[], users: number): TracedRequest[] {
-  /** The user of the last request with that block. */
+  /** The user of the latest request with each block. */
   const lastUser = new Map<number, number>();
   let conversations = 0;
   return rows.map(({ timestamp, hash_ids: blocks }) => {

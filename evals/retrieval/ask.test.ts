@@ -4,7 +4,7 @@ import { askAll } from './ask.ts';
 import { embedAll, indexDocument } from './rankings.ts';
 import { toTask } from './report.ts';
 
-/** A model that knows one thing only: whether a text is about trains, by either of their names. */
+/** A model that only distinguishes whether a text is about trains, by either of two words. */
 const embeddings: Embeddings = {
   model: 'trains',
   embed: (texts) =>
@@ -13,7 +13,7 @@ const embeddings: Embeddings = {
     ),
 };
 
-test('what only meaning finds, and what only words find, is told apart', async () => {
+test('answers that only embeddings find are distinguished from answers that only words find', async () => {
   const facts = [...Array<string>(12).fill(''), 'The locomotive departs at nine. ', 'The mayor was Berta. '];
   const quiet = 'All is quiet in the village. '.repeat(20);
   const text = facts.map((fact, n) => `# ${n}\n\n${fact}${quiet}`).join('\n\n');

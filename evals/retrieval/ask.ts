@@ -3,18 +3,18 @@ import { type IndexedDocument, type Method, rankBy } from './rankings.ts';
 import { holds, rankOfAnswer } from './quality.ts';
 import type { Question } from './squad.ts';
 
-/** What became of one question. */
+/** The result for one question. */
 export interface AskedQuestion {
-  /** Of the first passage that has the answer, from 1. */
+  /** The rank of the first passage with the answer, from 1. */
   ranks: Record<Method, number | undefined>;
   /**
-   * The share of the question's words that a passage with the answer has, 0 to 1, the best of them; undefined where the border
-   * of two passages cuts the answer.
+   * The share of the question's words in a passage with the answer, from 0 to 1; the largest share if there are several such passages.
+   * Undefined if a passage boundary cuts the answer.
    */
   shared: number | undefined;
 }
 
-/** `vectors`: those of all questions, in the order of the documents. */
+/** `vectors`: the vectors of all questions, in the order of the documents. */
 export function askAll(
   documents: readonly IndexedDocument[],
   vectors: readonly Float32Array[],

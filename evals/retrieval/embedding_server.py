@@ -1,7 +1,7 @@
-"""OpenAI's /v1/embeddings on this machine, with all-MiniLM-L6-v2: a small program for measurements, not for production.
+"""Serves OpenAI's /v1/embeddings with all-MiniLM-L6-v2 on this machine. For measurements only, not for production.
 
-The network is BERT as Devlin et al. (2018) describe it, in numpy: torch would be some gigabytes to install. One text at a time,
-so that nothing has to be padded and masked.
+The network is BERT (Devlin et al. 2018) in numpy, because torch takes some gigabytes to install. It processes one text at a time, so
+that no padding and masking is necessary.
 """
 
 import json
@@ -17,12 +17,12 @@ MODEL = "all-MiniLM-L6-v2"
 LAYERS = 6
 HEADS = 12
 EPSILON = 1e-12
-# Of this model; what is longer is cut (sentence_bert_config.json).
+# The model's maximum; longer texts are truncated (sentence_bert_config.json).
 MAX_TOKENS = 256
 
 
 def erf(x):
-    """Abramowitz and Stegun (1964), 7.1.26: right to 1.5e-7."""
+    """Abramowitz and Stegun (1964), 7.1.26: accurate to 1.5e-7."""
     t = 1 / (1 + 0.3275911 * np.abs(x))
     series = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
     return np.sign(x) * (1 - series * np.exp(-x * x))
@@ -38,7 +38,7 @@ def softmax(x):
 
 
 class Encoder:
-    """Texts to vectors of length 1: the mean over a text's tokens."""
+    """Encodes a text as the mean of its token vectors, normalized to length 1."""
 
     def __init__(self, folder):
         self.weights = load_file(folder / "model.safetensors")

@@ -1,4 +1,4 @@
-/** `make retrieval-eval`: how often the passage with the answer is found, by words, by meaning and by both, on XQuAD. */
+/** `make retrieval-eval`: measures how often retrieval finds the passage with the answer on XQuAD, with BM25, embeddings and both. */
 import { sha256Of } from '../../stack/install/jar-lock.ts';
 import { cacheFolder } from '../../stack/layout.ts';
 import { sayAs, writeReport } from '../../stack/reports.ts';
@@ -39,7 +39,7 @@ async function evaluate(
   const measure = async (document: string, asked: readonly AskedDocument[]) => {
     say(`${document}: embedding the passages`);
     const indexed = await Promise.all(asked.map((one) => indexDocument(one, embeddings)));
-    say(`${document}: asking`);
+    say(`${document}: ranking the passages`);
     return toTask(document, indexed, askAll(indexed, vectors));
   };
   const tasks = [

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { qualityOf, rankOfAnswer } from './quality.ts';
 
-describe('an answer is found where it stands', () => {
+describe('the rank of the answer, if', () => {
   const answer = { start: 100, end: 110 };
   test.each([
-    ['the first passage has it', [{ start: 90, end: 120 }], 1],
+    ['the first passage contains it', [{ start: 90, end: 120 }], 1],
     [
-      'a later one has it',
+      'a later passage contains it',
       [
         { start: 0, end: 99 },
         { start: 100, end: 110 },
@@ -14,7 +14,7 @@ describe('an answer is found where it stands', () => {
       2,
     ],
     [
-      'two that overlap have it: the first counts',
+      'two overlapping passages contain it: the first counts',
       [
         { start: 50, end: 150 },
         { start: 95, end: 200 },
@@ -22,14 +22,14 @@ describe('an answer is found where it stands', () => {
       1,
     ],
     [
-      'a border cuts it',
+      'a passage boundary cuts it',
       [
         { start: 0, end: 105 },
         { start: 105, end: 200 },
       ],
       undefined,
     ],
-    ['it stands elsewhere', [{ start: 200, end: 300 }], undefined],
+    ['it is elsewhere', [{ start: 200, end: 300 }], undefined],
     ['there is no passage', [], undefined],
   ])('%s', (_what, ranking, expected) => {
     expect(rankOfAnswer(ranking, answer)).toBe(expected);
@@ -45,7 +45,7 @@ describe('the quality of rankings', () => {
     });
   });
 
-  test('is nothing where nothing was asked', () => {
+  test('is zero if there are no questions', () => {
     expect(qualityOf([])).toEqual({ recallAt1: 0, recallAt5: 0, mrrAt10: 0 });
   });
 });

@@ -2,14 +2,14 @@ import type { AnswerSpan } from './squad.ts';
 
 /** Shares from 0 to 1. */
 export interface RetrievalQuality {
-  /** Of the questions: the first passage, or one of the first five, has the answer. */
+  /** The share of questions for which the first passage, or one of the first five, contains the answer. */
   recallAt1: number;
   recallAt5: number;
-  /** The mean of 1 / rank of the first passage that has the answer, 0 where none of the first ten has. */
+  /** The mean of 1 / rank of the first passage with the answer; 0 if none of the first ten contains it. */
   mrrAt10: number;
 }
 
-/** The rank, from 1, of the first passage that has all of the answer at its place; the same words elsewhere do not count. */
+/** The rank, from 1, of the first passage that contains the whole answer at its position. The same words elsewhere do not count. */
 export function rankOfAnswer(ranking: readonly AnswerSpan[], answer: AnswerSpan): number | undefined {
   const at = ranking.findIndex((passage) => holds(passage, answer));
   return at < 0 ? undefined : at + 1;
@@ -19,7 +19,7 @@ export function holds(passage: AnswerSpan, answer: AnswerSpan): boolean {
   return passage.start <= answer.start && passage.end >= answer.end;
 }
 
-/** `ranks`: of each question's answer, from 1. Zeros where nothing was asked. */
+/** `ranks`: the rank of each question's answer, from 1. Returns zeros if there are no questions. */
 export function qualityOf(ranks: readonly (number | undefined)[]): RetrievalQuality {
   const within = (most: number) => ranks.filter((rank) => rank !== undefined).filter((rank) => rank <= most);
   const share = (part: number): number => (ranks.length === 0 ? 0 : round(part / ranks.length));

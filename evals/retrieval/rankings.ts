@@ -13,22 +13,22 @@ import { candidateCount, shortlist } from '../../services/context-worker/documen
 import { type Embeddings } from '../../services/context-worker/embeddings/embeddings.ts';
 import type { AskedDocument } from './squad.ts';
 
-/** By words, by meaning, and by both. */
+/** Ranking by words, by embeddings, and by both. */
 export const METHODS = ['bm25', 'embeddings', 'hybrid'] as const;
 export type Method = (typeof METHODS)[number];
 
-/** A document that is ready to be asked. */
+/** A document with its passages and their vectors. */
 export interface IndexedDocument extends AskedDocument {
   passages: readonly DocumentPassage[];
   vectors: PassageVectors;
 }
 
-/** Milliseconds, for all texts of a call. */
+/** The timeout of one call with all its texts, in milliseconds. */
 const TIMEOUT_MS = 300_000;
-/** As many as `CONTEXT_TOKENS` is by default. */
+/** The default of `CONTEXT_TOKENS`. */
 const BUDGET_TOKENS = 6_000;
 
-/** As the context worker cuts and embeds an uploaded file. */
+/** Cuts and embeds a document like the context worker does with an uploaded file. */
 export async function indexDocument(
   document: AskedDocument,
   embeddings: Embeddings,
@@ -43,7 +43,7 @@ export function embedAll(texts: readonly string[], embeddings: Embeddings): Prom
   return embeddings.embed(texts, { signal: new AbortController().signal, timeoutMs: TIMEOUT_MS });
 }
 
-/** The document's passages, best first, by each method, as the context worker ranks them where the vectors are stored. */
+/** The document's passages, best first, for each method, ranked like in the context worker when the vectors are stored. */
 export function rankBy(
   { text, vectors }: Pick<IndexedDocument, 'text' | 'vectors'>,
   question: string,

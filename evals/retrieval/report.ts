@@ -13,23 +13,23 @@ export interface RetrievalReport {
 }
 
 interface Task {
-  /** What one document is. */
+  /** A description of what counts as one document. */
   document: string;
   documents: number;
   passages: number;
   questions: number;
-  /** Questions whose answer no passage has whole. They count as not found. */
+  /** Questions whose answer is in no passage completely. They count as not found. */
   cut: number;
   quality: Record<Method, RetrievalQuality>;
-  /** Questions whose answer is among the first five by both, and by words alone not; and the other way round. */
+  /** `gained`: questions whose answer is in the first five passages of `hybrid` but not of `bm25`. `lost`: the reverse. */
   gained: number;
   lost: number;
   kinds: Kind[];
 }
 
-/** The questions by how much of their words the passage with the answer has; those that were cut are of no kind. */
+/** Questions grouped by the share of their words in the passage with the answer, without those whose answer is cut. */
 interface Kind {
-  /** Shares of the question's words, from 0 to 1, `below` not included. */
+  /** Shares of the question's words, from 0 to 1. `below` is exclusive. */
   from: number;
   below: number;
   questions: number;
@@ -38,7 +38,7 @@ interface Kind {
 
 const BORDERS = [0, 0.4, 0.6, 0.8, Infinity];
 
-/** `asked`: all questions of those documents. */
+/** `asked`: the results for all questions of the documents. */
 export function toTask(
   document: string,
   documents: readonly Pick<IndexedDocument, 'passages'>[],
@@ -85,8 +85,8 @@ export function retrievalText({ model, tasks }: RetrievalReport): string {
 
 function headlines({ document, documents, passages, questions, cut, gained, lost }: Task): string[] {
   return [
-    `${document} (${documents}): ${passages} passages; ${questions} questions, ${cut} with an answer that a border cuts`,
-    `among the first five by hybrid and not by BM25: ${gained}; by BM25 and not by hybrid: ${lost}`,
+    `${document} (${documents}): ${passages} passages; ${questions} questions, ${cut} with an answer that a passage boundary cuts`,
+    `in the first five of hybrid but not of BM25: ${gained}; of BM25 but not of hybrid: ${lost}`,
   ];
 }
 

@@ -11,7 +11,7 @@ const paragraph = (context: string, ...answers: string[]) => ({
 const dataOf = (...articles: object[][]) =>
   JSON.stringify({ data: articles.map((paragraphs) => ({ paragraphs })) });
 
-test('an article is its paragraphs put together, and articles are put together likewise: every answer stays at its place', () => {
+test('joining the paragraphs of an article, and joining articles, keeps every answer at its position', () => {
   const articles = parseSquad(
     dataOf(
       [paragraph('A red fox.', 'red'), paragraph('The same red again.', 'red', 'again')],
@@ -26,7 +26,7 @@ test('an article is its paragraphs put together, and articles are put together l
   expect(all.questions.map(({ answer }) => answer.start)).toEqual([2, 21, 25, 33]);
 });
 
-test('a question without an answer is left out; of several answers the first one counts', () => {
+test('a question without an answer is left out, and only the first of several answers counts', () => {
   const context = 'One or two.';
   const answers = [
     { text: 'two', answer_start: 7 },
@@ -40,7 +40,7 @@ test('a question without an answer is left out; of several answers the first one
   expect(article?.questions).toEqual([{ text: 'Which?', answer: { start: 7, end: 10 } }]);
 });
 
-test('data whose answers do not stand at their places is refused', () => {
+test('data with an answer that is not at its position is refused', () => {
   const qas = [{ question: 'Which?', answers: [{ text: 'two', answer_start: 6 }] }];
-  expect(() => parseSquad(dataOf([{ context: 'One or two.', qas }]))).toThrow('does not stand at its place');
+  expect(() => parseSquad(dataOf([{ context: 'One or two.', qas }]))).toThrow('is not at its position');
 });

@@ -6,7 +6,7 @@ export interface AnswerSpan {
   end: number;
 }
 
-/** A document, and questions that one place in it answers. */
+/** A document, and questions that it answers. Each answer is at one position. */
 export interface AskedDocument {
   text: string;
   questions: readonly Question[];
@@ -25,8 +25,8 @@ const paragraph = z.object({
 const squad = z.object({ data: z.array(z.object({ paragraphs: z.array(paragraph) })) });
 
 /**
- * The articles of a data set of SQuAD's form, each as one document: its paragraphs, put together. Of several answers to a
- * question the first one counts; questions without any are left out. Throws where an answer does not stand at its place.
+ * Parses a data set in SQuAD's format. Each article becomes one document of its joined paragraphs. Only the first of several answers
+ * to a question counts; questions without an answer are left out. Throws if an answer is not at its position.
  */
 export function parseSquad(json: string): AskedDocument[] {
   return squad
@@ -39,7 +39,7 @@ function toAskedParagraph({ context: text, qas }: z.infer<typeof paragraph>): As
     if (!first) return [];
     const end = first.answer_start + first.text.length;
     if (text.slice(first.answer_start, end) !== first.text)
-      throw new Error(`The answer to "${question}" does not stand at its place`);
+      throw new Error(`The answer to "${question}" is not at its position`);
     return [{ text: question, answer: { start: first.answer_start, end } }];
   });
   return { text, questions };
@@ -47,7 +47,7 @@ function toAskedParagraph({ context: text, qas }: z.infer<typeof paragraph>): As
 
 const BETWEEN = '\n\n';
 
-/** All documents as one, in their order, as paragraphs stand below one another. */
+/** Joins all documents to one, in order, separated like paragraphs. */
 export function together(documents: readonly AskedDocument[]): AskedDocument {
   let from = 0;
   const questions = documents.flatMap((document) => {

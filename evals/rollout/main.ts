@@ -1,4 +1,4 @@
-/** `make simulate`: healthy rollouts and broken ones, judged; writes the report, and ends with 1 when a promise did not hold. */
+/** `make simulate`: judges simulated healthy and faulty rollouts, and writes the report. Exits with 1 if a promise is broken. */
 import { Worker } from 'node:worker_threads';
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { ROLLOUT_PLAN } from './plan.ts';

@@ -1,4 +1,4 @@
-/** How much is simulated. Every number of a run stands here. */
+/** All numbers that determine the simulation. */
 export const ROLLOUT_PLAN = {
   seed: 20_261_126,
   healthy: {
@@ -6,12 +6,12 @@ export const ROLLOUT_PLAN = {
     days: 21,
     steps: [5, 15, 30, 60, 100],
     dwellHours: 48,
-    /** Jobs a second, averaged over the day: log-uniform between these. */
+    /** Jobs per second, averaged over the day; log-uniform between these values. */
     jobsPerSecond: [0.02, 0.3],
     users: [300, 3_000],
-    /** Of all jobs, on both paths alike. */
+    /** The error rate of all jobs, equal on both backends. */
     errorRate: [0.002, 0.03],
-    /** Of both paths at once: so often, so long, and so bad. */
+    /** Outages that affect both backends at the same time: their frequency, duration and severity. */
     outages: { everyDays: 4, minutes: [2, 90], severity: [0.15, 1] },
     tickS: 60,
   },
@@ -21,18 +21,18 @@ export const ROLLOUT_PLAN = {
     jobsPerSecond: 10,
     users: 5_000,
     errorRate: 0.01,
-    /** When on the day it comes, in hours; and how many hours are watched then. */
+    /** The time of day of the jump in hours, and how many hours are simulated after it. */
     at: [0.5, 12],
     watchHours: 8,
     tickS: 5,
-    /** To which failure rate the canary jumps, in percent. */
+    /** The failure rates to which the canary jumps, in percent. */
     to: [50, 10, 3],
   },
-  /** Of the users' shares of all jobs, and of their shares of all failures: standard deviations of the logarithm. */
+  /** Standard deviations of the logarithm of the users' shares of all jobs, and of their shares of all failures. */
   heavyTails: { jobs: 1.5, failures: 1 },
-  /** The load swings by so much around its mean over the day. */
+  /** The amplitude of the daily load variation, relative to its mean. */
   dailySwing: 0.8,
-  /** Of all jobs; of those during an outage. */
+  /** The shares of slow jobs, normally and during an outage. */
   slow: { usual: 0.05, outage: 0.3 },
   usual: { thresholdPercent: 5, windowMinutes: 5, fewJobs: 10, badChecks: 3 },
   workers: 2,

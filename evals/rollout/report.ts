@@ -6,17 +6,17 @@ import { type RunResult } from './runs.ts';
 export interface RolloutReport {
   at: string;
   seed: number;
-  /** Healthy ones, each over its whole time. */
+  /** The number of healthy rollouts, each simulated over its whole duration. */
   rollouts: number;
   falseRollbacks: number;
-  /** How many of the healthy rollouts the usual rules take back. */
+  /** How many of the healthy rollouts the usual rules roll back. */
   usualRules: Record<'overThreshold' | 'badChecks', { falseRollbacks: number; share: number }>;
-  /** Median, from the jump to the rollback; of the usual rules on the same runs. */
+  /** The median time from the jump to the rollback, by the judge and by the usual rules on the same runs. */
   detectionSeconds: Record<string, number | null>;
   usualDetectionSeconds: Record<string, { overThreshold: number | null; badChecks: number | null }>;
   detectedShare: Record<string, number>;
   falseRollbacksByTest: Record<string, number>;
-  /** The share of healthy rollouts that reached 100%, and of their hours with each verdict. */
+  /** The share of healthy rollouts that reached 100%, and the shares of their hours with each verdict. */
   completedShare: number;
   verdictShares: Record<string, number>;
   broken: string[];
@@ -52,7 +52,7 @@ export function toRolloutReport(results: readonly RunResult[], at: Date): Rollou
 }
 
 interface Jumps {
-  /** Seconds from the jump; infinite where it was not found. */
+  /** Seconds from the jump; infinite if it was not detected. */
   judge: number[];
   threshold: number[];
   badChecks: number[];
@@ -75,18 +75,19 @@ function brokenOf(report: Omit<RolloutReport, 'broken'>): string[] {
     falseRollbacks > ROLLOUT_HELD_TO.falseRollbacks * rollouts ? [`${falseRollbacks} false rollbacks`] : [];
   for (const [jump, limit] of Object.entries(ROLLOUT_HELD_TO.seconds)) {
     const seconds = detectionSeconds[jump] ?? null;
-    if (seconds === null || seconds > limit) broken.push(`${jump}%: found after ${seconds} s, not ${limit}`);
+    if (seconds === null || seconds > limit)
+      broken.push(`${jump}%: detected after ${seconds} s, limit ${limit} s`);
   }
   for (const [jump, least] of Object.entries(ROLLOUT_HELD_TO.detectedShare)) {
     const share = detectedShare[jump] ?? 0;
-    if (share < least) broken.push(`${jump}%: found in ${share} of the runs, not ${least}`);
+    if (share < least) broken.push(`${jump}%: detected in ${share} of the runs, at least ${least} required`);
   }
   return broken;
 }
 
 export function rolloutText(report: RolloutReport): string {
   const { rollouts, usualRules } = report;
-  const seconds = (value: number | null | undefined) => (value == null ? 'not found' : `${value} s`);
+  const seconds = (value: number | null | undefined) => (value == null ? 'not detected' : `${value} s`);
   const jumps = Object.entries(report.detectionSeconds).map(([jump, found]) => {
     const usual = report.usualDetectionSeconds[jump];
     return [
@@ -97,7 +98,7 @@ export function rolloutText(report: RolloutReport): string {
     ];
   });
   return aligned([
-    ['', 'the judge', 'over 5% in 5 minutes', 'three bad checks in a row'],
+    ['', 'judge', 'over 5% in 5 minutes', 'three bad checks in a row'],
     [
       `false rollbacks, of ${rollouts} rollouts`,
       String(report.falseRollbacks),
@@ -124,7 +125,7 @@ function sharesOf(counts: readonly Record<string, number>[]): Record<string, num
   return Object.fromEntries(Object.entries(total).map(([name, value]) => [name, rounded(value / all)]));
 }
 
-/** Null where more than half were not found. */
+/** Null if at least half were not detected. */
 function median(values: readonly number[]): number | null {
   const middle = [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Infinity;
   return Number.isFinite(middle) ? middle : null;

@@ -11,13 +11,13 @@ export interface RolloutOptions {
   jobsPerSecond: number;
   errorRate: number;
   outages: readonly Outage[];
-  /** The canary path's own fault, from that second on. */
+  /** The additional failure rate of the canary, starting at second `from`. */
   fault: { from: number; rate: number } | undefined;
-  /** Percent on LiteLLM; the last one stays. */
+  /** Percentages on LiteLLM. The last one stays in force. */
   steps: readonly number[];
   dwellS: number;
   endS: number;
-  /** Nothing is judged before. */
+  /** The judge starts at this second. */
   judgedFromS: number;
   tickS: number;
   random: RandomSource;
@@ -28,19 +28,19 @@ export interface RolloutResult {
   rolledBackAt: number | undefined;
   test: string | undefined;
   usual: UsualRules['saidAt'];
-  /** Whether the last step was reached, and how many ticks each verdict held (looked at once an hour). */
+  /** Whether the last step was reached, and how often each verdict was found by hourly checks. */
   completed: boolean;
   verdicts: Record<string, number>;
 }
 
-/** One rollout, job by job, judged as the metrics service judges it. */
+/** Simulates one rollout job by job, and judges it like the metrics service does. */
 export function simulateRollout(options: RolloutOptions): RolloutResult {
   const { tickS, endS, steps, dwellS, judgedFromS } = options;
   const usual = createUsualRules();
   const verdicts: Record<string, number> = {};
   let [step, stepFrom, segment] = [0, 0, 0];
   let tally = createTally();
-  /** Of this step. */
+  /** The completed days of the current step. */
   let days: Segment[] = [];
   let result: { at: number; test: string } | undefined;
 
@@ -62,7 +62,7 @@ export function simulateRollout(options: RolloutOptions): RolloutResult {
     }).verdict;
 
   for (let second = 0; second < endS; second += tickS) {
-    // What the judge has found, the usual rules are still to find.
+    // After the judge's rollback, the simulation continues until both usual rules have reacted too.
     if (result && usual.saidAt.threshold !== undefined && usual.saidAt.badChecks !== undefined) break;
     if (second > 0 && second % 86_400 === 0) begin(step);
     const suspicious = runTick(options, { second, percentage: steps[step] ?? 100, tally, usual });
@@ -87,7 +87,7 @@ export function simulateRollout(options: RolloutOptions): RolloutResult {
   };
 }
 
-/** Today and the day before, where it belongs to the same step. */
+/** Today, and the day before if it belongs to the same step. */
 function recentDays(days: readonly Segment[], today: Segment): [Segment, ...Segment[]] {
   const yesterday = days.at(-1);
   return yesterday ? [yesterday, today] : [today];
@@ -100,7 +100,7 @@ interface Tick {
   usual: UsualRules;
 }
 
-/** True when something happened in the canary arm that could be evidence. */
+/** True if a canary job failed or was slow, which could change the verdict. */
 function runTick(options: RolloutOptions, { second, percentage, tally, usual }: Tick): boolean {
   const { population, jobsPerSecond, errorRate, outages, fault, tickS, random } = options;
   const outage = outages.find(({ from, until }) => second >= from && second < until)?.severity ?? 0;

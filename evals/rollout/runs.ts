@@ -3,7 +3,7 @@ import { ROLLOUT_PLAN } from './plan.ts';
 import { type RolloutResult, simulateRollout } from './rollout.ts';
 import { logUniform, outagesOf, populate, uniform } from './world.ts';
 
-/** One run: a healthy rollout, or a jump of the canary's failures to so many percent. */
+/** One run: a healthy rollout, or a jump of the canary's failure rate to `to` percent. */
 export type Run = { kind: 'healthy'; number: number } | { kind: 'jump'; to: number; number: number };
 
 export type RunResult = { run: Run; result: RolloutResult; faultAt: number | undefined };

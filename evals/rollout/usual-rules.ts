@@ -1,11 +1,11 @@
 import { ROLLOUT_PLAN } from './plan.ts';
 
-/** The rules that rollouts are usually judged by: over the threshold in five minutes; the same in three checks in a row. */
+/** The rules that are usually used for rollouts: an error rate above a threshold over five minutes; or that in three checks in a row. */
 export interface UsualRules {
   add(failed: boolean): void;
-  /** Once a minute. */
+  /** Must be called once a minute. */
   check(second: number): void;
-  /** The second in which each rule first said to go back. */
+  /** The second in which each rule first required a rollback. */
   readonly saidAt: { threshold: number | undefined; badChecks: number | undefined };
 }
 

@@ -1,4 +1,4 @@
-/** A thread that simulates every so-manieth run, and posts each result. */
+/** A thread that simulates its share of the runs and posts each result. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { allRuns, simulate } from './runs.ts';
 

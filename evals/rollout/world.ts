@@ -2,20 +2,20 @@ import { ROLLOUT_PLAN } from './plan.ts';
 
 export type RandomSource = () => number;
 
-/** Users whose jobs and failures are unequal: each has a place between 0 and 1, which decides on his arm for good. */
+/** Users with unequal shares of jobs and failures. Each has a fixed position between 0 and 1 (`place`), which determines their arm. */
 export interface Population {
   /** Draws the user of the next job. */
   draw: () => number;
   place: Float64Array;
-  /** How often a user's jobs fail, as a multiple of the mean. */
+  /** The failure rate of each user, as a multiple of the mean. */
   failing: Float64Array;
 }
 
 export interface Outage {
-  /** Seconds since the beginning. */
+  /** Seconds since the start of the simulation. */
   from: number;
   until: number;
-  /** How many of the calls fail, on both paths. */
+  /** The share of calls that fail, on both backends. */
   severity: number;
 }
 
@@ -42,7 +42,7 @@ export function outagesOf(days: number, random: RandomSource): Outage[] {
   }
 }
 
-/** How many jobs come in a tick. */
+/** Draws the number of jobs in a tick. */
 export function arrivals(mean: number, random: RandomSource): number {
   if (mean > 50) return Math.max(0, Math.round(mean + Math.sqrt(mean) * normal(random)));
   const limit = Math.exp(-mean);
@@ -67,12 +67,12 @@ function logNormals(count: number, deviation: number, random: RandomSource): Flo
   return Float64Array.from({ length: count }, () => Math.exp(deviation * normal(random)));
 }
 
-/** Box and Muller's. */
+/** Box-Muller transform. */
 function normal(random: RandomSource): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-/** Vose's alias method: in constant time, with chances as the weights are. */
+/** Vose's alias method: draws in constant time, with probabilities proportional to the weights. */
 function createDraw(weights: Float64Array, random: RandomSource): () => number {
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const scaled = weights.map((weight) => (weight * weights.length) / total);

@@ -6,15 +6,17 @@ import { listAssistants } from './list-assistants.ts';
 export function assistantsCommand(context: OperatorContext): Command {
   const group = new Command('assistants')
     .summary('assistants: list, check')
-    .description('Assistants as their files describe them. Looks at files only, never at a running service.');
+    .description('Assistant files. These commands read files only, never a running service.');
   group
     .command('list')
-    .description('The assistants of ASSISTANTS_DIR (from the repository, where it is relative).')
-    .option('--json', 'a JSON object on each line')
+    .description(
+      'Lists the assistants in ASSISTANTS_DIR. A relative folder is resolved against the repository.',
+    )
+    .option('--json', 'print one JSON object per line')
     .action((options: { json?: true }) => listAssistants(context, options));
   group
     .command('check')
-    .description('Says what is wrong with files, each and all together. Exits with 1 when anything is.')
+    .description('Validates assistant files, each one and all together. Exits with 1 if there are problems.')
     .argument('<files...>')
     .action((files: string[]) => checkFiles(context, files));
   return group;

@@ -8,7 +8,7 @@ import { oneLine } from '../terminal-safe.ts';
 const HEADINGS = ['NAME', 'VERSION', 'MODEL', 'FOR', 'EXAMPLES', 'DESCRIPTION'];
 const DESCRIPTION = 60;
 
-/** Throws `CommandFailed` with every problem where the folder's files are not valid. */
+/** Throws `CommandFailed` with every problem if files in the folder are not valid. */
 export async function listAssistants(
   { settings, print, root }: OperatorContext,
   { json }: { json?: true },
@@ -18,13 +18,13 @@ export async function listAssistants(
   if (problems.length > 0) throw new CommandFailed(problems.map(oneLine).join('\n'));
   if (json) for (const assistant of assistants) print(toJsonLine(assistant));
   else if (assistants.length > 0) print(inColumns([HEADINGS, ...assistants.map(toRow)]).join('\n'));
-  else print(`There is no assistant in ${folder}.`);
+  else print(`There are no assistants in ${folder}.`);
 }
 
 function toRow({ name, version, model = '-', access, examples, description, default: isDefault }: Assistant) {
   const whom = access
     ? [...access.groups.map((group) => `@${group}`), ...access.users].join(',')
-    : 'everybody';
+    : 'everyone';
   const about = oneLine(description).slice(0, DESCRIPTION);
   return [
     isDefault ? `${name} (default)` : name,

@@ -16,10 +16,10 @@ export async function showAudit(context: OperatorContext, { limit, json }: Audit
   const entries = (await withStores(context.settings(), auditOf)).slice(-limit);
   if (json) for (const entry of entries) context.print(toJsonLine(entry));
   else for (const line of inColumns(entries.map(cellsOf))) context.print(line);
-  if (entries.length === 0) context.complain('Nothing was ever commanded.');
+  if (entries.length === 0) context.complain('No command was ever given.');
 }
 
-/** What was commanded comes last: it may be long. */
+/** The instruction comes last because it may be long. */
 function cellsOf({ at, command, status, epoch, note }: AuditEntry): string[] {
   const by = command?.by === undefined ? '' : ` ${oneLine(command.by)}`;
   const what = command ? instructionInWords(command.instruction) : 'unreadable';

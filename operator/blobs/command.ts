@@ -8,33 +8,40 @@ import { type OperatorContext } from '../context.ts';
 import { toJsonLine } from '../output.ts';
 import { needing, withStores } from '../stores.ts';
 
-const ABOUT = `The blob store: users' files, bodies of large requests, stored responses. The ingress removes what no record in the job
-Redis speaks of, unless the two do not fit together: then it logs "Sweep stopped", and removes nothing until you decide.
+const ABOUT = `The blob store holds users' files, bodies of large requests and stored responses. A sweep in the ingress removes blobs that have no
+record in the job Redis. If the blob store and the job Redis do not seem to belong together, the ingress logs "Sweep stopped" and removes
+nothing until an operator decides.
 
-  status   shows whether they fit together, and why the last sweep stopped.
-  adopt    says that this job Redis and this blob store belong together: after an upgrade, a move or a restore.
-  allow    lets the sweep remove a large share of folders without a record. Check first that REDIS_URL and REDIS_PREFIX
-           are right, and restore the job Redis if it was lost: what is removed does not come back.`;
+  status   Shows whether the two belong together, and why the last sweep stopped.
+  adopt    Confirms that this job Redis and this blob store belong together. Use it after an upgrade, a move or a restore.
+  allow    Lets the sweep remove a large share of folders without a record. Removed data cannot be recovered. First check that
+           REDIS_URL and REDIS_PREFIX are right. If the job Redis was lost, restore it instead.`;
 
 const HOUR_MS = 3_600_000;
-/** The grace period of a removal is a day: a longer permission would outlive what it was given for. */
+/** The grace period before a removal is one day. A longer permission would also cover folders that the operator has not seen. */
 const MAX_HOURS = 24;
 
 export function blobsCommand(context: OperatorContext): Command {
   const group = new Command('blobs').summary('blobs: status, adopt, allow').description(ABOUT);
   group
     .command('status')
-    .description('Whether job Redis and blob store belong together, and why the last sweep stopped.')
-    .option('--json', 'one JSON object')
+    .description(
+      'Shows whether the job Redis and the blob store belong together, and why the last sweep stopped.',
+    )
+    .option('--json', 'print one JSON object')
     .action((options: { json?: true }) => showStatus(context, options));
   group
     .command('adopt')
-    .description('Gives both one new identity: the next sweep goes on. It still stops at a large share.')
+    .description(
+      'Gives the job Redis and the blob store a new common identity. Sweeps continue, but still stop at a large share.',
+    )
     .action(() => adopt(context));
   group
     .command('allow')
-    .description('Lets sweeps plan the removal of a large share of folders without a record, for some hours.')
-    .requiredOption('--hours <number>', `for how long, up to ${MAX_HOURS}`, hoursOf)
+    .description(
+      'Lets sweeps plan the removal of a large share of folders without a record, for a limited time.',
+    )
+    .requiredOption('--hours <number>', `how long the permission lasts, 1 to ${MAX_HOURS}`, hoursOf)
     .action((options: { hours: number }) => allow(context, options));
   return group;
 }
@@ -42,7 +49,7 @@ export function blobsCommand(context: OperatorContext): Command {
 function hoursOf(text: string): number {
   const hours = Number(text);
   if (!Number.isInteger(hours) || hours < 1 || hours > MAX_HOURS)
-    throw new InvalidArgumentError(`must be a whole number from 1 to ${MAX_HOURS}`);
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_HOURS}.`);
   return hours;
 }
 
@@ -80,9 +87,9 @@ async function showStatus(context: OperatorContext, { json }: { json?: true }): 
     }
     context.print(
       {
-        same: 'Job Redis and blob store belong together.',
-        new: 'Neither has an identity yet. The first sweep gives them one.',
-        stopped: 'Job Redis and blob store do not belong together.',
+        same: 'The job Redis and the blob store belong together.',
+        new: 'The job Redis and the blob store have no identity yet. The first sweep gives them one.',
+        stopped: 'The job Redis and the blob store do not belong together.',
       }[comparison.kind],
     );
     const reason = comparison.kind === 'stopped' ? comparison.reason : stopped?.reason;
@@ -92,7 +99,7 @@ async function showStatus(context: OperatorContext, { json }: { json?: true }): 
         `${stopped.unknown} of ${stopped.looked ?? 0} folders of ${stopped.kind ?? ''} have no record.`,
       );
     if (allowedUntil > Date.now())
-      context.print(`A large share may be removed until ${new Date(allowedUntil).toISOString()}.`);
+      context.print(`Sweeps may remove a large share until ${new Date(allowedUntil).toISOString()}.`);
   });
 }
 
@@ -102,7 +109,7 @@ async function adopt(context: OperatorContext): Promise<void> {
     await state.setStopped(undefined);
   });
   context.print(
-    'Adopted: this job Redis and this blob store belong together. Sweeps go on within ten minutes.',
+    'Adopted: this job Redis and this blob store belong together. Sweeps continue within ten minutes.',
   );
 }
 
@@ -110,6 +117,6 @@ async function allow(context: OperatorContext, { hours }: { hours: number }): Pr
   const until = Date.now() + hours * HOUR_MS;
   await withSides(context, ({ state }) => state.allowUntil(until));
   context.print(
-    `Allowed until ${new Date(until).toISOString()}. Folders that are planned now are removed a day later.`,
+    `Allowed until ${new Date(until).toISOString()}. Sweeps remove a folder one day after they have planned its removal.`,
   );
 }

@@ -13,5 +13,5 @@ export async function clearCache(
     const cacheVersions = createCacheVersions(redis, keys);
     return needing(places.redis, clearUserCache({ cacheVersions, entries, log: silentLogger }, user));
   });
-  print('Cleared: nothing that was kept for this user before is read any more.');
+  print('Cleared: no service reads the earlier cache entries of this user any more.');
 }

@@ -3,20 +3,22 @@ import { type OperatorContext } from '../context.ts';
 import { clearCache } from './clear-cache.ts';
 import { showStats } from './show-stats.ts';
 
-const ABOUT = `The cache of each user: answers, retrieval results and embeddings that were made for him. Nothing in it can be read
-without the services' keys, and no command shows any of it.`;
+const ABOUT = `The per-user cache of answers, retrieval results and embeddings. Entries are encrypted with the services' keys, and no
+command shows their contents.`;
 
 export function cacheCommand(context: OperatorContext): Command {
   const group = new Command('cache').summary('cache: stats, clear').description(ABOUT);
   group
     .command('stats')
-    .description('How much is in it, and how often something was found, by kind, since its Redis began.')
-    .option('--json', 'one JSON object')
+    .description(
+      'Shows the size of the cache, and its hits and misses by kind since the cache Redis was empty.',
+    )
+    .option('--json', 'print one JSON object')
     .action((options: { json?: true }) => showStats(context, options));
   group
     .command('clear')
-    .description('Makes all that was kept for a user unreadable, in all services at once.')
-    .requiredOption('--user <id>', 'whose')
+    .description('Makes all cache entries of a user unreadable, in all services at once.')
+    .requiredOption('--user <id>', 'the user')
     .action((options: { user: string }) => clearCache(context, options));
   return group;
 }

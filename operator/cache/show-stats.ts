@@ -22,7 +22,7 @@ function inWords(stats: CacheStats): string[] {
   ]);
   return [
     `${entries} entries of ${owners} users, ${(bytes / 1024 / 1024).toFixed(1)} MiB`,
-    `removed: ${evicted} for others, ${expired} expired, ${cleared} cleared`,
+    `removed: ${evicted} evicted, ${expired} expired, ${cleared} cleared`,
     ...inColumns([['kind', 'hits', 'misses', 'rate'], ...rows]),
   ];
 }

@@ -4,7 +4,7 @@ import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts
 import { type OperatorSettings } from '../settings.ts';
 import { needing, type Stores, withStores } from '../stores.ts';
 
-/** Runs a command's work on the cache's Redis beside the other stores. */
+/** Runs `work` with the cache Redis in addition to the other stores. */
 export function withCache<T>(
   settings: OperatorSettings,
   work: (cache: { entries: Pick<EntryStore, 'abandon' | 'totals'>; stores: Stores }) => Promise<T>,
@@ -12,10 +12,10 @@ export function withCache<T>(
   return withStores(settings, async (stores) => {
     const redis = connectRedis(settings.CACHE_REDIS_URL, 'operator-cache', silentLogger);
     try {
-      // Nothing is put into it here.
+      // The limits do not matter: the command line writes no entries.
       const limits = { entries: 0, bytes: 0, userEntries: 0, userBytes: 0, floorPercent: 0 };
       const entries = createEntryStore(redis, settings.REDIS_PREFIX, limits);
-      const place = `The cache's Redis at ${new URL(settings.CACHE_REDIS_URL).host}`;
+      const place = `The cache Redis at ${new URL(settings.CACHE_REDIS_URL).host}`;
       return await needing(place, work({ entries, stores }));
     } finally {
       await closeRedis(redis);

@@ -1,7 +1,7 @@
 import { type AuditEntry, readAudit } from '../../shared/rollout/control/read-audit.ts';
 import { needing, type Stores } from '../stores.ts';
 
-/** How long Kafka may send nothing, in milliseconds. A group takes some seconds to form on a broker that is not ours. */
+/** Gives up when Kafka sends nothing for this long, in milliseconds. On some brokers a consumer group takes seconds to form. */
 const TIMEOUT_MS = 15_000;
 
 export function auditOf({ kafka, topics, places }: Stores): Promise<AuditEntry[]> {

@@ -11,7 +11,7 @@ test.each([
   expect(duration(text)).toBe(ms);
 });
 
-test.each(['48', 'h', '1.5h', '-1h', '1w', '', '1234567s'])('%j is no duration', (text) => {
+test.each(['48', 'h', '1.5h', '-1h', '1w', '', '1234567s'])('%j is not a duration', (text) => {
   expect(() => duration(text)).toThrow('It must be like 48h, 30m, 2d or 90s.');
 });
 
@@ -20,6 +20,6 @@ test.each([
   [5_400_000, '90m'],
   [1_000, '1s'],
   [0, '0s'],
-])('%i ms are said as %s', (ms, text) => {
+])('%i ms are written as %s', (ms, text) => {
   expect(durationInWords(ms)).toBe(text);
 });

@@ -17,7 +17,7 @@ export interface GiveOptions {
   json?: true;
 }
 
-/** Commands it, and says what became of it. Throws `CommandFailed` unless all processes that run have applied it. */
+/** Sends the command and prints its result. Throws `CommandFailed` unless all running processes have applied it. */
 export async function giveCommand(
   context: OperatorContext,
   instruction: Instruction,
@@ -47,7 +47,7 @@ function toCommand(by: string | undefined, instruction: Instruction): ControlCom
   } catch (error) {
     if (!(error instanceof ZodError)) throw error;
     const problems = error.issues.map(({ path, message }) => `${String(path.at(-1))} ${message}`);
-    throw new CommandFailed(`It cannot be commanded: ${problems.join('; ')}.`, { cause: error });
+    throw new CommandFailed(`Invalid command: ${problems.join('; ')}.`, { cause: error });
   }
 }
 
@@ -62,7 +62,7 @@ function inWords({ epoch, note, instances }: Applied): string {
 function problemOf(confirmed: Confirmation): string | undefined {
   switch (confirmed.status) {
     case 'undecided':
-      return `No leader has looked at it within 10 s; the next one will. Does the metrics service run? Its id: ${confirmed.command}`;
+      return `No leader has looked at it within 10 s. Check that the metrics service runs: its next leader will decide. Command id: ${confirmed.command}`;
     case 'refused':
       return `Refused: ${oneLine(confirmed.note)}.`;
     case 'applied':
@@ -72,5 +72,5 @@ function problemOf(confirmed: Confirmation): string | undefined {
 
 function missingOf({ missing }: AppliedBy): string | undefined {
   if (missing.length === 0) return undefined;
-  return `Not applied within 10 s by: ${missing.join(', ')}. They go on as before until they hear of it, or are restarted.`;
+  return `Not applied within 10 s by: ${missing.join(', ')}. They keep the earlier state until they receive the new one or restart.`;
 }

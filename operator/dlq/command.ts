@@ -5,46 +5,52 @@ import { listLetters } from './list-letters.ts';
 import { replayLetters } from './replay-letters.ts';
 import { showLetter } from './show-letter.ts';
 
-const ABOUT = `What could not be read or run, and why: unreadable messages of the job and event topics, messages whose job has no
-record, and poison jobs. They are kept for 30 days.
+const ABOUT = `The dead-letter topic: unreadable messages from the job and event topics, messages whose job has no record, and poison jobs.
+Each dead letter has its reason. Dead letters are kept for 30 days.
 
 The id of a dead letter is its origin: <topic>/<partition>/<offset>, or bullmq/<queue>/<job id>.`;
 
 const REPLAY_HELP = `
-The message goes back to its topic with its own key and headers. A second replay of the same dead letter does nothing.
+Sends the message to its original topic, with its original key and headers. Replaying the same dead letter again does nothing.
 
-What cannot be replayed is said with the reason, and the exit code is 1:
-  - A job that has ended never runs again. An unreadable message whose job was known has ended it: its client was told.
-  - A job whose deadline has passed would only fail.
-  - A poison job is kept for inspection.
-  - A message that this version cannot read would come back as another dead letter (--force sends it).
-  - A job without a record that was accepted longer ago than LOG_RETENTION_MS may have been answered (--force runs it).
-A job without a record gets one again, and runs as a background job: its answer waits for a client that comes back with
-its idempotency key.`;
+Some dead letters cannot be replayed. The command prints the reason for each one and exits with 1:
+  - The job has ended. Ended jobs never run again. (An unreadable message of a known job also ends the job: its client got an error.)
+  - The job's deadline has passed: the job would fail at once.
+  - The job is a poison job. It is kept for inspection only.
+  - This version cannot read the message: it would become a dead letter again. --force sends it anyway.
+  - The job has no record, and was accepted longer ago than LOG_RETENTION_MS: it may have been answered already. --force runs it anyway.
+
+A job without a record gets a new record and runs as a background job. Its client gets the answer when it repeats the request with
+the same idempotency key.`;
 
 export function dlqCommand(context: OperatorContext): Command {
   const group = new Command('dlq').summary('dead letters: list, show, replay').description(ABOUT);
   group
     .command('list')
-    .description('One line for each dead letter, the newest last. Shows no payload.')
-    .option('--reason <text>', 'only those whose reason contains the text')
+    .description('Lists the dead letters, oldest first, without their payloads.')
+    .option('--reason <text>', 'only dead letters whose reason contains the text (case-insensitive)')
     .option('--limit <n>', 'only the newest n', wholeNumber)
-    .option('--json', 'a JSON object on each line')
+    .option('--json', 'print one JSON object per line')
     .action((options: { reason?: string; limit?: number; json?: true }) => listLetters(context, options));
   group
     .command('show')
-    .description("All of one dead letter. The payload holds users' words.")
-    .argument('<id>', 'as `dlq list` shows it')
-    .option('--json', 'one JSON object, with the payload as the exact text that it was')
+    .description(
+      'Shows one dead letter with its payload. Caution: the payload may contain what a user wrote.',
+    )
+    .argument('<id>', 'the id from `dlq list`')
+    .option('--json', 'print one JSON object, with the payload as its exact original text')
     .action((id: string, options: { json?: true }) => showLetter(context, id, options));
   group
     .command('replay')
-    .description('Sends the messages of dead letters back to where they came from.')
-    .argument('[ids...]', 'as `dlq list` shows them')
-    .option('--all', 'all of them')
-    .option('--reason <text>', 'with --all: only those whose reason contains the text')
-    .option('--force', 'also where this version cannot tell that the message can be run')
-    .option('--json', 'a JSON object on each line')
+    .description('Sends dead letters to their original topics again.')
+    .argument('[ids...]', 'ids from `dlq list`')
+    .option('--all', 'replay all dead letters')
+    .option('--reason <text>', 'with --all: only dead letters whose reason contains the text')
+    .option(
+      '--force',
+      'also send messages that this version cannot read, and jobs that may have been answered',
+    )
+    .option('--json', 'print one JSON object per line')
     .addHelpText('after', REPLAY_HELP)
     .action((ids: string[], options: ReplayOptions, command: Command) => {
       const problem = replayUsage(ids, options);
@@ -62,8 +68,8 @@ interface ReplayOptions {
 }
 
 function replayUsage(ids: readonly string[], { all, reason }: ReplayOptions): string | undefined {
-  if (all && ids.length > 0) return 'either ids or --all, not both';
-  if (!all && ids.length === 0) return 'which? name the ids, or --all';
-  if (!all && reason !== undefined) return '--reason goes with --all';
+  if (all && ids.length > 0) return 'use either ids or --all, not both';
+  if (!all && ids.length === 0) return 'nothing to replay: give ids, or use --all';
+  if (!all && reason !== undefined) return '--reason needs --all';
   return undefined;
 }

@@ -1,12 +1,13 @@
 import { readLetter, type StoredLetter } from '../../shared/jobs/dead-letters.ts';
 import { needing, type Stores } from '../stores.ts';
 
-/** How long Kafka may send nothing, in milliseconds. A group takes some seconds to form on a broker that is not ours. */
+/** Gives up when Kafka sends nothing for this long, in milliseconds. On some brokers a consumer group takes seconds to form. */
 const TIMEOUT_MS = 15_000;
 
 /**
- * Hands over each dead letter once, oldest first: a process that died after it had buried one buries it again, under the
- * same origin. Reads to the topic's end as it is now. Throws `CommandFailed` when Kafka is away.
+ * Calls `onLetter` for each dead letter once, oldest first. The topic may hold one twice, under the same origin: a process that
+ * crashes after it published a dead letter publishes it again. Reads up to the topic's current end. Throws `CommandFailed` when
+ * Kafka is down.
  */
 export async function eachLetter(
   { kafka, topics, places }: Stores,
@@ -27,7 +28,7 @@ export async function eachLetter(
   await needing(places.kafka, reading);
 }
 
-/** Whether a letter's reason contains the text; upper and lower case are the same. */
+/** Whether a dead letter's reason contains the text. Case-insensitive. */
 export function hasReason({ reason }: Pick<StoredLetter, 'reason'>, text: string | undefined): boolean {
   return text === undefined || reason.toLowerCase().includes(text.toLowerCase());
 }

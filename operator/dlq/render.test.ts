@@ -17,7 +17,7 @@ function letter(more: Partial<StoredLetter> = {}): StoredLetter {
 }
 
 describe('the list', () => {
-  test('has one line for each letter, whatever stands in it, and no payload', () => {
+  test('has one line for each dead letter, whatever it contains, and no payload', () => {
     const lines = renderList([
       toListed(letter()),
       toListed(letter({ origin: 'a\u001b', originalId: 'j\nk', value: 'secret' })),
@@ -29,26 +29,24 @@ describe('the list', () => {
   });
 });
 
-describe('a letter', () => {
-  test('is shown whole: JSON in lines, anything else as it is', () => {
+describe('a dead letter', () => {
+  test('is shown in full: JSON is indented, other text stays as it is', () => {
     expect(renderLetter(letter(), null)).toMatch(/payload \(7 bytes\)\n\{\n {2}"a": 1\n\}$/);
     const long = `no JSON ${'x'.repeat(100_000)}`;
     expect(renderLetter(letter({ value: long }), null).endsWith(`\n${long}`)).toBe(true);
   });
-  test('says how long the body lives that lies elsewhere', () => {
+  test('says where a body in the blob store is, and when it is removed', () => {
     const request = { kind: 'blob', name: 'jobs/job_x/request', sha256: '0'.repeat(64), bytes: 300_000 };
     const shown = renderLetter(letter({ value: JSON.stringify({ data: [{ request }] }) }), null);
-    expect(shown).toMatch(
-      /lies in BLOB_DIR[^]*removed once the job's record has gone[^]*"name": "jobs\/job_x/,
-    );
-    expect(renderLetter(letter({ value: '{"kind":"blob"}' }), null)).not.toContain('BLOB_DIR');
+    expect(shown).toMatch(/is in the blob store[^]*removed after the job's record[^]*"name": "jobs\/job_x/);
+    expect(renderLetter(letter({ value: '{"kind":"blob"}' }), null)).not.toContain('blob store');
   });
-  test('cannot speak to the terminal', () => {
+  test('cannot send control characters to the terminal', () => {
     const shown = renderLetter(letter({ value: '\u001b]0;title\u0007', key: '\u009b' }), 'then');
     expect(shown).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     expect(shown).toContain('ce_id: x\\u001b[2J');
   });
-  test('as JSON has the exact payload', () => {
+  test('has its exact payload in JSON', () => {
     const value = '{"n": 12345678901234567890, "c": "\u009b"}';
     expect(JSON.parse(letterToJson(letter({ value }), null))).toMatchObject({
       payload: value,

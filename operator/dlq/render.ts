@@ -3,17 +3,17 @@ import { type StoredLetter } from '../../shared/jobs/dead-letters.ts';
 import { inColumns, toJsonLine } from '../output.ts';
 import { oneLine, terminalSafe } from '../terminal-safe.ts';
 
-/** What `list` keeps of a letter: not its payload, of which there may be much. */
+/** A dead letter in `list`: without its payload, which may be large. */
 export interface ListedLetter {
   id: string;
   /** ISO 8601. */
   at: string;
   reason: string;
-  /** The id that the message claimed; a job's, as a rule. Null where it claimed none. */
+  /** The id that the message claims, usually a job id. Null if it claims none. */
   originalId: string | null;
-  /** Of the payload, in UTF-8. */
+  /** Size of the payload in UTF-8. */
   bytes: number;
-  /** When it was sent again, as ISO 8601. */
+  /** When it was replayed, in ISO 8601. */
   replayedAt: string | null;
 }
 
@@ -31,7 +31,7 @@ export function toListed(letter: StoredLetter): ListedLetter {
 
 const HEADINGS = ['ID', 'WHEN', 'BYTES', 'ORIGINAL ID', 'REPLAYED', 'REASON'];
 
-/** One line for each letter, in columns; the reason, which may be long, last. */
+/** One line for each dead letter, in columns. The reason comes last because it may be long. */
 export function renderList(letters: readonly ListedLetter[]): string[] {
   const rows = letters.map(({ id, at, bytes, originalId, replayedAt, reason }) =>
     [id, at, String(bytes), originalId ?? '-', replayedAt === null ? '-' : 'yes', reason].map(oneLine),
@@ -39,7 +39,7 @@ export function renderList(letters: readonly ListedLetter[]): string[] {
   return inColumns([HEADINGS, ...rows]);
 }
 
-/** All of one letter, for reading. */
+/** One dead letter in full, as text. */
 export function renderLetter(letter: StoredLetter, replayedAt: string | null): string {
   const { origin, at, reason, originalId, key, value, headers, own } = letter;
   const fields: [string, string][] = [
@@ -60,8 +60,8 @@ export function renderLetter(letter: StoredLetter, replayedAt: string | null): s
   ].join('\n');
 }
 
-const BLOB_NOTE = `(What was too large for it lies in BLOB_DIR under the name below. It is removed once the job's record has gone, though
-not within a day of its arrival: long before this dead letter.)`;
+const BLOB_NOTE = `(The request was too large for the message: it is in the blob store, under the name below. It is removed after the job's record
+expires, at the earliest one day after it arrived. This dead letter is kept longer.)`;
 
 function refersToBlob(payload: string): boolean {
   let found = false;
@@ -71,7 +71,7 @@ function refersToBlob(payload: string): boolean {
   return found;
 }
 
-/** The same for machines: the payload as the exact text that it was. */
+/** One dead letter as JSON. The payload is its exact original text. */
 export function letterToJson(letter: StoredLetter, replayedAt: string | null): string {
   const { key, headers, own, value } = letter;
   return toJsonLine({ ...toListed(letter), replayedAt, key, headers, ownHeaders: own, payload: value });
@@ -91,7 +91,7 @@ function pretty(text: string): string {
   return json === undefined ? text : JSON.stringify(json, undefined, 2);
 }
 
-/** Undefined for what is not JSON. `visit` is called with every value in it. */
+/** Undefined if the text is not JSON. Calls `visit` with every value in it. */
 function readJson(text: string, visit: (value: unknown) => void = () => undefined): unknown {
   try {
     return JSON.parse(text, (_key, value: unknown) => {

@@ -8,7 +8,7 @@ import { replayLetter, type ReplayDeps, type ReplayResult } from './replay.ts';
 import { createReplayMarks } from './replay-marks.ts';
 
 interface ReplayOptions {
-  /** Undefined: all of them. */
+  /** Undefined: all dead letters. */
   ids: readonly string[] | undefined;
   reason?: string;
   force?: true;
@@ -20,7 +20,7 @@ interface Unknown {
   result: 'unknown';
 }
 
-/** One line for each letter. Throws `CommandFailed` when any of them could not be replayed. */
+/** Prints one line for each dead letter. Throws `CommandFailed` if any of them was not replayed. */
 export async function replayLetters(context: OperatorContext, options: ReplayOptions): Promise<void> {
   const settings = context.settings();
   const counts = { done: 0, refused: 0 };
@@ -32,11 +32,11 @@ export async function replayLetters(context: OperatorContext, options: ReplayOpt
     replayEach(stores, options, { retentionMs: settings.LOG_RETENTION_MS, report }),
   );
   const all = counts.done + counts.refused;
-  if (all === 0) context.complain('There is nothing to replay.');
-  if (counts.refused > 0) throw new CommandFailed(`${counts.refused} of ${all} could not be replayed.`);
+  if (all === 0) context.complain('No dead letters to replay.');
+  if (counts.refused > 0) throw new CommandFailed(`${counts.refused} of ${all} were not replayed.`);
 }
 
-/** Letters are replayed as they are read: one payload is in memory at a time. */
+/** Replays each dead letter as it is read, so that only one payload is in memory at a time. */
 async function replayEach(
   stores: Stores,
   { ids, reason, force }: ReplayOptions,
@@ -65,7 +65,7 @@ async function replayEach(
   for (const id of wanted ?? []) report(id, { result: 'unknown' });
 }
 
-/** Connected by its first message: where there is nothing to send there is nothing to wait for. */
+/** Connects when the first message is sent. If there is nothing to send, the command does not wait for a connection. */
 function lazyProducer({ kafka, places }: Stores) {
   let connecting: Promise<Producer> | undefined;
   const send: ReplayDeps['send'] = async (message) => {
@@ -94,6 +94,6 @@ function inWords(outcome: ReplayResult | Unknown): string {
     case 'not replayable':
       return `not replayable: ${oneLine(outcome.why)}`;
     case 'unknown':
-      return 'unknown: there is no such dead letter (`turnout dlq list` shows their ids)';
+      return 'unknown: no such dead letter (`turnout dlq list` shows the ids)';
   }
 }

@@ -1,12 +1,12 @@
 import { type JobKeys } from '../../shared/platform/redis/keys.ts';
 import { type Redis } from '../../shared/platform/redis/connect.ts';
 
-/** Which dead letters were sent again, and when (ISO 8601). They lie in the job Redis, under each letter's origin. */
+/** Records which dead letters were replayed, and when (ISO 8601). Stored in the job Redis under each dead letter's origin. */
 export interface ReplayMarks {
   get(origin: string): Promise<string | null>;
-  /** The first mark stays. It is kept for `lifetimeMs` milliseconds. */
+  /** Does not overwrite an existing mark. The mark expires after `lifetimeMs` milliseconds. */
   set(origin: string, lifetimeMs: number): Promise<void>;
-  /** For each origin, in order. */
+  /** One result for each origin, in order. */
   all(origins: readonly string[]): Promise<(string | null)[]>;
 }
 
@@ -19,7 +19,7 @@ export function createReplayMarks(redis: Redis, keys: Pick<JobKeys, 'replayed'>)
     set: async (origin, lifetimeMs) => {
       await redis.set(keys.replayed(origin), new Date().toISOString(), 'PX', lifetimeMs, 'NX');
     },
-    // Not MGET: in Redis Cluster the keys lie on different nodes. The commands of a group are pipelined.
+    // Not MGET: in Redis Cluster the keys are on different nodes. The GETs of one group are pipelined.
     all: async (origins) => {
       const marks: (string | null)[] = [];
       for (let from = 0; from < origins.length; from += AT_ONCE) {

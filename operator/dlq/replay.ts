@@ -13,22 +13,22 @@ export type ReplayResult =
   | { result: 'not replayable'; why: string };
 
 export interface ReplayDeps {
-  /** Resolves when the broker has acknowledged. */
+  /** Resolves when the broker has acknowledged the message. */
   send: (message: OutboundMessage) => Promise<void>;
   topics: Topics;
   jobLog: JobLog;
   marks: ReplayMarks;
-  /** Milliseconds that the record of an ended job is kept. */
+  /** How long the record of an ended job is kept, in milliseconds. */
   retentionMs: number;
   force: boolean;
 }
 
 /**
- * One letter's replay: unmarked -> (admitted again) -> sent and acknowledged -> marked.
+ * Replays one dead letter. States: unmarked -> (admitted again) -> sent and acknowledged -> marked.
  *
- * The mark comes last: a crash before it sends the message again at the next replay, and one before the sending loses
- * nothing. The second message is harmless, like any redelivery: the router finds the job's record, and dispatches an open
- * job under the same ids or drops one that has ended; the metrics know an event by its id.
+ * The mark is written last. After a crash before the mark, the next replay sends the message again. This is harmless, like any
+ * redelivery: the router finds the job's record, and dispatches an open job under the same ids or drops one that has ended; the
+ * metrics service counts each event id once.
  */
 export async function replayLetter(deps: ReplayDeps, letter: StoredLetter): Promise<ReplayResult> {
   const at = await deps.marks.get(letter.origin);

@@ -6,7 +6,7 @@ import { eachLetter } from './letters.ts';
 import { letterToJson, renderLetter } from './render.ts';
 import { createReplayMarks } from './replay-marks.ts';
 
-/** Throws `CommandFailed` when there is no such dead letter. */
+/** Throws `CommandFailed` if there is no such dead letter. */
 export async function showLetter(
   { settings, print }: OperatorContext,
   id: string,
@@ -26,5 +26,5 @@ export async function showLetter(
 }
 
 function unknownLetter(id: string): string {
-  return `There is no dead letter ${oneLine(id)}: \`turnout dlq list\` shows their ids.`;
+  return `No dead letter has the id ${oneLine(id)}. \`turnout dlq list\` shows the ids.`;
 }

@@ -45,7 +45,7 @@ function letter(more: Partial<DeadLetter> = {}): DeadLetter {
   return { origin, reason: 'r', originalId: job.jobId, key: 'k', value: '{', headers: {}, ...more };
 }
 
-describe('a letter is read as', () => {
+describe('a dead letter is read as', () => {
   test.each<[string, Partial<DeadLetter>, unknown]>([
     ['a job', { value: JSON.stringify(job) }, { kind: 'job', topic: 'turnout.jobs', job }],
     ['a job that cannot be read', {}, { kind: 'unreadable', topic: 'turnout.jobs' }],
@@ -60,27 +60,31 @@ describe('a letter is read as', () => {
       { kind: 'unreadable', topic: 'turnout.events' },
     ],
     ['a poison job', { origin: `bullmq/llm/${job.jobId}` }, { kind: 'nowhere' }],
-    ["another system's", { origin: 'other.jobs/0/1', value: JSON.stringify(job) }, { kind: 'nowhere' }],
-    ["a stranger's", { origin: 'turnout.jobs.dlq/0/1' }, { kind: 'nowhere' }],
+    [
+      'a message of another system',
+      { origin: 'other.jobs/0/1', value: JSON.stringify(job) },
+      { kind: 'nowhere' },
+    ],
+    ['a message of an unknown topic', { origin: 'turnout.jobs.dlq/0/1' }, { kind: 'nowhere' }],
   ])('%s', (_name, more, payload) => {
     expect(readPayload(letter(more), topics)).toMatchObject(payload as object);
   });
 });
 
-describe('the job that a letter is about', () => {
+describe('the job id of a dead letter', () => {
   const idOf = (more: Partial<DeadLetter>) =>
     jobIdOf(letter(more), readPayload(letter(more), topics), topics);
-  test('is the one in its message, else the one that its header claims', () => {
+  test('comes from its message, else from its header', () => {
     expect(idOf({ value: JSON.stringify(job), originalId: 'x' })).toBe(job.jobId);
     expect(idOf({})).toBe(job.jobId);
     expect(idOf({ originalId: 'x' })).toBeUndefined();
   });
-  test('is nobody for an event: its job has ended by nature', () => {
+  test('is undefined for an event, because its job has ended', () => {
     expect(idOf({ origin: 'turnout.events/0/1', value: JSON.stringify(event) })).toBeUndefined();
   });
 });
 
-describe('is sent again', () => {
+describe('a replay sends', () => {
   const facts = (more: Partial<ReplayFacts>): ReplayFacts => ({
     payload: { kind: 'job', topic: topics.jobs, job },
     record: undefined,
@@ -100,10 +104,10 @@ describe('is sent again', () => {
     ['a job that waits', { record: record('queued') }, sent],
     ['a job that runs', { record: record('running') }, sent],
     ['a job whose record is lost, with a new record', {}, { ...sent, admit: job }],
-    ['an old job whose record is there', { payload: oldJob, record: record('admitting') }, sent],
-    ['an old job without a record, by force', { payload: oldJob, force: true }, { ...sent, admit: old }],
+    ['an old job that has a record', { payload: oldJob, record: record('admitting') }, sent],
+    ['an old job without a record, with --force', { payload: oldJob, force: true }, { ...sent, admit: old }],
     ['an event', { payload: { kind: 'event', topic: 'e' } }, { send: true, topic: 'e' }],
-    ['what cannot be read, by force', { payload: unreadable, force: true }, sent],
+    ['an unreadable message, with --force', { payload: unreadable, force: true }, sent],
   ])('%s', (_name, more, verdict) => {
     expect(judgeLetter(facts(more))).toEqual(verdict);
   });
@@ -112,14 +116,18 @@ describe('is sent again', () => {
     ['a job that has ended', { record: { state: 'failed', ending: 'failed, x' }, force: true }, /failed, x/],
     ['a job that was refused', { record: record('refused'), force: true }, /ended \(refused\)/],
     [
-      'an unreadable one that has ended',
+      'an unreadable message whose job has ended',
       { payload: unreadable, record: record('failed'), force: true },
       /end/,
     ],
-    ['what this version cannot read', { payload: unreadable }, /cannot read it: no JSON/],
+    ['a message that this version cannot read', { payload: unreadable }, /cannot read the message: no JSON/],
     ['a job past its deadline', { now: job.deadlineAt, force: true }, /deadline passed at 20/],
-    ['an old job without a record: it may have been answered', { payload: oldJob }, /answered before/],
-    ['what came from nowhere', { payload: { kind: 'nowhere', why: 'w' }, force: true }, /^w$/],
+    ['an old job without a record, which may have been answered', { payload: oldJob }, /answered already/],
+    [
+      'a message without a topic to send it to',
+      { payload: { kind: 'nowhere', why: 'w' }, force: true },
+      /^w$/,
+    ],
   ])('but not %s', (_name, more, why) => {
     const verdict = judgeLetter(facts(more));
     expect(verdict).toEqual({ send: false, why: expect.stringMatching(why) });
@@ -127,7 +135,7 @@ describe('is sent again', () => {
 });
 
 test.each(['jobs', 'events'] as const)(
-  'a letter from %s that was too large and holds only the beginning of its message is never sent, even by force',
+  'a dead letter from %s that holds only the beginning of its message is never sent, even with --force',
   async (source) => {
     const taken: OutboundMessage[] = [];
     const send = (message: OutboundMessage) => {

@@ -5,35 +5,35 @@ import { type JobState } from '../../shared/jobs/joblog/job-log.ts';
 import { type DeadLetter, isShortened, topicOf } from '../../shared/jobs/dead-letters.ts';
 import { type Topics } from '../../shared/platform/kafka/topics.ts';
 
-/** What this version makes of a dead letter's message. */
+/** A dead letter's message, as this version reads it. */
 export type Payload =
   | { kind: 'job'; topic: string; job: JobMessage }
   | { kind: 'event'; topic: string }
   | { kind: 'unreadable'; topic: string; why: string }
-  /** There is nothing of ours to send, or no topic of ours to send it to. */
+  /** There is no message to send, or no topic of this system to send it to. */
   | { kind: 'nowhere'; why: string };
 
-/** The record of a letter's job. */
+/** The record of a dead letter's job. */
 export interface JobRecord {
   state: JobState;
-  /** How and when it ended, in words, where its log says so. */
+  /** How and when the job ended, as text, if its log has a terminal event. */
   ending: string | undefined;
 }
 
 export interface ReplayFacts {
   payload: Payload;
-  /** Undefined: the job has no record, or the letter names no job. */
+  /** Undefined: the job has no record, or the dead letter names no job. */
   record: JobRecord | undefined;
   /** Milliseconds since the epoch. */
   now: number;
-  /** Milliseconds that the record of an ended job is kept. */
+  /** How long the record of an ended job is kept, in milliseconds. */
   retentionMs: number;
-  /** The operator knows better than this version. */
+  /** Send even if this version cannot read the message or cannot tell whether the job was answered. */
   force: boolean;
 }
 
 export type LetterVerdict =
-  /** `admit`: its job has no record, and gets one again before the message is sent. */
+  /** `admit`: the job has no record; it gets a new one before the message is sent. */
   { send: true; topic: string; admit?: JobMessage } | { send: false; why: string };
 
 export function readPayload(letter: DeadLetter, topics: Topics): Payload {
@@ -48,19 +48,19 @@ export function readPayload(letter: DeadLetter, topics: Topics): Payload {
   if (topic === topics.events) {
     return isOutcome(letter.value)
       ? { kind: 'event', topic }
-      : { kind: 'unreadable', topic, why: 'it is no event' };
+      : { kind: 'unreadable', topic, why: 'not a valid event' };
   }
-  const why = topic === undefined ? 'kept for inspection: its client was told that the job failed' : STRANGER;
+  const why = topic === undefined ? 'poison job, kept for inspection: its client got an error' : STRANGER;
   return { kind: 'nowhere', why };
 }
 
 function shortenedAt({ origin }: DeadLetter): string {
-  return `only its beginning is in the letter, since the whole was too large; the whole message is at ${origin} for as long as that topic keeps it`;
+  return `the message was too large, so the dead letter holds only its beginning; the whole message is at ${origin} until the retention of that topic removes it`;
 }
 
-const STRANGER = 'it did not come from a topic of this system';
+const STRANGER = 'the message did not come from a topic of this system';
 
-/** The job whose record decides about a letter; undefined for events, whose jobs have ended by nature. */
+/** The job whose record decides whether a dead letter can be replayed. Undefined for events: their jobs have ended. */
 export function jobIdOf(letter: DeadLetter, payload: Payload, topics: Topics): string | undefined {
   if (payload.kind === 'job') return payload.job.jobId;
   if (payload.kind !== 'unreadable' || payload.topic !== topics.jobs) return undefined;
@@ -68,28 +68,31 @@ export function jobIdOf(letter: DeadLetter, payload: Payload, topics: Topics): s
 }
 
 /**
- * Whether to send a letter's message again.
+ * Decides whether to send a dead letter's message again.
  *
- * A job that has ended never moves again, so the router would drop its message: its client has its answer or its error. A
- * job without a record may have ended so long ago that the record is gone, and would then be answered twice; it cannot
- * have within one retention of its acceptance, since a record outlives its job's end by that.
+ * An ended job is never sent: its client has an answer or an error, and the router would drop the message. A job without a record
+ * may have ended so long ago that its record has expired; running it again would answer it twice. This is impossible within one
+ * retention period of its acceptance, because a record is kept for that long after its job ends.
  */
 export function judgeLetter({ payload, record, now, retentionMs, force }: ReplayFacts): LetterVerdict {
   if (payload.kind === 'nowhere') return no(payload.why);
-  if (record && isEnded(record.state)) return no(`its job has ended (${record.ending ?? record.state})`);
+  if (record && isEnded(record.state)) return no(`the job has ended (${record.ending ?? record.state})`);
   if (payload.kind === 'unreadable') {
-    return force ? { send: true, topic: payload.topic } : no(`this version cannot read it: ${payload.why}`);
+    return force
+      ? { send: true, topic: payload.topic }
+      : no(`this version cannot read the message: ${payload.why}`);
   }
   if (payload.kind === 'event') return { send: true, topic: payload.topic };
 
   const { topic, job } = payload;
-  if (job.deadlineAt <= now) return no(`its deadline passed at ${new Date(job.deadlineAt).toISOString()}`);
+  if (job.deadlineAt <= now)
+    return no(`the job's deadline passed at ${new Date(job.deadlineAt).toISOString()}`);
   if (record) return { send: true, topic };
   const certainlyOpen = now < job.acceptedAt + retentionMs;
   return certainlyOpen || force ? { send: true, topic, admit: job } : no(FORGOTTEN);
 }
 
-const FORGOTTEN = 'its job has no record any more and may have been answered before (--force runs it)';
+const FORGOTTEN = 'the job has no record and may have been answered already (--force runs it anyway)';
 
 function no(why: string): LetterVerdict {
   return { send: false, why };

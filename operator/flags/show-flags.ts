@@ -13,7 +13,9 @@ export async function showFlags(context: OperatorContext, { json }: { json?: tru
   }
   for (const line of inColumns(rowsOf(flags))) context.print(line);
   if (rolledBack)
-    context.print(`A rollback holds since epoch ${rolledBack.epoch}: nobody is on LiteLLM by his share.`);
+    context.print(
+      `Rolled back since epoch ${rolledBack.epoch}: only forced users are on LiteLLM, whatever the flags say.`,
+    );
 }
 
 function rowsOf(flags: RolloutStatus['flags']): string[][] {

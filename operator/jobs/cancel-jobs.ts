@@ -5,11 +5,11 @@ import { needing, withStores } from '../stores.ts';
 import { readRecord } from './read-record.ts';
 import { unknownJob } from './show-job.ts';
 
-/** A worker ends its job within milliseconds; a job that no worker holds is ended by the sweep, some seconds later. */
+/** A worker ends its job within milliseconds. A job without a worker is ended by the sweep some seconds later. */
 const TIMEOUT_MS = 15_000;
 const LOOK_EVERY_MS = 50;
 
-/** One line for each job. Throws `CommandFailed` when any of them was not cancelled. */
+/** Prints one line for each job. Throws `CommandFailed` if any of them was not cancelled. */
 export async function cancelJobs(
   { settings, print }: OperatorContext,
   ids: readonly string[],
@@ -23,17 +23,19 @@ export async function cancelJobs(
 }
 
 /**
- * Only asks: whoever holds the job's fence ends it, or the sweep does, so that its one line stands in the log of a service.
+ * Only requests the cancellation. The worker that holds the job's fence ends the job, or else the sweep does, so that the job's
+ * "Request completed" line appears in a service's log.
  */
 async function cancelOne(jobLog: JobLog, id: string): Promise<{ done: boolean; text: string }> {
   const before = await jobLog.cancel(id, 'operator');
   if (before === 'missing') return { done: false, text: unknownJob(id) };
-  if (isOver(before)) return { done: false, text: `had ended: ${before}` };
+  if (isOver(before)) return { done: false, text: `had already ended: ${before}` };
   const until = Date.now() + TIMEOUT_MS;
   for (;;) {
     const state = (await readRecord(jobLog, id))?.state;
     if (state === undefined || isOver(state)) return { done: state === 'cancelled', text: state ?? 'gone' };
-    if (Date.now() > until) return { done: false, text: `${state}: asked for, and not ended yet` };
+    if (Date.now() > until)
+      return { done: false, text: `${state}: cancellation requested, but the job has not ended yet` };
     await delay(LOOK_EVERY_MS);
   }
 }

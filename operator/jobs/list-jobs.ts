@@ -26,8 +26,9 @@ export async function listJobs(
   );
   if (json) for (const job of jobs) print(toJsonLine(job));
   else if (jobs.length > 0) print(inColumns([HEADINGS, ...jobs.map(toRow)]).join('\n'));
-  if (open === 0) (json ? complain : print)('No job is open.');
-  else if (open > jobs.length) complain(`${jobs.length} of ${open} open jobs; --limit shows more.`);
+  if (open === 0) (json ? complain : print)('There are no open jobs.');
+  else if (open > jobs.length)
+    complain(`Shown: ${jobs.length} of ${open} open jobs. Use --limit to see more.`);
 }
 
 async function collect({ redis, keys, jobLog }: Stores, limit: number) {
@@ -43,13 +44,13 @@ async function collect({ redis, keys, jobLog }: Stores, limit: number) {
   return { jobs, open: buckets.reduce((sum, bucket) => sum + bucket.open, 0) };
 }
 
-/** Redis answers member, score, member, score. */
+/** Redis replies with member, score, member, score. */
 function inPairs(reply: readonly string[]): { id: string; deadline: number }[] {
   return reply.flatMap((id, at) => (at % 2 === 0 ? [{ id, deadline: Number(reply[at + 1]) }] : []));
 }
 
 function toListed(id: string, view: JobView | undefined): ListedJob | undefined {
-  if (!view) return undefined; // it has ended meanwhile, long ago
+  if (!view) return undefined; // its record expired after the open set was read
   const { state, model, userHash, createdAt, deadlineAt } = view;
   return { id, state, model, userHash, accepted: iso(createdAt), deadline: iso(deadlineAt) };
 }

@@ -5,7 +5,7 @@ import { needing, withStores } from '../stores.ts';
 import { oneLine } from '../terminal-safe.ts';
 import { type Happening, timeline } from './timeline.ts';
 
-/** Throws `CommandFailed` when nobody knows the job. */
+/** Throws `CommandFailed` if the job has no record. */
 export async function showJob(
   { settings, print }: OperatorContext,
   id: string,
@@ -20,7 +20,7 @@ export async function showJob(
 }
 
 export function unknownJob(id: string): string {
-  return `There is no job ${oneLine(id)}: it never was, or its record has expired.`;
+  return `Job ${oneLine(id)} not found: it never existed, or its record has expired.`;
 }
 
 function factsOf({ state, model, userHash, createdAt, deadlineAt }: JobView) {

@@ -28,13 +28,13 @@ const events: JobEvent[] = [
   { type: 'completed', at: 9 },
 ];
 
-test('a job is told in order, and nothing of what was asked or answered', () => {
+test("a timeline lists a job's events in order, without the prompt or the answer", () => {
   const happened = timeline(events);
   expect(happened.map(({ what }) => what)).toEqual([
     'accepted for m',
     'routed: litellm (percentage, epoch 0)',
     'assistant law c0ffee (similarity, law 0.500, tax 0.100), model m',
-    'attempt 1 begun by a worker',
+    'attempt 1 started by a worker',
     'answer: 6 characters of reasoning, 6 characters of text',
     'attempt 1, call 2 of m (ask) after upstream_cut',
     'answer: 1 characters of text, ended (stop)',
@@ -45,7 +45,7 @@ test('a job is told in order, and nothing of what was asked or answered', () => 
   expect(JSON.stringify(happened)).not.toContain('secret');
 });
 
-test('a job that still streams is told up to there', () => {
+test('the timeline of a job that still streams ends with its latest event', () => {
   expect(timeline(events.slice(0, 6)).at(-1)?.what).toBe(
     'answer: 6 characters of reasoning, 2 characters of text',
   );

@@ -1,13 +1,13 @@
 import { isVisible, type JobEvent, type UsageEvent } from '../../shared/contracts/job-event.ts';
 
-/** Something that happened to a job, in words that hold nothing of what was asked or answered. */
+/** An event of a job as text, without anything from the prompt or the answer. */
 export interface Happening {
-  /** ISO 8601, where the log knows it. */
+  /** ISO 8601, if the event has a time. */
   at: string | undefined;
   what: string;
 }
 
-/** The events of a log in order; what the model sent is only counted. */
+/** The events of a job log in order. The model's output is only counted, not shown. */
 export function timeline(events: readonly JobEvent[]): Happening[] {
   const happened: Happening[] = [];
   for (let first = 0; first < events.length;) {
@@ -49,19 +49,19 @@ function inWords(event: JobEvent): string {
     case 'routed':
       return `routed: ${event.path} (${event.reason}, epoch ${event.epoch})${event.cache ? `, cache ${event.cache}` : ''}`;
     case 'cached':
-      return `answered from the cache, where it was kept at ${new Date(event.keptAt).toISOString()}; saved ${event.saved.total_tokens} tokens`;
+      return `answered from the cache (entry of ${new Date(event.keptAt).toISOString()}); saved ${event.saved.total_tokens} tokens`;
     case 'context':
       return `context ${event.source}: ${event.passages} passages, ${event.leftOut} left out, ${event.ms} ms`;
     case 'assistant':
       return `assistant ${event.name} ${event.version} (${[event.reason, ...event.scores.map(scoreInWords)].join(', ')}), model ${event.model}`;
     case 'degraded':
-      return `context ${event.source}: done without, ${event.code} after ${event.ms} ms`;
+      return `context ${event.source} skipped: ${event.code} after ${event.ms} ms`;
     case 'attempt':
-      return `attempt ${event.attempt} begun by a worker`;
+      return `attempt ${event.attempt} started by a worker`;
     case 'retry':
       return `attempt ${event.attempt}, call ${event.call} of ${event.model} (${event.plan}) after ${event.after}`;
     case 'released':
-      return `attempt ${event.attempt} given back: its worker was stopped`;
+      return `attempt ${event.attempt} returned to the queue: its worker was stopped`;
     case 'usage':
       return usageInWords(event);
     case 'failed':
@@ -69,7 +69,7 @@ function inWords(event: JobEvent): string {
     case 'cancelled':
       return `cancelled by ${event.by}`;
     case 'later':
-      return `an event of a later version: ${String(event.written['type'])}`;
+      return `event of a newer version: ${String(event.written['type'])}`;
     case 'completed':
     case 'reasoning':
     case 'text':

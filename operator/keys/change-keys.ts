@@ -36,7 +36,7 @@ export async function createKey(context: OperatorContext, options: CreateOptions
   show(context, { key, record, json });
 }
 
-/** The new key is good for as long as the old one was made to be. */
+/** The new key has the same lifetime that the old one was created with. */
 export async function rotateKey(
   context: OperatorContext,
   id: string,
@@ -47,7 +47,9 @@ export async function rotateKey(
     const old = (await keys.list()).find((key) => key.id === id);
     if (!old) throw unknownKey(id);
     if (stateOf(old, now) !== 'usable')
-      throw new CommandFailed(`The key ${id} is not usable any more; \`keys create\` makes a new one.`);
+      throw new CommandFailed(
+        `The key ${id} is revoked or expired. Use \`keys create\` to create a new one.`,
+      );
     const fresh = await make(keys, renewed(old, now), now);
     const until = Math.min(old.expiresAt ?? Infinity, now + keepOld);
     await keys.change(id, (key) => ({ ...key, expiresAt: until }));
@@ -67,7 +69,7 @@ export async function revokeKey(context: OperatorContext, id: string): Promise<v
   const revoke = (key: ApiKey): ApiKey => ({ ...key, revokedAt: key.revokedAt ?? revokedAt });
   const ofFile = keysOfFile(context).find((key) => key.id === id);
   await withKeys(context, async (keys) => {
-    // A mark on this very key: the file may have another one under the same id later.
+    // The revocation is bound to this key's hash: the file may later have another key under the same id.
     if (ofFile) await keys.add(revoke({ ...ofFile, id: `${id}-${ofFile.sha256.slice(0, 8)}` }));
     else if (!(await keys.change(id, revoke))) throw unknownKey(id);
   });
@@ -89,5 +91,5 @@ interface Shown {
 function show({ print, complain }: OperatorContext, { key, record, json }: Shown): void {
   const { id, user } = record;
   print(json ? toJsonLine({ id, user, key, expiresAt: record.expiresAt ?? null }) : key);
-  if (!json) complain(`${id}, for ${oneLine(user)}. The key is shown now and never again.`);
+  if (!json) complain(`${id}, for ${oneLine(user)}. Store the key now: it is not shown again.`);
 }

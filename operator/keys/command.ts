@@ -4,44 +4,51 @@ import { type OperatorContext } from '../context.ts';
 import { createKey, type CreateOptions, revokeKey, rotateKey, type RotateOptions } from './change-keys.ts';
 import { listKeys } from './list-keys.ts';
 
-const ABOUT = `The API keys that users show. Of a key only its SHA-256 is kept: it is shown once, when it is made. What is revoked is refused from the next
-request on; jobs that were accepted go on (\`jobs cancel\` ends them).`;
+const ABOUT = `The users' API keys. Only the SHA-256 of a key is stored: the key itself is shown once, when it is created. Revoking a key takes
+effect with the next request. Jobs that were accepted continue; \`jobs cancel\` ends them.`;
 
 const FILE_HELP = `
-Keys of API_KEYS_FILE are listed and revoked as well; the file itself stays as it is. To revoke one, API_KEYS_FILE must be the services'.`;
+Keys of API_KEYS_FILE can be revoked too. The file itself is not changed. API_KEYS_FILE must be the same file that the services use.`;
 
 export function keysCommand(context: OperatorContext): Command {
   const group = new Command('keys').summary('keys: list, create, rotate, revoke').description(ABOUT);
   group
     .command('list')
-    .description('All keys with their state and when they were last used (to a minute).')
-    .option('--user <id>', 'only his')
-    .option('--json', 'a JSON object on each line')
+    .description(
+      'Lists the keys, including those of API_KEYS_FILE, with their state and last use (to the minute).',
+    )
+    .option('--user <id>', 'only keys of this user')
+    .option('--json', 'print one JSON object per line')
     .action((options: { user?: string; json?: true }) => listKeys(context, options));
   group
     .command('create')
-    .description('Makes a key and shows it.')
-    .requiredOption('--user <id>', 'whose')
-    .option('--groups <names>', 'that he belongs to, separated by commas', names, [])
-    .option('--name <name>', 'for people', '')
-    .option('--expires-in <time>', 'how long it is good for: 90d', duration)
+    .description('Creates a key and shows it.')
+    .requiredOption('--user <id>', "the key's user")
+    .option('--groups <names>', "the user's groups, separated by commas", names, [])
+    .option('--name <name>', 'a label', '')
+    .option('--expires-in <time>', 'lifetime, e.g. 90d (default: the key does not expire)', duration)
     .option(
       '--admin',
-      'for the /admin routes of the metrics and cache services, in place of TURNOUT_ADMIN_KEY',
+      'also accept the key on the /admin routes of the metrics and cache services, like TURNOUT_ADMIN_KEY',
     )
-    .option('--json', 'one JSON object')
+    .option('--json', 'print one JSON object')
     .action((options: CreateOptions) => createKey(context, options));
   group
     .command('rotate')
-    .description('Makes a new key for whom the old one is, and lets the old one expire.')
-    .argument('<id>', 'as `keys list` shows it')
-    .option('--keep-old <time>', 'how long the old one is good for beside it', duration, 86_400_000)
-    .option('--json', 'one JSON object')
+    .description('Creates a new key for the same user, and lets the old key expire.')
+    .argument('<id>', 'the id from `keys list`')
+    .option(
+      '--keep-old <time>',
+      'how long the old key stays valid, e.g. 12h (1 day by default)',
+      duration,
+      86_400_000,
+    )
+    .option('--json', 'print one JSON object')
     .action((id: string, options: RotateOptions) => rotateKey(context, id, options));
   group
     .command('revoke')
-    .description('Makes a key unusable, at once and for good.')
-    .argument('<id>', 'as `keys list` shows it')
+    .description('Revokes a key at once. This cannot be undone.')
+    .argument('<id>', 'the id from `keys list`')
     .addHelpText('after', FILE_HELP)
     .action((id: string) => revokeKey(context, id));
   return group;

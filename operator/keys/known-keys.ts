@@ -6,7 +6,7 @@ import { createKeyStore, type KeyStore } from '../../shared/policy/access/key-st
 import { CommandFailed, type OperatorContext } from '../context.ts';
 import { needing, withStores } from '../stores.ts';
 
-/** Runs a command's work on the keys that Redis knows. */
+/** Runs `work` with the keys that are stored in Redis. */
 export function withKeys<T>({ settings }: OperatorContext, work: (keys: KeyStore) => Promise<T>): Promise<T> {
   const known = settings();
   return withStores(known, ({ redis, places }) =>
@@ -14,7 +14,7 @@ export function withKeys<T>({ settings }: OperatorContext, work: (keys: KeyStore
   );
 }
 
-/** Those of `API_KEYS_FILE`, as Redis would know them; none where there is no file. Throws `ConfigError` for one that cannot be read. */
+/** The keys of `API_KEYS_FILE` as key records; none if there is no file. Throws `ConfigError` if the file cannot be read. */
 export function keysOfFile({ settings, root }: OperatorContext): ApiKey[] {
   const file = resolve(root, settings().API_KEYS_FILE);
   if (!existsSync(file)) return [];
@@ -29,5 +29,5 @@ export function keysOfFile({ settings, root }: OperatorContext): ApiKey[] {
 }
 
 export function unknownKey(id: string): CommandFailed {
-  return new CommandFailed(`There is no key ${id}. \`turnout keys list\` shows all.`);
+  return new CommandFailed(`No key has the id ${id}. \`turnout keys list\` shows the ids.`);
 }

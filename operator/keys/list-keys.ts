@@ -27,7 +27,7 @@ export async function listKeys(
 
 type Row = ReturnType<typeof shown>;
 
-/** By name: a field that comes later is not shown by accident. */
+/** Lists the fields by name, so that a field that is added later is not shown by accident. */
 function shown(
   { id, user, groups, admin, prefix, createdAt, expiresAt, name, ...key }: ApiKey,
   usedAt: number | undefined,
@@ -55,7 +55,7 @@ function toCells(row: Row): string[] {
   return [...who, prefix === '' ? '(file)' : `${prefix}…`, ...times, oneLine(row.name)];
 }
 
-/** 0: of a key of the file, nobody knows when it was made. */
+/** 0: a key of the file, whose creation time is unknown. */
 function iso(at: number | null): string {
   return at === null || at === 0 ? '-' : new Date(at).toISOString();
 }

@@ -6,8 +6,8 @@ import { explainEpoch } from './explain-epoch.ts';
 import { type ReplayOptions, showReplay } from './replay/show-replay.ts';
 import { showStatus } from './show-status.ts';
 
-const ABOUT = `The rollout: the share of users on LiteLLM, the plan that raises it, and what the judge says about it. A rollback holds, whatever
-is set or deployed, until \`resume\`; while it is frozen the share may fall and not grow.`;
+const ABOUT = `The rollout: the share of users on LiteLLM, the plan that raises it, and the judge's verdict. A rollback stays in force until
+\`resume\`, whatever flags are set or deployed. While the share is frozen it may fall but not grow.`;
 
 interface StartOptions extends GiveOptions {
   steps: number[];
@@ -22,40 +22,53 @@ export function rolloutCommand(context: OperatorContext): Command {
   const names = 'status, start, stop, hold, resume, rollback, explain, replay';
   const group = new Command('rollout').summary(`rollout: ${names}`).description(ABOUT);
   const command = (name: string, description: string) =>
-    group.command(name).description(description).option('--json', 'one JSON object');
+    group.command(name).description(description).option('--json', 'print one JSON object');
 
-  command('status', 'What holds, who follows it, and what the judge sees.').action((options: GiveOptions) =>
-    showStatus(context, options),
-  );
-  command('start', 'Starts a plan: it goes to the next step when the step was held for its time and is safe.')
-    .requiredOption('--steps <percents>', 'shares of users, growing: 5,15,30,60,100', steps)
-    .option('--dwell <time>', 'how long each step is held at least: 48h, 30m', duration, duration('48h'))
+  command(
+    'status',
+    "Shows the state in force, which instances have applied it, and the judge's figures.",
+  ).action((options: GiveOptions) => showStatus(context, options));
+  command(
+    'start',
+    'Starts a plan. It moves to the next step when the current one has lasted its time and is judged safe.',
+  )
+    .requiredOption('--steps <percents>', 'increasing shares of users, e.g. 5,15,30,60,100', steps)
+    .option(
+      '--dwell <time>',
+      'minimum duration of each step, e.g. 30m (48h by default)',
+      duration,
+      duration('48h'),
+    )
     .action(({ steps: percents, dwell, ...options }: StartOptions) =>
       giveCommand(context, { type: 'start', steps: percents, dwellMs: dwell }, options),
     );
-  command('stop', 'Ends the plan. The share stays as it is.').action((options: GiveOptions) =>
+  command('stop', 'Ends the plan. The share does not change.').action((options: GiveOptions) =>
     giveCommand(context, { type: 'stop' }, options),
   );
-  command('hold', 'Freezes the share until `resume`. The judge still rolls back.')
-    .option('--why <text>', 'for the audit', 'an operator held it')
+  command('hold', 'Freezes the share until `resume`. The judge can still roll back.')
+    .option('--why <text>', 'the reason, for the audit', 'an operator held it')
     .action(({ why, ...options }: WhyOptions) => giveCommand(context, { type: 'freeze', why }, options));
   command('resume', 'Ends a rollback or a freeze.')
-    .option('--percentage <n>', 'the share to go on with; default: the one that is set', percent)
+    .option(
+      '--percentage <n>',
+      'the share to continue with (default: LITELLM_PERCENTAGE as it is set)',
+      percent,
+    )
     .action(({ percentage, ...options }: GiveOptions & { percentage?: number }) =>
       giveCommand(context, { type: 'resume', ...(percentage === undefined ? {} : { percentage }) }, options),
     );
-  command('rollback', 'Takes everybody who is on LiteLLM by his share back to the legacy path, now.')
-    .option('--why <text>', 'for the audit', 'an operator rolled back')
+  command('rollback', 'Moves all users except forced ones to the legacy backend, now.')
+    .option('--why <text>', 'the reason, for the audit', 'an operator rolled back')
     .action(({ why, ...options }: WhyOptions) => giveCommand(context, { type: 'rollback', why }, options));
-  command('explain', 'Why an epoch began: who commanded it, and what the judge saw.')
-    .argument('<epoch>', 'as in the log and in `audit`', epochNumber)
+  command('explain', 'Shows why an epoch began: who gave the command, and the evidence of the judge.')
+    .argument('<epoch>', 'the epoch, from a log line or from `audit`', epochNumber)
     .action((epoch: number, options: GiveOptions) => explainEpoch(context, epoch, options));
   command(
     'replay',
-    'Judges every decision again by the outcomes that Kafka has (30 days): does the same come out?',
+    'Checks the decisions: judges each one again from the outcomes in Kafka (kept 30 days), and compares the verdicts.',
   )
-    .option('--from <epoch>', 'the first epoch', epochNumber, 1)
-    .option('--no-legacy', 'there was no legacy path')
+    .option('--from <epoch>', 'the first epoch to check', epochNumber, 1)
+    .option('--no-legacy', 'the system had no legacy backend')
     .action((options: ReplayOptions) => showReplay(context, options));
   return group;
 }
@@ -70,7 +83,7 @@ function percent(text: string): number {
 function steps(text: string): number[] {
   const percents = text.split(',').map(percent);
   if (percents.some((one, at) => one <= (percents[at - 1] ?? 0)))
-    throw new InvalidArgumentError('They must grow, and be above 0.');
+    throw new InvalidArgumentError('The steps must be above 0 and increasing.');
   return percents;
 }
 

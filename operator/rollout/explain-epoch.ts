@@ -6,7 +6,7 @@ import { toJsonLine } from '../output.ts';
 import { withStores } from '../stores.ts';
 import { oneLine } from '../terminal-safe.ts';
 
-/** The command that an epoch began with. Throws `CommandFailed` when there is no such epoch. */
+/** Prints the command that began an epoch. Throws `CommandFailed` if there is no such epoch. */
 export async function explainEpoch(
   context: OperatorContext,
   epoch: number,
@@ -14,7 +14,7 @@ export async function explainEpoch(
 ): Promise<void> {
   const entries = await withStores(context.settings(), auditOf);
   const entry = entries.find((one) => one.status === 'applied' && one.epoch === epoch);
-  if (!entry) throw new CommandFailed(`There is no epoch ${epoch}. \`turnout audit\` shows those that are.`);
+  if (!entry) throw new CommandFailed(`There is no epoch ${epoch}. \`turnout audit\` shows the epochs.`);
   for (const line of json ? [toJsonLine(entry)] : inWords(epoch, entry)) context.print(line);
 }
 
@@ -27,6 +27,6 @@ function inWords(epoch: number, { at, command, note }: AuditEntry): string[] {
     `Epoch ${epoch} began at ${new Date(at).toISOString()}.`,
     `${who}: ${instructionInWords(instruction)}${under === undefined ? '' : ` (decided under epoch ${under})`}`,
     ...(note === undefined ? [] : [`Note: ${oneLine(note)}`]),
-    ...(evidence === undefined ? [] : ['What was seen:', toJsonLine(evidence)]),
+    ...(evidence === undefined ? [] : ['Evidence:', toJsonLine(evidence)]),
   ];
 }

@@ -27,36 +27,36 @@ function status(more: Partial<RolloutStatus> = {}): RolloutStatus {
 
 const words = (more: Partial<RolloutStatus> = {}) => statusInWords(status(more), NOW).join('\n');
 
-test('before anything was commanded it says so, and no more', () => {
+test('before the first command the status says only that there was none', () => {
   expect(statusInWords(status({ epoch: 0 }), NOW)).toEqual([
-    'Nothing was ever commanded: each process goes by its own environment.',
+    'No command was ever given: each process uses the flags of its own environment.',
   ]);
 });
 
-test('it tells who took everybody back, why, and how that ends', () => {
+test('a rollback is shown with its actor, its reason, and the command that ends it', () => {
   const rolledBack = { epoch: 7, at: NOW, actor: 'judge' as const, why: 'errors' };
   expect(words({ rolledBack, percentage: 0 })).toMatch(
     /^LiteLLM: 0% .*\nRolled back by judge at 1970-01-05T04:00:00.000Z \(epoch 7\): errors. `turnout rollout resume` ends it\./,
   );
 });
 
-test('an operator’s reason cannot write lines of its own', () => {
+test('the reason of an operator cannot add lines to the output', () => {
   const frozen = { epoch: 7, at: NOW, actor: 'operator' as const, why: 'release\nLeader: fine\u001b[2J' };
   expect(words({ frozen })).not.toMatch(/^Leader: fine/m);
   expect(words({ frozen })).not.toContain('\u001b');
 });
 
-test('a plan tells its next step, and when that is due', () => {
+test('a plan is shown with its next step and when that is due', () => {
   const plan = { steps: [15, 30], dwellMs: 48 * HOUR_MS, next: 1 };
-  expect(words({ plan })).toContain('Plan: 15, 30; 30% next, when 2d are over (1970-01-07T03:00:00.000Z)');
+  expect(words({ plan })).toContain('Plan: 15, 30. Next: 30%, after 2d (1970-01-07T03:00:00.000Z)');
 });
 
-test('without a leader’s word for five seconds nobody leads', () => {
-  expect(words({ beatAt: NOW - 5_000 })).toContain('Leader: heard of 5 s ago');
+test('after more than five seconds without a heartbeat there is no leader', () => {
+  expect(words({ beatAt: NOW - 5_000 })).toContain('Leader: last heartbeat 5 s ago');
   expect(words({ beatAt: NOW - 61_000 })).toContain('Leader: NONE for 61 s.');
 });
 
-test('instances that are behind are named', () => {
+test('instances that have not applied the epoch are named', () => {
   const instance = (service: string, epoch: number) => ({
     service,
     epoch,
@@ -64,11 +64,11 @@ test('instances that are behind are named', () => {
     seenAt: NOW,
   });
   expect(words({ instances: [instance('router', 7), instance('llm-worker', 6)] })).toContain(
-    'Instances: 1 of 2 have applied epoch 7; not: llm-worker (6)',
+    'Instances: 1 of 2 have applied epoch 7. Behind: llm-worker (6)',
   );
 });
 
-test('what the judge sees stands beside what decides', () => {
+test("the judge's evidence is shown beside its thresholds", () => {
   const evidence = { errors: { evidence: 4.715, decisive: 6.899, canary: 9, control: 1 } };
   const told = words({
     safety: {
@@ -82,8 +82,8 @@ test('what the judge sees stands beside what decides', () => {
       legacy: { ...path, jobs: 900 },
     },
   });
-  expect(told).toContain('Judge, 2 s ago, of epoch 6: unsure: suspicion');
+  expect(told).toContain('Judge, 2 s ago, for epoch 6: unsure: suspicion');
   expect(told).toContain('errors 4.71 of 6.90');
-  expect(told).toContain('Errors: LiteLLM 1.5 points (0.2 to 2.8)');
+  expect(told).toContain('Error rate, LiteLLM minus legacy: 1.5 points (0.2 to 2.8)');
   expect(told).toMatch(/litellm +400 +2% +300 ms +-/);
 });

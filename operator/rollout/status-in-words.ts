@@ -5,12 +5,12 @@ import { durationInWords } from '../control/duration.ts';
 import { inColumns } from '../output.ts';
 import { oneLine } from '../terminal-safe.ts';
 
-/** Without a leader's word for so long, nobody leads. */
+/** Without a heartbeat for longer than this, there is no leader. */
 const SILENT_MS = 5_000;
 
 export function statusInWords(status: RolloutStatus, now: number): string[] {
   const { epoch, since, percentage, rolledBack, frozen, plan, step, flags } = status;
-  if (epoch === 0) return ['Nothing was ever commanded: each process goes by its own environment.'];
+  if (epoch === 0) return ['No command was ever given: each process uses the flags of its own environment.'];
   return [
     `LiteLLM: ${percentage}% of users, since ${iso(step.at)} (phase ${flags['MIGRATION_PHASE']}, epoch ${epoch} since ${iso(since)})`,
     ...(rolledBack ? [latchInWords('Rolled back', rolledBack)] : []),
@@ -32,28 +32,28 @@ function latchInWords(what: string, { epoch, at, actor, why }: Latch): string {
 
 function planInWords({ steps, dwellMs, next }: NonNullable<RolloutStatus['plan']>, since: number): string {
   const due = iso(since + dwellMs);
-  return `Plan: ${steps.join(', ')}; ${steps[next]}% next, when ${durationInWords(dwellMs)} are over (${due}) and it is safe`;
+  return `Plan: ${steps.join(', ')}. Next: ${steps[next]}%, after ${durationInWords(dwellMs)} (${due}), if judged safe`;
 }
 
 function leaderInWords({ beatAt }: RolloutStatus, now: number): string {
   const seconds = Math.max(0, Math.round((now - beatAt) / 1_000));
   return now - beatAt > SILENT_MS
-    ? `Leader: NONE for ${seconds} s. Nothing is judged and nothing is decided; what holds, holds on.`
-    : `Leader: heard of ${seconds} s ago`;
+    ? `Leader: NONE for ${seconds} s. No verdicts and no decisions: the last committed state stays in force.`
+    : `Leader: last heartbeat ${seconds} s ago`;
 }
 
 function instancesInWords({ epoch, instances }: RolloutStatus): string {
   const behind = instances.filter((one) => one.epoch < epoch);
   const names = behind.map((one) => `${one.service} (${one.epoch})`);
   const line = `Instances: ${instances.length - behind.length} of ${instances.length} have applied epoch ${epoch}`;
-  return behind.length === 0 ? line : `${line}; not: ${names.join(', ')}`;
+  return behind.length === 0 ? line : `${line}. Behind: ${names.join(', ')}`;
 }
 
 function safetyInWords({ safety, epoch }: RolloutStatus, now: number): string[] {
-  if (!safety) return ['Judge: nothing was judged in the last minute'];
+  if (!safety) return ['Judge: no verdict in the last minute'];
   const { verdict, evidence, points } = safety;
   const seconds = Math.max(0, Math.round((now - safety.at) / 1_000));
-  const before = safety.epoch === epoch ? '' : `, of epoch ${safety.epoch}`;
+  const before = safety.epoch === epoch ? '' : `, for epoch ${safety.epoch}`;
   const reason = 'why' in verdict ? `: ${verdict.why}` : 'test' in verdict ? `: ${verdict.test}` : '';
   const ms = (value: number | undefined) => (value === undefined ? '-' : `${Math.round(value)} ms`);
   const rows = path.options.map((of) => {
@@ -65,8 +65,10 @@ function safetyInWords({ safety, epoch }: RolloutStatus, now: number): string[] 
   );
   return [
     `Judge, ${seconds} s ago${before}: ${verdict.kind}${reason}`,
-    ...(tests.length === 0 ? [] : [`Evidence (decimal logarithms): ${tests.join(', ')}`]),
-    ...(points ? [`Errors: LiteLLM ${points.difference} points (${points.low} to ${points.high})`] : []),
-    ...inColumns([['path', 'jobs', 'errors', 'first token p50', 'p95'], ...rows]),
+    ...(tests.length === 0 ? [] : [`Evidence (log10), and the threshold of each test: ${tests.join(', ')}`]),
+    ...(points
+      ? [`Error rate, LiteLLM minus legacy: ${points.difference} points (${points.low} to ${points.high})`]
+      : []),
+    ...inColumns([['backend', 'jobs', 'errors', 'first token p50', 'p95'], ...rows]),
   ];
 }

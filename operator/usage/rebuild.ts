@@ -6,8 +6,9 @@ import { needing, withStores } from '../stores.ts';
 import { oneLine } from '../terminal-safe.ts';
 
 /**
- * The bills made again from `turnout.events`, each event once, and compared with the books. It writes nothing: what was counted since it read,
- * and what Kafka has forgotten, would be gone from the books. So while jobs end, a difference may only be one of time: run again, it is gone.
+ * Counts the usage again from `turnout.events`, each event once, and compares it with the stored usage. It writes nothing: otherwise the
+ * stored usage would lose events counted since the read, and events that Kafka no longer has. While jobs end, a difference may only
+ * mean that the two were read at different times: it is gone in the next run.
  */
 export async function rebuildUsage({ settings, print }: OperatorContext): Promise<void> {
   const known = settings();
@@ -26,7 +27,10 @@ export async function rebuildUsage({ settings, print }: OperatorContext): Promis
       print(`${oneLine(section.name)}: ${differences.join(', ')}`);
     }
     print(`${seen.length} events, ${sections.length} accounts and periods, ${differing} of which differ.`);
-    if (differing > 0) throw new CommandFailed('The books and the events do not agree.');
+    if (differing > 0)
+      throw new CommandFailed(
+        'The stored usage differs from the events. If jobs ended meanwhile, or Kafka no longer has all events, run it again before you act.',
+      );
   });
 }
 
@@ -34,6 +38,6 @@ function differencesOf({ counts }: UsageSection, booked: Readonly<Record<string,
   const fields = new Set([...counts.keys(), ...Object.keys(booked)].filter((field) => field !== 'last'));
   return [...fields].flatMap((field) => {
     const [ours, theirs] = [counts.get(field) ?? 0, Number(booked[field] ?? 0)];
-    return ours === theirs ? [] : [`${field} ${theirs} in the books, ${ours} by the events`];
+    return ours === theirs ? [] : [`${field}: ${theirs} stored, ${ours} counted from events`];
   });
 }

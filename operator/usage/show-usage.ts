@@ -19,7 +19,8 @@ const HEADINGS = ['PERIOD', 'JOBS', 'SOURCE', 'PROMPT', 'COMPLETION', 'USD'];
 
 export async function showUsage({ settings, print }: OperatorContext, options: ShowOptions): Promise<void> {
   const { user, group, date: at = Date.now(), json } = options;
-  if ((user === undefined) === (group === undefined)) throw new CommandFailed('Name a --user or a --group.');
+  if ((user === undefined) === (group === undefined))
+    throw new CommandFailed('Use either --user or --group.');
   const known = settings();
   const of =
     group === undefined ? account.user(hashOf(user ?? '', known.TURNOUT_SECRET)) : account.group(group);

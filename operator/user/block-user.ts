@@ -11,13 +11,13 @@ export async function blockUser(context: OperatorContext, user: string): Promise
 export async function unblockUser(context: OperatorContext, user: string): Promise<void> {
   const wasBlocked = await withKeys(context, (keys) => keys.unblock(user));
   if (!wasBlocked) throw new CommandFailed(`${oneLine(user)} is not blocked.`);
-  context.print(`${oneLine(user)} is not blocked any more.`);
+  context.print(`${oneLine(user)} is no longer blocked.`);
 }
 
 export async function listBlocked(context: OperatorContext): Promise<void> {
   const blocked = await withKeys(context, (keys) => keys.blocked());
   const rows = [...blocked].map(([user, at]) => [oneLine(user), new Date(at).toISOString()]);
   context.print(
-    rows.length === 0 ? 'Nobody is blocked.' : inColumns([['USER', 'SINCE'], ...rows]).join('\n'),
+    rows.length === 0 ? 'No users are blocked.' : inColumns([['USER', 'SINCE'], ...rows]).join('\n'),
   );
 }

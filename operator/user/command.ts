@@ -3,13 +3,13 @@ import { giveCommand, type GiveOptions } from '../control/give-command.ts';
 import { type OperatorContext } from '../context.ts';
 import { blockUser, listBlocked, unblockUser } from './block-user.ts';
 
-const ABOUT = `One user's access, path and cache, by the id that his API key has. Whoever is bypassed is always on the legacy path, whoever is forced
-always on LiteLLM, rolled back or not; \`release\` gives him back to his share.`;
+const ABOUT = `Access, backend and cache of one user. <id> is the user id of their API key. Bypassed users are always on the legacy backend,
+forced users always on LiteLLM, even during a rollback. \`release\` undoes both: the rollout's percentage decides again.`;
 
 const ACTIONS = {
-  bypass: 'Always on the legacy path.',
-  force: 'Always on LiteLLM, in any phase.',
-  release: 'Neither bypassed nor forced any more.',
+  bypass: 'Puts the user on the legacy backend, always.',
+  force: 'Puts the user on LiteLLM, always and in any phase.',
+  release: 'Undoes bypass and force.',
 } as const;
 
 export function userCommand(context: OperatorContext): Command {
@@ -21,26 +21,26 @@ export function userCommand(context: OperatorContext): Command {
       .command(name)
       .description(description)
       .argument('<id>')
-      .option('--json', 'one JSON object')
+      .option('--json', 'print one JSON object')
       .action((user: string, options: GiveOptions) => giveCommand(context, { type, user }, options));
   for (const [name, description] of Object.entries(ACTIONS))
     action(name, description, name as keyof typeof ACTIONS);
-  action('clear', 'Makes all that was kept for him unreadable, in all services at once.', 'clear_cache');
+  action('clear', "Makes the user's cache entries unreadable, in all services at once.", 'clear_cache');
   group
     .command('block')
     .description(
-      'Refuses him, whatever key or token he shows, from the next request on. What was accepted goes on.',
+      'Rejects all requests of the user from now on, with any key or token. Jobs that were accepted continue.',
     )
     .argument('<id>')
     .action((user: string) => blockUser(context, user));
   group
     .command('unblock')
-    .description('Lets him in again.')
+    .description('Accepts requests of the user again.')
     .argument('<id>')
     .action((user: string) => unblockUser(context, user));
   group
     .command('blocked')
-    .description('Who is blocked, and since when.')
+    .description('Lists the blocked users, and since when each one is blocked.')
     .action(() => listBlocked(context));
   return group;
 }

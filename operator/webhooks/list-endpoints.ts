@@ -31,11 +31,11 @@ export async function listDeliveries(
   if (json) for (const delivery of deliveries) print(toJsonLine(delivery));
   else if (deliveries.length > 0)
     print(inColumns([DELIVERY_HEADINGS, ...deliveries.map(deliveryRow)]).join('\n'));
-  if (deliveries.length === 0) (json ? complain : print)('Nothing was sent to it yet.');
-  else if (hasMore) complain('There are more; --limit shows them.');
+  if (deliveries.length === 0) (json ? complain : print)('There are no deliveries to this endpoint yet.');
+  else if (hasMore) complain('There are more deliveries. Use --limit to see them.');
 }
 
-/** By name: a field that comes later is not shown by accident. */
+/** Lists the fields by name, so that a field that is added later is not shown by accident. */
 function shown({ id, name, url, eventTypes, createdAt, updatedAt, disabled, hint }: Endpoint): object {
   return { id, name, url, eventTypes, createdAt, updatedAt, disabled: disabled ?? null, hint };
 }

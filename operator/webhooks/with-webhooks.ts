@@ -13,7 +13,7 @@ export interface Webhooks {
   deliveries: DeliveryLog;
 }
 
-/** Runs a command's work. What the catalogue has a code for is said in its words. */
+/** Runs `work` with the webhook stores. Errors of the error catalogue are shown with their catalogue message. */
 export function withWebhooks<T>(
   settings: OperatorSettings,
   work: (webhooks: Webhooks) => Promise<T>,
@@ -27,7 +27,7 @@ export function withWebhooks<T>(
   });
 }
 
-/** The same for work that makes a secret. Throws a `ConfigError` without `TURNOUT_SECRET`. */
+/** The same for work that creates a signing secret. Throws a `ConfigError` without `TURNOUT_SECRET`. */
 export function withRegistry<T>(
   settings: OperatorSettings,
   work: (registry: Registry) => Promise<T>,

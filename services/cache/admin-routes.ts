@@ -14,7 +14,7 @@ interface AdminRoutesDeps {
 
 const clearing = z.strictObject({ user: z.string().min(1).max(200) });
 
-/** `GET /admin/cache/stats`, `POST /admin/cache/clear`: the user in the body, so that no address in any log names him. */
+/** `GET /admin/cache/stats` and `POST /admin/cache/clear`. The user id is in the body, so that it never appears in a logged URL. */
 export function adminRoutes({ cache, admin, log }: AdminRoutesDeps): Record<string, Route> {
   return {
     '/admin/cache/stats': adminRoute({
@@ -30,7 +30,7 @@ export function adminRoutes({ cache, admin, log }: AdminRoutesDeps): Record<stri
       body: clearing,
       handle: async ({ user }) => {
         await reaching(cache.clearUserCache(user));
-        log.info('A user of the cache was cleared');
+        log.info('Cleared the cache of a user');
         return { cleared: true };
       },
     }),

@@ -11,7 +11,7 @@ import { measureTotals } from './figures.ts';
 import { createJanitor } from './janitor.ts';
 import { createReporter } from './reporter.ts';
 
-/** The users' cache: removes what nobody can have any more, tells its figures, and clears a user's for an operator. */
+/** Maintains the per-user cache: removes expired and cleared entries, reports statistics, and clears a user's cache for an operator. */
 export function buildCache({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const jobRedis = connectRedis(config.REDIS_URL, 'cache-service', log);
@@ -31,7 +31,7 @@ export function buildCache({ config, log }: ServiceDeps): Service {
   const admin = createAdminCheck({ adminKey: config.TURNOUT_ADMIN_KEY, authenticator });
   const routes = adminRoutes({ cache, admin, log });
   const server = createProbeServer(probes, routes);
-  // Closed last: it answers "draining" while the connections close.
+  // Closed last, because it answers "draining" while the connections close.
   releasers.defer('http', () => server.close());
   releasers.defer('redis', () => closeRedis(jobRedis));
   releasers.defer('clock', () => clock.close());

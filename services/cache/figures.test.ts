@@ -13,7 +13,7 @@ async function samplesOf(stats: Cache['stats']): Promise<string[]> {
   return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 }
 
-test('a scrape reads the figures once, and tells all of them', async () => {
+test('a scrape reads the statistics once and reports all of them', async () => {
   const stats = jest.fn<Cache['stats']>(() =>
     Promise.resolve(toStats({ ...totals, counts: { 'hit/answer': 2, 'miss/rag': 1 } })),
   );
@@ -34,6 +34,6 @@ test('a scrape reads the figures once, and tells all of them', async () => {
   expect(stats).toHaveBeenCalledTimes(1);
 });
 
-test('of a cache that is away there is nothing but that', async () => {
+test('an unavailable cache reports only turnout_cache_up 0', async () => {
   expect(await samplesOf(() => Promise.reject(new Error('away')))).toEqual(['turnout_cache_up 0']);
 });

@@ -8,12 +8,12 @@ const TOTALS = [
   ['entries', 'entries', 'Entries of all users.'],
   ['bytes', 'bytes', 'Bytes of all entries and their names.'],
   ['users', 'owners', 'Users who have entries.'],
-  ['evictions', 'evicted', 'Entries that had to go for others.'],
-  ['expirations', 'expired', 'Entries that had expired.'],
-  ['clearances', 'cleared', 'Entries whose user was cleared.'],
+  ['evictions', 'evicted', 'Entries evicted to make room for others.'],
+  ['expirations', 'expired', 'Entries that expired.'],
+  ['clearances', 'cleared', 'Entries removed because the cache of their user was cleared.'],
 ] as const satisfies readonly (readonly [name: string, field: keyof CacheStats, help: string])[];
 
-/** The figures of the whole cache, read when Prometheus asks. While its Redis is away there is none but `turnout_cache_up`. */
+/** Statistics of the whole cache, read at each scrape. While its Redis is unavailable, only `turnout_cache_up` has a value. */
 export function measureTotals(registry: Registry, cache: Pick<Cache, 'stats'>): void {
   const read = atMostOnceA(SCRAPE_MS, () => cache.stats().catch(() => undefined));
 
@@ -31,7 +31,7 @@ export function measureTotals(registry: Registry, cache: Pick<Cache, 'stats'>): 
     });
   }
 
-  gauge('up', 'Whether the cache could be asked.', (stats) => [[{}, stats ? 1 : 0]]);
+  gauge('up', 'Whether the cache is reachable.', (stats) => [[{}, stats ? 1 : 0]]);
   for (const [name, field, help] of TOTALS) gauge(name, help, (stats) => (stats ? [[{}, stats[field]]] : []));
   gauge('lookups', 'Look-ups of all processes.', (stats) => (stats ? lookupsIn(stats) : []));
 }
@@ -43,7 +43,7 @@ function lookupsIn({ kinds }: CacheStats): Sample[] {
   ]);
 }
 
-/** All figures of one scrape come from one reading. */
+/** All statistics of one scrape come from one read. */
 const SCRAPE_MS = 500;
 
 function atMostOnceA(ms: number, read: () => Promise<CacheStats | undefined>) {

@@ -24,7 +24,7 @@ function employ(sweeps: Awaited<ReturnType<EntryStore['sweep']>>[], evicted: num
   return { janitor, lines, sweep };
 }
 
-test('sweeps until there is no more, and tells it in the rollout guide’s words', async () => {
+test('sweeps until nothing is left, and logs it with the phrase of the rollout guide', async () => {
   const { janitor, lines, sweep } = employ([
     { expired: 60, cleared: 4, more: true },
     { expired: 1, cleared: 2, more: false },
@@ -45,17 +45,17 @@ test('sweeps until there is no more, and tells it in the rollout guide’s words
   await janitor.close();
 });
 
-test('tells what had to go for others since the last time, also after the cache’s Redis began anew', async () => {
+test('logs the evictions since the last sweep, also after the cache Redis restarted empty', async () => {
   const { janitor, lines } = employ([], [100, 130, 5]);
   await jest.advanceTimersByTimeAsync(3_000);
   expect(lines.map(({ evicted }) => evicted)).toEqual([0, 30, 0]);
   await janitor.close();
 });
 
-test('comes again after it could not sweep', async () => {
+test('sweeps again after a failed sweep', async () => {
   const { janitor, lines, sweep } = employ([]);
   sweep.mockRejectedValueOnce(new Error('away'));
   await jest.advanceTimersByTimeAsync(2_000);
-  expect(lines.map(({ msg }) => msg)).toEqual(['The cache was not swept; it will be', 'Cache cleanup']);
+  expect(lines.map(({ msg }) => msg)).toEqual(['Cache sweep failed; retrying', 'Cache cleanup']);
   await janitor.close();
 });

@@ -6,15 +6,15 @@ import { type Periodic, periodically } from '../../shared/platform/util/periodic
 
 interface JanitorOptions {
   entries: Pick<EntryStore, 'sweep' | 'totals'>;
-  /** The cache's own, which says what memory it takes. */
+  /** The cache's own Redis, which reports its memory usage. */
   redis: Pick<Redis, 'info'>;
   everyMs: number;
   log: Logger;
 }
 
 /**
- * Removes what has expired and what was cleared, a little at a time so that Redis is never held up. Several may do it at
- * once. What had to go for others went when these were kept; it is only told of here.
+ * Removes expired and cleared entries, a few at a time so that Redis is never blocked. Several instances may run it at the same time.
+ * Evictions happen when entries are stored; they are only logged here.
  */
 export function createJanitor({ entries, redis, everyMs, log }: JanitorOptions): Periodic {
   let evictedBefore: number | undefined;
@@ -37,7 +37,7 @@ export function createJanitor({ entries, redis, everyMs, log }: JanitorOptions):
   return periodically({
     everyMs,
     run: () => workInProgress.during('sweep of the cache', sweep),
-    onError: (error) => log.warn({ err: error }, 'The cache was not swept; it will be'),
+    onError: (error) => log.warn({ err: error }, 'Cache sweep failed; retrying'),
   });
 }
 

@@ -9,7 +9,7 @@ afterEach(() => void jest.useRealTimers());
 
 const totals = { entries: 3, bytes: 900, owners: 2, evicted: 4, expired: 5, cleared: 6 };
 
-test('tells the figures in the rollout guide’s words, and goes on when they could not be read', async () => {
+test('logs the statistics with the phrase of the rollout guide, and continues after a failed read', async () => {
   const lines: Record<string, unknown>[] = [];
   const stats = jest
     .fn<Cache['stats']>()
@@ -24,7 +24,7 @@ test('tells the figures in the rollout guide’s words, and goes on when they co
   const figures = { entries: 3, bytes: 900, evictions: 4, users: 2 };
   expect(lines).toMatchObject([
     { msg: 'Cache stats', hits: 2, misses: 1, rate: 0.667, ...figures },
-    { msg: 'The figures of the cache could not be read' },
+    { msg: 'Could not read the cache statistics; retrying' },
     { msg: 'Cache stats', hits: 0, misses: 0, rate: null, ...figures },
   ]);
   await reporter.close();

@@ -8,7 +8,7 @@ interface ReporterOptions {
   log: Logger;
 }
 
-/** Tells the log how the cache does, in the rollout guide's words. */
+/** Logs the cache statistics periodically, with the phrase of the rollout guide. */
 export function createReporter({ cache, everyMs, log }: ReporterOptions): Periodic {
   return periodically({
     everyMs,
@@ -17,6 +17,6 @@ export function createReporter({ cache, everyMs, log }: ReporterOptions): Period
       const rate = hitRate === null ? null : Math.round(hitRate * 1_000) / 1_000;
       log.info({ hits, misses, rate, entries, bytes, evictions: evicted, users: owners }, 'Cache stats');
     },
-    onError: (error) => log.warn({ err: error }, 'The figures of the cache could not be read'),
+    onError: (error) => log.warn({ err: error }, 'Could not read the cache statistics; retrying'),
   });
 }

@@ -21,9 +21,9 @@ import { createEmbedding } from './sources/create-embedding.ts';
 import { createDeliveryWorker } from './webhooks/delivery-worker.ts';
 
 /**
- * BullMQ `context`, `documents` and `sources` -> pieces of context; `extract` -> a file's text; `vectors` -> the vectors of its
- * passages; `webhooks` -> a POST to a user's endpoint. What others wrote and where others point is touched here, where no
- * provider's key is.
+ * Works on these BullMQ queues: `context`, `documents` and `sources` give context pieces; `extract` gives a file's text; `vectors` gives
+ * the vectors of its passages; `webhooks` sends a POST to a user's endpoint. Untrusted content and URLs are handled only in this
+ * service, which has no provider key.
  */
 export function buildContextWorker({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);

@@ -18,7 +18,7 @@ import { operationsRoutes } from './api/operations-routes.ts';
 import { openApiDependencies } from './api/dependencies.ts';
 import { startSweeps } from './maintenance/sweeps.ts';
 
-/** OpenAI's API over HTTP -> Kafka, and the job log -> the client. */
+/** The ingress service: turns OpenAI API requests into jobs on Kafka and returns each job's events from the job log to the client. */
 export function buildIngress({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
 

@@ -1,21 +1,21 @@
 /**
- * The ingress as an AWS Lambda: each export is a handler. What they stand on is opened once for a sandbox, and serves all of its
- * invocations; where it cannot be opened the import rejects, and Lambda tries a new sandbox.
+ * The ingress as an AWS Lambda: each export is a handler. Dependencies are opened once per sandbox and shared by all its
+ * invocations. If they cannot be opened, the import rejects and Lambda starts a new sandbox.
  */
 import { openLambda } from './lambda/open-lambda.ts';
 
 const lambda = await openLambda();
 
-/** An API Gateway's HTTP API (payload format 2.0) or a Function URL; the answer is sent when it is whole. */
+/** Serves an API Gateway HTTP API (payload format 2.0) or a Function URL. Sends the response only when it is complete. */
 export const http = (event: unknown) => lambda.http(event);
 
-/** A Function URL with `InvokeMode: RESPONSE_STREAM`. */
+/** Serves a Function URL with `InvokeMode: RESPONSE_STREAM`. */
 export const stream = awslambda.streamifyResponse((event: unknown, response) =>
   lambda.stream(event, response),
 );
 
-/** A queue as a source of jobs, with `FunctionResponseTypes: [ReportBatchItemFailures]`. */
+/** Takes jobs from an SQS queue. The event source mapping needs `FunctionResponseTypes: [ReportBatchItemFailures]`. */
 export const sqs = (event: unknown) => lambda.sqs(event);
 
-/** A rule of an event bus as a source of jobs. */
+/** Takes jobs from an EventBridge rule. */
 export const eventBridge = (event: unknown) => lambda.eventBridge(event);

@@ -43,7 +43,7 @@ import { closeQueueWorker, createQueueWorker } from './attempt/queue-worker.ts';
 import { createBudgets } from '../../shared/policy/usage/budgets.ts';
 import { type RunJobDeps } from './attempt/run-job.ts';
 
-/** BullMQ `llm` -> the model -> the job log. */
+/** Takes jobs from the BullMQ queue `llm`, calls the model and writes the answer to the job log. */
 export function buildLlmWorker({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const keys = jobKeys(config.REDIS_PREFIX);
@@ -116,9 +116,9 @@ export function buildLlmWorker({ config, log }: ServiceDeps): Service {
     const ender = createJobEnder(maintenance.relays, () => clock.now(), log);
     const deadLetters = createDeadLetters(producer, topics.deadLetters, 'llm-worker');
     const poison = createPoisonJobs({ deadLetters, jobLog, relays: maintenance.relays, log });
-    releasers.defer('jobs being given up', () => poison.idle());
+    releasers.defer('poison jobs', () => poison.idle());
     const givenUp = createGivenUp({ connection: redis, redisPrefix, jobLog, poison, log });
-    releasers.defer('look for jobs given up', () => givenUp.close());
+    releasers.defer('scan for failed jobs', () => givenUp.close());
     givenUp.start();
 
     const probes = createProbes('llm-worker', {
@@ -154,7 +154,7 @@ export function buildLlmWorker({ config, log }: ServiceDeps): Service {
     });
     releasers.defer('cache', () => opened.close());
     const answers = createAnswerKeeper(opened.cache);
-    releasers.defer('answers being kept', () => answers.idle());
+    releasers.defer('answer cache writes', () => answers.idle());
 
     const policy = await openPolicy({ file: config.POLICY_FILE, log });
     releasers.defer('policy', () => policy.close());
@@ -221,7 +221,7 @@ export function buildLlmWorker({ config, log }: ServiceDeps): Service {
 function answerRules(config: Config): AnswerRules {
   return {
     maxCallsPerModel: config.MAX_CALLS_PER_MODEL,
-    unreachableGraceMs: config.UNREACHABLE_PATIENCE_MS,
+    unreachableGraceMs: config.UNREACHABLE_GRACE_MS,
     onLostAttempt: config.ON_LOST_ATTEMPT,
     legacyFallback: config.LEGACY_FALLBACK,
     fallbacks: config.MODEL_FALLBACKS,
@@ -242,7 +242,7 @@ function legacyBackend(config: Config): ModelBackend | undefined {
   return address && createModelBackend(address);
 }
 
-/** As the log names him; undefined where there is no legacy path. */
+/** The legacy provider's name in log lines; undefined without a legacy backend. */
 function legacyProvider(config: Config): string | undefined {
   const address = legacyAddress(config);
   return address && providerOf({ model: '', named: address.style, apiBase: address.baseURL });

@@ -7,7 +7,7 @@ import { createAggregator, LedgerRewound } from './aggregate.ts';
 import { add, type Delta } from './counts/fold.ts';
 import { type AppliedBatch, type LedgerEntry, type Ledger, MAX_IDS } from './ledger/ledger.ts';
 
-/** The script's rules in memory. That the script keeps them is tested on a real Redis. */
+/** The script's rules in memory. The script itself is tested on a real Redis. */
 class MemoryLedger implements Ledger {
   offsets = new Map<string, bigint>();
   counts: Delta = new Map();
@@ -105,7 +105,7 @@ function counts() {
 }
 
 describe('an event is counted once', () => {
-  test('when its batch comes again', async () => {
+  test('when its batch is delivered again', async () => {
     const member = await joined();
     await member.onBatch(event(0), event(1));
     await member.onBatch(event(0), event(1), event(2));
@@ -127,7 +127,7 @@ describe('an event is counted once', () => {
     expect(counts()).toEqual({ 'events/counted': 3 });
   });
 
-  test('when a former owner of the partition still counts', async () => {
+  test('when a former owner of the partition is still counting', async () => {
     const [zombie, owner] = [await joined(), await joined()];
     await owner.onBatch(event(0), event(1));
     await zombie.onBatch(event(0), event(1), event(2));
@@ -135,7 +135,7 @@ describe('an event is counted once', () => {
     expect(counts()).toEqual({ 'events/counted': 4 });
   });
 
-  test('when the answer to the first try was lost', async () => {
+  test('when the reply to the first try was lost', async () => {
     const member = await joined();
     const apply = ledger.apply.bind(ledger);
     ledger.apply = async (entry) => {
@@ -149,13 +149,13 @@ describe('an event is counted once', () => {
   });
 });
 
-test('a batch that is larger than a script takes is cut', async () => {
+test('a batch that is too large for one script call is split', async () => {
   const member = await joined();
   await member.onBatch(...Array.from({ length: MAX_IDS + 1 }, (_, i) => event(i)));
   expect([ledger.calls, counts()]).toEqual([2, { 'events/counted': MAX_IDS + 1 }]);
 });
 
-test('an unreadable event goes to the dead letters, and nothing waits for it', async () => {
+test('an unreadable event goes to the dead-letter topic without holding up others', async () => {
   const member = await joined();
   await member.onBatch(event(0), message(1, '{'), event(2));
   expect(published).toEqual([['turnout.events/0/1', expect.stringContaining('the message')]]);
@@ -163,7 +163,7 @@ test('an unreadable event goes to the dead letters, and nothing waits for it', a
 });
 
 describe('a topic that ends before the counted position', () => {
-  test('was made anew: what it has is counted, and told of', async () => {
+  test('was recreated: its events are counted, and an error is logged', async () => {
     await (await joined()).onBatch(event(0, 'old-0'), event(1, 'old-1'), event(2, 'old-2'));
     const again = aggregator();
     expect(await again.position(1n)).toBe(0n);
@@ -171,12 +171,12 @@ describe('a topic that ends before the counted position', () => {
     expect(counts()).toEqual({ 'events/counted': 5 });
     expect(alarms).toContainEqual([
       expect.objectContaining({ counted: '3', end: '1' }),
-      expect.stringContaining('goes on by time'),
+      expect.stringContaining('continuing by message time'),
     ]);
     expect(await aggregator().position(2n)).toBe(2n);
   });
 
-  test('was cut short: what it still has is counted once', async () => {
+  test('was truncated: its remaining events are counted once', async () => {
     await (await joined()).onBatch(event(0, 'a'), event(1, 'b'), event(2, 'c'));
     const again = aggregator();
     expect(await again.position(2n, 1n)).toBe(1n);
@@ -201,7 +201,7 @@ describe('when Redis lost counts that it had acknowledged', () => {
   test.each([
     ['some', 1n],
     ['all', undefined],
-  ])('%s: the batch is refused until the position is asked again', async (_name, left) => {
+  ])('%s of them: the batch is rejected until the position is read again', async (_name, left) => {
     const member = await joined();
     await member.onBatch(event(0), event(1));
     ledger.offsets = new Map(left === undefined ? [] : [[`${topic}/0`, left]]);
@@ -211,7 +211,7 @@ describe('when Redis lost counts that it had acknowledged', () => {
   });
 });
 
-test('an answer that is on no bill raises an alarm, once it is counted', async () => {
+test('an answer that is not billed raises an alarm after it is counted', async () => {
   const member = await joined();
   const [unpaid, failed] = [event(0), event(1)];
   await member.onBatch(unpaid, { ...failed, value: failed.value?.replace('completed', 'failed') });

@@ -15,22 +15,23 @@ import { readOutcome } from './read-event.ts';
 import { sectionsOf } from './ledger/sections.ts';
 import { type SlowFrom } from './rollout/slow-from.ts';
 
-/** Redis lost what it had acknowledged. Only reading again from the offset that it still has makes the counts right. */
+/** Redis lost counts that it had acknowledged. Only reading again from the offset that it still has makes the counts right. */
 export class LedgerRewound extends Error {
   override readonly name = 'LedgerRewound';
 }
 
 /**
- * One message's way: below the position -> dropped; unreadable -> dead letter, then counted as unreadable; known by its id
- * -> counted as repeated; else counted. The position moves in the same transaction as the counts.
+ * What happens to a message: below the position -> dropped; unreadable -> dead-letter topic, then counted as unreadable; id already
+ * counted -> counted as repeated; otherwise counted. The position moves in the same transaction as the counts.
  */
 export interface Aggregator {
   /**
-   * Where to begin. From the first event when nothing is stored: then nothing is counted either. A topic that ends before the stored
-   * position was made anew, or was cut short: its events are counted from a minute before the last one that was, and known by their ids.
+   * The offset to start at: the first event if nothing is stored, because then nothing is counted either. A topic that ends before the
+   * stored position was recreated or truncated. Its events are counted from a minute before the last counted one; ids prevent double
+   * counting.
    */
   position(question: Omit<PositionQuestion, 'signal'>): Promise<bigint>;
-  /** Counts the batch. Throws `LedgerRewound`, or what Redis or Kafka failed with; the batch may then come again. */
+  /** Counts the batch. Throws `LedgerRewound`, or the error of Redis or Kafka; after an error the batch may be counted again. */
   onBatch(batch: Batch): Promise<void>;
 }
 
@@ -41,10 +42,10 @@ interface AggregatorDeps {
   log: Logger;
 }
 
-/** Events carry the times of the processes that wrote them. Milliseconds. */
+/** Tolerance for event times, which come from the clocks of the processes that wrote the events. Milliseconds. */
 const OVERLAP_MS = 60_000;
 
-/** A message of the batch; without an outcome it was unreadable. */
+/** A message of the batch; `outcome` is undefined if the message was unreadable. */
 interface Event {
   offset: bigint;
   outcome: Outcome | undefined;
@@ -52,10 +53,10 @@ interface Event {
 
 interface Pending {
   partition: string;
-  /** The stored offset as this process knows it. */
+  /** The stored offset, as far as this process knows. */
   believed: bigint | undefined;
   events: readonly [Event, ...Event[]];
-  /** Ids that the ledger has counted before. */
+  /** Ids that the ledger has already counted. */
   known: ReadonlySet<string>;
 }
 
@@ -83,16 +84,19 @@ export function createAggregator({ ledger, slowFrom, deadLetters, log }: Aggrega
     const until = (await ledger.read()).get('until') ?? 0;
     const next = await offsets.at(Math.max(0, until - OVERLAP_MS));
     const found = { partition, counted: stored.toString(), end: end.toString(), next: next.toString() };
-    log.error(found, 'The topic of outcomes ends before the counted position; counting goes on by time');
+    log.error(found, 'Events topic ends before the counted position; continuing by message time');
     const nothing = { ids: [], jobs: [], delta: new Map<string, number>(), sections: [], times: [] };
     const applied = await ledger.apply({ partition, believed: stored, next, ...nothing });
     if (applied.result !== 'applied')
-      throw new LedgerRewound(`${partition}: its position was moved meanwhile`);
+      throw new LedgerRewound(`${partition}: another instance moved the position meanwhile`);
     return next;
   }
 
   function alarm({ jobId, model, decision }: Outcome): void {
-    log.error({ jobId, model, path: decision?.path }, 'Completed without usage: this answer is on no bill');
+    log.error(
+      { jobId, model, path: decision?.path },
+      'Job completed without usage: its answer is not billed',
+    );
   }
 
   async function readOrReject(message: InboundMessage): Promise<Event> {
@@ -100,7 +104,10 @@ export function createAggregator({ ledger, slowFrom, deadLetters, log }: Aggrega
     if ('outcome' in read) return { offset: message.offset, outcome: read.outcome };
     await deadLetters.publish(letterOfMessage(message, read.reason));
     const { partition, offset } = message;
-    log.error({ partition, offset: offset.toString(), reason: read.reason }, 'Event sent to dead letters');
+    log.error(
+      { partition, offset: offset.toString(), reason: read.reason },
+      'Event published to the dead-letter topic',
+    );
     return { offset, outcome: undefined };
   }
 
@@ -134,7 +141,7 @@ function toPending(
   return first && { partition, believed, events: [first, ...rest], known };
 }
 
-/** What is still to be applied after the ledger's answer. A rewound ledger leaves the position as it was believed. */
+/** The events that must still be applied after the ledger's answer. Throws `LedgerRewound`, which leaves the known position unchanged. */
 function remaining(pending: Pending, applied: AppliedBatch): Pending | undefined {
   const { partition, believed, events, known } = pending;
   switch (applied.result) {
@@ -146,7 +153,7 @@ function remaining(pending: Pending, applied: AppliedBatch): Pending | undefined
       const { stored } = applied;
       if (stored === undefined || (believed !== undefined && stored < believed)) {
         throw new LedgerRewound(
-          `${partition}: counted up to ${believed ?? 0n}, of which Redis has ${stored ?? 0n}`,
+          `${partition}: events were counted up to ${believed ?? 0n}, but Redis has only ${stored ?? 0n}`,
         );
       }
       return toPending(

@@ -21,12 +21,13 @@ import { registerRolloutGauges } from './rollout/gauges.ts';
 import { createSlowFrom } from './rollout/slow-from.ts';
 import { figureRoutes } from './routes.ts';
 
-/** Without a word of Kafka for so long, an operator is told that it is away. */
+/** If Kafka does not answer within this time, the operator gets an error that it is unavailable. */
 const AUDIT_TIMEOUT_MS = 5_000;
 
 /**
- * Kafka `turnout.events` -> counts in the job Redis -> `/metrics` and `/summary`; a second instance takes half the partitions. And
- * `turnout.control` -> `turnout.control.state`, by the one instance that leads; it judges the rollout by the counts.
+ * Counts the outcomes in the Kafka topic `turnout.events` in the job Redis, and serves them at `/metrics` and `/summary`; a second
+ * instance takes half the partitions. The one instance that leads also turns commands in `turnout.control` into states in
+ * `turnout.control.state`, and judges the rollout by the counts.
  */
 export function buildMetrics({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
@@ -52,23 +53,27 @@ export function buildMetrics({ config, log }: ServiceDeps): Service {
     ...controlRoutes({
       status,
       audit: () => readAudit(kafka, topics.control, AUDIT_TIMEOUT_MS),
-      command: (command) => rollout?.command(command) ?? Promise.reject(new Error('not started yet')),
+      command: (command) =>
+        rollout?.command(command) ?? Promise.reject(new Error('the metrics service has not started yet')),
       admin: createAdminCheck({ adminKey: config.TURNOUT_ADMIN_KEY, authenticator }),
       log,
     }),
   });
-  // Closed last: it answers "draining" while the others close.
+  // Closed last, because it answers "draining" while the other resources close.
   releasers.defer('http', () => server.close());
   releasers.defer('redis', () => closeRedis(redis));
   releasers.defer('clock', () => clock.close());
 
-  /** The batch that found the ledger rewound comes again, to the next consumer, from the ledger's own position. */
+  /** When the ledger was rewound, the consumer is reopened and reads the batch again, from the ledger's own position. */
   async function count(aggregator: Aggregator, batch: Batch): Promise<void> {
     try {
       await aggregator.onBatch(batch);
     } catch (error) {
       if (error instanceof LedgerRewound) {
-        log.error({ err: error }, 'The counts went back; reading again from where they stand');
+        log.error(
+          { err: error },
+          'Counts went back because the job Redis lost data; reading events again from the stored position',
+        );
         intake?.reopen();
       }
       throw error;

@@ -3,7 +3,7 @@ import { type Consumer } from '../../shared/platform/kafka/port.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { createIntake } from './intake.ts';
 
-/** Consumers that tell what was done to them: `open 1`, `start 1`, `close 1`. */
+/** Consumers that record the calls to them: `open 1`, `start 1`, `close 1`. */
 function recorded(failures: { start?: number } = {}) {
   const calls: string[] = [];
   const joined = new Map<number, boolean>();
@@ -44,7 +44,7 @@ test('reopening closes the consumer before the next one starts', async () => {
   await intake.close();
 });
 
-test('reopening while it is under way does nothing more', async () => {
+test('reopening again during a reopening has no effect', async () => {
   const { calls, intake } = recorded();
   await intake.start();
   intake.reopen();
@@ -54,7 +54,7 @@ test('reopening while it is under way does nothing more', async () => {
   await intake.close();
 });
 
-test('a start that fails is tried again with another consumer', async () => {
+test('a failed start is retried with another consumer', async () => {
   const { calls, intake } = recorded({ start: 2 });
   await intake.start();
   intake.reopen();
@@ -63,7 +63,7 @@ test('a start that fails is tried again with another consumer', async () => {
   await intake.close();
 });
 
-test('closing ends a reopening, and none begins after it', async () => {
+test('closing ends a reopening, and no reopening starts after it', async () => {
   const { calls, intake } = recorded();
   await intake.start();
   intake.reopen();

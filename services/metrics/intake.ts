@@ -3,13 +3,13 @@ import { type Logger } from '../../shared/platform/log/logger.ts';
 import { retrying } from '../../shared/platform/util/retrying.ts';
 
 /**
- * The consumer, and its replacement by a new one that asks for its positions again:
+ * The consumer, which can be replaced by a new one that reads its positions again:
  * idle -> reading -> (reopening -> reading)* -> closed.
  */
 export interface Intake {
   start(): Promise<void>;
   joined(): boolean;
-  /** Begins the replacement and returns. Does nothing while one is under way or after `close`. */
+  /** Starts the replacement and returns. Does nothing during a replacement or after `close`. */
   reopen(): void;
   close(): Promise<void>;
 }
@@ -38,7 +38,7 @@ export function createIntake(open: () => Consumer, log: Logger): Intake {
       if (stopping.signal.aborted) return;
       reopening ??= replace()
         .catch((error: unknown) => {
-          if (!stopping.signal.aborted) log.error({ err: error }, 'The consumer could not be opened again');
+          if (!stopping.signal.aborted) log.error({ err: error }, 'Could not reopen the events consumer');
         })
         .finally(() => (reopening = undefined));
     },

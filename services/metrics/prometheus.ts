@@ -5,7 +5,7 @@ import { countNamed, type Counts, histogramsOf } from './counts/counts.ts';
 import { EVENT_FATES, field, PATHS, SOURCES, STATUSES, TOKEN_KINDS } from './counts/fields.ts';
 import { bucketOf, countOf, cumulate, edgeOf, type Histogram } from './counts/histogram.ts';
 
-/** Labels are of our own enumerations: none needs escaping. */
+/** Label values come from our own enumerations, so none needs escaping. */
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
 
@@ -14,7 +14,7 @@ interface Family {
   help: string;
   /** Labels, and the name of the count or histogram that the ledger keeps for them. */
   series: readonly (readonly [labels: Labels, stored: string])[];
-  /** How many of what is stored make one of what is shown. */
+  /** How many stored units make one displayed unit. */
   unit?: number;
 }
 
@@ -28,7 +28,7 @@ const codes = PATHS.flatMap((path) => errorCodes.map((code) => ({ path, code }))
 const COUNTERS: readonly Family[] = [
   {
     name: 'turnout_jobs_total',
-    help: 'Jobs that ended.',
+    help: 'Jobs that have ended.',
     series: statuses.map((labels) => [labels, field.jobs(labels.path, labels.status)]),
   },
   {
@@ -38,7 +38,7 @@ const COUNTERS: readonly Family[] = [
   },
   {
     name: 'turnout_job_attempts_total',
-    help: 'Attempts that ended jobs took.',
+    help: 'Attempts of jobs that have ended.',
     series: paths.map((labels) => [labels, field.attempts(labels.path)]),
   },
   {
@@ -54,23 +54,23 @@ const COUNTERS: readonly Family[] = [
   },
   {
     name: 'turnout_saved_tokens_total',
-    help: 'Tokens that answers from the cache did not cost again.',
+    help: 'Tokens saved by answers from the cache.',
     series: TOKEN_KINDS.map((kind) => [{ kind }, field.savedTokens(kind)]),
   },
   {
     name: 'turnout_saved_dollars_total',
-    help: 'US dollars that answers from the cache did not cost again.',
+    help: 'US dollars saved by answers from the cache.',
     series: [[{}, field.savedCost()]],
     unit: PICODOLLARS,
   },
   {
     name: 'turnout_jobs_without_usage_total',
-    help: 'Completed jobs that nobody reported or estimated the usage of.',
+    help: 'Completed jobs without reported or estimated usage.',
     series: paths.map((labels) => [labels, field.withoutUsage(labels.path)]),
   },
   {
     name: 'turnout_events_total',
-    help: 'Events of ended jobs, by what became of them.',
+    help: 'Events of ended jobs, by how they were handled.',
     series: EVENT_FATES.map((fate) => [{ fate }, field.events(fate)]),
   },
 ];
@@ -78,17 +78,17 @@ const COUNTERS: readonly Family[] = [
 const HISTOGRAMS: readonly Family[] = [
   {
     name: 'turnout_job_duration_seconds',
-    help: 'From acceptance to the end of the job.',
+    help: 'Time from acceptance to the end of the job.',
     series: statuses.map((labels) => [labels, field.latency(labels.path, labels.status)]),
   },
   {
     name: 'turnout_time_to_first_token_seconds',
-    help: 'From acceptance to the first token.',
+    help: 'Time from acceptance to the first token.',
     series: paths.map((labels) => [labels, field.firstToken(labels.path)]),
   },
   {
     name: 'turnout_stage_duration_seconds',
-    help: 'Of the jobs that METRICS_SAMPLING_RATE chose, stage by stage.',
+    help: 'Time of each stage, for the jobs sampled by METRICS_SAMPLING_RATE.',
     series: stages.map((labels) => [labels, field.stage(labels.path, labels.stage)]),
   },
 ];
@@ -99,8 +99,8 @@ const EDGES = Array.from({ length: 41 }, (_, step) =>
 );
 
 /**
- * The counts in Prometheus's text format 0.0.4. Rendered from what is stored, not collected in this process: counters
- * neither restart with it nor differ between two instances (scrape one).
+ * The counts in Prometheus's text format 0.0.4. They are rendered from the stored counts, not collected in this process, so counters
+ * neither reset with a restart nor differ between instances. Scrape one instance only.
  */
 export function renderPrometheus(counts: Counts): string {
   const histograms = histogramsOf(counts);
@@ -115,7 +115,7 @@ export function renderPrometheus(counts: Counts): string {
   ].join('');
 }
 
-/** Zero is shown too, so that a rate has a beginning; but not for each of the many error codes. */
+/** Zeros are included, so that rates start from zero, except for the many error codes. */
 function counterLines({ name, series, unit = 1 }: Family, counts: Counts): string[] {
   const shown = series.filter(([labels, stored]) => !('code' in labels) || counts.has(stored));
   return lines(

@@ -20,16 +20,16 @@ test('an outcome is read', () =>
 
 test.each([
   ['no value', undefined, 'the message has no value'],
-  ['no JSON', '{', 'the message: '],
+  ['invalid JSON', '{', 'the message: '],
   ['another version', JSON.stringify({ ...good, version: 2 }), 'version: '],
-  ['two faults, both named', JSON.stringify({ ...good, id: '', status: 'lost' }), 'id: '],
+  ['two errors, both named', JSON.stringify({ ...good, id: '', status: 'lost' }), 'id: '],
   [
-    'an endless job',
+    'a job duration over the limit',
     JSON.stringify({ ...good, ms: { total: 1e300 } }),
     'ms.total: 1e+300 is over 1000000000',
   ],
   [
-    'a figure beyond reason',
+    'a usage figure over the limit',
     JSON.stringify({
       ...good,
       usage: [
@@ -43,6 +43,6 @@ test.each([
     }),
     'usage.0.tokens.completion_tokens: 2000000000 is over 1000000000; usage.0.cost: 2000 is over 1000',
   ],
-])('%s is a reason', (_name, value, reason) => {
+])('%s gives a reason', (_name, value, reason) => {
   expect(readOutcome({ value })).toEqual({ reason: expect.stringContaining(reason) as unknown });
 });

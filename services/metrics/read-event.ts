@@ -1,12 +1,12 @@
 import { outcome, type Outcome } from '../../shared/contracts/outcome.ts';
 import { type InboundMessage } from '../../shared/platform/kafka/port.ts';
 
-/** A message of the events topic: one outcome, or the reason why it is none. */
+/** A message of the events topic: an outcome, or the reason why the message is not one. */
 export type ReadEvent = { outcome: Outcome } | { reason: string };
 
 /**
- * Figures beyond these are a fault of the sender. They keep the sum of a whole batch a safe integer, so that no message can
- * make its batch fail for ever.
+ * Larger figures are errors of the sender. The limits keep the sum of a whole batch a safe integer, so that no message can make its
+ * batch fail forever.
  */
 const LIMITS = { ms: 1e9, attempts: 1e6, tokens: 1e9, dollars: 1_000 } as const;
 
@@ -22,7 +22,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // the schema names it: not an object
+    return undefined; // the schema reports that it is not an object
   }
 }
 

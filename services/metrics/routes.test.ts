@@ -14,7 +14,7 @@ async function serve(read: () => Promise<Counts>): Promise<string> {
   return (await server.listen('127.0.0.1', 0)).url;
 }
 
-test('figures of the jobs and of the process stand in one Prometheus text', async () => {
+test('/metrics has the metrics of the jobs and of the process', async () => {
   const url = await serve(() => Promise.resolve(new Map([['jobs/legacy/failed', 3]])));
   const response = await fetch(`${url}/metrics`);
   const text = await response.text();
@@ -23,7 +23,7 @@ test('figures of the jobs and of the process stand in one Prometheus text', asyn
   expect(text).toContain('\nnodejs_eventloop_lag_seconds{service="metrics"} ');
 });
 
-test('the summary is JSON', async () => {
+test('/summary is JSON', async () => {
   const url = await serve(() => Promise.resolve(new Map([['jobs/legacy/failed', 3]])));
   const response = await fetch(`${url}/summary`);
   expect(response.headers.get('content-type')).toBe('application/json');
@@ -31,7 +31,7 @@ test('the summary is JSON', async () => {
 });
 
 test.each(['/metrics', '/summary'])(
-  '%s says 503 while Redis is away, never figures that are wrong',
+  '%s answers 503 while Redis is unavailable, never wrong figures',
   async (path) => {
     const url = await serve(() => Promise.reject(new Error('ECONNREFUSED 10.0.0.1')));
     const response = await fetch(`${url}${path}`);

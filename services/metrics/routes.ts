@@ -19,7 +19,7 @@ interface Answer {
   body: string;
 }
 
-/** `/metrics`: this process's own figures and the jobs' (Prometheus). `/summary`: the jobs' as JSON. 503 without Redis. */
+/** `/metrics`: the metrics of this process and of the jobs (Prometheus). `/summary`: those of the jobs as JSON. 503 without Redis. */
 export function figureRoutes({ probes, ledger, log }: FigureRoutesDeps): Record<string, Route> {
   const answering =
     (render: (counts: Counts) => Answer | Promise<Answer>): Route =>
@@ -30,7 +30,7 @@ export function figureRoutes({ probes, ledger, log }: FigureRoutesDeps): Record<
         .then(
           ({ contentType, body }) => response.writeHead(200, { 'content-type': contentType }).end(body),
           (error: unknown) => {
-            log.warn({ err: error }, 'The counts could not be read');
+            log.warn({ err: error }, 'Could not read the counts');
             refuse(response, error);
           },
         );
@@ -49,7 +49,7 @@ export function figureRoutes({ probes, ledger, log }: FigureRoutesDeps): Record<
 
 function refuse(response: ServerResponse, cause: unknown): void {
   const error = new TurnoutError('store_unavailable', {
-    message: 'The counts cannot be read now. Try again.',
+    message: 'The counts cannot be read because Redis is unavailable. Try again.',
     cause,
   });
   response.writeHead(error.status, { 'content-type': 'application/json', 'retry-after': '1' });

@@ -43,7 +43,7 @@ const counts: Counts = new Map([...fold([...hundred, failed, cached]), ['since',
 describe('the summary', () => {
   const summary = summarise(counts);
 
-  test('adds all paths up, and tells them apart', () => {
+  test('has the totals and the figures of each path', () => {
     expect(summary).toMatchObject({ jobs: 102, completed: 101, errors: 1, cancelled: 0, errorRate: 1 / 102 });
     expect(summary.errorsByCode).toEqual({ upstream_failed: 1 });
     expect(summary.paths.litellm).toMatchObject({ jobs: 100, errorRate: 0, errorsByCode: {} });
@@ -68,15 +68,15 @@ describe('the summary', () => {
     expect(summary.cost).toEqual({ reported: 25, estimated: 0 });
   });
 
-  test('tells what answers from the cache did not cost again, and adds it to nothing', () => {
+  test('reports what the cache saved, and does not add it to the usage', () => {
     expect(summary.saved).toEqual({ prompt: 30, completion: 20, cost: 0.5 });
   });
 
-  test('says since when', () => {
+  test('has the times of the first and the last event', () => {
     expect([summary.since, summary.until]).toEqual(['1970-01-01T00:00:01.000Z', '1970-01-01T00:03:20.000Z']);
   });
 
-  test('of nothing has no rates, percentiles or times', () => {
+  test('without events has no rates, percentiles or times', () => {
     expect(summarise(new Map())).toMatchObject({ jobs: 0, since: null, errorRate: null, latencyMs: null });
   });
 });
@@ -102,13 +102,13 @@ describe('the Prometheus text', () => {
     'turnout_time_to_first_token_seconds_count{path="litellm"} 100',
   ])('%s', (line) => expect(text.split('\n')).toContain(line));
 
-  test('has help and type once for each name', () => {
+  test('has HELP and TYPE once for each name', () => {
     const types = text.split('\n').filter((line) => line.startsWith('# TYPE'));
     expect(new Set(types).size).toBe(types.length);
     expect(types).toHaveLength(12);
   });
 
-  test('tells no error code that never happened', () => {
+  test('omits error codes that never occurred', () => {
     expect(text).not.toContain('code="internal_error"');
   });
 });

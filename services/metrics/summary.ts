@@ -12,14 +12,14 @@ import {
 } from './counts/fields.ts';
 import { countOf, type Histogram, mergeHistograms, quantile } from './counts/histogram.ts';
 
-/** What `GET /summary` answers: everything counted since the first event. */
+/** The response of `GET /summary`: everything counted since the first event. */
 export interface Summary extends Figures {
-  /** ISO 8601: when the first and the last counted job ended; null before there was one. */
+  /** ISO 8601: when the first and the last counted job ended; null if no job has ended yet. */
   since: string | null;
   until: string | null;
-  /** What answers from the cache did not cost again; US dollars. */
+  /** Tokens and US dollars that were saved by answers from the cache. */
   saved: { prompt: number; completion: number; cost: number };
-  /** `cache`: answered without a path. `none`: jobs that ended before they were routed. */
+  /** `cache`: jobs answered from the cache, without a backend. `none`: jobs that ended before they were routed. */
   paths: Record<BackendLabel, Figures>;
   events: Record<EventFate, number>;
 }
@@ -37,7 +37,7 @@ interface Figures {
   latencyMs: Percentiles | null;
   /** Milliseconds from acceptance to the first token, of all jobs that had one. */
   ttftMs: Percentiles | null;
-  /** What providers reported, and what we estimated for calls that were cut: never added up. */
+  /** Tokens reported by providers, and tokens estimated for calls that were cut; never added together. */
   tokens: Record<Source, { prompt: number; completion: number }>;
   /** US dollars. */
   cost: Record<Source, number>;

@@ -1,9 +1,9 @@
--- Moves a partition's watermark to `next`.
--- Invariant: every message below the watermark is done, or has left the topic; it never goes back. The caller routed
--- without a gap from where the watermark stood when it read it.
--- KEYS watermarks. ARGV partition, next, time of the last message (ms), seen (the offset that the caller has seen there;
+-- Moves a partition's watermark forward to `next`.
+-- Invariant: every message below the watermark is done, or has left the topic, and the watermark never goes back. The caller has
+-- routed every message since the watermark that it read, without a gap.
+-- KEYS watermarks. ARGV partition, next, time of the last message (ms), seen (the last watermark that the caller has seen;
 -- '' for none).
--- Returns the watermark that holds now; 'rewound' when Redis has lost what the caller had seen: nothing is moved then.
+-- Returns the watermark after the call. Returns 'rewound' and moves nothing when Redis has lost the watermark that the caller had seen.
 local key = KEYS[1]
 local partition, next_offset, at, seen = unpack(ARGV)
 

@@ -9,7 +9,7 @@ const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
 const answer: CachedAnswer = { version: 1, events: [], usage };
 const remote = { kind: 'remote', piece: 'source-wiki', source: 'wiki', budget: 9, shareMs: 9 } as const;
 
-/** What a job hears, and what the cache was asked. */
+/** The result for a job, and the requests that the cache received. */
 async function consulted(
   caching: Partial<Caching> | undefined,
   over: {
@@ -42,13 +42,13 @@ async function consulted(
   return { ...result, asked };
 }
 
-describe('the cache is asked for an answer', () => {
-  test('a hit is the answer and when it was kept', async () => {
+describe('looking for a cached answer', () => {
+  test('a hit returns the answer and the time when it was stored', async () => {
     const { status, answer: found } = await consulted({}, { found: { found: true, value: answer, at: 7 } });
     expect({ status, found }).toEqual({ status: 'hit', found: { ...answer, at: 7 } });
   });
 
-  test('after a miss, the answer is kept under the fingerprint that was asked for, in the same era', async () => {
+  test('after a miss, the answer is stored under the same fingerprint and cache version', async () => {
     const { status, keepAs, asked } = await consulted({ maxAgeMs: 5 }, { cacheVersion: 'e' });
     expect(asked).toEqual([{ kind: 'answer', user: 'ada', fingerprint: keepAs?.fingerprint, maxAgeMs: 5 }]);
     expect({ status, keepAs }).toEqual({
@@ -57,29 +57,29 @@ describe('the cache is asked for an answer', () => {
     });
   });
 
-  test('one that rests on a retrieval service is kept no longer than what that said', async () => {
+  test('an answer that used a retrieval service is stored no longer than the retrieval results', async () => {
     expect((await consulted({}, { cacheVersion: 'e', pieces: [remote] })).keepAs).toMatchObject({
       ttlMs: 60_000,
     });
   });
 
-  test('where nobody may look, it is kept all the same; where nobody may keep, it is not', async () => {
+  test('without look-up the answer is still stored; with storing disabled it is not', async () => {
     const bypass = await consulted({ lookUp: false }, { cacheVersion: 'e' });
     expect(bypass).toMatchObject({ status: 'bypass', keepAs: { era: 'e' }, asked: [] });
     expect(await consulted({ keep: false }, { cacheVersion: 'e' })).not.toHaveProperty('keepAs');
   });
 
-  test('a cache that is away keeps nothing', async () => {
+  test('an unavailable cache stores nothing', async () => {
     const away = await consulted({});
     expect(away).toMatchObject({ status: 'miss' });
     expect(away).not.toHaveProperty('keepAs');
   });
 });
 
-describe('the cache has nothing to do with', () => {
+describe('the cache is not used for', () => {
   test.each([
-    ['a message of before there was one', undefined, {}],
-    ['a request for variety', { request: undefined }, {}],
+    ['a message from before the cache existed', undefined, {}],
+    ['a request that is not cacheable', { request: undefined }, {}],
     ['a user without a cache', {}, { uses: false }],
   ])('%s', async (_what, caching, over) => {
     expect(await consulted(caching, over)).toEqual({ asked: [] });

@@ -8,19 +8,19 @@ import { type JobMessage } from '../../shared/contracts/job-message.ts';
 import { type Picked } from './pick-assistant.ts';
 import { type ContextPlan } from './plan-context.ts';
 
-/** What the cache of a job's user has to say to it. */
+/** The result of looking for a job's answer in its user's cache. */
 export interface Consulted {
-  /** Undefined where the job has nothing to do with the cache. */
+  /** Undefined when the job does not use the cache. */
   status?: CacheStatus;
   answer?: CachedAnswer & { at: number };
-  /** Where the answer is to be kept that the job will get. */
+  /** The cache key and version under which to store the answer that the job gets. */
   keepAs?: LlmJob['keepAs'];
 }
 
 export type CacheableJob = Pick<JobMessage, 'user' | 'caching' | 'documents' | 'groups' | 'truncation'>;
 
 export interface AnswerCache {
-  /** Never rejects: a cache that is away has no answer. */
+  /** Never rejects: an unavailable cache counts as a miss. */
   consult(job: CacheableJob, decided: DecidedAnswer): Promise<Consulted>;
 }
 
@@ -32,7 +32,7 @@ export interface DecidedAnswer {
 
 interface AnswerCacheOptions {
   cache: Pick<Cache, 'uses' | 'cacheVersion' | 'get'>;
-  /** Milliseconds: an answer that rests on what a retrieval service said is no better than that. */
+  /** How long an answer that used a retrieval service may be cached, like the retrieval results themselves. Milliseconds. */
   retrievalTtlMs: number;
 }
 

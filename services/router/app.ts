@@ -42,10 +42,13 @@ import { type ContextRules } from './plan-context.ts';
 import { createPosition } from './position.ts';
 import { createWatermarks } from './watermarks.ts';
 
-/** Some dozens of jobs: a user with thousands lets the other partitions have their turn after so many. */
+/** Some dozens of jobs. After this many bytes of one partition the other partitions have their turn, even if one user queued thousands. */
 const TURN_BYTES = 64 * 1024;
 
-/** Kafka `turnout.jobs` -> decision -> dispatch. Holds no state of its own: a second router takes half the partitions. */
+/**
+ * Reads jobs from the Kafka topic `turnout.jobs`, decides their backend and dispatches them. Routers hold no state: a second router
+ * takes over half the partitions.
+ */
 export function buildRouter({ config, log }: ServiceDeps): Service {
   const releasers = createReleasers(log);
   const topics = topicNames(config.TOPIC_PREFIX);
@@ -176,7 +179,7 @@ export function buildRouter({ config, log }: ServiceDeps): Service {
       onBatch: createOnBatch({ routing, watermarks, room: roomIn(memory, log), reposition, log }),
     });
     onReplaced(redis, log, () => {
-      log.warn('The job Redis is another process now; what it may have lost is routed again');
+      log.warn('Job Redis was replaced by another process; routing recent messages again');
       reposition();
     });
 
@@ -192,7 +195,7 @@ export function buildRouter({ config, log }: ServiceDeps): Service {
   return { start, close: () => releasers.close() };
 }
 
-/** Undefined where no model is to be asked, or none can be. */
+/** Undefined when no model is configured for assistant selection, or no legacy backend to call it on. */
 function askForAssistant(config: Config, registry: AssistantRegistry<Selector>, log: Logger) {
   const address = legacyAddress(config);
   const { LEGACY_ROUTER_MODEL: model, LEGACY_ROUTER_TIMEOUT_MS: timeoutMs } = config;

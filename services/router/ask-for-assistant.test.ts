@@ -16,7 +16,7 @@ function assistant(name: string, more: string) {
 
 const job: AskedJob = { jobId: 'job_1', user: 'ada', question: 'May I end it early?', assistant: {} };
 
-/** A model that says this, or fails; and what it was asked. */
+/** A model that answers with this text, or fails; and the messages that it received. */
 function model(says: string | Error) {
   const asked: OpenAI.ChatCompletionMessageParam[][] = [];
   const usage = { prompt_tokens: 40, completion_tokens: 1, total_tokens: 41 };
@@ -37,7 +37,7 @@ function model(says: string | Error) {
   return { asking, asked };
 }
 
-test('a model is asked on the legacy path, of those that the user may have, and its usage is told', async () => {
+test('on the legacy backend a model is asked about the assistants that the user may use, and its usage is reported', async () => {
   const { asking, asked } = model('law');
   expect(await asking.ask(job, 'legacy')).toMatchObject({
     told: { name: 'law' },
@@ -49,16 +49,16 @@ test('a model is asked on the legacy path, of those that the user may have, and 
 
 test.each([
   ['on LiteLLM', job, 'litellm'],
-  ['for a request that names one', { ...job, assistant: { asked: 'law' } }, 'legacy'],
-  ['for one that goes on with one', { ...job, assistant: { conversation: 'law' } }, 'legacy'],
-  ['for one that speaks of none', { ...job, assistant: undefined }, 'legacy'],
-] as const)('nobody is asked %s', async (_, one, path) => {
+  ['for a request that names an assistant', { ...job, assistant: { asked: 'law' } }, 'legacy'],
+  ['for a conversation that has an assistant', { ...job, assistant: { conversation: 'law' } }, 'legacy'],
+  ['for a request without assistant selection', { ...job, assistant: undefined }, 'legacy'],
+] as const)('no model is asked %s', async (_, one, path) => {
   const { asking, asked } = model('law');
   expect(await asking.ask(one, path)).toBeUndefined();
   expect(asked).toEqual([]);
 });
 
-test('a model that fails decides nothing, may have cost something, and is not asked again at once', async () => {
+test('a failing model selects nothing, is billed an estimate, and is not called after three failures', async () => {
   const { asking, asked } = model(new Error('away'));
   for (let time = 1; time <= 5; time += 1) {
     const told = await asking.ask(job, 'legacy');
@@ -77,6 +77,6 @@ test.each([
   ['law or travel', undefined],
   ['lawyer', undefined],
   ['', undefined],
-])('of the answer %j it takes what can be meant', (answer, told) => {
+])('the answer %j is read as an unambiguous name, or not at all', (answer, told) => {
   expect(toldBy(answer, [law, travel])).toEqual(told);
 });

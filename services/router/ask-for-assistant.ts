@@ -12,18 +12,18 @@ import { createCircuits } from '../../shared/content/upstream/circuits.ts';
 import { upstreamError } from '../../shared/content/upstream/upstream-error.ts';
 
 /**
- * Which assistant answers, by asking a model: as the system before LiteLLM did for each request, and so on the legacy path only, where
- * `LEGACY_ROUTER_MODEL` names one. On LiteLLM the choice takes a fraction of a millisecond and no call (`select-assistant.ts`).
+ * Asks a model to select the assistant, as the legacy system did for each request. Used only on the legacy backend, with the model that
+ * `LEGACY_ROUTER_MODEL` names. On LiteLLM the selection makes no call and takes a fraction of a millisecond (`select-assistant.ts`).
  */
 export interface AskForAssistant {
-  /** Undefined where there is nothing to ask. Never rejects: without `told` the model was no help, and the words decide. */
+  /** Undefined when no model has to be asked. Never rejects: without `told` the model gave no usable answer, and the content decides. */
   ask(job: AskedJob, backend: Backend): Promise<AskedAssistant | undefined>;
 }
 
 export type AskedJob = Pick<JobMessage, 'jobId' | 'user' | 'groups' | 'question' | 'assistant'>;
 
 export interface AskedAssistant {
-  /** An assistant's name; undefined inside: none fits. */
+  /** The name of an assistant; `name: undefined` means that none fits. */
   told?: { name: string | undefined };
   call: RoutingCall;
 }
@@ -36,10 +36,10 @@ interface AskOptions {
   log: Logger;
 }
 
-/** What of a question is shown, in characters. */
+/** The length of the question in the prompt, in characters. */
 const MOST_OF_QUESTION = 4_000;
 const EXAMPLES = 3;
-/** In a row: then nobody waits for it for some seconds. */
+/** After this many failures in a row the model is not asked for some seconds. */
 const FAILURES = 3;
 
 export function createAskForAssistant({
@@ -54,7 +54,7 @@ export function createAskForAssistant({
     halfOpenAfterMs: 10_000,
     isFault: () => true,
     field: 'model',
-    opened: 'it chooses no assistants, and the words decide',
+    opened: 'the model does not select assistants; selecting by content instead',
     log,
   });
 
@@ -69,13 +69,16 @@ export function createAskForAssistant({
         return client.chat.completions.create({ model, messages }, options);
       });
       const told = toldBy(completion.choices[0]?.message.content ?? '', assistants);
-      if (!told) log.warn({ jobId: job.jobId, model }, 'The model named no assistant that there is');
+      if (!told) log.warn({ jobId: job.jobId, model }, 'The model named no known assistant');
       const reported = tokenUsage.safeParse(completion.usage);
       const usage = reported.success ? reported.data : undefined;
       return { ...(told ? { told } : {}), call: callOf(usage, messages, { sent, begunAt }) };
     } catch (error) {
       const { code } = upstreamError(error);
-      log.warn({ jobId: job.jobId, model, code }, 'No model chose an assistant');
+      log.warn(
+        { jobId: job.jobId, model, code },
+        'Could not ask the model for an assistant; selecting by content',
+      );
       return { call: callOf(undefined, messages, { sent, begunAt }) };
     }
   }
@@ -107,7 +110,7 @@ function promptOf(assistants: readonly Assistant[], question: string): Messages 
   ];
 }
 
-/** The only name in what it said: models like to put a word or a mark around it. Undefined where that is none, or more than one. */
+/** The only assistant name in the answer; models often add words or punctuation. Undefined when it has no name, or more than one. */
 export function toldBy(
   answer: string,
   assistants: readonly Pick<Assistant, 'name'>[],
@@ -118,7 +121,7 @@ export function toldBy(
   return named.length === 0 && words.has('none') ? { name: undefined } : undefined;
 }
 
-/** A call that was cut may be paid for all the same. */
+/** The usage of the call, estimated if it was not reported: a call that was cut may still be billed. */
 function callOf(
   reported: RoutingCall['usage'] | undefined,
   messages: Messages,

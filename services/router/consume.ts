@@ -8,12 +8,12 @@ interface ConsumeDeps {
   watermarks: Watermarks;
   /** Resolves when the job Redis has room for more. */
   room: (signal: AbortSignal) => Promise<void>;
-  /** The position has to be read again. */
+  /** Makes the consumer read its position again. */
   reposition: () => void;
   log: Logger;
 }
 
-/** Routes the batches of all partitions, and moves each partition's watermark behind them. */
+/** Routes the batches of all partitions, and moves each partition's watermark past every batch. */
 export function createOnBatch({ routing, watermarks, room, reposition, log }: ConsumeDeps) {
   async function advance(reading: Reading, { partition, messages }: Batch): Promise<void> {
     const [first, last] = [messages.at(0), messages.at(-1)];
@@ -23,25 +23,25 @@ export function createOnBatch({ routing, watermarks, room, reposition, log }: Co
     if (result === 'moved' || result === 'late') return;
     const why =
       result === 'gap'
-        ? 'A batch did not follow the one before it; the position is read again'
-        : 'The watermark went back: the job Redis has lost what it had; routing again';
+        ? 'Gap between two batches; reading the position again'
+        : 'Watermark went back because the job Redis lost data; routing again from there';
     log.error({ partition }, why);
     reposition();
   }
 
   return async (batch: Batch, signal: AbortSignal): Promise<void> => {
-    // What waits in Kafka takes none of it.
+    // Messages that wait in Kafka use no memory in Redis.
     await room(signal);
     const { partition } = batch;
     const reading = watermarks.reading(partition);
-    if (!reading) throw new Error(`partition ${partition} is read before its position is known`);
+    if (!reading) throw new Error(`a batch of partition ${partition} arrived before its position was read`);
     await routeBatch(routing, batch, reading.mark?.next ?? 0n);
     const advanced = advance(reading, batch);
-    // Without any watermark the committed offset must not come first: that would look like a lost position.
+    // The first watermark of a partition is awaited: a committed offset without a watermark would look like a lost position.
     if (reading.seen === undefined) await advanced;
-    // Else not awaited: one that lags only means that more is looked at again after a restart.
+    // Later ones are not awaited: if a watermark lags, more messages are checked again after a restart, and nothing else happens.
     advanced.catch((error: unknown) => {
-      log.warn({ err: error, partition }, 'Watermark not moved; the next batch will move it');
+      log.warn({ err: error, partition }, 'Could not move the watermark; the next batch moves it');
     });
   };
 }

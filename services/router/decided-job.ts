@@ -10,12 +10,12 @@ import { roughPromptTokens } from './plan-context.ts';
 export interface Routing extends Omit<Decided, 'detailed' | 'call'> {
   picked: Picked;
   traceparent: string | undefined;
-  /** Where the answer is to be kept. */
+  /** The cache key and version under which the answer is stored. */
   keepAs?: LlmJob['keepAs'];
   entitlement: Pick<Entitlement, 'weight' | 'concurrentJobs'>;
 }
 
-/** The job as it is handed over: all that its workers need travels with it. */
+/** The job as it is dispatched: it contains everything that its workers need. */
 export function toDecidedJob(
   job: JobMessage,
   { decision, picked, plan, routedAt, traceparent, keepAs, entitlement }: Routing,

@@ -7,21 +7,21 @@ import { type Logger } from '../../shared/platform/log/logger.ts';
 import { type Picked } from './pick-assistant.ts';
 import { type ContextPlan, roughPromptTokens } from './plan-context.ts';
 
-/** What the router has decided about a job. */
+/** The router's decisions about a job. */
 export interface Decided {
   decision: Decision;
-  /** Or why nobody can answer it. */
+  /** The assistant and the model, or the reason why the job cannot be answered. */
   picked: Picked | TurnoutError;
   plan: ContextPlan;
   /** Milliseconds since the epoch. */
   routedAt: number;
-  /** Its stages are timed. */
+  /** Whether the job's stages are timed. */
   detailed: boolean;
-  /** Of the model that was asked for the assistant. */
+  /** The call to the model that selected the assistant. */
   call: RoutingCall | undefined;
 }
 
-/** The log's beginning: accepted, routed, assistant. */
+/** The first events of the job log: accepted, routed, assistant. */
 export function firstEvents(
   job: JobMessage,
   { decision, picked, plan, routedAt, detailed, call }: Decided,
@@ -52,7 +52,7 @@ export function firstEvents(
 
 export const MOST_FIRST_EVENTS = 3;
 
-/** Once for each job, however often its message comes. */
+/** Logs the routing decision and the assistant selection. Called once for each job, however often its message is delivered. */
 export function logDecision(
   log: Logger,
   { jobId, userHash, assistant }: JobMessage,

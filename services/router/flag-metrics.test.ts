@@ -5,7 +5,7 @@ import { inForce } from '../../shared/rollout/control/in-force.ts';
 import { type Flags, readFlags } from '../../shared/platform/config/flags.ts';
 import { createFlagMetrics } from './flag-metrics.ts';
 
-test('the flags, their epoch and the decisions by path and reason are told, and no user', async () => {
+test('the flags, the epoch and the decisions by path and reason are logged, without user ids', async () => {
   const lines: Record<string, unknown>[] = [];
   const log = pino(
     {},

@@ -12,10 +12,10 @@ interface FlagMetricsOptions {
   log: Logger;
 }
 
-/** What this router decided, by which flags: for the log, in the rollout guide's words, and for Prometheus. */
+/** Reports this router's decisions and the flags in force: in the log, with the rollout guide's phrase, and to Prometheus. */
 export interface FlagMetrics {
   count: (decision: Decision) => void;
-  /** Now: the flags have changed. */
+  /** Logs the flags and decisions now; called when the flags change. */
   tell: () => void;
   start: () => void;
   close: () => Promise<void>;
@@ -24,7 +24,7 @@ export interface FlagMetrics {
 export function createFlagMetrics({ inForce, registry, everyMs, log }: FlagMetricsOptions): FlagMetrics {
   const total = new Counter({
     name: 'turnout_decisions_total',
-    help: 'Jobs by the path that they were decided for, and why.',
+    help: 'Routing decisions, by path and reason.',
     labelNames: ['path', 'reason'],
     registers: [registry],
   });
@@ -40,7 +40,7 @@ export function createFlagMetrics({ inForce, registry, everyMs, log }: FlagMetri
       tell();
       return Promise.resolve();
     },
-    onError: (error) => log.warn({ err: error }, 'The flags could not be told'),
+    onError: (error) => log.warn({ err: error }, 'Could not log the feature flag metrics; retrying'),
   });
   return {
     count: ({ path, reason }) => {
@@ -57,7 +57,7 @@ export function createFlagMetrics({ inForce, registry, everyMs, log }: FlagMetri
   };
 }
 
-/** No log names a user: of a list only its length is told. */
+/** Replaces each list of users by its length, because no user id may be logged. */
 function withoutUsers(flags: InForce['flags']): Record<string, string | number> {
   return Object.fromEntries(
     Object.entries(textsOf(flags)).map(([name, text]) => {

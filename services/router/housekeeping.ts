@@ -14,12 +14,12 @@ import {
 import { periodically } from '../../shared/platform/util/periodically.ts';
 
 /**
- * Bounds what BullMQ keeps. By itself it removes old finished nodes only when another node of the same queue ends in the
- * same way (`removeJobsByMaxAge` in its `moveToFinished`): a queue that has gone quiet would keep its last hour's requests
- * for good, and a failed node would wait for the next failure. Every router does this; twice does no harm.
+ * Limits what BullMQ keeps. BullMQ itself removes old finished nodes only when another node of the same queue ends in the same way
+ * (`removeJobsByMaxAge` in its `moveToFinished`). An idle queue would keep its last requests forever, and a failed node would stay
+ * until the next failure. Every router runs this; running it twice is harmless.
  */
 export interface Housekeeping {
-  /** Removes the nodes that finished longer ago than they are kept. */
+  /** Removes the nodes that finished more than `keepFinishedMs` ago. */
   tidy(): Promise<void>;
   start(): void;
   close(): Promise<void>;
@@ -34,11 +34,11 @@ interface HousekeepingOptions {
 }
 
 const EVERY_MS = 60_000;
-/** Nodes removed by one call of Redis; it answers nobody else meanwhile. */
+/** Nodes removed by one Redis call; Redis serves no other client meanwhile. */
 const NODES_AT_ONCE = 1_000;
 /**
- * Nobody reads BullMQ's own event streams, and a finished piece of context stands in them with all its passages: at the
- * default of 10,000 they came to hundreds of megabytes.
+ * The length of BullMQ's event streams, which are not read here. A finished context piece is in them with all its passages: at the
+ * default length of 10,000 they grew to hundreds of megabytes.
  */
 const QUEUE_EVENTS = 100;
 
@@ -76,7 +76,7 @@ export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   const work = periodically({
     everyMs: Math.min(EVERY_MS, keepFinishedMs),
     run: tidy,
-    onError: (error) => log.warn({ err: error }, 'Finished nodes were not removed; it will be tried again'),
+    onError: (error) => log.warn({ err: error }, 'Could not remove finished BullMQ nodes; retrying'),
   });
   return {
     tidy,

@@ -13,7 +13,7 @@ function assistant(name: string, more = ''): Assistant {
 const law = assistant('law', ', model: m-law, sources: [statutes], patterns: [clause]');
 const bare = assistant('bare');
 
-/** `later`: what the folder has when it is looked at again. */
+/** `later`: the assistants in the folder after a refresh. */
 function picker(
   all: Assistant[],
   { later = all, defaultModel }: { later?: Assistant[]; defaultModel?: string } = {},
@@ -52,12 +52,12 @@ const event: JobEvent = {
   scores: [],
 };
 
-test('a job that speaks of no assistant has none, whatever fits it', async () => {
+test('a job without assistant selection gets no assistant, even if one fits', async () => {
   const picked = await picker([law]).pick(job({ assistant: undefined, model: 'gpt' }));
   expect(picked).toEqual({ model: 'gpt', sources: [] });
 });
 
-test('an assistant brings its model, instructions and sources, and the log tells why', async () => {
+test('an assistant sets the model, instructions and sources, and the log has the reason', async () => {
   expect(await picker([law, bare]).pick(job())).toEqual({
     model: 'm-law',
     event: {
@@ -73,7 +73,7 @@ test('an assistant brings its model, instructions and sources, and the log tells
   });
 });
 
-test('the model that a request names stands before the assistant’s', async () => {
+test('the model that a request names wins over the assistant’s model', async () => {
   expect(await picker([law]).pick(job({ model: 'gpt' }))).toMatchObject({
     model: 'gpt',
     event: { model: 'gpt' },
@@ -82,13 +82,13 @@ test('the model that a request names stands before the assistant’s', async () 
 
 test.each([
   ['no assistant', [law], job({ question: 'Hello' }), 'assistant_not_found'],
-  ['one without a model', [bare], job({ assistant: { asked: 'bare' } }), 'invalid_value'],
-])('a job whose model nobody names has the default one, or fails: %s', async (_, all, asked, code) => {
+  ['an assistant without a model', [bare], job({ assistant: { asked: 'bare' } }), 'invalid_value'],
+])('a job without a model gets the default model, or fails: %s', async (_, all, asked, code) => {
   expect(await picker(all, { defaultModel: 'd' }).pick(asked)).toMatchObject({ model: 'd' });
   expect(await picker(all).pick(asked)).toMatchObject({ code, param: 'model' });
 });
 
-test('a file that only the ingress has seen is looked for before its job fails', async () => {
+test('an assistant file that only the ingress has read is looked for before the job fails', async () => {
   const asked = job({ assistant: { asked: 'law' } });
   expect(await picker([], { later: [law] }).pick(asked)).toMatchObject({ model: 'm-law' });
   expect(await picker([]).pick(asked)).toMatchObject({ code: 'assistant_not_found' });
@@ -101,14 +101,24 @@ test.each<[string, JobEvent[], Assistant[], object]>([
     [bare, law],
     { model: 'm-old', event, assistant: { version: law.version } },
   ],
-  ['nobody, where it has gone', [routed, event], [bare], { code: 'assistant_not_found' }],
-  ['nobody, as before, though one fits now', [{ ...routed, model: 'd' }], [law], { model: 'd', sources: [] }],
-  ['nobody, where no model was found before', [routed], [law], { code: 'assistant_not_found' }],
-])('a job that is routed again has %s', (_, log, all, expected) => {
+  [
+    'an error, when that assistant no longer exists',
+    [routed, event],
+    [bare],
+    { code: 'assistant_not_found' },
+  ],
+  [
+    'no assistant, as before, although one fits now',
+    [{ ...routed, model: 'd' }],
+    [law],
+    { model: 'd', sources: [] },
+  ],
+  ['an error, when no model was found before', [routed], [law], { code: 'assistant_not_found' }],
+])('a job that is routed again gets %s', (_, log, all, expected) => {
   expect(picker(all).pickAgain(job(), log)).toMatchObject(expected);
 });
 
-test('what a model was asked for stands before the words, and its silence does not', async () => {
+test('the answer of a selecting model wins over the content; without an answer the content decides', async () => {
   const all = picker([law, bare], { defaultModel: 'd' });
   expect(await all.pick(job(), { name: 'bare' })).toMatchObject({ event: { name: 'bare', reason: 'model' } });
   expect(await all.pick(job(), { name: undefined })).toEqual({ model: 'd', sources: [] });

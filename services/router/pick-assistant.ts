@@ -6,11 +6,11 @@ import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
 import { TurnoutError } from '../../shared/platform/errors/turnout-error.ts';
 
-/** Who answers a job. */
+/** The assistant and the model that answer a job. */
 export interface Picked {
   /** Never `auto`. */
   model: string;
-  /** What the log tells of it, behind `routed`. */
+  /** The event for the job log, after `routed`. */
   event?: AssistantEvent;
   assistant?: LlmJob['assistant'];
   /** Retrieval services that the assistant names. */
@@ -18,9 +18,9 @@ export interface Picked {
 }
 
 interface PickerOptions {
-  /** The assistants as their folder has them by now. */
+  /** The assistants that are now in their folder. */
   registry: Pick<AssistantRegistry<Selector>, 'current' | 'refresh'>;
-  /** Answers where the model is left to the assistant, and it has none or there is none. */
+  /** The model to use when the request leaves the model to the assistant, and there is no assistant or it names no model. */
   defaultModel: string | undefined;
 }
 
@@ -31,18 +31,18 @@ export type PickedJob = Pick<
 type Told = SelectionRequest['told'];
 type AssistantEvent = Extract<JobEvent, { type: 'assistant' }>;
 
-/** What a request names as its model to leave it to the assistant. */
+/** The model name with which a request leaves the model to the assistant. */
 const AUTO = 'auto';
 
 export interface AssistantPicker {
   /**
-   * The assistant and the model that answer a job. Or why it cannot be answered: its assistant has gone, or is not for this user
-   * any more, or nothing says which model answers. `told`: what a model said that was asked for the assistant.
+   * The assistant and the model that answer a job, or the reason why it cannot be answered: its assistant does not exist any more, the
+   * user may not use it any more, or no model is set. `told`: the answer of a model that was asked to select the assistant.
    */
   pick(job: PickedJob, told?: Told): Promise<Picked | TurnoutError>;
   /**
-   * The same for a job that was routed before: what its log says holds, whatever has become of the assistants since. Only the
-   * instructions are those of now, and where the assistant has gone there are none: that is `assistant_not_found`.
+   * The same for a job that was routed before: its log decides, whatever has changed in the assistants since. Only the instructions are
+   * the current ones. If the assistant does not exist any more, the result is `assistant_not_found`.
    */
   pickAgain(job: PickedJob, log: readonly JobEvent[]): Picked | TurnoutError;
 }
@@ -53,7 +53,7 @@ export function createAssistantPicker({ registry, defaultModel }: PickerOptions)
       if (!job.assistant) return { model: job.model, sources: [] };
       const picked = select(job, told, { selector: registry.current(), defaultModel });
       if (!(picked instanceof TurnoutError) || job.assistant.asked === undefined) return picked;
-      // The ingress knew it: its file may be so new that only this process has not seen it yet.
+      // The ingress found the assistant, so its file may be too new for this process to have read it.
       await registry.refresh();
       return select(job, told, { selector: registry.current(), defaultModel });
     },
@@ -111,7 +111,7 @@ function partsOf({ name, version, instructions, sources }: Assistant) {
 
 function gone(name: string): TurnoutError {
   return new TurnoutError('assistant_not_found', {
-    message: `The assistant '${name}' does not exist any more.`,
+    message: `The assistant '${name}' no longer exists.`,
     param: 'x-turnout-assistant',
   });
 }
@@ -119,11 +119,12 @@ function gone(name: string): TurnoutError {
 function noModel(assistant: Assistant | undefined): TurnoutError {
   if (!assistant)
     return new TurnoutError('assistant_not_found', {
-      message: 'No assistant fits the request, and it names no model that could answer without one.',
+      message:
+        'No assistant fits the request, and it names no model to answer without one. Name a model or an assistant.',
       param: 'model',
     });
   return new TurnoutError('invalid_value', {
-    message: `The assistant '${assistant.name}' has no model of its own: the request must name one.`,
+    message: `The assistant '${assistant.name}' has no model. Name a model in the request.`,
     param: 'model',
   });
 }

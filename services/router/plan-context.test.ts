@@ -36,7 +36,7 @@ const names = (plan: ReturnType<typeof planContext>) =>
   plan.children.map(({ pieces }) => pieces.map(({ piece }) => piece));
 
 describe('planContext', () => {
-  test('each piece is a child of its own; documents are required, sources as they are configured', () => {
+  test('each piece has its own child; documents are required, sources as configured', () => {
     const plan = planContext(job(), about, rules);
     expect(names(plan)).toEqual([['document-0'], ['document-1'], ['source-wiki'], ['source-law']]);
     expect(plan.expected).toEqual([
@@ -47,7 +47,7 @@ describe('planContext', () => {
     ]);
   });
 
-  test('without parallel the same pieces are one child, in the same order', () => {
+  test('without parallel fetching one child has the same pieces, in the same order', () => {
     const plan = planContext(job(), about, { ...rules, parallel: false });
     expect(names(plan)).toEqual([['document-0', 'document-1', 'source-wiki', 'source-law']]);
     expect(plan.expected).toEqual(planContext(job(), about, rules).expected);
@@ -62,7 +62,7 @@ describe('planContext', () => {
     expect(plan).toEqual({ children: [], expected: [] });
   });
 
-  test('no piece takes more than half of the time that is left', () => {
+  test('no piece takes more than half of the remaining time', () => {
     const shares = (deadlineAt: number) =>
       planContext(job({ deadlineAt }), about, rules).children.map(({ pieces }) => pieces[0]?.shareMs);
     expect(shares(NOW + 60_000)).toEqual([30_000, 30_000, 2_000, 2_000]);
@@ -86,16 +86,16 @@ describe('planContext', () => {
         .find(({ kind }) => kind === 'history');
 
     test.each([
-      ['nobody limits it', {}, undefined, false],
+      ['there is no limit', {}, undefined, false],
       ['the client allows it', { truncation: 'auto' }, undefined, true],
       ['the operator limits it', {}, 1_000, true],
-      ['the client forbids it, whatever the operator says', { truncation: 'disabled' }, 1_000, false],
-      ['all of it fits, by its size', {}, 20_000, false],
-    ] as const)('where %s', (_when, changes, historyTokens, planned) => {
+      ['the client forbids it, although the operator limits it', { truncation: 'disabled' }, 1_000, false],
+      ['all of it fits, judged by its size', {}, 20_000, false],
+    ] as const)('when %s', (_when, changes, historyTokens, planned) => {
       expect(historyOf(changes, historyTokens) !== undefined).toBe(planned);
     });
 
-    test('knows what the other pieces may fill, and is not required', () => {
+    test('gets the token budget of the other pieces, and is not required', () => {
       const plan = planContext(job({ truncation: 'auto' }), about, rules);
       expect(plan.children[0]?.pieces).toMatchObject([{ kind: 'history', beside: 7_000, model: 'm' }]);
       expect(plan.expected[0]).toEqual({ piece: 'history', required: false });

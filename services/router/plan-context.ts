@@ -2,14 +2,14 @@ import { type ContextJob, type LlmJob, type PieceRequest } from '../../shared/co
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
 import { roughTokens } from '../../shared/jobs/joblog/lost-call.ts';
 
-/** What the router knows of a retrieval service. */
+/** A retrieval service, as far as the router needs to know it. */
 export interface KnownSource {
   name: string;
-  /** Without it there is no answer. */
+  /** Whether a job fails without its passages. */
   required: boolean;
-  /** Asked for every job, not only for those of an assistant that names it. */
+  /** Whether every job queries it, not only jobs whose assistant names it. */
   always: boolean;
-  /** Milliseconds that it has. */
+  /** Its timeout, in milliseconds. */
   timeoutMs: number;
   /** Tokens that its passages may fill. */
   tokens: number;
@@ -20,7 +20,7 @@ export interface ContextRules {
   parallel: boolean;
   /** Tokens that all documents of a job may fill together. */
   documentTokens: number;
-  /** Tokens that the messages may fill; undefined: all that the model takes. */
+  /** Tokens that the messages may fill; undefined: as many as the model accepts. */
   historyTokens: number | undefined;
   sources: readonly KnownSource[];
 }
@@ -30,7 +30,7 @@ export interface ContextPlan {
   expected: LlmJob['context'];
 }
 
-/** What of a job decides about its context. */
+/** The fields of a job that determine its context. */
 export type PlannedJob = Pick<
   JobMessage,
   'documents' | 'request' | 'truncation' | 'deadlineAt' | 'promptTokens'
@@ -41,19 +41,19 @@ interface PlannedPiece {
   required: boolean;
 }
 
-/** Less than this and nothing of a long document could be chosen: a passage has up to 300 tokens. */
+/** The least budget of a document. With less, no passage of a long document would fit: a passage has up to 300 tokens. */
 const PASSAGE_TOKENS = 400;
-/** No piece takes more than this of the time that is left: the model needs some as well. */
+/** The largest share of the remaining time that a piece may take: the model needs time as well. */
 const MOST_OF_THE_TIME = 0.5;
-/** Choosing from a history takes milliseconds; what takes longer is a store that is away. */
+/** Choosing from a history takes milliseconds; if it takes longer, a store is unavailable. */
 const HISTORY_SHARE_MS = 3_000;
-/** Tokens; no model of today has a smaller window, so what is shorter need not be looked at. */
+/** Tokens. No current model has a smaller window, so shorter histories always fit. */
 const SMALLEST_WINDOW = 4_000;
 
 /**
- * Which pieces of context a job has, how much each may take of its time and of the prompt, and which child of the flow
- * fetches it: one for each piece, or one for all. `sources`: those that its assistant names, and `model` the one that answers.
- * Documents are required; the history is not, since the whole of it can go instead.
+ * Plans a job's context pieces: how much time and how much of the prompt each may take, and which child of the flow fetches it (one
+ * child for each piece, or one for all). `sources`: the sources that its assistant names. `model`: the model that answers. Documents
+ * are required. The history is not, because all of it can be sent instead.
  */
 export function planContext(
   job: PlannedJob,
@@ -99,7 +99,7 @@ function remotePieces({ sources }: ContextRules, named: readonly string[], mostM
     }));
 }
 
-/** None where all of it fits, as its size in bytes shows: a token has at least one. */
+/** Empty when the whole history fits, judged by its size in bytes: a token has at least one byte. */
 function historyPiece(
   { request, truncation }: PlannedJob,
   { model, beside, mostMs }: { model: string; beside: readonly PlannedPiece[]; mostMs: number },
@@ -119,7 +119,7 @@ function bytesOf(request: JobMessage['request']): number {
   return request.kind === 'blob' ? request.bytes : Buffer.byteLength(JSON.stringify(request.request));
 }
 
-/** About as many tokens as the prompt will have: the pieces fill at most their budgets. The request's own were counted by the ingress. */
+/** A rough estimate of the prompt's tokens: the request's own, counted by the ingress, and at most the budgets of the pieces. */
 export function roughPromptTokens(
   { request, documents, promptTokens }: PlannedJob,
   { children }: ContextPlan,
@@ -132,7 +132,7 @@ export function roughPromptTokens(
   return own + remote + Math.min(budget, roughTokens(documentBytes));
 }
 
-/** Of a document whose text nobody has read yet, the bytes that it was sent as. */
+/** The size of a document in bytes; for one whose text is not extracted yet, the size of the file. */
 function sizeOf(content: JobMessage['documents'][number]['content']): number {
   if (content.kind === 'inline') return Buffer.byteLength(content.text);
   return content.kind === 'raw' ? content.blob.bytes : content.bytes;

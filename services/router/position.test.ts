@@ -36,14 +36,14 @@ function begin(mark: Watermark | undefined, onLost: OnLost, offsets: PartitionOf
   return router(mark, onLost).of({ topic: 't', partition: 0, offsets, signal });
 }
 
-describe('a router begins', () => {
+describe('a router starts', () => {
   const at = Date.now();
   test.each<[string, Watermark | undefined, OnLost, PartitionOffsets, bigint | undefined]>([
     ['a minute before the watermark', { next: 90n, at }, 'stop', knownToKafka({ at: 40n }), 40n],
     ['never past the watermark', { next: 30n, at }, 'stop', knownToKafka({ at: 40n }), 30n],
     ['at a watermark without a time', { next: 30n, at: undefined }, 'stop', knownToKafka({ at: 4n }), 30n],
     [
-      'where its group does, in a partition that was never routed',
+      'at the default of its consumer group, in a partition that was never routed',
       undefined,
       'stop',
       knownToKafka({}),
@@ -55,7 +55,7 @@ describe('a router begins', () => {
     expect(await begin(mark, onLost, offsets)).toBe(expected);
   });
 
-  test('nowhere, when Redis lost the position; it is known again when the partition is another one', async () => {
+  test('nowhere when Redis lost the position; the position counts as known again when the partition is revoked', async () => {
     const position = router(undefined, 'stop');
     const asking = new AbortController();
     const question = {
@@ -71,7 +71,7 @@ describe('a router begins', () => {
   });
 });
 
-test('what was done so long ago that its record may be gone is not looked at again', async () => {
+test('messages whose job records may have expired are not routed again', async () => {
   const asked: number[] = [];
   const offsets = { ...knownToKafka({}), at: (time: number) => Promise.resolve(BigInt(asked.push(time))) };
   const now = Date.now();
@@ -81,7 +81,7 @@ test('what was done so long ago that its record may be gone is not looked at aga
   expect(asked[1]).toBeGreaterThanOrEqual(now - HOUR_MS);
 });
 
-test('a topic that ends before the watermark was made anew: its messages are routed by their time', async () => {
+test('a topic that ends before the watermark was recreated: its messages are routed by their time', async () => {
   const offsets = knownToKafka({ at: 3n, end: 12n });
   expect(await begin({ next: 90n, at: Date.now() }, 'stop', offsets)).toBe(3n);
   expect(await begin({ next: 90n, at: undefined }, 'stop', offsets)).toBe(2n);

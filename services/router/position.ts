@@ -3,13 +3,13 @@ import { type Logger } from '../../shared/platform/log/logger.ts';
 import { type Watermark, type Watermarks } from './watermarks.ts';
 
 /**
- * So much is routed again after each assignment, and after Redis came back as another one: the jobs of these messages may
- * be what it lost, if it is a replica that lagged behind. Milliseconds. What was done is found done, which can be said
- * only while an ended job's record is kept: what is older is done.
+ * Messages of this long before the watermark are routed again after each assignment, and after Redis was replaced: a replica that
+ * lagged behind may have lost their jobs. Milliseconds. A job that is done is recognized by its record, which is kept for a limited
+ * time; messages older than that count as done and are not routed again.
  */
 const REPLAY_MS = 60_000;
 
-/** The job Redis does not know how far the partition was routed, and Kafka knows that it was. */
+/** The job Redis has no watermark for a partition, although Kafka has a committed offset: it was routed before. */
 export class PositionLost extends Error {
   override readonly name = 'PositionLost';
 }
@@ -17,8 +17,8 @@ export class PositionLost extends Error {
 export interface PositionOptions {
   watermarks: Watermarks;
   /**
-   * What to do where the position is lost: wait for an operator (or for the right Redis); replay all that the topic still
-   * holds, of which expired jobs are dropped; or skip to Kafka's committed offset.
+   * What to do when the position is lost. `stop`: wait for an operator, or for the right Redis. `replay`: route everything that the topic
+   * still has; expired jobs are dropped. `skip`: continue at Kafka's committed offset.
    */
   onLost: 'stop' | 'replay' | 'skip';
   /** Milliseconds that an ended job's record is kept. */
@@ -27,13 +27,13 @@ export interface PositionOptions {
 }
 
 export interface RouterPosition {
-  /** Where to begin. Throws `PositionLost`. */
+  /** The offset to start at. Throws `PositionLost`. */
   of(question: PositionQuestion): Promise<bigint | undefined>;
   /** True while no position is lost. */
   known(): boolean;
 }
 
-/** known -> lost -> known: a partition whose position is lost is asked for again until it is there; the others go on. */
+/** known -> lost -> known: the position of a lost partition is read again until it is there; other partitions continue. */
 export function createPosition({ watermarks, onLost, retentionMs, log }: PositionOptions): RouterPosition {
   const lost = new Set<number>();
 
@@ -45,18 +45,18 @@ export function createPosition({ watermarks, onLost, retentionMs, log }: Positio
     if (mark.at === undefined) return mark.next;
     const since = Math.max(0, mark.at - REPLAY_MS, Date.now() - retentionMs);
     const replay = await question.offsets.at(since);
-    // No batch begins behind it: it is there, and what lies below is, or has left the topic.
+    // No batch starts after `replay`: that message is in the topic, and the messages below it are read first or have left the topic.
     const reading = watermarks.reading(question.partition);
     if (reading?.mark === mark) reading.reached = replay;
     return replay < mark.next ? replay : mark.next;
   }
 
-  /** The topic was made anew, or lost its end: what it has from a minute before the last routed message on is routed. */
+  /** The topic was recreated, or lost its end: routing continues from one minute before the time of the last routed message. */
   async function beginAnew(question: PositionQuestion, mark: Watermark, end: bigint): Promise<bigint> {
     const { partition, offsets } = question;
     const next = await offsets.at(Math.max(0, (mark.at ?? 0) - REPLAY_MS));
     const found = { partition, routed: mark.next.toString(), end: end.toString(), next: next.toString() };
-    log.error(found, 'The topic of jobs ends before the routed position; routing goes on by time');
+    log.error(found, 'Jobs topic ends before the routed position; continuing by message time');
     await watermarks.reset(partition, mark, next);
     await watermarks.read(partition);
     return next;
@@ -69,15 +69,15 @@ export function createPosition({ watermarks, onLost, retentionMs, log }: Positio
     if (onLost === 'stop') throw tell(partition, found);
     log.error(
       { ...found, onLost },
-      'The position in the job Redis is lost; going on as ON_LOST_POSITION says',
+      'Watermark missing in the job Redis; continuing as set by ON_LOST_POSITION',
     );
     return onLost === 'replay' ? offsets.at(0) : committed;
   }
 
   function tell(partition: number, found: object): PositionLost {
     const message =
-      'The job Redis has no watermark of a partition that was routed before: it was emptied, or it is another one. ' +
-      'Nothing of the partition is routed until it is back, or ON_LOST_POSITION is set to replay or skip';
+      'The job Redis has no watermark for a partition that was routed before: it was emptied, or it is the wrong Redis. ' +
+      'The partition is not routed until the right Redis is back, or until ON_LOST_POSITION is set to replay or skip';
     if (!lost.has(partition)) log.fatal(found, message);
     return new PositionLost(message);
   }

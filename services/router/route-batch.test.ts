@@ -39,7 +39,7 @@ const log: JobEvent[] = [
 ];
 const gone = new TurnoutError('assistant_not_found');
 
-/** A job whose message comes again, on flags that say legacy by now; what it ended with, and what was handed over. */
+/** Routes a job whose message is delivered again, after the flags changed to legacy. Returns how it ended and what was dispatched. */
 async function routedAgain(
   dispatched: boolean,
   picked: Picked | TurnoutError,
@@ -100,19 +100,19 @@ async function routedAgain(
 const law: Picked = { model: 'm', sources: [] };
 
 test.each([
-  ['its assistant has gone', gone],
+  ['its assistant no longer exists', gone],
   ['the flags have changed', law],
 ])(
-  'a job that was dispatched runs on as it is, although %s when its message comes again',
+  'a dispatched job continues unchanged when its message is delivered again, although %s',
   async (_, picked) => {
     expect(await routedAgain(true, picked)).toEqual({ ended: [], handedOver: [] });
   },
 );
 
-test('one whose router died before it was dispatched keeps the path that its log tells', async () => {
+test('a job whose router died before the dispatch keeps the backend in its log', async () => {
   expect(await routedAgain(false, law)).toEqual({ ended: [], handedOver: ['litellm'] });
 });
 
-test('and fails with a typed error where its assistant has gone', async () => {
+test('a job whose router died before the dispatch fails with a typed error when its assistant no longer exists', async () => {
   expect(await routedAgain(false, gone)).toEqual({ ended: ['assistant_not_found'], handedOver: [] });
 });

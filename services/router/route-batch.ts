@@ -28,18 +28,18 @@ export interface RouteBatchDeps {
   dispatch: Dispatch;
   deadLetters: DeadLetters;
   decide: (job: JobMessage) => Decision;
-  /** Whether the stages of that job are timed. */
+  /** Whether the stages of this job are timed. */
   isDetailed: (jobId: string) => boolean;
-  /** What holds for the context of that job on that path. */
+  /** The context rules for this job on this backend. */
   context: (job: JobMessage, path: Backend) => ContextRules;
   assistants: AssistantPicker;
   policy: Pick<Policy, 'of'>;
-  /** Absent where no model is asked for assistants. */
+  /** Absent when no model selects assistants. */
   askForAssistant?: AskForAssistant | undefined;
   answers: AnswerCache;
-  /** Hears of each decision once. */
+  /** Counts each decision once. */
   flagMetrics: Pick<FlagMetrics, 'count'>;
-  /** Carries on the outcomes of jobs that the cache has answered. */
+  /** Publishes the outcomes of jobs that were answered from the cache. */
   relays: Pick<Relays, 'begin'>;
   /** Milliseconds that an ended job's record is kept. */
   retentionMs: number;
@@ -47,11 +47,11 @@ export interface RouteBatchDeps {
 }
 
 /**
- * One message's way: unread -> dead letter | decided -> answered from the cache | routed in the log -> dispatched. `doneBelow`:
- * messages below this offset were routed before, and are looked at again.
+ * States of a message: unread -> dead letter | decided -> answered from the cache | routed in the log -> dispatched. `doneBelow`:
+ * messages below this offset were routed before and are checked again.
  *
- * Each step may be repeated: a router that dies between two of them leaves the message below no watermark, and its
- * redelivery finds the job `again`, and dispatches it where that had not been done.
+ * Every step can be repeated. If a router dies between two steps, the watermark has not passed the message, so it is delivered again.
+ * The job log then answers `again`, and the job is dispatched if that is still missing.
  */
 export async function routeBatch(deps: RouteBatchDeps, batch: Batch, doneBelow: bigint): Promise<void> {
   const decided = await Promise.all(
@@ -70,7 +70,7 @@ async function routeOne(
   if (job instanceof Error) return publish(deps, message, job.message);
 
   const decision = deps.decide(job);
-  // What was routed before has its assistant in its log: a model that was paid for is not asked again.
+  // A job that was routed before has its assistant in its log, so the model is not asked, and paid, a second time.
   const asked = seenBefore ? undefined : await deps.askForAssistant?.ask(job, decision.path);
   const picked = permitted(deps, job, await deps.assistants.pick(job, asked?.told));
   const now = deps.jobLog.now();
@@ -84,7 +84,7 @@ async function routeOne(
   if (state === 'missing' && seenBefore && mayHaveExpired(deps, job)) return undefined;
   if (state === 'missing')
     return publish(deps, message, 'the job has no record: it expired or was never admitted');
-  if (state !== 'routed' && state !== 'again') return undefined; // ended or refused meanwhile, or of an earlier job: nothing to run
+  if (state !== 'routed' && state !== 'again') return undefined; // ended or rejected meanwhile, or a message of an earlier job: nothing to run
 
   const traceparent = message.headers['traceparent'];
   if (state === 'again') return routeAgain(deps, job, { now, traceparent });
@@ -100,8 +100,9 @@ async function routeOne(
 }
 
 /**
- * Restores a record that is missing although it cannot have expired: a failover to a replica that lagged behind has lost it. The job was
- * accepted, so it runs, if an idempotency key or a stored response leads to its answer. Without either, the message is a dead letter.
+ * Restores a job record that is missing although it cannot have expired: a failover to a lagging replica has lost it. The job was
+ * accepted, so it runs if its client can still find the answer, by an idempotency key or a stored response. Without either, the
+ * message goes to the dead-letter topic.
  */
 async function routeOrRestore(
   deps: RouteBatchDeps,
@@ -113,12 +114,12 @@ async function routeOrRestore(
   const isReachable = (job.bodyHash ?? '') !== '' || job.duties?.includes('keep') === true;
   if (state !== 'missing' || !isReachable || job.deadlineAt <= jobLog.now() || mayHaveExpired(deps, job))
     return state;
-  log.error({ jobId: job.jobId }, 'An accepted job had lost its record; it was made again from its message');
+  log.error({ jobId: job.jobId }, 'Restored the lost record of an accepted job from its message');
   await admitAgain(jobLog, job);
   return jobLog.route(job.jobId, first, job.deadlineAt);
 }
 
-/** The ingress has looked at the model that was asked for; an assistant may have named another one, or the policy have changed. */
+/** The ingress checked the requested model, but an assistant may have selected another one, or the policy may have changed. */
 function permitted(
   deps: RouteBatchDeps,
   job: JobMessage,
@@ -151,7 +152,7 @@ interface Serving {
   answer: NonNullable<Consulted['answer']>;
 }
 
-/** False where it goes the way of all jobs: it was routed before, or is to be cancelled. */
+/** Returns false when the job must be routed as usual: it was routed before, or its cancellation was requested. */
 async function serve(
   deps: RouteBatchDeps,
   job: JobMessage,
@@ -165,9 +166,9 @@ async function serve(
 }
 
 /**
- * A job that was routed before. Dispatched as well, it runs with what travels with it: flags that have changed since would give it
- * other children beside those that it has. One that was not, because its router died in between, keeps the path and the
- * assistant that its log tells; where that assistant has gone, it cannot be answered any more.
+ * Handles a job that was routed before. If it was also dispatched, it runs as it is: planning it again under flags that have changed
+ * since would add other children to those that it has. If its router died before the dispatch, the job keeps the backend and the
+ * assistant recorded in its log. If that assistant no longer exists, the job fails.
  */
 async function routeAgain(
   deps: RouteBatchDeps,
@@ -178,7 +179,7 @@ async function routeAgain(
   const view = await deps.jobLog.read(job.jobId, 0, undefined, MOST_FIRST_EVENTS);
   const log = (view?.entries ?? []).map(({ event }) => event);
   const routed = log.find(({ type }) => type === 'routed');
-  if (!routed) return undefined; // its record went meanwhile: it has ended
+  if (!routed) return undefined; // the record was removed meanwhile: the job has ended
   const decided = {
     decision: decisionSchema.parse(routed),
     picked: permitted(deps, job, deps.assistants.pickAgain(job, log)),
@@ -204,20 +205,20 @@ async function fail(deps: RouteBatchDeps, { jobId }: JobMessage, error: TurnoutE
   await endUnfenced(deps, jobId, { status: 'failed', error });
 }
 
-/** Clocks differ between the processes that stamp a message, keep a record and look at both. */
+/** Tolerance for clock differences between the processes that stamp messages, keep records and compare the two. */
 const CLOCK_SKEW_MS = 60_000;
 
-/** The job was routed before and may have ended so long ago that its record is gone: then it is done. */
+/** Whether the job may have ended so long ago that its record has expired; then nothing is left to do. */
 function mayHaveExpired({ jobLog, retentionMs }: RouteBatchDeps, { acceptedAt }: JobMessage): boolean {
   return acceptedAt + retentionMs < jobLog.now() + CLOCK_SKEW_MS;
 }
 
-/** The reason goes to the operators; the client gets a typed failure, where it can be told whose message it was. */
+/** Publishes the message to the dead-letter topic with the reason, for operators. If its job is known, the client gets a typed failure. */
 async function publish(deps: RouteBatchDeps, message: InboundMessage, reason: string): Promise<undefined> {
   await deps.deadLetters.publish(letterOfMessage(message, reason));
   deps.log.error(
     { partition: message.partition, offset: message.offset.toString(), reason },
-    'Message sent to dead letters',
+    'Message published to the dead-letter topic',
   );
   const id = jobId.safeParse(message.headers['ce_id']);
   if (!id.success) return;

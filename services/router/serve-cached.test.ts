@@ -31,7 +31,7 @@ function play(served: Awaited<ReturnType<JobLog['serve']>>) {
   return { deps: { jobLog: { serve, now: Date.now }, relays: { begin }, log }, serve, begin, lines };
 }
 
-test('the whole log is written at once, and says what was saved', async () => {
+test('the whole log is written at once, with the usage that the cache saved', async () => {
   const { deps, serve, begin } = play({
     kind: 'finished',
     outboxRow: '1-1',
@@ -43,7 +43,7 @@ test('the whole log is written at once, and says what was saved', async () => {
   expect(jobId).toBe(job.jobId);
   expect(events?.map(({ type }) => type)).toEqual(['routed', 'cached', 'text', 'choice_end', 'completed']);
   expect(events?.[1]).toEqual({ type: 'cached', keptAt: 500, saved: usage, cost: 0.25 });
-  // The job's first visible event says when it came.
+  // The job's first visible event carries its time.
   expect(events?.[2]).toMatchObject({ type: 'text', at: expect.any(Number) });
   expect(outcome).toMatchObject({
     status: 'completed',
@@ -54,7 +54,7 @@ test('the whole log is written at once, and says what was saved', async () => {
   expect(begin.mock.calls).toEqual([[{ row: '1-1', outcome, hookNames: ['keep'] }]]);
 });
 
-test('a job that is not to be answered so is left as it is, and nothing is told of it', async () => {
+test('a job that cannot be answered from the cache is unchanged, and nothing is logged', async () => {
   const { deps, begin, lines } = play(undefined);
   expect(await serveCached(deps, job, serving)).toBe(false);
   expect(begin).not.toHaveBeenCalled();

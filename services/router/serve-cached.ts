@@ -15,16 +15,16 @@ export interface ServeCachedDeps {
 
 interface Serving {
   decision: Decision;
-  /** The one that answered. */
+  /** The model that gave the cached answer. */
   model: string;
-  /** The log's first events. */
+  /** The first events of the job log. */
   first: readonly JobEvent[];
   answer: CachedAnswer & { at: number };
 }
 
 /**
- * Answers a job with what its user was answered before: its log is as if a model had said it all at once, but for the event
- * that says so. False where the job is not to be answered so; then nothing has happened.
+ * Answers a job with a cached answer of the same user. The job log looks as if a model had sent the whole answer at once, except for the
+ * `cached` event. Returns false, without any effect, when the job cannot be answered from the cache.
  */
 export async function serveCached(
   { jobLog, relays, log }: ServeCachedDeps,

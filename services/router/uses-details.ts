@@ -1,7 +1,7 @@
 import { isInShare } from '../../shared/contracts/flags/bucket.ts';
 import { type Flags } from '../../shared/platform/config/flags.ts';
 
-/** Whether the stages of a job are timed. By its id: all services would say the same of it; the router says it for all. */
+/** Whether the stages of a job are timed. The router decides this for all services, by the job id. */
 export function usesDetails(
   flags: Pick<Flags, 'ENABLE_DETAILED_METRICS' | 'METRICS_SAMPLING_RATE'>,
   jobId: string,

@@ -6,14 +6,14 @@ const all = { ENABLE_PARALLEL: true, PARALLEL_PERCENTAGE: 100 };
 const shareOf = (flags: Partial<typeof all>, path: 'litellm' | 'legacy') =>
   users.filter((user) => usesParallel({ ...all, ...flags }, user, path)).length / users.length;
 
-test('everyone on LiteLLM has it, nobody on the legacy path', () => {
+test('all users on LiteLLM fetch context in parallel, users on the legacy backend never do', () => {
   expect([shareOf({}, 'litellm'), shareOf({}, 'legacy')]).toEqual([1, 0]);
 });
 
-test('nobody has it when it is off', () => {
+test('no user fetches context in parallel when the flag is off', () => {
   expect(shareOf({ ENABLE_PARALLEL: false }, 'litellm')).toBe(0);
 });
 
-test('a percentage of the users has it', () => {
+test('PARALLEL_PERCENTAGE of the users fetch context in parallel', () => {
   expect(shareOf({ PARALLEL_PERCENTAGE: 50 }, 'litellm')).toBeCloseTo(0.5, 1);
 });

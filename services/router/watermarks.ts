@@ -5,25 +5,25 @@ import { defineScript } from '../../shared/platform/redis/script.ts';
 export interface Watermark {
   /** The next offset: every message below it is done. */
   next: bigint;
-  /** When Kafka took the last message below it; milliseconds since the epoch. Undefined when that was not noted. */
+  /** The Kafka timestamp of the last message below it; milliseconds since the epoch. Undefined when it was not recorded. */
   at: number | undefined;
 }
 
 /**
- * One reading of a partition's position. A batch belongs to the reading under which it began: one that ends after the
- * position was read again says nothing of what lies below it.
+ * One reading of a partition's position. A batch belongs to the reading that was current when it started. If the position was read
+ * again before the batch ended, the batch proves nothing about the messages below it.
  */
 export interface Reading {
   readonly partition: number;
-  /** What was read. */
+  /** The watermark that was read. */
   readonly mark: Watermark | undefined;
-  /** The offset that Redis named last. */
+  /** The offset that Redis returned last. */
   seen: bigint | undefined;
-  /** Everything that the topic still has, from where reading began to here, was routed. Undefined: nobody could say. */
+  /** All messages in the topic, from where reading started up to this offset, were routed. Undefined: not known yet. */
   reached: bigint | undefined;
 }
 
-/** A batch that was routed: `[first, next)`, and when Kafka took the last of it. */
+/** A routed batch: the offsets `[first, next)`, and the Kafka timestamp of its last message. */
 export interface Routed {
   first: bigint;
   next: bigint;
@@ -31,21 +31,22 @@ export interface Routed {
 }
 
 /**
- * The router's position: for each partition the next offset, moved only over messages whose jobs are in BullMQ. It lies in
- * the job Redis beside what the router wrote there; Kafka's committed offset only hints.
+ * The router's position: the next offset of each partition, moved only past messages whose jobs are in BullMQ. It is stored in the job
+ * Redis, beside the jobs themselves, so both are lost or restored together. Kafka's committed offset is only a hint.
  */
 export interface Watermarks {
-  /** Undefined when this partition was never routed, or when Redis has lost it. */
+  /** Undefined when this partition was never routed, or when Redis has lost its watermark. */
   read(partition: number): Promise<Watermark | undefined>;
-  /** The topic was made anew, or cut short: the mark that was read goes to `to`, unless another router has moved it. */
+  /** Moves the watermark that was read back to `to`, unless another router has moved it: the topic was recreated or truncated. */
   reset(partition: number, mark: Watermark, to: bigint): Promise<void>;
   /** The last reading of the partition. */
   reading(partition: number): Reading | undefined;
   /**
-   * Moves the watermark behind a batch: everything from where the reading found it is done, or has left the topic. A call
-   * that failed is made up for by the next. Nothing is moved when it is `late` (the position was read again since the
-   * batch began), when there is a `gap` before it (it was fetched before the position was set, by a connection to another
-   * broker), or when Redis is `rewound`: it has lost a part of what this process had seen there.
+   * Moves the watermark past a batch: every message since the position was read is done, or has left the topic. If a call fails, the
+   * next one makes up for it. Moves nothing in these cases:
+   * - `late`: the position was read again since the batch started.
+   * - `gap`: messages are missing before the batch, which was fetched before the position was set, from another broker.
+   * - `rewound`: Redis has lost a part of what this process had seen there.
    */
   advance(reading: Reading, routed: Routed): Promise<'moved' | 'late' | 'gap' | 'rewound'>;
 }

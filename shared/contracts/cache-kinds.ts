@@ -1,15 +1,15 @@
-/** What is cached. Everything belongs to one user, except what LiteLLM says of its models. */
+/** The kinds of cache entries. Every entry belongs to one user, except `model`: LiteLLM's facts about its models. */
 export const cacheKinds = ['answer', 'rag', 'embedding', 'assistant', 'model'] as const;
 export type CacheKind = (typeof cacheKinds)[number];
 
-/** What an entry is found by: whose it is, and a fingerprint of all that it depends on. */
+/** The key of an entry: its user, and a fingerprint of everything that the value depends on. */
 export type CacheKey =
   | { kind: Exclude<CacheKind, 'model'>; user: string; fingerprint: string }
   | { kind: 'model'; fingerprint: string };
 
 export interface KindRules {
-  /** Milliseconds that an entry lives. */
+  /** Lifetime of an entry in milliseconds. */
   ttlMs: number;
-  /** Bytes of one value, as it is stored; a larger one is not kept. */
+  /** Largest stored size of one value in bytes; larger values are not cached. */
   maxBytes: number;
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * OpenAI's `POST /v1/chat/completions` body. What Turnout itself acts on is checked here; parameters that it does not
- * know pass through to LiteLLM, which knows its providers' better (objects are loose for that reason).
+ * OpenAI's `POST /v1/chat/completions` body. The schema checks only the parameters that Turnout itself uses. The objects are
+ * loose: other parameters pass through to LiteLLM, which knows what each provider accepts.
  */
 const textPart = z.looseObject({ type: z.literal('text'), text: z.string() });
 const refusalPart = z.looseObject({ type: z.literal('refusal'), refusal: z.string() });
@@ -53,7 +53,9 @@ export const chatMessage = z.discriminatedUnion('role', [
 ]);
 export type ChatMessage = z.infer<typeof chatMessage>;
 
-export const toolName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -');
+export const toolName = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must have 1 to 64 characters: A-Z a-z 0-9 _ -');
 const tool = z.looseObject({
   type: z.literal('function'),
   function: z.looseObject({ name: toolName }),
@@ -61,7 +63,7 @@ const tool = z.looseObject({
 
 export const tokenLimit = z.int().min(1);
 
-/** Up to 16 pairs that OpenAI's objects carry for their owner. */
+/** OpenAI's `metadata`: up to 16 key-value pairs that a client attaches to an object. */
 export const metadata = z
   .record(z.string().max(64), z.string().max(512))
   .refine((pairs) => Object.keys(pairs).length <= 16, { error: 'must have at most 16 pairs' })
@@ -103,7 +105,7 @@ export type ChatRequest = z.infer<typeof chatRequest>;
 
 export type FilePart = z.infer<typeof filePart>;
 
-/** The plain text of a message's content; parts that are not text are left out. */
+/** The plain text of a message's content, without the parts that are not text. */
 export function textOf(content: ChatMessage['content']): string {
   if (typeof content === 'string') return content;
   if (!content) return '';

@@ -22,7 +22,7 @@ export function toHeaders({ id, type, source, traceparent }: EventHeaders): Reco
 
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** The caller's W3C trace context with a span of our own, or a new one. */
+/** Continues the caller's W3C trace with a new span; starts a new trace when `incoming` is missing or invalid. */
 export function childTraceparent(incoming: string | undefined): string {
   const valid = incoming !== undefined && TRACEPARENT.test(incoming);
   const trace = valid ? incoming.slice(3, 35) : randomBytes(16).toString('hex');

@@ -93,10 +93,10 @@ const ended = {
   usage: [{ id: 'call', source: 'estimated', tokens, cost: 0.001 }],
 };
 
-describe('what was sent is what is read', () => {
+describe('a reader gets exactly what was sent', () => {
   const contracts: [name: string, schema: z.ZodType, value: unknown][] = [
     ['a job message', jobMessage, message],
-    ['a job message by claim check', jobMessage, { ...message, request: blob }],
+    ['a job message with its request in the blob store', jobMessage, { ...message, request: blob }],
     ['an llm job', llmJob, llm],
     ['a context job', contextJob, { ...context, traceparent: childTraceparent(undefined) }],
     ['a context piece', contextPiece, piece],
@@ -106,13 +106,13 @@ describe('what was sent is what is read', () => {
       { status: 'ready', kind: 'history', piece: 'history', keep: [0, 2], leftOut: 1, ms: 1 },
     ],
     [
-      'a context piece that could not be made',
+      'a context piece that failed',
       contextPiece,
       { status: 'failed', piece: 'p', code: 'source_failed', message: 'm', ms: 1 },
     ],
     ['an outcome', outcome, ended],
     [
-      'a chat request with what only the provider knows',
+      'a chat request with parameters that only the provider knows',
       chatRequest,
       { ...request, top_k: 40, messages: [{ ...request.messages[0], cache_control: {} }] },
     ],
@@ -123,12 +123,12 @@ describe('what was sent is what is read', () => {
   });
 });
 
-test('a decision of a version that knew no percentage can be read', () => {
+test('a decision of an older release, without a percentage, can be read', () => {
   const before = { path: 'litellm', reason: 'default', epoch: 0 };
   expect(decisionSchema.parse(before)).toEqual({ ...before, reason: 'percentage', step: 0 });
 });
 
-describe('the events of a log', () => {
+describe('events of a job log', () => {
   const at = 1;
   const choice = 0;
   const visible = [
@@ -182,20 +182,20 @@ describe('the events of a log', () => {
   });
 });
 
-describe('refused at the door', () => {
+describe('schemas reject', () => {
   const refused: [name: string, schema: z.ZodType, value: unknown, path: string][] = [
     ['a message of another version', jobMessage, { ...message, version: 2 }, 'version'],
     ['a job without a user', jobMessage, { ...message, user: '' }, 'user'],
     [
-      'a blob whose hash is none',
+      'a blob with an invalid hash',
       jobMessage,
       { ...message, request: { ...blob, sha256: 'zz' } },
       'request.sha256',
     ],
     ['a job id with a colon', jobMessage, { ...message, jobId: 'job_:' }, 'jobId'],
-    ['an unknown path', llmJob, { ...llm, decision: { ...decision, path: 'scenic' } }, 'decision.path'],
+    ['an unknown backend', llmJob, { ...llm, decision: { ...decision, path: 'scenic' } }, 'decision.path'],
     [
-      'a reason that is no word',
+      'a reason that is not a lower-case word',
       llmJob,
       { ...llm, decision: { ...decision, reason: 'A mood' } },
       'decision.reason',
@@ -206,19 +206,19 @@ describe('refused at the door', () => {
       { ...context, pieces: [{ ...context.pieces[0], budget: 0 }] },
       'pieces.0.budget',
     ],
-    ['an error code that is no word', outcome, { ...ended, error: 'Oops!' }, 'error'],
+    ['an error code that is not a lower-case word', outcome, { ...ended, error: 'Oops!' }, 'error'],
     ['half an attempt', outcome, { ...ended, attempts: 0.5 }, 'attempts'],
     ['negative time', outcome, { ...ended, ms: { total: -1 } }, 'ms.total'],
     ['an event without a type', jobEvent, { at: 1 }, ''],
     ['a known event without its text', jobEvent, { type: 'text', choice: 0 }, ''],
     ['a request without messages', chatRequest, { ...request, messages: [] }, 'messages'],
     [
-      'a role that nobody has',
+      'an unknown role',
       chatRequest,
       { ...request, messages: [{ role: 'ghost', content: 'boo' }] },
       'messages.0.role',
     ],
-    ['too high a temperature', chatRequest, { ...request, temperature: 3 }, 'temperature'],
+    ['a temperature above the maximum', chatRequest, { ...request, temperature: 3 }, 'temperature'],
     [
       'a tool with a bad name',
       chatRequest,
@@ -228,26 +228,26 @@ describe('refused at the door', () => {
     ['too many choices', chatRequest, { ...request, n: 17 }, 'n'],
   ];
 
-  test.each(refused)('%s, and what is wrong is named', (_name, schema, value, path) => {
+  test.each(refused)('%s, and name the field at fault', (_name, schema, value, path) => {
     const result = schema.safeParse(value);
     expect(result.error?.issues.map((issue) => issue.path.join('.'))).toEqual([path]);
   });
 });
 
-describe('what a later minor version writes is carried, never fatal', () => {
-  test('an event of an unknown type is passed over, and copied as it was written', () => {
+describe('data of a later minor version is kept and never fails the reader', () => {
+  test('an event of an unknown type is skipped, and copied unchanged', () => {
     const written = { type: 'audio', at: 1, choice: 0, delta: 'AAAA' };
     const event = jobEvent.parse(written);
     expect([event.type, isVisible(event), isTerminal(event)]).toEqual(['later', false, false]);
     expect(writtenEvent(event)).toEqual(written);
   });
 
-  test('an unknown field stays on an event that is known', () => {
+  test('a known event keeps its unknown fields', () => {
     const event = { type: 'text', choice: 0, delta: 'hi', language: 'en' };
     expect(writtenEvent(jobEvent.parse(event))).toEqual(event);
   });
 
-  test('an unknown error code keeps the status that its writer gave it', () => {
+  test('an unknown error code keeps the status, type and retryability that its writer stored', () => {
     const error = {
       code: 'content_policy',
       message: 'No.',
@@ -271,7 +271,7 @@ describe('what a later minor version writes is carried, never fatal', () => {
     ],
     ['an outcome with an unknown status', outcome, { ...ended, status: 'expired' }, { status: 'failed' }],
     [
-      'an outcome on an unknown path',
+      'an outcome with an unknown backend',
       outcome,
       { ...ended, decision: { ...decision, path: 'direct' } },
       { usage: ended.usage, decision: undefined },
@@ -296,7 +296,7 @@ describe('what a later minor version writes is carried, never fatal', () => {
       { priority: 'background' },
     ],
     [
-      'a message with an unknown duty',
+      'a message with an unknown completion hook',
       jobMessage,
       { ...message, duties: ['archive'] },
       { duties: ['archive'] },
@@ -309,7 +309,7 @@ describe('what a later minor version writes is carried, never fatal', () => {
       { decision: { reason: 'mood' } },
     ],
     [
-      'a piece that failed with an unknown code',
+      'a piece with an unknown error code',
       contextPiece,
       { status: 'failed', piece: 'p', code: 'source_banned', message: 'm', ms: 1 },
       { code: 'source_banned' },
@@ -322,11 +322,11 @@ describe('what a later minor version writes is carried, never fatal', () => {
     ['of the next major version', { version: 3 }, 3],
     ['of a minor version', { version: 2.9 }, undefined],
     ['without a version', {}, undefined],
-    ['that are no object', 'x', undefined],
-  ])('data %s', (_name, data, later) => expect(laterVersion(data, 2)).toBe(later));
+    ['that is not an object', 'x', undefined],
+  ])('laterVersion of data %s', (_name, data, later) => expect(laterVersion(data, 2)).toBe(later));
 });
 
-describe("a message's text", () => {
+describe('the text of a message', () => {
   test.each([
     ['a string', 'hi', 'hi'],
     [
@@ -352,7 +352,7 @@ describe('ids', () => {
     expect(jobId.safeParse(newJobId('s', 'u')).success).toBe(true);
   });
 
-  test('are the same for the same user and key, and for no other', () => {
+  test('are equal only for the same secret, user and key', () => {
     const made = newJobId('s', 'u', 'k');
     expect(jobId.safeParse(made).success).toBe(true);
     expect(newJobId('s', 'u', 'k')).toBe(made);
@@ -361,7 +361,7 @@ describe('ids', () => {
     }
   });
 
-  test("a user's hash tells neither the user nor, by accident, a word that the guide counts", () => {
+  test("a user's hash is hex: it neither reveals the user nor spells a word that the rollout guide counts in the logs", () => {
     expect(userHash('s', 'user-1')).toMatch(/^[0-9a-f]{16}$/);
     expect(userHash('s', 'user-1')).toBe(userHash('s', 'user-1'));
     expect(userHash('s2', 'user-1')).not.toBe(userHash('s', 'user-1'));
@@ -369,7 +369,7 @@ describe('ids', () => {
 });
 
 describe('headers', () => {
-  test("are CloudEvents' attributes", () => {
+  test('carry the CloudEvents attributes', () => {
     const headers = toHeaders({ id: 'e1', type: 'dev.turnout.job.v1', source: 'ingress' });
     expect(headers).toMatchObject({
       ce_specversion: '1.0',
@@ -381,7 +381,7 @@ describe('headers', () => {
     expect(headers).not.toHaveProperty('traceparent');
   });
 
-  test("carry the caller's trace with a span of our own", () => {
+  test("continue the caller's trace with a new span", () => {
     const incoming = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
     expect(childTraceparent(incoming)).toMatch(
       /^00-4bf92f3577b34da6a3ce929d0e0e4736-(?!00f067aa0ba902b7)[0-9a-f]{16}-00$/,
@@ -395,7 +395,7 @@ describe('headers', () => {
     `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
     `00-4bf92f3577b34da6a3ce929d0e0e4736-${'0'.repeat(16)}-01`,
     '00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01',
-  ])('begin a trace where %p is none', (incoming) => {
+  ])('start a new trace if traceparent is %p', (incoming) => {
     const made = childTraceparent(incoming);
     expect(made).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
     expect(childTraceparent(incoming)).not.toBe(made);

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { ofMajor, openEnum } from './tolerant.ts';
 
 /**
- * `turnout.control`, version 1: what was commanded, by whom, and what became of it. Kept for ever: the audit. And
- * `turnout.control.state`, version 1: what is in force. Only the leader of the metrics service writes results and state.
+ * Two topics, both version 1. `turnout.control` holds every command, its author and its result; it is the audit trail and
+ * never expires. `turnout.control.state` holds the state in force. Only the leader of the metrics service writes results and
+ * state.
  */
 const epoch = z.int().min(0);
 /** Milliseconds since the epoch. */
@@ -20,27 +21,27 @@ const actors = ['operator', 'env', 'judge', 'plan'] as const;
 const ofUser = <const T extends string>(type: T) => z.strictObject({ type: z.literal(type), user });
 
 export const instruction = z.discriminatedUnion('type', [
-  /** Flags by name, as texts; an empty text: its default. */
+  /** Flags by name, with their values as text. An empty text resets the flag to its default. */
   z.strictObject({ type: z.literal('set'), flags: texts }),
-  /** Nobody is on LiteLLM by his share, until a `resume`. `evidence`: what the judge saw. */
+  /** Until a `resume`, the percentage puts no user on LiteLLM. `evidence`: the measurements behind the judge's decision. */
   z.strictObject({ type: z.literal('rollback'), why, evidence: z.unknown().optional() }),
-  /** The share does not grow, until a `resume`, or a `thaw` of who froze it. */
+  /** The percentage cannot grow until a `resume`, or a `thaw` by the actor that froze it. */
   z.strictObject({ type: z.literal('freeze'), why, evidence: z.unknown().optional() }),
   z.strictObject({ type: z.literal('thaw') }),
   z.strictObject({ type: z.literal('resume'), percentage: z.number().min(0).max(100).optional() }),
   ofUser('bypass'),
   ofUser('force'),
-  /** Neither bypassed nor forced any more. */
+  /** Removes the user from both the bypass list and the forced list. */
   ofUser('release'),
   ofUser('clear_cache'),
-  /** A plan: from one share of users to the next, each held for so long and until it is safe. */
+  /** Starts a plan that raises the percentage step by step. Each step lasts at least `dwellMs` and until the judge calls it safe. */
   z.strictObject({
     type: z.literal('start'),
     steps: z.array(z.number().gt(0).max(100)).min(1).max(100),
     dwellMs: z.int().min(0),
   }),
   z.strictObject({ type: z.literal('stop') }),
-  /** The plan's next step. */
+  /** Moves the plan to its next step. */
   z.strictObject({ type: z.literal('advance'), evidence: z.unknown().optional() }),
 ]);
 export type Instruction = z.infer<typeof instruction>;
@@ -51,9 +52,9 @@ export const controlCommand = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 hex digits'),
   at,
   actor: z.enum(actors),
-  /** Who of the operators, as he says. */
+  /** The operator's name as they gave it; not verified. */
   by: z.string().min(1).max(200).optional(),
-  /** The epoch that it was decided under; refused under any other one. */
+  /** The epoch in which the sender decided. The leader refuses the command in any other epoch. */
   under: epoch.optional(),
   instruction,
 });
@@ -62,15 +63,15 @@ export type ControlCommand = z.infer<typeof controlCommand>;
 export const controlResult = z.object({
   version: ofMajor(1),
   kind: z.literal('result'),
-  /** Of the command; none where that could not be read. */
+  /** The command's id; absent when the command could not be parsed. */
   command: z.string().optional(),
-  /** Where in the topic the command stands. */
+  /** The command's offset in the topic. */
   offset: z.string().regex(/^\d+$/),
   at,
   status: openEnum(['applied', 'refused']),
-  /** In force after it. */
+  /** The epoch in force after the command. */
   epoch,
-  /** Why it was refused, or what an operator should know. */
+  /** Why the command was refused, or a remark for the operator. */
   note: z.string().optional(),
 });
 export type ControlResult = z.infer<typeof controlResult>;
@@ -83,24 +84,24 @@ export const controlState = z.object({
   epoch,
   /** When the epoch began. */
   at,
-  /** When its leader last said that it holds. */
+  /** When the leader last confirmed this state. */
   beatAt: at,
-  /** Of the leader. */
+  /** The leader's term. */
   term: z.int().min(0),
   flags: texts,
-  /** The leaders' environment as it was last taken over. */
+  /** The flags from the leader's environment when the leader last adopted them. */
   env: texts,
-  /** For as long as the share of users on LiteLLM has been what it is. `segment`: days and steps of the rollout before it. */
+  /** The current step: when the percentage last changed. `segment`: how many days and steps of the rollout came before it. */
   step: z.object({ epoch, at, segment: z.int().min(0) }),
   rolledBack: latch.optional(),
   frozen: latch.optional(),
-  /** `next`: the step that an `advance` leads to. */
+  /** `next`: the step that the next `advance` moves to. */
   plan: z.object({ steps: z.array(z.number()), dwellMs: z.int().min(0), next: z.int().min(1) }).optional(),
   /** The next offset of `turnout.control`. */
   position: z.string().regex(/^\d+$/),
-  /** When Kafka took the newest command below it; milliseconds since the epoch. Absent in states of a version before it. */
+  /** Kafka timestamp of the newest command below `position`, in milliseconds since the epoch. Absent in older states. */
   positionAt: z.int().optional(),
-  /** What became of the last command that was looked at. */
+  /** The result of the last command that was processed. */
   last: controlResult.optional(),
 });
 export type ControlState = z.infer<typeof controlState>;

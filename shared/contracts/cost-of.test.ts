@@ -6,11 +6,11 @@ import { costOf } from './cost-of.ts';
 const usage = { prompt_tokens: 100, completion_tokens: 10 };
 const quote = { prices: { m: { input: 1e-6, output: 4e-6 } }, reserved: 0.02 };
 
-test('a call that was cut costs what its model’s price says', () => {
+test('an interrupted call is charged at the price of its model', () => {
   expect(costOf(quote, { model: 'm', usage, billed: 0 })).toBeCloseTo(0.00014, 12);
 });
 
-test('without a price the reservation stands, once for all calls of a job', () => {
+test('without a price, all calls of a job together cost its reservation', () => {
   expect(costOf(quote, { model: 'other', usage, billed: 0 })).toBe(0.02);
   expect(costOf(quote, { model: 'other', usage, billed: 0.015 })).toBeCloseTo(0.005, 12);
   expect(costOf(quote, { model: 'other', usage, billed: 0.03 })).toBe(0);
@@ -18,7 +18,7 @@ test('without a price the reservation stands, once for all calls of a job', () =
   expect(costOf({ prices: {} }, { model: 'm', usage, billed: 0 })).toBeUndefined();
 });
 
-test('a lost call is billed at the price of the model that was called, by what the log says alone', () => {
+test('a lost call is billed from the job log alone, at the price of the model that was called', () => {
   const prices = { ...quote.prices, dear: { input: 1e-3, output: 1e-3 } };
   const decision = { path: 'litellm', reason: 'percentage', epoch: 0, step: 0 } as const;
   const log: JobEvent[] = [

@@ -1,18 +1,18 @@
 import { type TokenUsage } from './job-event.ts';
 import { type Price, type Quote } from './quote.ts';
 
-/** A call of a model whose provider has told no cost. */
+/** A model call for which the provider reported no cost. */
 interface UnpricedCall {
-  /** The one that was called. */
+  /** The model that was called. */
   model: string;
   usage: Pick<TokenUsage, 'prompt_tokens' | 'completion_tokens'>;
-  /** US dollars that the job's calls before it cost. */
+  /** Cost of the job's earlier calls in US dollars. */
   billed: number;
 }
 
 /**
- * US dollars by the model's own price. Without one the reservation stands: the call costs what is left of it, so a budget in
- * dollars is never charged nothing for work. Undefined where there is neither.
+ * Cost of a call in US dollars, from the model's price. Without a price the call costs the rest of the job's reservation, so
+ * that a budget in dollars is always charged for work. Undefined if there is neither a price nor a reservation.
  */
 export function costOf(quote: Quote | undefined, { model, usage, billed }: UnpricedCall): number | undefined {
   const price = quote && priceIn(quote, model);

@@ -4,7 +4,7 @@ import { openEnum } from './tolerant.ts';
 export const path = z.enum(['litellm', 'legacy']);
 export type Backend = z.infer<typeof path>;
 
-/** In the order in which they decide; see `shared/contracts/flags/decide.ts`. */
+/** In order of precedence; see `shared/contracts/flags/decide.ts`. */
 export const decisionReasons = [
   'disabled',
   'bypass',
@@ -15,16 +15,16 @@ export const decisionReasons = [
 ] as const;
 export type DecisionReason = (typeof decisionReasons)[number];
 
-/** Jobs that wait in the queues of a version before this one were decided without a percentage. */
+/** Earlier versions wrote `default` for a decision by percentage. Their jobs may still be queued. */
 const earlierReason = z.literal('default').transform((): DecisionReason => 'percentage');
 
-/** Which path a job takes, and why. */
+/** Which backend serves a job, and why. */
 export const decision = z.object({
   path,
   reason: z.union([earlierReason, openEnum(decisionReasons)]),
-  /** The epoch of the flags that decided. */
+  /** The epoch of the flags behind the decision. */
   epoch: z.int().min(0),
-  /** The epoch since which the share of users on LiteLLM has been what it was. */
+  /** The epoch in which the LiteLLM percentage last changed. */
   step: z.int().min(0).default(0),
 });
 export type Decision = z.infer<typeof decision>;

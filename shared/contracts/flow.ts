@@ -6,12 +6,12 @@ import { jobId } from '../platform/ids.ts';
 import { quote } from './quote.ts';
 import { ofMajor, openEnum } from './tolerant.ts';
 
-/** The major version of the job data that this version writes and reads. */
+/** The major version of the job data that this release reads and writes. */
 export const FLOW_VERSION = 2;
 
 /**
- * BullMQ job data. A flow is one `llm` parent with `context` children: one for each piece of context, or one for all of them
- * where they are fetched one after another.
+ * BullMQ job data. A flow is one `llm` parent with `context` children: one child for each piece of context, or a single child
+ * that fetches all pieces one after another.
  */
 const common = {
   jobId,
@@ -21,15 +21,15 @@ const common = {
   traceparent: z.string().optional(),
 };
 
-/** A piece of context that the parent looks for. Without a required one there is no answer; others degrade it. */
+/** A piece of context that the parent expects. The job fails without a required piece; a missing optional piece degrades the answer. */
 const expectedPiece = z.object({ piece: z.string().min(1), required: z.boolean() });
 
-/** The assistant that answers: what it adds to the request. */
+/** The selected assistant, and what it adds to the request. */
 const chosenAssistant = z.object({
   name: z.string().min(1),
-  /** What its file said when it was chosen. */
+  /** The version in the assistant's file at the time of selection. */
   version: z.string().min(1),
-  /** For the model, before the client's own. */
+  /** Instructions for the model; they come before the client's own. */
   instructions: z.string(),
 });
 
@@ -43,17 +43,17 @@ export const llmJob = z.object({
   decision,
   assistant: chosenAssistant.optional(),
   request: requestRef,
-  /** What its calls cost; absent in jobs of a version before there was one. */
+  /** The prices of its calls; absent in jobs of older releases. */
   quote: quote.optional(),
-  /** In the order in which the prompt has them. */
+  /** In prompt order. */
   context: z.array(expectedPiece),
-  /** Where the answer is to be kept in its user's cache. */
+  /** Where to store the answer in the user's cache; absent if it must not be cached. */
   keepAs: z
     .object({
       fingerprint: z.string().min(1),
-      /** Of the look-up before: an answer is not kept when the cache was cleared since. */
+      /** The cache version at look-up. If the cache was cleared since then, the answer is not stored. */
       era: z.string().min(1),
-      /** Milliseconds, where it is for less long than other answers. */
+      /** Milliseconds; set if the answer must expire earlier than other answers. */
       ttlMs: z.int().min(1).optional(),
     })
     .optional(),
@@ -64,13 +64,13 @@ const pieceCommon = {
   /** The piece's name: `document-0`, `history`, `source-wiki`. */
   piece: z.string().min(1),
   /**
-   * Milliseconds that the piece may take: of a child's first piece from the job's routing, of each other from when the piece
-   * before it was done.
+   * Time limit of the piece in milliseconds. It starts at the job's routing for a child's first piece, and at the end of the
+   * previous piece for every other one.
    */
   shareMs: z.int().min(1),
 };
 
-/** Tokens that a piece may fill. */
+/** The most tokens that a piece may use. */
 const budget = z.int().min(1);
 
 export const pieceRequest = z.discriminatedUnion('kind', [
@@ -78,14 +78,14 @@ export const pieceRequest = z.discriminatedUnion('kind', [
   z.object({
     ...pieceCommon,
     kind: z.literal('history'),
-    /** Undefined: what the model's window leaves beside the other pieces. */
+    /** Undefined: whatever the other pieces leave of the model's context window. */
     budget: budget.optional(),
-    /** Tokens that the other pieces may fill. */
+    /** The most tokens that the other pieces may use. */
     beside: z.int().min(0),
     model: z.string().min(1),
     request: requestRef,
   }),
-  /** `source`: the name of a retrieval service that the configuration knows. */
+  /** `source`: the name of a configured retrieval service. */
   z.object({ ...pieceCommon, kind: z.literal('remote'), budget, source: z.string().min(1) }),
 ]);
 export type PieceRequest = z.infer<typeof pieceRequest>;
@@ -95,9 +95,9 @@ export const contextJob = z.object({
   ...common,
   version: ofMajor(FLOW_VERSION),
   user: z.string().min(1),
-  /** What the pieces are chosen for. */
+  /** Passages are ranked by how well they match it. */
   question: z.string(),
-  /** What the user's cache may do for the pieces; without it, nothing. */
+  /** How the pieces may use the user's cache; absent: not at all. */
   caching: caching.optional(),
   /** Milliseconds since the epoch. */
   routedAt: z.int(),
@@ -111,7 +111,7 @@ export const passage = z.object({
   /** Position among the document's passages, or the source's results, from 0. */
   position: z.int().min(0),
   score: z.number(),
-  /** Where a passage of a retrieval service comes from. */
+  /** The origin that a retrieval service reports for the passage. */
   from: z
     .object({ title: z.string().optional(), url: z.string().optional(), fileId: z.string().optional() })
     .optional(),
@@ -120,26 +120,26 @@ export type Passage = z.infer<typeof passage>;
 
 export const chosenPassages = z.object({
   kind: z.literal('passages'),
-  /** Of the document, or of the source. */
+  /** Name of the document or the source. */
   name: z.string(),
   fileId: z.string().optional(),
   passages: z.array(passage),
-  /** Passages that were not chosen. */
+  /** Number of passages that were not chosen. */
   leftOut: z.int().min(0),
-  /** Why the choice is worse than it should be. */
+  /** Why the choice had to use a worse method than intended. */
   degraded: openEnum(errorCodes).optional(),
 });
 export type ChosenPassages = z.infer<typeof chosenPassages>;
 
 const ready = { status: z.literal('ready'), piece: z.string(), ms: z.number().min(0) };
 
-/** A piece as it was fetched. One that could not be is a value too, so that its parent always runs. */
+/** The result for one piece. A failure is a value too, so that a failed child never keeps its parent from running. */
 export const contextPiece = z.union([
   z.object({ ...ready, ...chosenPassages.shape }),
   z.object({
     ...ready,
     kind: z.literal('history'),
-    /** Indices of the request's messages that go to the model, ascending. */
+    /** Indices of the request's messages to send to the model, ascending. */
     keep: z.array(z.int().min(0)),
     leftOut: z.int().min(0),
   }),
@@ -157,5 +157,5 @@ export type PassagesPiece = Extract<ContextPiece, { kind: 'passages' }>;
 export type HistoryPiece = Extract<ContextPiece, { kind: 'history' }>;
 export type FailedPiece = Extract<ContextPiece, { status: 'failed' }>;
 
-/** What a context child returns: its pieces. */
+/** The return value of a context child. */
 export const contextPieces = z.array(contextPiece);

@@ -2,22 +2,23 @@ import { z } from 'zod';
 import { openEnum } from './tolerant.ts';
 
 /**
- * What is owed when a job has ended, beside telling the metrics. Named at the job's admission, kept in its record, and copied
- * into the outbox row by the script that ends it: so each is done at least once, whoever dies when.
+ * Completion hooks: work to do after a job has ended, beside publishing its outcome. Admission names a job's hooks and stores
+ * them in the job record. The script that ends the job copies them into the outbox row, so each hook runs at least once even if
+ * a process crashes at any point.
  *
- * `keep`: its log outlives the record's hour, for whoever asks for the stored answer.
- * `notify`: its owner's webhook endpoints are told of its end.
+ * `keep`: copies the job log so that the stored answer stays readable after the job record expires.
+ * `notify`: tells the webhook endpoints of the job's user that the job has ended.
  */
 export const knownHookName = z.enum(['keep', 'notify']);
 export type HookName = z.infer<typeof knownHookName>;
-/** Or one of a later version: it is carried to a process that knows it. */
+/** A known hook, or one that a later release has added: it is passed on to a process that knows it. */
 export const hookName = openEnum(knownHookName.options);
 
-/** As the job Redis has them: one text, separated by spaces. A newer version's may be among them. */
+/** Hooks as stored in the job Redis: one text, separated by spaces. It may contain hooks of a later release. */
 export const hookNames = z
   .string()
   .transform((text) => (text === '' ? [] : text.split(' ')))
   .pipe(z.array(hookName));
 
-/** Each may be done again for the same job, and must do no harm then. A rejection: it is tried again later. */
+/** Handlers must be idempotent: a hook can run more than once for the same job. A rejected hook is retried later. */
 export type HookHandlers = Readonly<Record<HookName, (jobId: string) => Promise<void>>>;

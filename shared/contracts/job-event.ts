@@ -5,20 +5,20 @@ import { quote } from './quote.ts';
 import { openEnum } from './tolerant.ts';
 
 /**
- * The events of a job's log, version 1. Everything that a client sees is a projection of them.
+ * The events of a job log, version 1. Everything that a client sees is derived from them. The grammar of a log:
  *
  * accepted routed assistant? (cached visible* | (attempt context* degraded* (retry? (reasoning | text | refusal | tool_call | citation |
  * choice_end)* usage?)* released?)*) terminal
  *
- * where terminal is exactly one of completed, failed, cancelled. An `attempt` is a worker that took the fence; each of its
- * calls of the model but the job's very first begins with a `retry`. `released`: the worker was stopped and gave the job
- * back; an attempt without it that another one follows was lost. `at` is in milliseconds since the epoch; the job's
- * first visible event carries it. `choice` is OpenAI's choice index.
+ * where terminal is exactly one of completed, failed, cancelled. An `attempt` begins when a worker takes the fence. Every model
+ * call except the job's first one begins with a `retry`. `released` means that the worker shut down and returned the job; an
+ * attempt without `released` that is followed by another attempt was lost. `at` is in milliseconds since the epoch; of the
+ * visible events, only the job's first one carries it. `choice` is OpenAI's choice index.
  */
 const at = z.int();
 const choice = z.int().min(0);
 
-/** OpenAI's usage object; providers add details of their own, which pass through. */
+/** OpenAI's usage object. Details that providers add pass through. */
 export const tokenUsage = z.looseObject({
   prompt_tokens: z.int().min(0),
   completion_tokens: z.int().min(0),
@@ -26,13 +26,13 @@ export const tokenUsage = z.looseObject({
 });
 export type TokenUsage = z.infer<typeof tokenUsage>;
 
-/** A failure as the log keeps it: safe for clients. */
+/** A failure as stored in the log; safe to show to clients. */
 export const jobError = z.object({
   code: openEnum(errorCodes),
   message: z.string(),
   param: z.string().optional(),
   retryAfterS: z.number().optional(),
-  /** For a reader of an earlier version that does not know the code; absent in logs of versions before 0.2. */
+  /** These three are for readers of an earlier release that do not know the code. Absent in logs of releases before 0.2. */
   status: z.int().min(400).max(599).optional(),
   type: z.string().optional(),
   retryable: z.boolean().optional(),
@@ -64,7 +64,7 @@ const visible = [
     type: z.literal('citation'),
     at: firstAt,
     choice,
-    /** Where the sentence that the passage supports stands in the choice's text, in UTF-16 code units: [start, end). */
+    /** Range of the sentence that the passage supports, in the choice's text, in UTF-16 code units: [start, end). */
     start: z.int().min(0),
     end: z.int().min(0),
     /** The piece of context, and the passage's position in it. */
@@ -78,8 +78,8 @@ const visible = [
 ] as const;
 
 /**
- * How a call takes up what a client may have seen: from the start (nothing seen), from a prefix of the assistant's own
- * message, or asked to go on.
+ * How a retried call continues the text that a client may have seen. `start`: nothing was seen, begin again. `prefill`: send the
+ * text as a prefix of the assistant's message. `ask`: ask the model to continue.
  */
 const continuationPlan = openEnum(['start', 'prefill', 'ask']);
 
@@ -89,16 +89,16 @@ export type CancelledBy = z.infer<typeof cancelledBy>;
 const usageEvent = z.object({
   type: z.literal('usage'),
   attempt: z.int().min(1),
-  /** Which of the attempt's calls, from 1. */
+  /** Number of the call within its attempt, from 1. */
   call: z.int().min(1),
-  /** `reported` by the provider, or `estimated` by us for a call that was cut. */
+  /** `reported` by the provider, or `estimated` by Turnout for a call that was interrupted. */
   source: openEnum(['reported', 'estimated']),
   usage: tokenUsage,
-  /** US dollars, where LiteLLM knows the price. */
+  /** US dollars; absent if LiteLLM does not know the price. */
   cost: z.number().min(0).optional(),
 });
 
-/** A call of a model that chose the assistant. */
+/** The model call that selected the assistant. */
 const routingCall = z.object({
   /** Milliseconds. */
   ms: z.number().min(0),
@@ -107,7 +107,7 @@ const routingCall = z.object({
 });
 export type RoutingCall = z.infer<typeof routingCall>;
 
-/** Whether the user's cache had the answer; `bypass`: it was not to be asked. */
+/** Whether the user's cache had the answer; `bypass`: no look-up was allowed. */
 const cacheStatus = openEnum(['hit', 'miss', 'bypass']);
 export type CacheStatus = z.infer<typeof cacheStatus>;
 
@@ -117,7 +117,7 @@ const terminal = [
   z.object({ type: z.literal('cancelled'), at, by: cancelledBy }),
 ] as const;
 
-/** An event that a later version has written. Readers skip it; a copy of a log keeps it as it was written. This version writes none. */
+/** An event of a type that a later release has added. Readers skip it; copies of the log keep it unchanged. */
 interface LaterEvent {
   type: 'later';
   written: Record<string, unknown>;
@@ -128,34 +128,34 @@ const knownEvent = z.discriminatedUnion('type', [
     type: z.literal('accepted'),
     at,
     model: z.string(),
-    /** That its user belongs to, where he does to any: they pay as well. */
+    /** The user's groups, if any. Their budgets are charged as well. */
     groups: z.array(z.string()).optional(),
   }),
   z.object({
     type: z.literal('routed'),
     at,
     ...decision.shape,
-    /** About as many as the prompt will have, by its size. */
+    /** Estimate from the size of the prompt. */
     promptTokens: z.int().min(0).default(0),
-    /** What its calls cost. */
+    /** The prices of its calls. */
     quote: quote.optional(),
-    /** The model that answers, where the client left that to us. */
+    /** The model that answers, if the client left the choice to Turnout. */
     model: z.string().optional(),
-    /** Absent where the job has nothing to do with a cache. */
+    /** Absent if the job does not use the cache. */
     cache: cacheStatus.optional(),
-    /** Its stages are timed. */
+    /** Set if the job's stages are timed. */
     detailed: z.literal(true).optional(),
-    /** On the legacy path, where a model was asked for the assistant. */
+    /** Legacy backend only: the call, if a model selected the assistant. */
     call: routingCall.optional(),
   }),
-  /** The answer that follows was given before, to the same user's same request. */
+  /** The answer that follows comes from the cache: the same user sent the same request before. */
   z.object({
     type: z.literal('cached'),
-    /** Milliseconds since the epoch: when it was kept. */
+    /** When the answer was cached; milliseconds since the epoch. */
     keptAt: z.int(),
-    /** What it took to make it, and does not take again. */
+    /** Tokens of the original answer, saved by this cache hit. */
     saved: tokenUsage,
-    /** US dollars, where the price was known. */
+    /** Saved US dollars; absent if the price was unknown. */
     cost: z.number().min(0).optional(),
   }),
   z.object({
@@ -165,10 +165,10 @@ const knownEvent = z.discriminatedUnion('type', [
     /** The model that answers. */
     model: z.string(),
     reason: openEnum(['explicit', 'conversation', 'file_type', 'pattern', 'similarity', 'model', 'default']),
-    /** How well the request fits each assistant that was compared, best first. */
+    /** The score of each assistant that was compared with the request, best first. */
     scores: z.array(z.object({ name: z.string(), score: z.number() })),
   }),
-  /** What of a piece of context is in the prompt. Of the history, the passages are messages. */
+  /** How much of a piece of context is in the prompt. For the history, `passages` counts messages. */
   z.object({
     type: z.literal('context'),
     source: z.string(),
@@ -176,7 +176,7 @@ const knownEvent = z.discriminatedUnion('type', [
     leftOut: z.int().min(0),
     ms: z.number().min(0),
   }),
-  /** The answer does without a source, or with less of it than there should be. */
+  /** The answer lacks a source, or part of it. */
   z.object({
     type: z.literal('degraded'),
     source: z.string(),
@@ -189,11 +189,11 @@ const knownEvent = z.discriminatedUnion('type', [
     at,
     attempt: z.int().min(1),
     call: z.int().min(1),
-    /** Where the call goes; absent in logs of versions before there was a choice. */
+    /** The backend of the call; absent in logs of older releases. */
     path: path.optional(),
     model: z.string(),
     plan: continuationPlan,
-    /** What ended the call before this one. */
+    /** The error that ended the previous call. */
     after: openEnum(errorCodes),
   }),
   z.object({ type: z.literal('released'), at, attempt: z.int().min(1) }),
@@ -207,8 +207,8 @@ export type JobEvent = z.infer<typeof knownEvent> | LaterEvent;
 const KNOWN: ReadonlySet<unknown> = new Set(knownEvent.options.map(({ shape }) => shape.type.value));
 
 /**
- * An event as it stands in a log. Of a type that this version does not know: a `later` event. Fields that it does not know stay on an
- * event that it knows. Throws for what is no event of any version.
+ * Parses an event of a log. An unknown type becomes a `later` event; unknown fields of a known event are kept. Throws if the value
+ * cannot be an event of any release.
  */
 export function readEvent(value: unknown): JobEvent {
   const written = anyEvent.parse(value);
@@ -218,12 +218,12 @@ export function readEvent(value: unknown): JobEvent {
 
 const anyEvent = z.looseObject({ type: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/) });
 
-/** As it is stored: what was read is written again as it was. */
+/** The stored form of an event. A `later` event is written exactly as it was read. */
 export function writtenEvent(event: JobEvent): unknown {
   return event.type === 'later' ? event.written : event;
 }
 
-/** For schemas that contain events. */
+/** A zod schema around `readEvent`, for schemas that contain events. */
 export const jobEvent = z.unknown().transform((value, context): JobEvent => {
   try {
     return readEvent(value);

@@ -13,30 +13,30 @@ export const requestRef = z.discriminatedUnion('kind', [
 ]);
 export type RequestRef = z.infer<typeof requestRef>;
 
-/** How the bytes of a document are read: `text` has its charset's own rules, the others a parser. */
+/** How to read a document's bytes: `text` is decoded by its charset, the other formats need a parser. */
 export const documentFormat = openEnum(['pdf', 'docx', 'html', 'text']);
 export type DocumentFormat = z.infer<typeof documentFormat>;
 
-/** A document as it was sent: whoever prepares its piece of context reads the text out of it. */
+/** A document in its original format. The worker that prepares its piece of context extracts the text. */
 const rawDocument = z.object({
   kind: z.literal('raw'),
   format: documentFormat,
   blob: blobRef,
-  /** The name of the blob that has the text once somebody has read it; without one nobody else does. */
+  /** Name of the blob that shares the text after the first extraction; absent if the text is not shared. */
   text: z.string().min(1).optional(),
 });
 
-/** One attached document. It is taken out of the messages at the door and travels beside them. */
+/** One attached document. The ingress moves it out of the messages; it travels beside them. */
 export const document = z.object({
   /** Position among the request's documents, from 0. */
   index: z.int().min(0),
   name: z.string(),
   mediaType: z.string(),
-  /** Of an uploaded file. */
+  /** Set for an uploaded file. */
   fileId: z.string().optional(),
-  /** SHA-256 of what was sent: of another one the answer may be another. */
+  /** SHA-256 of the original bytes. The cached answer depends on it. */
   version: sha256.optional(),
-  /** Text, in the message or in the blob store as UTF-8; or what the text has to be read out of first. */
+  /** The text, inline or as a UTF-8 blob; or a document from which the text must be extracted first. */
   content: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('inline'), text: z.string() }),
     blobRef,
@@ -45,53 +45,53 @@ export const document = z.object({
 });
 export type Document = z.infer<typeof document>;
 
-/** What its user's cache may do for a job. */
+/** How a job may use its user's cache. */
 export const caching = z.object({
-  /** Whether what was kept before will do, and how old it may be (milliseconds). */
+  /** Whether cached values may be used, and their maximum age in milliseconds. */
   lookUp: z.boolean(),
   maxAgeMs: z.int().min(0).optional(),
-  /** Whether what is made for it may be kept. */
+  /** Whether the job's results may be cached. */
   keep: z.boolean(),
-  /** Fingerprint of all in the request that its answer depends on; absent where no answer is to be given twice. */
+  /** Fingerprint of everything in the request that the answer depends on; absent if the answer must not be reused. */
   request: sha256.optional(),
 });
 export type Caching = z.infer<typeof caching>;
 
-/** `turnout.jobs`, version 1. Key: the user. */
+/** A message of `turnout.jobs`, version 1. Its Kafka key is the user. */
 export const jobMessage = z.object({
   version: ofMajor(1),
   jobId,
   user: z.string().min(1),
   userHash: z.string().min(1),
   model: z.string().min(1),
-  /** What the passages of the documents are chosen for: the last user message. */
+  /** The last user message. Passages are ranked by how well they match it. */
   question: z.string(),
   request: requestRef,
   documents: z.array(document),
-  /** How the assistant is chosen that answers; without it none does. */
+  /** Input of the assistant selection; absent if no assistant answers. */
   assistant: z
     .object({
-      /** The one that the client named. */
+      /** The assistant that the client named. */
       asked: z.string().optional(),
-      /** The one that answered before in this conversation. */
+      /** The assistant that answered earlier in this conversation. */
       conversation: z.string().optional(),
     })
     .optional(),
   /** The groups that the user belongs to. */
   groups: z.array(z.string()).optional(),
-  /** Which jobs go before it; without it, it is one that somebody waits for. */
+  /** Absent: `interactive`. Unknown priorities of a later release are read as `background`. */
   priority: priority.optional().catch('background'),
-  /** Whether the history may be cut where it is too long for the model. */
+  /** Whether the history may be shortened to fit the model's context window. */
   truncation: openEnum(['auto', 'disabled']).optional(),
-  /** Without it, the cache has nothing to do with the job. */
+  /** Absent: the job does not use the cache. */
   caching: caching.optional(),
-  /** Tokens of all that the request sends to its model, without documents; the ingress has counted them. */
+  /** Prompt tokens without documents, as counted by the ingress. */
   promptTokens: z.int().min(0).optional(),
-  /** What its calls cost. */
+  /** The prices of its calls. */
   quote: quote.optional(),
-  /** SHA-256 of the client's body, where an idempotency key names the job: what a repetition is compared with. */
+  /** SHA-256 of the client's body; set for jobs with an idempotency key. Repetitions are compared with it. */
   bodyHash: z.string().optional(),
-  /** What a record that was lost needs to be made again; see `NewJob`. */
+  /** `duties` and `original` serve to restore a lost job record; see `NewJob`. */
   duties: z.array(hookName).optional(),
   original: z.string().optional(),
   /** Milliseconds since the epoch. */
@@ -100,7 +100,7 @@ export const jobMessage = z.object({
 });
 export type JobMessage = z.infer<typeof jobMessage>;
 
-/** The job of a message's text, or why it cannot be read. The reason quotes nothing of what a user wrote. */
+/** Parses a message, or returns an error that says why it is not valid. The error never quotes a user's text. */
 export function readJobMessage(text: string | undefined): JobMessage | Error {
   const json = parseJson(text);
   if (json === undefined) return new Error('the message is not valid JSON');
@@ -108,7 +108,7 @@ export function readJobMessage(text: string | undefined): JobMessage | Error {
   return parsed.success ? parsed.data : new Error(z.prettifyError(parsed.error));
 }
 
-/** Undefined for what is not JSON. V8's own message would quote the text. */
+/** Undefined if the text is not JSON. V8's own error would quote the text. */
 function parseJson(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? '');

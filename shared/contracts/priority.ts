@@ -1,16 +1,16 @@
 import { z } from 'zod';
 
-/** In the order in which they are served. Whoever waited too long in one of the others competes among the first. */
+/** In serving order. A job of a lower priority that has waited too long competes with the interactive ones. */
 export const priorities = ['interactive', 'background', 'batch'] as const;
 export const priority = z.enum(priorities);
 export type Priority = z.infer<typeof priority>;
 
-/** From 1, as the scripts have it. */
+/** The rank that the Redis scripts use; 1 is served first. */
 export function rankOf(of: Priority): number {
   return priorities.indexOf(of) + 1;
 }
 
-/** The later one of two. */
+/** The one of the two that is served later. */
 export function lower(a: Priority, b: Priority): Priority {
   return rankOf(a) >= rankOf(b) ? a : b;
 }

@@ -1,27 +1,28 @@
 import { type Backend } from './decision.ts';
 
-/** `canary`: on LiteLLM. `control`: on the legacy path. */
+/** The two groups of users that the judge compares. `canary`: on LiteLLM. `control`: on the legacy backend. */
 export type Arm = 'canary' | 'control';
 
 /**
- * What happened to a job that counts once for each user in a span. `saved`: its path failed and the other one answered, or could
- * not be asked. `lost`: both failed. `slow`: its first token came later than 95% of the control arm's in the window before.
+ * A kind of bad job that counts at most once per user and span. `saved`: the job's backend failed, and the other one answered or
+ * could not be asked. `lost`: both failed. `slow`: the first token came later than 95% of the control arm's first tokens in the
+ * previous window.
  */
 export type First = 'saved' | 'lost' | 'slow';
 
 const MINUTE_MS = 60_000;
 
-/** Where the metrics service keeps something in the job Redis; all of it shares one hash tag. */
+/** A key of the metrics service in the job Redis. All these keys share one hash tag. */
 export function metricsKey(prefix: string, name: string): string {
   return `${prefix}:{metrics}:${name}`;
 }
 
-/** Hashes of counts that are kept for a while. */
+/** Names of the expiring hashes that hold counts. */
 export const sectionName = {
   segment: (step: number, day: number) => `segment:${step}:${day}`,
-  /** Times to the first token, in one slot: by arm and bucket, jobs. */
+  /** Histogram of the time to the first token in one slot: number of jobs by arm and bucket. */
   firstTokens: (step: number, day: number, slot: number) => `first-tokens:${step}:${day}:${slot}`,
-  /** Jobs of a path and those that it failed, by minute, whoever sent them. */
+  /** Jobs and failures of each backend by minute, for all users together. */
   window: (at: number) => `window:${Math.floor(at / (60 * MINUTE_MS))}`,
 } as const;
 
@@ -30,11 +31,11 @@ export const sectionField = {
   failures: (arm: Arm, slot: number) => `${arm}/failures/${slot}`,
   groupJobs: (arm: Arm, group: number) => `${arm}/group-jobs/${group}`,
   groupFailures: (arm: Arm, group: number) => `${arm}/group-failures/${group}`,
-  /** Those two the script keeps. */
+  /** Only the Lua script writes these two. */
   users: (arm: Arm) => `${arm}/users`,
   first: (arm: Arm, first: First, slot: number) => `${arm}/${first}/${slot}`,
   firstToken: (arm: Arm, bucket: number) => `${arm}/${bucket}`,
-  /** From how many milliseconds on a job of the slot is slow. */
+  /** Jobs of the slot are slow from this time to the first token, in milliseconds. */
   slowFrom: (slot: number) => `slow-from/${slot}`,
   windowJobs: (backend: Backend, minute: number) => `${backend}/jobs/${minute}`,
   windowFailures: (backend: Backend, minute: number) => `${backend}/failures/${minute}`,

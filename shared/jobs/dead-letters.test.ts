@@ -28,7 +28,7 @@ async function publish(letter: Parameters<ReturnType<typeof createDeadLetters>['
 }
 
 describe('a dead letter', () => {
-  test('keeps its message as it was: key, value and every header, also those that it has itself', async () => {
+  test("keeps its message's key, value and all headers, also those whose names the letter uses itself", async () => {
     const letter = letterOfMessage(message, 'broken');
     const stored = readLetter(await publish(letter));
     expect(stored).toMatchObject({ ...letter, at: 77 });
@@ -36,7 +36,7 @@ describe('a dead letter', () => {
     expect(stored.own).toMatchObject({ ce_id: 't.jobs/2/9', ce_source: 'router', traceparent: '00-t' });
   });
 
-  test('of a message without anything has its origin as its key', async () => {
+  test('of an empty message has its origin as its key', async () => {
     const stored = readLetter(
       await publish(letterOfMessage({ ...message, key: undefined, value: undefined, headers: {} }, 'r')),
     );
@@ -49,7 +49,7 @@ describe('a dead letter', () => {
     expect(stored).toMatchObject({ origin: 'bullmq/llm/job_1', key: 'u', value: '{"jobId":"job_1"}' });
   });
 
-  test('that is too large for its topic is published in short, so that it blocks no partition', async () => {
+  test('that is too large for its topic is published shortened, so that it blocks no partition', async () => {
     const sent: OutboundMessage[] = [];
     const producer = {
       send: (one: OutboundMessage) =>
@@ -76,9 +76,9 @@ describe('a dead letter', () => {
 
   test.each([
     ['nothing', {}],
-    ['headers that are no JSON', { 'x-turnout-original-headers': '{' }],
-    ['headers that are no texts', { 'x-turnout-original-headers': '{"a":1}' }],
-  ])('that somebody else wrote is read all the same: %s', (_name, headers) => {
+    ['headers that are not JSON', { 'x-turnout-original-headers': '{' }],
+    ['headers that are not strings', { 'x-turnout-original-headers': '{"a":1}' }],
+  ])('from another producer can be read: %s', (_name, headers) => {
     const stored = readLetter({ ...message, headers });
     expect(stored).toMatchObject({
       origin: 't.jobs/2/9',

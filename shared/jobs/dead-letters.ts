@@ -4,50 +4,50 @@ import { DEAD_LETTER_TYPE } from '../contracts/job-message.ts';
 import { type InboundMessage, type OutboundMessage, type Producer } from '../platform/kafka/port.ts';
 import { SendError } from '../platform/kafka/send-error.ts';
 
-/** What nobody can read or run, with what an operator needs to understand it and to send it again. */
+/** A message or job that no service can process, with what an operator needs to diagnose it and to send it again. */
 export interface DeadLetter {
   /**
-   * Its id: `<topic>/<partition>/<offset>`, or `bullmq/<queue>/<job id>`. What is buried twice, because a process died
-   * after it had buried it, has the same one.
+   * The letter's id: `<topic>/<partition>/<offset>`, or `bullmq/<queue>/<job id>`. A letter that is published twice, because a process died
+   * after publishing it, has the same id.
    */
   origin: string;
   reason: string;
-  /** The id that the message itself claimed; '' where it claimed none. */
+  /** The message's own id (`ce_id`); '' without one. */
   originalId: string;
-  /** As the message had it; the origin where it had none. */
+  /** The message's key; the origin when it had none. */
   key: string;
   value: string;
   /** The message's own headers. */
   headers: Readonly<Record<string, string>>;
 }
 
-/** A dead letter as it lies on the topic. */
+/** A dead letter as read from the topic. */
 export interface StoredLetter extends DeadLetter {
-  /** When it was buried: milliseconds since the epoch. */
+  /** When it was published to the dead-letter topic; milliseconds since the epoch. */
   at: number;
-  /** The headers that it got as a dead letter, without those that the fields above were read from. */
+  /** The dead letter's other headers: those that the fields above were not read from. */
   own: Readonly<Record<string, string>>;
 }
 
 export interface DeadLetters {
-  /** Resolves when the dead letter is acknowledged: only then may the message be passed over. */
+  /** Resolves when the dead letter is acknowledged. Only then may the consumer skip the message. */
   publish(letter: DeadLetter): Promise<void>;
 }
 
 const REASON = 'x-turnout-reason';
 const ORIGIN = 'x-turnout-origin';
 const ORIGINAL_ID = 'x-turnout-original-id';
-/** JSON: the letter has CloudEvents attributes of its own, and the message's must not be lost to them. */
+/** JSON. The message's headers are nested, since the letter has its own CloudEvents attributes under the same names. */
 const ORIGINAL_HEADERS = 'x-turnout-original-headers';
 
-/** A validation that fails in a thousand places says so a thousand times. */
+/** Characters. A validation error may list thousands of problems. */
 const MAX_REASON = 1_000;
 
-/** What is kept of the value and the key of a letter that the topic does not take as a whole. Characters. */
+/** How much of its value, key and id a letter keeps when it is too large for the topic. Characters. */
 const SHORT_VALUE = 64_000;
 const SHORT_KEY = 1_000;
 
-/** A letter that is too large for its topic is published in short: the message behind it must not block its partition. */
+/** A letter that is too large for its topic is published shortened, so its message does not block the partition that it came from. */
 export function createDeadLetters(producer: Producer, topic: string, source: string): DeadLetters {
   return {
     publish: async (letter) => {
@@ -63,7 +63,7 @@ export function createDeadLetters(producer: Producer, topic: string, source: str
 
 const SHORTENED = 'Shortened, since the whole is too large for the dead-letter topic: ';
 
-/** The origin still names where the whole message is, for as long as its topic keeps it. */
+/** The origin still says where the full message is, as long as its topic retains it. */
 function shortened({ origin, reason, originalId, key, value }: DeadLetter): DeadLetter {
   return {
     origin,
@@ -75,7 +75,7 @@ function shortened({ origin, reason, originalId, key, value }: DeadLetter): Dead
   };
 }
 
-/** Its value is a part of what the message had: it cannot be sent again. */
+/** A shortened letter has only part of its message's value, so it cannot be sent again. */
 export function isShortened({ reason }: Pick<DeadLetter, 'reason'>): boolean {
   return reason.startsWith(SHORTENED);
 }
@@ -117,14 +117,14 @@ interface GivenUpJob {
   reason: string;
 }
 
-/** A job that its queue gave up. It did not come by Kafka, so there is nothing to send again. */
+/** A job that its queue gave up. It did not come from Kafka, so there is no message to send again. */
 export function letterOfJob({ queue, jobId, user, data, reason }: GivenUpJob): DeadLetter {
   const origin = `${QUEUES}/${queue}/${jobId}`;
   const value = JSON.stringify(data);
   return { origin, reason, originalId: jobId, key: user ?? origin, value, headers: {} };
 }
 
-/** Reads what `bury` wrote. A message that somebody else put there has itself as its origin, and no reason. */
+/** Reads a letter that `publish` wrote. A message from another producer is its own origin, and its reason is unknown. */
 export function readLetter(message: InboundMessage): StoredLetter {
   const { [REASON]: reason, [ORIGIN]: origin, ...rest } = message.headers;
   const { [ORIGINAL_ID]: originalId, [ORIGINAL_HEADERS]: headers, ...own } = rest;
@@ -157,6 +157,6 @@ function readHeaders(json = '{}'): Record<string, string> {
   try {
     return headersJson.parse(JSON.parse(json));
   } catch {
-    return {}; // somebody else wrote them: there are no headers of a message of ours to be had
+    return {}; // another producer wrote them
   }
 }

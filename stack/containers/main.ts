@@ -1,6 +1,6 @@
 /**
- * What `docker-compose.yml` runs first: writes into `/config` (or the folder that it is given) what the other containers are started with.
- * Secrets and keys are made once and stay; settings and models follow the environment, which is the user's `.env`.
+ * The first container of `docker-compose.yml`. It writes the configuration of the other containers to `/config`, or to the folder in
+ * its argument. Secrets and keys are generated once and kept. Settings and models follow the environment, i.e. the user's `.env`.
  */
 import { join, relative } from 'node:path';
 import { ConfigError } from '../../shared/platform/config/load.ts';
@@ -15,7 +15,7 @@ try {
     fragments: relative(folder, join(repositoryRoot, 'deploy', 'litellm')),
     simulatorUrl: process.env['SIMULATOR_URL'] ?? 'http://simulator:14010',
   });
-  console.log(`written into ${folder}: ${written.join(', ')}`);
+  console.log(`written to ${folder}: ${written.join(', ')}`);
 } catch (error) {
   if (!(error instanceof StackError || error instanceof ConfigError)) throw error;
   console.error(error.message);

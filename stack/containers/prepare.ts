@@ -7,12 +7,12 @@ import { loadSecrets, writeApiKeys } from '../secrets.ts';
 import { omit, type Settings, variablesOf } from '../settings.ts';
 
 interface Places {
-  /** The folder of LiteLLM's included files, from the folder that is written into. */
+  /** The folder of LiteLLM's included files, relative to the folder that is written to. */
   fragments: string;
   simulatorUrl: string;
 }
 
-/** The containers' own: docker-compose.yml sets them, and `.env` has those of `make up`. */
+/** Variables that docker-compose.yml sets. Their values in `.env` are meant for `make up` and are ignored. */
 const OF_THE_CONTAINER: readonly string[] = [
   'HOST',
   'PORT',
@@ -27,7 +27,7 @@ const OF_THE_CONTAINER: readonly string[] = [
   'POLICY_FILE',
 ];
 
-/** They speak to others than the services. */
+/** Variables that the services do not use. */
 const NOT_FOR_SERVICES: readonly string[] = [
   ...providerVariables,
   'TURNOUT_CACHE_DIR',
@@ -35,13 +35,13 @@ const NOT_FOR_SERVICES: readonly string[] = [
   'TURNOUT_SIMULATOR',
 ];
 
-/** Whoever tries Turnout has no users to move yet. */
+/** A trial has no users to migrate. */
 const EVERYONE_ON_LITELLM = '3';
 
 /**
- * Writes `.env` for the services (secrets, and the settings of `env` that they know), `api-keys.json`, `litellm.yaml`,
- * `litellm-master-key`, and `client.env` for whoever calls them. Returns their names. Throws `ConfigError` or `StackError` for settings
- * that are not valid, before anything is written.
+ * Writes `.env` for the services (secrets, and the settings from `env` that they know), `api-keys.json`, `litellm.yaml`,
+ * `litellm-master-key`, and `client.env` for clients. Returns the file names. Throws `ConfigError` or `StackError` for invalid
+ * settings, before it writes any file except that of the generated secrets.
  */
 export function prepareContainers(
   folder: string,
@@ -76,7 +76,7 @@ export function prepareContainers(
   return ['api-keys.json', ...Object.keys(files)];
 }
 
-/** What `.env.example` knows; empty values count as not set. */
+/** The settings that `.env.example` lists. Empty values count as not set. */
 function settingsIn(env: Readonly<NodeJS.Dict<string>>): Settings {
   const example = readFileSync(join(repositoryRoot, '.env.example'), 'utf8');
   const known = variablesOf(example).filter((name) => !OF_THE_CONTAINER.includes(name));
@@ -91,7 +91,7 @@ function simulated(url: string): Settings {
   };
 }
 
-/** As `util.parseEnv` reads them: a value in quotes that it does not have itself. */
+/** Lines that `util.parseEnv` can read: each value is in a kind of quotes that it does not contain. */
 function linesOf(settings: Settings): string {
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${quoted(value)}\n`)
@@ -100,6 +100,6 @@ function linesOf(settings: Settings): string {
 
 function quoted(value: string): string {
   const quote = ["'", '"', '`'].find((mark) => !value.includes(mark));
-  if (quote === undefined) throw new Error('a value with all three kinds of quotes cannot be written');
+  if (quote === undefined) throw new Error('cannot write a value that contains all three kinds of quotes');
   return `${quote}${value}${quote}`;
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { z } from 'zod';
+import { deprecatedSettings } from '../../shared/platform/config/load.ts';
 import { configSchema } from '../../shared/platform/config/schema.ts';
 import { repositoryRoot } from '../layout.ts';
 import { serviceNames } from '../services.ts';
@@ -29,9 +30,16 @@ export function configurationPage(): string {
     'Services read these environment variables. Times are in milliseconds and sizes in bytes unless a name says otherwise. A service that',
     'finds a wrong value does not start; it lists every problem and exits.',
     '',
+    `Old names still work for two minor versions: ${oldNames()}.`,
+    '',
     ...table(['Setting', 'Meaning', 'Default', 'Values', 'Read by'], rows),
     '',
   ].join('\n');
+}
+
+function oldNames(): string {
+  const pairs = Object.entries(deprecatedSettings);
+  return pairs.map(([old, current]) => `\`${old}\` for \`${current}\``).join(', ');
 }
 
 /** The doc comment above each property of an object literal: name and text. */

@@ -15,7 +15,7 @@ test.each(Object.entries(pages))('%s is as `make docs` writes it', (file, conten
 test.each(Object.keys(configSchema.shape))('the setting %s has a description and a reader', (name) => {
   const row = (pages['docs/reference/configuration.md'] ?? '')
     .split('\n')
-    .find((line) => line.includes(`\`${name}\``));
+    .find((line) => line.startsWith(`| \`${name}\``));
   const [, , meaning = '', , , readers = ''] = (row ?? '').split(/(?<!\\)\|/).map((cell) => cell.trim());
   expect({ meaning, readers }).toEqual({
     meaning: expect.stringMatching(/\w/),

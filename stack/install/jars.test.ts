@@ -13,7 +13,7 @@ const jar: LockedJar = {
 };
 
 describe('the lock of the jars', () => {
-  test('what was locked is accepted; one other byte is refused, naming the file and both hashes', () => {
+  test('accepts the locked content, and refuses any other with an error that names the file and both hashes', () => {
     expect(() => verifyJar(jar, content)).not.toThrow();
     const other = Buffer.from('b jar');
     expect(() => verifyJar(jar, other)).toThrow(
@@ -21,7 +21,7 @@ describe('the lock of the jars', () => {
     );
   });
 
-  test('the committed lock is a lock, with Kafka 4.1 in it', () => {
+  test('is valid as committed, and contains Kafka 4.1', () => {
     const lock = parseJarLock(readFileSync(join(import.meta.dirname, 'kafka.lock.json'), 'utf8'));
     expect(
       lock.jars.filter(({ path }) => /^org\/apache\/kafka\/kafka_2\.13\/4\.1\./.test(path)),
@@ -44,7 +44,7 @@ describe('a jar in the cache', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test('is verified each time: changed on disk, it is refused', () => {
+  test('is verified each time, and refused if it was changed on disk', () => {
     expect(isThere(jar, folder)).toBe(false);
     writeFileSync(join(folder, 'example-1.0.jar'), content);
     expect(isThere(jar, folder)).toBe(true);

@@ -9,7 +9,7 @@ const lockFile = join(import.meta.dirname, 'kafka.lock.json');
 const PARALLEL = 6;
 const TRIES = 4;
 
-/** Fetches what the lock names and is not there yet, verifies all of it, and returns the folder that holds the jars. */
+/** Downloads the locked jars that are missing, verifies all of them, and returns their folder. */
 export async function ensureKafkaJars(context: InstallContext): Promise<string> {
   const text = readFileSync(lockFile, 'utf8');
   const folder = join(context.cache, `kafka-${sha256Of(text).slice(0, 12)}`);
@@ -23,7 +23,7 @@ export async function ensureKafkaJars(context: InstallContext): Promise<string> 
 
 const fileOf = (jar: LockedJar, folder: string): string => join(folder, basename(jar.path));
 
-/** True when the file is there and is what was locked. Throws when it is there and is something else. */
+/** True if the file exists and is the locked one. Throws if it exists and is a different one. */
 export function isThere(jar: LockedJar, folder: string): boolean {
   const file = fileOf(jar, folder);
   if (!existsSync(file)) return false;
@@ -31,12 +31,14 @@ export function isThere(jar: LockedJar, folder: string): boolean {
   return true;
 }
 
-/** The whole folder goes onto the class path, so nothing else may lie in it. */
+/** The whole folder is on the class path, so it must contain no other jars. */
 function refuseStrangers(folder: string, lock: JarLock): void {
   const known = new Set(lock.jars.map((jar) => basename(jar.path)));
   const strange = readdirSync(folder).filter((name) => name.endsWith('.jar') && !known.has(name));
   if (strange.length > 0)
-    throw new StackError(`${folder} holds jars that no lock names: ${strange.join(', ')}. Remove them.`);
+    throw new StackError(
+      `${folder} contains jars that are not in the lock: ${strange.join(', ')}. Remove them.`,
+    );
 }
 
 async function fetchAll(jars: readonly LockedJar[], folder: string, context: InstallContext): Promise<void> {
@@ -56,7 +58,7 @@ async function fetchAll(jars: readonly LockedJar[], folder: string, context: Ins
   await Promise.all(Array.from({ length: PARALLEL }, work));
 }
 
-/** Where jars come from: `TURNOUT_MAVEN_URL` (a mirror), else Maven Central, whose address the Maven client jgo knows. */
+/** The source of the jars: `TURNOUT_MAVEN_URL` (a mirror), else Maven Central, at the address that the Maven client jgo has. */
 async function repositoryUrl(context: InstallContext): Promise<string> {
   const mirror = process.env['TURNOUT_MAVEN_URL'];
   if (mirror !== undefined && mirror !== '') return mirror;
@@ -80,12 +82,12 @@ async function fetchJar(jar: LockedJar, source: Source): Promise<void> {
 async function download(url: string, tries = TRIES): Promise<Buffer> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(120_000) });
-    if (!response.ok) throw new StackError(`${url} answers ${response.status}`);
+    if (!response.ok) throw new StackError(`HTTP status ${response.status}`);
     return Buffer.from(await response.arrayBuffer());
   } catch (error) {
     if (tries > 1) return download(url, tries - 1);
     throw new StackError(
-      `${url} could not be fetched: ${messageOf(error)}. TURNOUT_MAVEN_URL names a mirror.`,
+      `Cannot download ${url}: ${messageOf(error)}. Set TURNOUT_MAVEN_URL to use a mirror.`,
       { cause: error },
     );
   }

@@ -11,7 +11,7 @@ beforeEach(() => {
 afterEach(() => rmSync(parent, { recursive: true }));
 
 describe('a folder that is filled once', () => {
-  test('is filled by the first of those who ask at the same time', async () => {
+  test('is filled only once by concurrent callers', async () => {
     let filled = 0;
     const fill = (): Promise<void> => {
       filled += 1;
@@ -21,7 +21,7 @@ describe('a folder that is filled once', () => {
     expect(filled).toBe(1);
   });
 
-  test('is filled anew, from empty, when the filling before was interrupted', async () => {
+  test('is emptied and filled again after an interrupted attempt', async () => {
     const folder = join(parent, 'venv');
     const interrupted = once(folder, () => {
       writeFileSync(join(folder, 'half'), '');
@@ -32,7 +32,7 @@ describe('a folder that is filled once', () => {
     expect(existsSync(join(folder, 'half'))).toBe(false);
   });
 
-  test('is not waited for when the process that was filling it died', async () => {
+  test('is not waited for if the process that was filling it has died', async () => {
     const folder = join(parent, 'venv');
     writeFileSync(`${folder}.lock`, JSON.stringify({ pid: process.pid, startTime: 'of another process' }));
     await once(folder, () => Promise.resolve());

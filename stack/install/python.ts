@@ -21,13 +21,13 @@ const SUPPORTED = ['3.10', '3.11', '3.12', '3.13'];
 const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10'];
 const requirementsFolder = join(import.meta.dirname, '..', 'requirements');
 
-/** A file of `stack/requirements`, without its ending. */
+/** A file of `stack/requirements`, without its extension. */
 export type Requirements =
   'litellm' | 'java' | 'redis' | 'jars' | 'openai' | 's3' | 'embeddings' | 'cfn-lint';
 
 /**
- * Installs hash-pinned requirements into an environment of their own, once for each state of the lock files,
- * and returns the environment's folder. pip refuses whatever does not match the committed hashes.
+ * Installs hash-pinned requirements into a Python environment of their own, once for each version of the lock files, and returns the
+ * environment's folder. pip refuses packages that do not match the committed hashes.
  */
 export async function ensureVenv(
   name: string,
@@ -66,7 +66,7 @@ async function pipInstall(folder: string, files: readonly string[], progress: Pr
     if (collected % SAID_EVERY === 0)
       progress.say(`${progress.name}: ${collected} of up to ${progress.total} packages fetched and verified`);
   };
-  // The lock files are complete, hence --no-deps: nothing is installed that is not pinned.
+  // The lock files are complete. --no-deps makes sure that only pinned packages are installed.
   const options = [
     '--no-deps',
     '--require-hashes',
@@ -84,7 +84,7 @@ export function pythonOf(venv: string): string {
   return join(venv, 'bin', 'python');
 }
 
-/** The packages pinned in requirement files: lines that start with a name. */
+/** Counts the packages in requirement files: lines that start with a name. */
 export function countPackages(texts: readonly string[]): number {
   return texts
     .join('\n')
@@ -94,7 +94,7 @@ export function countPackages(texts: readonly string[]): number {
 
 let chosenPython: Python | undefined;
 
-/** The first interpreter that LiteLLM runs on and that can make environments. */
+/** The first interpreter that can run LiteLLM and create virtual environments. */
 function findPython(): Python {
   chosenPython ??= choosePython(process.env['TURNOUT_PYTHON']);
   return chosenPython;
@@ -132,15 +132,15 @@ function probe(command: string): (Python & { hasVenv: boolean }) | undefined {
 
 function noVenv({ command, version }: Python): string {
   return (
-    `${command} with venv is missing: Python ${version} is there, but without its modules venv and ensurepip. ` +
-    'On Debian and Ubuntu: apt-get install python3-venv python3-pip'
+    `${command} is Python ${version}, but its modules venv and ensurepip are missing. ` +
+    'On Debian and Ubuntu, run: apt-get install python3-venv python3-pip'
   );
 }
 
 function noPython(versions: readonly string[]): string {
-  const found = versions.length === 0 ? 'none was found' : `found ${versions.join(', ')}`;
+  const found = versions.length === 0 ? 'no Python was found' : `only ${versions.join(', ')} was found`;
   return (
-    `Python ${SUPPORTED.join(', ')} with venv is needed for LiteLLM; ${found}. ` +
-    'On Debian and Ubuntu: apt-get install python3 python3-venv python3-pip. TURNOUT_PYTHON names another interpreter.'
+    `LiteLLM needs Python ${SUPPORTED.join(', ')} with venv, but ${found}. ` +
+    'On Debian and Ubuntu, run: apt-get install python3 python3-venv python3-pip. Set TURNOUT_PYTHON to use another interpreter.'
   );
 }

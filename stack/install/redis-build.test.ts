@@ -21,7 +21,7 @@ function writeData(header: string): void {
   writeFileSync(join(folder, 'appendonlydir', 'appendonly.aof.1.base.rdb'), header);
 }
 
-/** With these installed, the preferred one first. */
+/** Chooses among these installed builds, the preferred one first. */
 async function choose(...installed: RedisBuild[]) {
   const said: string[] = [];
   const build = await chooseRedisBuild({
@@ -33,7 +33,7 @@ async function choose(...installed: RedisBuild[]) {
   return { build, said };
 }
 
-test('a new stack takes the preferred server', async () => {
+test('a new stack uses the preferred server', async () => {
   expect((await choose(newer, packaged)).build).toEqual(newer);
 });
 
@@ -46,7 +46,7 @@ test.each([
   expect(await choose(appeared, packaged)).toEqual({ build: packaged, said: [] });
 });
 
-test('data from before builds were recorded stay with the server that their header names', async () => {
+test('data without a build record stay with the server that their header names', async () => {
   writeData('VALKEY080\xfa\nvalkey-ver\x059.1.2');
   expect((await choose(newer, packaged)).build).toEqual(packaged);
   writeData('REDIS0010\xfa\tredis-ver\x067.0.15');
@@ -54,7 +54,7 @@ test('data from before builds were recorded stay with the server that their head
   expect((await choose(packaged, newer, older)).build).toEqual(older);
 });
 
-test('where the server is gone, a newer one of its kind takes over, and it is said', async () => {
+test('if the server is no longer installed, a newer one of the same product takes over, with a message', async () => {
   await choose(older);
   writeData('REDIS0010\xfa\tredis-ver\x067.0.15');
   const { build, said } = await choose(packaged, newer);
@@ -62,7 +62,7 @@ test('where the server is gone, a newer one of its kind takes over, and it is sa
   expect(said).toEqual(['redis: redis 8.10.1 takes over the data of redis 7.0.15']);
 });
 
-test('where no server is left that reads the data, the start fails, and the data stay', async () => {
+test('if no installed server can read the data, the start fails and the data stay', async () => {
   await choose(newer);
   writeData('REDIS0012\xfa\tredis-ver\x068.10.1');
   await expect(choose(packaged, older)).rejects.toThrow(
@@ -70,15 +70,15 @@ test('where no server is left that reads the data, the start fails, and the data
   );
 });
 
-test('a server that was upgraded in its place is kept', async () => {
+test('a server that was upgraded in place is kept', async () => {
   await choose(older);
   writeData('REDIS0010\xfa\tredis-ver\x067.0.15');
   const upgraded = { ...older, version: '7.2.0' };
   expect(await choose(packaged, upgraded)).toEqual({ build: upgraded, said: [] });
 });
 
-test('a record that cannot be read is named, and nothing is guessed', async () => {
+test('an unreadable build record fails the start with an error that names the file', async () => {
   writeData('VALKEY080\xfa\nvalkey-ver\x059.1.2');
   writeFileSync(`${folder}.build.json`, '{');
-  await expect(choose(packaged)).rejects.toThrow('redis.build.json cannot be read');
+  await expect(choose(packaged)).rejects.toThrow('redis.build.json is not valid');
 });

@@ -13,24 +13,24 @@ const redisBuild = z.object({
 });
 export type RedisBuild = z.infer<typeof redisBuild>;
 
-/** What wrote the data, as far as the data tell: those of a stack from before builds were recorded name no path. */
+/** The server that wrote the data. If no build was recorded, it is read from the data, which name no path. */
 type Writer = Pick<RedisBuild, 'product' | 'version'>;
 
 interface ChooseOptions {
-  /** Where the server keeps its data. The record of its build stands beside it, as `<folder>.build.json`. */
+  /** The server's data folder. The record of its build is beside it, in `<folder>.build.json`. */
   folder: string;
-  /** The build at a path; undefined where there is none that runs. */
+  /** The build at a path; undefined if there is none that runs. */
   inspect: (command: string) => RedisBuild | undefined;
-  /** Those that a new stack may take, the preferred one first. */
+  /** The builds that a new stack may use, the preferred one first. */
   candidates: () => Promise<readonly RedisBuild[]>;
   say: (line: string) => void;
 }
 
 /**
- * The server for a data folder: the build that wrote what is in it, for as long as it is installed. A build of another product or an
- * older one may not read the data, so another redis-server that appears on PATH changes nothing for a stack that has data.
- * Where that build is gone, a build of the same product that is as new or newer takes over, and the change is said. Throws
- * `StackError` where there is none: the data are never given to a server that may not read them.
+ * Chooses the server for a data folder: the build that wrote the data, as long as it is installed. Another product or an older build
+ * may be unable to read the data, so another redis-server that appears on PATH changes nothing for a stack that has data.
+ * If that build is no longer installed, a build of the same product with the same or a newer version takes over, with a message.
+ * Throws `StackError` if there is none: a server that may be unable to read the data is never started on them.
  */
 export async function chooseRedisBuild(options: ChooseOptions): Promise<RedisBuild> {
   const build = await choose(options);
@@ -45,7 +45,10 @@ async function choose({ folder, inspect, candidates, say }: ChooseOptions): Prom
   if (recorded && installed && (!writer || canRead(installed, writer))) return installed;
   const found = await candidates();
   const [first] = found;
-  if (!first) throw new StackError('No Redis server of version 7 or newer was found.');
+  if (!first)
+    throw new StackError(
+      'No Redis server of version 7 or newer was found. Install redis-server or valkey-server.',
+    );
   if (!writer) return first;
   const same = found.find(({ product, version }) => product === writer.product && version === writer.version);
   const heir = same ?? found.find((build) => canRead(build, writer));
@@ -54,7 +57,7 @@ async function choose({ folder, inspect, candidates, say }: ChooseOptions): Prom
   return heir;
 }
 
-/** A server reads what the same product wrote before it. */
+/** A server can read the data of the same product in the same or an older version. */
 function canRead(build: RedisBuild, writer: Writer): boolean {
   return build.product === writer.product && isAsNew(build.version, writer.version);
 }
@@ -70,7 +73,7 @@ function nameOf({ product, version }: Writer): string {
 function noReader(writer: Writer, folder: string, recorded: RedisBuild | undefined): string {
   const where = recorded ? ` (${recorded.command})` : '';
   return (
-    `The data in ${folder} were written by ${nameOf(writer)}${where}, and neither that server nor a newer one of its kind is installed. ` +
+    `The data in ${folder} were written by ${nameOf(writer)}${where}, but neither that server nor a newer ${writer.product} is installed. ` +
     `Install it again, or remove the folder to start with an empty Redis.`
   );
 }
@@ -83,7 +86,7 @@ function readRecord(folder: string): RedisBuild | undefined {
   const read = redisBuild.safeParse(parsed(readFileSync(file, 'utf8')));
   if (read.success) return read.data;
   throw new StackError(
-    `${file} cannot be read. Remove it; the server that wrote the data is then looked for in the data.`,
+    `${file} is not valid. Remove it: the server that wrote the data is then determined from the data.`,
   );
 }
 
@@ -101,11 +104,11 @@ function hasData(folder: string): boolean {
   return globSync(BASES, { cwd: folder }).length > 0;
 }
 
-/** The base of an append-only file begins as an RDB file, whose header names the server that wrote it. */
+/** The base of an append-only file is an RDB file, whose header names the server that wrote it. */
 const WRITER = /(redis|valkey)-ver.(\d+\.\d+\.\d+)/s;
 const HEADER_BYTES = 256;
 
-/** Undefined where the header names none. */
+/** Undefined if the header names no server. */
 function writerIn(folder: string): Writer | undefined {
   for (const base of globSync(BASES, { cwd: folder })) {
     const header = readFileSync(join(folder, base)).subarray(0, HEADER_BYTES).toString('latin1');

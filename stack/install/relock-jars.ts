@@ -1,5 +1,5 @@
 /**
- * Writes kafka.lock.json from a folder in the layout of a Maven repository, for example one made by
+ * Writes kafka.lock.json from a folder in the layout of a Maven repository, for example the output of
  * `mvn dependency:copy-dependencies -Dmdep.useRepositoryLayout=true -DincludeScope=runtime -DoutputDirectory=DIR`
  * in a project that depends on org.apache.kafka:kafka_2.13 and org.slf4j:slf4j-simple.
  *
@@ -22,6 +22,7 @@ function lockOf(directory: string): JarLock {
 }
 
 const [directory] = process.argv.slice(2);
-if (directory === undefined) throw new Error('Name the folder that holds the jars: relock-jars.ts DIR');
+if (directory === undefined)
+  throw new Error('The folder with the jars is missing. Usage: node stack/install/relock-jars.ts DIR');
 const target = join(import.meta.dirname, 'kafka.lock.json');
 writeFileSync(target, `${JSON.stringify(lockOf(directory), null, 2)}\n`);

@@ -9,7 +9,7 @@ export interface RunOptions {
 
 const KEPT_LINES = 30;
 
-/** Runs a command to its end and returns its standard output. Throws `StackError` with the end of what it printed when it fails. */
+/** Runs a command and returns its standard output. If it fails, throws `StackError` with the end of its output. */
 export async function run(
   command: string,
   args: readonly string[],

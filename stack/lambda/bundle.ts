@@ -6,22 +6,22 @@ import { build, type Plugin } from 'esbuild';
 import { repositoryRoot } from '../layout.ts';
 
 export interface Bundle {
-  /** What Lambda's code is: `lambda.mjs`, the Lua that it reads, and the assistants of the repository. */
+  /** The Lambda function's code: `lambda.mjs`, the Lua scripts that it reads, and the repository's assistants. */
   folder: string;
-  /** Of `lambda.mjs`. */
+  /** The size of `lambda.mjs`. */
   bytes: number;
   gzippedBytes: number;
-  /** Bytes by package, the largest first; `turnout` is what is ours. */
+  /** Bytes by package, the largest first. `turnout` is the repository's own code. */
   parts: [name: string, bytes: number][];
 }
 
-/** Some packages are CommonJS, and call `require` for what Node has. */
+/** Some packages are CommonJS and call `require` for Node's built-in modules. */
 const BANNER = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
-/** Where a service looks for them from its working folder. */
+/** The path of the assistants relative to a service's working folder. */
 const ASSISTANTS = join('deploy', 'assistants');
 
-/** Writes `services/ingress/lambda.ts` with all that it imports into one file, for Node 24. */
+/** Bundles `services/ingress/lambda.ts` with all its imports into one file for Node 24. */
 export async function bundleLambda(folder: string): Promise<Bundle> {
   rmSync(folder, { recursive: true, force: true });
   const file = join(folder, 'lambda.mjs');
@@ -31,7 +31,7 @@ export async function bundleLambda(folder: string): Promise<Bundle> {
     outfile: file,
     bundle: true,
     minify: true,
-    // Errors are told apart by their names.
+    // The code distinguishes errors by their names.
     keepNames: true,
     metafile: true,
     platform: 'node',
@@ -53,7 +53,10 @@ export async function bundleLambda(folder: string): Promise<Bundle> {
   };
 }
 
-/** A module of ours finds the files beside it by `import.meta.url`: in the bundle, they lie where they lie in the repository. */
+/**
+ * Turnout's modules find files beside them by `import.meta.url`. In the bundle this becomes the module's original path, because the
+ * files are copied to the same paths as in the repository.
+ */
 const placesKept: Plugin = {
   name: 'places-kept',
   setup: (bundling) => {
@@ -65,7 +68,7 @@ const placesKept: Plugin = {
   },
 };
 
-/** The Lua beside the modules in these folders, or in a folder `scripts` beside them. */
+/** Copies the Lua scripts in these folders and below them. */
 function copyLua(folders: ReadonlySet<string>, to: string): void {
   const ours = [...folders].filter((name) => /^(services|shared)(\/|$)/.test(name));
   for (const from of ours) {

@@ -1,4 +1,4 @@
-/** Bundles the Lambda into `.turnout/lambda`, and says how large it is and what of. */
+/** Bundles the Lambda function into `.turnout/lambda`, and prints its size by package. */
 import { join, relative } from 'node:path';
 import { developmentLayout, repositoryRoot } from '../layout.ts';
 import { bundleLambda } from './bundle.ts';

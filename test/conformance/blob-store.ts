@@ -3,12 +3,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type BlobStore } from '../../shared/platform/blobs/blob-store.ts';
 
-/** A store under test, and the two things that can befall a body behind its back. */
+/** A store under test, and the two ways in which a stored body can be corrupted. */
 export interface BlobStoreUnderTest {
   store: BlobStore;
-  /** Changes one byte of the stored body; its length stays. */
+  /** Changes one byte of the stored body and keeps its length. */
   damage(name: string): Promise<void>;
-  /** Cuts the stored body short by one byte. */
+  /** Removes the last byte of the stored body. */
   shorten(name: string): Promise<void>;
   cleanUp(): Promise<void>;
 }
@@ -32,7 +32,7 @@ const HOSTILE_NAMES = [
   'a/b/c/d/e/f/g/h/i',
 ];
 
-/** A body as it arrives from a socket; it ends in `failure`, if there is one. */
+/** A body in chunks, as from a socket. Ends by throwing `failure`, if given. */
 async function* inChunks(body: Buffer, failure?: Error): AsyncGenerator<Buffer> {
   for (let at = 0; at < body.length; at += 65_536) {
     yield body.subarray(at, at + 65_536);
@@ -45,9 +45,9 @@ async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(stream));
 }
 
-/** What every blob store promises; run by the test of each adapter. */
+/** The behaviour that every blob store must have. Each adapter's test runs these tests. */
 export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobStoreUnderTest>): void {
-  describe(`${adapter} keeps the promises of a blob store`, () => {
+  describe(`${adapter} conforms to the blob store contract`, () => {
     let under: BlobStoreUnderTest;
     let store: BlobStore;
 
@@ -57,7 +57,7 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
     });
     afterEach(() => under.cleanUp());
 
-    test('text and bytes come back as they were put', async () => {
+    test('text and bytes are read back as they were written', async () => {
       const text = 'Weiche 7 — 道岔 \u{1F6E4}';
       const bytes = randomBytes(70_000);
       expect((await store.get(await store.put('jobs/1/text', text))).toString()).toBe(text);
@@ -65,7 +65,7 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       expect(await store.get(await store.put('jobs/1/empty', ''))).toHaveLength(0);
     });
 
-    test('the reference tells the name, the length in bytes and the SHA-256', async () => {
+    test('the reference has the name, the length in bytes and the SHA-256', async () => {
       const sha256 = createHash('sha256').update('dépôt').digest('hex');
       expect(await store.put('jobs/1/a', 'dépôt')).toEqual({
         kind: 'blob',
@@ -75,12 +75,12 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       });
     });
 
-    test('a body of 20 MB comes back whole', async () => {
+    test('a body of 20 MB is read back whole', async () => {
       const body = randomBytes(20 * 1024 * 1024);
       expect((await store.get(await store.put('jobs/1/large', body))).equals(body)).toBe(true);
     });
 
-    test('the last put of a name wins, and concurrent puts leave one whole body', async () => {
+    test('the last write of a name wins, and concurrent writes leave one whole body', async () => {
       const bodies = Array.from({ length: 8 }, (_, index) => String(index).repeat(100_000));
       const refs = await Promise.all(bodies.map((body) => store.put('jobs/1/a', body)));
       const reads = await Promise.allSettled(refs.map((ref) => store.get(ref)));
@@ -88,7 +88,7 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       expect((await store.get(await store.put('jobs/1/a', 'last'))).toString()).toBe('last');
     });
 
-    test('a streamed body is stored whole, and streamed back', async () => {
+    test('a streamed body is stored whole, and can be streamed back', async () => {
       const body = randomBytes(12 * 1024 * 1024);
       const ref = await store.putStream('files/1/content', inChunks(body), body.length);
       const sha256 = createHash('sha256').update(body).digest('hex');
@@ -99,13 +99,13 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       expect(await collect(await store.openStream(empty))).toHaveLength(0);
     });
 
-    test.each([7_000_000, 10])('a stream longer than its limit of %i bytes leaves nothing', async (limit) => {
+    test.each([7_000_000, 10])('a stream longer than its limit of %i bytes stores nothing', async (limit) => {
       const put = store.putStream('files/1/content', inChunks(randomBytes(limit + 1)), limit);
       await expect(put).rejects.toMatchObject({ code: 'body_too_large' });
       expect(await store.load('files/1/content')).toBeUndefined();
     });
 
-    test('a stream that breaks off leaves what was there, and its error is its own', async () => {
+    test('an interrupted stream leaves the previous body, and rejects with the stream’s own error', async () => {
       await store.put('files/1/content', 'before');
       const hungUp = new Error('the client hung up');
       const put = store.putStream('files/1/content', inChunks(randomBytes(7_000_000), hungUp), Infinity);
@@ -113,7 +113,7 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       expect((await store.load('files/1/content'))?.toString()).toBe('before');
     });
 
-    test('a damaged body cannot be streamed to its end, a missing or shortened one not at all', async () => {
+    test('a damaged body fails while it is streamed; a missing or shortened one fails at once', async () => {
       const ref = await store.put('files/1/a', randomBytes(3_000_000));
       await under.damage(ref.name);
       await expect(collect(await store.openStream(ref))).rejects.toMatchObject({
@@ -125,14 +125,14 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       await expect(store.openStream({ ...ref, name: 'files/1/b' })).rejects.toMatchObject(unreadable);
     });
 
-    test('what was put last is loaded without a reference; nothing is no error', async () => {
+    test('load finds the last body without a reference, and undefined if there is none', async () => {
       expect(await store.load('jobs/1/a')).toBeUndefined();
       await store.put('jobs/1/a', 'first');
       await store.put('jobs/1/a', 'second');
       expect((await store.load('jobs/1/a'))?.toString()).toBe('second');
     });
 
-    test('a missing body is a typed error that no retry heals', async () => {
+    test('a missing body causes a typed error that is not retryable', async () => {
       const ref = await store.put('jobs/1/a', 'text');
       await expect(store.get({ ...ref, name: 'jobs/1/b' })).rejects.toMatchObject({
         code: 'unreadable_message',
@@ -142,7 +142,7 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       });
     });
 
-    test('a damaged or shortened body is a typed error, never wrong bytes', async () => {
+    test('a damaged or shortened body causes a typed error, never wrong bytes', async () => {
       const ref = await store.put('jobs/1/a', 'the whole truth');
       await under.damage(ref.name);
       await expect(store.get(ref)).rejects.toMatchObject({
@@ -174,7 +174,7 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       await expect(store.get(ref, AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
     });
 
-    test('removing a folder removes what is below it and nothing else', async () => {
+    test('removing a folder removes everything below it and nothing else', async () => {
       const [gone, deep, kept] = await Promise.all([
         store.put('jobs/1/a', 'a'),
         store.put('jobs/1/deep/b', 'b'),
@@ -187,7 +187,7 @@ export function blobStoreConformance(adapter: string, setUp: () => Promise<BlobS
       expect((await store.get(kept)).toString()).toBe('c');
     });
 
-    test('folders are listed in pages, each once, with the time of the last put into them', async () => {
+    test('folders are listed in pages, each once, with the time of their last write', async () => {
       expect(await store.listFolders('jobs', { limit: 2 })).toEqual([]);
       const began = Date.now() - 2_000;
       const names = ['1', '1-1', '10', '1_', '2', 'a.b', 'a'];

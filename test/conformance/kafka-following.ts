@@ -2,9 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { type InboundMessage, type Kafka, type TopicFollower } from '../../shared/platform/kafka/port.ts';
 import { eventually, useKafka } from './kafka-ground.ts';
 
-/** A topic that is followed from its beginning. */
+/** Following a topic from its beginning. */
 export function describeKafkaFollowing(create: () => Kafka): void {
-  describe('a topic that is followed', () => {
+  describe('following a topic', () => {
     const { kafka, topic, producer } = useKafka(create);
     const own = () => `${topic()}.one`;
     const send = (value: string) => producer().send({ topic: own(), key: 'k', value, headers: {} });
@@ -20,7 +20,7 @@ export function describeKafkaFollowing(create: () => Kafka): void {
       });
     }
 
-    test('is caught up with at once where it is new and empty, and what comes later comes', async () => {
+    test('catches up at once with a new and empty topic, and receives later messages', async () => {
       await kafka().ensureTopics([{ topic: own(), partitions: 1 }]);
       const seen: (string | undefined)[] = [];
       const follower = await follow(({ value }) => void seen.push(value));
@@ -32,7 +32,7 @@ export function describeKafkaFollowing(create: () => Kafka): void {
       await follower.close();
     });
 
-    test('is handed over from its beginning before it is caught up, to each follower', async () => {
+    test('delivers the topic from its beginning before it has caught up, to each follower', async () => {
       await kafka().ensureTopics([{ topic: own(), partitions: 1 }]);
       for (let i = 0; i < 50; i += 1) await send(String(i));
       for (let again = 0; again < 2; again += 1) {
@@ -44,7 +44,7 @@ export function describeKafkaFollowing(create: () => Kafka): void {
       }
     });
 
-    test('gives a message again while its work fails; the others come once, in order', async () => {
+    test('repeats a message while its handler fails; the others arrive once, in order', async () => {
       await kafka().ensureTopics([{ topic: own(), partitions: 1 }]);
       for (let i = 0; i < 5; i += 1) await send(String(i));
       const done: string[] = [];

@@ -13,7 +13,7 @@ import { until } from '../../stack/until.ts';
 export const PARTITIONS = 4;
 export const WAIT_MS = 30_000;
 
-/** A topic of its own for each test, and what the tests do with it. To be called within a `describe`. */
+/** A new topic for each test, and helpers to use it. Must be called within a `describe`. */
 export function useKafka(create: () => Kafka) {
   let kafka: Kafka;
   let producer: Producer;
@@ -97,5 +97,5 @@ export function collector() {
 
 export async function eventually(question: () => boolean | Promise<boolean>): Promise<void> {
   if (!(await until(question, { timeoutMs: WAIT_MS, everyMs: 10 })))
-    throw new Error(`not so after ${WAIT_MS} ms: ${question.toString()}`);
+    throw new Error(`Condition not met after ${WAIT_MS} ms: ${question.toString()}`);
 }

@@ -4,7 +4,7 @@ import { type Kafka, type KafkaProducer } from '../../shared/platform/kafka/port
 import { startTcpProxy, type TcpProxy } from '../faults/suite/tcp-proxy.ts';
 import { collector, eventually, useKafka, WAIT_MS } from './kafka-ground.ts';
 
-/** What a producer does while Kafka is away, and what it tells. `createBehind`: the port with all of its connections through a proxy's port. */
+/** What a producer does and reports while Kafka is down. `createBehind`: the port with all its connections through a proxy's port. */
 export function describeKafkaOutages(
   create: () => Kafka,
   createBehind: (port: number) => { kafka: Kafka; brokerPort: number },
@@ -35,7 +35,7 @@ export function describeKafkaOutages(
         (error: unknown) => (error as { kind: string }).kind,
       );
 
-    test('takes many large messages at once: none fails for the size of the others', async () => {
+    test('accepts many large messages at once: none fails because of the size of the others', async () => {
       const seen = collector();
       const values = Array.from({ length: 30 }, () => randomBytes(110_000).toString('hex'));
       await Promise.all([...values, 'small'].map((value) => send(value)));
@@ -45,13 +45,13 @@ export function describeKafkaOutages(
       expect(producer.connected()).toBe(true);
     }, 60_000);
 
-    test('refuses a message that is larger than the topic takes, and only it, and stays ready', async () => {
+    test('refuses only a message that exceeds the topic’s limit, and stays ready', async () => {
       const sent = ['a', 'x'.repeat(1_200_000), 'b'].map((value) => kindOf(send(value)));
       expect(await Promise.all(sent)).toEqual(['acknowledged', 'too_large', 'acknowledged']);
       expect(producer.connected()).toBe(true);
     });
 
-    test('finds out without traffic that Kafka went away, and that it came back', async () => {
+    test('notices without traffic that Kafka is down, and that it is back', async () => {
       await send('before');
       await proxy.refuse();
       await eventually(() => !producer.connected());
@@ -60,7 +60,7 @@ export function describeKafkaOutages(
       await send('after');
     }, 60_000);
 
-    test('finds out without traffic that Kafka stands still, and that it goes on', async () => {
+    test('notices without traffic that Kafka is frozen, and that it resumes', async () => {
       await send('before');
       proxy.freeze();
       await eventually(() => !producer.connected());
@@ -69,7 +69,7 @@ export function describeKafkaOutages(
       await send('after');
     }, 60_000);
 
-    test('is ready again without traffic after a send that failed while Kafka was away', async () => {
+    test('becomes ready again without traffic after a send that failed while Kafka was down', async () => {
       await proxy.refuse();
       const failed = kindOf(send('lost', { deadlineAt: Date.now() + 500 }));
       expect(['not_sent', 'unknown']).toContain(await failed);
@@ -78,11 +78,11 @@ export function describeKafkaOutages(
       await eventually(() => producer.connected());
     }, 60_000);
 
-    test('sends what its callers still wait for when Kafka comes back, and nothing that they gave up', async () => {
+    test('sends the messages whose callers still wait when Kafka comes back, and none that were given up', async () => {
       const seen = collector();
       proxy.freeze();
       const first = kindOf(send('0', patient()));
-      await new Promise((resolve) => setImmediate(resolve)); // it is in flight
+      await new Promise((resolve) => setImmediate(resolve)); // now it is in flight
       const waiting = ['1', '2'].map((value) => kindOf(send(value, patient())));
       const giving = new AbortController();
       const given = kindOf(send('given up', { ...patient(), signal: giving.signal }));

@@ -5,7 +5,7 @@ import { describeKafkaFollowing } from './kafka-following.ts';
 import { describeKafkaOutages } from './kafka-outages.ts';
 import { describeKafkaPositions } from './kafka-positions.ts';
 
-/** What Turnout relies on in Kafka. Every adapter of the port must pass; run it against a real broker. */
+/** The behaviour of Kafka that Turnout relies on. Every adapter of the port must pass, against a real broker. */
 export function describeKafkaPort(
   name: string,
   create: () => Kafka,
@@ -15,7 +15,7 @@ export function describeKafkaPort(
     const { kafka, topic, producer, send, sendAll, sendToOnePartition, join, leave } = useKafka(create);
 
     describe('topics', () => {
-      test('are made once, however often and by however many they are asked for', async () => {
+      test('are created once, however many callers ask for them', async () => {
         const specs = [
           { topic: `${topic()}.a`, partitions: 2 },
           { topic: `${topic()}.b`, partitions: 1 },
@@ -30,8 +30,8 @@ export function describeKafkaPort(
       });
     });
 
-    describe('what is sent', () => {
-      test('arrives as it was: key, value, headers, a growing offset, a time', async () => {
+    describe('a sent message', () => {
+      test('arrives unchanged: key, value, headers, an increasing offset, a timestamp', async () => {
         const seen = collector();
         const startedAt = Date.now();
         await producer().send({
@@ -58,7 +58,7 @@ export function describeKafkaPort(
         expect(first?.timestamp).toBeGreaterThanOrEqual(startedAt - 1_000);
       });
 
-      test('is neither lost nor doubled, and keeps its order within a key: 5,000 on a fresh topic', async () => {
+      test('is neither lost nor doubled, and stays in order within its key: 5,000 on a new topic', async () => {
         const seen = collector();
         await join({ onBatch: seen.onBatch });
         await sendAll(5_000);
@@ -72,7 +72,7 @@ export function describeKafkaPort(
         }
       }, 60_000);
 
-      test('to a topic that nobody made is refused, and the producer lives on', async () => {
+      test('to a topic that does not exist is refused, and the producer keeps working', async () => {
         const other = await kafka().producer();
         await expect(
           other.send({ topic: `${topic()}.none`, key: 'k', value: 'v', headers: {} }),
@@ -84,7 +84,7 @@ export function describeKafkaPort(
     });
 
     describe('a batch', () => {
-      test('that throws comes again, in order, and nothing overtakes it', async () => {
+      test('that throws is delivered again, in order, and no later batch overtakes it', async () => {
         const seen = collector();
         let failures = 2;
         await join({
@@ -98,7 +98,7 @@ export function describeKafkaPort(
         expect(seen.offsets()).toEqual(Array.from({ length: 20 }, (_, i) => BigInt(i)));
       }, 40_000);
 
-      test('comes after the one before it is done; partitions run side by side', async () => {
+      test('is delivered after the previous batch of its partition is done; partitions run in parallel', async () => {
         const seen = collector();
         const running = new Map<number, number>();
         let together = 0;
@@ -122,7 +122,7 @@ export function describeKafkaPort(
         expect(together).toBe(PARTITIONS);
       });
 
-      test('in flight is finished when its consumer closes, and does not come again', async () => {
+      test('in flight is finished when its consumer closes, and is not delivered again', async () => {
         await sendToOnePartition(5);
         const seen = collector();
         const [begun, openJobLimiter] = [
@@ -155,11 +155,11 @@ export function describeKafkaPort(
       });
     });
 
-    describe('a whole topic', () => {
+    describe('reading a whole topic', () => {
       const read = (onBatch: (batch: Batch) => Promise<void>) =>
         kafka().readTopic({ topic: topic(), timeoutMs: WAIT_MS, onBatch });
 
-      test('is read from its beginning to its end, in order within a partition, as often as one likes', async () => {
+      test('delivers it from beginning to end, in order within a partition, any number of times', async () => {
         await sendAll(500);
         for (let again = 0; again < 2; again += 1) {
           const seen = collector();
@@ -172,13 +172,13 @@ export function describeKafkaPort(
         }
       });
 
-      test('that is empty is read at once', async () => {
+      test('ends at once if the topic is empty', async () => {
         const seen = collector();
         await read(seen.onBatch);
         expect(seen.messages).toEqual([]);
       });
 
-      test('is read as it was at the start: what is sent meanwhile is not waited for', async () => {
+      test('covers the messages at the start, without waiting for later ones', async () => {
         await sendToOnePartition(3);
         const seen = collector();
         await read(async (batch) => {
@@ -188,17 +188,17 @@ export function describeKafkaPort(
         expect(seen.offsets()).toEqual([0n, 1n, 2n]);
       });
 
-      test('is no longer read when its reader fails, and the failure is told', async () => {
+      test('stops when the handler fails, and rejects with its error', async () => {
         await sendAll(100);
         await expect(read(() => Promise.reject(new Error('enough')))).rejects.toThrow('enough');
       });
 
-      test('that nobody made is refused', async () => {
+      test('is refused if the topic does not exist', async () => {
         const nowhere = { topic: `${topic()}.none`, timeoutMs: WAIT_MS, onBatch: () => Promise.resolve() };
         await expect(kafka().readTopic(nowhere)).rejects.toThrow(nowhere.topic);
       });
 
-      test('that does not come in time is given up', async () => {
+      test('rejects if it does not finish in time', async () => {
         await sendToOnePartition(1);
         const [worked, impatient] = [collector(), { topic: topic(), timeoutMs: 1 }];
         await expect(kafka().readTopic({ ...impatient, onBatch: worked.onBatch })).rejects.toThrow('1 ms');
@@ -206,12 +206,12 @@ export function describeKafkaPort(
       });
     });
 
-    describe('two members', () => {
-      test('share the partitions, and what one leaves the other takes over', async () => {
+    describe('two members of a group', () => {
+      test('share the partitions, and one takes over those that the other leaves', async () => {
         const [one, two] = [collector(), collector()];
         await join({ onBatch: one.onBatch });
         const second = await join({ onBatch: two.onBatch });
-        // A rebalance moves partitions while messages flow: what is sent now may be seen twice, never not at all.
+        // A rebalance moves partitions while messages flow: messages sent now may arrive twice, but none is lost.
         let sent = 0;
         await eventually(async () => {
           await Promise.all(Array.from({ length: 40 }, (_, i) => send(`key-${i}`, String((sent += 1)))));

@@ -2,13 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import { type Kafka, type PositionQuestion } from '../../shared/platform/kafka/port.ts';
 import { collector, eventually, keyOf, PARTITIONS, useKafka } from './kafka-ground.ts';
 
-/** Where a member of a group begins to read. */
+/** The offset at which a group member starts to read a partition. */
 export function describeKafkaPositions(create: () => Kafka): void {
   describe('positions', () => {
     const { topic, sendAll, sendToOnePartition, join, joinAndRead, leave } = useKafka(create);
 
     describe('a position', () => {
-      test('is where reading begins, at every assignment', async () => {
+      test('is where reading starts, at every assignment', async () => {
         await sendToOnePartition(10);
         const seen = collector();
         const asked: number[] = [];
@@ -24,13 +24,13 @@ export function describeKafkaPositions(create: () => Kafka): void {
         );
         expect(asked.toSorted()).toEqual([0, 1, 2, 3]);
         expect(seen.offsets()).toEqual([7n, 8n, 9n]);
-        // The group has committed 10 by now; the position wins.
+        // The group has committed 10 by now; the position takes precedence.
         await join({ position: () => Promise.resolve(4n), onBatch: seen.onBatch });
         await eventually(() => seen.messages.length === 9);
         expect(seen.offsets().slice(3)).toEqual([4n, 5n, 6n, 7n, 8n, 9n]);
       });
 
-      test('that takes its time holds everything back; what was fetched before it is not handed over', async () => {
+      test('that takes time to find delays all delivery, and messages before it are not delivered', async () => {
         await sendToOnePartition(10);
         const seen = collector();
         const { promise: found, resolve: answer } = Promise.withResolvers<bigint>();
@@ -38,7 +38,7 @@ export function describeKafkaPositions(create: () => Kafka): void {
         const position = () => ((asked += 1), found);
         await join({ position, onBatch: seen.onBatch });
         await eventually(() => asked === PARTITIONS);
-        // Another consumer reads the topic to its end meanwhile: long enough for this one to have fetched.
+        // Meanwhile another consumer reads the whole topic, which gives this one enough time to fetch.
         const other = collector();
         await join({ groupId: `${topic()}-other`, onBatch: other.onBatch });
         await eventually(() => other.messages.length === 10);
@@ -48,7 +48,7 @@ export function describeKafkaPositions(create: () => Kafka): void {
         expect(seen.offsets()).toEqual([5n, 6n, 7n, 8n, 9n]);
       });
 
-      test('of undefined leaves it to what the group has committed', async () => {
+      test('of undefined means the group’s committed offset', async () => {
         await sendToOnePartition(5);
         const seen = collector();
         const position = () => Promise.resolve(undefined);
@@ -73,13 +73,13 @@ export function describeKafkaPositions(create: () => Kafka): void {
       });
     });
 
-    describe('whoever is asked for a position', () => {
-      test('can ask what the group has committed, and which offset came at what time', async () => {
+    describe('the position callback', () => {
+      test('can ask for the group’s committed offset, and for the offset at a time', async () => {
         await sendToOnePartition(3);
         const seen = collector();
         await leave(await joinAndRead(seen, 3));
         const [first, , third] = seen.messages;
-        if (!first || !third) throw new Error('three messages were sent');
+        if (!first || !third) throw new Error('Expected three messages');
         const found: (bigint | undefined)[] = [];
         const answered: Promise<void>[] = [];
         await join({
@@ -116,7 +116,7 @@ export function describeKafkaPositions(create: () => Kafka): void {
         expect(new Set(committed)).toEqual(new Set([undefined]));
       });
 
-      test('is asked again on request, and reading goes on from there', async () => {
+      test('is called again on request, and reading continues from the new position', async () => {
         await sendToOnePartition(6);
         const seen = collector();
         let position = 0n;
@@ -130,7 +130,7 @@ export function describeKafkaPositions(create: () => Kafka): void {
     });
 
     describe('while a position is unknown', () => {
-      test('the other partitions go on, and the member stays in its group when another joins', async () => {
+      test('the other partitions continue, and the member stays in its group when another joins', async () => {
         await sendAll(200);
         const [seen, other] = [collector(), collector()];
         const { promise: found, resolve: answer } = Promise.withResolvers<undefined>();
@@ -149,7 +149,7 @@ export function describeKafkaPositions(create: () => Kafka): void {
         await eventually(() => new Set([...seen.messages, ...other.messages].map(keyOf)).size === 400);
       }, 60_000);
 
-      test('an answer that comes after a newer one changes nothing, and its question is dropped', async () => {
+      test('an answer that arrives after a newer one has no effect, and its question is aborted', async () => {
         await sendToOnePartition(4);
         const seen = collector();
         const questions: { question: PositionQuestion; answer: (offset: bigint) => void }[] = [];
@@ -172,11 +172,11 @@ export function describeKafkaPositions(create: () => Kafka): void {
         await sendToOnePartition(1);
         await eventually(() => seen.messages.length === 4);
         expect(seen.offsets()).toEqual([1n, 2n, 3n, 4n]);
-        // The batch that waited for the dropped answer has not cost the membership: a new one would ask again.
+        // The batch that waited for the dropped answer did not cost the membership; a new membership would ask again.
         expect(questions).toHaveLength(2 * PARTITIONS);
       });
 
-      test('asked for with a batch in flight, the batch is finished and reading begins where it is told', async () => {
+      test('if it is asked for with a batch in flight, the batch finishes and reading continues at the new position', async () => {
         await sendToOnePartition(5);
         const seen = collector();
         const [begun, openJobLimiter] = [

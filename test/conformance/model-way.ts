@@ -10,18 +10,18 @@ import { callsOf, callsWhen, undisturbed } from '../faults/support/simulator.ts'
 import { type RunningServices } from '../harness/services.ts';
 import { type Call } from '../upstream/ledger.ts';
 
-/** One way to a provider, as a team configures it: by LiteLLM, or on the legacy path. */
+/** A backend as a team configures it: a provider behind LiteLLM, or the legacy system. */
 export interface ModelWay {
   /** The provider's name in the log. */
   provider: string;
-  /** What a client asks for, and what the provider is asked for then. */
+  /** The model that the client asks for, and the one that the provider receives. */
   model: string;
   upstream: string;
-  /** The status with which the provider refuses a key. */
+  /** The status with which the provider refuses an API key. */
   badKey: number;
-  /** What the log says of a key that was refused, in the guide's words, where it has any for the provider. */
+  /** The log phrase of the rollout guide for a refused key, if the guide has one for this provider. */
   noKey: string | undefined;
-  /** What it says of a call that failed. */
+  /** The log message of a failed call. */
   failed: 'LiteLLM Error' | 'Legacy Error';
 }
 
@@ -70,7 +70,7 @@ async function streamOf(client: OpenAI, body: Asked): Promise<Streamed> {
   };
 }
 
-/** As OpenAI counts them, from what the provider has in its ledger. */
+/** The usage in OpenAI's format, from the provider's ledger. */
 function usageOf(call: Call | undefined): object {
   const { promptTokens = 0, completionTokens = 0, reasoningTokens = 0 } = call ?? {};
   return {
@@ -83,21 +83,21 @@ function usageOf(call: Call | undefined): object {
   };
 }
 
-/** The log of the llm worker. */
+/** The log lines of the llm-worker. */
 export const workerLines = ({ logs }: RunningServices): Record<string, unknown>[] =>
   readFileSync(join(logs, 'llm-worker.log'), 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-/** What a client may rely on, whichever way a model is reached. `services`: they are set up so that all jobs go this way. */
+/** The behaviour that clients can rely on with any backend. `services`: configured so that all jobs use this backend. */
 export function describeModelWay(title: string, way: ModelWay, services: () => RunningServices): void {
   const { provider, model, upstream, badKey, noKey, failed } = way;
   const clientOf = () => openaiClient(services(), { maxRetries: 0 });
   const stream = (body: Asked) => streamOf(clientOf(), body);
 
   describe(title, () => {
-    test('streams what the model says, with its exact usage', async () => {
+    test('streams the model’s answer, with its exact usage', async () => {
       const messages = conversation(QUESTION);
       const streamed = await stream({ model, messages });
       const calls = await callsOf(streamed.jobId);
@@ -107,7 +107,7 @@ export function describeModelWay(title: string, way: ModelWay, services: () => R
       expect(streamed.usage).toMatchObject(usageOf(calls[0]));
     });
 
-    test('answers whole, with its exact usage', async () => {
+    test('answers without streaming, with its exact usage', async () => {
       const messages = conversation(QUESTION);
       const { data, response } = await clientOf().chat.completions.create({ model, messages }).withResponse();
       const calls = await callsOf(response.headers.get('x-turnout-job-id') ?? '');
@@ -115,12 +115,12 @@ export function describeModelWay(title: string, way: ModelWay, services: () => R
       expect(data.usage).toMatchObject(usageOf(calls[0]));
     });
 
-    test('calls a tool, and goes on with its result', async () => {
+    test('calls a tool, and continues with its result', async () => {
       const asked = { role: 'user' as const, content: 'Please call get_weather for city: Oslo' };
       const first = await clientOf().chat.completions.create({ model, messages: [asked], tools: [weather] });
       const message = first.choices[0]?.message;
       const call = message?.tool_calls?.[0];
-      if (message === undefined || call?.type !== 'function') throw new Error('no tool was called');
+      if (message === undefined || call?.type !== 'function') throw new Error('Expected a tool call');
       expect(first.choices[0]?.finish_reason).toBe('tool_calls');
       expect(JSON.parse(call.function.arguments)).toEqual({ city: 'Oslo' });
       const result = { role: 'tool' as const, tool_call_id: call.id, content: 'rain in Oslo' };
@@ -132,7 +132,7 @@ export function describeModelWay(title: string, way: ModelWay, services: () => R
       expect(second.choices[0]?.message.content).toContain('get_weather returned: rain in Oslo');
     });
 
-    test('shows its thinking and counts it', async () => {
+    test('returns its reasoning and counts it', async () => {
       const messages = conversation(QUESTION, 'reasoning=12');
       const streamed = await stream({ model, messages, reasoning_effort: 'low' });
       const [call] = await callsOf(streamed.jobId);
@@ -142,7 +142,7 @@ export function describeModelWay(title: string, way: ModelWay, services: () => R
       expect(streamed.usage).toMatchObject(usageOf(call));
     });
 
-    test('has its thinking as an item of a response', async () => {
+    test('returns its reasoning as an item of a response', async () => {
       const input = `${QUESTION} [[sim: reasoning=12]]`;
       const response = await clientOf().responses.create({ model, input, reasoning: { effort: 'low' } });
       expect(response.output.map(({ type }) => type)).toEqual(['reasoning', 'message']);
@@ -151,7 +151,7 @@ export function describeModelWay(title: string, way: ModelWay, services: () => R
       expect(response.usage?.output_tokens_details.reasoning_tokens).toBe(12);
     });
 
-    test('that limits requests is asked again, and answers', async () => {
+    test('is called again after a rate limit error, and answers', async () => {
       const messages = conversation(QUESTION, 'fail=429; failTimes=1');
       const streamed = await stream({ model, messages });
       expect(streamed.text).toContain('seat is 12');
@@ -161,7 +161,7 @@ export function describeModelWay(title: string, way: ModelWay, services: () => R
       ]);
     });
 
-    test('that finds a request invalid is a BadRequestError that tells nothing of the inside', async () => {
+    test('causes a BadRequestError without internals when the provider refuses a request as invalid', async () => {
       const messages = conversation(QUESTION, 'fail=400');
       const error = await failureOf(clientOf().chat.completions.create({ model, messages }));
       expect(error).toBeInstanceOf(BadRequestError);
@@ -171,7 +171,7 @@ export function describeModelWay(title: string, way: ModelWay, services: () => R
       );
     });
 
-    test('that refuses our key is no fault of the client, is not asked again, and is named in the log', async () => {
+    test('causes a 502 without a retry when the provider refuses our key, and the log names the cause', async () => {
       const messages = conversation(QUESTION, 'badKey');
       const error = await failureOf(clientOf().chat.completions.create({ model, messages }));
       expect(error).toBeInstanceOf(InternalServerError);
@@ -192,16 +192,13 @@ export function describeModelWay(title: string, way: ModelWay, services: () => R
     test.each([
       ['whose connection breaks', 'cut', 'cut'],
       ['that fails', 'streamError', 'failed'],
-    ])(
-      '%s in the middle of an answer is asked to go on, and nothing is lost',
-      async (_how, fault, outcome) => {
-        const pace = 'tps=100; tokens=30';
-        const messages = conversation(QUESTION, `${pace}; ${fault}=12; failTimes=1`);
-        const streamed = await stream({ model, messages });
-        expect(streamed.text).toBe(await undisturbed({ model, messages }));
-        const calls = await callsWhen(streamed.jobId, (all) => all.at(-1)?.outcome === 'completed');
-        expect(calls).toMatchObject([{ outcome, fault }, { continuation: 'request' }]);
-      },
-    );
+    ])('%s in mid-answer is asked to continue, and no text is lost', async (_how, fault, outcome) => {
+      const pace = 'tps=100; tokens=30';
+      const messages = conversation(QUESTION, `${pace}; ${fault}=12; failTimes=1`);
+      const streamed = await stream({ model, messages });
+      expect(streamed.text).toBe(await undisturbed({ model, messages }));
+      const calls = await callsWhen(streamed.jobId, (all) => all.at(-1)?.outcome === 'completed');
+      expect(calls).toMatchObject([{ outcome, fault }, { continuation: 'request' }]);
+    });
   });
 }

@@ -3,14 +3,14 @@ import OpenAI from 'openai';
 import { type Composition, createComposition } from '../harness/containers/composition.ts';
 import { docker } from '../harness/containers/engine.ts';
 
-/** docker-compose.yml, run for real. Building takes minutes where nothing is built yet. */
+/** Runs docker-compose.yml for real. The first build takes minutes. */
 jest.setTimeout(600_000);
 
 let composition: Composition | undefined;
 let client: OpenAI;
 
 const composed = (): Composition => {
-  if (!composition) throw new Error('The composition does not run');
+  if (!composition) throw new Error('The composition is not running');
   return composition;
 };
 
@@ -30,7 +30,7 @@ const ask = (content: string) =>
 
 const QUESTION = 'My seat is 12. What is my seat?';
 
-test('the same request as that of `make up` is answered', async () => {
+test('the example request of `make up` is answered', async () => {
   const file_data = `data:text/plain;base64,${Buffer.from('The depot at Ostheim has nine tracks.').toString('base64')}`;
   const stream = await client.chat.completions.create({
     model: 'turnout-sim',
@@ -51,7 +51,7 @@ test('the same request as that of `make up` is answered', async () => {
 });
 
 test.each(['ingress', 'llm-worker', 'litellm', 'simulator', 'proxy', 'redis', 'cache-redis', 'kafka'])(
-  '%s runs without root, and cannot write outside of its volumes',
+  '%s runs without root and cannot write outside its volumes',
   async (service) => {
     const { compose } = composed();
     expect((await compose('exec', '-T', service, 'id', '-u')).trim()).not.toBe('0');
@@ -61,7 +61,7 @@ test.each(['ingress', 'llm-worker', 'litellm', 'simulator', 'proxy', 'redis', 'c
   },
 );
 
-test('more of each service share the work, and one ingress that is stopped costs no request', async () => {
+test('scaled services share the work, and stopping one ingress loses no request', async () => {
   const { up, containersOf, compose } = composed();
   await up('--scale', 'llm-worker=3', '--scale', 'router=2', '--scale', 'ingress=2');
   const status = await compose('run', '--rm', '-T', 'operator', 'rollout', 'status');
@@ -75,7 +75,7 @@ test('more of each service share the work, and one ingress that is stopped costs
   );
 });
 
-test('down leaves nothing', async () => {
+test('down removes every container, volume and network', async () => {
   const { down, left } = composed();
   await down();
   expect(await left()).toEqual([]);

@@ -79,8 +79,8 @@ const chat = (key: string, model = 'turnout-sim') =>
 
 const codeOf = async (answer: Promise<Answer>) => (await answer).code ?? 'none';
 
-describe('a key that an operator makes', () => {
-  test('is good at once, is shown once, and its last use is known', async () => {
+describe('an API key that an operator creates', () => {
+  test('works at once, is shown once, and its last use is recorded', async () => {
     const { id, key } = await createKey('--user', 'ada', '--name', 'laptop');
     expect((await chat(key)).status).toBe(200);
     const listed = async () => jsonLinesOf(await turnout('keys', 'list', '--user', 'ada', '--json'));
@@ -98,13 +98,13 @@ describe('a key that an operator makes', () => {
     expect(await call(key, '/v1/models')).toMatchObject({ status: 401, code: 'invalid_api_key' });
   });
 
-  test('that expires is refused then', async () => {
+  test('is refused once it has expired', async () => {
     const { key } = await createKey('--user', 'ada', '--expires-in', '1s');
     const refused = async () => (await call(key, '/v1/models')).status === 401;
     expect(await until(refused, { timeoutMs: 5_000 })).toBe(true);
   });
 
-  test('that was rotated is good beside the new one for as long as it was meant to be', async () => {
+  test('works beside its replacement after a rotation for as long as the operator chose', async () => {
     const old = await createKey('--user', 'ada', '--groups', 'thinkers');
     const [made] = jsonLinesOf(await turnout('keys', 'rotate', old.id, '--keep-old', '2s', '--json'));
     const fresh = made as { key: string };
@@ -115,7 +115,7 @@ describe('a key that an operator makes', () => {
     expect(JSON.stringify(body)).toContain('turnout-sim-');
   });
 
-  test('of a file is revoked without touching the file', async () => {
+  test('from the key file is revoked without changing the file', async () => {
     const { TURNOUT_API_KEY_2 } = testEnv();
     expect((await call(TURNOUT_API_KEY_2, '/v1/models')).status).toBe(200);
     await turnout('keys', 'revoke', 'key_2');
@@ -123,7 +123,7 @@ describe('a key that an operator makes', () => {
   });
 });
 
-test('a user who is blocked is refused whatever he shows, until he is not', async () => {
+test('a blocked user is refused with every key until they are unblocked', async () => {
   const [one, two] = [await createKey('--user', 'bob'), await createKey('--user', 'bob')];
   await turnout('user', 'block', 'bob');
   for (const { key } of [one, two]) {
@@ -133,8 +133,8 @@ test('a user who is blocked is refused whatever he shows, until he is not', asyn
   expect((await call(one.key, '/v1/models')).status).toBe(200);
 });
 
-describe('a model that is not for him', () => {
-  test('is one that does not exist, wherever he looks', async () => {
+describe('a model that a user may not use', () => {
+  test('does not exist for them, in any part of the API', async () => {
     const { key } = await createKey('--user', 'carl');
     const { body } = await call(key, '/v1/models');
     const { data } = body as { data: { id: string }[] };
@@ -148,7 +148,7 @@ describe('a model that is not for him', () => {
     expect(await codeOf(call(key, '/v1/responses', { body: response }))).toBe('model_not_found');
   });
 
-  test('is not called for what waits when the policy changes', async () => {
+  test('is not called for waiting jobs after the policy changed', async () => {
     const { key } = await createKey('--user', 'dora', '--groups', 'thinkers');
     const id = 'turnout-sim';
     expect((await chat(key, id)).status).toBe(200);
@@ -161,7 +161,7 @@ describe('a model that is not for him', () => {
   });
 });
 
-/** An object of each kind, and what its owner sees of it. */
+/** Creates an object of each kind, and returns its id by path prefix. */
 async function objectsOf(key: string): Promise<Record<string, string>> {
   const form = new FormData();
   form.set('purpose', 'user_data');
@@ -192,15 +192,15 @@ interface OpenApi {
   paths: Record<string, Record<string, unknown>>;
 }
 
-describe('what belongs to one user', () => {
-  test('does not exist for another, at any address of the API that takes an id', async () => {
+describe('an object that belongs to one user', () => {
+  test('does not exist for another user, at any API path that takes an id', async () => {
     const [owner, other] = [await createKey('--user', 'olga'), await createKey('--user', 'mallory')];
     const objects = await objectsOf(owner.key);
     const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as OpenApi;
     const addresses = Object.entries(paths).flatMap(([path, methods]) => {
       if (!path.includes('{') || path.startsWith('/v1/models')) return [];
       const kind = Object.keys(objects).find((prefix) => path.startsWith(prefix));
-      if (kind === undefined) throw new Error(`Nobody walks ${path}: make an object for it here`);
+      if (kind === undefined) throw new Error(`No object is tested at ${path}. Create one in objectsOf.`);
       const address = path.replace(/\{[^}]+\}/, objects[kind] ?? '').replace(/\{[^}]+\}/, 'evt_1');
       return Object.keys(methods).map((method) => ({ method: method.toUpperCase(), address }));
     });
@@ -216,7 +216,7 @@ describe('what belongs to one user', () => {
     }
   });
 
-  test('is in none of another one’s lists', async () => {
+  test('is in no list of another user', async () => {
     const [owner, other] = [await createKey('--user', 'nina'), await createKey('--user', 'oscar')];
     const objects = await objectsOf(owner.key);
     for (const list of ['/v1/files', '/v1/webhook_endpoints']) {
@@ -225,7 +225,7 @@ describe('what belongs to one user', () => {
     }
   });
 
-  test('cannot be named in another one’s request', async () => {
+  test('cannot be named in another user’s request', async () => {
     const [owner, other] = [await createKey('--user', 'pia'), await createKey('--user', 'quentin')];
     const objects = await objectsOf(owner.key);
     const asked = (input: unknown, more: object = {}) =>

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { testEnv } from '../harness/env.ts';
 
 export interface AssistantFiles {
-  /** What services are started with to find them. */
+  /** The environment with which services find the files. */
   env: Record<string, string>;
   put(name: string, fields: string): Promise<void>;
   remove(name: string): Promise<void>;
-  /** All of it. */
+  /** Removes everything. */
   clear(): Promise<void>;
 }
 
-/** A folder of assistants, and a key file in which the first of the two users belongs to the group `staff`. */
+/** A folder of assistants, and a key file in which the first of the two users is in the group `staff`. */
 export async function createAssistantFiles(): Promise<AssistantFiles> {
   const root = await mkdtemp(join(tmpdir(), 'turnout-assistants-e2e-'));
   const folder = join(root, 'assistants');

@@ -62,7 +62,7 @@ interface Asked {
   content?: string | ChatCompletionContentPart[];
 }
 
-/** Asks, and tells who answered with which model, as the client and as the provider saw it. */
+/** Asks, and returns which assistant answered with which model, as the client and the provider saw it. */
 async function ask({ model = MODEL, assistant, from = client, content = NOTICE }: Asked) {
   const { data, response } = await from.chat.completions
     .create(
@@ -86,7 +86,7 @@ const csv = [
 ];
 
 test.each<[string, Asked, { assistant: string | null; model: string }]>([
-  ['nobody who asks for none', {}, { assistant: null, model: MODEL }],
+  ['no assistant if it asks for none', {}, { assistant: null, model: MODEL }],
   [
     'the named one, with the model of the request',
     { assistant: 'contracts' },
@@ -98,34 +98,34 @@ test.each<[string, Asked, { assistant: string | null; model: string }]>([
     { assistant: 'contracts', model: CONTRACTS_MODEL },
   ],
   [
-    'the one that the model names',
+    'the assistant that the model name contains',
     { model: 'assistant/contracts' },
     { assistant: 'contracts', model: CONTRACTS_MODEL },
   ],
-  ['the one that the request is like', { assistant: 'auto' }, { assistant: 'contracts', model: MODEL }],
+  ['the most similar assistant', { assistant: 'auto' }, { assistant: 'contracts', model: MODEL }],
   [
-    'the same where only the model is auto',
+    'the same if only the model is auto',
     { model: 'auto' },
     { assistant: 'contracts', model: CONTRACTS_MODEL },
   ],
   [
-    'the one for the type of the file',
+    'the assistant for the type of the file',
     { assistant: 'auto', content: csv },
     { assistant: 'tables', model: MODEL },
   ],
   [
-    'one for members, asked by a member',
+    'an assistant for a group, asked by a member',
     { model: 'auto', content: SALARY },
     { assistant: 'payroll', model: DEFAULT_MODEL },
   ],
-  ['nobody, where none fits', { assistant: 'auto', content: POEM }, { assistant: null, model: MODEL }],
+  ['no assistant if none fits', { assistant: 'auto', content: POEM }, { assistant: null, model: MODEL }],
   [
-    'the default model, where none fits',
+    'the default model if none fits',
     { model: 'auto', content: POEM },
     { assistant: null, model: DEFAULT_MODEL },
   ],
   [
-    'the default model, without any',
+    'the default model if there are no assistants',
     { model: 'auto', assistant: 'none' },
     { assistant: null, model: DEFAULT_MODEL },
   ],
@@ -134,12 +134,12 @@ test.each<[string, Asked, { assistant: string | null; model: string }]>([
   expect(answer).toMatchObject({ ...expected, upstream: expected.model });
 });
 
-test('the instructions of its assistant are what the model is told', async () => {
+test('the model receives the instructions of the request’s assistant', async () => {
   expect((await ask({ assistant: 'contracts' })).text).toContain('ninety days');
   expect((await ask({})).text).not.toContain('ninety days');
 });
 
-test('a stream tells its assistant before the first word, and its model in every chunk', async () => {
+test('a stream names its assistant before the first token, and its model in every chunk', async () => {
   const { data, response } = await client.chat.completions
     .create({ model: 'auto', stream: true, messages: [{ role: 'user', content: NOTICE }] })
     .withResponse();
@@ -148,7 +148,7 @@ test('a stream tells its assistant before the first word, and its model in every
 });
 
 describe('an assistant that a caller may not use', () => {
-  test('is as unknown as one that does not exist', async () => {
+  test('is reported as unknown, like one that does not exist', async () => {
     const refusals = await Promise.all([
       failureOf(ask({ from: guest, assistant: 'payroll' })),
       failureOf(ask({ from: guest, assistant: 'nobody' })),
@@ -162,11 +162,11 @@ describe('an assistant that a caller may not use', () => {
     ]);
   });
 
-  test('is not chosen for him either', async () => {
+  test('is never selected automatically', async () => {
     expect((await ask({ from: guest, assistant: 'auto', content: SALARY })).assistant).not.toBe('payroll');
   });
 
-  test('is not among his models', async () => {
+  test('is not in the list of models', async () => {
     const ids = async (of: OpenAI) => (await of.models.list()).data.map(({ id }) => id);
     expect(await ids(client)).toEqual(
       expect.arrayContaining([MODEL, 'auto', 'assistant/contracts', 'assistant/payroll']),
@@ -179,7 +179,7 @@ describe('an assistant that a caller may not use', () => {
   });
 });
 
-test('a header that means nothing is a 400 that names it', async () => {
+test('an invalid header causes a 400 that names it', async () => {
   const [nonsense, contradiction] = await Promise.all([
     failureOf(ask({ assistant: 'No Such!' })),
     failureOf(ask({ assistant: 'tables', model: 'assistant/contracts' })),
@@ -188,7 +188,7 @@ test('a header that means nothing is a 400 that names it', async () => {
     expect(refusal).toMatchObject({ status: 400, code: 'invalid_value', param: 'x-turnout-assistant' });
 });
 
-test('an idempotency key with another assistant is another request', async () => {
+test('the same idempotency key with another assistant is a different request', async () => {
   const idempotencyKey = 'key-of-one-question';
   const request = { model: MODEL, messages: [{ role: 'user' as const, content: NOTICE }] };
   const send = (name: string) =>
@@ -212,7 +212,7 @@ describe('a conversation of responses', () => {
     expect(await client.responses.retrieve(data.id)).toMatchObject({ model: CONTRACTS_MODEL });
   });
 
-  test('that goes on without asking for one has none', async () => {
+  test('without an assistant in the next request continues without one', async () => {
     const first = await client.responses.create({ model: 'assistant/contracts', input: 'Good morning' });
     const { response } = await client.responses
       .create({ model: MODEL, input: POEM, previous_response_id: first.id })
@@ -221,7 +221,7 @@ describe('a conversation of responses', () => {
   });
 });
 
-test('an operator sees who was chosen and why, and nobody finds the question in a log', async () => {
+test('an operator sees which assistant was selected and why, and no log has the question', async () => {
   const { jobId } = await ask({ assistant: 'auto' });
   const shown = linesOf(await runTurnout(services?.prefix ?? '', ['jobs', 'show', jobId])).join('\n');
   expect(shown).toMatch(/assistant contracts [0-9a-f]{12} \(similarity, contracts 0\.\d{3},/);
@@ -231,7 +231,7 @@ test('an operator sees who was chosen and why, and nobody finds the question in 
   expect(log).not.toContain('notice period');
 });
 
-test('an assistant that comes while all runs is there, and one that goes is not', async () => {
+test('an assistant that is added at run time is used, and one that is removed is not', async () => {
   const request = { assistant: 'trains', content: 'Which platform?' };
   expect(await failureOf(ask(request))).toMatchObject({ code: 'assistant_not_found' });
   await files?.put('trains', 'description: Trains\ninstructions: The platform of all trains is eleven.');
@@ -245,7 +245,7 @@ test('an assistant that comes while all runs is there, and one that goes is not'
 
   await files?.put('broken', 'description: [');
   await files?.remove('trains');
-  expect(await ask(request)).toMatchObject({ assistant: 'trains' }); // the last good state serves on
+  expect(await ask(request)).toMatchObject({ assistant: 'trains' }); // the last valid state stays in use
   await files?.remove('broken');
   expect(await until(async () => !(await answers()), { timeoutMs: 20_000, everyMs: 200 })).toBe(true);
 });

@@ -10,20 +10,20 @@ jest.setTimeout(60_000);
 
 const cut = (bytes: Buffer) => bytes.subarray(0, Math.floor(bytes.length / 2));
 
-/** What is seen only when they are read. */
+/** Files whose defect is found only when they are parsed. */
 const UNREADABLE: readonly [what: string, name: string, bytes: Buffer, why: RegExp][] = [
   ['a PDF with a password', 'locked.pdf', lockedPdf(), /protected by a password/i],
   ['a PDF that is cut off', 'cut.pdf', cut(pdfOf('One.', 'Two.')), /damaged|no text/i],
   ['a DOCX that is cut off', 'cut.docx', cut(docxOf('One.', 'Two.')), /damaged/i],
   ['a DOCX that unpacks to 2 GB', 'bomb.docx', docxBomb(2_000), /more memory than is allowed/i],
-  ['text without a word', 'blank.txt', Buffer.from(' \n\n '), /no text in it|empty/i],
+  ['text without words', 'blank.txt', Buffer.from(' \n\n '), /no text in it|empty/i],
 ];
 
-/** What is seen at once. */
+/** Files whose defect is found at the upload. */
 const REFUSED: readonly [what: string, name: string, bytes: Buffer, why: RegExp][] = [
   ['a DOCX with a password', 'locked.docx', lockedDocx(), /protected by a password/i],
   ['an empty file', 'empty.txt', Buffer.alloc(0), /empty/i],
-  ['a picture that calls itself a PDF', 'picture.pdf', Buffer.from('\x89PNG\0'), /not a PDF/i],
+  ['an image with the name of a PDF', 'picture.pdf', Buffer.from('\x89PNG\0'), /not a PDF/i],
 ];
 
 let services: RunningServices;
@@ -47,9 +47,9 @@ const upload = async (name: string, bytes: Buffer) =>
   client.files.create({ file: await toFile(bytes, name), purpose: 'user_data' });
 const inline = (filename: string, bytes: Buffer) => ({ filename, file_data: bytes.toString('base64') });
 
-describe('a document that cannot be read is a typed error', () => {
+describe('an unreadable document causes a typed error', () => {
   test.each(UNREADABLE)(
-    '%s: in its file, of a request that names it, and inline',
+    '%s: in its file object, in a request that names the file, and inline',
     async (_what, name, bytes, why) => {
       const file = await upload(name, bytes);
       const read = async () =>
@@ -77,7 +77,7 @@ describe('a document that cannot be read is a typed error', () => {
     expect((await client.files.list()).data.map(({ filename }) => filename)).not.toContain(name);
   });
 
-  test('one of 100 MB: while it is on its way, and nothing of it is kept', async () => {
+  test('an upload of 100 MB: during the transfer, and nothing of it is stored', async () => {
     expect(await failureOf(upload('huge.txt', Buffer.alloc(100_000_000, 'x')))).toMatchObject({
       status: 413,
       code: 'body_too_large',

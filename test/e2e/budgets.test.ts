@@ -11,7 +11,7 @@ import { jsonLinesOf, linesOf, runTurnout } from '../harness/turnout-cli.ts';
 
 jest.setTimeout(120_000);
 
-/** What one of these requests comes to, as the simulator counts. */
+/** Tokens that one of these requests costs, as the simulator counts. */
 const ANSWER_TOKENS = 40;
 const JOBS = 100;
 
@@ -88,7 +88,7 @@ async function setBudget(policy: string): Promise<void> {
   expect(await until(inForce, { timeoutMs: 10_000 })).toBe(true);
 }
 
-test('200 requests at once against a budget for 100 spend no more than it has; what ended makes room', async () => {
+test('200 requests at once against a budget for 100 never exceed it, and ended jobs free what they did not use', async () => {
   await chat('ada');
   const { reported } = await counted('ada', 1);
   const one = tokensIn(reported);
@@ -102,7 +102,7 @@ test('200 requests at once against a budget for 100 spend no more than it has; w
   expect(answered).toBeGreaterThan(JOBS / 4);
   const spent = await counted('ada', answered + 1);
   expect(tokensIn(spent.reported)).toBeLessThanOrEqual(budget);
-  // Each was answered by what was reserved for it; now it is known that they came to less.
+  // Each job was admitted with a reserved estimate. Their actual usage, which is lower, has been counted by now.
   const more = await Promise.all(Array.from({ length: JOBS }, () => chat('ada')));
   const total = answered + more.filter(({ status }) => status === 200).length;
   expect(total).toBeGreaterThan(answered);
@@ -112,7 +112,7 @@ test('200 requests at once against a budget for 100 spend no more than it has; w
   expect(tokensIn(estimated)).toBe(0);
 });
 
-test('a group pays for its members, whom only an admin sees', async () => {
+test('a group pays for its members, and only admins see its usage', async () => {
   const before = await usageOf('root', '?group=team');
   await chat('bob');
   await counted('bob', 1);
@@ -129,7 +129,7 @@ interface ReadStream {
   text: string;
 }
 
-/** Reads an answer as it comes; resolves at its end. */
+/** Reads an answer as it arrives. Resolves at its end. */
 function reading(user: string, knobs: string): { state: ReadStream; ended: Promise<void> } {
   const state: ReadStream = { jobId: '', begun: false, text: '' };
   const read = async () => {
@@ -152,7 +152,7 @@ function reading(user: string, knobs: string): { state: ReadStream; ended: Promi
   return { state, ended: read() };
 }
 
-test('after a worker was killed in the middle of answers the bill is the provider’s own count, to the token', async () => {
+test('after a worker is killed in mid-answer, the bill equals the provider’s own count to the token', async () => {
   const { reported: first, jobs: before } = await usageOf('bob');
   const streams = Array.from({ length: 10 }, () => reading('bob', `tokens=${ANSWER_TOKENS}; tps=20`));
   const allBegun = () => streams.every(({ state }) => state.begun);

@@ -34,7 +34,7 @@ afterAll(async () => {
   await wiki.close();
 }, 60_000);
 
-/** A question that nobody has asked before. */
+/** A question that has not been asked before. */
 function newQuestion(): string {
   return `What is a turnout? (${randomBytes(6).toString('hex')})`;
 }
@@ -82,7 +82,7 @@ async function ask(
 
 const said = (content: string) => ({ messages: [{ role: 'user' as const, content }] });
 
-/** The answer that was kept: it is there some milliseconds after the first one's end. */
+/** Asks until the answer comes from the cache, which is some milliseconds after the end of the first answer. */
 async function askUntilKept(body: Body): Promise<Asked> {
   let last: Asked | undefined;
   await until(async () => ((last = await ask(body)), last.cache === 'hit'), { timeoutMs: 10_000 });
@@ -90,7 +90,7 @@ async function askUntilKept(body: Body): Promise<Asked> {
   return last;
 }
 
-/** Asks it once, and waits until its answer is kept. */
+/** Asks once, and waits until the answer is in the cache. */
 async function keep(body: Body): Promise<Asked> {
   const first = await ask(body);
   await askUntilKept(body);
@@ -99,8 +99,8 @@ async function keep(body: Body): Promise<Asked> {
 
 const bob = () => testEnv().TURNOUT_API_KEY_2;
 
-describe('an answer that its user had before', () => {
-  test('comes from his cache: the same text, no call of the model, no tokens', async () => {
+describe('an answer that the same user has received before', () => {
+  test('comes from the user’s cache: the same text, no model call, no tokens', async () => {
     const body = said(newQuestion());
     const first = await ask(body);
     expect(first).toMatchObject({ cache: 'miss', attempts: '1', saved: null, calls: 1 });
@@ -110,7 +110,7 @@ describe('an answer that its user had before', () => {
     expect(again.saved).toBe(String((first.usage as { total_tokens: number }).total_tokens));
   });
 
-  test('is the same whether it is streamed, and whatever idles in the request', async () => {
+  test('is found with and without streaming, and with parameters that do not matter', async () => {
     const { messages } = said(newQuestion());
     const { text } = await keep({ messages });
     const { data, response } = await openaiClient(services)
@@ -147,15 +147,15 @@ describe('an answer that its user had before', () => {
     expect(stored).toMatchObject({ output_text: first.text, usage: { total_tokens: 0 } });
   });
 
-  test("is no other user's", async () => {
+  test('is not given to another user', async () => {
     const body = said(newQuestion());
     await keep(body);
     expect(await ask(body, {}, bob())).toMatchObject({ cache: 'miss', calls: 1 });
   });
 });
 
-describe('what a client says of it', () => {
-  test('no-cache: another answer, which is the one that is kept; no-store: none is', async () => {
+describe('a client’s cache directive', () => {
+  test('no-cache: a new answer, which replaces the cached one; no-store: no answer is cached', async () => {
     const body = said(newQuestion());
     await keep(body);
     expect(await ask(body, { 'cache-control': 'no-cache' })).toMatchObject({ cache: 'bypass', calls: 1 });
@@ -165,7 +165,7 @@ describe('what a client says of it', () => {
     expect(await ask(other, { 'cache-control': 'no-store' })).toMatchObject({ cache: 'miss', calls: 1 });
   });
 
-  test('max-age: one that is old enough; nonsense is a typed error', async () => {
+  test('max-age: a cached answer that is young enough; an invalid value is a typed error', async () => {
     const body = said(newQuestion());
     await keep(body);
     expect(await ask(body, { 'cache-control': 'max-age=3600' })).toMatchObject({ cache: 'hit' });
@@ -174,7 +174,7 @@ describe('what a client says of it', () => {
     expect(failure).toMatchObject({ status: 400, code: 'invalid_value', param: 'Cache-Control' });
   });
 
-  test('store false, a request for variety and a call of a tool are not kept', async () => {
+  test('store: false, a temperature and a tool call prevent caching', async () => {
     for (const body of [
       { ...said(newQuestion()), store: false },
       { ...said(newQuestion()), temperature: 0.7 },
@@ -184,14 +184,14 @@ describe('what a client says of it', () => {
       },
     ]) {
       await ask(body);
-      // What is kept is kept in order: when this one is there, the one before it would be.
+      // Entries are stored in order: once this one is in the cache, the one before it would be, too.
       await keep(said(newQuestion()));
       expect(await ask(body)).toMatchObject({ calls: 1 });
     }
   });
 });
 
-describe('what an answer rests on', () => {
+describe('the sources of an answer', () => {
   const withDocument = (question: string, text: string) => ({
     messages: [
       {
@@ -201,7 +201,7 @@ describe('what an answer rests on', () => {
     ],
   });
 
-  test('another version of a document is another question', async () => {
+  test('another version of a document makes a different cache key', async () => {
     const question = newQuestion();
     const first = await keep(withDocument(question, 'A turnout has a frog.'));
     const second = await ask(withDocument(question, 'A turnout has two frogs.'));
@@ -209,7 +209,7 @@ describe('what an answer rests on', () => {
     expect(second.text).not.toBe(first.text);
   });
 
-  test('a retrieval service is asked once for the same question of the same user', async () => {
+  test('the same question of the same user calls a retrieval service once', async () => {
     const question = newQuestion();
     const asked = () => wiki.asked.filter(({ query }) => query === question).length;
     await ask(said(question));
@@ -229,7 +229,7 @@ describe('what an answer rests on', () => {
 });
 
 describe('a cleared cache', () => {
-  test('has nothing any more: by the command line, and over HTTP with the admin key', async () => {
+  test('is empty for the user: by the command line, and over HTTP with the admin key', async () => {
     const [body, other] = [said(newQuestion()), said(newQuestion())];
     await keep(body);
     await keep(other);
@@ -255,7 +255,7 @@ describe('a cleared cache', () => {
   });
 });
 
-test('the cache’s Redis tells nothing of who asked what, of which file, and what was answered', async () => {
+test('the cache’s Redis reveals no user, question, file or answer', async () => {
   const question = newQuestion();
   const name = 'plan-of-the-northern-siding.txt';
   const body = {
@@ -285,7 +285,7 @@ test('the cache’s Redis tells nothing of who asked what, of which file, and wh
   expect(findLeaks(pieces, told)).toEqual([]);
 });
 
-test('the figures: by the command line, over HTTP, for Prometheus, and what was saved in the summary', async () => {
+test('the statistics: by the command line, over HTTP, for Prometheus, and the saved tokens in the summary', async () => {
   await keep(said(newQuestion()));
   const { CACHE_REDIS_URL, TURNOUT_ADMIN_KEY } = testEnv();
   const run = await runTurnout(services.prefix, ['cache', 'stats', '--json'], { env: { CACHE_REDIS_URL } });
@@ -301,7 +301,7 @@ test('the figures: by the command line, over HTTP, for Prometheus, and what was 
   expect(await summary()).toMatchObject({ completedWithoutUsage: 0, saved: { prompt: expect.any(Number) } });
 });
 
-test("the guide's hit rate, from the log as it is written", async () => {
+test("the guide's command computes the hit rate from the log as written", async () => {
   await keep(said(newQuestion()));
   const log = join(services.logs, 'turnout.log');
   const lines = (pattern: string) => execFileSync('grep', ['-cE', pattern, log]).toString().trim();

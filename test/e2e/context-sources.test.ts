@@ -20,7 +20,7 @@ interface Ground {
   source: RetrievalService;
 }
 
-/** Services that know one retrieval service, and that service. */
+/** Starts services with one retrieval service, and that service. */
 async function ground(
   behaviour: RetrievalBehaviour,
   { env, ...source }: { required?: boolean; timeoutMs?: number; env?: Record<string, string> } = {},
@@ -52,7 +52,7 @@ describe('a retrieval service', () => {
   }, 90_000);
   afterAll(() => end(at), 60_000);
 
-  test('is asked what the user asked, and what it finds is answered from and cited', async () => {
+  test('receives the user’s question; its results are used in the answer and cited', async () => {
     const { data, response } = await openaiClient(at.services)
       .chat.completions.create(asking())
       .withResponse();
@@ -79,7 +79,7 @@ describe('a retrieval service', () => {
     expect(response.headers.get('x-turnout-degraded')).toBeNull();
   });
 
-  test('stands beside documents; both are cited, streamed as they are whole', async () => {
+  test('works beside documents; both are cited, with and without streaming', async () => {
     const client = openaiClient(at.services);
     const request = asking(textFile('more.txt', 'The night train to Ostheim leaves at 23:40 sharp.'));
     const chunks = await collect(await client.chat.completions.create({ ...request, stream: true }));
@@ -92,7 +92,7 @@ describe('a retrieval service', () => {
     );
   });
 
-  test('an uploaded file is cited by its id, in Responses as they stream, are stored and go on', async () => {
+  test('an uploaded file is cited by its id in Responses: streamed, stored and continued', async () => {
     const client = openaiClient(at.services);
     const file = await client.files.create({
       file: new File([`${FACT}\n`], 'trains.txt'),
@@ -136,7 +136,7 @@ describe('a retrieval service', () => {
     expect(again.status).toBe('completed');
   });
 
-  test('of a long thread the old turn that is asked about is found, and the rest is left out', async () => {
+  test('from a long conversation, the relevant old turn is used and the rest is left out', async () => {
     const turns = Array.from({ length: 40 }, (_, n) => [
       {
         role: 'user' as const,
@@ -163,7 +163,7 @@ describe('a source that fails', () => {
     at = undefined;
   }, 60_000);
 
-  test('and is optional: the answer comes without it, on time, and says so', async () => {
+  test('and is optional: the answer comes without it, in time, and a header says so', async () => {
     at = await ground({ hang: true }, { timeoutMs: 300 });
     const client = openaiClient(at.services);
     const request = asking(textFile('timetable.txt', FACT));
@@ -181,7 +181,7 @@ describe('a source that fails', () => {
     });
   }, 120_000);
 
-  test('and is required: the job fails with a typed error, of silence and of a broken answer', async () => {
+  test('and is required: the job fails with a typed error', async () => {
     at = await ground({ hang: true }, { required: true, timeoutMs: 300 });
     const silent = await failureOf(
       openaiClient(at.services, { maxRetries: 0 }).chat.completions.create(asking()),
@@ -191,10 +191,10 @@ describe('a source that fails', () => {
 
   test.each([
     ['an error', { status: 500, body: 'secret-of-the-inside' }],
-    ['what is no page of results', { status: 200, body: '{"data":"secret-of-the-inside"}' }],
+    ['an invalid page of results', { status: 200, body: '{"data":"secret-of-the-inside"}' }],
     ['a redirect', { status: 302, body: '' }],
   ])(
-    'that answers %s is one that failed',
+    'and answers with %s counts as failed',
     async (_what, broken) => {
       at = await ground({ broken }, { required: true });
       const error = await failureOf(
@@ -207,7 +207,7 @@ describe('a source that fails', () => {
   );
 });
 
-test('without parallel the same sources are fetched one after another, to the same answer', async () => {
+test('without ENABLE_PARALLEL, the sources are fetched one after another, with the same answer', async () => {
   const at = await ground(
     { passages: [{ text: FACT }] },
     { env: { ENABLE_PARALLEL: 'false', HISTORY_TOKENS: '600' } },

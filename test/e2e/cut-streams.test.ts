@@ -13,18 +13,18 @@ import { type Call } from '../upstream/ledger.ts';
 
 jest.setTimeout(180_000);
 
-/** US dollars for a token of the simulated model (deploy/litellm/simulator.yaml). */
+/** US dollars per token of the simulated model (deploy/litellm/simulator.yaml). */
 const PRICE = { input: 1e-6, output: 4e-6 };
 const BUDGET_USD = 0.012;
 const MAX_TOKENS = 400;
-/** Tokens of the answer, of 305, after which its provider pauses: a stream is always cut before its end, however busy the machine is. */
+/** The provider pauses after this many of the 305 tokens, so that a stream is always cut before its end, however busy the machine is. */
 const ALMOST_ALL = 280;
-/** What a bill by estimates may be away from the provider's count. */
+/** How far a bill made of estimates may differ from the provider's count. */
 const TOLERANCE = 0.1;
 
 /**
- * Each of these words is one token to the simulator and one to the estimate, so a difference between the two is one of the bill, and
- * not of tokenizers.
+ * Each of these words is one token for the simulator and for the estimate, so a difference between the two comes from billing, and not
+ * from tokenizers.
  */
 const WORDS =
   'north south river bridge tower garden window market station forest mountain road city village school church castle field island house';
@@ -77,7 +77,7 @@ async function usageOf(user: string): Promise<Day> {
   return ((await response.json()) as { day: Day }).day;
 }
 
-/** The day's usage when the bills of so many jobs are counted. */
+/** The day's usage once the bills of `jobs` jobs have been counted. */
 async function billed(user: string, jobs: number): Promise<Day> {
   const counted = async () => (await usageOf(user)).jobs >= jobs;
   expect(await until(counted, { timeoutMs: 30_000 })).toBe(true);
@@ -95,7 +95,7 @@ interface User {
   limit: object;
 }
 
-/** Starts a stream; the id of its job, or undefined where the budget refused it. */
+/** Starts a stream. Returns the id of its job, or undefined if the budget refused it. */
 async function start(
   { name, limit }: User,
   knobs: string,
@@ -109,7 +109,7 @@ async function start(
   return undefined;
 }
 
-/** Reads nearly all of an answer and closes the socket. The job's id, or undefined where the budget refused it. */
+/** Reads nearly all of an answer and closes the socket. Returns the job's id, or undefined if the budget refused it. */
 async function cut(user: User): Promise<string | undefined> {
   const started = await start(user, `tps=400; stall=${ALMOST_ALL}`);
   if (!started) return undefined;
@@ -130,7 +130,7 @@ async function whole(user: User): Promise<string> {
 const settledCalls = (jobId: string) =>
   callsWhen(jobId, (calls) => calls.length > 0 && calls.every(({ outcome }) => outcome !== 'running'));
 
-/** Cuts streams one after the other until the budget is spent: with every bill counted, no more is let in. */
+/** Cuts streams one after another, each after the previous bill was counted, until the budget refuses the next. */
 async function cutUntilRefused(user: User, jobs: string[]): Promise<void> {
   for (;;) {
     const isCounted = (await usageOf(user.name)).jobs === jobs.length;
@@ -146,8 +146,8 @@ const users: User[] = [
   { name: 'unlimited', limit: {} },
 ];
 
-describe.each(users)('a user of a budget in dollars whose answers are $name', (user) => {
-  test('closes each socket shortly before the end, and pays for what the provider made', async () => {
+describe.each(users)('a user with a budget in dollars whose answers are $name', (user) => {
+  test('closes each socket shortly before the end, and is billed for what the provider generated', async () => {
     const jobs = [await whole(user)];
     const atOnce = await Promise.all(Array.from({ length: 12 }, () => cut(user)));
     jobs.push(...atOnce.filter((jobId) => jobId !== undefined));
@@ -162,7 +162,7 @@ describe.each(users)('a user of a budget in dollars whose answers are $name', (u
     expect(cutCalls.length).toBeGreaterThanOrEqual(3);
     expect(cutCalls.length + wholeCalls.length).toBe(all.length);
 
-    // Each job by itself.
+    // Each job separately.
     for (const [jobId, itsCalls] of calls) {
       const usages = (await store.events(jobId)).filter((event) => event.type === 'usage');
       const cost = usages.reduce((sum, event) => sum + (event.cost ?? 0), 0);
@@ -170,7 +170,7 @@ describe.each(users)('a user of a budget in dollars whose answers are $name', (u
       expect(cost).toBeGreaterThan(0);
     }
 
-    // All bills together.
+    // The sum of all bills.
     const { reported, estimated } = await billed(user.name, jobs.length);
     expect(reported.cost_usd).toBeCloseTo(costOf(wholeCalls), 9);
     expect(reported.completion_tokens).toBe(wholeCalls.reduce((sum, call) => sum + call.completionTokens, 0));

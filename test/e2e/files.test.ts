@@ -56,7 +56,7 @@ async function upload(client: OpenAI, name: string, bytes: Buffer): Promise<File
   return client.files.create({ file: await toFile(bytes, name), purpose: 'user_data' });
 }
 
-/** OpenAI calls its status deprecated; it is what tells that a file can be read. */
+/** OpenAI marks `status` as deprecated, but it tells whether a file can be read. */
 interface WithStatus {
   status: string;
 }
@@ -69,7 +69,7 @@ async function onceRead(client: OpenAI, { id }: FileObject): Promise<WithStatus>
   }
 }
 
-describe.each(['disk', 's3'])('files on %s', (store) => {
+describe.each(['disk', 's3'])('files in the blob store %s', (store) => {
   let s3: RunningS3 | undefined;
   let services: RunningServices;
   let client: OpenAI;
@@ -85,11 +85,11 @@ describe.each(['disk', 's3'])('files on %s', (store) => {
   }, 60_000);
 
   test.each(DOCUMENTS)(
-    '%s is uploaded, read, and quoted when it is asked about by its id',
+    '%s is uploaded, read, and quoted in an answer to a question with its id',
     async (name, bytes) => {
       const file = await upload(client, name, bytes);
       expect(file).toMatchObject({ object: 'file', filename: name, bytes: bytes.length, status: 'uploaded' });
-      expect(await ask(client, byId(file.id))).toContain('platform 11'); // whether it was read already or not
+      expect(await ask(client, byId(file.id))).toContain('platform 11'); // even if it has not been parsed yet
       expect(await onceRead(client, file)).toMatchObject({ status: 'processed' });
       expect(await ask(client, byId(file.id))).toContain('platform 11');
       const content = await client.files.content(file.id);
@@ -97,11 +97,11 @@ describe.each(['disk', 's3'])('files on %s', (store) => {
     },
   );
 
-  test.each(DOCUMENTS)('%s inside a request is read as well', async (name, bytes) => {
+  test.each(DOCUMENTS)('%s inline in a request is read as well', async (name, bytes) => {
     expect(await ask(client, inline(name, bytes))).toContain('platform 11');
   });
 
-  test('a file is asked about through the Responses API as well', async () => {
+  test('a file can be used in the Responses API as well', async () => {
     const file = await upload(client, ...(DOCUMENTS[0] ?? ['', Buffer.of()]));
     const content = [
       { type: 'input_text' as const, text: QUESTION },
@@ -114,7 +114,7 @@ describe.each(['disk', 's3'])('files on %s', (store) => {
     expect(text).toContain('platform 11');
   });
 
-  test('hostile documents fail their own requests, with a typed error, while others go on', async () => {
+  test('hostile documents fail only their own requests, with a typed error', async () => {
     const bomb = await upload(client, 'report.pdf', pdfBomb(2_000));
     const hostile = [ask(client, byId(bomb.id)), ask(client, inline('report.pdf', pdfBomb(2_000)))];
     const failures = Promise.all(hostile.map((call) => failureOf(call)));
@@ -136,7 +136,7 @@ describe.each(['disk', 's3'])('files on %s', (store) => {
     });
   });
 
-  test('another user has none of it', async () => {
+  test('does not exist for another user', async () => {
     const file = await upload(client, 'secret.txt', Buffer.from(FACT));
     const other = openaiClient(services, { apiKey: testEnv().TURNOUT_API_KEY_2, maxRetries: 0 });
     const missing = { status: 404, code: 'file_not_found' };
@@ -147,7 +147,7 @@ describe.each(['disk', 's3'])('files on %s', (store) => {
     expect((await other.files.list()).data).toEqual([]);
   });
 
-  test('the SDK lists page by page, also while it deletes what it was given', async () => {
+  test('the SDK lists page by page, even while it deletes the files it has received', async () => {
     await upload(client, 'one.txt', Buffer.from('1'));
     await upload(client, 'two.txt', Buffer.from('2'));
     const seen: string[] = [];
@@ -159,7 +159,7 @@ describe.each(['disk', 's3'])('files on %s', (store) => {
     expect((await client.files.list()).data).toEqual([]);
   });
 
-  test('a file that is deleted does not take the job with it that was accepted before', async () => {
+  test('deleting a file does not fail a job that was accepted before', async () => {
     await services.kill('context-worker');
     const file = await upload(client, ...(DOCUMENTS[0] ?? ['', Buffer.of()]));
     const answer = ask(client, byId(file.id));
@@ -175,7 +175,7 @@ describe.each(['disk', 's3'])('files on %s', (store) => {
     await expect(ask(client, byId(file.id))).rejects.toMatchObject({ status: 404 });
   });
 
-  test('a stream from the disk is uploaded by the SDK, and a form by anybody', async () => {
+  test('the SDK uploads a stream from the disk, and any client a form', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'turnout-upload-'));
     const path = join(folder, 'large.txt');
     await writeFile(path, `${'The line was quiet. '.repeat(100_000)}\n\n${FACT}`);
@@ -192,7 +192,7 @@ describe.each(['disk', 's3'])('files on %s', (store) => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('one larger than is allowed is a typed 413', async () => {
+  test('a file over the limit is a typed 413', async () => {
     const failure = await failureOf(upload(client, 'large.txt', Buffer.alloc(3_000_001, 'x')));
     expect(failure).toMatchObject({ status: 413, code: 'body_too_large', param: 'file' });
   });

@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 afterAll(() => services.stop(), 60_000);
 
-test('whatever the API is sent, it answers with a typed error or does it, and tells nothing of the inside', async () => {
+test('the API answers any request with success or a typed error, and reveals no internals', async () => {
   const { TURNOUT_API_KEY: one, TURNOUT_API_KEY_2: two } = testEnv();
   const { sent, wrong } = await fuzzApi({
     url: services.url,
@@ -30,7 +30,7 @@ test('whatever the API is sent, it answers with a typed error or does it, and te
   expect(sent).toBeGreaterThanOrEqual(800);
 });
 
-test('whatever is on the topics, all services go on', async () => {
+test('all services keep working with any messages on their topics', async () => {
   await fuzzTopics(services.prefix, randomFrom(7), (sent) => sent < 300);
   const client = openaiClient(services);
   const messages = [{ role: 'user' as const, content: 'My seat is 5. What is my seat?' }];

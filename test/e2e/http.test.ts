@@ -1,3 +1,4 @@
+import { VERSION } from '../../shared/platform/version.ts';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { connect } from 'node:net';
 import { once } from 'node:events';
@@ -7,7 +8,7 @@ import { type RunningServices, startServices } from '../harness/services.ts';
 
 jest.setTimeout(30_000);
 
-/** What the SDKs hide: the wire. */
+/** Tests of the HTTP details that the SDKs hide. */
 let services: RunningServices | undefined;
 let url: string;
 let headers: Record<string, string>;
@@ -36,7 +37,7 @@ interface Refusal {
   headers: Headers;
 }
 
-/** Sends a request that must be refused, in OpenAI's envelope and with a request id. */
+/** Sends a request that must be refused, with OpenAI's error envelope and a request id. */
 async function refusal(path: string, init: RequestInit = {}): Promise<Refusal> {
   const response = await fetch(`${url}${path}`, { headers, ...init });
   expect(response.headers.get('content-type')).toContain('application/json');
@@ -58,12 +59,12 @@ const request = (more: object = {}) =>
     ...more,
   });
 
-describe('a request that cannot be understood is refused with its reason', () => {
+describe('an invalid request is refused with a reason', () => {
   test.each([
     ['malformed JSON', CHAT, () => post('{"model":'), 400, 'invalid_json'],
     ['an empty body', CHAT, () => post(''), 400, 'invalid_json'],
     ['no body', CHAT, () => post(null), 400, 'invalid_json'],
-    ['a body that is no object', CHAT, () => post('[]'), 400, 'invalid_value'],
+    ['a body that is not an object', CHAT, () => post('[]'), 400, 'invalid_value'],
     ['an empty object', CHAT, () => post('{}'), 400, 'invalid_value'],
     ['no messages', CHAT, () => post(request({ messages: [] })), 400, 'invalid_value'],
     ['a prototype in the JSON', CHAT, () => post('{"__proto__":{"a":1}}'), 400, 'invalid_json'],
@@ -76,11 +77,11 @@ describe('a request that cannot be understood is refused with its reason', () =>
     ],
     ['XML', CHAT, () => post('<a/>', { 'content-type': 'application/xml' }), 415, 'unsupported_media_type'],
     ['the wrong method', CHAT, () => ({ method: 'GET', headers }), 405, 'method_not_allowed'],
-    ['an unknown address', '/v1/nothing', () => ({ headers }), 404, 'not_found'],
-    ['an address that cannot be decoded', '/v1/%zz', () => ({ headers }), 404, 'not_found'],
+    ['an unknown path', '/v1/nothing', () => ({ headers }), 404, 'not_found'],
+    ['a path that cannot be decoded', '/v1/%zz', () => ({ headers }), 404, 'not_found'],
     ['no key', '/v1/models', () => ({ headers: {} }), 401, 'invalid_api_key'],
     [
-      'a key of another kind',
+      'another authorization scheme',
       '/v1/models',
       () => ({ headers: { authorization: 'Basic YTpi' } }),
       401,
@@ -97,11 +98,11 @@ describe('a request that cannot be understood is refused with its reason', () =>
     expect(await refusal(path, init())).toMatchObject({ status, code });
   });
 
-  test('an unknown address under /v1 tells a stranger nothing but that', async () => {
+  test('an unknown path under /v1 without a key is a 404 and reveals nothing else', async () => {
     expect(await refusal('/v1/nothing', { headers: {} })).toMatchObject({ status: 404 });
   });
 
-  test('the wrong method is told the right one', async () => {
+  test('a wrong method gets an Allow header with the right one', async () => {
     expect((await refusal(CHAT, { method: 'GET', headers })).headers.get('allow')).toBe('POST');
   });
 
@@ -113,7 +114,7 @@ describe('a request that cannot be understood is refused with its reason', () =>
     });
   });
 
-  test('what is no HTTP at all', async () => {
+  test('bytes that are not HTTP', async () => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     socket.setTimeout(5_000, () => socket.destroy(new Error('no answer')));
     socket.write('HELO turnout\r\n\r\n');
@@ -150,7 +151,7 @@ describe('a stream on the wire', () => {
       expect(chunk).toMatchObject({ object: 'chat.completion.chunk', model: 'turnout-sim' });
   });
 
-  test('opens with a comment when the model is slow, and tells a late failure inside', async () => {
+  test('opens with a comment when the model is slow, and reports a late failure as an event', async () => {
     const slow = request({
       stream: true,
       messages: [{ role: 'user', content: 'Hi [[sim: ttft=5600; fail=500]]' }],
@@ -166,7 +167,7 @@ describe('a stream on the wire', () => {
 });
 
 test.each(['/v1/models', '/v1/nowhere', '/livez', '/openapi.json'])(
-  'every answer says that nobody keeps, guesses or frames it: %s',
+  'every response forbids caching, MIME sniffing and framing: %s',
   async (path) => {
     const response = await fetch(`${url}${path}`, { headers });
     await response.arrayBuffer();
@@ -196,17 +197,17 @@ describe('beside the API', () => {
     expect(danglingReferences(api)).toEqual([]);
   });
 
-  test('/docs shows it', async () => {
+  test('/docs shows the description', async () => {
     const response = await fetch(`${url}/docs/`);
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toContain('text/html');
   });
 
   test.each(['ingress', 'router', 'context-worker', 'llm-worker', 'metrics', 'cache'])(
-    '%s says that it lives and is ready, and gives its figures',
+    '%s reports liveness, readiness and metrics',
     async (name) => {
       const at = services?.urlOf(name) ?? '';
-      expect(await (await fetch(`${at}/livez`)).text()).toBe('ok\n');
+      expect(await (await fetch(`${at}/livez`)).text()).toBe(`ok ${VERSION}\n`);
       expect(await (await fetch(`${at}/readyz`)).json()).toEqual({ ready: true, failing: [] });
       const headers = { authorization: `Bearer ${testEnv().TURNOUT_ADMIN_KEY}` };
       expect(await (await fetch(`${at}/metrics`, { headers })).text()).toContain('process_cpu_seconds_total');
@@ -216,7 +217,7 @@ describe('beside the API', () => {
   test.each([
     ['without a key', undefined, 401],
     ['with the key of a user', testEnv().TURNOUT_API_KEY, 403],
-  ])('the ingress, which users reach, gives no figures %s', async (_what, key, status) => {
+  ])('the ingress, which users can reach, gives no metrics %s', async (_what, key, status) => {
     const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
     const response = await fetch(`${url}/metrics`, { headers });
     expect(response.status).toBe(status);
@@ -224,7 +225,7 @@ describe('beside the API', () => {
   });
 });
 
-/** Local `$ref`s of an OpenAPI document that point nowhere. */
+/** Local `$ref`s of an OpenAPI document whose target does not exist. */
 function danglingReferences(api: object): string[] {
   const references = [...JSON.stringify(api).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path = '']) => path);
   return references.filter((path) => {

@@ -22,7 +22,7 @@ import { keysLike } from '../harness/scan-keys.ts';
 import { layoutOfRun } from '../harness/state.ts';
 import { openaiClient, upstreamCalls } from './support.ts';
 
-/** The bundle, as Lambda runs it: behind its runtime API, with events of the shapes that AWS records. */
+/** The bundle, run as in Lambda: behind its runtime API, with events in the shapes that AWS documents. */
 jest.setTimeout(60_000);
 
 let services: RunningServices;
@@ -74,7 +74,7 @@ interface Answer {
 const answerOf = ({ body }: Invocation) => JSON.parse(body.toString()) as Answer;
 const bodyOf = (invocation: Invocation): unknown => JSON.parse(answerOf(invocation).body);
 
-test('a request through an HTTP API is a job like any other, and is answered', async () => {
+test('a request through an HTTP API becomes an ordinary job and is answered', async () => {
   const lambda = await sandboxOf('http');
   const answered = answerOf(await lambda.invoke(httpApiEvent(question('My seat is 12. What is my seat?'))));
   expect(answered.statusCode).toBe(200);
@@ -94,7 +94,7 @@ test('a request through an HTTP API is a job like any other, and is answered', a
   expect(answerOf(elsewhere).statusCode).toBe(404);
 });
 
-test('every part of the API answers to events: a file by a query, a stored response, a list', async () => {
+test('every part of the API works with events: a file upload, a query, a stored response, a list', async () => {
   const lambda = await sandboxOf('http');
   const headers = { authorization: authorization() };
   const form = new FormData();
@@ -125,7 +125,7 @@ test('every part of the API answers to events: a file by a query, a stored respo
   );
 });
 
-test('a Function URL streams: the head at once, and each part when it is there', async () => {
+test('a Function URL streams: the head at once, and each part as soon as it exists', async () => {
   const lambda = await sandboxOf('stream');
   const asked = question('[[sim: tokens=6; tps=8]] go', { stream: true });
   const invocation = await lambda.invoke(functionUrlEvent(asked));
@@ -155,7 +155,7 @@ const order = (text: string, more: object = {}, key = testEnv().TURNOUT_API_KEY)
     body: { model: 'turnout-sim', input: text, ...more },
   });
 
-/** A queued job's response, found by what its sender knows: the text. */
+/** The response of a queued job, found by its text. */
 async function responseOf(text: string, ids: readonly string[]): Promise<Response> {
   let found: Response | undefined;
   await until(
@@ -168,11 +168,11 @@ async function responseOf(text: string, ids: readonly string[]): Promise<Respons
     },
     { timeoutMs: 20_000, everyMs: 50 },
   );
-  if (!found) throw new Error(`No response says ${text}`);
+  if (!found) throw new Error(`No response contains "${text}"`);
   return found;
 }
 
-test('messages of a queue become background jobs; those that cannot are named, and one that comes twice is one job', async () => {
+test('queue messages become background jobs; invalid ones are returned as failures, and a repeated message is one job', async () => {
   const lambda = await sandboxOf('sqs');
   const good = { id: '7f2d1f0e-0001', body: order('My wagon is 31. What is my wagon?') };
   const batch = sqsEvent([
@@ -200,7 +200,7 @@ test('messages of a queue become background jobs; those that cannot are named, a
   await expect(upstreamCalls(id.replace('resp_', 'job_'))).resolves.toHaveLength(1);
 });
 
-test('a message of a FIFO queue that fails is not overtaken by those of its group', async () => {
+test('after a failed message of a FIFO queue, later messages of its group are returned as failures too', async () => {
   const lambda = await sandboxOf('sqs');
   const batch = sqsEvent([
     { id: 'a1', group: 'a', body: order('one') },
@@ -212,7 +212,7 @@ test('a message of a FIFO queue that fails is not overtaken by those of its grou
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: 'a2' }, { itemIdentifier: 'a3' }] });
 });
 
-test('a message of a standard queue that fails holds nobody up, also where messages have groups', async () => {
+test('a failed message of a standard queue affects no other, even if messages have groups', async () => {
   const lambda = await sandboxOf('sqs');
   const { Records } = sqsEvent([
     { id: 's1', group: 'a', body: 'broken' },
@@ -223,7 +223,7 @@ test('a message of a standard queue that fails holds nobody up, also where messa
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: 's1' }] });
 });
 
-test('an event of a bus becomes a background job; one that cannot is an error, which Lambda repeats', async () => {
+test('a bus event becomes a background job; an invalid one causes an error, which Lambda retries', async () => {
   const lambda = await sandboxOf('eventBridge');
   const detail = JSON.parse(order('My coach is 44. What is my coach?')) as unknown;
   await expect(lambda.invoke(busEvent('bus-0001', detail))).resolves.toMatchObject({ kind: 'response' });
@@ -235,12 +235,12 @@ test('an event of a bus becomes a background job; one that cannot is an error, w
 
   const refused = await lambda.invoke(busEvent('bus-0002', { headers: {}, body: {} }));
   expect(refused.kind).toBe('error');
-  expect(refused.body.toString()).toContain('Not accepted (401)');
+  expect(refused.body.toString()).toContain('Job not accepted (status 401)');
   const foreign = await lambda.invoke({ hello: 'world' });
   expect(foreign.body.toString()).toMatch(/"errorType":"EventError".*Not an event of an event bus/);
 });
 
-test('a sandbox that stood still for longer than its lease as a reader still gets its answers', async () => {
+test('a sandbox that was frozen for longer than its reader lease still receives its answers', async () => {
   const lambda = await sandboxOf('http');
   await lambda.invoke(httpApiEvent(question('warm up')));
   const redis = connectRedis(testEnv().REDIS_URL, 'test', silentLogger);
@@ -268,7 +268,7 @@ test('invocations share one connection to Kafka', async () => {
   }
 });
 
-test("the example of a deployment is valid for AWS's own linter", async () => {
+test("the example template is valid for AWS's own linter", async () => {
   const { TURNOUT_TEST_STATE: state } = testEnv();
   const venv = await ensureVenv('cfn-lint', ['cfn-lint'], {
     cache: layoutOfRun(state).cache,
@@ -283,7 +283,7 @@ test("the example of a deployment is valid for AWS's own linter", async () => {
   expect(stdout).toBe('');
 }, 120_000);
 
-test('a function that keeps bodies where no worker finds them does not start', async () => {
+test('a function whose blob store workers cannot reach does not start', async () => {
   const starting = sandboxOf('http', { BLOB_STORE: 'disk', BLOB_DIR: '/tmp/blobs' });
   await expect(starting).rejects.toThrow(
     'BLOB_STORE must be s3, or BLOB_DIR a mounted file system under /mnt/',

@@ -9,7 +9,7 @@ import { openaiClient } from './support.ts';
 
 jest.setTimeout(60_000);
 
-/** The legacy path in both styles, with everyone on it; what holds through LiteLLM holds here. */
+/** Two kinds of legacy system, with all users on it. The behaviour must be the same as through LiteLLM. */
 interface Legacy {
   name: string;
   env: (upstream: string) => Record<string, string>;
@@ -43,7 +43,7 @@ const WAYS: Legacy[] = [
   },
 ];
 
-describe.each(WAYS)('on the legacy path', ({ name, env, way }) => {
+describe.each(WAYS)('with the legacy backend', ({ name, env, way }) => {
   let services: RunningServices | undefined;
 
   beforeAll(async () => {
@@ -55,12 +55,12 @@ describe.each(WAYS)('on the legacy path', ({ name, env, way }) => {
   }, 60_000);
 
   describeModelWay(name, way, () => {
-    if (services === undefined) throw new Error('The services do not run');
+    if (services === undefined) throw new Error('The services are not running');
     return services;
   });
 });
 
-describe('with a model that chooses assistants', () => {
+describe('with a model that selects assistants', () => {
   let files: AssistantFiles | undefined;
   let services: RunningServices | undefined;
   let client: OpenAI;
@@ -68,7 +68,7 @@ describe('with a model that chooses assistants', () => {
   beforeAll(async () => {
     files = await createAssistantFiles();
     const [model, instructions] = ['turnout-sim', 'Answer briefly.'];
-    // The simulator quotes the sentence that fits best, with the name in it.
+    // The simulator quotes the best matching sentence, which contains the assistant's name.
     for (const [name, description] of [
       ['ledger', 'The treasurer of the cooperative explains the yearly accounts'],
       ['garden', 'The gardener of the cooperative explains the pruning of apple trees'],
@@ -101,7 +101,7 @@ describe('with a model that chooses assistants', () => {
     };
   };
 
-  test('it is asked first, and what it cost is not the client’s', async () => {
+  test('it is called first, and the client is not billed for it', async () => {
     const { assistant, calls, usage } = await ask('When does pruning of apple trees begin?');
     expect(assistant).toBe('garden');
     expect(calls).toMatchObject([{ model: 'router' }, { model: 'turnout-sim' }]);
@@ -109,7 +109,7 @@ describe('with a model that chooses assistants', () => {
     expect(usage?.prompt_tokens).toBe(answering?.promptTokens);
   });
 
-  test('one that takes too long is not waited for: the words decide', async () => {
+  test('if it takes too long, word similarity selects the assistant', async () => {
     await setModelKnobs('router', { ttft: 5_000 });
     const { assistant, calls } = await ask('Explain the yearly accounts');
     expect(assistant).toBe('ledger');

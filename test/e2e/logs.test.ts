@@ -14,9 +14,9 @@ import { failureOf, noSecondChance, openaiClient, textFile } from './support.ts'
 
 jest.setTimeout(30_000);
 
-/** The rollout guide's commands over the logs as the services write them. */
+/** Runs the rollout guide's commands on the logs that the services write. */
 const MODEL = 'turnout-sim';
-/** Words that no log may ever show. Each stands in another place of a request. */
+/** Words that must not appear in any log. Each is in a different part of a request. */
 const CANARIES = {
   prompt: 'Quokkaprompt',
   system: 'Quokkasystem',
@@ -55,8 +55,8 @@ beforeAll(async () => {
   logs = services.logs;
   await haveEverythingSaid(services);
   const written = () => Promise.resolve(completed('turnout.log').length >= jobs.length);
-  if (!(await until(written, { timeoutMs: 10_000 }))) throw new Error('not every job has its line');
-  // Stopped, so that everything is written, the lines of the stop included.
+  if (!(await until(written, { timeoutMs: 10_000 }))) throw new Error('Not every job has its line');
+  // Stops the services, so that everything has been written, including the lines of the shutdown.
   await services.stop();
 }, 120_000);
 
@@ -100,7 +100,7 @@ async function haveEverythingSaid(running: RunningServices): Promise<void> {
   await fetchedJob(user(`call get_weather for city: ${CANARIES.argument}`), {
     tools: [{ type: 'function', function: { name: 'get_weather', parameters } }],
   });
-  // A job that fails has its line as well; its id comes with the line, since the error response names the request only.
+  // A failed job has its line as well. Its job id comes from that line, because the error response has only the request's id.
   for (const knobs of ['fail=500', 'fail=429', 'tps=200; tokens=20; cut=10']) {
     const startedAt = performance.now();
     const error = await failureOf(
@@ -147,13 +147,13 @@ function completed(file: string): z.infer<typeof completedLine>[] {
 }
 
 describe.each(['turnout.log', 'llm-worker.log'])("the guide's commands over %s", (file) => {
-  test('find one line for each job, whether it was answered or failed', () => {
+  test('find one line for each job, answered or failed', () => {
     const ids = completed(file).map(({ jobId }) => jobId);
     expect(ids.toSorted()).toEqual(jobs.map(({ jobId }) => jobId).toSorted());
     expect(Number(shell(`grep -c "Request completed" ${file}`))).toBe(jobs.length);
   });
 
-  test('average the right milliseconds', () => {
+  test('compute the correct average latency', () => {
     const each = completed(file).map(({ msg }) => Number(msg.split(' ').at(-1)));
     const average = each.reduce((sum, ms) => sum + ms, 0) / each.length;
     const command = `grep "Request completed" ${file} | awk '{print $NF}' | awk '{sum+=$1; n++} END {print sum/n}'`;
@@ -165,24 +165,24 @@ describe.each(['turnout.log', 'llm-worker.log'])("the guide's commands over %s",
     }
   });
 
-  test('count no cache hit or miss where there was none', () => {
+  test('count no cache hit or miss if there was none', () => {
     expect(shell(`awk '/HIT/{h++}/MISS/{m++} END {print h+0, m+0}' ${file}`)).toBe('0 0');
   });
 });
 
-test('each job says which path it took, and each call that it was completed or what failed', () => {
+test('each job logs its backend, and each call its completion or error', () => {
   const count = (phrase: string) => Number(shell(`grep -c "${phrase}" turnout.log || true`));
   expect(count('Using LiteLLM path')).toBe(jobs.length);
   expect(count('LITELLM REQUEST COMPLETED')).toBe(jobs.length - 3);
   expect(count('LiteLLM Error')).toBe(3);
 });
 
-test('providers that the proxy has no models of are named at the start, once each', () => {
+test('providers without models in the proxy are named once at start', () => {
   const lines = shell('grep -o "No [A-Za-z]* key available" llm-worker.log').split('\n');
   expect(lines).toEqual(['OpenAI', 'Azure', 'Bedrock', 'Gemini'].map((name) => `No ${name} key available`));
 });
 
-test('every line is JSON with its message last', () => {
+test('every line is JSON with msg as the last key', () => {
   const lines = readFileSync(join(logs, 'turnout.log'), 'utf8').split('\n').filter(Boolean);
   expect(lines.length).toBeGreaterThan(jobs.length);
   for (const text of lines) {
@@ -220,7 +220,7 @@ describe('no log shows', () => {
   });
 });
 
-/** What stands on this run's topics. */
+/** All message values on a topic of this run. */
 async function messagesOn(topic: string): Promise<string[]> {
   const kafka = createKafka({
     brokers: testEnv().KAFKA_BROKERS.split(','),
@@ -248,7 +248,7 @@ describe('no topic shows', () => {
     }
   });
 
-  test('a word of a user, but for the one that carries his jobs', async () => {
+  test('user content, except the job topic', async () => {
     const { events } = topicNames(services?.prefix ?? '');
     const values = await messagesOn(events);
     expect(values.length).toBeGreaterThanOrEqual(jobs.length);

@@ -30,7 +30,7 @@ async function askAbout(...files: File[]): Promise<string> {
   return completion.choices[0]?.message.content ?? '';
 }
 
-/** Prose of about this many bytes with the fact in its middle. */
+/** Text of about this many bytes with the fact in its middle. */
 function report(bytes: number): string {
   const lines: string[] = [];
   for (let size = 0, day = 1; size < bytes; day += 1) {
@@ -53,12 +53,12 @@ describe('a document', () => {
     expect(await askAbout(...files)).toContain('platform 11');
   });
 
-  test('too large for Kafka goes by claim check and its fact is found', async () => {
+  test('that is too large for Kafka is passed through the blob store, and its fact is found', async () => {
     expect(await askAbout(textFile('year.txt', report(600_000)))).toContain('platform 11');
   });
 
-  test('whose text grows on the way is measured as it travels', async () => {
-    // 200,000 characters, as JSON 1.2 MB: more than the broker takes.
+  test('whose text grows when serialized is measured in its serialized form', async () => {
+    // 200,000 characters, which are 1.2 MB as JSON: more than the broker accepts.
     const text = `${FACT}\n\n${'\u001b'.repeat(200_000)}`;
     expect(await askAbout(textFile('terminal.log', text))).toContain('platform 11');
   });
@@ -68,15 +68,15 @@ describe('a document', () => {
   }, 60_000);
 
   test('over the limit is a typed 413', async () => {
-    const file = textFile('too-much.txt', 'x'.repeat(26 * 1024 * 1024)); // base64 makes 35 MB of it
+    const file = textFile('too-much.txt', 'x'.repeat(26 * 1024 * 1024)); // 35 MB in base64
     const error = await failureOf(askAbout(file));
     expect(error).toBeInstanceOf(APIError);
     expect(error).toMatchObject({ status: 413, code: 'body_too_large', type: 'invalid_request_error' });
   }, 30_000);
 });
 
-test('a long message without documents goes by claim check as well', async () => {
-  // Over 256 KB, and still within the model's window.
+test('a long message without documents is passed through the blob store as well', async () => {
+  // Over 256 KB, but within the model's context window.
   const content = `${'word '.repeat(60_000)}\n\nMy seat is 77. What is my seat?`;
   const completion = await client.chat.completions.create({
     model: 'turnout-sim',
@@ -85,7 +85,7 @@ test('a long message without documents goes by claim check as well', async () =>
   expect(completion.choices[0]?.message.content).toContain('seat is 77.');
 }, 30_000);
 
-test('messages that do not fit the window of the model are refused with a typed error', async () => {
+test('messages that exceed the model’s context window are refused with a typed error', async () => {
   const content = 'word '.repeat(150_000);
   const error = await failureOf(
     client.chat.completions.create({ model: 'turnout-sim', messages: [{ role: 'user', content }] }),

@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 afterAll(() => services?.stop(), 60_000);
 
-/** Reads a stream until it fails; throws when it ends well. */
+/** Reads a stream until it fails. Throws if it succeeds. */
 async function readUntilFailure(stream: AsyncIterable<ChatCompletionChunk>) {
   const chunks: ChatCompletionChunk[] = [];
   const read = async () => {
@@ -39,7 +39,7 @@ async function readUntilFailure(stream: AsyncIterable<ChatCompletionChunk>) {
   return { error, text: textOf(chunks) };
 }
 
-describe("a mistake of the caller is the SDK's own typed error", () => {
+describe("a client error is the SDK's own typed error", () => {
   test.each([['whole', false] as const, ['streamed', true] as const])(
     'a wrong key is an AuthenticationError (%s)',
     async (_name, stream) => {
@@ -57,7 +57,7 @@ describe("a mistake of the caller is the SDK's own typed error", () => {
     expect(error).toMatchObject({ status: 400, param: 'temperature', type: 'invalid_request_error' });
   });
 
-  test('the name goes as deep as the mistake', async () => {
+  test('param is the full path of the invalid value', async () => {
     const messages = [
       { role: 'user' as const, content: 'Hi' },
       { role: 'user' as const, content: [{ type: 'text' as const, text: 7 as unknown as string }] },
@@ -67,7 +67,7 @@ describe("a mistake of the caller is the SDK's own typed error", () => {
     expect(error).toMatchObject({ param: 'messages[1].content[0].text' });
   });
 
-  test('a document that cannot be read is refused by its place', async () => {
+  test('param is the path of an unreadable document', async () => {
     const image = textFile('a.png', 'x');
     image.file.file_data = `data:image/png;base64,${Buffer.from('\x89PNG').toString('base64')}`;
     const content = [{ type: 'text' as const, text: 'What is it?' }, image];
@@ -99,7 +99,7 @@ describe("a mistake of the caller is the SDK's own typed error", () => {
 
 describe('a failure of the provider', () => {
   test.each([['whole', false] as const, ['streamed', true] as const])(
-    'that limits requests is a RateLimitError that says when to come back (%s)',
+    'that is a rate limit becomes a RateLimitError with a Retry-After (%s)',
     async (_name, stream) => {
       const error = await failureOf(
         client.chat.completions.create({ ...say('Hi [[sim: fail=429; retryAfter=7]]'), stream }),
@@ -111,7 +111,7 @@ describe('a failure of the provider', () => {
   );
 
   test.each([['whole', false] as const, ['streamed', true] as const])(
-    'that breaks before the first token is an InternalServerError with a status of its own (%s)',
+    'before the first token becomes an InternalServerError with status 502 (%s)',
     async (_name, stream) => {
       const error = await failureOf(
         client.chat.completions.create({ ...say('Hi [[sim: fail=500]]'), stream }),
@@ -121,7 +121,7 @@ describe('a failure of the provider', () => {
     },
   );
 
-  test('in the middle of a stream reaches the reader as a typed error, after all that came before it', async () => {
+  test('in mid-stream reaches the client as a typed error, after all text before it', async () => {
     const request = say('My seat is 12. What is my seat? [[sim: tps=100; tokens=40; cut=20]]');
     const { data, response } = await client.chat.completions
       .create({ ...request, stream: true })
@@ -134,7 +134,7 @@ describe('a failure of the provider', () => {
     expect(calls.map(({ outcome }) => outcome)).toEqual(['cut']);
   });
 
-  test('in the middle of an answer that was to come whole is no half answer', async () => {
+  test('in mid-answer without streaming returns no partial answer', async () => {
     const error = await failureOf(
       client.chat.completions.create(say('Hi [[sim: tps=100; tokens=40; cut=20]]')),
     );
@@ -142,7 +142,7 @@ describe('a failure of the provider', () => {
     expect((error as APIError).status).toBe(502);
   });
 
-  test('tells the client nothing of the inside', async () => {
+  test('reveals no internals to the client', async () => {
     const error = (await failureOf(client.chat.completions.create(say('Hi [[sim: fail=500]]')))) as APIError;
     expect(JSON.stringify(error.error)).not.toMatch(/litellm|sim|127\.0\.0\.1|traceback|openai/i);
   });
@@ -151,7 +151,7 @@ describe('a failure of the provider', () => {
 describe('a deadline', () => {
   const headers = { 'x-turnout-deadline-ms': '1500' };
 
-  test('ends a job whose model stalls before its first token, and the call with it', async () => {
+  test('ends a job whose model stalls before the first token, and aborts the call', async () => {
     const startedAt = performance.now();
     const error = await failureOf(client.chat.completions.create(say('Hi [[sim: hang]]'), { headers }));
     expect(error).toBeInstanceOf(InternalServerError);
@@ -168,7 +168,7 @@ describe('a deadline', () => {
     expect(text).toContain('seat is 12.');
   });
 
-  test('that is no number is refused by name', async () => {
+  test('that is not a number is refused by name', async () => {
     const error = await failureOf(
       client.chat.completions.create(say('Hi'), { headers: { 'x-turnout-deadline-ms': 'soon' } }),
     );
@@ -184,14 +184,14 @@ describe('an idempotency key', () => {
     return { jobId: response.headers.get('x-turnout-job-id') ?? '', text: data.choices[0]?.message.content };
   };
 
-  test('sent again with the same body gives the same job and answer, and costs nothing', async () => {
+  test('sent again with the same body returns the same job and answer, at no cost', async () => {
     const headers = freshKey();
     const first = await ask('My seat is 31. What is my seat?', headers);
     expect(await ask('My seat is 31. What is my seat?', headers)).toEqual(first);
     expect(await upstreamCalls(first.jobId)).toHaveLength(1);
   });
 
-  test('with another body is a ConflictError that the SDK does not repeat', async () => {
+  test('with another body is a ConflictError that the SDK does not retry', async () => {
     const headers = freshKey();
     await ask('One', headers);
     let requests = 0;
@@ -206,7 +206,7 @@ describe('an idempotency key', () => {
     expect(requests).toBe(1);
   });
 
-  test('used by two at the same instant is one upstream call', async () => {
+  test('in several requests at once causes one upstream call', async () => {
     const headers = freshKey();
     const question = 'My seat is 32. What is my seat? [[sim: ttft=300]]';
     const answers = await Promise.all([
@@ -219,7 +219,7 @@ describe('an idempotency key', () => {
     expect(await upstreamCalls(answers[0].jobId)).toHaveLength(1);
   });
 
-  test('of another user is another key', async () => {
+  test('of another user is a different key', async () => {
     const headers = freshKey();
     const other = client.withOptions({ apiKey: process.env['TURNOUT_API_KEY_2'] ?? '' });
     const [mine, theirs] = [await ask('Mine', headers), await ask('Theirs', headers, other)];

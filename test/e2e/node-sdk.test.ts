@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => services?.stop(), 60_000);
 
 describe('an answer', () => {
-  test('comes whole, with usage and a finish reason', async () => {
+  test('arrives with usage and a finish reason', async () => {
     const completion = await client.chat.completions.create({ model: MODEL, messages: asked });
     expect(completion).toMatchObject({ object: 'chat.completion', model: MODEL });
     expect(completion.id).toMatch(/^chatcmpl-job_[0-9a-f]{32}$/);
@@ -40,7 +40,7 @@ describe('an answer', () => {
     expect(total_tokens).toBe(prompt_tokens + completion_tokens);
   });
 
-  test('streams; its pieces concatenate to the whole answer, and the usage is the same', async () => {
+  test('streams in pieces that join to the whole answer, with the same usage', async () => {
     const whole = await client.chat.completions.create({ model: MODEL, messages: asked });
     const chunks = await collect(
       await client.chat.completions.create({
@@ -60,14 +60,14 @@ describe('an answer', () => {
     expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
   });
 
-  test('streams without usage when nobody asked for it', async () => {
+  test('streams without usage unless the client asks for it', async () => {
     const stream = await client.chat.completions.create({ model: MODEL, messages: asked, stream: true });
     const chunks = await collect(stream);
     expect(chunks.every((chunk) => !('usage' in chunk))).toBe(true);
     expect(textOf(chunks)).toContain('platform 11');
   });
 
-  test("goes through the SDK's own stream helper", async () => {
+  test("works with the SDK's own stream helper", async () => {
     const runner = client.chat.completions.stream({ model: MODEL, messages: asked });
     expect(await runner.finalContent()).toContain('platform 11');
   });
@@ -83,7 +83,7 @@ describe('an answer', () => {
     expect(second.choices[0]?.message.content).toContain('Bello');
   });
 
-  test('shows the thinking of a reasoning model, apart from its text', async () => {
+  test('has the reasoning of a reasoning model apart from its text', async () => {
     const body = { model: 'turnout-sim-reasoner', messages: asked, reasoning_effort: 'low' } as const;
     const whole = await client.chat.completions.create(body);
     const thinking = reasoningOf(whole.choices[0]?.message);
@@ -96,7 +96,7 @@ describe('an answer', () => {
     expect(textOf(chunks)).toBe(whole.choices[0]?.message.content);
   });
 
-  test('comes twice for n: 2, whole and streamed', async () => {
+  test('has two choices for n: 2, with and without streaming', async () => {
     const body = { model: MODEL, messages: asked, n: 2 } as const;
     const whole = await client.chat.completions.create(body);
     expect(whole.choices.map(({ index }) => index)).toEqual([0, 1]);
@@ -105,7 +105,7 @@ describe('an answer', () => {
     expect(whole.choices[0]?.message.content).not.toBe(whole.choices[1]?.message.content);
   });
 
-  test('is JSON when JSON was asked for, free and by schema', async () => {
+  test('is JSON on request, free-form and by schema', async () => {
     const free = await client.chat.completions.create({
       model: MODEL,
       messages: asked,
@@ -129,7 +129,7 @@ describe('an answer', () => {
     });
   });
 
-  test('carries log probabilities, the same streamed and whole', async () => {
+  test('has log probabilities, the same with and without streaming', async () => {
     const body = { model: MODEL, messages: asked, logprobs: true } as const;
     const whole = await client.chat.completions.create(body);
     const tokens = whole.choices[0]?.logprobs?.content?.map(({ token }) => token) ?? [];
@@ -140,7 +140,7 @@ describe('an answer', () => {
   });
 });
 
-test('an answer that is to be stored is found again, and deleted', async () => {
+test('a stored answer can be retrieved and deleted', async () => {
   const body = { model: MODEL, messages: asked, store: true, metadata: { ticket: '7' } };
   const { id, choices } = await client.chat.completions.create(body);
   const found = await client.chat.completions.retrieve(id);
@@ -170,7 +170,7 @@ describe('tools', () => {
     content: 'Please call get_weather for city: Oslo',
   };
 
-  test('a call streams in pieces that make the whole call', async () => {
+  test('a call streams in pieces that join to the whole call', async () => {
     const body = { model: MODEL, messages: [question], tools };
     const whole = await client.chat.completions.create(body);
     expect(whole.choices[0]?.finish_reason).toBe('tool_calls');
@@ -185,10 +185,10 @@ describe('tools', () => {
     expect(call).toMatchObject({ id: pieces[0]?.id, function: { arguments: streamed } });
   });
 
-  test("the tool's result goes back and is quoted", async () => {
+  test("a tool's result is sent back and quoted", async () => {
     const first = await client.chat.completions.create({ model: MODEL, messages: [question], tools });
     const message = first.choices[0]?.message;
-    if (!message) throw new Error('no message came back');
+    if (!message) throw new Error('Expected a message');
     const result = {
       role: 'tool',
       tool_call_id: message.tool_calls?.[0]?.id ?? '',
@@ -203,7 +203,7 @@ describe('tools', () => {
   });
 });
 
-test('50 streams at the same time each get their own answer', async () => {
+test('50 concurrent streams each receive their own answer', async () => {
   const numbers = Array.from({ length: 50 }, (_, i) => i);
   const answers = await Promise.all(
     numbers.map(async (i) => {
@@ -219,8 +219,8 @@ test('50 streams at the same time each get their own answer', async () => {
   answers.forEach((answer, i) => expect(answer).toContain(`seat is ${1000 + i}.`));
 }, 60_000);
 
-describe('what comes beside the answer', () => {
-  test('the headers name request, job, path and attempts', async () => {
+describe('response headers', () => {
+  test('name the request, the job, the backend and the attempts', async () => {
     const call = client.chat.completions.create({ model: MODEL, messages: asked }).withResponse();
     const { data, response, request_id } = await call;
     expect(request_id).toMatch(/^req_[0-9a-f]{24}$/);
@@ -229,7 +229,7 @@ describe('what comes beside the answer', () => {
     expect(response.headers.get('x-turnout-attempts')).toBe('1');
   });
 
-  test('they are there for a stream, too', async () => {
+  test('are the same for a stream', async () => {
     const call = client.chat.completions
       .create({ model: MODEL, messages: asked, stream: true })
       .withResponse();

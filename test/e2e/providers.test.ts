@@ -6,7 +6,7 @@ import { startSystem, type System } from '../harness/system.ts';
 
 jest.setTimeout(60_000);
 
-/** The four providers as a team configures them, each in its own wire format behind the real LiteLLM. */
+/** The four providers as a team configures them, each with its own wire format behind the real LiteLLM. */
 const PROVIDERS = [
   { name: 'OpenAI', provider: 'openai', model: 'gpt-5.4', upstream: 'gpt-5.4', badKey: 401 },
   { name: 'Azure', provider: 'azure', model: 'rail-gpt-5-mini', upstream: 'rail-gpt-5-mini', badKey: 401 },
@@ -58,7 +58,7 @@ afterAll(async () => {
 }, 60_000);
 
 const running = (): RunningServices => {
-  if (services === undefined) throw new Error('The services do not run');
+  if (services === undefined) throw new Error('The services are not running');
   return services;
 };
 
@@ -69,7 +69,7 @@ for (const { name, ...way } of PROVIDERS)
     running,
   );
 
-test('no key is said to be missing at the start where each provider has models', () => {
+test('no missing key is logged at start if every provider has models', () => {
   const said = workerLines(running()).filter(({ msg }) => /^No \w+ key available$/.test(String(msg)));
   expect(said.filter(({ jobId }) => jobId === undefined)).toEqual([]);
 });

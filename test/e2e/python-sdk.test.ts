@@ -10,7 +10,7 @@ import { noSecondChance } from './support.ts';
 import { checked } from './validating-fetch.ts';
 import { startValidatingProxy, type ValidatingProxy } from './validating-proxy.ts';
 
-/** The scripts do the work, as processes that know an address and a key; here each check is a line. */
+/** The Python scripts run as separate processes with a URL and a key. Each check prints one line. */
 const scriptOf = (name: string) => join(import.meta.dirname, 'python', name);
 const line = z.object({ check: z.string(), failure: z.string().nullable() });
 
@@ -53,7 +53,7 @@ test.each([
   ['sdk_checks.py', 15],
   ['responses_checks.py', 12],
 ])(
-  'the official Python SDK, unchanged, gets all that it asks for: %s',
+  'the official Python SDK, unchanged, passes all checks: %s',
   async (script, atLeast) => {
     const { stdout, stderr, code } = await runChecks(script);
     const lines = stdout.trim().split('\n').filter(Boolean);
@@ -65,7 +65,7 @@ test.each([
   120_000,
 );
 
-test('all that it got had the types of the official SDK', () => {
+test('everything it received has the types of the official SDK', () => {
   expect(proxy?.problems).toEqual([]);
   expect(checked.bodies).toBeGreaterThan(20);
   expect(checked.events).toBeGreaterThan(50);

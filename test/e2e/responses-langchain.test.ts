@@ -35,7 +35,7 @@ beforeAll(async () => {
 
 afterAll(() => services?.stop(), 60_000);
 
-/** As LangChain's users have it. */
+/** Configured as users of LangChain do. */
 function chatModel(fields: ChatOpenAIFields): ChatOpenAI {
   const configuration = { baseURL: `${services?.url ?? ''}/v1`, fetch: validatingFetch };
   return new ChatOpenAI({ model: MODEL, apiKey: testEnv().TURNOUT_API_KEY, configuration, ...fields });
@@ -54,7 +54,7 @@ describe.each([
 ])('ChatOpenAI over %s', (_api, useResponsesApi) => {
   const open = (fields: ChatOpenAIFields = {}) => chatModel({ useResponsesApi, ...fields });
 
-  test('answers whole, with usage', async () => {
+  test('answers without streaming, with usage', async () => {
     const message = await open().invoke([asked]);
     expect(wordsOf(message.content)).toContain(ANSWER);
     const { input_tokens, output_tokens } = usageOf(message);
@@ -62,7 +62,7 @@ describe.each([
     expect(output_tokens).toBeGreaterThan(3);
   });
 
-  test('streams what it answers whole, with the same usage', async () => {
+  test('streams the same answer, with the same usage', async () => {
     const paced = new HumanMessage(`${FACT} ${QUESTION} ${PACED}`);
     const whole = await open().invoke([paced]);
     const chunks = await collectAll(await open({ streamUsage: true }).stream([paced]));
@@ -79,7 +79,7 @@ describe.each([
     expect(wordsOf(second.content)).toContain('Bello');
   });
 
-  test.each(['whole', 'streamed'])('calls a tool and is told its result, %s', async (how) => {
+  test.each(['whole', 'streamed'])('calls a tool and receives its result, %s', async (how) => {
     const model = open().bindTools([getWeather]);
     const question = new HumanMessage(WEATHER_QUESTION);
     const first =
@@ -95,7 +95,7 @@ describe.each([
     expect(wordsOf(second.content)).toContain(`${WEATHER} in Oslo`);
   });
 
-  test('answers in a structure', async () => {
+  test('returns structured output', async () => {
     const departure = z.object({ platform: z.int(), train: z.string() });
     const model = open().withStructuredOutput(departure, { name: 'departure', method: 'jsonSchema' });
     expect(await model.invoke([asked])).toEqual({
@@ -113,7 +113,7 @@ describe.each([
 describe('ChatOpenAI over the Responses API alone', () => {
   const open = (fields: ChatOpenAIFields = {}) => chatModel({ useResponsesApi: true, ...fields });
 
-  test('goes on from an earlier response by its id', async () => {
+  test('continues from an earlier response by its id', async () => {
     const first = await open().invoke([new HumanMessage('My dog is Bello. Remember it.')]);
     const previous_response_id = String(first.response_metadata['id']);
     expect(previous_response_id).toMatch(/^resp_/);
@@ -122,7 +122,7 @@ describe('ChatOpenAI over the Responses API alone', () => {
   });
 
   test.each(['whole', 'streamed'])(
-    'shows the thinking, and sends it back with the next turn, %s',
+    'returns the reasoning, and sends it back with the next turn, %s',
     async (how) => {
       const model = open({ model: REASONER });
       const first =
@@ -139,7 +139,7 @@ function joined(chunks: readonly AIMessageChunk[]): AIMessageChunk {
   return chunks.reduce((whole, chunk) => whole.concat(chunk));
 }
 
-/** Chat Completions come as a string, responses in parts. */
+/** The content is a string in Chat Completions, and a list of parts in Responses. */
 function wordsOf(content: MessageContent): string {
   if (typeof content === 'string') return content;
   return content.map((part) => ('text' in part ? String(part['text']) : '')).join('');

@@ -37,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => services?.stop(), 60_000);
 
 describe('a response', () => {
-  test('thinks aloud in a reasoning item', async () => {
+  test('has its reasoning in a reasoning item', async () => {
     const events = await collectAll(
       await client.responses.create({
         ...asked,
@@ -54,7 +54,7 @@ describe('a response', () => {
     expect(usage?.output_tokens_details.reasoning_tokens).toBe(16);
   });
 
-  test('is JSON by a schema, and parsed by the SDK', async () => {
+  test('is JSON by a schema, and the SDK parses it', async () => {
     const departure = z.object({ platform: z.int(), train: z.string() });
     const parsed = await client.responses.parse({
       ...asked,
@@ -63,7 +63,7 @@ describe('a response', () => {
     expect(parsed.output_parsed).toEqual({ platform: expect.any(Number), train: expect.any(String) });
   });
 
-  test('carries log probabilities where they are asked for', async () => {
+  test('has log probabilities on request', async () => {
     const response = await client.responses.create({
       ...asked,
       include: ['message.output_text.logprobs'],
@@ -74,7 +74,7 @@ describe('a response', () => {
     expect(tokens.map(({ token }) => token).join('')).toBe(response.output_text);
   });
 
-  test('is incomplete where it was cut at its limit, and says why', async () => {
+  test('is incomplete if it reached its token limit, and gives the reason', async () => {
     const response = await client.responses.create({
       ...asked,
       input: `${QUESTION} [[sim: tokens=100]]`,
@@ -88,7 +88,7 @@ describe('a response', () => {
 });
 
 describe('a conversation', () => {
-  test('goes on with what the client sends back, thinking included', async () => {
+  test('continues with what the client sends back, including reasoning', async () => {
     const input: ResponseInput = [{ role: 'user', content: 'My dog is Bello. Remember it.' }];
     const first = await client.responses.create({ model: REASONER, input, store: false });
     input.push(...(first.output as ResponseInput), { role: 'user', content: 'What is my dog?' });
@@ -105,7 +105,7 @@ describe('a conversation', () => {
     },
   ];
 
-  test('streams a call in pieces that make the whole call', async () => {
+  test('streams a call in pieces that join to the whole call', async () => {
     const body = { model: MODEL, tools, input: WEATHER_QUESTION };
     const events = await collectAll(await client.responses.create({ ...body, stream: true }));
     const streamed = textOf(events, 'response.function_call_arguments.delta');
@@ -122,7 +122,7 @@ describe('in the background', () => {
     expect(final.output_text).toContain(ANSWER);
   });
 
-  test('a failure is the status of the response, with its reason', async () => {
+  test('a failure is the response’s status, with its reason', async () => {
     const { id } = await client.responses.create({
       model: MODEL,
       input: 'Hi [[sim: fail=500]]',
@@ -135,7 +135,7 @@ describe('in the background', () => {
   });
 });
 
-describe('what goes wrong', () => {
+describe('an error', () => {
   test.each([
     ['an unknown key', { apiKey: 'sk-turnout-nobody' }, {}, OpenAI.AuthenticationError, 'invalid_api_key'],
     ['a value out of range', {}, { temperature: 9 }, OpenAI.BadRequestError, 'invalid_value'],
@@ -153,14 +153,14 @@ describe('what goes wrong', () => {
       OpenAI.InternalServerError,
       'upstream_failed',
     ],
-  ])("%s is the SDK's own exception", async (_what, options, body, kind, code) => {
+  ])("from %s is the SDK's own exception", async (_what, options, body, kind, code) => {
     const once = client.withOptions({ ...options, maxRetries: 0 });
     const failure = await failureOf(once.responses.create({ ...asked, ...body }));
     expect(failure).toBeInstanceOf(kind);
     expect(failure).toMatchObject({ code, requestID: expect.stringMatching(/^req_/) });
   });
 
-  test('in the middle of a stream, it is the last event', async () => {
+  test('in mid-stream is the last event', async () => {
     const events = await collectAll(
       await client.responses.create({ model: MODEL, input: 'Hi [[sim: tokens=40; cut=20]]', stream: true }),
     );

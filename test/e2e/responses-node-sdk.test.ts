@@ -54,7 +54,7 @@ async function ended(id: string): Promise<Response> {
 }
 
 describe('a response', () => {
-  test('comes whole, with its settings, usage and what was asked beside', async () => {
+  test('arrives with its settings, usage and metadata', async () => {
     const response = await client.responses.create({
       model,
       instructions: FACTS,
@@ -76,7 +76,7 @@ describe('a response', () => {
     expect(await client.responses.retrieve(response.id)).toEqual(response);
   });
 
-  test("streams through the SDK's own helper to the same end", async () => {
+  test("streams to the same result with the SDK's own helper", async () => {
     const stream = client.responses.stream({ model, instructions: FACTS, input: QUESTION });
     let heard = '';
     stream.on('response.output_text.delta', ({ delta }) => (heard += delta));
@@ -92,13 +92,13 @@ describe('a response', () => {
     );
   });
 
-  test('thinks aloud in an item of its own, and the thinking is counted', async () => {
+  test('has its reasoning in a separate item, and counts it', async () => {
     const response = await client.responses.create({ model, input: 'Why? [[sim: reasoning=12]]' });
     expect(response.output.map(({ type }) => type)).toEqual(['reasoning', 'message']);
     expect(response.usage?.output_tokens_details.reasoning_tokens).toBe(12);
   });
 
-  test('is JSON where a schema asks for it', async () => {
+  test('is JSON if a schema asks for it', async () => {
     const schema = { type: 'object', properties: { platform: { type: 'number' } }, required: ['platform'] };
     const response = await client.responses.create({
       model,
@@ -108,7 +108,7 @@ describe('a response', () => {
     expect(JSON.parse(response.output_text)).toHaveProperty('platform');
   });
 
-  test('reads a document that comes with the question', async () => {
+  test('reads a document that is sent with the question', async () => {
     const file_data = `data:text/plain;base64,${Buffer.from(FACTS).toString('base64')}`;
     const response = await client.responses.create({
       model,
@@ -125,7 +125,7 @@ describe('a response', () => {
     expect(response.output_text).toContain('platform 11');
   });
 
-  test('calls a tool, and goes on with what the tool said', async () => {
+  test('calls a tool, and continues with its result', async () => {
     const first = await client.responses.create({
       model,
       input: 'Weather?',
@@ -146,7 +146,7 @@ describe('a response', () => {
     expect(stateless.output_text).toContain('sunny');
   });
 
-  test('goes on from an earlier one, whose items can be listed', async () => {
+  test('continues from an earlier response, whose items can be listed', async () => {
     const first = await client.responses.create({ model, input: 'My dog is Bello. Remember it.' });
     const second = await client.responses.create({
       model,
@@ -162,7 +162,7 @@ describe('a response', () => {
 });
 
 describe('in the background', () => {
-  test('it is queued, polled, and done', async () => {
+  test('it is queued, polled, and completed', async () => {
     const started = await client.responses.create({ model, input: slowly(20), background: true });
     expect(started.status).toBe('queued');
     const seen = new Set<string | undefined>();
@@ -176,7 +176,7 @@ describe('in the background', () => {
     expect(seen).toContain('in_progress');
   });
 
-  test('its stream is dropped and taken up where it was, to the exact end', async () => {
+  test('its stream is dropped and resumed where it stopped, to the exact end', async () => {
     const head: ResponseStreamEvent[] = [];
     const stream = await client.responses.create({
       model,
@@ -198,7 +198,7 @@ describe('in the background', () => {
     expect(await collect(await client.responses.retrieve(id, { stream: true }))).toEqual(all);
   });
 
-  test('it is cancelled, at the provider as well, and stays what it was', async () => {
+  test('it is cancelled, the provider’s call is aborted, and it stays cancelled', async () => {
     const started = await client.responses.create({ model, input: slowly(500), background: true });
     const jobId = started.id.replace('resp_', 'job_');
     const speaks = async () => (await client.responses.retrieve(started.id)).output.length > 0;
@@ -218,7 +218,7 @@ describe('in the background', () => {
     expect(await failureOf(client.responses.retrieve(started.id))).toBeInstanceOf(OpenAI.NotFoundError);
   });
 
-  test('a failure is a status, with a code that the SDK knows', async () => {
+  test('a failure is a status with an error code that the SDK knows', async () => {
     const started = await client.responses.create({
       model,
       input: 'x [[sim: fail=400; failTimes=9]]',
@@ -228,34 +228,34 @@ describe('in the background', () => {
   });
 });
 
-describe('errors are the typed ones of the SDK', () => {
+describe('errors are the SDK’s typed errors', () => {
   test.each<[string, () => PromiseLike<unknown>, new (...args: never[]) => Error, object]>([
     [
-      'a parameter that there is not',
+      'an unknown parameter',
       () => client.post('/responses', { body: { model, input: 'x', colour: 'red' } }),
       OpenAI.BadRequestError,
       { code: 'unknown_parameter', param: 'colour' },
     ],
     [
-      'a background response that is not to be stored',
+      'a background response with store: false',
       () => client.responses.create({ model, input: 'x', background: true, store: false }),
       OpenAI.BadRequestError,
       { param: 'store' },
     ],
     [
-      'a model that there is not',
+      'an unknown model',
       () => client.responses.create({ model: 'nothing', input: 'x' }),
       OpenAI.NotFoundError,
       { code: 'model_not_found', param: 'model' },
     ],
     [
-      'a previous response that there is not',
+      'an unknown previous response',
       () => client.responses.create({ model, input: 'x', previous_response_id: `resp_${'0'.repeat(32)}` }),
       OpenAI.BadRequestError,
       { code: 'previous_response_not_found' },
     ],
     [
-      'a document that is none',
+      'an unreadable document',
       () =>
         client.responses.create({
           model,
@@ -270,7 +270,7 @@ describe('errors are the typed ones of the SDK', () => {
     expect(error).toMatchObject(members);
   });
 
-  test("another user's response is not there", async () => {
+  test("another user's response does not exist", async () => {
     const { id } = await client.responses.create({ model, input: 'Mine' });
     for (const call of [
       stranger.responses.retrieve(id),
@@ -283,7 +283,7 @@ describe('errors are the typed ones of the SDK', () => {
   });
 });
 
-test('all of it had the types of the official SDK', () => {
+test('everything received has the types of the official SDK', () => {
   expect(checked.bodies).toBeGreaterThan(20);
   expect(checked.events).toBeGreaterThan(30);
 });

@@ -2,7 +2,7 @@ export const MODEL = 'turnout-sim';
 export const REASONER = 'turnout-sim-reasoner';
 export const FACT = 'The night train to Ostheim leaves from platform 11.';
 export const QUESTION = 'From which platform does the night train to Ostheim leave?';
-/** Asks the simulated model to take its time: what arrives at once is shown at once, as one piece. */
+/** Slows the simulated model down: text that arrives at once is sent on as one piece. */
 export const PACED = '[[sim: tps=60]]';
 export const ANSWER = 'platform 11';
 export const WEATHER_QUESTION = 'Please call get_weather for city: Oslo';

@@ -22,7 +22,7 @@ jest.setTimeout(30_000);
 
 let services: RunningServices | undefined;
 let openai: OpenAIProvider;
-/** The bodies that the SDK sent. */
+/** The request bodies that the SDK sent. */
 let sent: string[] = [];
 
 beforeAll(async () => {
@@ -52,7 +52,7 @@ const withTools = { tools, stopWhen: isStepCount(3), prompt: WEATHER_QUESTION };
 describe.each(['responses', 'chat'] as const)('the AI SDK over openai.%s', (api) => {
   const model = (name = MODEL) => openai[api](name);
 
-  test('answers whole, with usage', async () => {
+  test('answers without streaming, with usage', async () => {
     const { text, finishReason, usage } = await generateText({ model: model(), prompt });
     expect(text).toContain(ANSWER);
     expect(finishReason).toBe('stop');
@@ -60,7 +60,7 @@ describe.each(['responses', 'chat'] as const)('the AI SDK over openai.%s', (api)
     expect(usage.outputTokens).toBeGreaterThan(3);
   });
 
-  test('streams what it answers whole, with the same usage', async () => {
+  test('streams the same answer, with the same usage', async () => {
     const paced = `${prompt} ${PACED}`;
     const whole = await generateText({ model: model(), prompt: paced });
     const streaming = streamText({ model: model(), prompt: paced });
@@ -80,19 +80,19 @@ describe.each(['responses', 'chat'] as const)('the AI SDK over openai.%s', (api)
     expect((await generateText({ model: model(), messages })).text).toContain('Bello');
   });
 
-  test('calls a tool and goes on with its result, whole', async () => {
+  test('calls a tool and continues with its result, without streaming', async () => {
     const { text, steps } = await generateText({ model: model(), ...withTools });
     expect(steps.map(({ finishReason }) => finishReason)).toEqual(['tool-calls', 'stop']);
     expect(text).toContain(`${WEATHER} in Oslo`);
   });
 
-  test('calls a tool and goes on with its result, streamed', async () => {
+  test('calls a tool and continues with its result, streamed', async () => {
     const streaming = streamText({ model: model(), ...withTools });
     expect((await collectAll(streaming.textStream)).join('')).toContain(`${WEATHER} in Oslo`);
     expect(await streaming.steps).toHaveLength(2);
   });
 
-  test('answers in a structure', async () => {
+  test('returns structured output', async () => {
     const schema = z.object({ platform: z.int(), train: z.string() });
     const { output } = await generateText({ model: model(), prompt, output: Output.object({ schema }) });
     expect(output).toEqual({ platform: expect.any(Number), train: expect.any(String) });
@@ -111,7 +111,7 @@ describe('the AI SDK over openai.responses alone', () => {
   };
   const thinking = () => ({ model: openai.responses(REASONER), providerOptions });
 
-  test('shows the thinking, whole and streamed', async () => {
+  test('returns the reasoning, with and without streaming', async () => {
     const whole = await generateText({ ...thinking(), prompt });
     expect(whole.finalStep.reasoningText).toContain(QUESTION.slice(0, 20));
     const streaming = streamText({ ...thinking(), prompt });
@@ -120,7 +120,7 @@ describe('the AI SDK over openai.responses alone', () => {
     expect((await streaming.usage).outputTokenDetails.reasoningTokens).toBe(16);
   });
 
-  test('names earlier words and thinking instead of sending them', async () => {
+  test('refers to earlier messages and reasoning by id instead of sending them', async () => {
     sent = [];
     const messages: ModelMessage[] = [{ role: 'user', content: WEATHER_QUESTION }];
     const first = await generateText({ ...thinking(), tools, stopWhen: isStepCount(3), messages });
@@ -135,7 +135,7 @@ describe('the AI SDK over openai.responses alone', () => {
     expect(new Set(named.map(([, kind]) => kind))).toEqual(new Set(['rs', 'msg']));
   });
 
-  test('goes on from an earlier response by its id', async () => {
+  test('continues from an earlier response by its id', async () => {
     const model = openai.responses(MODEL);
     const first = await generateText({ model, prompt: 'My dog is Bello. Remember it.' });
     const { responseId } = z
@@ -149,7 +149,7 @@ describe('the AI SDK over openai.responses alone', () => {
     expect(text).toContain('Bello');
   });
 
-  test('sends all of it where nothing is to be stored', async () => {
+  test('sends everything if nothing is stored', async () => {
     const store = { openai: { store: false, forceReasoning: true } };
     const { text } = await generateText({ ...thinking(), ...withTools, providerOptions: store });
     expect(text).toContain(`${WEATHER} in Oslo`);

@@ -16,7 +16,7 @@ const MODEL = 'text-embedding-sim';
 const FACT = 'The night train to Ostheim leaves from platform 11.';
 const QUESTION = 'From which platform does the night train to Ostheim leave?';
 const FILLER = Array.from({ length: 900 }, (_, n) => `Signal box ${n} was quiet that day.`).join(' ');
-/** Of ~12,000 tokens: only some of it fits. */
+/** About 12,000 tokens, of which only a part fits. */
 const LONG = `${FILLER}\n\n${FACT}\n\n${FILLER}`;
 
 let services: RunningServices;
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterEach(() => setEmbeddings({}));
 afterAll(() => services.stop());
 
-/** How the simulated embeddings behave from now on. */
+/** Sets how the simulated embeddings behave. */
 const setEmbeddings = (knobs: object): Promise<void> => setModelKnobs(MODEL, knobs);
 
 async function ask(file: ReturnType<typeof textFile> | { type: 'file'; file: { file_id: string } }) {
@@ -62,7 +62,7 @@ async function upload() {
 }
 
 describe('a long document', () => {
-  test('that was uploaded is embedded once, and each question about it costs one vector', async () => {
+  test('that was uploaded is embedded once, and each question about it needs one embedding', async () => {
     const file = await upload();
     expect(await embedded(file.id)).toBe(true);
     for (let n = 0; n < 2; n += 1)
@@ -74,23 +74,23 @@ describe('a long document', () => {
     await client.files.delete(file.id);
   });
 
-  test('that came with its request is compared on the spot', async () => {
+  test('that is inline is embedded for its request', async () => {
     const answer = await ask(textFile('log.txt', LONG));
     expect(answer).toMatchObject({ text: expect.stringContaining('platform 11'), degraded: null });
     expect(answer.embeddings).toBeGreaterThan(1);
   });
 
-  test('that fits whole asks nobody', async () => {
+  test('that fits as a whole needs no embedding', async () => {
     expect(await ask(textFile('note.txt', FACT))).toMatchObject({ degraded: null, embeddings: 0 });
   });
 });
 
-describe('embeddings that are away', () => {
+describe('unavailable embeddings', () => {
   test.each([
     ['hang', { hang: true }],
     ['fail', { fail: 500 }],
   ])(
-    'and %s cost an answer no more than their share: words alone decide, and it is told',
+    'that %s delay an answer only by their time limit: word matching selects passages, and a header says so',
     async (_how, knobs) => {
       await setEmbeddings(knobs);
       expect(await ask(textFile('log.txt', LONG))).toMatchObject({
@@ -100,7 +100,7 @@ describe('embeddings that are away', () => {
     },
   );
 
-  test('keep no file from being read; its vectors are made when somebody asks about it again', async () => {
+  test('do not prevent a file from being read; it is embedded at a later question', async () => {
     await setEmbeddings({ fail: 400 });
     const file = await upload();
     const status = async () => ((await client.files.retrieve(file.id)) as { status: string }).status;

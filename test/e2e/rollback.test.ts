@@ -3,7 +3,7 @@ import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { until } from '../../stack/until.ts';
 import { type Answered, type RolloutSystem, startRollout } from '../harness/rollout.ts';
 
-/** The guide's four ways back, each on the whole system with LiteLLM failing alone. */
+/** The guide's four kinds of rollback, each on the whole system, while only LiteLLM fails. */
 jest.setTimeout(120_000);
 
 let system: RolloutSystem | undefined;
@@ -24,13 +24,13 @@ const usersOf = (answered: readonly Answered[] = []) => answered.map(({ user }) 
 
 const jobIdIn = (line: string) => (JSON.parse(line) as { jobId: string }).jobId;
 
-/** The guide's own commands, over the file as the services wrote it. */
+/** Runs the guide's own commands on a log file as the services wrote it. */
 function shell(command: string, file: string): string {
   return execFileSync('sh', ['-c', command, 'sh', file], { encoding: 'utf8' }).trim();
 }
 
 describe('automatic rollback', () => {
-  test('comes by itself when LiteLLM alone fails, and no user sees an error', async () => {
+  test('happens without an operator when only LiteLLM fails, and no user sees an error', async () => {
     const { litellm, askAll, stateThat, onLitellm, log, logFile, turnout } = await start({
       LITELLM_PERCENTAGE: '50',
     });
@@ -42,7 +42,7 @@ describe('automatic rollback', () => {
     const failing = await askAll();
     const { rolledBack } = await stateThat((state) => state.rolledBack !== undefined);
     expect(rolledBack).toMatchObject({ actor: 'judge', why: 'errors' });
-    // Until the router has heard of it, the worker is who takes its jobs to the other path, and says so otherwise.
+    // Until the router has applied the rollback, the worker moves its jobs to the legacy system and logs another reason.
     const isApplied = async () => {
       const { out } = await turnout('rollout', 'status');
       return out.includes(`5 of 5 have applied epoch ${String(rolledBack?.epoch)}`);
@@ -66,16 +66,16 @@ describe('automatic rollback', () => {
       /judge: rollback: errors.*\n.*\n\{"tests":/,
     );
     expect(shell('grep "High error rate detected" "$1" | grep -c \'"path":"litellm"\'', logFile)).toBe('1');
-    // Those that were asked after it, each once; some of those before may have met it too.
+    // Every request after the rollback, each once. Some of the requests before it may have been rolled back, too.
     const told = shell('grep "Using legacy path" "$1" | grep \'"reason":"rollback"\'', logFile).split('\n');
     const asked = new Set(after.map(({ jobId }) => jobId));
     expect(told.filter((line) => asked.has(jobIdIn(line)))).toHaveLength(after.length);
-    // Whatever is deployed or set, it holds.
+    // The rollback stays in force, whatever the flags say.
     await turnout('flags', 'set', 'LITELLM_PERCENTAGE=60');
     expect(await onLitellm()).toEqual([]);
   });
 
-  test('does not come where it was forbidden: it is only told', async () => {
+  test('is only reported if ENABLE_ROLLBACK forbids it', async () => {
     const { litellm, askAll, state, log } = await start({
       LITELLM_PERCENTAGE: '50',
       ENABLE_ROLLBACK: 'false',
@@ -90,8 +90,8 @@ describe('automatic rollback', () => {
     expect(await state()).not.toHaveProperty('rolledBack');
   });
 
-  test('does not come where both paths fail: it is the provider', async () => {
-    const { askAll, stateThat } = await start({ LITELLM_PERCENTAGE: '50', UNREACHABLE_PATIENCE_MS: '0' });
+  test('does not happen if both backends fail, because then the provider is at fault', async () => {
+    const { askAll, stateThat } = await start({ LITELLM_PERCENTAGE: '50', UNREACHABLE_GRACE_MS: '0' });
     const failed = await askAll('Where to? [[sim: fail=500]]');
     expect(new Set(failed.map(({ status }) => status))).toEqual(new Set([502]));
     const { frozen, rolledBack } = await stateThat((state) => state.frozen !== undefined);
@@ -101,7 +101,7 @@ describe('automatic rollback', () => {
 });
 
 describe('emergency rollback', () => {
-  test('moves what is queued as well: after its confirmation nothing begins on LiteLLM', async () => {
+  test('moves queued jobs as well: after its confirmation no call begins on LiteLLM', async () => {
     const { users, ask, turnout, litellm } = await start({ MIGRATION_PHASE: '3', LLM_CONCURRENCY: '2' }, 24);
     const asked = users.map((user) => ask(user, 'Where to? [[sim: tokens=40; tps=80]]'));
     await until(() => Promise.resolve(litellm.calls.length >= 4), { timeoutMs: 20_000, everyMs: 5 });
@@ -117,7 +117,7 @@ describe('emergency rollback', () => {
     expect(litellm.calls.filter(({ at }) => at > confirmed)).toEqual([]);
   });
 
-  test('by the environment of one process holds in that process', async () => {
+  test('by the environment of one process applies in that process', async () => {
     const { services, askAll, litellm, logFile } = await start({ MIGRATION_PHASE: '3' }, 10);
     await services.kill('router');
     await services.start('router', 'router', { ENABLE_LITELLM: 'false' });
@@ -129,7 +129,7 @@ describe('emergency rollback', () => {
 });
 
 describe('gradual rollback', () => {
-  test('50, 20, 0: who has left LiteLLM does not come back, and the others stay', async () => {
+  test('50, 20, 0: users that left LiteLLM do not come back, and the others stay', async () => {
     const { askAll, turnout, onLitellm, logFile } = await start({ MIGRATION_PHASE: '3' }, 60);
     let before = await onLitellm();
     expect(before).toHaveLength(60);
@@ -142,7 +142,7 @@ describe('gradual rollback', () => {
       before = now;
     }
     expect(before).toEqual([]);
-    // The guide's arithmetic over the lines as they are.
+    // The guide's arithmetic on the lines as written.
     const jobs = Number(shell('grep -c "Request completed" "$1"', logFile));
     expect(jobs).toBe(180);
     const average = shell(
@@ -161,7 +161,7 @@ describe('gradual rollback', () => {
 });
 
 describe('targeted rollback', () => {
-  test('of one user leaves all others where they are', async () => {
+  test('of one user leaves all other users where they are', async () => {
     const { users, askAll, turnout } = await start({ MIGRATION_PHASE: '3' }, 10);
     const [one] = users;
     expect((await turnout('user', 'bypass', one?.user ?? '')).code).toBe(0);

@@ -6,11 +6,11 @@ import { repositoryRoot } from '../../stack/layout.ts';
 import { testEnv } from '../harness/env.ts';
 import { type RolloutSystem, startRollout } from '../harness/rollout.ts';
 
-/** Every command of the runbook, in its order, as an operator types it. */
+/** Runs every command of the runbook, in its order, as an operator types it. */
 jest.setTimeout(120_000);
 
 const ADMIN_KEY = 'an-admin-key-of-the-runbook';
-const text = readFileSync(join(repositoryRoot, 'docs/runbook.md'), 'utf8');
+const text = readFileSync(join(repositoryRoot, 'docs/operations/runbook.md'), 'utf8');
 
 interface Block {
   heading: string;
@@ -62,16 +62,16 @@ function run(commands: string, { services, logFile }: RolloutSystem): Promise<Ra
   });
 }
 
-describe('what the runbook says to type works', () => {
+describe('the commands in the runbook work', () => {
   test.each(blocksOf(text))('$heading: $commands', async ({ commands }) => {
-    if (system === undefined) throw new Error('The system does not run');
+    if (system === undefined) throw new Error('The system is not running');
     const { code, output } = await run(commands, system);
     expect({ code, output }).toMatchObject({ code: 0 });
     expect(/^Refused/m.test(output)).toBe(commands.includes('refused, as it should be'));
   });
 });
 
-test('what it says to look for in the log is what the services say', () => {
+test('the services log the phrases that the runbook says to look for', () => {
   const phrases = [...text.matchAll(/grep (?:-\w+ )?"([A-Z][^"]*)"/g)].flatMap(([, phrase = '']) =>
     phrase.split('\\|'),
   );

@@ -11,7 +11,7 @@ jest.setTimeout(240_000);
 const FACT = 'The night train to Ostheim leaves from platform 11.';
 const PAGE = Buffer.from(`<p>${FACT}</p>`);
 const NESTED = Buffer.from('<div>'.repeat(200_000));
-/** Takes all the processor time that one document gets. */
+/** Uses up the whole processor time limit of one document. */
 const SLOW = Buffer.from('<table><tr><td colspan=1000000>x</td></tr></table>'.repeat(3));
 const MANY = 12;
 
@@ -64,7 +64,7 @@ test('pages of 200,000 nested elements are refused, uploaded and inline', async 
   for (const failure of failures) expect(failure).toMatchObject({ code: 'unsupported_document' });
 });
 
-test('a page of one user is read before the many slow ones that another user uploaded before', async () => {
+test('one user’s page is read before the many slow documents that another user uploaded earlier', async () => {
   const slow = await times(() => upload(attacker, SLOW));
   await becomes('processed', other, await upload(other, PAGE));
   const standing = await Promise.all(slow.map((file) => statusOf(attacker, file)));
@@ -72,7 +72,7 @@ test('a page of one user is read before the many slow ones that another user upl
   await Promise.all(slow.map(({ id }) => attacker.files.delete(id)));
 });
 
-test("a user's question about a page is answered before the many slow ones that another user asked before", async () => {
+test("one user's question about a page is answered before the slow ones that another user asked earlier", async () => {
   const controller = new AbortController();
   let open = MANY;
   const slow = times(() =>

@@ -3,19 +3,19 @@ import { type ChatCompletionChunk } from 'openai/resources/chat/completions';
 import { testEnv } from '../harness/env.ts';
 import { type RunningServices } from '../harness/services.ts';
 
-/** Each failure of the provider is seen once: nothing is tried again, no broken answer is continued. */
+/** Disables retries and continuations, so that each failure of the provider is seen once. */
 export const noSecondChance = {
   MAX_CALLS_PER_MODEL: '1',
-  UNREACHABLE_PATIENCE_MS: '0',
+  UNREACHABLE_GRACE_MS: '0',
   ON_LOST_ATTEMPT: 'fail',
 } as const;
 
-/** The official client as any user has it: an address and a key. */
+/** The official client as any user has it: with a URL and a key. */
 export function openaiClient(services: RunningServices, options: ClientOptions = {}): OpenAI {
   return new OpenAI({ baseURL: `${services.url}/v1`, apiKey: testEnv().TURNOUT_API_KEY, ...options });
 }
 
-/** Thinking, as DeepSeek and LiteLLM name it; OpenAI's own types do not know the field. */
+/** Reasoning under DeepSeek's and LiteLLM's name. OpenAI's own types do not have the field. */
 interface WithReasoning {
   reasoning_content?: string;
 }
@@ -40,7 +40,7 @@ export function choicesOf(chunks: readonly ChatCompletionChunk[], choice = 0): C
   return chunks.flatMap(({ choices }) => choices).filter(({ index }) => index === choice);
 }
 
-/** The error that a call ends with; throws when it succeeds. */
+/** The error with which a call fails. Throws if it succeeds. */
 export async function failureOf(call: PromiseLike<unknown>): Promise<unknown> {
   try {
     await call;
@@ -50,7 +50,7 @@ export async function failureOf(call: PromiseLike<unknown>): Promise<unknown> {
   throw new Error('the call was expected to fail and succeeded');
 }
 
-/** What the provider saw of a job. */
+/** What the provider saw of a job's call. */
 export interface UpstreamCall {
   kind: 'chat' | 'embeddings';
   outcome: string;
@@ -66,7 +66,7 @@ export async function upstreamCalls(jobId: string): Promise<UpstreamCall[]> {
   return jobs[jobId] ?? [];
 }
 
-/** An inline document, as OpenAI's `file` part has it. */
+/** An inline document as OpenAI's `file` part. */
 export function textFile(filename: string, text: string) {
   const data = Buffer.from(text).toString('base64');
   return { type: 'file' as const, file: { filename, file_data: `data:text/plain;base64,${data}` } };

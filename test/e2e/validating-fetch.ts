@@ -1,7 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { expectValid, type OpenAiType } from '../conformance/openai-schema/validate.ts';
 
-/** By the `object` of a body; a deleted response is in no type of the SDK. */
+/** The SDK's type by the `object` of a body. The SDK has no type for a deleted response. */
 const TYPE_OF_OBJECT: Readonly<Record<string, OpenAiType>> = {
   response: 'Response',
   file: 'FileObject',
@@ -11,10 +11,10 @@ const TYPE_OF_OBJECT: Readonly<Record<string, OpenAiType>> = {
   'chat.completion': 'ChatCompletion',
 };
 
-/** What was checked so far, so that a test can tell that something was. */
+/** Counts what was checked, so that a test can tell that something was. */
 export const checked = { bodies: 0, events: 0 };
 
-/** `fetch` for a client of the API: every body and every stream event that it gets must have the type that OpenAI's SDK gives it. */
+/** A `fetch` that checks every body and stream event against the type that OpenAI's SDK gives it. */
 export const validatingFetch: typeof fetch = async (input, init) => {
   const response = await fetch(input, init);
   const type = response.headers.get('content-type') ?? '';
@@ -32,7 +32,7 @@ function checkBody(body: unknown, url: string): void {
     return;
   }
   const type = TYPE_OF_OBJECT[object ?? 'error'];
-  if (!type) throw new Error(`a body of a type that is not checked: ${object ?? ''}`);
+  if (!type) throw new Error(`No type is known for a body with object ${object ?? ''}`);
   expectValid(type, object === undefined ? error : body);
   checked.bodies += 1;
 }

@@ -5,14 +5,14 @@ import { pipeline } from 'node:stream/promises';
 import { validatingFetch } from './validating-fetch.ts';
 
 export interface ValidatingProxy {
-  /** Without `/v1`. */
+  /** The proxy's URL, without `/v1`. */
   url: string;
-  /** What went through it and was not as the SDK's types say. */
+  /** Differences from the SDK's types in what passed through. */
   problems: string[];
   close(): Promise<void>;
 }
 
-/** Stands between the API and a client whose `fetch` is not ours: what it gets is checked all the same. */
+/** A proxy between the API and a client whose `fetch` is not ours. It checks everything that the client receives. */
 export async function startValidatingProxy(target: string): Promise<ValidatingProxy> {
   const problems: string[] = [];
   const server = createServer((request, response) => {
@@ -50,7 +50,7 @@ async function forward(target: string, request: IncomingMessage, response: Serve
   });
 }
 
-/** Those of one connection, and of a body that goes on in another form. */
+/** Headers of a single connection, and those that depend on the body's encoding. */
 const HOP = new Set(['connection', 'content-length', 'host', 'keep-alive', 'transfer-encoding']);
 
 function headersOf({ headersDistinct }: IncomingMessage): [string, string][] {
@@ -60,7 +60,7 @@ function headersOf({ headersDistinct }: IncomingMessage): [string, string][] {
 }
 
 function withoutFraming(headers: Headers): Record<string, string> {
-  // `fetch` has decoded the body.
+  // `fetch` has already decoded the body.
   const left = [...headers].filter(([name]) => !HOP.has(name) && name !== 'content-encoding');
   return Object.fromEntries(left);
 }

@@ -18,7 +18,7 @@ beforeEach(async () => {
 
 afterEach(() => fleet.stop());
 
-test('a worker whose event loop stands still for longer than its locks live loses no attempt', async () => {
+test('a worker whose event loop is blocked for longer than its locks last loses no attempt', async () => {
   const bodies = Array.from({ length: STREAMS }, (_, n) => ({
     model: 'turnout-sim',
     messages: ask(`Where does line ${n} end?`, 'tokens=200; tps=8'),
@@ -39,7 +39,7 @@ test('a worker whose event loop stands still for longer than its locks live lose
   }
 });
 
-/** A machine with much to do blocks a process as well, but not for so long. */
+/** A busy machine also blocks the event loop, but not for as long as a lock lasts. */
 function wasBlocked(line: string): boolean {
   if (!line.includes('Event loop was blocked')) return false;
   return (JSON.parse(line) as { ms: number }).ms > workerTimings.lockDuration;

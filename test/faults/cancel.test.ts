@@ -23,7 +23,7 @@ let fleet: Fleet;
 
 describe.each([
   ['LiteLLM', 'true'],
-  ['the provider itself', 'false'],
+  ['the provider without LiteLLM', 'false'],
 ])('a client that hangs up on an answer from %s', (_through, viaLitellm) => {
   beforeAll(async () => {
     fleet = await startFleet({ ENABLE_LITELLM: viaLitellm });
@@ -31,21 +31,21 @@ describe.each([
 
   afterAll(() => fleet.stop());
 
-  test('ends its job once, as cancelled, and the provider is not kept working: 50 streams', async () => {
+  test('has its job cancelled once, and the provider’s call aborted: 50 streams', async () => {
     const times: number[] = [];
     while (times.length < 50) times.push(await hangUpOnStream());
     say(`stream: hang-up to the provider's closed socket: ${describeTimes(times)}`);
     expect(Math.max(...times)).toBeLessThan(5_000);
   });
 
-  test('likewise where the answer is not streamed', async () => {
+  test('has its call aborted without streaming as well', async () => {
     const times: number[] = [];
     while (times.length < 10) times.push(await hangUpOnWhole());
     say(`not streamed: hang-up to the provider's closed socket: ${describeTimes(times)}`);
     expect(Math.max(...times)).toBeLessThan(5_000);
   });
 
-  /** Milliseconds from the hang-up to the close of the provider's socket. */
+  /** Milliseconds from the hang-up until the provider's socket is closed. */
   async function hangUpOnStream(): Promise<number> {
     const reading = fleet.askOnce(endless);
     const jobId = (await reading.opened).headers.get('x-turnout-job-id') ?? '';
@@ -74,7 +74,7 @@ describe.each([
   }
 });
 
-describe('a job whose client goes before the model is called', () => {
+describe('a job whose client disconnects before the model is called', () => {
   beforeAll(async () => {
     fleet = await startFleet({ LLM_CONCURRENCY: '1' });
   });
@@ -97,16 +97,16 @@ describe('a job whose client goes before the model is called', () => {
     expect(await callsOf(jobId)).toEqual([]);
   });
 
-  test('is cancelled while its message waits in Kafka, and is dropped when it is read', async () => {
+  test('is cancelled while its message waits in Kafka, and is dropped when the message is read', async () => {
     await fleet.services.kill('router');
     const early = fleet.askOnce(endless);
     const jobId = await onlyOpenJob();
-    // One that hangs up before Kafka has the message is refused instead.
+    // A client that hangs up before Kafka has the message is refused instead.
     expect(await until(() => isInKafka(jobId), { timeoutMs: 20_000, everyMs: 100 })).toBe(true);
     early.hangUp();
     expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'cancelled', by: 'disconnect' }]);
     await fleet.services.start('router');
-    // Jobs of one user stay in order: when a later one is answered, this one has been read.
+    // Jobs of one user stay in order: when a later one is answered, this message has been read.
     const later = fleet.askOnce({ model: 'turnout-sim', messages: ask(QUESTION, 'tokens=3') });
     await later.over;
     expect(later.done()).toBe(true);
@@ -122,7 +122,7 @@ describe('the deadline', () => {
 
   afterAll(() => fleet.stop());
 
-  test('passes in the middle of a stream: a typed error inside it, and the provider is left', async () => {
+  test('passes in mid-stream: the stream ends with a typed error, and the provider’s call is aborted', async () => {
     const { reading, jobId } = fleet.ask(endless, { 'x-turnout-deadline-ms': '3000' });
     await reading.pieces(1);
     await reading.over;
@@ -136,7 +136,7 @@ describe('the deadline', () => {
     expect(ending).toMatchObject({ type: 'failed', error: { code: 'deadline_exceeded' } });
   });
 
-  test('passes before the first token: 504', async () => {
+  test('passes before the first token: the client receives a 504', async () => {
     const silent = { model: 'turnout-sim', messages: ask(QUESTION, 'ttft=60000') };
     const { reading, jobId } = fleet.ask(silent, { 'x-turnout-deadline-ms': '1500' });
     expect((await reading.opened).status).toBe(504);
@@ -144,19 +144,19 @@ describe('the deadline', () => {
   });
 });
 
-describe('a request to end', () => {
+describe('a cancellation', () => {
   beforeAll(async () => {
     fleet = await startFleet();
   });
 
   afterAll(() => fleet.stop());
 
-  test('whose message was lost is seen in the record, also by a call that writes nothing', async () => {
+  test('whose message was lost is noticed in the record, even by a call that writes nothing', async () => {
     const silent = { model: 'turnout-sim', messages: ask(QUESTION, 'ttft=60000') };
     const { reading, jobId } = fleet.ask({ ...silent, response_format: { type: 'json_object' } });
     await callsWhen(jobId, (calls) => calls.length === 1);
     const redis = connectRedis(testEnv().REDIS_URL, 'test', silentLogger);
-    // A time to come: the sweep must not be the one that sees it.
+    // In the future, so that the sweep is not the one that notices it.
     const flag = { cancel: 'operator', cancel_at: Date.now() + 3_600_000 };
     await redis.hset(jobKeys(fleet.services.prefix).record(jobId), flag);
     await closeRedis(redis);
@@ -166,7 +166,7 @@ describe('a request to end', () => {
   });
 });
 
-/** The job that was just asked for, where no other is open. */
+/** The job that was just created, provided that no other is open. */
 async function onlyOpenJob(): Promise<string> {
   let open: string[] = [];
   await until(async () => (open = await fleet.store.open()).length > 0, { timeoutMs: 10_000, everyMs: 10 });
@@ -188,7 +188,7 @@ async function isInKafka(jobId: string): Promise<boolean> {
   return found;
 }
 
-describe('a slot whose job is cancelled where no other process runs', () => {
+describe('the slot of a job that is cancelled while only the ingress runs', () => {
   const prefix = `t-${randomBytes(4).toString('hex')}`;
   const redis = connectRedis(testEnv().REDIS_URL, 'cancel-test', silentLogger);
   let ingress: RunningServices;
@@ -222,7 +222,7 @@ describe('a slot whose job is cancelled where no other process runs', () => {
   test.each([
     ['POST', '/cancel'],
     ['DELETE', ''],
-  ])('is free at once: %s /v1/responses/{id}%s', async (method, rest) => {
+  ])('is freed at once: %s /v1/responses/{id}%s', async (method, rest) => {
     const asked = { model: 'turnout-sim', input: QUESTION, background: true };
     const { id } = (await (await send('POST', '/v1/responses', asked)).json()) as { id: string };
     await counts(1);
@@ -230,7 +230,7 @@ describe('a slot whose job is cancelled where no other process runs', () => {
     await counts(0);
   });
 
-  test('is free at once: the client hangs up', async () => {
+  test('is freed at once: the client hangs up', async () => {
     const client = new AbortController();
     const sent = send('POST', '/v1/chat/completions', endless, client.signal).catch(() => undefined);
     await counts(1);

@@ -18,8 +18,8 @@ beforeEach(async () => {
 
 afterEach(() => fleet.stop());
 
-describe('when the ingress is killed in the middle of a stream', () => {
-  test('the job of a client that cannot come back is cancelled, and the provider is left', async () => {
+describe('when the ingress is killed in mid-stream', () => {
+  test('the job of a client without an idempotency key is cancelled, and the provider’s call aborted', async () => {
     const reading = fleet.askOnce(endless);
     const jobId = (await reading.opened).headers.get('x-turnout-job-id') ?? '';
     await reading.pieces(3);
@@ -33,7 +33,7 @@ describe('when the ingress is killed in the middle of a stream', () => {
     expect((await undisturbed(endless)).slice(0, reading.text().length)).toBe(reading.text());
   });
 
-  test('a client that comes back with its idempotency key finds its job, from the start', async () => {
+  test('a client that comes back with its idempotency key gets its job’s answer from the start', async () => {
     const { reading, jobId, key } = fleet.ask(short);
     await reading.pieces(3);
     await fleet.services.kill('ingress');
@@ -49,7 +49,7 @@ describe('when the ingress is killed in the middle of a stream', () => {
 });
 
 describe('an idempotency key', () => {
-  test('finds the running job and, later, the stored answer; the model is called once', async () => {
+  test('leads to the running job and later to the stored answer; the model is called once', async () => {
     const first = fleet.ask(short);
     await first.reading.pieces(2);
     first.reading.hangUp();
@@ -61,7 +61,7 @@ describe('an idempotency key', () => {
     expect(await callsOf(first.jobId)).toHaveLength(1);
   });
 
-  test('that comes many times at the same instant is one job', async () => {
+  test('that arrives many times at once creates one job', async () => {
     const key = randomUUID();
     const asked = Array.from({ length: 10 }, () => fleet.ask(short, { 'idempotency-key': key }));
     await Promise.all(asked.map(({ reading }) => reading.over));
@@ -71,7 +71,7 @@ describe('an idempotency key', () => {
     expect(await fleet.store.ending(jobIdOf(key))).toHaveLength(1);
   });
 
-  test('with another body is refused', async () => {
+  test('with a different body is refused', async () => {
     const { reading, key } = fleet.ask(short);
     await reading.pieces(1);
     const other = await fleet.post(endless, { headers: { 'idempotency-key': key } });

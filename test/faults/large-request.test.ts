@@ -5,7 +5,7 @@ import { ask, callsOf, undisturbed } from './support/simulator.ts';
 
 jest.setTimeout(180_000);
 
-/** One legal request: 500 messages of 64 KB, of the kind of text that takes longest to count. */
+/** One valid request: 500 messages of 64 KB, with the kind of text whose tokens take longest to count. */
 const MESSAGES = 500;
 const huge = Array.from({ length: MESSAGES }, () => ({ role: 'user', content: '字'.repeat(64_000 / 3) }));
 

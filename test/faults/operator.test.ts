@@ -19,7 +19,7 @@ afterAll(() => fleet.stop());
 
 const jobs = (...args: string[]): Promise<CliRun> => runTurnout(fleet.services.prefix, ['jobs', ...args]);
 
-test('an operator finds a running job, ends it, and sees what became of it; no word of its user is shown', async () => {
+test('an operator finds a running job, cancels it and sees its outcome, but none of the user’s text', async () => {
   const { reading, jobId } = fleet.ask(endless);
   await reading.pieces(2);
   const listed = await jobs('list', '--json');
@@ -36,17 +36,17 @@ test('an operator finds a running job, ends it, and sees what became of it; no w
   const shown = await jobs('show', jobId);
   const told = [
     'accepted for turnout-sim',
-    'attempt 1 begun',
+    'attempt 1 started',
     'characters of text',
     'estimated',
     'cancelled by operator',
   ];
   for (const part of told) expect(shown.out).toContain(part);
   expect(shown.out + listed.out).not.toContain(SECRET);
-  expect(linesOf(await jobs('list'))).toEqual(['No job is open.']);
+  expect(linesOf(await jobs('list'))).toEqual(['There are no open jobs.']);
 });
 
-test('a job that no worker holds is ended as well, and costs nothing', async () => {
+test('a job that no worker holds is cancelled as well, and costs nothing', async () => {
   await fleet.services.kill('llm-worker');
   const { reading, jobId } = fleet.ask(endless);
   const queued = async () => (await fleet.store.view(jobId))?.state === 'queued';
@@ -59,14 +59,14 @@ test('a job that no worker holds is ended as well, and costs nothing', async () 
   expect(await callsOf(jobId)).toEqual([]);
 });
 
-test('what cannot be cancelled is said, with exit code 1', async () => {
+test('jobs that cannot be cancelled are reported, with exit code 1', async () => {
   const { reading, jobId } = fleet.ask({ model: 'turnout-sim', messages: ask('Why?', 'tokens=2') });
   await reading.over;
   const unknown = `job_${'0'.repeat(32)}`;
   const { code, out, err } = await jobs('cancel', jobId, unknown);
   expect(code).toBe(1);
-  expect(out).toContain(`${jobId}  had ended: completed`);
-  expect(out).toContain(`There is no job ${unknown}`);
+  expect(out).toContain(`${jobId}  had already ended: completed`);
+  expect(out).toContain(`Job ${unknown} not found`);
   expect(err).toContain('2 of 2 were not cancelled');
   expect(await jobs('show', unknown)).toMatchObject({ code: 1, out: '' });
 });

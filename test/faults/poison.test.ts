@@ -3,7 +3,7 @@ import { type Fleet, startFleet } from './support/fleet.ts';
 import { deadLetters } from './support/dead-letters.ts';
 import { ask, callsOf, callsWhen } from './support/simulator.ts';
 
-/** Each start of the job costs a worker and the 6 to 8 s until its lock has run out. */
+/** Each attempt costs a worker, and the 6 to 8 s until its lock expires. */
 jest.setTimeout(120_000);
 
 const MAX_ATTEMPTS = 3;
@@ -15,7 +15,7 @@ beforeEach(async () => {
 
 afterEach(() => fleet.stop());
 
-test('a job that kills every worker that begins it is given up after a bounded number of starts', async () => {
+test('a job that kills every worker that starts it fails after a bounded number of attempts', async () => {
   const { reading, jobId } = fleet.ask({ model: 'turnout-sim', messages: ask('Why?', 'ttft=100000') });
   for (let start = 1; start <= MAX_ATTEMPTS; start += 1) {
     await callsWhen(jobId, (calls) => calls.length === start);
@@ -24,10 +24,10 @@ test('a job that kills every worker that begins it is given up after a bounded n
   }
   await reading.over;
   expect(reading.error()).toBe('poison_job');
-  // By then it is kept: an operator can see what it was.
+  // The dead letter is written before the client gets the error, so that an operator can inspect the job.
   const [letter] = await deadLetters(fleet.services.prefix);
   expect(letter).toMatchObject({ origin: `bullmq/llm/${jobId}`, originalId: jobId });
-  expect(letter?.reason).toBe('poison_job: begun 3 times without an end');
+  expect(letter?.reason).toBe('poison_job: started 3 times without finishing');
   expect(JSON.parse(letter?.value ?? '')).toMatchObject({ jobId, model: 'turnout-sim' });
   expect(await callsOf(jobId)).toHaveLength(MAX_ATTEMPTS);
   expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'failed', error: { code: 'poison_job' } }]);

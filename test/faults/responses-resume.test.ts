@@ -8,7 +8,7 @@ import { type Fleet, say, startFleet } from './support/fleet.ts';
 import { openResponseStream } from './support/response-reading.ts';
 import { callsOf } from './support/simulator.ts';
 
-/** Processes start here, and a dead worker's lock lives for up to 6 s. */
+/** Starting processes takes time, and a dead worker's lock lasts up to 6 s. */
 jest.setTimeout(90_000);
 
 const RESPONSES = 10;
@@ -16,7 +16,7 @@ const READERS = 25;
 const TOKENS = 50;
 const random = generator(20_261_125);
 const below = (limit: number) => Math.floor(random() * limit);
-/** One to three numbers, the same in each run. */
+/** One to three event numbers, the same in each run. */
 const drops = () =>
   Array.from({ length: 1 + below(3) }, () => below(TOKENS)).toSorted((one, other) => one - other);
 
@@ -33,7 +33,7 @@ function textOf({ output }: ResponseBody): string {
   return parts.map((part) => (part.type === 'output_text' ? part.text : '')).join('');
 }
 
-/** Waits until every reader is through, and holds each against the stored response and the undisturbed model. */
+/** Waits for every reader, and compares each with the stored response and with the model's answer without faults. */
 async function expectExact(fleet: Fleet, { responses, readers }: Crowd, what: string): Promise<void> {
   await Promise.all(readers.map(({ over }) => over));
   for (const response of responses) {
@@ -51,19 +51,19 @@ async function expectExact(fleet: Fleet, { responses, readers }: Crowd, what: st
     readers.reduce((total, { reading }) => total + reading[of], 0);
   const [dropped, broken, errors] = [sum('dropped'), sum('broken'), sum('errors')];
   say(
-    `${what}: ${readers.length} readers hung up ${dropped} times, were broken off ${broken}, told to go ${errors}`,
+    `${what}: ${readers.length} readers hung up ${dropped} times, lost ${broken} connections, got ${errors} error events`,
   );
   expect(dropped).toBeGreaterThanOrEqual(LEAST_DROPS);
 }
 
-/** Waits until somebody has seen so many events of each response. */
+/** Waits until some reader has seen this many events of each response. */
 async function begun({ responses }: Crowd, events: number): Promise<void> {
   const seen = ({ readers }: Crowd['responses'][number]) =>
     readers.some(({ reading }) => reading.numbers.length > events);
   expect(await until(() => responses.every(seen), { timeoutMs: 30_000, everyMs: 10 })).toBe(true);
 }
 
-describe('a reader that hangs up at any event and resumes behind the last one it saw gets all of them, once', () => {
+describe('a reader that hangs up at any event and resumes after the last one it saw gets every event once', () => {
   let fleet: Fleet;
   let urls: string[];
   let live: Crowd;
@@ -84,17 +84,17 @@ describe('a reader that hangs up at any event and resumes behind the last one it
 
   afterAll(() => fleet.stop());
 
-  test('of a response that is being made', async () => {
+  test('of a response in progress', async () => {
     live = await crowd(15);
     await expectExact(fleet, live, 'live');
   });
 
-  test('of one that has ended', async () => {
+  test('of a response that has ended', async () => {
     const finished = gatherAgain(live, { urls, readersOfEach: READERS, drops });
     await expectExact(fleet, finished, 'finished');
   });
 
-  test('of one whose worker is killed meanwhile', async () => {
+  test('of a response whose worker is killed meanwhile', async () => {
     const running = await crowd(15);
     await begun(running, TOKENS / 4);
     await fleet.services.kill('llm-worker');
@@ -104,7 +104,7 @@ describe('a reader that hangs up at any event and resumes behind the last one it
     expect(calls.every(({ length }) => length === 2)).toBe(true);
   });
 
-  test('of one through an ingress that is killed, and another that stops', async () => {
+  test('of a response through an ingress that is killed and another that stops', async () => {
     const running = await crowd(6);
     await begun(running, TOKENS / 4);
     await fleet.services.kill('ingress');
@@ -117,8 +117,8 @@ describe('a reader that hangs up at any event and resumes behind the last one it
   });
 });
 
-describe('when the log of a response has gone', () => {
-  test('its stream, from any number on, is the same to the byte', async () => {
+describe('after the log of a response has expired', () => {
+  test('its stream is byte-identical, from any event on', async () => {
     const fleet = await startFleet({ LOG_RETENTION_MS: '2000' });
     try {
       const { url } = fleet.services;

@@ -25,14 +25,14 @@ afterAll(() => fleet.stop());
 
 const request = (knobs: string, model = 'turnout-sim') => ({ model, messages: ask(QUESTION, knobs) });
 
-describe('a provider that fails once is asked again, and the client sees one clean answer', () => {
+describe('a provider that fails once is called again, and the client sees one clean answer', () => {
   test.each([
     ['with a 500', 'fail=500'],
     ['with a 429', 'fail=429; retryAfter=1'],
     ['without ever answering', 'hang'],
     ['by cutting the stream', 'cut=10; tps=50'],
-    ['by falling silent in the middle', 'stall=10; tps=50'],
-    ['with a chunk that cannot be read', 'malformed=10; tps=50'],
+    ['by stalling in mid-stream', 'stall=10; tps=50'],
+    ['with a malformed chunk', 'malformed=10; tps=50'],
   ])('%s', async (_what, fault) => {
     const body = request(`tokens=30; ${fault}; failTimes=1`);
     const { reading, jobId } = fleet.ask(body);
@@ -44,7 +44,7 @@ describe('a provider that fails once is asked again, and the client sees one cle
     expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'completed' }]);
   });
 
-  test('also where the answer is not streamed, and the response says how often it was tried', async () => {
+  test('also without streaming, and a header reports the number of calls', async () => {
     const body = request('tokens=30; cut=10; tps=50; failTimes=1');
     const response = await fleet.post(body);
     expect(response.status).toBe(200);
@@ -53,7 +53,7 @@ describe('a provider that fails once is asked again, and the client sees one cle
     expect(choices[0].message.content).toBe(await undisturbed(body));
   });
 
-  test('also where half an answer could not be continued, if nobody has read it', async () => {
+  test('also when half an answer could not be continued, if the client has not received it', async () => {
     const body = { ...request('cut=5; tps=50; failTimes=1'), response_format: { type: 'json_object' } };
     const { reading, jobId } = fleet.ask({ ...body, stream: false });
     await reading.over;
@@ -62,7 +62,7 @@ describe('a provider that fails once is asked again, and the client sees one cle
     expect(await callsOf(jobId)).toHaveLength(2);
   });
 
-  test('and never before its Retry-After', async () => {
+  test('and never before its Retry-After has passed', async () => {
     const { reading, jobId } = fleet.ask(request('tokens=5; fail=429; retryAfter=2; failTimes=1'));
     await reading.over;
     const [first, second] = await callsOf(jobId);
@@ -70,8 +70,8 @@ describe('a provider that fails once is asked again, and the client sees one cle
   });
 });
 
-describe('a provider that fails for good ends the job with one typed error', () => {
-  test('before the first token: as an HTTP status, after three calls', async () => {
+describe('a provider that keeps failing ends the job with one typed error', () => {
+  test('before the first token: with an HTTP status, after three calls', async () => {
     const { reading, jobId } = fleet.ask(request('fail=503', 'turnout-sim-prefill'));
     expect((await reading.opened).status).toBe(502);
     await reading.over;
@@ -80,7 +80,7 @@ describe('a provider that fails for good ends the job with one typed error', () 
     expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'failed' }]);
   });
 
-  test('in the middle: inside the stream, which is a prefix of the answer and is never called done', async () => {
+  test('in mid-stream: inside the stream, which holds a prefix of the answer and no end marker', async () => {
     const body = request('tokens=60; cut=10; tps=50', 'turnout-sim-prefill');
     const { reading, jobId } = fleet.ask(body);
     await reading.over;
@@ -91,7 +91,7 @@ describe('a provider that fails for good ends the job with one typed error', () 
     expect(await fleet.store.ending(jobId)).toMatchObject([{ type: 'failed' }]);
   });
 
-  test('unless another model stands behind it', async () => {
+  test('unless a fallback model is configured', async () => {
     const body = request('tokens=20; reasoning=0; fail=500; failTimes=3', 'turnout-sim-reasoner');
     const { reading, jobId } = fleet.ask(body);
     await reading.over;
@@ -104,7 +104,7 @@ describe('a provider that fails for good ends the job with one typed error', () 
 test.each([
   [400, 400, 'upstream_rejected'],
   [401, 502, 'upstream_auth'],
-])('a provider that answers %i is not asked again', async (upstream, status, code) => {
+])('a provider that answers %i is not called again', async (upstream, status, code) => {
   const { reading, jobId } = fleet.ask(request(`fail=${upstream}`));
   expect((await reading.opened).status).toBe(status);
   await reading.over;
@@ -112,8 +112,8 @@ test.each([
   expect(await callsOf(jobId)).toHaveLength(1);
 });
 
-describe('a LiteLLM that is away', () => {
-  test('is waited for, and the answer is whole when it is back', async () => {
+describe('a LiteLLM that is unavailable', () => {
+  test('is retried until it is back, and the answer is complete', async () => {
     const proxy = await startTcpProxy();
     proxy.aimAt(Number(new URL(testEnv().LITELLM_URL).port));
     const behind = await startFleet({ LITELLM_URL: `http://127.0.0.1:${proxy.port}` });
@@ -137,7 +137,7 @@ describe('a LiteLLM that is away', () => {
     }
   });
 
-  test('or breaks every connection after it took the request, is not called without end, and each call is paid', async () => {
+  test('or breaks every connection after the request, is called a bounded number of times, and each call is billed', async () => {
     const breaking = createServer((socket) =>
       socket.once('data', () => socket.destroy()).on('error', () => {}),
     );

@@ -20,7 +20,7 @@ jest.setTimeout(180_000);
 
 const twinOf = (name: ServiceName) => `${name}-2`;
 
-describe('when every process is stopped and started again, one after another, under load', () => {
+describe('when every process is restarted, one after another, under load', () => {
   let services: RunningServices;
   let load: SteadyClients;
   let answers: Answer[];
@@ -48,27 +48,27 @@ describe('when every process is stopped and started again, one after another, un
     }
   }
 
-  /** The load runs at its pace before the next process goes. */
+  /** Waits for some answers before the next process is stopped. */
   async function someAnswers(): Promise<void> {
     const enough = load.answered() + 8;
     const came = await until(() => load.answered() >= enough, { timeoutMs: 30_000 });
-    if (!came) throw new Error('the clients get no answers');
+    if (!came) throw new Error('The clients received no further answers within 30 s');
   }
 
-  test('no client sees an error: each answer is whole and right, and nobody asked twice', () => {
+  test('no client sees an error: each answer is complete and correct at the first try', () => {
     expect(answers.map(({ complaint }) => complaint).filter((complaint) => complaint !== undefined)).toEqual(
       [],
     );
     expect(answers.length).toBeGreaterThan(100);
   });
 
-  test('the model was called once for each answer', async () => {
+  test('the model is called once for each answer', async () => {
     const calls = await Promise.all(answers.map(({ jobId }) => callsOf(jobId ?? '')));
     expect(calls.filter(({ length }) => length !== 1)).toEqual([]);
   });
 
   test('the metrics count each job once', async () => {
-    const expected = answers.length + 1; // the quiet question about the document
+    const expected = answers.length + 1; // the question about the document, asked before the load
     const completed = async () => {
       const response = await fetch(`${services.urlOf('metrics')}/summary`);
       return ((await response.json()) as Summary).completed;
@@ -77,7 +77,7 @@ describe('when every process is stopped and started again, one after another, un
     expect(await completed()).toBe(expected);
   });
 
-  test.each([...serviceNames])('%s stopped in time', (name) => {
+  test.each([...serviceNames])('%s stops in time', (name) => {
     for (const instance of [name, twinOf(name)]) {
       const log = readFileSync(join(services.logs, `${instance}.log`), 'utf8');
       expect(log).toContain('Service stopped');
@@ -97,7 +97,7 @@ async function askings(url: string): Promise<Asking[]> {
   return Promise.all([...direct, documentAsking(url)]);
 }
 
-/** Its prompt is made by us: the right answer is that of the quiet system. */
+/** We write the prompt for a document, so the expected answer comes from the undisturbed system. */
 async function documentAsking(url: string): Promise<Asking> {
   const document = Buffer.from('The line from the harbour ends at platform 4.').toString('base64');
   const file = { filename: 'notes.txt', file_data: `data:text/plain;base64,${document}` };
@@ -109,6 +109,6 @@ async function documentAsking(url: string): Promise<Asking> {
   const body = { model: 'turnout-sim', messages: [{ role: 'user', content }] };
   const reading = readStream({ url, apiKey: testEnv().TURNOUT_API_KEY, body });
   await reading.over;
-  if (!reading.done()) throw new Error(`a quiet system did not answer: ${String(reading.error())}`);
+  if (!reading.done()) throw new Error(`The undisturbed system did not answer: ${String(reading.error())}`);
   return { body, expected: reading.text() };
 }

@@ -20,7 +20,7 @@ import { type Answer, startSteadyClients } from './support/steady-clients.ts';
 
 jest.setTimeout(180_000);
 
-describe('when instances of every service come and go under load', () => {
+describe('when instances of every service are added and removed under load', () => {
   let services: RunningServices;
   let answers: Answer[];
 
@@ -41,7 +41,7 @@ describe('when instances of every service come and go under load', () => {
       const enough = load.answered() + 8;
       expect(await until(() => Promise.resolve(load.answered() >= enough), { timeoutMs: 30_000 })).toBe(true);
     };
-    // Each of them moves partitions: one more, one less at its wish, one less without a word.
+    // Each of these moves partitions: an added instance, a stopped one, a killed one.
     for (const name of ['router', 'metrics', 'context-worker', 'llm-worker'] as const) {
       await services.start(name, `${name}-3`);
       await someAnswers();
@@ -59,12 +59,12 @@ describe('when instances of every service come and go under load', () => {
 
   afterAll(() => services.stop());
 
-  test('nothing is lost: each answer is whole and right', () => {
+  test('no job is lost: each answer is complete and correct', () => {
     expect(answers.flatMap(({ complaint }) => complaint ?? [])).toEqual([]);
     expect(answers.length).toBeGreaterThan(60);
   });
 
-  test('nothing is doubled: the model was called once for each answer', async () => {
+  test('no job is doubled: the model is called once for each answer', async () => {
     const calls = await Promise.all(answers.map(({ jobId }) => callsOf(jobId ?? '')));
     expect(calls.filter(({ length }) => length !== 1)).toEqual([]);
   });
@@ -108,14 +108,14 @@ describe('a user with many jobs', () => {
     return `job_${response?.id.slice('resp_'.length) ?? ''}`;
   }
 
-  /** Milliseconds since the epoch; undefined for a job that was not routed yet. */
+  /** Milliseconds since the epoch. Undefined for a job that has not been routed. */
   async function routedAt(jobId: string): Promise<number | undefined> {
     const view = await jobLog.read(jobId, 0);
     const routed = view?.entries.find(({ event }) => event.type === 'routed')?.event;
     return routed?.type === 'routed' ? routed.at : undefined;
   }
 
-  /** By the id of its job, each message's partition. */
+  /** The partition of each message, by job id. */
   async function partitions(): Promise<Map<string, number>> {
     const brokers = testEnv().KAFKA_BROKERS.split(',');
     const found = new Map<string, number>();
@@ -130,7 +130,7 @@ describe('a user with many jobs', () => {
     return found;
   }
 
-  test("does not hold up his neighbours' partitions: they are routed before he is done", async () => {
+  test("does not delay jobs in other partitions: they are routed before the last of that user's jobs", async () => {
     const [hot, ...neighbours] = clients;
     await services.kill('router');
     const limit = pLimit(32);

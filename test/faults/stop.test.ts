@@ -11,7 +11,7 @@ import { type Asked, type Fleet, say, startFleet } from './support/fleet.ts';
 import { type Reading, readStream } from './support/reading.ts';
 import { ask, callsOf, callsWhen, undisturbed } from './support/simulator.ts';
 
-/** Processes start here, and a stopped one may take its time. */
+/** Starting processes takes time, and a stopping one may use its whole grace period. */
 jest.setTimeout(60_000);
 
 const LONG = {
@@ -30,8 +30,8 @@ async function expectWhole(reading: Reading, body: Record<string, unknown>): Pro
   expect(reading.text()).toBe(await undisturbed(body));
 }
 
-describe('an llm-worker that is stopped', () => {
-  test('finishes the answers that fit into its drain, with one call each', async () => {
+describe('a stopping llm-worker', () => {
+  test('finishes the answers that fit into its grace period, with one call each', async () => {
     const fleet = await startFleet();
     try {
       const body = { ...LONG, messages: ask('What is a turnout?', 'tokens=40; tps=10') };
@@ -45,13 +45,13 @@ describe('an llm-worker that is stopped', () => {
     }
   });
 
-  describe('hands over what does not fit', () => {
+  describe('hands over the answers that do not fit', () => {
     let fleet: Fleet;
     let asked: { long: Asked; silent: Asked };
     const silent = { ...LONG, messages: ask('What is a turnout?', 'ttft=6000; tokens=12') };
 
     beforeAll(async () => {
-      // One start and no more: what is given back is no failed start.
+      // Only one attempt is allowed: a released job does not use one up.
       fleet = await startFleet({ ...HURRIED, MAX_ATTEMPTS: '1' });
       asked = { long: fleet.ask(LONG), silent: fleet.ask(silent) };
       await fleet.services.start('llm-worker', 'llm-worker-2', HURRIED);
@@ -65,19 +65,19 @@ describe('an llm-worker that is stopped', () => {
 
     afterAll(() => fleet.stop());
 
-    test('the stream goes on where it was, by another worker', async () => {
+    test('another worker continues the stream where it stopped', async () => {
       const { reading, jobId } = asked.long;
       await expectWhole(reading, LONG);
       expect(await callsOf(jobId)).toMatchObject([{ outcome: 'aborted' }, { continuation: 'request' }]);
     });
 
-    test('an answer of which nothing was visible begins again', async () => {
+    test('an answer without visible text starts again', async () => {
       const { reading, jobId } = asked.silent;
       await expectWhole(reading, silent);
       expect(await callsOf(jobId)).toMatchObject([{ outcome: 'aborted' }, { continuation: 'none' }]);
     });
 
-    test('the log says that it was released, with one usage for each call', async () => {
+    test('the job log records the release, and one usage for each call', async () => {
       const events = await fleet.store.events(asked.long.jobId);
       const told = events.filter(({ type }) => ['attempt', 'usage', 'released', 'retry'].includes(type));
       expect(told).toMatchObject([
@@ -90,7 +90,7 @@ describe('an llm-worker that is stopped', () => {
       ]);
     });
 
-    test('nobody had to wait for a lock to run out', async () => {
+    test('no worker had to wait for a lock to expire', async () => {
       const redis = connectRedis(testEnv().REDIS_URL, 'witness', silentLogger);
       const stalls = Object.values(asked).map(({ jobId }) =>
         redis.hget(`${bullPrefix(fleet.services.prefix)}:${LLM_QUEUE}:${jobId}`, 'stc'),
@@ -107,8 +107,8 @@ describe('an llm-worker that is stopped', () => {
   });
 });
 
-describe('an ingress that is stopped', () => {
-  test('is unready first, serves whoever still comes, then refuses, and finishes its streams', async () => {
+describe('a stopping ingress', () => {
+  test('first becomes unready but serves new requests, then refuses them, and finishes its streams', async () => {
     const fleet = await startFleet();
     try {
       await fleet.services.start('ingress', 'ingress-2', { LAME_DUCK_MS: '2000' });
@@ -135,7 +135,7 @@ describe('an ingress that is stopped', () => {
     }
   });
 
-  describe('cuts what does not fit into its drain', () => {
+  describe('cuts the answers that do not fit into its grace period', () => {
     let fleet: Fleet;
     let keyed: Reading;
     let unkeyed: Reading;
@@ -169,21 +169,21 @@ describe('an ingress that is stopped', () => {
       }
     });
 
-    test('an answer that is awaited whole becomes a 503 that says when to ask again', async () => {
+    test('a request without streaming gets a 503 with a Retry-After header', async () => {
       const response = await whole;
       expect(response.status).toBe(503);
       expect(response.headers.get('retry-after')).toBe('1');
       expect(await response.json()).toMatchObject({ error: { code: 'shutting_down' } });
     });
 
-    test('who has an idempotency key gets the whole answer from another ingress, for one call', async () => {
+    test('a client with an idempotency key gets the whole answer from another ingress, for one call', async () => {
       const { reading, jobId } = fleet.ask({ ...LONG, stream: true }, { 'idempotency-key': key });
       await expectWhole(reading, LONG);
       expect(reading.text().startsWith(keyed.text())).toBe(true);
       expect(await callsOf(jobId)).toMatchObject([{ outcome: 'completed' }]);
     });
 
-    test('the job of who has none ends with his stream', async () => {
+    test('the job of a client without an idempotency key is cancelled', async () => {
       const { headers } = await unkeyed.opened;
       const ending = await fleet.store.ending(headers.get('x-turnout-job-id') ?? '');
       expect(ending).toMatchObject([{ type: 'cancelled', by: 'disconnect' }]);
@@ -201,7 +201,7 @@ interface Probed {
   connection: string | undefined;
 }
 
-/** Over a connection of its own. Undefined when it was refused. */
+/** Uses a new connection. Undefined if it was refused. */
 function probe(url: string): Promise<Probed | undefined> {
   return new Promise((resolve) => {
     request(url, { agent: false, headers: { connection: 'keep-alive' } }, (response) => {

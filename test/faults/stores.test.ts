@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-/** A fleet on a store of its own, which may be killed without harm to other tests. */
+/** A fleet with its own store, which may be killed without affecting other tests. */
 async function fleetOn(part: 'redis' | 'kafka', variable: string): Promise<{ system: System; fleet: Fleet }> {
   const system = await startSystem({ parts: [part] });
   cleanUps.push(() => system.stop());
@@ -30,8 +30,8 @@ const body = (number: number) => ({
   messages: ask(`${QUESTION} (${number})`, 'tokens=80; tps=10'),
 });
 
-describe('Redis that is killed and comes back', () => {
-  test('costs no answer: every stream goes on and ends as if nothing had been', async () => {
+describe('Redis that is killed and restarted', () => {
+  test('fails no answer: every stream continues and ends as if nothing had happened', async () => {
     const { system, fleet } = await fleetOn('redis', 'REDIS_URL');
     const bodies = Array.from({ length: 6 }, (_, number) => body(number));
     const asked = bodies.map((each) => fleet.ask(each));
@@ -59,8 +59,8 @@ describe('Redis that is killed and comes back', () => {
 /** Longer than every lock (4 s) and lease (10 s). */
 const LONG_AWAY_MS = 12_000;
 
-describe('Redis that is away for longer than any lease', () => {
-  test('costs no attempt: streams pause and go on, whether or not their model ended meanwhile', async () => {
+describe('Redis that is down for longer than any lease', () => {
+  test('costs no attempt: streams pause and continue, whether or not their model call ended meanwhile', async () => {
     const { system, fleet } = await fleetOn('redis', 'REDIS_URL');
     const short = [0, 1].map((number) => body(number));
     const long = [2, 3].map((number) => ({
@@ -85,8 +85,8 @@ describe('Redis that is away for longer than any lease', () => {
   });
 });
 
-describe('Kafka that is killed and comes back', () => {
-  test('means 503 for new jobs meanwhile, never a hang, and nothing for those that run', async () => {
+describe('Kafka that is killed and restarted', () => {
+  test('causes 503 for new jobs meanwhile, never a hang, and does not affect running jobs', async () => {
     const { system, fleet } = await fleetOn('kafka', 'KAFKA_BROKERS');
     const running = fleet.ask(body(0));
     await running.reading.pieces(5);

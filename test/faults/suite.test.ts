@@ -7,7 +7,7 @@ import { isClean, toTable } from './suite/tally.ts';
 import { describeTarget } from './suite/targets.ts';
 import { say } from './support/fleet.ts';
 
-/** `make faults` in little: a system of its own, since this test kills its Redis. */
+/** A small `make faults`, with its own system because this test kills its Redis. */
 jest.setTimeout(240_000);
 
 const KINDS = [
@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(() => ground.stop());
 
-test('under fire no job is lost, none ends twice, and no answer is torn', async () => {
+test('with faults under load, no job is lost, none ends twice, and no answer is torn', async () => {
   const questions = suiteQuestions();
   const plan = planSuite({
     seed: 7,

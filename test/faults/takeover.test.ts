@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { type Asked, type Fleet, say, startFleet } from './support/fleet.ts';
 import { ask, callsOf, callsWhen, undisturbed } from './support/simulator.ts';
 
-/** Processes start here, and a dead worker's lock lives for up to 6 s. */
+/** Starting processes takes time, and a dead worker's lock lasts up to 6 s. */
 jest.setTimeout(60_000);
 
-/** Slow enough that the second worker is there before an answer ends. */
+/** Slow enough that the second worker is ready before an answer ends. */
 const PACE = 'tps=6';
 const QUESTION = 'Where does the line from the harbour end?';
 const sim = 'turnout-sim';
@@ -38,10 +38,10 @@ const bodies = {
 } as const;
 type Kind = keyof typeof bodies;
 
-describe('when a worker is killed in the middle of its answers', () => {
+describe('when a worker is killed in mid-answer', () => {
   let fleet: Fleet;
   let asked: Record<Kind, Asked>;
-  /** What each client had seen when the worker was gone. */
+  /** What each client had received when the worker was gone. */
   let seen: Record<Kind, { text: string; reasoning: string }>;
 
   beforeAll(async () => {
@@ -79,7 +79,7 @@ describe('when a worker is killed in the middle of its answers', () => {
     expect(await terminalOf(kind)).toMatchObject([{ type: 'failed', error: { code } }]);
   }
 
-  test('an answer goes on exactly where it stopped: the model was asked to go on', async () => {
+  test('an answer continues exactly where it stopped, by asking the model to continue', async () => {
     await expectWhole('plain');
     expect(await callsOf(asked.plain.jobId)).toMatchObject([
       { outcome: 'aborted' },
@@ -87,7 +87,7 @@ describe('when a worker is killed in the middle of its answers', () => {
     ]);
   });
 
-  test('an answer goes on by prefill where the model can', async () => {
+  test('an answer continues by prefill if the model supports it', async () => {
     await expectWhole('prefill');
     expect(await callsOf(asked.prefill.jobId)).toMatchObject([
       { outcome: 'aborted' },
@@ -95,15 +95,15 @@ describe('when a worker is killed in the middle of its answers', () => {
     ]);
   });
 
-  test('a model that goes on without the words that it was asked to begin with', () => expectWhole('bare'));
+  test('a model may omit the words it was asked to begin with', () => expectWhole('bare'));
 
-  test('a model that puts these words into quotation marks', () => expectWhole('quoted'));
+  test('a model may put these words into quotation marks', () => expectWhole('quoted'));
 
-  test('a model that repeats the tags around these words', () => expectWhole('tagged'));
+  test('a model may repeat the tags around these words', () => expectWhole('tagged'));
 
-  test('a model that sends the whole answer again is not shown twice', () => expectWhole('same'));
+  test('a model may send the whole answer again: the client sees it once', () => expectWhole('same'));
 
-  test('a model that goes on otherwise never changes what is out, and the record is what the client saw', async () => {
+  test('a model that continues differently never changes the text sent so far, and the record is what the client saw', async () => {
     const { reading, jobId } = asked.different;
     await reading.over;
     expect(reading.text().slice(0, seen.different.text.length)).toBe(seen.different.text);
@@ -114,15 +114,15 @@ describe('when a worker is killed in the middle of its answers', () => {
     expect(reading.text()).toBe(stored.join(''));
   });
 
-  test('a model that refuses to go on ends the answer with a typed error, never as complete', () =>
+  test('a model that refuses to continue ends the answer with a typed error, never as complete', () =>
     expectTypedFailure('refuse', 'attempt_lost'));
 
-  test('half a JSON answer fails as attempt_lost, and the model is not called again', async () => {
+  test('half a streamed JSON answer fails with attempt_lost, and the model is not called again', async () => {
     await expectTypedFailure('json', 'attempt_lost');
     expect(await callsOf(asked.json.jobId)).toHaveLength(1);
   });
 
-  test('a JSON answer that nobody reads as it comes begins again, and is whole', async () => {
+  test('a JSON answer without streaming starts again, and is complete', async () => {
     await expectWhole('jsonWhole');
     expect(await callsOf(asked.jsonWhole.jobId)).toMatchObject([
       { outcome: 'aborted' },
@@ -130,12 +130,12 @@ describe('when a worker is killed in the middle of its answers', () => {
     ]);
   });
 
-  test('a model that thought aloud does not do so a second time', async () => {
+  test('reasoning that was already sent is not repeated', async () => {
     await expectWhole('reasoning');
     expect(asked.reasoning.reading.reasoning()).toBe(seen.reasoning.reasoning);
   });
 
-  test('an answer of which nothing was visible yet begins again', async () => {
+  test('an answer without visible text starts again', async () => {
     await expectWhole('invisible');
     expect(await callsOf(asked.invisible.jobId)).toMatchObject([
       { outcome: 'aborted' },
@@ -144,7 +144,7 @@ describe('when a worker is killed in the middle of its answers', () => {
   });
 });
 
-test('an answer survives two kills in a row', async () => {
+test('an answer survives two worker kills in a row', async () => {
   const fleet = await startFleet();
   try {
     const body = { model: sim, messages: ask(QUESTION, `tokens=120; ${PACE}`) };
@@ -164,19 +164,19 @@ test('an answer survives two kills in a row', async () => {
   }
 });
 
-/** Kills, and prints how long each stream was silent once it goes on. Resolves when the process is gone. */
+/** Kills a worker, and prints how long each stream was silent. Resolves when the process is gone. */
 async function killWorker(fleet: Fleet, worker: string, asked: readonly Asked[]): Promise<void> {
   const killedAt = Date.now();
   await fleet.services.kill(worker);
   for (const { reading } of asked) {
     reading.pieceAfter(killedAt + IN_FLIGHT_MS).then(
-      (at) => say(`went on ${at - killedAt} ms after the kill`),
-      () => undefined, // an answer that ends without going on is another test's concern
+      (at) => say(`continued ${at - killedAt} ms after the kill`),
+      () => undefined, // answers that end without continuing are covered by other tests
     );
   }
 }
 
-/** A piece that comes this soon after a kill was on its way already. */
+/** A piece that arrives this soon after a kill was already on its way. */
 const IN_FLIGHT_MS = 1_500;
 
 function mapValues<K extends string, A, B>(

@@ -15,7 +15,7 @@ beforeEach(async () => {
 
 afterEach(() => fleet.stop());
 
-test('a worker that was frozen longer than its lock and wakes up again is refused', async () => {
+test('a worker that was frozen for longer than its lock lasts is fenced when it resumes', async () => {
   const body = { model: 'turnout-sim', messages: ask('Where does the line end?', 'tokens=130; tps=8') };
   const { reading, jobId } = fleet.ask(body);
   await fleet.services.start('llm-worker', 'llm-worker-2');

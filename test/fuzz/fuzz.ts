@@ -3,36 +3,36 @@ import { type FuzzRequest, type OpenApi, operationsOf, requestFor } from './requ
 import { randomFrom } from './random.ts';
 
 export interface FuzzOptions {
-  /** The ingress, without `/v1`. */
+  /** The ingress's URL, without `/v1`. */
   url: string;
   keys: readonly [string, ...string[]];
   seed: number;
-  /** Asked before each request. */
+  /** Called before each request. False ends the run. */
   more: (sent: number) => boolean;
-  /** At a time. */
+  /** Requests in flight at once. */
   atOnce: number;
 }
 
 export interface FuzzReport {
   sent: number;
-  /** Status -> how often. */
+  /** Number of answers by status. */
   statuses: Record<string, number>;
-  /** What must never be, with the request that did it. */
+  /** Answers that must never occur, each with its request. */
   wrong: { why: string; request: FuzzRequest; answer: string }[];
 }
 
-/** Of the inside: no client reads it. */
+/** Internal details that no client may see. */
 const INSIDE =
   /\bat .*\.ts:\d|node_modules|ECONN|ReplyError|ioredis|kafkajs|bullmq|Unexpected token|Cannot read prop|undefined \(reading|ZodError|postgres|127\.0\.0\.1:\d/i;
-/** Of ours, on purpose: a job that did not end in its own time, a model that failed. */
+/** Expected errors of the API: a job that missed its deadline, a model that failed. */
 const ALLOWED_5XX =
   /"code":"(deadline_exceeded|overloaded|upstream_\w+|no_legacy_path|shutting_down|webhook_\w+|attempt_lost)"/;
 
-/** Requests by the API's own description, some of them wrong, one after another on a few connections. */
+/** Sends requests built from the API's own description, some of them invalid, one after another on a few connections. */
 export async function fuzzApi({ url, keys, seed, more, atOnce }: FuzzOptions): Promise<FuzzReport> {
   const api = (await (await fetch(`${url}/openapi.json`)).json()) as OpenApi;
   const operations = operationsOf(api);
-  if (!isSome(operations)) throw new Error('the API describes nothing');
+  if (!isSome(operations)) throw new Error('openapi.json describes no operation');
   const choices = operations;
   const random = randomFrom(seed);
   const report: FuzzReport = { sent: 0, statuses: {}, wrong: [] };
@@ -63,7 +63,7 @@ function isSome<T>(items: readonly T[]): items is readonly [T, ...T[]] {
 const TIMEOUT_MS = 30_000;
 
 async function ask(url: string, { method, path, headers, body }: FuzzRequest) {
-  // A model that is told to be slow is not what is looked for here.
+  // A short deadline: slow models are not what this looks for.
   const deadline = { 'x-turnout-deadline-ms': '5000', ...headers };
   try {
     const response = await fetch(`${url}${path}`, {
@@ -81,7 +81,7 @@ async function ask(url: string, { method, path, headers, body }: FuzzRequest) {
 
 function wrongWith(status: string, answer: string): string | undefined {
   if (status === 'none') return 'no answer';
-  if (INSIDE.test(answer)) return 'it tells of the inside';
+  if (INSIDE.test(answer)) return 'it reveals internals';
   if (!status.startsWith('5')) return undefined;
   return ALLOWED_5XX.test(answer) ? undefined : `status ${status}`;
 }

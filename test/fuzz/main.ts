@@ -1,4 +1,4 @@
-/** `make fuzz`: ten minutes of wrong requests and messages; writes the report, and ends with 1 when a promise did not hold. */
+/** `make fuzz`: ten minutes of invalid requests and messages. Writes the report, and exits with 1 when an invariant did not hold. */
 import { sayAs, writeReport } from '../../stack/reports.ts';
 import { testEnv } from '../harness/env.ts';
 import { serviceNames } from '../../stack/services.ts';

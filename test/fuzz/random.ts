@@ -1,10 +1,10 @@
-/** Choices that come again for the same seed. */
+/** Pseudo-random choices that are the same for the same seed. */
 export interface Random {
-  /** 0 up to below `bound`, whole. */
+  /** An integer from 0 to `bound` - 1. */
   below(bound: number): number;
-  /** True so often, 0 to 1. */
+  /** True with this probability, 0 to 1. */
   chance(share: number): boolean;
-  /** One of them. */
+  /** One of the choices. */
   of<T>(choices: readonly [T, ...T[]]): T;
 }
 

@@ -16,7 +16,7 @@ interface Kind {
   whole: () => object;
 }
 
-/** Messages that are nearly right, and some that are nothing, on each topic that a service reads. */
+/** Sends messages that are nearly valid, and some that are pure noise, to each topic that a service reads. */
 export async function fuzzTopics(
   prefix: string,
   random: Random,

@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 
-/** What of JSON Schema the API's own description uses. */
+/** The parts of JSON Schema that the API's description uses. */
 export interface Schema {
   type?: string | string[];
   properties?: Record<string, Schema>;
@@ -42,7 +42,7 @@ const TEXTS = [
 ] as const;
 const NUMBERS = [0, 1, -1, 0.5, 2, 1e9, 2 ** 31, 2 ** 53, -(2 ** 63), 1e308, 5e-324] as const;
 
-/** Anything that JSON can say. */
+/** Any JSON value. */
 export function anything(random: Random, depth = 3): unknown {
   const kinds = depth > 0 ? 7 : 5;
   switch (random.below(kinds)) {
@@ -64,10 +64,10 @@ export function anything(random: Random, depth = 3): unknown {
   }
 }
 
-/** How often a value is not what its schema says. */
+/** The probability that a value does not follow its schema. */
 const WRONG = 0.06;
 
-/** What the schema says, more or less. */
+/** A value that mostly follows the schema. */
 export function valueOf(schema: Schema, random: Random, depth = 8): unknown {
   if (depth === 0 || random.chance(WRONG)) return anything(random);
   if ('const' in schema) return schema.const;
@@ -109,7 +109,7 @@ function objectOf({ properties = {}, required = [] }: Schema, random: Random, de
   return Object.fromEntries([...known.filter(() => !random.chance(WRONG / 3)), ...odd]);
 }
 
-/** A value with some of it exchanged. */
+/** A copy of the value with some members replaced or missing. */
 export function spoilt(value: unknown, random: Random): unknown {
   if (random.chance(WRONG)) return anything(random);
   if (Array.isArray(value)) return value.map((item) => spoilt(item, random));

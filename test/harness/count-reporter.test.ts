@@ -12,12 +12,12 @@ const none = {
 test.each([
   ['only passes', { ...none, numPassedTests: 3 }, '3 passed, 0 failed'],
   [
-    'skipped and planned ones',
+    'skipped and todo tests',
     { ...none, numPassedTests: 1, numPendingTests: 1, numTodoTests: 1 },
     '1 passed, 0 failed, 2 skipped',
   ],
   [
-    'a file that could not run',
+    'a test file that could not run',
     { ...none, numFailedTests: 1, numRuntimeErrorTestSuites: 1 },
     '0 passed, 2 failed',
   ],

@@ -1,7 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { until } from '../../stack/until.ts';
 
-/** As an operator does; resolves when Kafka knows them no more. */
+/** Deletes topics as an operator does. Resolves when Kafka no longer lists them. */
 export async function deleteTopics(brokers: string[], topics: readonly string[]): Promise<void> {
   const admin = new Kafka({ brokers, clientId: 'delete-topics', logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
@@ -12,7 +12,7 @@ export async function deleteTopics(brokers: string[], topics: readonly string[])
       return topics.every((topic) => !left.includes(topic));
     };
     if (!(await until(gone, { timeoutMs: 30_000, everyMs: 50 })))
-      throw new Error(`Kafka still knows some of ${topics.join(', ')}`);
+      throw new Error(`Kafka still lists some of ${topics.join(', ')} 30 s after their deletion`);
   } finally {
     await admin.disconnect();
   }

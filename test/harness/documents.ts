@@ -1,13 +1,13 @@
 import { constants, deflateRawSync, deflateSync } from 'node:zlib';
 
-/** Small real documents, made here so that no binary lies in the repository. */
+/** Small real documents, generated here so that the repository holds no binary files. */
 
-/** A PDF of one page for each text. Plain ASCII without parentheses and backslashes. */
+/** A PDF with one page for each text. The texts must be plain ASCII without parentheses or backslashes. */
 export function pdfOf(...pages: readonly string[]): Buffer {
   return pdfOfContents(pages.map((text) => Buffer.from(`BT /F1 12 Tf 72 720 Td (${text}) Tj ET`)));
 }
 
-/** A PDF whose pages have these content streams, compressed. */
+/** A PDF with one page for each content stream, compressed. */
 export function pdfOfContents(contents: readonly Buffer[]): Buffer {
   return pdfOfStreams(contents.map((content) => deflateSync(content)));
 }
@@ -34,7 +34,7 @@ function pdfOfStreams(streams: readonly Buffer[]): Buffer {
   return withXref(objects);
 }
 
-/** A PDF that nobody can open without its password (ISO 32000-1, 7.6.3: the standard security handler). */
+/** A PDF that cannot be opened without its password (ISO 32000-1, 7.6.3: the standard security handler). */
 export function lockedPdf(): Buffer {
   const plain = pdfOf('Nobody reads this.').toString('latin1');
   const key = (fill: string) => `<${fill.repeat(32)}>`;
@@ -43,7 +43,7 @@ export function lockedPdf(): Buffer {
   return Buffer.from(locked, 'latin1');
 }
 
-/** What Office makes of a DOCX with a password: its first bytes, which are all that anybody looks at. */
+/** The first bytes of a password-protected DOCX as Office writes it. Readers look no further than these. */
 export function lockedDocx(): Buffer {
   return Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.alloc(4_096)]);
 }
@@ -72,7 +72,7 @@ const RELATIONSHIPS =
   '<?xml version="1.0" encoding="UTF-8"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">' +
   '<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/></Relationships>';
 
-/** A DOCX of these paragraphs. */
+/** A DOCX with these paragraphs. */
 export function docxOf(...paragraphs: readonly string[]): Buffer {
   const body = paragraphs.map((text) => `<w:p><w:r><w:t>${text}</w:t></w:r></w:p>`).join('');
   return docxOfXml(
@@ -86,18 +86,18 @@ export function docxOfXml(xml: string): Buffer {
 
 const MEGABYTE = 1024 * 1024;
 
-/** A DOCX of some kilobytes whose main part is that many megabytes of zeros. */
+/** A DOCX of a few kilobytes whose main part unpacks to `megabytes` of zeros. */
 export function docxBomb(megabytes: number): Buffer {
   return docxAround({ data: zeros(megabytes), bytes: megabytes * MEGABYTE });
 }
 
-/** A PDF of some kilobytes whose page is drawn by that many megabytes. */
+/** A PDF of a few kilobytes whose page content unpacks to `megabytes` of zeros. */
 export function pdfBomb(megabytes: number): Buffer {
   const zlibHeader = Buffer.from([0x78, 0x9c]);
   return pdfOfStreams([Buffer.concat([zlibHeader, zeros(megabytes)])]);
 }
 
-/** Deflated: one compressed megabyte, repeated, and an empty block that ends it. */
+/** Deflated zeros: one compressed megabyte, repeated, and an empty final block. */
 function zeros(megabytes: number): Buffer {
   const block = deflateRawSync(Buffer.alloc(MEGABYTE), { finishFlush: constants.Z_FULL_FLUSH });
   return Buffer.concat([...Array.from({ length: megabytes }, () => block), deflateRawSync('')]);
@@ -105,7 +105,7 @@ function zeros(megabytes: number): Buffer {
 
 interface Entry {
   data: Buffer;
-  /** Unpacked. */
+  /** Unpacked size. */
   bytes: number;
 }
 
@@ -118,15 +118,15 @@ function docxAround(main: Entry): Buffer {
   ]);
 }
 
-/** A ZIP archive of deflated entries (PKWARE APPNOTE 4.3), without checksums: no reader of ours looks at them. */
+/** A ZIP archive of deflated entries (PKWARE APPNOTE 4.3), without checksums: none of our readers checks them. */
 function zipOf(entries: readonly (readonly [string, Entry])[]): Buffer {
   const [files, directory]: [Buffer[], Buffer[]] = [[], []];
   let at = 0;
   for (const [path, { data, bytes }] of entries) {
     const name = Buffer.from(path);
     const common = Buffer.alloc(26);
-    common.writeUInt16LE(20, 0); // version that is needed
-    common.writeUInt16LE(8, 4); // deflated
+    common.writeUInt16LE(20, 0); // version needed to extract
+    common.writeUInt16LE(8, 4); // method: deflate
     common.writeUInt32LE(data.length, 14);
     common.writeUInt32LE(bytes, 18);
     common.writeUInt16LE(name.length, 22);

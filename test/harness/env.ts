@@ -17,12 +17,12 @@ const NAMES = [
 
 export type TestEnv = Readonly<Record<(typeof NAMES)[number], string>>;
 
-/** The addresses and keys of this test run's system. Throws when the test runs outside the `system` project. */
+/** The addresses and keys of the system that this test run uses. Throws when the test runs outside the Jest project `system`. */
 export function testEnv(): TestEnv {
   const missing = NAMES.filter((name) => process.env[name] === undefined);
   if (missing.length > 0) {
     throw new Error(
-      `Not set: ${missing.join(', ')}. Tests that need the stack belong to the jest project "system".`,
+      `Not set: ${missing.join(', ')}. Run tests that need the stack in the Jest project "system".`,
     );
   }
   return Object.fromEntries(NAMES.map((name) => [name, process.env[name]])) as TestEnv;

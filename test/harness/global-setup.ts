@@ -6,7 +6,7 @@ declare global {
   var turnoutTestSystem: Pick<System, 'stop'> | undefined;
 }
 
-/** Jest calls this once for a run; the tests get the addresses as environment variables. */
+/** Jest calls this once per run. The tests read the addresses from environment variables. */
 export default async function globalSetup(): Promise<void> {
   const say = (line: string): void => console.error(`[stack] ${line}`);
   const kind = await chosenKind(process.env);
@@ -15,7 +15,7 @@ export default async function globalSetup(): Promise<void> {
   Object.assign(process.env, system.env);
 }
 
-/** `TURNOUT_TEST_PARTS=kafka,redis` saves the wait for LiteLLM while working on a test that needs only these. */
+/** `TURNOUT_TEST_PARTS=kafka,redis` starts only these, which saves the wait for LiteLLM while working on a test that does not need it. */
 function chosenParts(): ReadonlySet<InfrastructurePart> {
   const chosen = process.env['TURNOUT_TEST_PARTS']?.split(',');
   if (chosen === undefined) return new Set(infrastructureParts);

@@ -13,12 +13,12 @@ const digest = hash.digest();
 const inNoise = (bytes: Buffer | string) =>
   Buffer.concat([Buffer.from([1, 200, 3]), Buffer.from(bytes), Buffer.from([9, 250])]);
 
-describe('is found', () => {
+describe('a secret is found', () => {
   test.each([
     ['as text', plain],
-    ['shouted', secret.toUpperCase()],
-    ['in UTF-16, either way round', Buffer.from(secret, 'utf16le')],
-    ['in UTF-16, the other way round', Buffer.from(secret, 'utf16le').swap16()],
+    ['in upper case', secret.toUpperCase()],
+    ['in little-endian UTF-16', Buffer.from(secret, 'utf16le')],
+    ['in big-endian UTF-16', Buffer.from(secret, 'utf16le').swap16()],
     ['in hex', plain.toString('hex')],
     ['in upper case hex', plain.toString('hex').toUpperCase()],
     ['percent-encoded', encodeURIComponent(secret)],
@@ -28,10 +28,10 @@ describe('is found', () => {
         .map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
         .join(''),
     ],
-    ['backwards', Array.from(secret).toReversed().join('')],
-    ['byte by byte backwards', Buffer.from(plain).reverse()],
+    ['reversed by character', Array.from(secret).toReversed().join('')],
+    ['reversed by byte', Buffer.from(plain).reverse()],
     ['as its SHA-256', digest],
-    ['as its SHA-256 in hex, cut', digest.toString('hex').slice(0, 24)],
+    ['as its SHA-256 in hex, truncated', digest.toString('hex').slice(0, 24)],
     ['as its SHA-256 in base64url', digest.toString('base64url')],
   ])('%s', (_how, bytes) => {
     expect(planted(inNoise(bytes))).toContain('here');
@@ -47,7 +47,7 @@ describe('is found', () => {
     ['gunzipped', gzipSync(plain)],
     ['from zstd', zstdCompressSync(plain)],
     ['inflated', deflateSync(plain)],
-  ])('%s, wherever it begins', (how, packed) => {
+  ])('%s, at any offset', (how, packed) => {
     for (const before of [0, 1, 7])
       expect(planted(Buffer.concat([Buffer.alloc(before, 0xab), packed]))).toContain(`here, ${how}`);
   });
@@ -61,11 +61,11 @@ describe('is found', () => {
   });
 });
 
-test('is not found where it is not', () => {
+test('random bytes and similar text are no leak', () => {
   expect(planted(randomBytes(100_000))).toEqual([]);
   expect(planted('Où est l’aiguillage?')).toEqual([]);
 });
 
-test('what is found by chance is not looked for', () => {
+test('a secret that is short enough to occur by chance is refused', () => {
   expect(() => findLeaks([], ['ada'])).toThrow('Too short');
 });

@@ -10,7 +10,7 @@ import {
 import { type Redis } from '../../shared/platform/redis/connect.ts';
 import { scanKeys } from './scan-keys.ts';
 
-/** One key, member or value of a store, and how to find it there. */
+/** One key, member or value of a store, and where it was found. */
 export interface Piece {
   where: string;
   bytes: Buffer;
@@ -22,12 +22,12 @@ export interface Leak {
   where: string;
 }
 
-/** Shorter ones are found by chance. */
+/** Shorter secrets occur by chance. */
 const SHORTEST = 8;
 
 /**
- * Where something of these secrets stands, in any usual encoding, also in what unpacks, and as the plain hash of one. Throws for
- * a secret that is too short to be looked for.
+ * Finds the pieces that contain one of the secrets in any usual encoding, compressed, or as an unkeyed hash.
+ * Throws for a secret that is too short to search for.
  */
 export function findLeaks(pieces: readonly Piece[], secrets: readonly string[]): Leak[] {
   const searched = pieces.flatMap(({ where, bytes }) => [
@@ -36,7 +36,7 @@ export function findLeaks(pieces: readonly Piece[], secrets: readonly string[]):
   ]);
   const found: Leak[] = [];
   for (const secret of secrets) {
-    if (Buffer.byteLength(secret) < SHORTEST) throw new Error(`Too short to be looked for: ${secret}`);
+    if (Buffer.byteLength(secret) < SHORTEST) throw new Error(`Too short to search for: ${secret}`);
     for (const [encoding, needle] of encodingsOf(secret))
       for (const { where, bytes } of searched)
         if (bytes.includes(needle)) found.push({ secret, encoding, where });
@@ -44,7 +44,7 @@ export function findLeaks(pieces: readonly Piece[], secrets: readonly string[]):
   return found;
 }
 
-/** Every key of a Redis that matches, and all that is in it. */
+/** Every key of a Redis that matches, with its whole content. */
 export async function dumpRedis(redis: Redis, match = '*'): Promise<Piece[]> {
   const pieces: Piece[] = [];
   for await (const page of scanKeys(redis, match)) {
@@ -72,10 +72,10 @@ async function contentOf(redis: Redis, key: string, type: string): Promise<Buffe
       return redis.zrangeBuffer(key, '0', '-1');
     case 'set':
       return redis.smembersBuffer(key);
-    case 'none': // It has expired meanwhile.
+    case 'none': // expired since the scan
       return [];
     default:
-      throw new Error(`${key} is a ${type}, which this does not read`);
+      throw new Error(`${key} is a ${type}, which dumpRedis cannot read`);
   }
 }
 
@@ -109,7 +109,7 @@ function encodingsOf(secret: string): (readonly [string, Buffer])[] {
   for (const algorithm of ['md5', 'sha1', 'sha256', 'sha512']) {
     const digest = createHash(algorithm).update(bytes).digest();
     encoded[algorithm] = digest;
-    // A shortened hash tells as much.
+    // A truncated hash identifies the secret as well.
     encoded[`${algorithm} in hex`] = Buffer.from(digest.toString('hex').slice(0, 16));
     encoded[`${algorithm} in base64`] = Buffer.from(digest.toString('base64').slice(0, 16));
     encoded[`${algorithm} in base64url`] = Buffer.from(digest.toString('base64url').slice(0, 16));
@@ -121,7 +121,7 @@ function utf16Units(text: string): string[] {
   return Array.from({ length: text.length }, (_, at) => text.charCodeAt(at).toString(16).padStart(4, '0'));
 }
 
-/** The digits that are the same whatever stands before (`before` bytes, modulo 3) and after. */
+/** The base64 digits that do not depend on the bytes around the secret. `before` is the number of preceding bytes, modulo 3. */
 function innerBase64(bytes: Buffer, before: number, encoding: 'base64' | 'base64url'): string {
   const text = Buffer.concat([Buffer.alloc(before), bytes])
     .toString(encoding)
@@ -138,7 +138,7 @@ const UNPACKERS: readonly (readonly [how: string, unpack: (bytes: InputType) => 
   ['from brotli', brotliDecompressSync],
 ];
 
-/** What can be unpacked from there: at each place where the format may begin; of those without a sign, at the first two. */
+/** Tries to unpack from each offset where the format's magic bytes occur; for formats without magic bytes, from offsets 0 and 1. */
 function unpack(bytes: Buffer): { how: string; bytes: Buffer }[] {
   return UNPACKERS.flatMap(([how, unpackFrom, magic]) => {
     const places = magic ? occurrences(bytes, magic) : [0, 1];
@@ -147,7 +147,7 @@ function unpack(bytes: Buffer): { how: string; bytes: Buffer }[] {
         const unpacked = unpackFrom(bytes.subarray(place));
         return unpacked.length > 0 ? [{ how, bytes: unpacked }] : [];
       } catch {
-        return []; // it is none of that format
+        return []; // not in this format
       }
     });
   });

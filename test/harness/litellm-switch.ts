@@ -1,14 +1,14 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
 
-/** A call of a model that came to LiteLLM. */
+/** A model call that reached LiteLLM. */
 export interface SwitchedCall {
   /** Milliseconds since the epoch. */
   at: number;
   jobId: string;
 }
 
-/** Stands before LiteLLM, and fails for it alone. */
+/** A proxy in front of LiteLLM that can make LiteLLM fail without affecting the legacy system. */
 export interface LitellmSwitch {
   url: string;
   /** Percent of the jobs whose calls are answered with 500. */
@@ -42,7 +42,7 @@ export async function startLitellmSwitch(litellmUrl: string): Promise<LitellmSwi
   };
 }
 
-/** Job ids are random: every call of a job meets the same fate. */
+/** Job ids are random, and the decision depends on the id alone: every call of a job has the same outcome. */
 function isAmong(jobId: string, percent: number): boolean {
   return Number.parseInt(jobId.slice(-4), 16) % 100 < percent;
 }

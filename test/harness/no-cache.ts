@@ -1,6 +1,6 @@
 import { type Cache } from '../../shared/content/cache/cache.ts';
 
-/** A cache that is switched off. */
+/** A disabled cache. */
 export const noCache: Pick<Cache, 'get' | 'set' | 'cacheVersion' | 'getOrCompute'> = {
   get: () => Promise.resolve({ found: false, cacheVersion: undefined }),
   set: () => Promise.resolve(false),

@@ -1,7 +1,7 @@
 import { cacheFolder } from '../../stack/layout.ts';
 import { ensureVenv, pythonOf } from '../../stack/install/python.ts';
 
-/** A Python interpreter that has OpenAI's official SDK; installed on the first call, hash-pinned like everything else. */
+/** A Python interpreter with OpenAI's official SDK. The first call installs it, hash-pinned like all dependencies. */
 export async function pythonWithOpenAi(): Promise<string> {
   const context = {
     cache: cacheFolder(process.env),

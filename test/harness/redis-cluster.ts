@@ -18,11 +18,11 @@ const SLOTS = 16_384;
 
 export interface RedisCluster {
   url: string;
-  /** SIGKILL for one of its nodes, and a new process with its data. */
+  /** Kills a node with SIGKILL and starts it again with its data. */
   restart(node: number): Promise<void>;
 }
 
-/** A Redis Cluster of three masters, as processes of the run; they are stopped with it. */
+/** Starts a Redis Cluster of three masters as processes of the run, which stops them at its end. */
 export async function startRedisCluster({ layout, password, say }: ClusterOptions): Promise<RedisCluster> {
   const server = await ensureRedisServer(`${layout.data}/cluster`, { cache: layout.cache, say });
   const taken = new Set<number>();
@@ -80,5 +80,6 @@ async function join(nodes: readonly Node[]): Promise<void> {
       (info) => info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${nodes.length}`),
     );
   };
-  if (!(await until(whole, { timeoutMs: 30_000 }))) throw new Error('The nodes did not become a cluster');
+  if (!(await until(whole, { timeoutMs: 30_000 })))
+    throw new Error('The Redis nodes did not form a cluster within 30 s');
 }

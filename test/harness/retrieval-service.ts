@@ -2,13 +2,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What a retrieval service was asked. */
+/** A question that a retrieval service received. */
 export interface Asked {
   query: string;
   headers: IncomingMessage['headers'];
   /** Milliseconds since the epoch. */
   at: number;
-  /** Fires when the caller has gone. */
+  /** Aborts when the caller closes the connection. */
   gone: AbortSignal;
 }
 
@@ -19,24 +19,24 @@ export interface FoundPassage {
 }
 
 export interface RetrievalService {
-  /** As it stands in RETRIEVAL_SOURCES. */
+  /** The URL as RETRIEVAL_SOURCES takes it. */
   readonly url: string;
   readonly asked: readonly Asked[];
-  /** Every connection ends at once. */
+  /** Closes the server and every connection at once. */
   close(): Promise<void>;
 }
 
 export interface RetrievalBehaviour {
   passages?: readonly FoundPassage[];
-  /** Milliseconds before it answers, of each question. */
+  /** Milliseconds until it answers each question. */
   delayMs?: (query: string) => number;
-  /** It takes the question and never answers. */
+  /** Accepts questions and never answers. */
   hang?: boolean;
-  /** What it answers instead of results. */
+  /** The answer that it gives instead of results. */
   broken?: { status: number; body: string };
 }
 
-/** A team's retrieval service as a process of its own would be: it answers OpenAI's vector store search. */
+/** Starts a team's retrieval service, which implements OpenAI's vector store search. */
 export async function startRetrievalService(behaviour: RetrievalBehaviour): Promise<RetrievalService> {
   const asked: Asked[] = [];
   const server = createServer((request, response) => {

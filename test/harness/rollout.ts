@@ -16,30 +16,30 @@ import { type CliRun, runTurnout } from './turnout-cli.ts';
 import { type TestUser, writeUsers } from './users.ts';
 import { removeKeys } from './scan-keys.ts';
 
-/** What became of one request. */
+/** The result of one request. */
 export interface Answered {
   user: string;
   jobId: string;
   status: number;
-  /** As the client is told. */
+  /** The backend that the response header reports. */
   path: string | null;
 }
 
-/** The whole system in the middle of a rollout: many users, a legacy path, and a LiteLLM that can be made to fail. */
+/** The whole system during a rollout: many users, a legacy backend, and a LiteLLM that can be made to fail. */
 export interface RolloutSystem {
   services: RunningServices;
   litellm: LitellmSwitch;
   users: readonly TestUser[];
   turnout: (...args: string[]) => Promise<CliRun>;
   ask: (user: TestUser, content?: string) => Promise<Answered>;
-  /** One request of each user, so many at a time. */
+  /** One request of each user, `AT_A_TIME` at once. */
   askAll: (content?: string) => Promise<Answered[]>;
   state: () => Promise<ControlState>;
-  /** Waits for it. */
+  /** Waits until the committed state satisfies the condition. */
   stateThat: (is: (state: ControlState) => boolean) => Promise<ControlState>;
-  /** The users who are on LiteLLM by what is in force. */
+  /** The users that the flags in force send to LiteLLM. */
   onLitellm: () => Promise<string[]>;
-  /** The merged log so far. */
+  /** The merged log of all services. */
   logFile: string;
   log: () => LogLine[];
   stop: () => Promise<void>;
@@ -90,7 +90,7 @@ export async function startRollout(
       let last = await state();
       const found = async () => is((last = await state()));
       if (!(await until(found, { timeoutMs: 60_000, everyMs: 20 })))
-        throw new Error(`the state did not come; last seen: ${JSON.stringify(last)}`);
+        throw new Error(`The expected state was not reached within 60 s; last seen: ${JSON.stringify(last)}`);
       return last;
     },
     onLitellm: async () => {

@@ -7,7 +7,7 @@ import { startRedisCluster } from './redis-cluster.ts';
 import { createRunState, destroyAbandonedRuns, destroyRunState, isAbandoned, layoutOfRun } from './state.ts';
 import { keysOf, startSystem, type System, warmUp } from './system.ts';
 
-/** `cluster`: embedded, with a Redis Cluster as the job Redis. `environment`: everything runs already; the services' own variables say where. */
+/** `cluster`: embedded, with a Redis Cluster as the job Redis. `environment`: servers that already run, at the addresses in the environment. */
 const KINDS = ['embedded', 'cluster', 'containers', 'environment'] as const;
 export type SystemKind = (typeof KINDS)[number];
 
@@ -20,8 +20,8 @@ interface RunSystemOptions {
 }
 
 /**
- * `TURNOUT_TEST_SYSTEM`, else containers where a Docker engine answers, and local processes where none does. An environment that names
- * servers is not enough to take them: it may be that of a stack that people use. Throws for another word.
+ * The kind that `TURNOUT_TEST_SYSTEM` names; by default containers if a Docker engine answers, and local processes otherwise. Addresses in the
+ * environment alone are not used: they may belong to a stack that people use. Throws for an unknown kind.
  */
 export async function chosenKind(
   env: Readonly<NodeJS.Dict<string>>,
@@ -34,7 +34,7 @@ export async function chosenKind(
   return kind;
 }
 
-/** Kafka, the two Redis, LiteLLM and the simulator for one run of the tests. Tests that break them start processes of their own. */
+/** Kafka, the two Redis, LiteLLM and the simulator for one test run. Tests that break servers start their own. */
 export function startRunSystem({ kind, parts, say }: RunSystemOptions): Promise<RunSystem> {
   say(`Kafka, Redis, LiteLLM and the simulator: ${kind}`);
   if (kind === 'embedded') return startSystem({ parts: [...parts], say });
@@ -104,7 +104,7 @@ const VARIABLES: Readonly<Record<InfrastructurePart, readonly string[]>> = {
   upstream: ['UPSTREAM_URL'],
 };
 
-/** Throws with the names of those that are not given. */
+/** Throws an error that lists the missing variables. */
 export function givenAddresses(
   env: Readonly<NodeJS.Dict<string>>,
   parts: ReadonlySet<InfrastructurePart>,

@@ -7,16 +7,16 @@ import { testEnv } from './env.ts';
 import { layoutOfServices } from './state.ts';
 
 export interface RunningS3 {
-  /** What a service needs to use its bucket. */
+  /** The environment variables that make a service use this bucket. */
   readonly env: Readonly<Record<string, string>>;
   readonly client: S3Client;
-  /** Stops the server, and what it kept is gone. Safe to call again. */
+  /** Stops the server, which discards its data. Safe to call again. */
   stop(): Promise<void>;
 }
 
 export const BUCKET = 'turnout-test';
 
-/** Moto's S3 server (Apache 2.0, hash-pinned from PyPI) as a process of its own, with one bucket. It keeps all in memory. */
+/** Starts Moto's S3 server (Apache 2.0, hash-pinned from PyPI) in its own process, with one bucket. It keeps everything in memory. */
 export async function startS3(): Promise<RunningS3> {
   const layout = layoutOfServices(testEnv().TURNOUT_TEST_STATE, `s3-${randomBytes(4).toString('hex')}`);
   const say = (line: string) => console.error(`[stack] ${line}`);

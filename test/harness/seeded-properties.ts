@@ -1,4 +1,4 @@
 import fc from 'fast-check';
 
-/** Every run tries the same values: what fails once fails again. */
+/** Every run generates the same values, so a failure is reproducible. */
 fc.configureGlobal({ seed: 20_260_824 });

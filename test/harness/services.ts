@@ -11,33 +11,33 @@ import { killRecorded } from './kill.ts';
 import { layoutOfServices } from './state.ts';
 
 export interface ServicesOptions {
-  /** Kept apart by it: topics, Redis keys, logs. Default: a new one. */
+  /** Separates topics, Redis keys and logs from those of other tests. Default: a new one. */
   readonly prefix?: string;
-  /** Settings over the defaults, for all of these services. */
+  /** Settings for all these services, over the defaults. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Default: all six. */
+  /** Default: all six services. */
   readonly only?: readonly ServiceName[];
-  /** The checkout whose code they run; default: this one. */
+  /** The checkout whose code the services run. Default: this one. */
   readonly root?: string;
 }
 
 export interface RunningServices {
   readonly prefix: string;
-  /** The ingress, without `/v1`. */
+  /** The ingress's URL, without `/v1`. */
   readonly url: string;
   readonly logs: string;
   urlOf(instance: string): string;
   pidOf(instance: string): number;
   /** Sends a signal (default SIGKILL) and waits until the process is gone. */
   kill(instance: string, signal?: NodeJS.Signals): Promise<void>;
-  /** Starts a service again on its port, or one more of it: `start('router', 'router-2')`. `root`: the checkout whose code it runs. */
+  /** Restarts a service on its port, or starts one more instance: `start('router', 'router-2')`. `root`: the checkout whose code it runs. */
   start(
     name: ServiceName,
     instance?: string,
     env?: Readonly<Record<string, string>>,
     root?: string,
   ): Promise<void>;
-  /** Stops them all, gracefully. Safe to call again. */
+  /** Stops all services gracefully. Safe to call again. */
   stop(): Promise<void>;
 }
 
@@ -68,8 +68,8 @@ class Fleet implements RunningServices {
     this.prefix = prefix;
     this.#layout = layoutOfServices(run.TURNOUT_TEST_STATE, prefix);
     const own = { TOPIC_PREFIX: prefix, REDIS_PREFIX: prefix, BLOB_DIR: `${this.#layout.data}/blobs` };
-    // The cache is off where a test does not speak of it: most ask the same again, and mean the model. And everyone is on LiteLLM,
-    // and stays there: its failures are what most tests are about.
+    // The cache is off by default, because most tests repeat a request and mean the model to be called. All users stay on LiteLLM,
+    // without fallback to the legacy system, because most tests are about LiteLLM's failures.
     const rollout = { MIGRATION_PHASE: '3', PARALLEL_PERCENTAGE: '100', LEGACY_FALLBACK: 'false' };
     this.#env = { ...run, ...own, ...rollout, ENABLE_CACHE: 'false', ...env };
   }
@@ -84,7 +84,7 @@ class Fleet implements RunningServices {
 
   urlOf(instance: string): string {
     const port = this.#ports.get(instance);
-    if (port === undefined) throw new Error(`No service ${instance} was started`);
+    if (port === undefined) throw new Error(`Service ${instance} was not started`);
     return `http://127.0.0.1:${port}`;
   }
 
@@ -127,7 +127,7 @@ class Fleet implements RunningServices {
 
   #record(instance: string): { pid: number; startTime: string } {
     const record = findPidRecord(this.#layout.run, instance);
-    if (record === undefined) throw new Error(`${instance} does not run`);
+    if (record === undefined) throw new Error(`${instance} is not running`);
     return record;
   }
 }

@@ -5,7 +5,7 @@ import { liveProcess, type PidRecord } from '../../stack/pid-record.ts';
 import { processInfo } from '../../stack/process-info.ts';
 import { stopAll } from '../../stack/shutdown.ts';
 
-/** Each test run has a folder of its own in here, so that two runs in one checkout do not meet. */
+/** Each test run has its own folder in here, so that two runs in one checkout do not interfere. */
 const runsFolder = (): string => join(stateFolder(), 'test');
 const OWNER = 'owner.json';
 const SERVICES = 'services';
@@ -23,15 +23,15 @@ export function layoutOfRun(state: string): Layout {
   return layoutAt(state, { cache: cacheFolder(process.env) });
 }
 
-/** The services of one test have their own pids and logs within the run. */
+/** The services of one test have their own pid files and logs within the run. */
 export function layoutOfServices(state: string, prefix: string): Layout {
   return layoutAt(join(state, SERVICES, prefix), { cache: cacheFolder(process.env) });
 }
 
-/** Short: services that a test left behind owe nothing any more, and the data of the rest is thrown away. */
+/** Short: nobody needs the work of services that a test left running, and the data is deleted anyway. */
 const GRACE_MS = 1000;
 
-/** Stops whatever the run started, services first, and removes its folder unless it is to be looked at. */
+/** Stops every process that the run started, services first, and removes the run's folder unless `keepFiles` is set. */
 export async function destroyRunState(state: string, options: { keepFiles?: boolean } = {}): Promise<void> {
   const services = join(state, SERVICES);
   const prefixes = existsSync(services) ? readdirSync(services) : [];
@@ -42,17 +42,17 @@ export async function destroyRunState(state: string, options: { keepFiles?: bool
   if (options.keepFiles !== true) rmSync(state, { recursive: true, force: true });
 }
 
-/** Cleans up after runs whose process died before it could. */
+/** Cleans up after runs whose process died before its cleanup. */
 export async function destroyAbandonedRuns(): Promise<void> {
   if (!existsSync(runsFolder())) return;
   const folders = readdirSync(runsFolder()).map((name) => join(runsFolder(), name));
   await Promise.all(folders.filter(isAbandoned).map((folder) => destroyRunState(folder)));
 }
 
-/** Whether its owner is gone. */
+/** Whether the process that owns the folder is gone. */
 export function isAbandoned(folder: string): boolean {
   const file = join(folder, OWNER);
-  if (!existsSync(file)) return false; // Being made just now.
+  if (!existsSync(file)) return false; // being created right now
   return (
     liveProcess(JSON.parse(readFileSync(file, 'utf8')) as Pick<PidRecord, 'pid' | 'startTime'>) === undefined
   );

@@ -15,28 +15,28 @@ export interface SystemOptions {
   /** Default: Kafka, both Redis, LiteLLM and the upstream simulator. */
   readonly parts?: readonly InfrastructurePart[];
   readonly say?: (line: string) => void;
-  /** Provider credentials and the like, for LiteLLM. Default: none, and the simulated models. */
+  /** Provider credentials and other settings for LiteLLM. Default: none; only the simulated models exist. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Kafka tells its clients to use this port: that of a proxy before it. */
+  /** The port that Kafka advertises to clients: that of a proxy in front of it. */
   readonly kafkaAdvertisedPort?: number;
 }
 
 export interface System {
-  /** Addresses and keys, as the services' variables; UPSTREAM_URL and TURNOUT_TEST_STATE beside them. */
+  /** Addresses and keys under the services' variable names, plus UPSTREAM_URL and TURNOUT_TEST_STATE. */
   readonly env: Readonly<Record<string, string>>;
-  /** SIGKILL, and waits until the process is gone. Its data stay. */
+  /** Sends SIGKILL and waits until the process is gone. Its data stays. */
   kill(part: InfrastructurePart): Promise<void>;
-  /** SIGSTOP, and SIGCONT so many milliseconds later. */
+  /** Sends SIGSTOP, and SIGCONT after `milliseconds`. */
   freeze(part: InfrastructurePart, milliseconds: number): Promise<void>;
-  /** Starts a part that was killed, again on its port and with its data, and waits until it is healthy. */
+  /** Restarts a killed part on its port with its data, and waits until it is healthy. */
   start(part: InfrastructurePart): Promise<void>;
   /** Stops every process of this system and removes its files. Safe to call again. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts real Kafka, Redis, LiteLLM and the upstream simulator on free ports, with data of their own.
- * Cleans up first after systems whose owner died. Throws `StackError` when a part does not start; nothing runs then.
+ * Starts real Kafka, Redis, LiteLLM and the upstream simulator on free ports, with their own data. First removes systems whose
+ * owner died. Throws `StackError` when a part does not start, after stopping the others.
  */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   await destroyAbandonedRuns();
@@ -77,7 +77,7 @@ async function start(state: string, options: SystemOptions): Promise<Omit<System
   };
 }
 
-/** What the tests of a run know beside the addresses. */
+/** The variables that tests get in addition to the addresses. */
 export function keysOf(secrets: Secrets, state: string): Record<string, string> {
   return {
     TURNOUT_TEST_STATE: state,
@@ -89,7 +89,7 @@ export function keysOf(secrets: Secrets, state: string): Record<string, string> 
   };
 }
 
-/** Waits for all, also when one fails: a clean-up must not race with a start. */
+/** Waits for all promises, even when one fails, so that the cleanup does not race with a start. */
 async function allOrThrow(promises: readonly Promise<unknown>[]): Promise<void> {
   const failed = (await Promise.allSettled(promises)).filter((result) => result.status === 'rejected');
   if (failed[0] !== undefined) throw failed[0].reason;
@@ -97,7 +97,7 @@ async function allOrThrow(promises: readonly Promise<unknown>[]): Promise<void> 
 
 const WARM_UP_TIMEOUT_MS = 60_000;
 
-/** LiteLLM imports more at its first request, for seconds on a busy machine; no test is to pay for that, or to find it in the ledger. */
+/** LiteLLM imports more code at its first request, which can take seconds. This request keeps that out of the tests and the ledger. */
 export async function warmUp(env: Readonly<Record<string, string>>): Promise<void> {
   const client = new OpenAI({
     baseURL: `${env['LITELLM_URL'] ?? ''}/v1`,

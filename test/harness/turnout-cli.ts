@@ -18,7 +18,7 @@ export interface CliOptions {
 
 export const turnoutCommand = join(repositoryRoot, 'bin', 'turnout');
 
-/** Runs `turnout` as an operator would: another folder, another Node first on the path, nothing but addresses. */
+/** Runs `turnout` as an operator would: from another folder, with another Node on the PATH, and only addresses in the environment. */
 export function runTurnout(
   prefix: string,
   args: readonly string[],
@@ -34,12 +34,12 @@ export function runTurnout(
   });
 }
 
-/** The lines of its answer. */
+/** The non-empty lines of standard output. */
 export function linesOf({ out }: CliRun): string[] {
   return out.split('\n').filter((line) => line !== '');
 }
 
-/** The same where each line is a JSON object. */
+/** The same for output whose lines are JSON objects. */
 export function jsonLinesOf(run: CliRun): Record<string, unknown>[] {
   return linesOf(run).map((line) => JSON.parse(line) as Record<string, unknown>);
 }

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 
-/** A user of the API, and his key. */
+/** An API user and their key. */
 export interface TestUser {
   user: string;
   key: string;
 }
 
-/** Writes an `API_KEYS_FILE` with so many users. */
+/** Writes an `API_KEYS_FILE` with `count` users. */
 export function writeUsers(file: string, count: number): TestUser[] {
   const users = Array.from({ length: count }, (_, index) => ({
     user: `user-${index}`,

@@ -26,7 +26,7 @@ function ask(idempotencyKey: string, messages: unknown = QUESTION) {
   });
 }
 
-test('a repetition finds its job although the file that it names was deleted since; a new job does not', async () => {
+test('a repeated request finds its job although its file has been deleted since; a new job is refused', async () => {
   const id = `file-${'0'.repeat(32)}`;
   const content = { kind: 'blob', name: `files/${id}/content`, sha256: 'a'.repeat(64), bytes: 9 } as const;
   const file: StoredFile = {
@@ -69,7 +69,7 @@ test('a repetition finds its job although the file that it names was deleted sin
 
 const noAcknowledgement = () => Promise.reject(new Error('Kafka did not acknowledge in time'));
 
-test('the message carries what a repetition is compared with: a lost record can be made again from it', async () => {
+test('the message has the body hash, so that a lost record can be recreated for later comparisons', async () => {
   const sent: OutboundMessage[] = [];
   ingress.onSend(async (message) => {
     sent.push(message);
@@ -81,8 +81,8 @@ test('the message carries what a repetition is compared with: a lost record can 
   expect(await ingress.redis.hget(ingress.keys.record(jobId), 'hash')).toBe(bodyHash);
 });
 
-describe('when Kafka acknowledges nothing', () => {
-  test('the answer is 503, says when to come back, and a later retry works', async () => {
+describe('if Kafka acknowledges nothing', () => {
+  test('the answer is a 503 with a Retry-After, and a later retry succeeds', async () => {
     ingress.onSend(noAcknowledgement);
     const refused = await ask('retry');
     expect(refused.statusCode).toBe(503);
@@ -98,18 +98,18 @@ describe('when Kafka acknowledges nothing', () => {
     expect(answered.json()).toMatchObject({ choices: [{ message: { content: ANSWER } }] });
   });
 
-  test('nothing of it is left open, and nobody runs it when its message shows up late', async () => {
+  test('the refused job is not left open, and its message is not run if it arrives late', async () => {
     const sent: OutboundMessage[] = [];
     ingress.onSend((message) => (sent.push(message), noAcknowledgement()));
     expect((await ask('late')).statusCode).toBe(503);
     const [late] = sent;
-    if (!late) throw new Error('nothing was sent');
+    if (!late) throw new Error('Expected a message to be sent');
     expect(await ingress.routeAndAnswer(late)).toBe('refused');
     const { jobId } = jobMessage.parse(JSON.parse(late.value));
     expect(await ingress.redis.zscore(ingress.keys.open(jobId), jobId)).toBeNull();
   });
 
-  test('the job is accepted all the same when the router has it already: only the acknowledgement was lost', async () => {
+  test('the job is still accepted if the router has it already and only the acknowledgement was lost', async () => {
     ingress.onSend(async (message) => {
       await ingress.routeAndAnswer(message);
       return noAcknowledgement();
@@ -119,12 +119,12 @@ describe('when Kafka acknowledges nothing', () => {
     expect(answered.json()).toMatchObject({ choices: [{ message: { content: ANSWER } }] });
   });
 
-  test('a retry that finds its job still unsettled publishes it again', async () => {
+  test('a retry whose job is still unsettled publishes it again', async () => {
     const first = Promise.withResolvers<undefined>();
     const sent: OutboundMessage[] = [];
     ingress.onSend(async (message) => {
       sent.push(message);
-      if (sent.length === 1) return first.promise; // no answer from the broker yet
+      if (sent.length === 1) return first.promise; // the broker has not answered yet
       await ingress.routeAndAnswer(message);
     });
     const waiting = ask('unsettled');
@@ -133,12 +133,12 @@ describe('when Kafka acknowledges nothing', () => {
     const retried = await ask('unsettled');
     expect(retried.statusCode).toBe(200);
     first.reject(new Error('Kafka did not acknowledge in time'));
-    // The first caller gets the answer, too: its job ran.
+    // The first caller gets the answer as well, because its job ran.
     expect((await waiting).json()).toMatchObject({ choices: [{ message: { content: ANSWER } }] });
     expect(new Set(sent.map(({ value }) => jobMessage.parse(JSON.parse(value)).jobId)).size).toBe(1);
   });
 
-  test('a second request under the same key never refuses what the first one has accepted', async () => {
+  test('a second request with the same key never refuses a job that the first one has published', async () => {
     const sent: OutboundMessage[] = [];
     const [second, acknowledged] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
     const refusing = jest.spyOn(ingress.jobLog, 'refuse');
@@ -158,12 +158,12 @@ describe('when Kafka acknowledges nothing', () => {
     await refusing.mock.results[0]?.value;
     refusing.mockRestore();
     const [message] = sent;
-    if (!message) throw new Error('nothing was sent');
+    if (!message) throw new Error('Expected a message to be sent');
     expect(await ingress.routeAndAnswer(message)).toBe('routed');
     for (const answered of await Promise.all([first, repeated])) expect(answered.statusCode).toBe(200);
   });
 
-  test('a job that several requests publish is refused when the last of them fails, and all of them hear 503', async () => {
+  test('a job that several requests publish is refused when the last of them fails, and all of them get a 503', async () => {
     const sent: PromiseWithResolvers<undefined>[] = [];
     ingress.onSend(() => {
       const sending = Promise.withResolvers<undefined>();
@@ -177,7 +177,7 @@ describe('when Kafka acknowledges nothing', () => {
     for (const answered of await Promise.all(asked)) expect(answered.statusCode).toBe(503);
   });
 
-  test('a message that Kafka never takes is a request that is too large', async () => {
+  test('a message that exceeds Kafka’s limit causes a 413', async () => {
     ingress.onSend(() => Promise.reject(new SendError('too_large', 'The topic takes less')));
     const refused = await ask('too large');
     expect(refused.statusCode).toBe(413);
@@ -185,7 +185,7 @@ describe('when Kafka acknowledges nothing', () => {
   });
 });
 
-test('a request with the same key and another body leaves the running job its slot', async () => {
+test('a request with the same key and another body does not release the running job’s slot', async () => {
   ingress.left.length = 0;
   const sent: OutboundMessage[] = [];
   ingress.onSend(async (message) => {

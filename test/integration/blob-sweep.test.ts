@@ -46,7 +46,7 @@ afterEach(async () => {
 });
 afterAll(() => redis.quit());
 
-/** A job Redis of its own, and the sweep of the one store by what this Redis knows. */
+/** A new job Redis prefix, and a sweep of the shared store that uses its records. */
 function registryOf() {
   const prefix = `t-sweep-${randomBytes(4).toString('hex')}`;
   prefixes.push(prefix);
@@ -103,7 +103,7 @@ function registryOf() {
     errors,
     upload,
     sweep: () => sweep.sweep(),
-    /** Lets time pass, for the sweep. */
+    /** Advances the sweep's clock. */
     pass: (ms: number) => (now += ms),
     loseRecord: (id: string) => redis.del(fileKeys(prefix).record(id)),
     flush: () => removeKeys(redis, `${prefix}:*`),
@@ -114,8 +114,8 @@ async function foldersOf(kind: string): Promise<string[]> {
   return (await readdir(join(folder, kind)).catch(() => [])).sort();
 }
 
-describe('an unknown state removes nothing', () => {
-  test('a job Redis that was emptied stops the sweep with an error, and says so until it is adopted', async () => {
+describe('a sweep in an unknown state removes nothing', () => {
+  test('an emptied job Redis stops the sweep with an error until an operator adopts the registry', async () => {
     const registry = registryOf();
     await registry.sweep();
     for (let i = 0; i < 50; i += 1) await registry.upload();
@@ -131,7 +131,7 @@ describe('an unknown state removes nothing', () => {
     expect(await foldersOf('files')).toHaveLength(50);
   });
 
-  test('another prefix of the job Redis stops it', async () => {
+  test('another prefix in the job Redis stops it', async () => {
     const [first, second] = [registryOf(), registryOf()];
     await first.sweep();
     for (let i = 0; i < 5; i += 1) await first.upload();
@@ -142,18 +142,18 @@ describe('an unknown state removes nothing', () => {
     expect(await foldersOf('files')).toHaveLength(5);
   });
 
-  test('a store with files of which a registry without an identity knows none is not taken over', async () => {
+  test('a registry without an identity that knows none of the store’s files does not take the store over', async () => {
     const [first, second] = [registryOf(), registryOf()];
     for (let i = 0; i < 5; i += 1) await first.upload();
     second.pass(10 * GRACE_MS);
     expect(await second.sweep()).toMatchObject({ reason: 'registry_unproven' });
     expect(await second.sweep()).toMatchObject({ reason: 'registry_unproven' });
     expect(await foldersOf('files')).toHaveLength(5);
-    // The registry that knows them takes it over without an operator: the upgrade from a release without identities.
+    // The registry that knows the files takes the store over without an operator, as in an upgrade from a release without identities.
     expect(await first.sweep()).toBeUndefined();
   });
 
-  test('another blob store, an older copy of the job Redis and a registry younger than the folders stop it', async () => {
+  test('another blob store, an older copy of the job Redis, or a registry younger than the folders stops it', async () => {
     const registry = registryOf();
     await registry.sweep();
     await store.removeFolder('identity');
@@ -170,7 +170,7 @@ describe('an unknown state removes nothing', () => {
     expect(await registry.sweep()).toMatchObject({ reason: 'registry_younger' });
   });
 
-  test('a part of the records that is missing stops it; an operator may allow the removal', async () => {
+  test('a large share of missing records stops it; an operator may allow the removal', async () => {
     const registry = registryOf();
     await registry.sweep();
     const ids: string[] = [];
@@ -195,7 +195,7 @@ describe('an unknown state removes nothing', () => {
     expect(await foldersOf('files')).toEqual(ids.slice(21).sort());
   });
 
-  test('folders under names that Turnout does not give stay', async () => {
+  test('folders with names that Turnout does not create are kept', async () => {
     const registry = registryOf();
     await registry.sweep();
     await store.put('files/holiday-pictures/a', 'text');
@@ -208,7 +208,7 @@ describe('an unknown state removes nothing', () => {
 });
 
 describe('bin/turnout blobs', () => {
-  test('shows why the sweep stopped, adopts a pair, and allows a large removal', async () => {
+  test('shows why the sweep stopped, adopts the registry, and allows a large removal', async () => {
     const registry = registryOf();
     await registry.sweep();
     for (let i = 0; i < 30; i += 1) await registry.upload();
@@ -223,17 +223,17 @@ describe('bin/turnout blobs', () => {
     await registry.sweep();
     expect(await turnout('blobs', 'status')).toContain('(registry_empty)');
     await turnout('blobs', 'adopt');
-    expect(await turnout('blobs', 'status')).toBe('Job Redis and blob store belong together.');
+    expect(await turnout('blobs', 'status')).toBe('The job Redis and the blob store belong together.');
     await registry.sweep();
     expect(await turnout('blobs', 'status')).toContain('30 of 30 folders of files have no record.');
     await turnout('blobs', 'allow', '--hours', '3');
     expect(await registry.sweep()).toBeUndefined();
-    expect(await turnout('blobs', 'status')).toContain('A large share may be removed until');
+    expect(await turnout('blobs', 'status')).toContain('Sweeps may remove a large share until');
   });
 });
 
-describe('what nobody needs goes', () => {
-  test('an upload without a record, after a grace period; one whose record comes back stays', async () => {
+describe('the sweep removes', () => {
+  test('an upload without a record after a grace period, but not one whose record comes back', async () => {
     const registry = registryOf();
     await registry.sweep();
     const [kept, orphan, back] = [
@@ -245,7 +245,7 @@ describe('what nobody needs goes', () => {
     await redis.rename(key, `${key}:away`);
     await registry.sweep();
     registry.pass(2 * HOUR_MS);
-    await registry.sweep(); // plans
+    await registry.sweep(); // plans the removals
     expect(await registry.removals.planned('files', [kept, orphan, back])).toEqual([false, true, true]);
     await redis.rename(`${key}:away`, key);
     registry.pass(GRACE_MS - 1_000);
@@ -257,14 +257,14 @@ describe('what nobody needs goes', () => {
     expect(await registry.removals.planned('files', [kept, orphan, back])).toEqual([false, false, false]);
   });
 
-  test('files that a user deleted, however many, without an operator; not while their records stand', async () => {
+  test('any number of files that a user deleted, without an operator, once their records are gone', async () => {
     const registry = registryOf();
     await registry.sweep();
     const ids: string[] = [];
     for (let i = 0; i < 30; i += 1) ids.push(await registry.upload());
     for (const id of ids) await registry.files.remove(USER, id);
     registry.pass(2 * MINUTE_MS);
-    await registry.sweep(); // the records stand: looked at again an hour later
+    await registry.sweep(); // the records still exist: checked again an hour later
     expect(await foldersOf('files')).toHaveLength(30);
     for (const id of ids) await registry.loseRecord(id);
     registry.pass(2 * HOUR_MS);
@@ -272,7 +272,7 @@ describe('what nobody needs goes', () => {
     expect(await foldersOf('files')).toEqual([]);
   });
 
-  test('the bodies of jobs a day after they were put, kept logs after their time, however many end at once', async () => {
+  test('the bodies of jobs a day after they were written, and stored logs after their retention, however many at once', async () => {
     const registry = registryOf();
     await registry.sweep();
     const blobs = withPlannedRemovals(store, registry.removals);
@@ -293,7 +293,7 @@ describe('what nobody needs goes', () => {
     expect(await foldersOf('kept')).toEqual([]);
   });
 
-  test('a folder that cannot be removed keeps no other one', async () => {
+  test('other folders even if one cannot be removed', async () => {
     const registry = registryOf();
     await registry.sweep();
     const blobs = withPlannedRemovals(store, registry.removals);

@@ -21,9 +21,9 @@ const POLICY: PolicyFile = {
   users: {},
 };
 const USERS = ['ada', 'bob'] as const;
-/** What an estimate may be away from the provider's count. */
+/** How far an estimate may differ from the provider's count. */
 const TOLERANCE = 0.1;
-/** The dearest model's price of a token of an answer. */
+/** The most expensive model's price per completion token. */
 const DEAREST = 8e-6;
 const CALLS = 4;
 
@@ -79,7 +79,7 @@ function countedBy({ calls }: World, user: JobPlan['user'], whole: boolean): Sum
   };
 }
 
-/** All plans happen, in their order. */
+/** Runs all plans in order. */
 async function happen(world: World, plans: readonly JobPlan[]): Promise<void> {
   const slow: Promise<void>[] = [];
   for (const [at, job] of plans.entries()) {
@@ -91,7 +91,7 @@ async function happen(world: World, plans: readonly JobPlan[]): Promise<void> {
   await Promise.all(slow);
 }
 
-/** What is reserved when every job has ended: the brief reservations have gone by then. */
+/** What is still reserved after every job has ended. Short-lived reservations have expired by then. */
 async function reservedIn(prefix: string): Promise<Record<string, string>> {
   const budgets = createBudgets(redis, prefix);
   const lines = [{ group: undefined, daily_tokens: 1 }];
@@ -110,7 +110,7 @@ function expectNear(estimate: Sum, count: Sum): void {
   expect(Math.abs(estimate.cost - count.cost)).toBeLessThanOrEqual(TOLERANCE * count.cost + 1e-12);
 }
 
-test('no sequence of requests, cuts, cancels, retries, refusals and uploads takes more from a budget than it has and one estimate’s error', async () => {
+test('no sequence of requests, cuts, cancels, retries, refusals and uploads exceeds a budget by more than the error of one estimate', async () => {
   const happened = { whole: 0, cut: 0 };
   await fc.assert(
     fc.asyncProperty(
@@ -125,7 +125,7 @@ test('no sequence of requests, cuts, cancels, retries, refusals and uploads take
             plans.map((one) => (limited ? { ...one, limit: one.limit ?? 400 } : one)),
           );
           const team = await billOf(prefix, account.group('team'));
-          // Where each answer has a limit, an estimate errs by what the provider's tokenizer makes more of a prompt.
+          // If each answer has a limit, an estimate errs only by the provider's tokenizer producing more tokens for a prompt.
           const errors = limited
             ? { tokens: 0.05 * TOKENS, cost: 0.05 * DOLLARS }
             : { tokens: CALLS * LONGEST, cost: CALLS * LONGEST * DEAREST };

@@ -35,32 +35,32 @@ import { type Budgets, createBudgets } from '../../shared/policy/usage/budgets.t
 import { usageSectionsOf } from '../../shared/policy/usage/ledger-sections.ts';
 import { createRateLimits } from '../../services/ingress/admission/rate-limits.ts';
 
-/** What happens in one call of the model. */
+/** One call of the model. */
 export interface CallPlan {
-  /** Percent of the longest answer that the provider makes. */
+  /** Percent of the longest answer that the provider generates. */
   length: number;
-  /** `cut`: its connection breaks there; `cancelled`: the user closes theirs there. */
+  /** `cut`: the provider's connection breaks at that point; `cancelled`: the user closes theirs at that point. */
   end: 'whole' | 'cut' | 'cancelled';
 }
 
-/** One job, and what becomes of it. */
+/** One job, and what happens to it. */
 export interface JobPlan {
   user: 'ada' | 'bob';
-  /** Words. */
+  /** Length in words. */
   prompt: number;
-  /** Undefined: the request does not say how long its answer may be. */
+  /** Undefined: the request does not limit the length of its answer. */
   limit: number | undefined;
   /**
-   * `runs`: a worker runs it to its end. `lost`: its first worker dies in the middle of the first call, and another one takes over.
-   * `abandoned`: nobody takes over, and the sweep ends it. `waiting`: it is cancelled before a worker has it. `refused`: it is
-   * not accepted after all. `forgotten`: its ingress dies before it has a record.
+   * `runs`: a worker runs it to its end. `lost`: its first worker dies during the first call, and another one takes over. `abandoned`: no
+   * worker takes over, and the sweep ends it. `waiting`: it is cancelled before a worker starts it. `refused`: it is not accepted after its
+   * reservation. `forgotten`: its ingress dies before the job has a record.
    */
   fate: 'runs' | 'lost' | 'abandoned' | 'waiting' | 'refused' | 'forgotten';
-  /** Of its first model and its fallbacks; the last one's holds for all further calls. */
+  /** One per model: the first model and its fallbacks. The last one applies to all further calls. */
   calls: CallPlan[];
-  /** It runs beside the jobs that are asked for after it. */
+  /** Runs in parallel to the jobs that are requested after it. */
   slow: boolean;
-  /** The user uploads a file as well. */
+  /** The user also uploads a file. */
   uploads: boolean;
 }
 
@@ -73,24 +73,24 @@ interface ProviderCall {
 }
 
 export interface World {
-  /** Admits a job and lets its plan happen. Resolves when it was decided; what it resolves with, when the job has ended. */
+  /** Admits a job and carries out its plan. Resolves when admission has decided; the result's `ended` resolves when the job has ended. */
   ask(id: number, plan: JobPlan): Promise<{ ended: Promise<void> }>;
-  /** The code that an upload is refused with. */
+  /** Uploads a file. Returns the error code if it is refused. */
   upload(user: JobPlan['user']): Promise<string | undefined>;
-  /** What the provider counted. */
+  /** The provider's own counts. */
   calls: readonly ProviderCall[];
 }
 
-/** The models that answer in turn, and their prices: fallbacks may be dearer. */
+/** The models that are called in turn, with prices. Fallbacks may be more expensive. */
 const PRICES: Readonly<Record<string, Price>> = {
   m: { input: 1e-6, output: 4e-6 },
   'm-dear': { input: 2e-6, output: 8e-6 },
   'm-cheap': { input: 1e-7, output: 4e-7 },
 };
 const [MODEL = '', ...FALLBACKS] = Object.keys(PRICES);
-/** The longest answer of any model; tokens. */
+/** The longest answer of any model, in tokens. */
 export const LONGEST = 4_000;
-/** The provider's tokenizer is not ours. */
+/** The provider's tokenizer differs from ours by this factor. */
 const SKEW = 1.04;
 const WORDS = 'north south river bridge tower garden window market station forest'.split(' ');
 
@@ -98,7 +98,7 @@ const measureEntrant = createMeasureEntrant();
 
 const words = (count: number) => Array.from({ length: count }, (_, at) => WORDS[at % WORDS.length]).join(' ');
 
-/** Admission, workers, bills and budgets as they are, on the real Redis; the provider is played. */
+/** The real admission, workers, billing and budgets on the real Redis, with a simulated provider. */
 export function createWorld(redis: Redis, prefix: string, policy: PolicyFile): World {
   const jobLog = createJobLog({ redis, keys: jobKeys(prefix), retentionMs: 60_000 });
   const calls: ProviderCall[] = [];
@@ -238,7 +238,7 @@ function jobOf(jobId: string, { user, prompt, limit }: JobPlan): LlmJob {
   } as unknown as LlmJob;
 }
 
-/** What the ingress and the router write of a job. */
+/** Writes what the ingress and the router write for a job. */
 async function record(jobLog: JobLog, admissionControl: AdmissionControl, job: LlmJob): Promise<void> {
   const { jobId, user, userHash, model, groups, acceptedAt, deadlineAt, decision, quote } = job;
   await jobLog.admit({
@@ -261,14 +261,14 @@ async function record(jobLog: JobLog, admissionControl: AdmissionControl, job: L
   ]);
 }
 
-/** What the metrics service does with outcomes, one after the other. */
+/** Counts outcomes one after another, as the metrics service does. */
 function createBilling(redis: Redis, prefix: string) {
   const ledger = createLedger(redis, prefix);
   let believed: bigint | undefined;
   let last = Promise.resolve();
   async function apply(outcome: Outcome): Promise<void> {
     if (outcome.error === 'internal_error')
-      throw new Error(`${outcome.jobId} failed by a fault of this test`);
+      throw new Error(`${outcome.jobId} failed because of an error in this test`);
     const sections = usageSectionsOf([outcome]).map((section) => ({ ...section, marks: [], last: 0 }));
     const next = (believed ?? 0n) + 1n;
     await ledger.apply({
@@ -304,7 +304,7 @@ function priceOf({ model }: ChatRequest): Price {
   return PRICES[model] ?? { input: 0, output: 0 };
 }
 
-/** Words of an answer: no more tokens of the provider than the request allows. */
+/** Number of words in an answer, such that the provider's tokens stay within the request's limit. */
 function answerWords({ limit }: JobPlan, { length }: CallPlan): number {
   return Math.floor(((limit ?? LONGEST) / SKEW) * (length / 100));
 }
@@ -314,7 +314,7 @@ function said(call: ProviderCall, body: ChatRequest, text: string): void {
   call.cost = call.prompt * priceOf(body).input + call.completion * priceOf(body).output;
 }
 
-/** An attempt that stands in the log, and whose worker is gone. */
+/** Starts an attempt whose worker then dies during the call. */
 async function dieInCall(jobLog: JobLog, job: LlmJob, plan: JobPlan, calls: ProviderCall[]): Promise<void> {
   const { request } = job.request as { request: ChatRequest };
   const begun = await jobLog.begin(job.jobId, {
@@ -323,7 +323,7 @@ async function dieInCall(jobLog: JobLog, job: LlmJob, plan: JobPlan, calls: Prov
     holder: 'dead',
     deadlineAt: job.deadlineAt,
   });
-  if (begun.kind !== 'begun') throw new Error('the job has not begun');
+  if (begun.kind !== 'begun') throw new Error('The attempt did not begin');
   const text = words(answerWords(plan, planOf(plan, 0)));
   said(provided({ calls }, plan, request), request, text);
   const events: JobEvent[] = text === '' ? [] : [{ type: 'text', choice: 0, delta: text }];
@@ -345,7 +345,7 @@ interface WorkerWorld {
 
 function workerDeps({ redis, prefix, policy, jobLog, bill, calls }: WorkerWorld, plan: JobPlan): RunJobDeps {
   const user = new AbortController();
-  const never = () => Promise.reject(new Error('not in this test'));
+  const never = () => Promise.reject(new Error('Not used in this test'));
   const begin = ({ outcome }: { outcome: Outcome }) => bill.add(outcome);
   return {
     jobLog,

@@ -45,7 +45,7 @@ function reserve(jobId: string, tokens: number, lines: AccountBudget[], more: ob
   });
 }
 
-/** What the metrics service does with the outcome of a job that came to so many tokens. */
+/** Counts the outcome of a job with this many tokens, as the metrics service does. */
 async function settle(
   jobId: string,
   tokens: number,
@@ -78,24 +78,24 @@ const ADA = account.user('ada');
 describe('a budget', () => {
   const lines = [own({ daily_tokens: 100 })];
 
-  test('is never promised twice, however many ask at once', async () => {
+  test('is never reserved twice, however many requests arrive at once', async () => {
     const asked = Array.from({ length: 50 }, (_, at) => reserve(`job_${at}`, 10, lines));
     const refused = (await Promise.all(asked)).filter((one) => one !== undefined);
     expect(refused).toHaveLength(40);
     expect(refused[0]).toMatchObject({ kind: 'tokens', period: 'day', limit: 100, spent: 0, reserved: 100 });
   });
 
-  test('has what a job came to in place of what was reserved for it, in one step', async () => {
+  test('replaces a job’s reservation with its actual usage in one step', async () => {
     expect(await reserve('job_1', 60, lines)).toBeUndefined();
     await settle('job_1', 25, { of: ADA, believed: undefined });
     expect(await reserve('job_2', 76, lines)).toMatchObject({ spent: 25, reserved: 0 });
     expect(await reserve('job_3', 75, lines)).toBeUndefined();
-    // The outcome comes again: it changes nothing.
+    // The repeated outcome changes nothing.
     expect((await settle('job_1', 25, { of: ADA, believed: 1n })).result).toBe('repeated');
     expect(await reserve('job_4', 1, lines)).toMatchObject({ spent: 25, reserved: 75 });
   });
 
-  test('has back what was reserved for a job that was not accepted, or that failed', async () => {
+  test('is given back the reservation of a job that was not accepted, or that failed', async () => {
     await reserve('job_1', 100, lines);
     await budgets.release('job_1');
     await budgets.release('job_1');
@@ -105,7 +105,7 @@ describe('a budget', () => {
     expect(await reserve('job_3', 100, lines)).toBeUndefined(); // the same job
   });
 
-  test('keeps what is reserved for a job when the outcome of an earlier one under the same id comes late', async () => {
+  test('keeps a job’s reservation when the outcome of an earlier job with the same id arrives late', async () => {
     await reserve('job_1', 100, lines);
     const endedAt = Date.now() - 60_000;
     await settle('job_1', 0, { of: ADA, believed: undefined, endedAt });
@@ -114,13 +114,13 @@ describe('a budget', () => {
     expect(await reserve('job_2', 100, lines)).toBeUndefined();
   });
 
-  test('has back what nobody told the end of, behind its deadline', async () => {
+  test('is given back a reservation without an outcome after the job’s deadline', async () => {
     await reserve('job_1', 100, lines);
     await budgets.confirm('job_1', Date.now() - 3_600_000);
     expect(await reserve('job_2', 100, lines)).toBeUndefined();
   });
 
-  test('has back what an ingress reserved that died before its job had a record', async () => {
+  test('is given back the reservation of an ingress that died before the job had a record', async () => {
     const dying = createBudgets(redis, prefix, 1);
     const estimate = { tokens: 100, cost: 0 };
     const job = { userHash: 'ada', estimate, budgets: lines };
@@ -133,7 +133,7 @@ describe('a budget', () => {
     expect(await reserve('job_4', 100, lines)).toMatchObject({ reserved: 100 });
   });
 
-  test('is asked again before a job goes on beyond its estimate', async () => {
+  test('is checked again before a job exceeds its estimate', async () => {
     await reserve('job_1', 60, lines);
     const raise = (tokens: number) =>
       budgets.raise({ jobId: 'job_1', userHash: 'ada', estimate: { tokens, cost: 0 }, budgets: lines });
@@ -145,7 +145,7 @@ describe('a budget', () => {
     expect(await reserve('job_2', 100, lines)).toBeUndefined();
   });
 
-  test('lets jobs whose answers have no limit run one by one where not enough is left for all that they may come to', async () => {
+  test('lets jobs without an answer limit run one at a time when the rest is less than their largest possible cost', async () => {
     const unlimited = (jobId: string) => reserve(jobId, 16_000, lines, { least: { tokens: 60, cost: 0.06 } });
     expect(await unlimited('job_1')).toBeUndefined();
     expect(await unlimited('job_2')).toMatchObject({ reserved: 16_000 });
@@ -156,7 +156,7 @@ describe('a budget', () => {
     expect(await unlimited('job_4')).toMatchObject({ spent: 60, reserved: 0 });
   });
 
-  test('of money is held like one of tokens', async () => {
+  test('in dollars is enforced like one in tokens', async () => {
     expect(await reserve('job_1', 400, [own({ monthly_usd: 0.5 })])).toBeUndefined();
     expect(await reserve('job_2', 101, [own({ monthly_usd: 0.5 })])).toMatchObject({
       kind: 'cost',
@@ -167,7 +167,7 @@ describe('a budget', () => {
   });
 });
 
-test('a group’s budget is its members’ together, and nothing is reserved in one account alone', async () => {
+test('of a group is shared by its members, and a job is reserved in all its accounts or in none', async () => {
   const both = [own({ daily_tokens: 1_000 }), { group: 'research', daily_tokens: 100 }];
   expect(await reserve('job_1', 60, both)).toBeUndefined();
   expect(await reserve('job_2', 60, both, { userHash: 'bob' })).toMatchObject({ group: 'research' });
@@ -176,7 +176,7 @@ test('a group’s budget is its members’ together, and nothing is reserved in 
   expect(await keysLike(redis, `${prefix}:{metrics}:reserved`)).toHaveLength(1);
 });
 
-test('periods are those of UTC', () => {
+test('periods are in UTC', () => {
   const at = Date.parse('2026-12-31T23:59:59.999Z');
   expect([nameOfPeriod('day', at), nameOfPeriod('month', at)]).toEqual(['2026-12-31', '2026-12']);
   const next = Date.parse('2027-01-01T00:00:00.000Z');

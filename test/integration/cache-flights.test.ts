@@ -31,7 +31,7 @@ function newKey(user = 'ada') {
   return { kind: 'rag' as const, user, fingerprint: `f${++asked}` };
 }
 
-/** A computation that counts itself and ends when it is told to. */
+/** A computation that counts its runs and ends when the test says so. */
 function computation() {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const signals: AbortSignal[] = [];
@@ -45,12 +45,12 @@ function computation() {
 
 function ask(at: number, key: CacheKey, compute: (signal: AbortSignal) => Promise<string>, signal = forever) {
   const cache = processes[at % processes.length];
-  if (!cache) throw new Error('no cache was opened');
+  if (!cache) throw new Error('No cache was opened');
   return cache.getOrCompute(key, text, { compute, signal });
 }
 
-describe('of all who want the same', () => {
-  test('a thousand in four processes, one computes', async () => {
+describe('for the same key', () => {
+  test('one of a thousand callers in four processes computes', async () => {
     const [key, one] = [newKey(), computation()];
     const callers = Array.from({ length: 1_000 }, (_, at) => ask(at, key, one.compute));
     await one.begun();
@@ -62,7 +62,7 @@ describe('of all who want the same', () => {
     expect(later.signals).toHaveLength(0);
   });
 
-  test('a hundred in four real processes, one computes; a clear in one reaches all', async () => {
+  test('one of a hundred callers in four real processes computes; a clear in one process reaches all', async () => {
     const children = await Promise.all(Array.from({ length: 4 }, startProcess));
     const { user, fingerprint } = newKey('far away');
     const compute: Order = { do: 'compute', user, fingerprint, callers: 25, ms: 200 };
@@ -77,7 +77,7 @@ describe('of all who want the same', () => {
     await Promise.all(children.map((child) => child.end()));
   });
 
-  test('nobody else waits: another user, another question', async () => {
+  test('callers with another user or another key do not wait', async () => {
     const [key, slow] = [newKey(), computation()];
     const waiting = ask(0, key, slow.compute);
     await slow.begun();
@@ -90,7 +90,7 @@ describe('of all who want the same', () => {
 });
 
 describe('a computation that', () => {
-  test('fails, fails for those of its process; the next process computes', async () => {
+  test('fails, fails for all callers in its process; the next process computes', async () => {
     const [key, broken, sound] = [newKey(), computation(), computation()];
     const [mine, with_me] = [ask(0, key, broken.compute), ask(0, key, broken.compute)];
     await broken.begun();
@@ -104,7 +104,7 @@ describe('a computation that', () => {
     expect(broken.signals).toHaveLength(1);
   });
 
-  test('dies with its process is taken over', async () => {
+  test('dies with its process is taken over by another', async () => {
     const key = newKey('of the dead');
     const cacheVersion = (await caches.jobRedis.get(await generationKey(key))) ?? '';
     const owner = { user: key.user, cacheVersion };
@@ -114,7 +114,7 @@ describe('a computation that', () => {
     expect(await ask(1, key, () => Promise.resolve('after all'))).toBe('after all');
   });
 
-  test('takes longer than its lease is left alone', async () => {
+  test('takes longer than its lease is not computed again', async () => {
     const [key, slow, idle] = [newKey(), computation(), computation()];
     const mine = ask(0, key, slow.compute);
     await slow.begun();
@@ -125,7 +125,7 @@ describe('a computation that', () => {
     expect(idle.signals).toHaveLength(0);
   });
 
-  test('is not worth keeping is made again by each process', async () => {
+  test('returns a value that is not cached runs again in each process', async () => {
     const key = newKey();
     const compute = jest.fn(() => Promise.resolve('partial'));
     for (const cache of processes.slice(0, 2)) {
@@ -136,13 +136,13 @@ describe('a computation that', () => {
   });
 });
 
-describe('who gives up', () => {
-  test('leaves the others to it, also in other processes', async () => {
+describe('a caller that gives up', () => {
+  test('leaves the computation to the other callers, also in other processes', async () => {
     const [key, one, gone] = [newKey(), computation(), new AbortController()];
     const first = ask(0, key, one.compute, gone.signal);
     await one.begun();
     const [second, third] = [ask(0, key, one.compute), ask(1, key, one.compute)];
-    // Asked later on the same connection: now the second has joined.
+    // This call uses the same connection and was sent later, so by now the second caller has joined.
     await processes[0]?.cacheVersion(key);
     gone.abort(new Error('gone'));
     await expect(first).rejects.toThrow('gone');
@@ -151,7 +151,7 @@ describe('who gives up', () => {
     expect(await Promise.all([second, third])).toEqual(['computed', 'computed']);
   });
 
-  test('as the last one ends the computation, and the next process computes', async () => {
+  test('as the last one aborts the computation, and the next process computes', async () => {
     const [key, one, two, gone] = [newKey(), computation(), computation(), new AbortController()];
     const first = ask(0, key, one.compute, gone.signal);
     await one.begun();
@@ -165,7 +165,7 @@ describe('who gives up', () => {
     expect(await elsewhere).toBe('computed');
   });
 
-  test('while another process computes waits no longer', async () => {
+  test('while another process computes stops waiting at once', async () => {
     const [key, one, gone] = [newKey(), computation(), new AbortController()];
     const first = ask(0, key, one.compute);
     await one.begun();
@@ -177,7 +177,7 @@ describe('who gives up', () => {
   });
 });
 
-test('without Redis each process computes for itself, once', async () => {
+test('without Redis, each process computes for itself once', async () => {
   const [here, there] = await Promise.all([caches.open(), caches.open()]);
   for (const { redis } of [here, there]) redis.disconnect();
   const key = newKey();
@@ -189,7 +189,7 @@ test('without Redis each process computes for itself, once', async () => {
   expect(compute).toHaveBeenCalledTimes(2);
 });
 
-/** The name of a user's generation, which a look-up makes. */
+/** The Redis key of a user's cache version, which a lookup creates. */
 async function generationKey(key: CacheKey & { user: string }): Promise<string> {
   const known = await keysLike(caches.jobRedis, `${caches.prefix}*cache-generation*`);
   await processes[0]?.get(key, text);

@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => caches.close());
 
-/** Says of itself whose it is, for what, and which of all it is. */
+/** A value that states its user, its kind, its key and its serial number. */
 const value = z.strictObject({
   user: z.string(),
   kind: z.string(),
@@ -52,7 +52,7 @@ type Step = {
 };
 const steps = fc.array(fc.record({ what, key }), { minLength: 10, maxLength: 40 });
 
-/** What happened, in the order in which it happened: no two events have the same time. */
+/** What happened, in order. No two events have the same time. */
 class History {
   #now = 0;
   readonly #born = new Map<number, number>();
@@ -67,7 +67,7 @@ class History {
     return { user, kind, fingerprint, serial: this.now() };
   }
 
-  /** From then on a clear must reach it. */
+  /** Records when a value was computed. A clear at any later time must remove it. */
   bear({ serial }: Value, at: number): void {
     this.#born.set(serial, at);
   }
@@ -86,7 +86,7 @@ class History {
   }
 }
 
-/** An answer takes its time, in which much may happen. */
+/** Delays the value, so that other steps can happen in between. */
 function whileTimePasses(made: Value): Promise<Value> {
   return new Promise((resolve) => setTimeout(resolve, made.serial % 4, made));
 }
@@ -124,7 +124,7 @@ async function take(cache: Cache, { what, key }: Step, history: History): Promis
   return;
 }
 
-test('whatever users and processes do at once, nobody reads another one’s, or what was cleared', async () => {
+test('whatever users and processes do at once, no user reads another user’s entry, or a cleared one', async () => {
   let hits = 0;
   await fc.assert(
     fc.asyncProperty(fc.tuple(...Array.from({ length: PROCESSES }, () => steps)), async (scripts) => {
@@ -141,11 +141,11 @@ test('whatever users and processes do at once, nobody reads another one’s, or 
     }),
     { numRuns: 40 },
   );
-  // It would say nothing of a cache in which nothing is found.
+  // Without hits, the test would prove nothing.
   expect(hits).toBeGreaterThan(100);
 });
 
-test('nothing in the cache’s Redis tells whose it is, what was asked, found or answered', async () => {
+test('nothing in the cache’s Redis reveals a user, a question, a file or an answer', async () => {
   const secrets = Array.from({ length: 5 }, (_, at) => ({
     user: `ada.lovelace.${at}@example.com`,
     prompt: `When may train ${at} leave the siding at Crewe?`,
@@ -178,7 +178,7 @@ test('nothing in the cache’s Redis tells whose it is, what was asked, found or
     fingerprintOf({ prompt, file }),
   ]);
   expect(findLeaks(pieces, [...told, TURNOUT_SECRET, 'starting signal'])).toEqual([]);
-  // The generations are not there either: who reads this Redis cannot make any of its names.
+  // The cache versions are not in this Redis either, so its readers cannot compute any of its key names.
   const cacheVersions = await Promise.all(
     (await keysLike(caches.jobRedis, `${caches.prefix}*cache-generation*`)).map((name) =>
       caches.jobRedis.get(name),

@@ -17,11 +17,11 @@ beforeAll(async () => {
 });
 afterAll(() => caches.close());
 
-/** Long: what expires here does so because the test says so. */
+/** Long, so that entries expire only if the test expires them. */
 const LIFETIME_MS = 600_000;
 
 let stores = 0;
-/** An empty cache with these limits, and a look into its keys. */
+/** An empty cache with these limits, and access to its keys. */
 function emptyStore(limits: CacheLimits) {
   const prefix = `${caches.prefix}-${++stores}`;
   const store = createEntryStore(caches.redis, prefix, limits);
@@ -31,13 +31,13 @@ function emptyStore(limits: CacheLimits) {
 interface Entry {
   owner: string;
   id: string;
-  /** Bytes of its name and its value. */
+  /** Bytes of its key and its value. */
   size: number;
 }
 
 /**
- * What the scripts promise, in the plainest words: a list of entries, the least recently used first. It counts anew for each
- * step and knows nothing of how the scripts keep their books.
+ * A reference model of the scripts: a list of entries, the least recently used first. It recomputes everything at each step, independently
+ * of how the scripts keep their counters.
  */
 class Model {
   entries: Entry[] = [];
@@ -78,7 +78,7 @@ class Model {
     return this.of(owner).length > floorOf(userEntries) || sizeOf(this.of(owner)) > floorOf(userBytes);
   }
 
-  /** Of those above the floor, else his own, else anybody's. */
+  /** The least recently used entry of owners above the floor, else of this owner, else of any owner. */
   #victim(owner: string): Entry | undefined {
     return (
       this.entries.find((entry) => this.isAboveFloor(entry.owner)) ?? this.of(owner)[0] ?? this.entries[0]
@@ -94,7 +94,7 @@ function sizeOf(entries: readonly Entry[]): number {
   return entries.reduce((total, { size }) => total + size, 0);
 }
 
-/** What there is, counted from the entries' own keys; each of the books must say the same. */
+/** The entries, counted from their own keys. Each counter must agree with this. */
 async function recount(store: EntryStore, totals: string): Promise<Entry[]> {
   const { redis } = caches;
   const names = await keysLike(redis, `${totals}:e:*`);
@@ -142,7 +142,7 @@ const operation = fc.oneof(
   { weight: 1, arbitrary: fc.record({ what: fc.constant('clear'), owner }) },
 );
 
-/** Names count too: `overhead` is what one entry has of them. */
+/** Key names count as well: `overhead` is their size for one entry. */
 const LIMITS: Record<string, (overhead: number) => CacheLimits> = {
   'entries bind': () => ({ entries: 8, bytes: 1e6, userEntries: 4, userBytes: 1e6, floorPercent: 50 }),
   'bytes bind': (overhead) => ({
@@ -168,12 +168,12 @@ const LIMITS: Record<string, (overhead: number) => CacheLimits> = {
   }),
 };
 
-describe.each(Object.entries(LIMITS))('where %s', (_what, limitsFor) => {
-  test('what stays is what the least recently used leaves, after each of many operations', async () => {
+describe.each(Object.entries(LIMITS))('if %s', (_what, limitsFor) => {
+  test('the remaining entries are those that LRU eviction leaves, after each of many operations', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 20, maxLength: 60 }), async (operations) => {
         const { overhead } = emptyStore(limitsFor(0));
-        // Owners' names have three letters here, and ids one; `overhead` was measured with one each.
+        // Owner names have three letters here, and ids one; `overhead` was measured with one letter each.
         const limits = limitsFor(overhead + 2);
         const { store, totals } = emptyStore(limits);
         const model = new Model(limits);
@@ -207,7 +207,7 @@ async function apply(store: EntryStore, totals: string, model: Model, one: Opera
     await caches.redis.zadd(`${totals}:expiry`, 1, `${owner}:${id}`);
     expect(await store.sweep()).toEqual({ expired: 1, cleared: 0, more: false });
   } else {
-    // Redis itself was short of memory.
+    // Redis itself evicted the entry.
     await caches.redis.del(store.nameOf(owner, id));
     expect(await store.look({ tag: owner, ids: [id] })).toBeUndefined();
   }
@@ -228,7 +228,7 @@ async function put(
     model.put({ owner, id, size: name.length + size }),
   );
   const lost = before.filter((entry) => entry.owner !== owner && !model.entries.includes(entry));
-  // Whoever has no more than the floor loses nothing to one who could have taken it from himself or from somebody above.
+  // An owner at or below the floor loses no entry if the owner of the new entry, or an owner above the floor, has one to evict.
   if (someoneAbove && lost.length === 1) expect(atFloor).not.toContain(lost[0]?.owner);
 }
 
@@ -248,8 +248,8 @@ function expectWithin(limits: CacheLimits, entries: readonly Entry[]): void {
   }
 }
 
-describe('whoever has no more than the floor', () => {
-  test('loses nothing to one who floods the cache, while all floors fit', async () => {
+describe('a user at or below the floor', () => {
+  test('loses no entry to a user who floods the cache, as long as all floors fit', async () => {
     const limits = { entries: 40, bytes: 1e6, userEntries: 20, userBytes: 1e6, floorPercent: 50 };
     const { store } = emptyStore(limits);
     const quiet = ['ada', 'bob', 'cat'];
@@ -265,7 +265,7 @@ describe('whoever has no more than the floor', () => {
 describe('one call', () => {
   const limits = { entries: 1_000, bytes: 1e6, userEntries: 1_000, userBytes: 1e6, floorPercent: 0 };
 
-  test('takes no more room than it has the time for; those after it do the rest', async () => {
+  test('evicts only a bounded number of entries; the following calls do the rest', async () => {
     const { store } = emptyStore(limits);
     for (let at = 0; at < 200; at++) await store.put('ada', `${at}`, Buffer.alloc(4_900), LIFETIME_MS);
     const large = Buffer.alloc(900_000);
@@ -274,7 +274,7 @@ describe('one call', () => {
     expect(answers).toEqual(['no_room', 'no_room', 'kept', 'kept']);
   });
 
-  test('sweeps no more than it has the time for, and says so', async () => {
+  test('sweeps only a bounded number of entries, and reports that there are more', async () => {
     const { store, totals } = emptyStore(limits);
     for (let at = 0; at < 100; at++) await store.put('ada', `${at}`, Buffer.alloc(10), LIFETIME_MS);
     const members = await caches.redis.zrange(`${totals}:expiry`, '0', '69');
@@ -287,12 +287,12 @@ describe('one call', () => {
   });
 });
 
-test('limits of zero keep nothing', async () => {
+test('limits of zero cache nothing', async () => {
   const { store } = emptyStore({ entries: 0, bytes: 0, userEntries: 0, userBytes: 0, floorPercent: 0 });
   expect(await store.put('ada', '1', Buffer.alloc(1), LIFETIME_MS)).toBe('too_large');
 });
 
-test('a limit that was lowered is kept to from the next entry on', async () => {
+test('a lowered limit applies from the next entry on', async () => {
   const wide = { entries: 50, bytes: 1e6, userEntries: 50, userBytes: 1e6, floorPercent: 0 };
   const { store, totals } = emptyStore(wide);
   for (let at = 0; at < 50; at++) await store.put('ada', `${at}`, Buffer.alloc(1), LIFETIME_MS);

@@ -5,14 +5,14 @@ import { parseConfig } from '../../shared/platform/config/load.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
 import { closeRedis, connectRedis } from '../../shared/platform/redis/connect.ts';
 
-/** A process of its own with a cache, which does as its parent says. */
+/** A process with its own cache that follows orders from its parent. */
 export type Order =
   | { do: 'compute'; user: string; fingerprint: string; callers: number; ms: number }
   | { do: 'get'; user: string; fingerprint: string }
   | { do: 'clear'; user: string }
   | { do: 'end' };
 
-/** `computations`: how many this process made; `values`: the different ones that its callers got. */
+/** `computations`: how many this process ran; `values`: the distinct values that its callers received. */
 export type Report = { computations: number; values: string[] } | { ready: true };
 
 const text = jsonCodec(z.string());

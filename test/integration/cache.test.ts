@@ -21,7 +21,7 @@ jest.setTimeout(30_000);
 
 let caches: Caches;
 let here: Cache;
-/** As another process has it. */
+/** The cache of another process. */
 let there: Cache;
 
 beforeAll(async () => {
@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => caches.close());
 
 let asked = 0;
-/** A question that nobody has asked before. */
+/** A key that has not been used before. */
 function newKey(user = 'ada'): CacheKey {
   return { kind: 'answer', user, fingerprint: `f${++asked}` };
 }
@@ -40,8 +40,8 @@ function valueIn<T>(found: CacheLookup<T>): T | undefined {
   return found.found ? found.value : undefined;
 }
 
-describe('what was kept', () => {
-  test('is found in every process, by its user alone', async () => {
+describe('a cached value', () => {
+  test('is found in every process, by its user only', async () => {
     const key = newKey();
     expect(await here.get(key, text)).toMatchObject({ found: false });
     expect(await here.set(key, 'The line is clear.', text)).toBe(true);
@@ -50,7 +50,7 @@ describe('what was kept', () => {
     expect(await there.get({ ...key, kind: 'rag', user: 'ada' }, text)).toMatchObject({ found: false });
   });
 
-  test('says since when, and is not found by who wants it younger', async () => {
+  test('has its time, and is not found if the caller wants a younger one', async () => {
     const key = newKey();
     const before = Date.now();
     await here.set(key, 'old', text);
@@ -62,21 +62,21 @@ describe('what was kept', () => {
     expect(await there.get(key, text, { maxAgeMs: 60_000 })).toMatchObject({ found: true });
   });
 
-  test('is replaced by what is kept later', async () => {
+  test('is replaced by a later one', async () => {
     const key = newKey();
     await here.set(key, 'first', text);
     await there.set(key, 'second', text);
     expect(valueIn(await here.get(key, text))).toBe('second');
   });
 
-  test('ends with its lifetime', async () => {
+  test('disappears after its lifetime', async () => {
     const key = newKey();
     await here.set(key, 'short', text, { ttlMs: 30 });
     const gone = async () => !(await there.get(key, text)).found;
     expect(await until(gone, { timeoutMs: 5_000, everyMs: 10 })).toBe(true);
   });
 
-  test('may be of any kind, and as large as an answer is', async () => {
+  test('may be of any kind, and as large as an answer', async () => {
     const key: CacheKey = { kind: 'embedding', user: 'ada', fingerprint: 'vector' };
     const vector = Float32Array.from({ length: 1_536 }, (_, at) => Math.sin(at));
     await here.set(key, vector, floatsCodec);
@@ -86,27 +86,27 @@ describe('what was kept', () => {
     expect(valueIn(await there.get(long, text))).toBe(answer);
   });
 
-  test('is not what another version kept', async () => {
+  test('is not found if another version of the code wrote it', async () => {
     const key = newKey();
     await here.set(key, 'text', text);
     expect(await there.get(key, jsonCodec(z.number()))).toMatchObject({ found: false });
   });
 });
 
-test('what is too large for its kind is not kept', async () => {
+test('a value that is too large for its kind is not cached', async () => {
   const key: CacheKey = { kind: 'assistant', user: 'ada', fingerprint: 'large' };
   const noise = randomBytes(20_000).toString('base64');
   expect(await here.set(key, noise, text)).toBe(false);
   expect(await here.get(key, text)).toMatchObject({ found: false });
 });
 
-test('what belongs to nobody is found by everybody', async () => {
+test('a value without a user is found by everyone', async () => {
   await here.set({ kind: 'model', fingerprint: 'm' }, 'limits', text);
   expect(valueIn(await there.get({ kind: 'model', fingerprint: 'm' }, text))).toBe('limits');
 });
 
-describe('a user who is cleared', () => {
-  test('has nothing any more in any process, at once; others keep theirs', async () => {
+describe('clearing a user', () => {
+  test('removes their entries in every process at once, and no other user’s', async () => {
     const [mine, his] = [newKey('cleared'), newKey('bob')];
     for (const key of [mine, his]) await here.set(key, 'kept', text);
     await there.clearUserCache('cleared');
@@ -118,7 +118,7 @@ describe('a user who is cleared', () => {
     expect(valueIn(await there.get(mine, text))).toBe('new');
   });
 
-  test('is not given what was looked for before', async () => {
+  test('discards a value whose lookup began before', async () => {
     const key = newKey('cleared');
     const looked = await here.get(key, text);
     const cacheVersion = looked.found ? undefined : looked.cacheVersion;
@@ -128,7 +128,7 @@ describe('a user who is cleared', () => {
     expect(await here.set(key, 'of now', text, { cacheVersion: await here.cacheVersion(key) })).toBe(true);
   });
 
-  test('is not given what was being computed before', async () => {
+  test('discards a value whose computation began before', async () => {
     const key = newKey('cleared');
     const { promise, resolve } = Promise.withResolvers<string>();
     const old = here.getOrCompute(key, text, { compute: () => promise, signal: forever });
@@ -144,11 +144,11 @@ describe('a user who is cleared', () => {
     expect(valueIn(await there.get(key, text))).toBe('of now');
   });
 
-  test('before there was anything', async () => {
-    await expect(here.clearUserCache('nobody has seen him')).resolves.toBeUndefined();
+  test('is possible before the user has any entry', async () => {
+    await expect(here.clearUserCache('unknown-user')).resolves.toBeUndefined();
   });
 
-  test('his old entries are swept away', async () => {
+  test('lets the sweep remove their old entries', async () => {
     for (let at = 0; at < 150; at++) await here.set(newKey('swept'), 'kept', text);
     const before = await here.stats();
     await here.clearUserCache('swept');
@@ -160,7 +160,7 @@ describe('a user who is cleared', () => {
     expect(await caches.redis.scard(`${caches.totals}:cleared`)).toBe(0);
   });
 
-  test('keeps nothing back where the cache’s Redis did not hear of it', async () => {
+  test('works even if the cache’s Redis is unreachable at that moment', async () => {
     const key = newKey('unheard');
     await here.set(key, 'kept', text);
     const deaf = await caches.open();
@@ -170,10 +170,10 @@ describe('a user who is cleared', () => {
   });
 });
 
-describe('server keys rotate without a flush', () => {
+describe('encryption keys rotate without a flush', () => {
   const [OLD, NEW] = ['an-old-server-key-of-at-least-32-chars', 'a-new-server-key-of-at-least-32-chars-'];
 
-  test('what is kept stays, until its key is retired', async () => {
+  test('entries stay readable until their key is retired', async () => {
     const [before, during, after] = await Promise.all(
       [OLD, `${NEW},${OLD}`, NEW].map((keys) => caches.open({ CACHE_KEYS: keys })),
     );
@@ -192,7 +192,7 @@ describe('server keys rotate without a flush', () => {
   });
 });
 
-test('a value that is copied under another name does not open', async () => {
+test('a value copied to another key cannot be decrypted', async () => {
   const [from, to] = [newKey('copied'), newKey('copied')];
   const own = async () => (await keysLike(caches.redis, `${caches.totals}:e:*`)).sort();
   const before = await own();
@@ -205,7 +205,7 @@ test('a value that is copied under another name does not open', async () => {
   expect(valueIn(await there.get(from, text))).toBe('mine');
 });
 
-test('stats are those of all processes, by kind', async () => {
+test('stats cover all processes, by kind', async () => {
   const apart = await openCaches(2);
   const [one, other] = apart.all.map(({ cache }) => cache) as [Cache, Cache];
   try {
@@ -231,7 +231,7 @@ test('stats are those of all processes, by kind', async () => {
   }
 });
 
-test('a cache that is off finds and keeps nothing, and computes', async () => {
+test('a disabled cache finds and stores nothing, and computes', async () => {
   const off = await caches.open({ ENABLE_CACHE: 'false' });
   const key = newKey();
   await here.set(key, 'kept', text);
@@ -247,7 +247,7 @@ interface Stand {
   close: () => void;
 }
 
-/** A server that does that with whoever comes. */
+/** A server that passes each connection to `serve`. */
 async function listening(serve: (socket: Socket) => void): Promise<Stand> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
@@ -262,7 +262,7 @@ async function listening(serve: (socket: Socket) => void): Promise<Stand> {
   return { url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`, close };
 }
 
-/** The cache's Redis, whose answers can be held back. */
+/** A proxy to the cache's Redis that can hold back the answers. */
 async function startSlowRedis(): Promise<Stand & { answer(answers: boolean): void }> {
   const behind = new URL(testEnv().CACHE_REDIS_URL);
   const url = new URL(behind);
@@ -282,7 +282,7 @@ async function startSlowRedis(): Promise<Stand & { answer(answers: boolean): voi
   return { ...stand, url: url.href, answer };
 }
 
-describe('a cache that is', () => {
+describe('a cache whose Redis is', () => {
   const nobody = async () => ({
     url: `redis://127.0.0.1:${await freePort(new Set())}`,
     close: () => undefined,
@@ -291,7 +291,7 @@ describe('a cache that is', () => {
   test.each([
     ['down', nobody],
     ['deaf', () => listening(() => undefined)],
-  ])('%s has nothing, and fails nobody', async (_what, start) => {
+  ])('%s finds nothing, and does not make callers fail', async (_what, start) => {
     const { url, close } = await start();
     const config = parseConfig({ ...testEnv(), REDIS_PREFIX: caches.prefix, CACHE_REDIS_URL: url });
     const away = openCache({ config, jobRedis: caches.jobRedis, name: 'test', log: silentLogger });
@@ -308,7 +308,7 @@ describe('a cache that is', () => {
     close();
   });
 
-  test('slow only when something was computed holds it back no longer than a look-up', async () => {
+  test('slow after a computation delays its result by no more than a lookup timeout', async () => {
     const slow = await startSlowRedis();
     const hurried = await caches.open({ CACHE_TIMEOUT_MS: '100', CACHE_REDIS_URL: slow.url });
     const compute = () => {
@@ -322,7 +322,7 @@ describe('a cache that is', () => {
     slow.close();
   });
 
-  test('slow has nothing in time, is not asked for a while, and is found again', async () => {
+  test('slow times out, is skipped for a while, and is used again later', async () => {
     const slow = await startSlowRedis();
     const hurried = await caches.open({ CACHE_TIMEOUT_MS: '20', CACHE_REDIS_URL: slow.url });
     const key = newKey();
@@ -332,7 +332,7 @@ describe('a cache that is', () => {
     slow.answer(false);
     for (let times = 0; times < 20; times++) expect(await found()).toBe(false);
     slow.answer(true);
-    // The circuit is open: it answers, and nobody asks.
+    // The circuit breaker is open: Redis would answer, but is not asked.
     expect(await found()).toBe(false);
     expect(await until(found, { timeoutMs: 15_000 })).toBe(true);
     slow.close();

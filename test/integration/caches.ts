@@ -9,22 +9,22 @@ import { removeKeys } from '../harness/scan-keys.ts';
 
 type Env = Record<string, string>;
 
-/** Caches that share nothing but their two Redis, as those of as many processes do. */
+/** Caches that share only the two Redis, like those of separate processes. */
 export interface Caches {
   readonly prefix: string;
   readonly all: readonly OpenCache[];
-  /** The cache's, and the job Redis, to look behind them. */
+  /** Connections to the cache's Redis and to the job Redis, to inspect their keys. */
   readonly redis: Redis;
   readonly jobRedis: Redis;
-  /** What every name in the cache's Redis begins with. */
+  /** The prefix of every key in the cache's Redis. */
   readonly totals: string;
-  /** One more, with settings of its own. */
+  /** Opens one more cache, with additional settings. */
   open(env?: Env): Promise<OpenCache>;
-  /** Leaves nothing behind. */
+  /** Closes the caches and removes their keys. */
   close(): Promise<void>;
 }
 
-/** Longer than a configuration may say, for a test's machine that is busy: a miss would be right, and say nothing. Milliseconds. */
+/** Longer than the configuration allows, for busy test machines: a timeout would be a correct miss that proves nothing. Milliseconds. */
 const WAITING_MS = 10_000;
 
 export async function openCaches(processes: number, env: Env = {}): Promise<Caches> {

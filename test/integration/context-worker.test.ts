@@ -24,7 +24,7 @@ import { docxOf, pdfBomb, pdfOf } from '../harness/documents.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 
-// A document that unpacks to 2 GB takes its reader some seconds on a busy machine.
+// Reading a document that unpacks to 2 GB takes some seconds on a busy machine.
 jest.setTimeout(30_000);
 
 const FACT = 'The night train to Ostheim leaves from platform 11.';
@@ -51,7 +51,7 @@ beforeAll(async () => {
   queue = new Queue(LLM_QUEUE, options);
   events = new QueueEvents(LLM_QUEUE, options);
   await events.waitUntilReady();
-  // Stands where the llm worker does: it returns what its children gave it.
+  // Stands in for the llm-worker: returns what the job's children returned.
   parents = new Worker(
     LLM_QUEUE,
     async (job: Job) => Object.values(await job.getChildrenValues<ContextPiece[]>()).flat(),
@@ -66,7 +66,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Runs a job with these documents through the queues; resolves with the pieces that its parent saw, by name. */
+/** Runs a job with these documents through the queues. Resolves with the pieces that its parent received, ordered by name. */
 async function piecesOf(contents: Document['content'][], deadlineMs = 60_000): Promise<ContextPiece[]> {
   const common = {
     version: 2,
@@ -105,7 +105,7 @@ async function piecesOf(contents: Document['content'][], deadlineMs = 60_000): P
 }
 
 describe('the context worker', () => {
-  test('prepares several documents, inline and by claim check, and their parent sees each piece', async () => {
+  test('prepares several documents, inline and from the blob store, and their parent receives each piece', async () => {
     const large = `${'The line was quiet on that day. '.repeat(60_000)}\n\n${FACT}\n\n${'Nobody came. '.repeat(10_000)}`;
     const stored = await createDiskBlobStore(folder).put('jobs/1/document-1', large);
     const pieces = await piecesOf([{ kind: 'inline', text: FACT }, stored]);
@@ -116,7 +116,7 @@ describe('the context worker', () => {
     expect(JSON.stringify(pieces[1])).toContain(FACT);
   });
 
-  test('a missing document is a failed piece beside the others, not a failed job', async () => {
+  test('returns a failed piece for a missing document, and the others succeed', async () => {
     const missing = { kind: 'blob', name: 'jobs/1/gone', sha256: '0'.repeat(64), bytes: 5 } as const;
     expect(await piecesOf([missing, { kind: 'inline', text: FACT }])).toMatchObject([
       { status: 'failed', piece: 'document-0', code: 'unreadable_message' },
@@ -124,7 +124,7 @@ describe('the context worker', () => {
     ]);
   });
 
-  test('a hostile document beside others fails by itself: they are read all the same', async () => {
+  test('returns a failed piece for a hostile document, and the others are read', async () => {
     const blobs = createDiskBlobStore(folder);
     const raw = async (format: DocumentFormat, name: string, bytes: Buffer) =>
       ({ kind: 'raw', format, blob: await blobs.put(`jobs/2/${name}`, bytes) }) as const;
@@ -143,13 +143,13 @@ describe('the context worker', () => {
     for (const piece of pieces.slice(1)) expect(JSON.stringify(piece)).toContain(FACT);
   });
 
-  test('a job past its deadline is not worked on', async () => {
+  test('does not work on a job past its deadline', async () => {
     expect(await piecesOf([{ kind: 'inline', text: FACT }], -1)).toMatchObject([
       { status: 'failed', code: 'deadline_exceeded' },
     ]);
   });
 
-  test('reads an uploaded file although its record appears only later', async () => {
+  test('reads an uploaded file whose record appears later', async () => {
     const blobs = createDiskBlobStore(folder);
     const id = newFileId('user-1', Date.now());
     const content = await blobs.put(contentName(id), pdfOf(FACT));
@@ -174,12 +174,12 @@ describe('the context worker', () => {
     });
     let file = await files.find('user-1', id);
     while (file?.status === 'uploaded') file = await files.find('user-1', id);
-    if (!file?.text) throw new Error('the file was not read');
+    if (!file?.text) throw new Error('The file was not read');
     expect((await blobs.get(file.text)).toString()).toBe(FACT);
     await reading.close();
   });
 
-  test('says that it is ready and counts its pieces', async () => {
+  test('reports that it is ready, and counts its pieces', async () => {
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     const metrics = await (await fetch(`${url}/metrics`)).text();
     expect(metrics).toMatch(

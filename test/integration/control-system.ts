@@ -17,25 +17,25 @@ import { removeKeys } from '../harness/scan-keys.ts';
 
 const DECIDES_WITHIN = { timeoutMs: 30_000, everyMs: 50 };
 
-/** Metrics and a router with topics of their own, and an operator before them. */
+/** Metrics and a router with their own topics, and an operator's access to them. */
 export interface ControlSystem {
   prefix: string;
   services: RunningServices;
-  /** The operator's command line. */
+  /** Runs the operator's command line. */
   turnout: (...args: string[]) => Promise<CliRun>;
-  /** Past all that the command line checks. */
+  /** Sends a message without the command line's checks. */
   sendRaw: (value: string, topic?: 'control' | 'controlState' | 'events') => Promise<void>;
   send: (
     instruction: Instruction,
     options?: Partial<Pick<ControlCommand, 'actor' | 'under'>>,
   ) => Promise<string>;
   audit: () => Promise<AuditEntry[]>;
-  /** All records of the state's topic, in order. */
+  /** All records of the state topic, in order. */
   published: () => Promise<ControlState[]>;
   committed: () => Promise<ControlState>;
-  /** Waits for it. */
+  /** Waits for this epoch. */
   atEpoch: (epoch: number) => Promise<ControlState>;
-  /** What became of that command, as soon as somebody has decided. */
+  /** The audit entry of the command, once it has been decided. */
   decided: (id: string) => Promise<AuditEntry>;
   stop: () => Promise<void>;
 }
@@ -76,7 +76,7 @@ export async function startControlSystem(
     decided: async (id) => {
       const entryOf = async () => (await audit()).find((one) => one.command?.id === id);
       const entry = await found(entryOf, (one) => one !== undefined && one.status !== 'undecided', id);
-      if (!entry) throw new Error(`${id} is not in the audit`);
+      if (!entry) throw new Error(`Command ${id} did not appear in the audit log in time`);
       return entry;
     },
     stop: async () => {
@@ -111,11 +111,11 @@ async function found<T>(look: () => Promise<T>, isIt: (seen: T) => boolean, what
   let last: T | undefined;
   const isThere = async () => isIt((last = await look()));
   if (!(await until(isThere, DECIDES_WITHIN)) || last === undefined)
-    throw new Error(`${what} did not come; last seen: ${JSON.stringify(last)}`);
+    throw new Error(`${what} was not reached in time; last seen: ${JSON.stringify(last)}`);
   return last;
 }
 
-/** The epochs of records in the order of the topic, without repetitions. */
+/** The epochs of the records in topic order, without repetitions. */
 export function epochsOf(states: readonly ControlState[]): number[] {
   return states.map(({ epoch }) => epoch).filter((epoch, at, all) => at === 0 || epoch !== all[at - 1]);
 }

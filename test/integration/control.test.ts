@@ -11,7 +11,7 @@ import { startSystem } from '../harness/system.ts';
 import { jsonLinesOf } from '../harness/turnout-cli.ts';
 import { type ControlSystem, epochsOf, startControlSystem } from './control-system.ts';
 
-/** Services start, die and start again here; on two busy cores each start takes seconds. */
+/** Services are started and killed here; on two busy cores each start takes seconds. */
 jest.setTimeout(120_000);
 
 const cleanUps: (() => Promise<void>)[] = [];
@@ -28,7 +28,7 @@ async function start(env: Record<string, string> = {}, servers = testEnv()): Pro
 
 const GUIDE = { MIGRATION_PHASE: '2', LITELLM_PERCENTAGE: '15' };
 
-describe('what operators command', () => {
+describe('an operator’s command', () => {
   test('is confirmed by all processes, audited, and shown', async () => {
     const system = await start(GUIDE);
     await system.atEpoch(1);
@@ -56,24 +56,24 @@ describe('what operators command', () => {
     expect(figures).toContain('turnout_control_epoch{service="metrics"} 2\n');
   });
 
-  test('is refused with the reason where it makes no sense, and nothing changes', async () => {
+  test('is refused with a reason if it is invalid, and nothing changes', async () => {
     const system = await start(GUIDE);
     const before = await system.atEpoch(1);
     const refused = await system.turnout('flags', 'set', 'LITELLM_PERCENTAGE=101');
     expect(refused).toMatchObject({ code: 1, out: '' });
     expect(refused.err).toMatch(/^Refused: LITELLM_PERCENTAGE: "101" is not valid/);
     expect((await system.turnout('rollout', 'resume')).err).toBe(
-      'Refused: it is neither rolled back nor frozen.\n',
+      'Refused: the rollout is neither rolled back nor frozen.\n',
     );
     expect((await system.turnout('flags', 'set', 'LITELM_PERCENTAGE=5')).code).toBe(2);
     expect(await system.turnout('user', 'bypass', 'ada,bob')).toMatchObject({
       code: 1,
-      err: 'It cannot be commanded: user must be a user id, without commas.\n',
+      err: 'Invalid command: user must be a user id, without commas.\n',
     });
     expect(await system.committed()).toMatchObject({ epoch: 1, flags: before.flags });
   });
 
-  test('goes over HTTP with the admin key as well', async () => {
+  test('works over HTTP with the admin key as well', async () => {
     const system = await start(GUIDE);
     await system.atEpoch(1);
     const ask = (
@@ -102,7 +102,7 @@ describe('what operators command', () => {
   });
 });
 
-describe('wrong messages', () => {
+describe('invalid messages', () => {
   test('on the control topic are refused and recorded, and nothing changes', async () => {
     const system = await start(GUIDE);
     const before = await system.atEpoch(1);
@@ -110,20 +110,20 @@ describe('wrong messages', () => {
     const set = (flags: object, more: object = {}) =>
       JSON.stringify({ ...command, instruction: { type: 'set', flags }, ...more });
     const wrong: [string, RegExp][] = [
-      ['no JSON', /no JSON object/],
-      ['', /no JSON object/],
-      ['[1]', /no JSON object/],
-      [set({ LITELLM_PERCENTAGE: '50' }, { version: 2 }), /of version 2, and 1 is known/],
+      ['no JSON', /not a JSON object/],
+      ['', /not a JSON object/],
+      ['[1]', /not a JSON object/],
+      [set({ LITELLM_PERCENTAGE: '50' }, { version: 2 }), /has version 2, but only version 1 is supported/],
       [set({ LITELLM_PERCENTAGE: '101' }), /LITELLM_PERCENTAGE: "101" is not valid/],
       [set({ LITELLM_PERCENTAGE: 50 }), /expected string/],
-      [set({ NO_SUCH_FLAG: 'true' }), /"NO_SUCH_FLAG" is no flag/],
-      [set({ LITELLM_PERCENTAGE: '50' }, { under: 0 }), /decided under epoch 0, and epoch 1 is in force/],
+      [set({ NO_SUCH_FLAG: 'true' }), /"NO_SUCH_FLAG" is not a flag/],
+      [set({ LITELLM_PERCENTAGE: '50' }, { under: 0 }), /decided in epoch 0, but epoch 1 is in force/],
       [set({ LITELLM_PERCENTAGE: '50' }, { actor: 'nobody' }), /actor/],
       [set({ LITELLM_PERCENTAGE: '50' }, { id: 'x' }), /32 hex digits/],
       [JSON.stringify({ ...command, instruction: { type: 'sing' } }), /instruction/],
     ];
     for (const [value] of wrong) await system.sendRaw(value);
-    await system.decided(await system.send({ type: 'stop' })); // refused as well, behind the others
+    await system.decided(await system.send({ type: 'stop' })); // refused as well, after the others
 
     const audit = await system.audit();
     expect(audit.slice(1, -1).map(({ status }) => status)).toEqual(wrong.map(() => 'refused'));
@@ -132,7 +132,7 @@ describe('wrong messages', () => {
     expect(epochsOf(await system.published())).toEqual([0, 1]);
   });
 
-  test('on the state’s topic are left alone by everybody', async () => {
+  test('on the state topic are ignored by every process', async () => {
     const system = await start(GUIDE);
     const state = await system.atEpoch(1);
     const ahead = { ...state, epoch: 9, flags: { LITELLM_PERCENTAGE: '99' } };
@@ -147,7 +147,7 @@ describe('wrong messages', () => {
 });
 
 describe('a rollback', () => {
-  test('survives a restart of everything with the old environment', async () => {
+  test('survives a restart of all services with the old environment', async () => {
     const system = await start({ MIGRATION_PHASE: '3' });
     const { services } = system;
     await system.atEpoch(1);
@@ -159,7 +159,7 @@ describe('a rollback', () => {
     expect((await system.turnout('rollout', 'status')).out).toMatch(
       /LiteLLM: 0% of users.*\nRolled back by operator/,
     );
-    // And with a newly deployed one, which is obeyed as far as the latch lets it.
+    // It also survives a new environment, whose flags apply only as far as the rollback permits.
     await services.kill('metrics');
     await services.start('metrics', 'metrics', { MIGRATION_PHASE: '2', LITELLM_PERCENTAGE: '60' });
     const state = await system.atEpoch(3);
@@ -170,7 +170,7 @@ describe('a rollback', () => {
   });
 });
 
-/** The instance that leads is the one whose term stands in the log last. */
+/** The leading instance. */
 async function leaderOf(system: ControlSystem): Promise<'metrics' | 'metrics-2'> {
   const redis = connectRedis(testEnv().REDIS_URL, 'leader-test', silentLogger);
   try {
@@ -189,7 +189,7 @@ async function leaderOf(system: ControlSystem): Promise<'metrics' | 'metrics-2'>
 }
 
 describe('a leader', () => {
-  test('that is killed is replaced, and each command has one epoch', async () => {
+  test('that is killed is replaced, and each command has exactly one epoch', async () => {
     const system = await start(GUIDE);
     await system.services.start('metrics', 'metrics-2');
     await system.atEpoch(1);
@@ -203,14 +203,14 @@ describe('a leader', () => {
     expect(await system.committed()).toMatchObject({ rolledBack: { epoch: 3 } });
   });
 
-  test('that was paused and wakes publishes nothing', async () => {
+  test('that was frozen publishes nothing when it resumes', async () => {
     const system = await start(GUIDE);
     await system.services.start('metrics', 'metrics-2');
     await system.atEpoch(1);
     const leader = await leaderOf(system);
     process.kill(system.services.pidOf(leader), 'SIGSTOP');
     try {
-      // The paused one has it too, in its socket, and sees it when it wakes.
+      // The frozen leader has received the command too, in its socket, and sees it when it resumes.
       expect(await system.decided(await system.send({ type: 'rollback', why: 'a test' }))).toMatchObject({
         status: 'applied',
         epoch: 2,
@@ -234,7 +234,7 @@ describe('a leader', () => {
     );
   });
 
-  test('goes on where Kafka was killed and comes back: one decision, one epoch', async () => {
+  test('continues after Kafka was killed and restarted: one decision, one epoch', async () => {
     const own = await startSystem({ parts: ['kafka'] });
     cleanUps.push(() => own.stop());
     const system = await start(GUIDE, { ...testEnv(), KAFKA_BROKERS: own.env['KAFKA_BROKERS'] ?? '' });

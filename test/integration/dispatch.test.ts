@@ -53,7 +53,7 @@ function pieceOf(content: Document['content'], index: number, user: string): Pie
 const documentsOf = (user: string, contents: Document['content'][]) =>
   contents.map((content, index) => [pieceOf(content, index, user)]);
 
-/** Of each list of pieces, one child. */
+/** A job with one child for each list of pieces. */
 function jobOf(user: string, children: PieceRequest[][]): DecidedJob {
   const common = {
     version: 2,
@@ -81,7 +81,7 @@ function namesOf({ pieces }: ContextJob): string {
   return pieces.map((piece) => (piece.kind === 'document' ? piece.document.name : piece.piece)).join(' and ');
 }
 
-/** Takes one after another what waits in a queue. */
+/** Takes the waiting nodes of a queue one after another, and returns their names. */
 async function taken(queue: string, count: number): Promise<string[]> {
   const names: string[] = [];
   const worker = new Worker(
@@ -94,14 +94,14 @@ async function taken(queue: string, count: number): Promise<string[]> {
   return names;
 }
 
-test('a request with many documents that must be parsed keeps neither texts nor the first ones of others waiting', async () => {
+test('many documents of one request that need parsing delay neither texts nor the first documents of other requests', async () => {
   await dispatch.dispatch([jobOf('greedy', documentsOf('greedy', [pdf, pdf, pdf, text]))]);
   await dispatch.dispatch([jobOf('modest', documentsOf('modest', [pdf, text]))]);
   expect(await taken(CONTEXT_QUEUE, 2)).toEqual(['greedy 3', 'modest 1']);
   expect(await taken(DOCUMENT_QUEUE, 4)).toEqual(['greedy 0', 'modest 0', 'greedy 1', 'greedy 2']);
 }, 60_000);
 
-test('the documents of many jobs of one user wait behind the first one of another user', async () => {
+test('the documents of many jobs of one user wait behind the first document of another user', async () => {
   for (let count = 0; count < 4; count += 1)
     await dispatch.dispatch([jobOf('flood', documentsOf('flood', [pdf]))]);
   await dispatch.dispatch([jobOf('single', documentsOf('single', [pdf]))]);
@@ -109,7 +109,7 @@ test('the documents of many jobs of one user wait behind the first one of anothe
   expect(await taken(DOCUMENT_QUEUE, 5)).toEqual(['flood 0', 'single 0', ...others]);
 }, 60_000);
 
-test('a job that was handed over is known, before and after it was begun; another one is not', async () => {
+test('a dispatched job is known before and after it begins; an unknown job is not', async () => {
   const job = jobOf('known', documentsOf('known', [text]));
   expect(await dispatch.has(job.llm.jobId)).toBe(false);
   await dispatch.dispatch([job]);
@@ -118,7 +118,7 @@ test('a job that was handed over is known, before and after it was begun; anothe
   expect(await dispatch.has(job.llm.jobId)).toBe(true);
 }, 60_000);
 
-test('what waits for other services waits in a queue of its own, with whatever is fetched in the same child', async () => {
+test('pieces that need other services wait in a separate queue, with the pieces in the same child', async () => {
   const words = pieceOf(text, 0, 'both');
   await dispatch.dispatch([jobOf('apart', [[remote], [words]]), jobOf('together', [[words, remote]])]);
   expect(await taken(SOURCE_QUEUE, 2)).toEqual(['source-wiki', 'both 0 and source-wiki']);
@@ -130,7 +130,7 @@ test('what waits for other services waits in a queue of its own, with whatever i
 const llmKey = (rest: string) => `${bullPrefix(REDIS_PREFIX)}:${LLM_QUEUE}:${rest}`;
 const stateOf = async ({ llm }: DecidedJob) => (await dispatch.states([llm.jobId]))[0];
 
-/** Runs what waits in the model queue, until BullMQ is done with that job. */
+/** Runs the model queue until BullMQ has this job in the given state. */
 async function runUntil(state: 'completed' | 'failed', job: DecidedJob): Promise<void> {
   const work = () => (state === 'failed' ? Promise.reject(new Error('a bug')) : Promise.resolve());
   const worker = new Worker(LLM_QUEUE, work, { connection: redis, prefix: bullPrefix(REDIS_PREFIX) });
@@ -150,7 +150,7 @@ describe('a dispatch after', () => {
     expect(await taken(CONTEXT_QUEUE, 2)).toEqual(['before 0', 'child 0']);
   }, 60_000);
 
-  test('a node that Redis refuses fails, leaves nothing behind, and succeeds when tried again', async () => {
+  test('a node that Redis refuses fails, leaves nothing behind, and succeeds on retry', async () => {
     const job = jobOf('refused', documentsOf('refused', [text, pdf]));
     const documents = `${bullPrefix(REDIS_PREFIX)}:${DOCUMENT_QUEUE}:prioritized`;
     await redis.set(documents, 'not a sorted set');
@@ -164,7 +164,7 @@ describe('a dispatch after', () => {
   }, 60_000);
 
   test.each(['completed', 'failed', 'queued'] as const)(
-    'an earlier job under the same id is %s in BullMQ runs, with its own context',
+    'an earlier job with the same id that is %s in BullMQ runs the new job, with its own context',
     async (state) => {
       const earlier = jobOf(`earlier ${state}`, []);
       await dispatch.dispatch([earlier]);
@@ -186,7 +186,7 @@ describe('a dispatch after', () => {
     60_000,
   );
 
-  test('its own node has completed without an end of the job runs it again; one that BullMQ gave up stays', async () => {
+  test('its own node completed without the job’s end runs it again; a failed node is kept', async () => {
     const [completed, failed] = [jobOf('completed', []), jobOf('failed', [])];
     await dispatch.dispatch([completed]);
     await runUntil('completed', completed);
@@ -198,7 +198,7 @@ describe('a dispatch after', () => {
     expect([await stateOf(completed), await stateOf(failed)]).toEqual(['queued', 'failed']);
   }, 60_000);
 
-  test('its node was lost, in part or as a whole, adds it again', async () => {
+  test('its node was lost, in part or completely, adds it again', async () => {
     const [unlisted, childless, gone] = [
       jobOf('unlisted', []),
       jobOf('childless', documentsOf('childless', [text])),

@@ -21,7 +21,7 @@ describe('turnout dlq replay', () => {
   });
   afterEach(() => system.close());
 
-  test('sends a message again as it was, and once', async () => {
+  test('sends a message again unchanged, and only once', async () => {
     const job = jobMessage();
     await system.admit(job);
     const value = JSON.stringify(job);
@@ -41,7 +41,7 @@ describe('turnout dlq replay', () => {
     ]);
   });
 
-  test('says of each that it cannot send again why, and sends the others', async () => {
+  test('reports why it cannot send a message again, and sends the others', async () => {
     const [ended, waiting, late] = [jobMessage(), jobMessage(), jobMessage({ deadlineAt: Date.now() - 1 })];
     await Promise.all([system.admit(ended), system.admit(waiting)]);
     await system.jobLog.refuse(ended.jobId);
@@ -55,11 +55,15 @@ describe('turnout dlq replay', () => {
     await system.lettersOf('llm-worker').publish(letterOfJob(poison));
 
     const result = await system.dlq('replay', '--all', '--json');
-    expect(result).toMatchObject({ code: 1, err: '4 of 5 could not be replayed.\n' });
+    expect(result).toMatchObject({ code: 1, err: '4 of 5 were not replayed.\n' });
     expect(jsonLinesOf(result)).toEqual([
-      { id: ids[0], result: 'not replayable', why: 'its job has ended (refused)' },
-      { id: ids[1], result: 'not replayable', why: expect.stringMatching(/^its deadline passed at /) },
-      { id: ids[2], result: 'not replayable', why: expect.stringMatching(/cannot read it: .* JSON/) },
+      { id: ids[0], result: 'not replayable', why: 'the job has ended (refused)' },
+      { id: ids[1], result: 'not replayable', why: expect.stringMatching(/^the job's deadline passed at /) },
+      {
+        id: ids[2],
+        result: 'not replayable',
+        why: expect.stringMatching(/cannot read the message: .* JSON/),
+      },
       { id: ids[3], result: 'replayed' },
       { id: 'bullmq/llm/job_p', result: 'not replayable', why: expect.stringMatching(/inspection/) },
     ]);
@@ -92,13 +96,13 @@ describe('with the services', () => {
       },
       { timeoutMs: 30_000 },
     );
-    if (!found) throw new Error(`${jobId} is no dead letter: ${JSON.stringify(listed)}`);
+    if (!found) throw new Error(`${jobId} has no dead letter: ${JSON.stringify(listed)}`);
     return listed.find(({ originalId }) => originalId === jobId) ?? {};
   };
   const stateOf = async (jobId: string) => (await system.jobLog.read(jobId, 0))?.state;
 
-  test('a job whose record was lost runs when it is replayed, and once however often it is', async () => {
-    // Neither a key nor a stored response leads to its answer: else the router would have made its record again.
+  test('a job whose record was lost runs once when it is replayed, however often that happens', async () => {
+    // No idempotency key and no stored response leads to its answer; otherwise the router would have recreated the record.
     const job = jobMessage({ duties: ['notify'], original: '{"kind":"x"}' });
     await system.producer.send(system.messageOf(JSON.stringify(job), job.jobId));
     const { id, reason } = await letterOf(job.jobId);
@@ -118,22 +122,22 @@ describe('with the services', () => {
       '{"kind":"x"}',
     ]);
 
-    // As if the command had died before it could mark the letter.
+    // As if the command had died before it marked the letter as replayed.
     await system.redis.del(jobKeys(system.prefix).replayed(String(id)));
     const again = await system.dlq('replay', String(id));
     expect(again.code).toBe(1);
-    expect(again.out).toMatch(/not replayable: its job has ended \(completed, 20/);
+    expect(again.out).toMatch(/not replayable: the job has ended \(completed, 20/);
     expect(await upstreamCalls(job.jobId)).toHaveLength(1);
   });
 
-  test('a job that BullMQ gives up is kept as it was, and ended', async () => {
+  test('a job that BullMQ gives up becomes a dead letter unchanged, and is ended', async () => {
     const job = jobMessage();
     await system.admit(job);
     const queue = new Queue(LLM_QUEUE, { connection: system.redis, prefix: bullPrefix(system.prefix) });
     await queue.add('llm', { version: 'broken' }, { jobId: job.jobId });
     const { id, reason } = await letterOf(job.jobId);
     expect(id).toBe(`bullmq/llm/${job.jobId}`);
-    expect(reason).toMatch(/^poison_job: BullMQ gave it up: /);
+    expect(reason).toMatch(/^poison_job: BullMQ failed the job: /);
     expect(JSON.parse((await system.dlq('show', String(id), '--json')).out)).toMatchObject({
       payload: '{"version":"broken"}',
     });
@@ -143,7 +147,7 @@ describe('with the services', () => {
     await queue.close();
   });
 
-  test('a message whose client was told that it is unreadable cannot be replayed, and says so', async () => {
+  test('a message that has failed as unreadable cannot be replayed, and the output says so', async () => {
     const job = jobMessage();
     await system.admit(job);
     await system.producer.send(system.messageOf('{"version": 2}', job.jobId));
@@ -153,6 +157,6 @@ describe('with the services', () => {
     );
     const result = await system.dlq('replay', String(id));
     expect(result.code).toBe(1);
-    expect(result.out).toMatch(/its job has ended \(failed, unreadable_message, 20/);
+    expect(result.out).toMatch(/the job has ended \(failed, unreadable_message, 20/);
   });
 });

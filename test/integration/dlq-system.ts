@@ -17,7 +17,7 @@ import { testEnv } from '../harness/env.ts';
 import { type CliOptions, type CliRun, runTurnout } from '../harness/turnout-cli.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 
-/** Topics and keys of its own, and the command line that looks at them. */
+/** A separate prefix for topics and keys, and the command line to inspect them. */
 export interface DlqSystem {
   prefix: string;
   redis: Redis;
@@ -27,12 +27,12 @@ export interface DlqSystem {
   dlq(...args: string[]): Promise<CliRun>;
   messageOf(value: string, id: string): OutboundMessage;
   lettersOf(source: string): DeadLetters;
-  /** Buries a message as the router does. Returns its id. */
+  /** Publishes a message to the dead-letter topic as the router does. Returns its id. */
   publish(value: string, more?: { id?: string; offset?: bigint; reason?: string }): Promise<string>;
-  /** What lies on the job topic. */
+  /** The messages on the job topic. */
   published(): Promise<InboundMessage[]>;
   admit(job: JobMessage): Promise<void>;
-  /** Nothing is left of it. */
+  /** Closes the connections and removes the keys. */
   close(): Promise<void>;
 }
 

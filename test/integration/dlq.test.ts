@@ -17,19 +17,19 @@ describe('turnout dlq', () => {
   });
   afterEach(() => system.close());
 
-  test('says so when there is nothing', async () => {
+  test('says that there are no dead letters', async () => {
     expect(await system.dlq('list')).toMatchObject({ code: 0, out: 'There are no dead letters.\n' });
     expect(await system.dlq('list', '--json')).toMatchObject({ code: 0, out: '' });
     expect(await system.dlq('replay', '--all')).toMatchObject({
       code: 0,
       out: '',
-      err: 'There is nothing to replay.\n',
+      err: 'No dead letters to replay.\n',
     });
   });
 
   test('lists each dead letter once, the newest last, and filters', async () => {
     const first = await system.publish('{', { offset: 1n, reason: 'broken: one' });
-    await system.publish('{', { offset: 1n, reason: 'broken: one' }); // a router that died after it had buried it
+    await system.publish('{', { offset: 1n, reason: 'broken: one' }); // as from a router that died after publishing it
     const second = await system.publish('{ünïcode', {
       offset: 2n,
       reason: 'broken: two\n\u001b[2J',
@@ -50,7 +50,7 @@ describe('turnout dlq', () => {
     );
   });
 
-  test('shows all of one: reason, origin, headers and the whole payload', async () => {
+  test('shows one completely: reason, origin, headers and the whole payload', async () => {
     const payload = JSON.stringify({ long: 'x'.repeat(500_000), bad: '\u001b[2J', n: 1 });
     const id = await system.publish(payload, { offset: 7n, id: 'job_x' });
     const shown = await system.dlq('show', id);
@@ -63,17 +63,17 @@ describe('turnout dlq', () => {
     expect(json).toMatchObject({ id, payload, key: 'user-1', headers: { ce_id: 'job_x', 'x-own': 'ä' } });
   });
 
-  test('does not know what is not there', async () => {
+  test('reports an unknown dead letter', async () => {
     await system.publish('{', { offset: 1n });
     const shown = await system.dlq('show', 'x.jobs/0/9');
     expect(shown).toMatchObject({ code: 1, out: '' });
-    expect(shown.err).toMatch(/no dead letter x\.jobs\/0\/9/);
+    expect(shown.err).toMatch(/No dead letter has the id x\.jobs\/0\/9/);
     const replayed = await system.dlq('replay', 'x.jobs/0/9');
     expect(replayed.code).toBe(1);
     expect(replayed.out).toMatch(/^x\.jobs\/0\/9 {2}unknown/);
   });
 
-  test('is told wrong usage and wrong settings apart from failure', async () => {
+  test('exits with 2 for wrong usage or settings, and not with the code of a failure', async () => {
     for (const args of [['list', '--limit', '0'], ['replay'], ['replay', 'x', '--all'], ['x']]) {
       expect((await system.dlq(...args)).code).toBe(2);
     }
@@ -83,7 +83,7 @@ describe('turnout dlq', () => {
     expect(wrong.err).toMatch(/KAFKA_BROKERS[^]*REDIS_URL/);
     const half = await system.run(['dlq', 'list'], { env: { REDIS_URL: '' } });
     expect(half.code).toBe(2);
-    expect(half.err).toContain('the environment has KAFKA_BROKERS and not REDIS_URL');
+    expect(half.err).toContain('the environment sets KAFKA_BROKERS but not REDIS_URL');
     expect(await system.run(['--help'], { env: settings })).toMatchObject({ code: 0, err: '' });
   });
 
@@ -94,13 +94,13 @@ describe('turnout dlq', () => {
     });
     afterEach(() => rmSync(folder, { recursive: true }));
 
-    test('through a link from anywhere', async () => {
+    test('through a symbolic link from any folder', async () => {
       const command = join(folder, 'turnout');
       symlinkSync(turnoutCommand, command);
       expect(await system.run(['dlq', 'list'], { command })).toMatchObject({ code: 0 });
     });
 
-    test('not where it is not installed, and says how it gets so', async () => {
+    test('not without an installation, and says how to install', async () => {
       mkdirSync(join(folder, 'bin'));
       const command = join(folder, 'bin', 'turnout');
       copyFileSync(turnoutCommand, command);
@@ -110,14 +110,14 @@ describe('turnout dlq', () => {
     });
   });
 
-  describe('ends with the name of the server that is away:', () => {
-    test('Kafka, whose port nobody listens on', async () => {
+  describe('names the unreachable server:', () => {
+    test('Kafka, if nothing listens on its port', async () => {
       const result = await system.run(['dlq', 'list'], { env: { KAFKA_BROKERS: '127.0.0.1:1' } });
       expect(result).toMatchObject({ code: 1, out: '' });
       expect(result.err).toMatch(/^Kafka at 127\.0\.0\.1:1: .*\n`make status`/);
     });
 
-    test('Kafka, which takes the connection and never answers', async () => {
+    test('Kafka, if it accepts the connection and never answers', async () => {
       const mute = createServer((socket) => void socket.resume().on('error', () => undefined));
       await new Promise<void>((resolve) => void mute.listen(0, '127.0.0.1', resolve));
       const { port } = mute.address() as { port: number };
@@ -135,7 +135,7 @@ describe('turnout dlq', () => {
       expect(result.err).not.toContain('hush');
     });
 
-    test('Kafka, when it has no such topic', async () => {
+    test('Kafka, if it has no such topic', async () => {
       const result = await system.run(['dlq', 'list'], { env: { TOPIC_PREFIX: 'nobody' } });
       expect(result.code).toBe(1);
       expect(result.err).toContain('nobody.jobs.dlq');

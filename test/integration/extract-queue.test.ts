@@ -34,7 +34,7 @@ async function upload(user: string): Promise<void> {
   await queue.add({ version: 1, fileId, format: 'pdf', content, user: userDigest(user) });
 }
 
-/** Reads one file after another, and tells whose they were. */
+/** Reads one file after another, and returns their users. */
 async function read(count: number): Promise<string[]> {
   const names = new Map(['ann', 'ben'].map((name) => [userDigest(name), name]));
   const turns = createUserTurns(redis, REDIS_PREFIX, EXTRACT_QUEUE);
@@ -53,13 +53,13 @@ async function read(count: number): Promise<string[]> {
   return owners;
 }
 
-test('users take turns: many uploads of one user wait behind the first one of another', async () => {
+test('users take turns: many uploads of one user wait behind the first upload of another', async () => {
   for (let count = 0; count < 4; count += 1) await upload('ann');
   await upload('ben');
   expect(await read(5)).toEqual(['ann', 'ben', 'ann', 'ann', 'ann']);
 }, 60_000);
 
-test('what was read counts no more, and leaves nothing behind', async () => {
+test('a read file no longer counts, and leaves no keys behind', async () => {
   for (let count = 0; count < 3; count += 1) await upload('ann');
   await read(3);
   const left: string[] = [];

@@ -34,7 +34,7 @@ afterAll(async () => {
   await closeRedis(redis);
 });
 
-/** Without shares of the slots, unless a test is about them. */
+/** Opens a queue without limits on shares of the slots, unless a test sets them. */
 function open(more: Partial<FairQueueOptions> = {}): FairQueue {
   const shares = { userPercent: 100, interactivePercent: 0 };
   return createFairQueue({
@@ -47,7 +47,7 @@ function open(more: Partial<FairQueueOptions> = {}): FairQueue {
   });
 }
 
-/** Named by its payload. */
+/** A job named by its payload. */
 function job(payload: string, user: string, more: Partial<StagedJob> = {}): StagedJob {
   return { jobId: `job_${payload}`, user, priority: 'interactive', cost: 100, weight: 1, payload, ...more };
 }
@@ -55,10 +55,10 @@ function job(payload: string, user: string, more: Partial<StagedJob> = {}): Stag
 const jobs = (user: string, count: number, more: Partial<StagedJob> = {}) =>
   Array.from({ length: count }, (_, at) => job(`${user}${at}`, user, more));
 
-/** Slots of a worker: with one more that is ahead, so many jobs are released at most. */
+/** A worker with `slots` - 1 slots. Because one job is released in advance, `slots` jobs are released at most. */
 const worker = (slots: number) => ({ id: 'w', slots: slots - 1 });
 
-/** BullMQ has no nodes here: what is released counts until it is confirmed. */
+/** Ends jobs. BullMQ has no nodes here: a released job counts until it is confirmed. */
 async function finish(...payloads: string[]): Promise<string[]> {
   const ids = payloads.map((payload) => `job_${payload}`);
   await queue.confirm(ids);
@@ -67,7 +67,7 @@ async function finish(...payloads: string[]): Promise<string[]> {
   return step.payloads;
 }
 
-/** A slot that is taken until it is given back, so that what comes has to wait. */
+/** Occupies the slots until the returned function frees them, so that later jobs have to wait. */
 async function busy(): Promise<() => Promise<string[]>> {
   await queue.step({ worker: worker(2) });
   await queue.step({ worker: { id: 'w', slots: 1 }, stage: [job('a-busy', 'busy'), job('b-busy', 'busy')] });
@@ -75,18 +75,18 @@ async function busy(): Promise<() => Promise<string[]>> {
   return () => finish('a-busy', 'b-busy');
 }
 
-/** BullMQ has a node of each. */
+/** Adds a BullMQ node for each job. */
 async function inBullMQ(...payloads: string[]): Promise<void> {
   const node = (payload: string) => `${bullPrefix(prefix)}:${LLM_QUEUE}:job_${payload}`;
   await Promise.all(payloads.map((payload) => redis.hset(node(payload), 'name', 'llm')));
 }
 
-/** A worker has them. */
+/** Marks the jobs as held by a worker. */
 async function active(...payloads: string[]): Promise<void> {
   await redis.rpush(`${bullPrefix(prefix)}:${LLM_QUEUE}:active`, ...payloads.map((name) => `job_${name}`));
 }
 
-/** So much time passes that BullMQ is asked again about each slot that is taken. */
+/** Makes enough time pass that BullMQ is asked again about each occupied slot. */
 async function lookAgain(): Promise<void> {
   const slots = await keysLike(redis, `${bullPrefix(prefix)}:fair:running:*`);
   for (const key of slots) {
@@ -97,8 +97,8 @@ async function lookAgain(): Promise<void> {
   for (const flow of await redis.zrange(parked, '0', '-1')) await redis.zadd(parked, 1, flow);
 }
 
-describe('of a backlog', () => {
-  test('users take turns, whoever came first with however many', async () => {
+describe('with a backlog', () => {
+  test('users take turns, regardless of who came first with how many jobs', async () => {
     const free = await busy();
     await queue.step({ stage: [...jobs('a', 6), ...jobs('b', 2), ...jobs('c', 2)] });
     const first = await free();
@@ -109,7 +109,7 @@ describe('of a backlog', () => {
     expect(rest).toHaveLength(10);
   });
 
-  test('who comes late is next, and not after all that waits', async () => {
+  test('a user who comes late is next, and not after everything that waits', async () => {
     const free = await busy();
     await queue.step({ stage: jobs('a', 50) });
     const running = await free();
@@ -117,7 +117,7 @@ describe('of a backlog', () => {
     expect(await finish(...running)).toContain('late');
   });
 
-  test('with twice the weight comes twice as much', async () => {
+  test('a user with twice the weight gets twice the share', async () => {
     const free = await busy();
     await queue.step({ stage: [...jobs('a', 60, { weight: 2 }), ...jobs('b', 60)] });
     await queue.step({ worker: worker(1) });
@@ -127,7 +127,7 @@ describe('of a backlog', () => {
     expect(ran.filter((name) => name.startsWith('a')).length).toBeLessThanOrEqual(32);
   });
 
-  test('who asks for long answers has fewer of them', async () => {
+  test('a user whose answers are longer gets fewer of them', async () => {
     const free = await busy();
     await queue.step({ stage: [...jobs('a', 60, { cost: 300 }), ...jobs('b', 60)] });
     const ran = await free();
@@ -140,7 +140,7 @@ describe('of a backlog', () => {
     expect(ran.filter((name) => name.startsWith('a')).length).toBeLessThanOrEqual(13);
   });
 
-  test('who was taken for cheaper than he was waits for it', async () => {
+  test('a user whose job cost more than estimated waits for the difference', async () => {
     await queue.step({ worker: { id: 'w', slots: 1 } });
     await queue.step({ stage: [job('x', 'a'), job('y', 'b')] });
     await queue.step({ stage: [...jobs('a', 5), ...jobs('b', 5)] });
@@ -158,7 +158,7 @@ describe('of a backlog', () => {
 });
 
 describe('classes', () => {
-  test('go one after the other, and share their user’s turn', async () => {
+  test('are served in order, and share their user’s turn', async () => {
     const free = await busy();
     await queue.step({
       stage: [
@@ -174,7 +174,7 @@ describe('classes', () => {
     expect(await finish('other')).toEqual(['batch']);
   });
 
-  test('who was passed over for too long competes with the first', async () => {
+  test('are no longer strict for a job that was passed over for too long: it competes with the first class', async () => {
     queue = open({ ageingMs: 50 });
     const free = await busy();
     await queue.step({ stage: [job('old', 'a', { priority: 'batch' }), ...jobs('b', 20), ...jobs('c', 20)] });
@@ -189,17 +189,17 @@ describe('classes', () => {
   });
 });
 
-describe('a user who may run two jobs at a time', () => {
+describe('a user with a limit of two concurrent jobs', () => {
   const limited = { concurrentJobs: 2 };
 
-  test('runs no more, and the next one when one has ended', async () => {
+  test('has no more running, and the next one starts when one has ended', async () => {
     await queue.step({ worker: worker(10) });
     const { payloads, staged } = await queue.step({ stage: jobs('a', 5, limited) });
     expect([payloads, staged]).toEqual([['a0', 'a1'], 3]);
     expect(await finish('a1')).toEqual(['a2']);
   });
 
-  test('runs no more while no worker comes, however long that takes', async () => {
+  test('has no more released while there are no workers, however long that takes', async () => {
     const { payloads } = await queue.step({ stage: jobs('a', 4, limited) });
     expect(payloads).toEqual(['a0', 'a1']);
     await inBullMQ('a0', 'a1');
@@ -211,7 +211,7 @@ describe('a user who may run two jobs at a time', () => {
     expect((await queue.step({ worker: worker(10) })).payloads).toEqual([]);
   });
 
-  test('keeps the slots of jobs that a worker holds, or that wait again since it died', async () => {
+  test('keeps the slots of jobs that a worker holds, or that wait again after it died', async () => {
     await queue.step({ worker: worker(10), stage: jobs('a', 4, limited) });
     await inBullMQ('a0', 'a1');
     await queue.confirm(['job_a0', 'job_a1']);
@@ -221,7 +221,7 @@ describe('a user who may run two jobs at a time', () => {
   });
 
   test.each(['completed', 'failed'])(
-    'gets the slot back of a job whose BullMQ node has %s, if nobody told of its end',
+    'gets back the slot of a job whose BullMQ node has %s without reporting its end',
     async (ending) => {
       await queue.step({ worker: worker(10), stage: jobs('a', 3, limited) });
       await inBullMQ('a0', 'a1');
@@ -232,7 +232,7 @@ describe('a user who may run two jobs at a time', () => {
     },
   );
 
-  test('gets the slot back of a job whose node was lost, and runs no more of them when that is found again', async () => {
+  test('gets back the slot of a job whose node was lost, and stays within the limit when the job is found again', async () => {
     await queue.step({ worker: worker(10), stage: jobs('a', 4, limited) });
     await inBullMQ('a1');
     await queue.confirm(['job_a0', 'job_a1']);
@@ -240,13 +240,13 @@ describe('a user who may run two jobs at a time', () => {
     expect((await queue.step({})).payloads).toEqual(['a2']);
     await inBullMQ('a2');
     await queue.confirm(['job_a2']);
-    // Its message comes again: it waits for a slot, and is the next one.
+    // Its message is delivered again: the job waits for a slot, and is next.
     expect((await queue.step({ stage: [job('a0', 'a', limited)] })).payloads).toEqual([]);
     expect(await queue.has('job_a0')).toBe(true);
     expect(await finish('a1')).toEqual(['a0']);
   });
 
-  test('keeps nobody else waiting', async () => {
+  test('does not delay other users', async () => {
     await queue.step({ worker: worker(4) });
     const { payloads } = await queue.step({ stage: [...jobs('a', 5, limited), ...jobs('b', 5)] });
     expect(payloads.filter((name) => name.startsWith('b'))).toHaveLength(2);
@@ -256,7 +256,7 @@ describe('a user who may run two jobs at a time', () => {
 describe('of all slots', () => {
   const slots = { worker: { id: 'w', slots: 10 } };
 
-  test('one user never takes every one: another one’s request finds a slot although hundreds wait', async () => {
+  test('one user never takes all: another user’s request finds a slot although hundreds of jobs wait', async () => {
     queue = open({ userPercent: 90 });
     const { payloads } = await queue.step({ ...slots, stage: jobs('a', 300) });
     expect(payloads).toHaveLength(9);
@@ -267,7 +267,7 @@ describe('of all slots', () => {
     expect(await finish('a0')).toEqual(['a9']);
   });
 
-  test('some are kept for interactive jobs: those that can wait never take every one', async () => {
+  test('some are reserved for interactive jobs: background and batch jobs never take all', async () => {
     queue = open({ interactivePercent: 20 });
     const waiting = ['c', 'd', 'e'].flatMap((user) => [
       ...jobs(user, 10, { priority: 'batch' }),
@@ -279,12 +279,12 @@ describe('of all slots', () => {
     await queue.confirm(payloads.map((name) => `job_${name}`));
     await active(...payloads);
     expect((await queue.step({ stage: jobs('b', 3) })).payloads).toHaveLength(3);
-    // What an interactive job leaves stays free; what one that can wait leaves goes to the next one that can wait.
+    // The slot of an ended interactive job stays free; the slot of an ended batch job goes to the next background or batch job.
     expect(await finish('b0')).toEqual([]);
     expect(await finish(payloads[0] ?? '')).toHaveLength(1);
   });
 
-  test('those are kept, too, from jobs that waited for too long, and these keep no interactive one waiting', async () => {
+  test('the reserved ones are closed to aged jobs, too, which do not delay interactive jobs', async () => {
     queue = open({ interactivePercent: 50, ageingMs: 1 });
     const { payloads } = await queue.step({ ...slots, stage: jobs('c', 20, { priority: 'batch' }) });
     expect(payloads).toHaveLength(5);
@@ -296,16 +296,16 @@ describe('of all slots', () => {
     expect((await queue.step({ stage: jobs('b', 4) })).payloads).toEqual(['b0', 'b1', 'b2', 'b3']);
   });
 
-  test('a worker with one slot runs jobs that can wait, and a single user’s', async () => {
+  test('a worker with one slot runs background jobs, even of a single user', async () => {
     queue = open({ interactivePercent: 20, userPercent: 90 });
     const { payloads } = await queue.step({
       worker: { id: 'w', slots: 1 },
       stage: jobs('a', 5, { priority: 'background' }),
     });
-    expect(payloads).toEqual(['a0', 'a1']); // the second one is ahead
+    expect(payloads).toEqual(['a0', 'a1']); // the second one is released in advance
   });
 
-  test('few more jobs than have slots are prepared, unless slots stay free for want of ready ones', async () => {
+  test('only a few more jobs than slots are prepared, unless slots stay free for lack of prepared jobs', async () => {
     const children = `${bullPrefix(prefix)}:${LLM_QUEUE}:waiting-children`;
     const limit = () => redis.hget(`${bullPrefix(prefix)}:fair:preparing`, 'limit').then(Number);
     const secondLater = () => redis.hset(`${bullPrefix(prefix)}:fair:preparing`, 'at', '1');
@@ -328,15 +328,15 @@ describe('of all slots', () => {
   });
 });
 
-describe('what is released', () => {
-  test('is no more than there are slots, and one', async () => {
+describe('releasing', () => {
+  test('is limited to the number of slots plus one', async () => {
     await queue.step({ worker: { id: 'w', slots: 3 } });
     await queue.step({ worker: { id: 'v', slots: 2 } });
     const { payloads, staged } = await queue.step({ stage: jobs('a', 10) });
     expect([payloads.length, staged]).toEqual([6, 4]);
   });
 
-  test('is some even while there are no workers, and nothing more once it is there', async () => {
+  test('covers some jobs even without workers, and then stops until a worker takes them', async () => {
     const { payloads } = await queue.step({ stage: jobs('a', 20) });
     expect(payloads).toHaveLength(16);
     await queue.confirm(payloads.map((name) => `job_${name}`));
@@ -344,7 +344,7 @@ describe('what is released', () => {
     expect((await queue.step({})).payloads).toEqual([]);
   });
 
-  test('is released again where nobody confirms it', async () => {
+  test('repeats a release that was not confirmed', async () => {
     await queue.step({ worker: worker(2) });
     const { payloads } = await queue.step({ stage: jobs('a', 2) });
     let again: string[] = [];
@@ -355,7 +355,7 @@ describe('what is released', () => {
     expect((await queue.step({})).payloads).toEqual([]);
   });
 
-  test('is nothing more for a worker that goes, or says nothing any more', async () => {
+  test('counts no worker that has left', async () => {
     await queue.step({ worker: { id: 'w', slots: 4 } });
     await queue.step({ worker: { id: 'v', slots: 40 } });
     await queue.step({ worker: { id: 'v', slots: 0 } });
@@ -375,7 +375,7 @@ test.each([-15_000, 15_000])(
       jest.spyOn(Date, 'now').mockImplementation(() => now() + skewMs);
       const { payloads, slots } = await queue.step({ stage: jobs('a', 10, { concurrentJobs: 2 }) });
       expect([slots, payloads]).toEqual([3, ['a0', 'a1']]);
-      // What was just released is not released again, and takes its slots.
+      // The jobs that were just released are not released again, and occupy their slots.
       expect(await queue.step({})).toMatchObject({ slots: 3, payloads: [] });
     } finally {
       jest.restoreAllMocks();
@@ -384,7 +384,7 @@ test.each([-15_000, 15_000])(
 );
 
 describe('a job', () => {
-  test('that comes again is the same one, staged or released', async () => {
+  test('that is staged twice is the same job, waiting or released', async () => {
     const free = await busy();
     await queue.step({ stage: [job('x', 'a'), job('x', 'a')] });
     expect((await queue.backlog()).jobs.interactive).toBe(1);
@@ -395,7 +395,7 @@ describe('a job', () => {
     expect(await queue.has('job_x')).toBe(false);
   });
 
-  test('of which nothing is known any more keeps no other one waiting', async () => {
+  test('without metadata does not delay others', async () => {
     const free = await busy();
     await queue.step({ stage: [...jobs('a', 2), ...jobs('b', 1)] });
     await redis.hdel(`${bullPrefix(prefix)}:fair:meta`, 'job_a0', 'job_b0');
@@ -407,11 +407,11 @@ describe('a job', () => {
     await queue.step({ worker: worker(2) });
     await queue.step({ stage: [job('x', 'a')] });
     await queue.confirm(['job_x']);
-    expect(await queue.has('job_x')).toBe(false); // BullMQ is asked
+    expect(await queue.has('job_x')).toBe(false); // the queue asks BullMQ
     expect((await queue.step({ stage: [job('x', 'a')] })).payloads).toEqual(['x']);
   });
 
-  test('is named from time to time once it is confirmed, and is released again where it was lost', async () => {
+  test('is listed for a check from time to time after it was confirmed, and is released again if it was lost', async () => {
     await queue.step({ worker: worker(4) });
     await queue.step({ stage: jobs('a', 2) });
     await queue.confirm(['job_a0', 'job_a1']);
@@ -438,7 +438,7 @@ describe('a job', () => {
     expect(await queue.backlog()).toEqual({ jobs: { interactive: 0, background: 0, batch: 0 }, cost: 0 });
   });
 
-  test('leaves nothing behind', async () => {
+  test('leaves no keys behind', async () => {
     const free = await busy();
     await queue.step({ stage: [...jobs('a', 3), ...jobs('b', 2, { priority: 'batch', concurrentJobs: 1 })] });
     for (let next = await free(); next.length > 0;) next = await finish(...next);

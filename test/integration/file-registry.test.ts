@@ -60,7 +60,7 @@ async function create(owner: string, changes: Partial<NewFile> = {}): Promise<Ne
 const idsOf = async (...query: Parameters<FileRegistry['list']>) =>
   (await files.list(...query)).files.map(({ id }) => id);
 
-test('a file is found by its owner as it was recorded, and by nobody else', async () => {
+test('a file is found unchanged by its owner, and by no other user', async () => {
   const { owner, ...file } = await create(ANN);
   expect(owner).toBe(ANN);
   expect(await files.find(ANN, file.id)).toEqual({
@@ -76,7 +76,7 @@ test('a file is found by its owner as it was recorded, and by nobody else', asyn
 });
 
 describe('the list', () => {
-  test('has the newest first or last, page by page, and only the caller’s own', async () => {
+  test('has the newest first or last, page by page, and only the caller’s own files', async () => {
     const made: string[] = [];
     for (let i = 0; i < 5; i += 1) made.push((await create(BOB)).id);
     await create(ANN);
@@ -89,13 +89,13 @@ describe('the list', () => {
     expect([...first.files, ...rest.files].map(({ id }) => id)).toEqual(made.toReversed());
   });
 
-  test('goes on behind a file that was deleted meanwhile', async () => {
+  test('continues after a file that has been deleted meanwhile', async () => {
     const [oldest, middle] = [await create(ANN), await create(ANN)];
     await files.remove(ANN, middle.id);
     expect(await idsOf(ANN, { limit: 1, order: 'desc', after: middle.id })).toEqual([oldest.id]);
   });
 
-  test('of one purpose has all of it, however rare it is', async () => {
+  test('by purpose has all matching files, however rare they are', async () => {
     const rare = await create(ANN, { purpose: 'batch' });
     for (let i = 0; i < 7; i += 1) await create(ANN);
     expect(await files.list(ANN, { limit: 1, order: 'desc', purpose: 'batch' })).toMatchObject({
@@ -105,8 +105,8 @@ describe('the list', () => {
   });
 });
 
-describe('what was deleted or has expired', () => {
-  test('is gone at once for its user, and known for as long as its bytes may be needed', async () => {
+describe('a deleted or expired file', () => {
+  test('is gone at once for its user, and its record remains while its bytes may be needed', async () => {
     const file = await create(ANN);
     expect(await files.remove(ANN, file.id)).toBe(true);
     expect(await files.find(ANN, file.id)).toBeUndefined();
@@ -118,7 +118,7 @@ describe('what was deleted or has expired', () => {
     expect(left).toBeLessThanOrEqual(GRACE_MS);
   });
 
-  test('is expired to the millisecond, makes room, and its record goes after the grace', async () => {
+  test('expires to the millisecond and frees its slot, and its record is removed after the grace period', async () => {
     const expired = await create(ANN, { expiresAt: Date.now() });
     expect(await files.find(ANN, expired.id)).toBeUndefined();
     expect(await files.remove(ANN, expired.id)).toBe(false);
@@ -131,10 +131,10 @@ describe('what was deleted or has expired', () => {
   });
 });
 
-describe('a reading', () => {
+describe('extracting a file’s text', () => {
   const text = { kind: 'blob', name: 'files/x/text', sha256: 'b'.repeat(64), bytes: 5 } as const;
 
-  test('moves a file once', async () => {
+  test('settles the file’s status once', async () => {
     const { id } = await create(ANN);
     const processed = { status: 'processed', text } as const;
     expect(await files.settle(id, processed)).toBe('processed');
@@ -146,7 +146,7 @@ describe('a reading', () => {
     });
   });
 
-  test('that failed says why', async () => {
+  test('records why it failed', async () => {
     const { id } = await create(ANN);
     await files.settle(id, { status: 'error', details: 'It is protected by a password.' });
     expect(await files.find(ANN, id)).toMatchObject({
@@ -155,7 +155,7 @@ describe('a reading', () => {
     });
   });
 
-  test('of a file without a record makes none', async () => {
+  test('creates no record if the file has none', async () => {
     const { id } = newFile(ANN);
     expect(await files.settle(id, { status: 'processed', text })).toBe('');
     expect(await files.standing(id)).toBe('gone');
@@ -165,7 +165,7 @@ describe('a reading', () => {
 describe('the bytes of a user’s files', () => {
   const QUOTA = 90;
 
-  test('are never more than their quota, however many are uploaded at once', async () => {
+  test('never exceed their quota, however many files are uploaded at once', async () => {
     const asked = Array.from({ length: 15 }, () => files.create(newFile(ANN), QUOTA));
     const results = await Promise.allSettled(asked);
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
@@ -176,14 +176,14 @@ describe('the bytes of a user’s files', () => {
     expect(await files.storedBytes(BOB)).toBe(0);
   });
 
-  test('are given back once by a deletion, however often it is asked for', async () => {
+  test('are given back once for a deletion, however often it is requested', async () => {
     const { id } = await create(ANN);
     await create(ANN);
     await Promise.all([files.remove(ANN, id), files.remove(ANN, id), files.remove(BOB, id)]);
     expect(await files.storedBytes(ANN)).toBe(9);
   });
 
-  test('are given back by an expiry', async () => {
+  test('are given back when a file expires', async () => {
     await create(ANN, { expiresAt: Date.now() - 1 });
     await create(ANN, { expiresAt: Date.now() + 60_000 });
     expect(await files.storedBytes(ANN)).toBe(9);

@@ -66,7 +66,7 @@ describe('the bytes of one user’s jobs', () => {
   const of = (bytes: number) => ({ bytes, openBytes: 100 });
   const size = (job: string, bytes: number) => enter(job, 'a', of(bytes)).then(({ kind }) => kind);
 
-  test('are no more than they may be together, and a job that ended makes room', async () => {
+  test('never exceed their limit together, and the end of a job frees its bytes', async () => {
     expect([await size('a-0', 60), await size('a-1', 40), await size('a-2', 1)]).toEqual([
       'in',
       'in',
@@ -85,11 +85,11 @@ describe('the bytes of one user’s jobs', () => {
     expect(await redis.exists(`${prefix}:{gate}:bytes:a`)).toBe(0);
   });
 
-  test('may be more where a job is alone', async () => {
+  test('may exceed the limit if it is the user’s only job', async () => {
     expect([await size('a-0', 500), await size('a-1', 1)]).toEqual(['in', 'bytes']);
   });
 
-  test('are forgotten with the last job, also where a release without them ended the others', async () => {
+  test('are reset with the last job, even if a release without byte counts ended the others', async () => {
     await size('a-0', 100);
     await redis.zrem(`${prefix}:{gate}:open`, 'a-0 a');
     await redis.hdel(`${prefix}:{gate}:users`, 'a');
@@ -99,29 +99,29 @@ describe('the bytes of one user’s jobs', () => {
 });
 
 describe('the jobs of one user', () => {
-  test('are no more than he may have, and a job that ended makes room', async () => {
+  test('never exceed their limit, and the end of a job frees a slot', async () => {
     expect(passed(await enterMany('a', 3, { queuedJobs: 3 }))).toBe(3);
     await openJobLimiter.leave('a-0', 'a', 4);
     await openJobLimiter.leave('a-0', 'a', 4);
     const limit = { queuedJobs: 3 };
     expect((await enter('a-3', 'a', limit)).kind).toBe('in');
     expect((await enter('a-4', 'a', limit)).kind).toBe('limit');
-    expect((await enter('a-3', 'a', limit)).kind).toBe('in'); // it is
+    expect((await enter('a-3', 'a', limit)).kind).toBe('in'); // this job is in already
   });
 
-  test('never take all places: another one’s are let in', async () => {
+  test('never take all slots: another user’s jobs are admitted', async () => {
     expect(passed(await enterMany('a', PLACES))).toBe(PLACES / 2);
     expect(passed(await enterMany('b', PLACES))).toBe(PLACES / 4);
     expect((await enter('c', 'c')).kind).toBe('in');
   });
 
-  test('that nobody tells the end of are gone behind their deadline', async () => {
+  test('without a reported end are removed after their deadline', async () => {
     expect((await enter('a-x', 'a', { deadlineAt: Date.now() - 120_000, queuedJobs: 1 })).kind).toBe('in');
     expect((await enter('a-y', 'a', { queuedJobs: 1 })).kind).toBe('in');
   });
 });
 
-/** So many jobs of others run, on as many slots, and one ends each `everyMs`. */
+/** Simulates `slots` running jobs of other users, one of which ends every `everyMs`. */
 async function paced(slots: number, everyMs: number, ends: number): Promise<void> {
   await enterMany('other', slots);
   for (let at = 0; at < ends; at += 1) {
@@ -131,15 +131,15 @@ async function paced(slots: number, everyMs: number, ends: number): Promise<void
   }
 }
 
-/** As if everything that is known of the pace had happened so long ago. */
+/** Makes everything known about the pace `ms` older. */
 async function passes(ms: number): Promise<void> {
   const pace = `${prefix}:{gate}:pace`;
   const at = await redis.hget(pace, 'at');
   if (at !== null) await redis.hset(pace, 'at', Number(at) - ms);
 }
 
-describe('who would wait for too long', () => {
-  test('is refused at once, and told of a time; the next one of a later one', async () => {
+describe('a request that would wait for too long', () => {
+  test('is refused at once with a retry time, and the next one with a later one', async () => {
     await paced(4, 50, 10);
     await enterMany('a', 4);
     const first = await enter('a-late', 'a', { longestWaitMs: 100 });
@@ -151,30 +151,30 @@ describe('who would wait for too long', () => {
     expect(b).toBeLessThan(5_000);
   });
 
-  test('is let in where somebody else has the backlog', async () => {
+  test('is admitted if the backlog belongs to another user', async () => {
     await paced(4, 20, 10);
     await enterMany('hog', 6);
     expect((await enter('a-0', 'a', { longestWaitMs: 1_000 })).kind).toBe('in');
   });
 
-  test('is let in while slots are free, however slow the last jobs were', async () => {
+  test('is admitted while slots are free, however slow the last jobs were', async () => {
     await paced(4, 50, 5);
     for (let at = 0; at < 4; at += 1) await openJobLimiter.leave(`other-${at}`, 'other', 4);
     expect((await enter('a-0', 'a', { longestWaitMs: 1 })).kind).toBe('in');
   });
 });
 
-describe('a system that is idle', () => {
+describe('an idle system', () => {
   const impatient = { longestWaitMs: 1_000 };
 
-  test('lets a few jobs in, however long ago the last one ended', async () => {
+  test('admits a few jobs, however long ago the last one ended', async () => {
     await paced(1, 20, 5);
     await openJobLimiter.leave('other-0', 'other', 1);
     await passes(3_600_000);
     expect(await enterMany('a', 2, impatient)).toEqual(['in', 'in']);
   });
 
-  test('lets a job in although no worker was seen when the last one ended, and knows the workers again by its end', async () => {
+  test('admits a job although no worker was seen when the last one ended, and learns of the workers from that job’s end', async () => {
     await paced(1, 20, 5);
     await openJobLimiter.leave('other-0', 'other', 0);
     await passes(3_600_000);
@@ -185,7 +185,7 @@ describe('a system that is idle', () => {
 });
 
 test.each([-15_000, 15_000])(
-  'a process whose clock is %d ms off changes neither the pace nor who is let in',
+  'a process whose clock is %d ms off changes neither the pace nor who is admitted',
   async (skewMs) => {
     const now = Date.now;
     const off = () => jest.spyOn(Date, 'now').mockImplementation(() => now() + skewMs);
@@ -209,19 +209,19 @@ test.each([-15_000, 15_000])(
   },
 );
 
-describe('who comes back when he was told to', () => {
-  test('finds the place, before who is new; one that comes too early does not', async () => {
+describe('a client that returns at its retry time', () => {
+  test('gets the free slot before new clients; one that returns too early does not', async () => {
     await enterMany('a', 3, { queuedJobs: 3 });
     const refused = await enter('a-x', 'a', { queuedJobs: 3 });
     expect(refused).toMatchObject({ kind: 'limit', retryAfterMs: 1_000 });
     await openJobLimiter.leave('a-0', 'a', 4);
-    // The place is promised: it is not for who was told nothing.
+    // The slot is reserved for returning clients, so a new client does not get it.
     expect((await enter('a-new', 'a', { queuedJobs: 3 })).kind).toBe('limit');
     expect((await enter('a-back', 'a', { queuedJobs: 3, returning: true })).kind).toBe('in');
     expect((await enter('a-again', 'a', { queuedJobs: 3, returning: true })).kind).toBe('limit');
   });
 
-  test('does not keep it for ever', async () => {
+  test('loses the reservation after a while', async () => {
     await enterMany('a', 1, { queuedJobs: 1 });
     await enter('a-x', 'a', { queuedJobs: 1 });
     await openJobLimiter.leave('a-0', 'a', 4);
@@ -230,10 +230,10 @@ describe('who comes back when he was told to', () => {
   });
 });
 
-describe('a minute', () => {
+describe('the limit per minute', () => {
   const entitlement = { requestsPerMinute: 2, tokensPerMinute: 100 };
 
-  test('has so many requests, and so many tokens; a refused request has taken no tokens', async () => {
+  test('counts requests and tokens; a refused request takes no tokens', async () => {
     const limits = createRateLimits(redis, prefix);
     const seen: Rates[] = [];
     const take = (tokens: number) =>
@@ -247,7 +247,7 @@ describe('a minute', () => {
     await expect(take(101)).rejects.toMatchObject({ code: 'request_too_large', retryable: false });
   });
 
-  test('is over when it says: who comes then is let in', async () => {
+  test('ends at the time it states, and the next request is admitted', async () => {
     const limits = createRateLimits(redis, prefix);
     const take = () => limits.take({ user: 'b', tokens: 1, entitlement }, () => undefined);
     await Promise.all([take(), take()]);
@@ -256,7 +256,7 @@ describe('a minute', () => {
       (error: unknown) => error as { retryAfterS: number },
     );
     expect(retryAfterS).toBe(60);
-    // A minute is a key with an expiry: so it is over at once.
+    // The minute is a key with an expiry, so removing the key ends it at once.
     await removeKeys(redis, `${prefix}:rate:*`);
     await take();
   });

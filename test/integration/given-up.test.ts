@@ -52,7 +52,7 @@ async function queuedJob(): Promise<string> {
   return jobId;
 }
 
-/** Fails every job and tells nobody, as BullMQ does with one that stalled too often when the worker that noticed dies. */
+/** Fails every job without reporting it, as BullMQ does with a job that stalled too often if the worker that noticed dies. */
 async function failAll(count: number): Promise<void> {
   const worker = new Worker(LLM_QUEUE, () => Promise.reject(new Error('stalled')), {
     connection: redis,
@@ -62,12 +62,12 @@ async function failAll(count: number): Promise<void> {
   await worker.close();
 }
 
-test('a job that BullMQ failed is given up by whoever looks, if it is still open, and once', async () => {
+test('any process that checks gives up a job that BullMQ failed, if it is still open, and once', async () => {
   const [open, ended] = [await queuedJob(), await queuedJob()];
   await failAll(2);
   const failed = { status: 'failed', error: new TurnoutError('poison_job') } as const;
   await endUnfenced({ jobLog, relays, log: silentLogger }, ended, failed);
-  // Of what has ended only the record is looked at: the node may hold megabytes, and here cannot even be read.
+  // For an ended job only the record is read: its node may have megabytes, and in this test cannot be parsed.
   await redis.hset(queue.toKey(ended), 'data', '{');
 
   const given: [string | undefined, string][] = [];

@@ -30,7 +30,7 @@ import { fileKeys, type JobKeys, jobKeys } from '../../shared/platform/redis/key
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 
-/** The ingress's HTTP on the real Redis, with a producer, a router and a worker that the test plays. */
+/** The ingress's HTTP on the real Redis. The test plays the producer, the router and the worker. */
 export interface IngressOnRedis {
   app: FastifyInstance;
   prefix: string;
@@ -39,23 +39,23 @@ export interface IngressOnRedis {
   jobLog: JobLog;
   blobs: BlobStore;
   kept: KeptJobs;
-  /** The jobs whose slots were given back. */
+  /** The jobs whose slots were released. */
   left: string[];
-  /** What becomes of a message that the ingress sends. */
+  /** Sets what happens to a message that the ingress sends. */
   onSend(send: Producer['send']): void;
-  /** Which files users have; none before it is said. */
+  /** Sets which files users have. Default: none. */
   onFindFile(find: FileRegistry['find']): void;
-  /** What each user may have stored; more than any test stores before it is said. */
+  /** Sets what each user may store. Default: more than any test stores. */
   onStore(quota: StorageQuota): void;
-  /** A router and a worker in one: takes the job over and answers it. Says what the record said to the router. */
+  /** A router and a worker in one: takes the job over and answers it. Returns the result of routing it. */
   routeAndAnswer(message: OutboundMessage, answer?: readonly JobEvent[]): Promise<string>;
-  /** Leaves nothing behind. */
+  /** Closes everything and removes its keys. */
   close(): Promise<void>;
 }
 
 export const ANSWER = 'The line is clear.';
 
-/** Requests are of the user that `x-user` names; `user-1` without it. */
+/** Requests are from the user in the header `x-user`; from `user-1` without it. */
 export async function startIngressOnRedis(
   name: string,
   responseRetentionMs = 60_000,
@@ -74,8 +74,7 @@ export async function startIngressOnRedis(
     logger: silentLogger,
     onAbandoned: () => undefined,
   });
-  let send: Producer['send'] = () =>
-    Promise.reject(new Error('the test has not said what becomes of messages'));
+  let send: Producer['send'] = () => Promise.reject(new Error('The test has not called onSend'));
   let findFile: FileRegistry['find'] = () => Promise.resolve(undefined);
   const blobs = createDiskBlobStore(folder);
   const storage = createAnswerStorage(redis, fileKeys(prefix));

@@ -51,8 +51,8 @@ async function typesOf(jobId: string): Promise<string[]> {
   return view?.entries.map(({ event }) => event.type) ?? [];
 }
 
-describe('a job whose id an earlier job had', () => {
-  test('is neither routed nor begun by what that one left behind', async () => {
+describe('a job with the id of an earlier job', () => {
+  test('is neither routed nor begun by messages of the earlier job', async () => {
     const acceptedAt = Date.now();
     const jobId = await admitted({ acceptedAt });
     const before = acceptedAt - 1;
@@ -65,7 +65,7 @@ describe('a job whose id an earlier job had', () => {
     await expect(log.begin(jobId, attemptOf('own'))).resolves.toMatchObject({ kind: 'begun' });
   });
 
-  test('keeps its record when that one is settled late', async () => {
+  test('keeps its record when the earlier job is settled late', async () => {
     const jobId = await admitted();
     await log.route(jobId, [accepted, routed]);
     const outbox = keys.outbox(jobId);
@@ -87,15 +87,15 @@ describe('an ended job', () => {
   };
   const leftOf = async (jobId: string) => redis.pttl(keys.record(jobId));
 
-  test('keeps its record until its outcome is published, and the retention from then on', async () => {
+  test('keeps its record until its outcome is published, and from then on for the retention time', async () => {
     const { jobId, row } = await ended();
     expect(await leftOf(jobId)).toBeGreaterThan(60_000);
     await log.published(jobId, row);
     expect(await leftOf(jobId)).toBeLessThanOrEqual(60_000);
-    await log.published(jobId, row); // another process, which read the row before
+    await log.published(jobId, row); // as another process that had read the row before
   });
 
-  test('keeps it until its hooks have run as well, in either order', async () => {
+  test('keeps its record until its hooks have run as well, in either order', async () => {
     const [one, other] = [await ended(['keep']), await ended(['keep'])];
     await log.published(one.jobId, one.row);
     await log.settle(other.jobId);
@@ -107,7 +107,7 @@ describe('an ended job', () => {
     expect(await leftOf(other.jobId)).toBeLessThanOrEqual(60_000);
   });
 
-  test('that was deleted is unreadable at once, and its id is taken until its outcome is published', async () => {
+  test('that was deleted is unreadable at once, and its id stays taken until its outcome is published', async () => {
     const { jobId, row } = await ended();
     await expect(log.delete(jobId)).resolves.toBe('deleted');
     await expect(log.read(jobId, 0)).resolves.toBeUndefined();

@@ -9,7 +9,7 @@ import { until as untilTrue } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 
-/** The event loop stands still for several seconds in some. */
+/** Some tests block the event loop for several seconds. */
 jest.setTimeout(60_000);
 
 const redisPrefix = `t-locks-${randomBytes(4).toString('hex')}`;
@@ -40,7 +40,7 @@ async function open(options: Options = {}): Promise<void> {
 
 const lockOf = (jobId: string) => `${prefix}:${QUEUE}:${jobId}:lock`;
 
-/** A job as BullMQ leaves it when a worker has fetched it. */
+/** A job in the state in which BullMQ leaves it after a worker has fetched it. */
 async function fetched(jobId: string, lockMs: number = workerTimings.lockDuration): Promise<LockedJob> {
   await redis.lpush(`${prefix}:${QUEUE}:active`, jobId);
   await redis.set(lockOf(jobId), TOKEN, 'PX', lockMs);
@@ -49,19 +49,19 @@ async function fetched(jobId: string, lockMs: number = workerTimings.lockDuratio
 
 const until = (question: () => Promise<boolean>) => untilTrue(question, { timeoutMs: 20_000, everyMs: 20 });
 
-/** Blocks this thread, as work does that never gives way. */
+/** Blocks this thread, like a synchronous computation. */
 function block(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
-/** Waits until the thread has renewed a lock that is about to run out. */
+/** Waits until the thread has renewed a lock that is about to expire. */
 async function renewed(jobId: string): Promise<void> {
   await redis.pexpire(lockOf(jobId), workerTimings.lockDuration / 2);
   const isRenewed = async () => (await redis.pttl(lockOf(jobId))) > workerTimings.lockDuration / 2;
   expect(await until(isRenewed)).toBe(true);
 }
 
-test('a lock is renewed while its job runs, also while the event loop stands still', async () => {
+test('a lock is renewed while its job runs, even while the event loop is blocked', async () => {
   await open();
   const job = await fetched('blocked');
   await locks.during(job, TOKEN, async () => {
@@ -73,7 +73,7 @@ test('a lock is renewed while its job runs, also while the event loop stands sti
   expect(await until(async () => (await redis.exists(lockOf('blocked'))) === 0)).toBe(true);
 });
 
-test('a process that gives no sign of life loses its locks, and takes them back where nobody has them', async () => {
+test('a process that shows no sign of life loses its locks, and takes them back if no other worker has them', async () => {
   await open({ longestSilenceMs: 2_000 });
   const job = await fetched('silent');
   await locks.during(job, TOKEN, async () => {
@@ -83,7 +83,7 @@ test('a process that gives no sign of life loses its locks, and takes them back 
   });
 });
 
-test('a lock that another worker has is told of once', async () => {
+test('a lock that another worker has is reported once', async () => {
   const lost: string[][] = [];
   const told = Promise.withResolvers<undefined>();
   const onLost = (jobIds: string[]) => {
@@ -103,7 +103,7 @@ test('a lock that another worker has is told of once', async () => {
   expect(lost).toEqual([['lost']]);
 });
 
-test('a job that was lost before its work began does not begin', async () => {
+test('a job whose lock was lost before its work began does not begin', async () => {
   await open();
   const job = { ...(await fetched('late')), processedOn: Date.now() - workerTimings.lockDuration };
   let begun = 0;
@@ -114,7 +114,7 @@ test('a job that was lost before its work began does not begin', async () => {
   expect(begun).toBe(1);
 });
 
-test('a lease that a worker has taken is renewed, and none is made', async () => {
+test('a worker’s existing lease is renewed, and no lease is created', async () => {
   const key = `${prefix}:leases`;
   await redis.zadd(key, Date.now() + 1_000, 'me');
   await open({ lease: { key, member: 'me', leaseMs: 60_000 } });
@@ -125,7 +125,7 @@ test('a lease that a worker has taken is renewed, and none is made', async () =>
   expect(await redis.exists(key)).toBe(0);
 });
 
-test("a worker's job keeps its lock from its beginning to its end", async () => {
+test("a worker's job keeps its lock from beginning to end", async () => {
   await open();
   const queue = new Queue(QUEUE, { connection: redis, prefix });
   const end = Promise.withResolvers<undefined>();

@@ -75,7 +75,7 @@ const attemptOf = (nonce: string) => ({
 
 async function begun(jobId: string): Promise<{ fence: Fence; lastSequence: number }> {
   const result = await log.begin(jobId, attemptOf(randomBytes(4).toString('hex')));
-  if (result.kind !== 'begun') throw new Error(`not begun: ${result.kind}`);
+  if (result.kind !== 'begun') throw new Error(`The attempt did not begin: ${result.kind}`);
   return result;
 }
 
@@ -91,7 +91,7 @@ async function typesOf(jobId: string): Promise<string[]> {
 }
 
 describe('admission', () => {
-  test('the same request under the same key finds the job; another body or owner is told apart', async () => {
+  test('finds the job of the same request with the same key, and distinguishes another body or owner', async () => {
     const job = newJob();
     await expect(log.admit(job)).resolves.toEqual({ kind: 'new' });
     const found = await log.admit({ ...job, bodyHash: 'other' });
@@ -105,7 +105,7 @@ describe('admission', () => {
     });
   });
 
-  test('either it is refused or it is routed, never both', async () => {
+  test('ends in a refusal or a routing, never both', async () => {
     const refused = await admitted();
     await expect(log.refuse(refused)).resolves.toBe('refused');
     await expect(log.route(refused, [accepted, routed])).resolves.toBe('refused');
@@ -113,21 +113,21 @@ describe('admission', () => {
     await expect(log.refuse(taken)).resolves.toBe('queued');
   });
 
-  test('a refused job can be asked for again', async () => {
+  test('accepts a refused job again', async () => {
     const job = newJob();
     await log.admit(job);
     await log.refuse(job.jobId);
     await expect(log.admit(job)).resolves.toEqual({ kind: 'new' });
   });
 
-  test('a redelivered message begins no second log', async () => {
+  test('starts no second log for a redelivered message', async () => {
     const jobId = await routedJob();
     await expect(log.route(jobId, [accepted, routed])).resolves.toBe('again');
     await expect(typesOf(jobId)).resolves.toEqual(['accepted', 'routed']);
   });
 });
 
-describe('an answer that was there before', () => {
+describe('a stored answer', () => {
   const events: JobEvent[] = [accepted, routed, text('A switch.'), { type: 'completed', at: 1 }];
   const serve = (jobId: string) =>
     log.serve(jobId, events, {
@@ -143,7 +143,7 @@ describe('an answer that was there before', () => {
       usage: [],
     });
 
-  test('is all of the log at once, with its end, its outbox row and its duties', async () => {
+  test('is the whole log at once, with its end, its outbox row and its completion hooks', async () => {
     const jobId = await admitted({ hookNames: ['keep'] });
     await expect(serve(jobId)).resolves.toMatchObject({ lastSequence: 4, hookNames: ['keep'] });
     await expect(typesOf(jobId)).resolves.toEqual(['accepted', 'routed', 'text', 'completed']);
@@ -152,7 +152,7 @@ describe('an answer that was there before', () => {
     expect(rows.filter(([, fields]) => fields[1]?.includes(jobId))).toHaveLength(1);
   });
 
-  test('is not served to a job that somebody wants to end, that was routed before, or is gone', async () => {
+  test('is not served to a job that is being cancelled, was routed before, or is gone', async () => {
     const cancelled = await admitted();
     await log.cancel(cancelled, 'client');
     for (const jobId of [cancelled, await routedJob(), newJobId('', 'user-1')]) {
@@ -162,7 +162,7 @@ describe('an answer that was there before', () => {
     }
   });
 
-  test('is served once, and a cancellation behind it changes nothing', async () => {
+  test('is served once, and a later cancellation changes nothing', async () => {
     const jobId = await admitted();
     await serve(jobId);
     await expect(serve(jobId)).resolves.toBeUndefined();
@@ -175,7 +175,7 @@ describe('an answer that was there before', () => {
     await expect(typesOf(jobId)).resolves.toHaveLength(4);
   });
 
-  test('comes before a cancellation or after it, never between', async () => {
+  test('comes before or after a cancellation, never in between', async () => {
     const jobIds = await Promise.all(Array.from({ length: 50 }, () => admitted()));
     const ends = await Promise.all(
       jobIds.map(async (jobId) => {
@@ -192,7 +192,7 @@ describe('an answer that was there before', () => {
 });
 
 describe('a fence', () => {
-  test('is taken from whoever held it before', async () => {
+  test('is taken from its previous holder', async () => {
     const jobId = await routedJob();
     const first = await begun(jobId);
     const second = await begun(jobId);
@@ -202,13 +202,13 @@ describe('a fence', () => {
     expect(own).toMatchObject({ kind: 'appended' });
   });
 
-  test('is the same one when the reply was lost and the command came again', async () => {
+  test('is the same one when the command is repeated after a lost reply', async () => {
     const jobId = await routedJob();
     const first = await log.begin(jobId, attemptOf('nonce'));
     await expect(log.begin(jobId, attemptOf('nonce'))).resolves.toEqual(first);
   });
 
-  test('lets the same append come twice and adds it once', async () => {
+  test('applies a repeated append once', async () => {
     const jobId = await routedJob();
     const { fence, lastSequence } = await begun(jobId);
     await log.append(jobId, fence, lastSequence, [text('a'), text('b')]);
@@ -216,7 +216,7 @@ describe('a fence', () => {
     await expect(typesOf(jobId)).resolves.toEqual(['accepted', 'routed', 'attempt', 'text', 'text', 'text']);
   });
 
-  test('tells readers where and when it began, as its event in the log does', async () => {
+  test('gives readers the same position and time of the attempt as the event in the log', async () => {
     const jobId = await routedJob();
     await begun(jobId);
     const first = await log.read(jobId, 0);
@@ -229,7 +229,7 @@ describe('a fence', () => {
     expect(second?.lastAttempt?.sequence).toBe(second?.lastSequence);
   });
 
-  test('whose log lost its end is told from where to send it again', async () => {
+  test('whose log lost its last events reports from where to append again', async () => {
     const jobId = await routedJob();
     const { fence, lastSequence } = await begun(jobId);
     const result = await log.append(jobId, fence, lastSequence + 2, [text('c')]);
@@ -237,8 +237,8 @@ describe('a fence', () => {
   });
 });
 
-describe('a request to cancel', () => {
-  test('is seen by the attempt that begins after it, and at the next append', async () => {
+describe('a cancellation', () => {
+  test('is seen by the next attempt, and at the next append', async () => {
     const jobId = await routedJob();
     const { fence, lastSequence } = await begun(jobId);
     await log.cancel(jobId, 'client');
@@ -247,7 +247,7 @@ describe('a request to cancel', () => {
     await expect(log.begin(jobId, attemptOf('other'))).resolves.toMatchObject({ cancel: 'client' });
   });
 
-  test('comes from the last reader that leaves a job to which nobody can come back', async () => {
+  test('starts when the last reader leaves a job to which no client can come back', async () => {
     const [first, second] = [`${prefix}:live:1`, `${prefix}:live:2`];
     const jobId = await admitted({ reader: first });
     await log.read(jobId, 0, second);
@@ -255,7 +255,7 @@ describe('a request to cancel', () => {
     await expect(log.leave(jobId, second)).resolves.toBe('cancelling');
   });
 
-  test('does not come from leaving a background job, or one that its client may come back to', async () => {
+  test('does not start when a reader leaves a background job, or one that its client may come back to', async () => {
     const reader = `${prefix}:live:1`;
     const background = await admitted({ reader, graceMs: undefined });
     await expect(log.leave(background, reader)).resolves.toBe('left');
@@ -264,8 +264,8 @@ describe('a request to cancel', () => {
   });
 });
 
-describe('an end', () => {
-  test('leaves the set of open jobs, and one outbox row', async () => {
+describe('the end of a job', () => {
+  test('removes it from the set of open jobs, and adds one outbox row', async () => {
     const jobId = await routedJob();
     await expect(redis.zscore(keys.open(jobId), jobId)).resolves.not.toBeNull();
     await fail(jobId);
@@ -274,7 +274,7 @@ describe('an end', () => {
     expect(rows.filter(([, fields]) => fields[1]?.includes(jobId))).toHaveLength(1);
   });
 
-  test('by one who does not hold the fence settles the call that was under way, once', async () => {
+  test('without the fence settles the running call once', async () => {
     const jobId = await routedJob();
     const { fence, lastSequence } = await begun(jobId);
     await log.append(jobId, fence, lastSequence, [text('a b c d e f')]);
@@ -291,7 +291,7 @@ describe('an end', () => {
     });
   });
 
-  test('made from an outdated reading of the log is not taken', async () => {
+  test('is rejected if it is based on an outdated view of the log', async () => {
     const jobId = await routedJob();
     const view = await log.read(jobId, 0);
     const { fence, lastSequence } = await begun(jobId);
@@ -323,18 +323,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constantFrom('append' as const, 'finish' as const), by: fc.nat(3) }),
 );
 
-/** What an attempt believes of itself. */
+/** What an attempt knows of its own state. */
 interface Attempt {
   fence: Fence;
   expected: number;
   wrote: string[];
 }
 
-/** All that one job's attempts and its reader know. */
+/** The state of one job's attempts and its reader. */
 interface Play {
   jobId: string;
   attempts: Attempt[];
-  /** What a reader who always asks for what comes next was given. */
+  /** The events received by a reader that always asks for what comes next. */
   seen: JobEvent[];
 }
 
@@ -398,7 +398,7 @@ async function act(
   if (result.kind === 'finished') expect(holds).toBe(true);
 }
 
-test('whatever the order of appenders, fences, readers, cancellations and ends: no gap, one terminal, nothing of the refused', async () => {
+test('any order of appends, fences, readers, cancellations and ends leaves no gap, one terminal event, and no rejected event', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
       const jobId = await routedJob();

@@ -1,7 +1,7 @@
 import { newJobId } from '../../shared/platform/ids.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
 
-/** A message of `turnout.jobs` that every reader understands. */
+/** A valid message of `turnout.jobs`. */
 export function jobMessage(more: Partial<JobMessage> = {}): JobMessage {
   const request = { model: 'turnout-sim', messages: [{ role: 'user' as const, content: 'Hello' }] };
   return {

@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-/** The service as its own process, with nothing in its environment but what is given. */
+/** Runs the service as its own process, with only the given environment. */
 function run(service: string, env: Readonly<Record<string, string>>): Running {
   const child = spawn(process.execPath, [join(services, service, 'main.ts')], {
     env: { PATH: process.env['PATH'], ...env },
@@ -34,7 +34,7 @@ function run(service: string, env: Readonly<Record<string, string>>): Running {
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (data: Buffer) => (output += data.toString()));
   const exit = once(child, 'close').then(([code]) => ({ code: code as number | null, output }));
-  // The last one runs first.
+  // Cleanups run in reverse order.
   cleanUps.push(
     () => exit,
     () => child.kill('SIGKILL'),
@@ -55,7 +55,7 @@ async function readiness({ url }: Running): Promise<{ status: number; body: stri
     const response = await fetch(`${url}/readyz`);
     return { status: response.status, body: await response.text() };
   } catch {
-    return undefined; // it does not listen yet, or not any more
+    return undefined; // not listening yet, or no longer
   }
 }
 
@@ -65,11 +65,12 @@ async function answers(running: Running, status: number): Promise<string> {
     timeoutMs: 20_000,
     everyMs: 20,
   });
-  if (!found) throw new Error(`/readyz did not answer ${status}, but ${JSON.stringify(last)}`);
+  if (!found)
+    throw new Error(`/readyz did not answer ${status} in time; last answer: ${JSON.stringify(last)}`);
   return last?.body ?? '';
 }
 
-/** Stands before a server and, while frozen, passes nothing on: whoever says goodbye to the server waits. */
+/** A proxy that forwards nothing while it is frozen, so that closing a connection to the server waits. */
 async function freezable(target: string) {
   const { hostname, port } = new URL(target);
   const sockets: Socket[] = [];
@@ -93,7 +94,7 @@ async function freezable(target: string) {
   };
 }
 
-/** A cache service that cannot finish its drain, since its Redis does not answer. */
+/** A cache service that cannot finish its drain, because its Redis does not answer. */
 async function runDraining(env: Readonly<Record<string, string>> = {}) {
   const redis = await freezable(testEnv().CACHE_REDIS_URL);
   const running = await runReady('cache', { CACHE_REDIS_URL: redis.url, ...env });
@@ -114,7 +115,7 @@ describe('a service that gets SIGTERM', () => {
     expect(code).toBe(0);
   });
 
-  test('ends at once at the second', async () => {
+  test('exits at once at a second SIGTERM', async () => {
     const { running } = await runDraining();
     await answers(running, 503);
     running.signal('SIGTERM');
@@ -123,7 +124,7 @@ describe('a service that gets SIGTERM', () => {
     expect(code).toBe(1);
   });
 
-  test('ends at its deadline, drained or not', async () => {
+  test('exits at its shutdown timeout, drained or not', async () => {
     const { running, began } = await runDraining({ SHUTDOWN_TIMEOUT_MS: '400' });
     const { code, output } = await running.exit;
     expect(output).toContain('killed by timeout (400ms)');
@@ -131,13 +132,16 @@ describe('a service that gets SIGTERM', () => {
     expect(performance.now() - began).toBeGreaterThanOrEqual(400);
   });
 
-  test.each(['SIGTERM', 'SIGINT'] as const)('stops on %s with Kafka and Redis joined', async (signal) => {
-    const running = await runReady('metrics', {});
-    running.signal(signal);
-    const { code, output } = await running.exit;
-    expect(output).not.toContain('could not be released');
-    expect(code).toBe(0);
-  });
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'stops on %s while connected to Kafka and Redis',
+    async (signal) => {
+      const running = await runReady('metrics', {});
+      running.signal(signal);
+      const { code, output } = await running.exit;
+      expect(output).not.toContain('could not be released');
+      expect(code).toBe(0);
+    },
+  );
 
   test('stops while it still waits for Kafka at its start', async () => {
     const port = String(await freePort(new Set()));
@@ -149,13 +153,13 @@ describe('a service that gets SIGTERM', () => {
     expect(code).toBe(0);
   });
 
-  test('stops although its Redis is away', async () => {
+  test('stops although its Redis is down', async () => {
     const running = run('cache', {
       ...testEnv(),
       PORT: String(await freePort(new Set())),
       CACHE_REDIS_URL: 'redis://127.0.0.1:1',
     });
-    // It may answer before the other Redis is joined.
+    // It may answer before it is connected to the other Redis.
     const missing = async () => (await readiness(running))?.body;
     const onlyThat = JSON.stringify({ ready: false, failing: ['cacheRedis'] });
     expect(await until(async () => (await missing()) === onlyThat, { timeoutMs: 30_000 })).toBe(true);
@@ -164,7 +168,7 @@ describe('a service that gets SIGTERM', () => {
   });
 });
 
-describe('a broken environment stops a service at its start', () => {
+describe('an invalid environment stops a service at its start', () => {
   const present = readdirSync(services).filter((name) => existsSync(join(services, name, 'main.ts')));
 
   test.each(present)('%s exits with 78 and names every bad variable at once', async (service) => {
@@ -184,7 +188,7 @@ describe('a broken environment stops a service at its start', () => {
   });
 });
 
-test('a taken port ends a service with 1 and says so', async () => {
+test('a service whose port is taken exits with 1 and reports it', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   cleanUps.push(() => taken.close());
   await once(taken, 'listening');

@@ -74,7 +74,7 @@ function decidedJob(user: string): DecidedJob {
   };
 }
 
-test('an open job that BullMQ has lost is queued again; one that has ended, or that BullMQ has, is left alone', async () => {
+test('an open job that BullMQ has lost is queued again; a job that has ended or that BullMQ has is left alone', async () => {
   const [lost, over, kept] = [decidedJob('a'), decidedJob('b'), decidedJob('c')];
   const ids = [lost, over, kept].map(({ llm }) => llm.jobId);
   await scheduler.dispatch([lost, over, kept]);
@@ -88,7 +88,7 @@ test('an open job that BullMQ has lost is queued again; one that has ended, or t
   }
   expect(await scheduler.has(lost.llm.jobId)).toBe(false);
   expect(await scheduler.has(kept.llm.jobId)).toBe(true);
-  // Time passes: all of them are looked at.
+  // Makes time pass, so that all of them are checked.
   await redis.zadd(`${bull}:fair:released`, ...ids.flatMap((id) => [1, id]));
   const isBack = async () => (await flows.states([lost.llm.jobId]))[0] === 'queued';
   expect(await until(isBack, { timeoutMs: 20_000, everyMs: 20 })).toBe(true);
@@ -111,7 +111,7 @@ test('a job without a node and without a record leaves nothing in the scheduler'
   expect(await redis.zscore(`${bull}:fair:released`, jobId)).toBeNull();
 });
 
-test('after SCRIPT FLUSH, jobs run on', async () => {
+test('jobs keep running after SCRIPT FLUSH', async () => {
   await redis.script('FLUSH', 'SYNC');
   const jobs = ['d', 'e'].map(decidedJob);
   await scheduler.dispatch(jobs);

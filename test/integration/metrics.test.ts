@@ -14,7 +14,7 @@ import { testEnv } from '../harness/env.ts';
 import { type RunningServices, startServices } from '../harness/services.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 
-/** Services start, die and start again here; on two busy cores each start takes seconds. */
+/** Services are started and killed here; on two busy cores each start takes seconds. */
 jest.setTimeout(90_000);
 
 const kafka = createKafka({
@@ -96,17 +96,17 @@ async function summary(instance = 'metrics'): Promise<Summary> {
   return (await response.json()) as Summary;
 }
 
-/** Waits until so many events were counted, and tells the summary of that moment. */
+/** Waits until this many events have been counted, and returns the summary of that moment. */
 async function counted(events: number, instance = 'metrics'): Promise<Summary> {
   let last: Summary | undefined;
   const enough = async () => (last = await summary(instance)).events.counted >= events;
   if (!(await until(enough, { timeoutMs: 30_000, everyMs: 50 })) || !last) {
-    throw new Error(`expected ${events} events, found ${JSON.stringify(last?.events)}`);
+    throw new Error(`Expected ${events} events in time; last summary: ${JSON.stringify(last?.events)}`);
   }
   return last;
 }
 
-/** An event of this test that is counted after all others of its partition: every partition gets one. */
+/** Publishes markers to every partition, and waits until they, and so all events before them, have been counted. */
 async function allCounted(before: number): Promise<Summary> {
   const markers = Array.from({ length: 60 }, () => outcome({ status: 'cancelled' }));
   await publish(markers);
@@ -118,7 +118,7 @@ function jobs(count: number): Outcome[] {
 }
 
 describe('counts are exact', () => {
-  test('when events are published twice', async () => {
+  test('if events are published twice', async () => {
     await start();
     const [ok, failed] = [
       jobs(90),
@@ -139,7 +139,7 @@ describe('counts are exact', () => {
     expect(found.latencyMs?.count).toBe(90);
   });
 
-  test('when the service is killed in the midst, twice, and starts again', async () => {
+  test('if the service is killed twice while counting, and starts again', async () => {
     const running = await start();
     const sent = Array.from({ length: 10 }, () => publish(jobs(400)));
     for (const events of [1, 1_500]) {
@@ -152,7 +152,7 @@ describe('counts are exact', () => {
     expect(found).toMatchObject({ completed: 4_000, events: { counted: 4_060, repeated: 0, missing: 0 } });
   });
 
-  test('when partitions move to a second instance and back', async () => {
+  test('if partitions move to a second instance and back', async () => {
     const running = await start();
     await publish(jobs(500));
     await running.start('metrics', 'metrics-2');
@@ -164,7 +164,7 @@ describe('counts are exact', () => {
     expect(found).toMatchObject({ completed: 1_500, events: { counted: 1_560, repeated: 0, missing: 0 } });
   });
 
-  test('when Redis lost them: the events are read again', async () => {
+  test('if Redis lost them: the events are read again', async () => {
     const running = await start();
     await publish(jobs(300));
     await counted(300);
@@ -176,7 +176,7 @@ describe('counts are exact', () => {
   });
 });
 
-test('an unreadable event goes to the dead letters with its reason, and the next ones are counted', async () => {
+test('an unreadable event goes to the dead-letter topic with its reason, and the following ones are counted', async () => {
   await start();
   const { events, deadLetters } = topicNames(prefix);
   await producer.send({ topic: events, key: 'k', value: '{"version":7}', headers: { ce_id: 'bad-1' } });
@@ -196,11 +196,11 @@ async function readAll(topic: string, count: number): Promise<InboundMessage[]> 
   await consumer.start();
   const enough = await until(() => found.length >= count, { timeoutMs: 20_000, everyMs: 50 });
   await consumer.close();
-  if (!enough) throw new Error(`${topic} has ${found.length} of ${count} messages`);
+  if (!enough) throw new Error(`Found ${found.length} of ${count} messages on ${topic}`);
   return found;
 }
 
-test('Prometheus reads the same figures, beside those of the process', async () => {
+test('Prometheus gets the same figures, together with process metrics', async () => {
   const running = await start();
   await publish(jobs(20));
   await counted(20);
@@ -227,7 +227,7 @@ describe('the script', () => {
     };
   };
 
-  test('changes nothing when the offset is not the believed one, and tells it', async () => {
+  test('changes nothing if the stored offset differs from the expected one, and returns it', async () => {
     const ledger = createLedger(redis, prefix);
     expect(await ledger.apply(entry(undefined, ['a', 'b']))).toEqual({ result: 'applied' });
     expect(await ledger.apply(entry(undefined, ['c']))).toEqual({ result: 'moved', stored: 2n });
@@ -235,7 +235,7 @@ describe('the script', () => {
     expect(Object.fromEntries(await ledger.read())).toEqual({ n: 2, since: 100, until: 101 });
   });
 
-  test('changes nothing when an id is known, and tells which', async () => {
+  test('changes nothing if an id is known, and returns which', async () => {
     const ledger = createLedger(redis, prefix);
     await ledger.apply(entry(undefined, ['a', 'b']));
     expect(await ledger.apply(entry(2n, ['c', 'b', 'd', 'a']))).toEqual({
@@ -246,7 +246,7 @@ describe('the script', () => {
     expect((await ledger.read()).get('n')).toBe(4);
   });
 
-  test('remembers at least a generation of ids, and at most two', async () => {
+  test('remembers at least one generation of ids, and at most two', async () => {
     const ledger = createLedger(redis, prefix, 10);
     let position: bigint | undefined;
     for (let i = 0; i < 30; i += 1) {

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterEach(() => outbox?.close());
 afterAll(() => ingress.close());
 
-/** A response that has ended; its row waits. */
+/** Creates a response that has ended, and whose outbox row waits. */
 async function endedResponse(): Promise<string> {
   let jobId = '';
   ingress.onSend(async (message) => {
@@ -35,7 +35,7 @@ async function endedResponse(): Promise<string> {
 const nothingElse = { notify: () => Promise.resolve() };
 
 let hooks: CompletionHooks;
-/** What time the hooks take it for, in milliseconds after now. */
+/** Offset of the hooks' clock, in milliseconds. */
 let later = 0;
 
 function open(
@@ -74,7 +74,7 @@ function open(
   return outbox;
 }
 
-/** Runs the hooks whose time has come, as any process does. */
+/** Runs the hooks that are due, as any process does. */
 async function runHooks(done: () => Promise<boolean>): Promise<void> {
   hooks.start();
   const ended = await until(done, { timeoutMs: 20_000, everyMs: 20 });
@@ -91,22 +91,22 @@ async function rowOf(jobId: string) {
   return { row: id, outcome: outcome.parse(JSON.parse(json)), hookNames: ['keep' as const] };
 }
 
-describe('what is owed for an ended job', () => {
-  test('waits by itself when it fails: its outcome is published once, and it is tried again later', async () => {
+describe('a completion hook', () => {
+  test('waits separately after a failure: the outcome is published once, and the hook is retried later', async () => {
     const jobId = await endedResponse();
     let tries = 0;
     const work = open({
       ...nothingElse,
       keep: async (id) => {
         tries += 1;
-        if (tries <= 2) throw new Error('the store is away');
+        if (tries <= 2) throw new Error('the store is down');
         await ingress.kept.keep(id);
       },
     });
     const row = await rowOf(jobId);
-    if (!row) throw new Error('there is no row');
+    if (!row) throw new Error('Expected an outbox row');
     await work.relay(row);
-    await work.relay(row); // another process, which read the row before it was parted
+    await work.relay(row); // as another process that had read the row before it was split
     expect(published).toEqual([jobId]);
     expect(await rowOf(jobId)).toBeUndefined();
     expect(await hooks.waiting()).toMatchObject({ jobs: 1 });
@@ -123,7 +123,7 @@ describe('what is owed for an ended job', () => {
     expect(await ingress.kept.find(jobId)).toMatchObject({ owner: 'user-1', events: { length: 5 } });
   });
 
-  test('is not tried again before its time, nor while another process holds its lease', async () => {
+  test('is not retried before its time, nor while another process holds its lease', async () => {
     const jobId = await endedResponse();
     const running = Promise.withResolvers<undefined>();
     let tries = 0;
@@ -135,25 +135,25 @@ describe('what is owed for an ended job', () => {
       },
     });
     const row = await rowOf(jobId);
-    if (!row) throw new Error('there is no row');
+    if (!row) throw new Error('Expected an outbox row');
     const relayed = work.relay(row);
     expect(await until(() => tries === 1, { timeoutMs: 5_000, everyMs: 10 })).toBe(true);
     const { due, owed } = ingress.keys.hooks(jobId);
     expect(await ingress.redis.zcount(due, '-inf', Date.now() + 30_000)).toBe(0);
-    running.reject(new Error('the store is away'));
+    running.reject(new Error('the store is down'));
     await relayed;
     expect(await ingress.redis.zcount(due, '-inf', Date.now())).toBe(0);
     expect(await ingress.redis.hget(owed, jobId)).toBe('1 keep');
     await ingress.redis.del(due, owed, ingress.keys.hooks(jobId).since);
   });
 
-  test('of many jobs that fails delays neither outcomes nor the hooks of another job', async () => {
+  test('that fails for many jobs delays neither outcomes nor the hooks of another job', async () => {
     const jobs: string[] = [];
     while (jobs.length < 30) jobs.push(await endedResponse());
     const last = jobs.at(-1);
     const work = open({
       ...nothingElse,
-      keep: (id) => (id === last ? Promise.resolve() : Promise.reject(new Error('the store is away'))),
+      keep: (id) => (id === last ? Promise.resolve() : Promise.reject(new Error('the store is down'))),
     });
     for (const jobId of jobs) {
       const row = await rowOf(jobId);
@@ -168,7 +168,7 @@ describe('what is owed for an ended job', () => {
     );
   });
 
-  test('keeps its log until the last of it is done; what is done is not done again', async () => {
+  test('preserves the job log until the last hook is done, and no hook that succeeded runs again', async () => {
     const jobId = await endedResponse();
     let copies = 0;
     let away = true;
@@ -177,10 +177,10 @@ describe('what is owed for an ended job', () => {
         copies += 1;
         await ingress.kept.keep(id);
       },
-      notify: () => (away ? Promise.reject(new Error('the queue is away')) : Promise.resolve()),
+      notify: () => (away ? Promise.reject(new Error('the queue is down')) : Promise.resolve()),
     });
     const row = await rowOf(jobId);
-    if (!row) throw new Error('there is no row');
+    if (!row) throw new Error('Expected an outbox row');
     await ingress.redis.xdel(ingress.keys.outbox(jobId), row.row);
     const fields = ['outcome', JSON.stringify(row.outcome), 'duties', 'keep notify'];
     const added = await ingress.redis.xadd(ingress.keys.outbox(jobId), '*', ...fields);
@@ -193,16 +193,16 @@ describe('what is owed for an ended job', () => {
     expect(copies).toBe(1);
   });
 
-  test('is done while Kafka is away, and once', async () => {
+  test('runs while Kafka is down, and once', async () => {
     const jobId = await endedResponse();
     let copies = 0;
     let away = true;
     const handlers = { ...nothingElse, keep: () => Promise.resolve(void (copies += 1)) };
     const work = open(handlers, () =>
-      away ? Promise.reject(new Error('Kafka is away')) : Promise.resolve(),
+      away ? Promise.reject(new Error('Kafka is down')) : Promise.resolve(),
     );
     const row = await rowOf(jobId);
-    if (!row) throw new Error('there is no row');
+    if (!row) throw new Error('Expected an outbox row');
     await work.relay(row);
     expect(copies).toBe(1);
     expect(published).toEqual([]);
@@ -214,11 +214,11 @@ describe('what is owed for an ended job', () => {
     expect(copies).toBe(1);
   });
 
-  test('that this version does not know waits for one that does, and its outcome is published', async () => {
+  test('that this version does not know waits for a version that does, and the outcome is published', async () => {
     const jobId = await endedResponse();
     const work = open({ ...nothingElse, keep: () => Promise.resolve() });
     const row = await rowOf(jobId);
-    if (!row) throw new Error('there is no row');
+    if (!row) throw new Error('Expected an outbox row');
     await ingress.redis.xdel(ingress.keys.outbox(jobId), row.row);
     const fields = ['outcome', JSON.stringify(row.outcome), 'duties', 'keep dance'];
     const added = await ingress.redis.xadd(ingress.keys.outbox(jobId), '*', ...fields);
@@ -229,7 +229,7 @@ describe('what is owed for an ended job', () => {
     await ingress.redis.del(due, since, owed);
   });
 
-  test('is done by another process when the one that ended the job died', async () => {
+  test('is run by another process if the one that ended the job died', async () => {
     const jobId = await endedResponse();
     open({ ...nothingElse, keep: (id) => ingress.kept.keep(id) }).start();
     const swept = async () => (await rowOf(jobId)) === undefined && (await noneWaits());
@@ -246,7 +246,7 @@ describe('an idempotency key', () => {
   });
   afterAll(() => brief.close());
 
-  test('makes no second job while the outcome of the first is unpublished; then each is published by itself', async () => {
+  test('creates no second job while the first outcome is unpublished; afterwards each job has its own outcome', async () => {
     const sent: JobMessage[] = [];
     brief.onSend(async (message) => {
       sent.push(jobMessage.parse(JSON.parse(message.value)));
@@ -262,7 +262,7 @@ describe('an idempotency key', () => {
       expect(statusCode).toBe(200);
     };
     let away = true;
-    const send = () => (away ? Promise.reject(new Error('Kafka is away')) : Promise.resolve());
+    const send = () => (away ? Promise.reject(new Error('Kafka is down')) : Promise.resolve());
     const outcomes: string[] = [];
     const work = open({ ...nothingElse, keep: () => Promise.resolve() }, send, brief);
     await ask();
@@ -275,7 +275,7 @@ describe('an idempotency key', () => {
       }
     };
     await relay();
-    await ask(); // its record would have expired a millisecond after its end
+    await ask(); // without the outbox row, its record would have expired 1 ms after its end
     expect(sent).toHaveLength(1);
 
     away = false;

@@ -25,10 +25,10 @@ async function start(): Promise<ControlSystem> {
 }
 
 const USERS = 100;
-/** Of each user: enough in either arm of every share here. */
+/** Jobs of each user: enough in either arm at every percentage in these tests. */
 const JOBS = 12;
 
-/** What the jobs of one step came to; the first users are the canary, as many as its share says. */
+/** The outcomes of one step's jobs. The first users are the canary, as many as the step's percentage requires. */
 function outcomesOf({ step, epoch, ...state }: ControlState, isFailed: (user: number) => boolean): Outcome[] {
   const canary = (shareInForce(state) / 100) * USERS;
   return Array.from({ length: USERS * JOBS }, (_, at): Outcome => {
@@ -66,7 +66,7 @@ async function report(
   await Promise.all(outcomes.map((outcome) => sendRaw(JSON.stringify(outcome), 'events')));
 }
 
-/** Waits for a verdict of what is in force now. */
+/** Waits for a verdict on the flags in force. */
 async function verdictThat({ turnout }: ControlSystem, is: (verdict: unknown) => boolean): Promise<void> {
   let last: unknown;
   const came = async () => {
@@ -78,7 +78,7 @@ async function verdictThat({ turnout }: ControlSystem, is: (verdict: unknown) =>
   if (!(await until(came, { timeoutMs: 30_000 }))) throw new Error(`last: ${JSON.stringify(last)}`);
 }
 
-/** The state at an epoch that the plan is to make; says what the judge knows where it does not. */
+/** The state at an epoch that the plan is expected to reach. On failure, the error includes the judge's view. */
 async function advanced({ atEpoch, turnout }: ControlSystem, epoch: number): Promise<ControlState> {
   try {
     return await atEpoch(epoch);
@@ -97,13 +97,13 @@ test('a plan holds a step until it is safe, advances, and ends at its last one',
   const first = await rollout.committed();
   expect(shareInForce(first)).toBe(40);
 
-  // Long enough for the dwell to be over: what holds it is that nothing is known.
+  // Longer than the dwell time, so only the lack of data holds the step.
   await until(() => Promise.resolve(Date.now() > first.step.at + 2_500), { timeoutMs: 10_000 });
   await verdictThat(rollout, fewJobs);
   expect((await rollout.committed()).epoch).toBe(first.epoch);
 
   for (const share of [70, 100]) {
-    // Before the report: the plan may advance as soon as enough of it is counted.
+    // Read before the report, because the plan may advance as soon as enough of it has been counted.
     const { epoch } = await rollout.committed();
     await report(rollout);
     expect(shareInForce(await advanced(rollout, epoch + 1))).toBe(share);
@@ -123,11 +123,11 @@ test('a plan holds a step until it is safe, advances, and ends at its last one',
   const replayed = await rollout.turnout('rollout', 'replay');
   expect(replayed).toMatchObject({
     code: 0,
-    out: expect.stringContaining('4 epochs and 2 decisions come out as they were.'),
+    out: expect.stringContaining('4 epochs and 2 decisions agree with the record.'),
   });
 });
 
-test('a plan ends with the rollback of a bad step, which comes out again when it is replayed', async () => {
+test('a plan ends with the rollback of a bad step, and a replay makes the same decision', async () => {
   const rollout = await start();
   await rollout.turnout('rollout', 'start', '--steps', '50,100', '--dwell', '1h');
   await report(rollout, (user) => user % 5 > 0);
@@ -144,7 +144,7 @@ test('a plan ends with the rollback of a bad step, which comes out again when it
   });
 });
 
-test('a decision that its jobs do not bear out is found by its replay', async () => {
+test('a replay finds a decision that the jobs do not support', async () => {
   const rollout = await start();
   await rollout.turnout('flags', 'set', 'LITELLM_PERCENTAGE=50');
   await report(rollout);
@@ -152,6 +152,6 @@ test('a decision that its jobs do not bear out is found by its replay', async ()
   await rollout.decided(await rollout.send({ type: 'rollback', why: 'a whim' }, { actor: 'judge' }));
   const replayed = await rollout.turnout('rollout', 'replay');
   expect(replayed.code).toBe(1);
-  expect(replayed.out).toContain('replayed: safe (OTHERWISE)');
-  expect(replayed.err).toBe('1 of 1 decisions and 0 states come out otherwise.\n');
+  expect(replayed.out).toContain('replayed: safe (DIFFERENT)');
+  expect(replayed.err).toBe('1 of 1 decisions and 0 states differ from the record.\n');
 });

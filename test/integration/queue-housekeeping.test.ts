@@ -44,7 +44,7 @@ function newJob(): DecidedJob {
   const document = { index: 0, name: 'a.txt', mediaType: 'text/plain', content };
   const context = [{ ...common, pieces: [{ piece: 'document-0', kind: 'document', document }] }];
   const llm = { ...common, user: 'u', userHash: 'h', model: 'm', acceptedAt: 0 };
-  // Nobody reads these nodes' data here.
+  // Nothing reads the data of these nodes here.
   const schedule = { priority: 'interactive', cost: 1, weight: 1 } as const;
   return { llm: llm as unknown as LlmJob, context: context as unknown as ContextJob[], schedule };
 }
@@ -68,7 +68,7 @@ async function tidy(keepFinishedMs: number): Promise<void> {
   await housekeeping.close();
 }
 
-/** Every worker does, on a queue of its own. */
+/** Runs the check for given-up jobs, as every worker does on its queue. */
 async function lookForGivenUp(): Promise<void> {
   const poison = { giveUp: () => undefined };
   const jobLog = createJobLog({ redis, keys: jobKeys(redisPrefix), retentionMs: HOUR_MS });
@@ -78,7 +78,7 @@ async function lookForGivenUp(): Promise<void> {
 }
 
 test.each(['completed', 'failed'] as const)(
-  'a flow that %s goes when its time is over, although no other follows it',
+  'a flow that has %s is removed after its retention, even if no other flow follows',
   async (ending) => {
     work(CONTEXT_QUEUE, () => Promise.resolve({ text: 'a piece' }));
     work(LLM_QUEUE, () => (ending === 'failed' ? Promise.reject(new Error('no')) : Promise.resolve()));
@@ -98,14 +98,14 @@ test.each(['completed', 'failed'] as const)(
   },
 );
 
-test('a flow that has not ended stays', async () => {
+test('a flow that has not ended is kept', async () => {
   const job = newJob();
   await dispatch.dispatch([job]);
   await tidy(0);
   expect(await nodes()).toContain(`${LLM_QUEUE}:${job.llm.jobId}`);
 });
 
-test("BullMQ's own events, which nobody reads, do not pile up", async () => {
+test("BullMQ's own event streams, which nothing reads, stay short", async () => {
   await tidy(HOUR_MS);
   await lookForGivenUp();
   work(CONTEXT_QUEUE, () => Promise.resolve({ text: 'a piece' }));
@@ -116,6 +116,6 @@ test("BullMQ's own events, which nobody reads, do not pile up", async () => {
   const all = async () => (await ended('completed')) >= before + flows;
   expect(await until(all, { timeoutMs: 20_000 })).toBe(true);
   for (const queue of [LLM_QUEUE, CONTEXT_QUEUE])
-    // Redis trims by whole nodes of its own, of a hundred entries.
+    // Redis trims streams by whole nodes of a hundred entries.
     expect(await redis.xlen(`${prefix}:${queue}:events`)).toBeLessThan(250);
 });

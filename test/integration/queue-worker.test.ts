@@ -15,7 +15,7 @@ import { until } from '../../stack/until.ts';
 import { testEnv } from '../harness/env.ts';
 import { removeKeys } from '../harness/scan-keys.ts';
 
-/** BullMQ goes back to a job that was refused after a while. */
+/** BullMQ retries a refused job only after a while. */
 jest.setTimeout(30_000);
 
 const redisPrefix = `t-${randomBytes(4).toString('hex')}`;
@@ -51,7 +51,7 @@ function llmJob(): LlmJob {
   };
 }
 
-/** What a Redis without memory answers to a script that writes. */
+/** The error of a Redis without memory for a script that writes. */
 const refusedByRedis = (): Promise<Begun> =>
   redis.eval("return redis.error_reply('OOM command not allowed')", 0) as Promise<Begun>;
 
@@ -59,14 +59,14 @@ const fenced = () => Promise.reject(new AttemptOver('fenced'));
 const bug = () => Promise.reject(new TypeError('a bug'));
 
 test.each([
+  ['that meets a temporary store failure goes back to the queue, and runs', refusedByRedis, 2, ['completed']],
   [
-    'whose store refuses a write in passing goes back to the queue, and runs',
-    refusedByRedis,
+    'whose attempt is fenced while the job is open goes back to the queue, and runs',
+    fenced,
     2,
     ['completed'],
   ],
-  ['whose attempt is fenced while it is open goes back to the queue, and runs', fenced, 2, ['completed']],
-  ['that fails by a bug of ours is given up', bug, Infinity, ['failed']],
+  ['that fails because of a bug is given up', bug, Infinity, ['failed']],
 ])('a job %s', async (_what, refuse, refusals, endings) => {
   let begins = 0;
   const given: string[] = [];

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => system.stop());
 
-/** As an operator deletes a topic, and the next service that starts makes it again. */
+/** Deletes topics as an operator might; the next service that starts creates them again. */
 async function makeAnew(names: readonly ('control' | 'controlState')[]): Promise<void> {
   const brokers = testEnv().KAFKA_BROKERS.split(',');
   const topics = topicNames(system.prefix);
@@ -40,7 +40,7 @@ async function flags(): Promise<unknown> {
   return shown;
 }
 
-test('commands are applied, and the flags stay, after the topics of commands and of states were made anew', async () => {
+test('commands are applied, and flags are kept, after the command and state topics were recreated', async () => {
   await system.atEpoch(1);
   await set('BYPASS_USER=ada');
   await set('LITELLM_PERCENTAGE=30');
@@ -54,7 +54,7 @@ test('commands are applied, and the flags stay, after the topics of commands and
   expect(await flags()).toMatchObject({ epoch: 5, flags: { LITELLM_PERCENTAGE: '50', BYPASS_USER: 'ada' } });
 });
 
-test('a leader that begins after the topic of commands was made anew decides each new command once', async () => {
+test('a leader that starts after the command topic was recreated decides each new command once', async () => {
   await system.services.kill('metrics');
   await makeAnew(['control']);
   const id = await system.send({ type: 'set', flags: { LITELLM_PERCENTAGE: '60' } });

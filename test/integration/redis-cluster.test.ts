@@ -10,7 +10,7 @@ import { layoutOfServices } from '../harness/state.ts';
 
 jest.setTimeout(60_000);
 
-test('a node of a cluster that is another process now is told of, whichever node it is', async () => {
+test('the client reports a replaced cluster node, whichever node it is', async () => {
   const layout = layoutOfServices(testEnv().TURNOUT_TEST_STATE, 'redis-cluster');
   const cluster = await startRedisCluster({ layout, password: 'p'.repeat(16), say: () => undefined });
   const redis = connectRedis(cluster.url, 'test', silentLogger);
@@ -19,7 +19,7 @@ test('a node of a cluster that is another process now is told of, whichever node
     let replaced = 0;
     onReplaced(redis, silentLogger, () => (replaced += 1));
     await cluster.restart(2);
-    // Whoever uses the cluster meets the connection that is gone, as all services do.
+    // Like the services, this uses the cluster and so meets the broken connection.
     const told = async () => {
       await Promise.allSettled(Array.from({ length: 20 }, (_, key) => redis.get(`key-${key}`)));
       return replaced > 0;

@@ -19,7 +19,7 @@ jest.setTimeout(60_000);
 const DAY = 20_000;
 const SLOT_MS = 300_000;
 const STEP = 7;
-/** From here on a first token of these tests is slow. */
+/** In these tests, a first token at or above this time is slow. */
 const SLOW_MS = 1_000;
 
 let redis: Redis;
@@ -70,7 +70,7 @@ const job = fc.record<Job>({
   firstTokenMs: fc.constantFrom(10, 2_000),
 });
 
-test('what Redis keeps of a day is what its jobs come to, however they are batched', async () => {
+test('what Redis counts for a day matches its jobs, however they are batched', async () => {
   let run = 0;
   const inTime = fc
     .array(job, { minLength: 1, maxLength: 40 })
@@ -107,7 +107,7 @@ test('what Redis keeps of a day is what its jobs come to, however they are batch
   );
 });
 
-test('a slot is measured by the control arm’s window before it, by the same value for all instances', async () => {
+test('a slot is measured against the control arm’s window before it, with the same value for all instances', async () => {
   const ledger = createLedger(redis, prefix);
   const deps = {
     read: (name: string) => ledger.readSection(name),

@@ -42,7 +42,7 @@ beforeAll(async () => {
   jobLog = createJobLog({ redis, keys, retentionMs: 60_000 });
   watermarks = createWatermarks(redis, keys.watermarks(topics.jobs));
   queue = new Queue(LLM_QUEUE, { connection: redis, prefix: bullPrefix(prefix) });
-  // One partition: what follows a bad message is behind it.
+  // A single partition, so that later messages are behind an invalid one.
   await kafka.ensureTopics(topicSpecs(topics, 1));
   producer = await kafka.producer();
   services = await startServices({ prefix, only: ['router', 'llm-worker'], env: { JOB_PARTITIONS: '1' } });
@@ -70,10 +70,10 @@ const stateOf = async (jobId: string) => (await jobLog.read(jobId, 0))?.state;
 
 async function eventually(question: () => Promise<boolean>): Promise<void> {
   if (!(await until(question, { timeoutMs: 30_000, everyMs: 20 })))
-    throw new Error(`not so: ${question.toString()}`);
+    throw new Error(`Condition not met in time: ${question.toString()}`);
 }
 
-/** Runs a job after all that was produced before: when it is completed, the router has been past them. */
+/** Runs one more job. When it has completed, the router has processed everything that was produced before. */
 async function runOneMore(): Promise<JobMessage> {
   const job = jobMessage();
   await admit(job);
@@ -91,7 +91,7 @@ async function eventTypes(jobId: string): Promise<string[]> {
   return (view?.entries ?? []).map(({ event }) => event.type);
 }
 
-describe('a message that nobody can read', () => {
+describe('a message that cannot be read', () => {
   const letters: InboundMessage[] = [];
   const reader = kafka.consumer({
     groupId: `${prefix}-test`,
@@ -113,7 +113,7 @@ describe('a message that nobody can read', () => {
     ['another version', JSON.stringify(jobMessage({ version: 2 as 1 })), /version/],
     ['a job without a user', JSON.stringify({ ...jobMessage(), user: undefined }), /user/],
   ])(
-    'goes to the dead letters with its reason and origin, and blocks nothing: %s',
+    'goes to the dead-letter topic with its reason and origin, and blocks nothing: %s',
     async (_name, value, reason) => {
       const job = jobMessage();
       await admit(job);
@@ -124,7 +124,7 @@ describe('a message that nobody can read', () => {
       expect(letter.headers['x-turnout-reason']).toMatch(reason);
       expect(letter.headers['x-turnout-reason']).not.toContain('Zanzibar');
       expect(letter.headers['x-turnout-origin']).toMatch(new RegExp(`^${topics.jobs}/0/\\d+$`));
-      // Whoever waits for the job is told.
+      // The client that waits for the job gets an error.
       const view = await jobLog.read(job.jobId, 0);
       expect(view?.state).toBe('failed');
       expect(view?.entries.at(-1)?.event).toMatchObject({
@@ -134,19 +134,19 @@ describe('a message that nobody can read', () => {
     },
   );
 
-  test('and is as large as a message can be, is a dead letter like any other', async () => {
+  test('goes to the dead-letter topic even at the maximum size of a message', async () => {
     const job = jobMessage();
     await admit(job);
-    // 1,048,588 bytes is the broker's limit for a batch, of which the key, the headers and the framing take some.
+    // 1,048,588 bytes is the broker's limit for a batch, including the key, the headers and the framing.
     await produce('x'.repeat(1_048_250), job.jobId);
     await runOneMore();
     expect((await letterOf(job.jobId)).value).toHaveLength(1_048_250);
   });
 
-  test('again, of a job that ended so long ago that its record is gone, is done and no dead letter', async () => {
+  test('is done, and no second dead letter, if it is redelivered after its job ended and the record expired', async () => {
     const old = jobMessage({ acceptedAt: Date.now() - 3_600_000 });
-    await produceJob(old); // below the watermark by the time that the router starts again
-    await letterOf(old.jobId); // the first time nobody could know
+    await produceJob(old); // below the watermark when the router starts again
+    await letterOf(old.jobId); // the first delivery is a dead letter
     await services?.kill('router', 'SIGTERM');
     await services?.start('router');
     await runOneMore();
@@ -154,7 +154,7 @@ describe('a message that nobody can read', () => {
     expect(found).toHaveLength(1);
   });
 
-  test('of a job that was never admitted is a dead letter as well', async () => {
+  test('is a dead letter if its job was never admitted', async () => {
     const job = jobMessage();
     await produceJob(job);
     await runOneMore();
@@ -166,15 +166,15 @@ describe('a message that nobody can read', () => {
 describe('an accepted job whose record Redis has lost', () => {
   test.each<[string, Partial<JobMessage>]>([
     ['an idempotency key', { bodyHash: 'a'.repeat(64) }],
-    ['an answer that is to be kept', { duties: ['keep'] }],
-  ])('runs where it has %s', async (_what, more) => {
+    ['an answer to be stored', { duties: ['keep'] }],
+  ])('runs if it has %s', async (_what, more) => {
     const job = jobMessage(more);
     await produceJob(job);
     await eventually(async () => (await stateOf(job.jobId)) === 'completed');
     expect(await upstreamCalls(job.jobId)).toHaveLength(1);
   });
 
-  test('does not run behind its deadline', async () => {
+  test('does not run after its deadline', async () => {
     const job = jobMessage({ bodyHash: 'a'.repeat(64), deadlineAt: Date.now() - 1 });
     await produceJob(job);
     await runOneMore();
@@ -182,8 +182,8 @@ describe('an accepted job whose record Redis has lost', () => {
   });
 });
 
-describe('a message that comes again', () => {
-  test('from a producer that sent it twice, is run once', async () => {
+describe('a redelivered message', () => {
+  test('from a producer that sent it twice runs once', async () => {
     const job = jobMessage();
     await admit(job);
     await Promise.all([produceJob(job), produceJob(job)]);
@@ -198,7 +198,7 @@ describe('a message that comes again', () => {
     }
   });
 
-  test('to a router that begins at an older position, runs nothing twice', async () => {
+  test('after the router restarted at an older offset runs nothing twice', async () => {
     const jobs = await Promise.all([runOneMore(), runOneMore(), runOneMore()]);
     const reached = await positionOf(watermarks, 0);
     await services?.kill('router', 'SIGTERM');
@@ -210,7 +210,7 @@ describe('a message that comes again', () => {
     expect(calls.map((list) => list.length)).toEqual([1, 1, 1, 1]);
   }, 60_000);
 
-  test('because Redis lost the end of what it had, runs nothing twice', async () => {
+  test('after Redis lost its last writes runs nothing twice', async () => {
     const jobs = [await runOneMore(), await runOneMore()];
     await redis.hset(keys.watermarks(topics.jobs), '0', '1');
     jobs.push(await runOneMore());
@@ -220,7 +220,7 @@ describe('a message that comes again', () => {
     expect(calls.map((list) => list.length)).toEqual([1, 1, 1, 1]);
   });
 
-  test('while its job still waits, is dispatched under the same ids', async () => {
+  test('whose job still waits is dispatched under the same ids', async () => {
     await services?.kill('llm-worker', 'SIGTERM');
     const [job, behind] = [jobMessage(), jobMessage()];
     await Promise.all([admit(job), admit(behind)]);
@@ -237,7 +237,7 @@ describe('a message that comes again', () => {
   }, 60_000);
 });
 
-test('a job that was refused meanwhile is dropped: its 503 was true', async () => {
+test('a job that was refused meanwhile is dropped, as its 503 said', async () => {
   const job = jobMessage();
   await admit(job);
   expect(await jobLog.refuse(job.jobId)).toBe('refused');
@@ -262,7 +262,7 @@ describe("the router's watermark", () => {
 
   const reading = (): Reading => {
     const found = marks.reading(3);
-    if (!found) throw new Error('partition 3 was read');
+    if (!found) throw new Error('Expected partition 3 to be read');
     return found;
   };
   const advance = (next: bigint, at = 1_000) => marks.advance(reading(), { first: 0n, next, at });
@@ -270,7 +270,7 @@ describe("the router's watermark", () => {
   test('is unknown for a partition that was never routed', async () => {
     expect(await marks.read(3)).toBeUndefined();
   });
-  test('moves behind the batches, and keeps the time of the last message', async () => {
+  test('moves past the batches, and has the time of the last message', async () => {
     for (const next of [10n, 11n, 500n]) expect(await advance(next, Number(next))).toBe('moved');
     expect(await marks.read(3)).toEqual({ next: 500n, at: 500 });
   });
@@ -279,9 +279,9 @@ describe("the router's watermark", () => {
     await advance(5n, 5_000);
     expect(await marks.read(3)).toEqual({ next: 10n, at: 1_000 });
   });
-  test('makes up for a move that failed', async () => {
+  test('catches up after a failed move', async () => {
     await advance(10n);
-    const away = `{${key}}:away`; // its slot is the key's own
+    const away = `{${key}}:away`; // in the same cluster slot as the key
     await redis.rename(key, away);
     await redis.set(key, 'no hash');
     await expect(advance(20n)).rejects.toThrow();
@@ -289,7 +289,7 @@ describe("the router's watermark", () => {
     expect(await advance(30n)).toBe('moved');
     expect((await marks.read(3))?.next).toBe(30n);
   });
-  test('that went back under a router, or went away, is told of and not moved', async () => {
+  test('that went back or disappeared during routing is reported and not moved', async () => {
     await advance(20n);
     await redis.hset(key, '3', '12');
     expect(await advance(30n)).toBe('rewound');
@@ -297,22 +297,22 @@ describe("the router's watermark", () => {
     expect(await advance(30n)).toBe('rewound');
     expect(await redis.exists(key)).toBe(0);
   });
-  test('is not moved by a batch that began before the position was read again', async () => {
+  test('is not moved by a batch that began before the offset was read again', async () => {
     await advance(20n);
     const before = reading();
-    await redis.hset(key, '3', '12'); // another Redis, which lagged behind
+    await redis.hset(key, '3', '12'); // as another Redis that lagged behind
     await marks.read(3);
     expect(await marks.advance(before, { first: 20n, next: 30n, at: 1_000 })).toBe('late');
     expect((await marks.read(3))?.next).toBe(12n);
   });
-  test('is not moved over a gap, wherever in the reading it is', async () => {
+  test('is not moved over a gap, at any point of the reading', async () => {
     reading().reached = 10n;
     expect(await marks.advance(reading(), { first: 50n, next: 60n, at: 1_000 })).toBe('gap');
     expect(await marks.advance(reading(), { first: 10n, next: 20n, at: 1_000 })).toBe('moved');
     expect(await marks.advance(reading(), { first: 21n, next: 30n, at: 1_000 })).toBe('gap');
     expect((await marks.read(3))?.next).toBe(20n);
   });
-  test('of each partition is its own', async () => {
+  test('is separate for each partition', async () => {
     await advance(3n);
     expect(await marks.read(1)).toBeUndefined();
     expect(marks.reading(2)).toBeUndefined();
@@ -324,13 +324,13 @@ describe("the router's watermark", () => {
   });
 });
 
-describe('a router whose position the job Redis has lost', () => {
-  test('routes nothing, is not ready, and goes on when it is back', async () => {
+describe('a router whose offset the job Redis has lost', () => {
+  test('routes nothing, is not ready, and continues when the offset is back', async () => {
     await runOneMore();
     const key = keys.watermarks(topics.jobs);
     const stored = await redis.hgetall(key);
     await redis.del(key);
-    await runOneMore(); // the one with which it finds out
+    await runOneMore(); // this message makes the router notice
     const ready = async () => (await fetch(`${services?.urlOf('router')}/readyz`)).ok;
     await eventually(async () => !(await ready()));
     const job = jobMessage();

@@ -51,7 +51,7 @@ async function setUp() {
 blobStoreConformance('S3', setUp);
 
 describe('the S3 blob store', () => {
-  test('a streamed body that breaks off leaves no parts in the bucket', async () => {
+  test('an interrupted stream leaves no multipart upload in the bucket', async () => {
     const { store, cleanUp } = await setUp();
     async function* body() {
       yield* Array.from({ length: 12 }, () => randomBytes(1024 * 1024));
@@ -63,7 +63,7 @@ describe('the S3 blob store', () => {
     await cleanUp();
   });
 
-  test('a folder of more objects than one page of the list is removed whole', async () => {
+  test('a folder with more objects than one page of the listing is removed completely', async () => {
     const { store, prefix, cleanUp } = await setUp();
     for (let first = 0; first < 1_100; first += 100)
       await Promise.all(Array.from({ length: 100 }, (_, i) => store.put(`jobs/1/${first + i}`, 'x')));
@@ -74,11 +74,11 @@ describe('the S3 blob store', () => {
   });
 });
 
-describe('a store that cannot be used stops the process at its start, and says why', () => {
+describe('an unusable store stops the process at its start with a reason', () => {
   test.each<[string, () => Record<string, string>, RegExp]>([
-    ['no bucket', () => ({ S3_BUCKET: '' }), /S3_BUCKET is required/],
+    ['no bucket', () => ({ S3_BUCKET: '' }), /S3_BUCKET is not set/],
     ['half of the credentials', () => ({ S3_SECRET_ACCESS_KEY: '' }), /S3_ACCESS_KEY_ID and/],
-    ['a bucket that is not there', () => ({ S3_BUCKET: 'nowhere' }), /"nowhere" does not exist/],
+    ['a bucket that does not exist', () => ({ S3_BUCKET: 'nowhere' }), /"nowhere" does not exist/],
     ['no credentials', () => ({ S3_ACCESS_KEY_ID: '', S3_SECRET_ACCESS_KEY: '' }), /needs credentials/],
   ])('%s', async (_what, changes, message) => {
     process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
@@ -86,7 +86,7 @@ describe('a store that cannot be used stops the process at its start, and says w
     delete process.env['AWS_EC2_METADATA_DISABLED'];
   });
 
-  test('a server that is away', async () => {
+  test('an unreachable server', async () => {
     const S3_ENDPOINT = `http://127.0.0.1:${await freePort(new Set())}`;
     await expect(createBlobStore(configOf({ S3_ENDPOINT }))).rejects.toThrow(/cannot be reached/);
   });

@@ -10,13 +10,13 @@ import { type IngressOnRedis, startIngressOnRedis } from './ingress-on-redis.ts'
 
 jest.setTimeout(60_000);
 
-/** More than the kernel keeps for two sockets, in more events than one reading of the stream brings. */
+/** More than the kernel buffers for two sockets, in more events than one read of the stream returns. */
 const PIECES = Array.from({ length: 700 }, (_, i) => `${i} `.padEnd(12_000, '-'));
 
 let ingress: IngressOnRedis;
 let url: string;
 const connections: Socket[] = [];
-/** Bytes that wait in this process for clients to take them. */
+/** Bytes buffered in this process for slow clients. */
 const waiting = () => connections.reduce((sum, { writableLength }) => sum + writableLength, 0);
 const MIB = 1024 * 1024;
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(() => ingress.close());
 
-/** A response that is being made. */
+/** A response in progress. */
 async function createRunning() {
   let sent: OutboundMessage | undefined;
   ingress.onSend((message) => Promise.resolve(void (sent = message)));
@@ -50,7 +50,7 @@ async function createRunning() {
     holder: 'nobody',
     deadlineAt: at + 60_000,
   });
-  if (begun.kind !== 'begun') throw new Error('the job has not begun');
+  if (begun.kind !== 'begun') throw new Error('The attempt did not begin');
   return { id: created.json<{ id: string }>().id, jobId, ...begun };
 }
 
@@ -78,7 +78,7 @@ async function write({ jobId, fence, lastSequence }: Awaited<ReturnType<typeof c
   await ingress.jobLog.finish(jobId, { fence, expected: last }, events, { ...outcome, ...figures });
 }
 
-/** Opens the stream and reads nothing of it. */
+/** Opens the stream without reading from it. */
 async function openStream(id: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     get(`${url}/v1/responses/${id}?stream=true`, { agent: false }, resolve).once('error', reject);
@@ -98,18 +98,18 @@ async function readStream(response: IncomingMessage) {
   return seen;
 }
 
-test('a reader that stands still for the whole answer makes nobody wait, nothing piles up before it, and then it gets all of it', async () => {
+test('a reader that stalls for the whole answer delays no one, is not buffered without limit, and then receives everything', async () => {
   const job = await createRunning();
   const [slow, swift] = await Promise.all([openStream(job.id), openStream(job.id)]);
   const swiftly = readStream(swift);
   await write(job);
   const first = await swiftly;
-  expect(waiting()).toBeGreaterThan(0); // it is really held up
+  expect(waiting()).toBeGreaterThan(0); // the slow reader really stalls
   expect(waiting()).toBeLessThan(MIB);
   const second = await readStream(slow);
   const whole = PIECES.join('');
   for (const { text, numbers } of [first, second]) {
-    expect(text === whole).toBe(true); // a difference of 8 MB is nothing to print
+    expect(text === whole).toBe(true); // toBe(whole) would print a difference of 8 MB
     expect(numbers).toEqual(numbers.map((_, i) => i));
   }
   expect(second.numbers).toHaveLength(first.numbers.length);

@@ -11,13 +11,13 @@ describe('the embedded stack', () => {
     expect(await isHealthy({ kind: 'kafka', port: Number(port) })).toBe(true);
   });
 
-  test('the job Redis never evicts and syncs every write; the cache evicts and writes nothing', async () => {
+  test('the job Redis never evicts and syncs every write; the cache’s Redis evicts and does not persist', async () => {
     expect(await settings(testEnv().REDIS_URL)).toMatchObject({
       'maxmemory-policy': 'noeviction',
       appendonly: 'yes',
       appendfsync: 'always',
     });
-    // Only what expires by itself: the books of what is cached must not go before the entries.
+    // Evicts only keys with an expiry: the cache's counters must not disappear before the entries.
     expect(await settings(testEnv().CACHE_REDIS_URL)).toMatchObject({
       'maxmemory-policy': 'volatile-lru',
       appendonly: 'no',
@@ -25,7 +25,7 @@ describe('the embedded stack', () => {
     });
   });
 
-  test('LiteLLM lists the simulated models with their windows and prices', async () => {
+  test('LiteLLM lists the simulated models with their context windows and prices', async () => {
     const { LITELLM_URL, LITELLM_MASTER_KEY } = testEnv();
     const headers = { authorization: `Bearer ${LITELLM_MASTER_KEY}` };
     const response = await fetch(`${LITELLM_URL}/model/info`, { headers });
@@ -46,7 +46,7 @@ describe('the embedded stack', () => {
     expect(await models.text()).toContain('text-embedding-sim');
   });
 
-  test('LiteLLM hands x- headers on to the provider, and puts the cost into the usage of a stream', async () => {
+  test('LiteLLM passes x- headers on to the provider, and adds the cost to the usage of a stream', async () => {
     const { LITELLM_URL, LITELLM_MASTER_KEY, UPSTREAM_URL } = testEnv();
     const client = new OpenAI({ baseURL: `${LITELLM_URL}/v1`, apiKey: LITELLM_MASTER_KEY, maxRetries: 0 });
     const jobId = `job_${randomUUID()}`;

@@ -32,15 +32,15 @@ const open = (name: string, graceMs?: number) =>
   });
 
 describe('Redis', () => {
-  test('that nobody has asked before, or that answers all the time, is steady', async () => {
+  test('is steady if no process has used it before, or if it has answered all along', async () => {
     const steadiness = open('new');
     expect(await steadiness.isSteady()).toBe(true);
     expect(await steadiness.isSteady()).toBe(true);
   });
 
-  test('that was away is not, for every process, until the grace period is over', async () => {
+  test('is not steady after an outage, for every process, until the grace period is over', async () => {
     await open('away').isSteady();
-    // The last call was long ago: what a pause looks like afterwards.
+    // The last call was long ago, as after an outage.
     await redis.hset(`${redisPrefix}:away:steady`, 'called', '1');
     expect(await open('away').isSteady()).toBe(false);
     expect(await open('away').isSteady()).toBe(false);
@@ -50,7 +50,7 @@ describe('Redis', () => {
   });
 });
 
-describe('a lock that ran out', () => {
+describe('an expired lock', () => {
   let queue: Queue;
   beforeAll(() => {
     queue = new Queue(LLM_QUEUE, { connection: redis, prefix });
@@ -59,7 +59,7 @@ describe('a lock that ran out', () => {
 
   const lockOf = (jobId: string) => `${prefix}:${LLM_QUEUE}:${jobId}:lock`;
 
-  /** A worker that holds a job until it is told to end; `during` runs meanwhile. */
+  /** Runs `during` while a worker holds a job. */
   async function whileHeld(jobId: string, during: (token: string) => Promise<void>): Promise<void> {
     const held = Promise.withResolvers<string>();
     const end = Promise.withResolvers<undefined>();
@@ -71,7 +71,7 @@ describe('a lock that ran out', () => {
       },
       { connection: redis, prefix, skipStalledCheck: true, lockDuration: 600_000 },
     );
-    worker.on('error', () => undefined); // a job that another one has ends with an error
+    worker.on('error', () => undefined); // a job that another worker took ends with an error
     await queue.add('llm', {}, { jobId });
     const token = await held.promise;
     await during(token);
@@ -88,7 +88,7 @@ describe('a lock that ran out', () => {
     });
   });
 
-  test('is lost where another worker has the job, or where it waits again', async () => {
+  test('is lost if another worker has the job, or if the job waits again', async () => {
     await whileHeld('other', async (token) => {
       const renew = createRenewLocks(redis, redisPrefix);
       const lock = { queue: LLM_QUEUE, jobId: 'other', token };

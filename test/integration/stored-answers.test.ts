@@ -54,8 +54,8 @@ interface Made {
 }
 const jobIdOf = ({ id }: Made) => `job_${id.slice(-32)}`;
 
-describe.each(Object.entries(ROUTES))('%s that is stored', (_what, url) => {
-  test('is refused without room for it; what is there stays readable, and its deletion makes room', async () => {
+describe.each(Object.entries(ROUTES))('%s with store: true', (_what, url) => {
+  test('is refused if the quota is full; stored answers stay readable, and a deletion frees their bytes', async () => {
     const first = (await create(url)).json<Made>();
     await ingress.kept.keep(jobIdOf(first));
     ingress.onStore({ bytes: (await stored()) + 10, answers: 1e6 });
@@ -72,13 +72,13 @@ describe.each(Object.entries(ROUTES))('%s that is stored', (_what, url) => {
     expect((await create(url)).statusCode).toBe(200);
   });
 
-  test('counts before it has an answer: 20 at once are as many as there is room for', async () => {
+  test('counts before its answer exists: of 20 at once, only as many succeed as the quota allows', async () => {
     ingress.onStore({ bytes: 1e9, answers: 5 });
     const answers = await Promise.all(Array.from({ length: 20 }, () => create(url)));
     expect(answers.filter(({ statusCode }) => statusCode === 200)).toHaveLength(5);
   });
 
-  test('counts as what its copy has, once, however often it is copied', async () => {
+  test('counts with the size of its copy, once, however often it is copied', async () => {
     const jobId = jobIdOf((await create(url)).json<Made>());
     await ingress.kept.keep(jobId);
     const once = await stored();
@@ -87,15 +87,15 @@ describe.each(Object.entries(ROUTES))('%s that is stored', (_what, url) => {
     expect([once, await stored()]).toEqual([copy?.byteLength, copy?.byteLength]);
   });
 
-  test('counts no longer where it is deleted while it is being copied', async () => {
+  test('no longer counts if it is deleted while it is being copied', async () => {
     const made = (await create(url)).json<Made>();
     await Promise.allSettled([ingress.kept.keep(jobIdOf(made)), touch('DELETE', url, made.id)]);
     await ingress.kept.keep(jobIdOf(made));
     expect(await stored()).toBe(0);
   });
 
-  test('counts for nothing where its job was not accepted', async () => {
-    ingress.onSend(() => Promise.reject(new Error('Kafka is away')));
+  test('does not count if its job was not accepted', async () => {
+    ingress.onSend(() => Promise.reject(new Error('Kafka is down')));
     expect((await create(url)).statusCode).toBe(503);
     expect(await stored()).toBe(0);
   });
@@ -108,12 +108,12 @@ test('a response counts by default; one with store: false does not', async () =>
   expect(await stored()).toBeGreaterThan(0);
 });
 
-describe('an answer', () => {
+describe('a stored answer', () => {
   const QUOTA = { bytes: 100, answers: 10 };
   const later = () => Date.now() + 60_000;
   const answer = (jobId: string, bytes: number, until = later()) => ({ user, jobId, bytes, until });
 
-  test('and a file share one quota', async () => {
+  test('shares its quota with files', async () => {
     await storage.reserve(answer('job_1', 60), QUOTA);
     const createdAt = Date.now();
     const id = newFileId(user, createdAt);
@@ -133,21 +133,21 @@ describe('an answer', () => {
     });
   });
 
-  test('expires, stored or only reserved: a process that died between the two leaks nothing', async () => {
+  test('expires, stored or only reserved, so a process that died in between leaks no quota', async () => {
     await storage.reserve(answer('job_1', 30, Date.now() - 2_000), QUOTA);
     await storage.count(answer('job_2', 30, Date.now() - 2_000));
     expect(await stored()).toBe(0);
     await storage.reserve(answer('job_3', 100), QUOTA);
   });
 
-  test('is counted in spite of the quota when it is stored: its job was let in', async () => {
+  test('counts even beyond the quota once it is stored, because its job was admitted', async () => {
     await storage.reserve(answer('job_1', 10), QUOTA);
     await storage.count(answer('job_1', 150));
     expect(await stored()).toBe(150);
     await expect(storage.reserve(answer('job_2', 1), QUOTA)).rejects.toMatchObject({ status: 413 });
   });
 
-  test('that is stored is not given back by a repetition of its request', async () => {
+  test('is not released when its request is repeated', async () => {
     await storage.count(answer('job_1', 50));
     await storage.reserve(answer('job_1', 10), QUOTA);
     await storage.release(user, 'job_1');

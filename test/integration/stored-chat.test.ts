@@ -22,7 +22,7 @@ beforeEach(() => {
   });
 });
 
-/** The hour past the job's end is over. */
+/** Removes the job's record and log, as an hour after its end. */
 async function expire(jobId: string): Promise<void> {
   await ingress.redis.del(ingress.keys.record(jobId), ingress.keys.log(jobId));
 }
@@ -35,7 +35,7 @@ describe('a chat completion with store: true', () => {
   const read = (id: string, method: 'GET' | 'DELETE' = 'GET') =>
     ingress.app.inject({ method, url: `/v1/chat/completions/${id}` });
 
-  test('can be read again with its metadata, also past its log, and deleted', async () => {
+  test('can be read with its metadata, even after its log has expired, and deleted', async () => {
     const created = (await ingress.app.inject(chat({ store: true, metadata: { a: 'b' } }))).json<{
       id: string;
     }>();
@@ -48,12 +48,12 @@ describe('a chat completion with store: true', () => {
     expect((await read(created.id)).statusCode).toBe(404);
   });
 
-  test('without it nothing is kept', async () => {
+  test('is not stored without the parameter', async () => {
     const created = (await ingress.app.inject(chat())).json<{ id: string }>();
     expect((await read(created.id)).statusCode).toBe(404);
   });
 
-  test('neither reaches the model: to a provider they would mean its own store', async () => {
+  test('reaches the provider without store and metadata, which would mean the provider’s own store', async () => {
     await ingress.app.inject(chat({ store: true, metadata: { a: 'b' } }));
     const { request } = jobMessage.parse(JSON.parse(sent[0]?.value ?? ''));
     expect(request).toEqual({ kind: 'inline', request: chat().payload });

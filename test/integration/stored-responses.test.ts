@@ -7,7 +7,7 @@ import { ANSWER, type IngressOnRedis, startIngressOnRedis } from './ingress-on-r
 jest.setTimeout(30_000);
 
 let ingress: IngressOnRedis;
-/** The messages that nobody has taken yet. */
+/** The messages that no router has taken yet. */
 let sent: OutboundMessage[];
 
 beforeAll(async () => {
@@ -48,28 +48,28 @@ async function create(
   return { id: body.id, jobId: body.id.replace('resp_', 'job_'), body };
 }
 
-/** The hour past the job's end is over. */
-/** Its outcome is out, as far as the record knows. */
+/** Publishes its outcome, as far as the record shows. */
 async function publish(jobId: string): Promise<void> {
   const rows = await ingress.redis.xrange(ingress.keys.outbox(jobId), '-', '+');
   for (const [row] of rows) await ingress.jobLog.published(jobId, row);
 }
 
+/** Removes its record and log, as an hour after the job's end. */
 async function expire(jobId: string): Promise<void> {
   await ingress.redis.del(ingress.keys.record(jobId), ingress.keys.log(jobId));
 }
 
-/** A response that waits on the topic. */
+/** A response whose message waits on the topic. */
 async function createWaiting(more: object = {}) {
   ingress.onSend((message) => Promise.resolve(void sent.push(message)));
   const created = await create({ background: true, ...more });
   const [message] = sent;
-  if (!message) throw new Error('nothing was sent');
+  if (!message) throw new Error('Expected a message to be sent');
   return { ...created, message };
 }
 
 describe('a stored response outlives its log', () => {
-  test('as an object and as a stream, exactly as they were', async () => {
+  test('as an object and as a stream, unchanged', async () => {
     const { id, jobId, body } = await create({ metadata: { a: 'b' }, instructions: 'Be brief' });
     const [object, stream] = [await get(id), await get(id, '?stream=true&starting_after=2')];
     expect(object.json()).toEqual(body);
@@ -110,7 +110,7 @@ describe('a stored response outlives its log', () => {
     expect((await get(id)).statusCode).toBe(404);
   });
 
-  test('a log of which something is owed does not expire before all of it is done', async () => {
+  test('a log with pending hooks does not expire before all of them are done', async () => {
     const { jobId } = await create();
     expect(await ingress.redis.pttl(ingress.keys.log(jobId))).toBeGreaterThan(60_000);
     await ingress.kept.keep(jobId);
@@ -132,9 +132,9 @@ describe('a deleted response', () => {
     expect((await get(id)).statusCode).toBe(404);
   });
 
-  test('does not come back when it is being kept at that moment', async () => {
+  test('does not come back if it is being copied to the store at that moment', async () => {
     const { id, jobId } = await create();
-    // The copy may fail when its folder goes from under it: what is owed is tried again.
+    // The copy may fail because its folder is removed; the hook would be retried.
     await Promise.allSettled([ingress.kept.keep(jobId), remove(id)]);
     await ingress.kept.keep(jobId);
     await expire(jobId);
@@ -159,7 +159,7 @@ describe("another user's response", () => {
     ['GET', '/input_items'],
     ['POST', '/cancel'],
     ['DELETE', ''],
-  ] as const)('%s %s is a 404, as for an unknown one', async (method, path) => {
+  ] as const)('%s %s is a 404, as for an unknown response', async (method, path) => {
     const { id } = await create();
     const unknown = `resp_${'0'.repeat(32)}`;
     const [theirs, nobodys] = await Promise.all(
@@ -172,7 +172,7 @@ describe("another user's response", () => {
     expect((await get(id)).statusCode).toBe(200);
   });
 
-  test('cannot be gone on from, nor can its items be named', async () => {
+  test('cannot be continued, and its items cannot be referenced', async () => {
     const { id } = await create();
     const onwards = await post({ ...ask, previous_response_id: id }, other);
     expect(onwards.json()).toMatchObject({
@@ -194,7 +194,7 @@ describe("another user's response", () => {
   });
 });
 
-describe('a conversation kept on the server', () => {
+describe('a conversation stored on the server', () => {
   const asked = () => jobMessage.parse(JSON.parse(sent[0]?.value ?? '')).request;
   beforeEach(() => {
     ingress.onSend(async (message) => {
@@ -203,7 +203,7 @@ describe('a conversation kept on the server', () => {
     });
   });
 
-  test('goes on with all that was said; the instructions of before do not', async () => {
+  test('continues with all messages, but not with earlier instructions', async () => {
     const first = await create({ instructions: 'Be brief' });
     const second = await create({ previous_response_id: first.id, input: 'Sure?' });
     sent = [];
@@ -231,7 +231,7 @@ describe('a conversation kept on the server', () => {
     expect(rest.json()).toMatchObject({ data: [{}, {}, {}], has_more: false });
   });
 
-  test('survives the deletion of what it goes on from', async () => {
+  test('survives the deletion of the response that it continues', async () => {
     const first = await create();
     const second = await create({ previous_response_id: first.id });
     await remove(first.id);
@@ -240,7 +240,7 @@ describe('a conversation kept on the server', () => {
     expect(asked()).toMatchObject({ request: { messages: { length: 5 } } });
   });
 
-  test('an item that is named stands for what it was', async () => {
+  test('replaces an item reference with the item', async () => {
     const first = await create();
     sent = [];
     await create({
@@ -260,9 +260,9 @@ describe('a conversation kept on the server', () => {
   });
 
   test.each([
-    ['that is being made', () => createWaiting()],
-    ['that was not stored', () => create({ store: false })],
-  ])('does not go on from one %s', async (_name, make) => {
+    ['that is in progress', () => createWaiting()],
+    ['with store: false', () => create({ store: false })],
+  ])('does not continue a response %s', async (_name, make) => {
     const { id } = await make();
     const response = await post({ ...ask, previous_response_id: id });
     expect(response.statusCode).toBe(400);
@@ -271,7 +271,7 @@ describe('a conversation kept on the server', () => {
 });
 
 describe('a background response', () => {
-  test('is queued before anybody has seen its job', async () => {
+  test('is queued before its job has been routed', async () => {
     const { id, body, message } = await createWaiting();
     expect(body).toMatchObject({ status: 'queued', background: true, output: [] });
     expect((await get(id)).json()).toEqual(body);
@@ -279,7 +279,7 @@ describe('a background response', () => {
     expect((await get(id)).json()).toMatchObject({ status: 'completed', output: [{ type: 'message' }] });
   });
 
-  test('has a day, and nobody who could abandon it', async () => {
+  test('has a deadline of a day, and no reader that could abandon it', async () => {
     const { jobId } = await createWaiting();
     const [deadline, created, foreground, readers] = await ingress.redis.hmget(
       ...([ingress.keys.record(jobId), 'deadline', 'created', 'foreground', 'readers'] as const),
@@ -288,14 +288,14 @@ describe('a background response', () => {
     expect([foreground, readers]).toEqual(['0', '']);
   });
 
-  test('can be made again from its message when its record is lost', async () => {
+  test('can be recreated from its message if its record is lost', async () => {
     const { jobId, message } = await createWaiting();
     const record = await ingress.redis.hmget(ingress.keys.record(jobId), 'duties', 'original');
     const { duties, original } = jobMessage.parse(JSON.parse(message.value));
     expect([duties?.join(' '), original]).toEqual(record);
   });
 
-  test('under the same idempotency key is the same one, whatever became of it', async () => {
+  test('with the same idempotency key is the same one, whatever its state', async () => {
     const headers = { 'idempotency-key': 'once' };
     const first = await create({ background: true }, headers);
     const second = await create({ background: true }, headers);
@@ -310,7 +310,7 @@ describe('a background response', () => {
     ['in the background', { background: true }],
     ['a stored chat completion', undefined],
   ])(
-    'under the same idempotency key is not made again when only its copy is left: %s',
+    'with the same idempotency key is not created again if only its stored copy is left: %s',
     async (name, more) => {
       const headers = { 'idempotency-key': `kept ${name}` };
       const chat = { model: 'm', messages: [{ role: 'user', content: 'Hello' }], store: true };
@@ -320,7 +320,7 @@ describe('a background response', () => {
       const jobId = first.id.replace('resp_', 'job_').replace('chatcmpl-', '');
       await ingress.kept.keep(jobId);
       await expire(jobId);
-      ingress.onSend(() => Promise.reject(new Error('nothing is to be sent')));
+      ingress.onSend(() => Promise.reject(new Error('Expected no message to be sent')));
       const again = (await post(payload)).json<{ id: string; usage?: unknown }>();
       const { output, choices } = again as { output?: object[]; choices?: object[] };
       expect(JSON.stringify(output ?? choices)).toContain(ANSWER);
@@ -331,13 +331,13 @@ describe('a background response', () => {
     },
   );
 
-  test('is cancelled, and again, and stays so', async () => {
+  test('can be cancelled, also repeatedly, and stays cancelled', async () => {
     const { id } = await createWaiting();
     for (let times = 0; times < 2; times += 1) {
       const response = await ingress.app.inject({
         method: 'POST',
         url: `/v1/responses/${id}/cancel`,
-        headers: { 'content-type': 'application/json' }, // as the Python SDK has it
+        headers: { 'content-type': 'application/json' }, // as the Python SDK sends it
       });
       expect(response.json()).toMatchObject({ id, status: 'cancelled' });
     }
@@ -346,7 +346,7 @@ describe('a background response', () => {
 });
 
 describe('a reader', () => {
-  test('that is ahead of the log is told so', async () => {
+  test('that is ahead of the log gets an error event', async () => {
     const { id } = await create();
     const response = await get(id, '?stream=true&starting_after=500');
     expect(response.body).toMatch(/^event: error\ndata: {"type":"error","code":"log_rewound"/);
@@ -368,7 +368,7 @@ describe('a reader', () => {
   });
 });
 
-test('an answer that was cut at its limit is incomplete, and says why', async () => {
+test('an answer that reached its token limit is incomplete, with the reason', async () => {
   const cut: JobEvent[] = [
     { type: 'text', choice: 0, delta: 'Half' },
     { type: 'choice_end', choice: 0, reason: 'length' },

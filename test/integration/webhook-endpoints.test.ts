@@ -50,7 +50,7 @@ describe("OpenAI's SDK, unchanged,", () => {
     app.setValidatorCompiler(validatorCompiler);
     app.setSerializerCompiler(() => JSON.stringify);
     installErrorHandling(app, silentLogger);
-    // The key is the user.
+    // In this test the API key is the user id.
     const caller = ({ headers }: Pick<FastifyRequest, 'headers'>) => ({
       keyId: 'key',
       user: headers.authorization ?? '',
@@ -91,18 +91,18 @@ describe("OpenAI's SDK, unchanged,", () => {
     expect((await mine.webhooks.eventTypes.list()).data).toContain('response.cancelled');
   });
 
-  test('goes through all pages, the newest first', async () => {
+  test('lists all pages, the newest first', async () => {
     for (const name of ['one', 'two', 'three']) {
       await create(name);
       const made = Date.now();
-      await until(() => Date.now() > made, { timeoutMs: 1_000, everyMs: 1 }); // the order is by the millisecond
+      await until(() => Date.now() > made, { timeoutMs: 1_000, everyMs: 1 }); // endpoints are ordered by their millisecond of creation
     }
     const names: string[] = [];
     for await (const { name } of mine.webhooks.list({ limit: 1 })) names.push(name);
     expect(names).toEqual(['three', 'two', 'one']);
   });
 
-  test("does not find another user's endpoint, whatever is done with it", async () => {
+  test("does not find another user's endpoint with any call", async () => {
     const { id } = await create();
     const attempts = [
       () => theirs.webhooks.retrieve(id),
@@ -116,7 +116,7 @@ describe("OpenAI's SDK, unchanged,", () => {
     expect((await mine.webhooks.retrieve(id)).name).toBe('Mine');
   });
 
-  test('is told when there are as many endpoints as there may be, also at once', async () => {
+  test('gets an error at the maximum number of endpoints, even with concurrent calls', async () => {
     const results = await Promise.allSettled(Array.from({ length: MAX_ENDPOINTS + 3 }, () => create()));
     const refused = results.filter((result) => result.status === 'rejected');
     expect(refused).toHaveLength(3);
@@ -124,7 +124,7 @@ describe("OpenAI's SDK, unchanged,", () => {
     expect((await mine.webhooks.list({ limit: 100 })).data).toHaveLength(MAX_ENDPOINTS);
   });
 
-  test('has a test event sent by a worker, and believes it', async () => {
+  test('has a worker send a test event, whose signature it verifies', async () => {
     await system.startWorker();
     const { id, signing_secret } = await create();
     expect(await mine.webhooks.test(id, { event_type: 'response.failed' })).toEqual({
@@ -135,13 +135,13 @@ describe("OpenAI's SDK, unchanged,", () => {
       success: true,
     });
     const [told] = receiver.at('/hook');
-    if (!told) throw new Error('nothing was received');
+    if (!told) throw new Error('Expected a webhook event');
     expect(await mine.webhooks.unwrap(told.body, told.headers, signing_secret)).toMatchObject({
       type: 'response.failed',
     });
   });
 
-  test('is told why a test did not come through', async () => {
+  test('is told why a test event failed', async () => {
     await system.startWorker();
     const { id } = await create('Nobody', '/cut');
     receiver.answer('/cut', (response) => response.destroy());
@@ -152,7 +152,7 @@ describe("OpenAI's SDK, unchanged,", () => {
     expect(receiver.at('/cut')).toHaveLength(1);
   });
 
-  test('sees what became of the deliveries, without a word of their content', async () => {
+  test('lists the deliveries without their content', async () => {
     await system.startWorker();
     const { id } = await create();
     const jobs = [await system.endedJob('Bearer mine'), await system.endedJob('Bearer mine')];
@@ -169,7 +169,7 @@ describe("OpenAI's SDK, unchanged,", () => {
     expect(JSON.stringify(data)).not.toMatch(/whsec|http/);
   });
 
-  test('is told a typed 503 while the store is away', async () => {
+  test('gets a typed 503 while the store is down', async () => {
     const { id } = await create();
     system.redis.disconnect();
     await expect(mine.webhooks.retrieve(id)).rejects.toMatchObject({
@@ -180,7 +180,7 @@ describe("OpenAI's SDK, unchanged,", () => {
   });
 });
 
-test('two who change an endpoint at once both get their way', async () => {
+test('two concurrent changes of an endpoint both take effect', async () => {
   const { endpoint } = await system.registry.register('u', {
     url: `${receiver.url}/`,
     name: 'n',
@@ -199,7 +199,7 @@ test('two who change an endpoint at once both get their way', async () => {
   });
 });
 
-test('the log of an endpoint is bounded: the oldest go first', async () => {
+test('the log of an endpoint is bounded: the oldest entries are removed', async () => {
   const event = {
     id: '',
     object: 'event',
@@ -232,7 +232,7 @@ describe('turnout webhooks', () => {
   };
   const mine = ['--user', 'user-1'];
 
-  test('adds, lists, rotates and removes an endpoint, which hears with the secret that was shown', async () => {
+  test('adds, lists, rotates and removes an endpoint, whose deliveries are signed with the secret shown', async () => {
     expect((await run(['list', ...mine])).out).toBe('This user has no webhook endpoints.\n');
     const added = await run(['add', ...mine, '--url', `${receiver.url}/cli`, '--events', 'response.failed']);
     const [id = '', secret = ''] = linesOf(added);
@@ -268,7 +268,7 @@ describe('turnout webhooks', () => {
       });
   });
 
-  test('says what is wrong', async () => {
+  test('reports errors', async () => {
     const add = ['add', ...mine, '--url'];
     const strict = { WEBHOOK_ALLOW_HTTP: '', WEBHOOK_ALLOW_PRIVATE: '' };
     const refused = await run([...add, 'https://127.0.0.1/'], strict);

@@ -9,12 +9,12 @@ let services: RunningServices | undefined;
 
 afterEach(() => services?.stop());
 
-test("the end of a response whose relayer died reaches its owner's endpoint, from the outbox through real services", async () => {
+test("if its relayer died, the end of a response reaches its owner's endpoint from the outbox, through real services", async () => {
   const receiver = await startReceiver();
   const system = openWebhookSystem();
   const url = `${receiver.url}/told`;
   await system.registry.register('u', { url, name: 'told', eventTypes: ['response.completed'] });
-  const jobId = await system.endedJob('u'); // nobody relays its row
+  const jobId = await system.endedJob('u'); // no process relays its row
   services = await startServices({
     prefix: system.prefix,
     only: ['router', 'llm-worker', 'context-worker'],

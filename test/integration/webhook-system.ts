@@ -32,7 +32,7 @@ export interface Received {
   at: number;
 }
 
-/** Somebody's web server: what it hears, and how it answers by path. */
+/** A user's web server: what it received, and how it answers by path. */
 export interface Receiver {
   url: string;
   received: Received[];
@@ -71,7 +71,7 @@ function plain(headers: IncomingHttpHeaders): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 }
 
-/** Webhooks on the real Redis under a prefix of their own. */
+/** Webhooks on the real Redis under a separate prefix. */
 export interface WebhookSystem {
   prefix: string;
   redis: Redis;
@@ -83,15 +83,15 @@ export interface WebhookSystem {
   deliveries: DeliveryLog;
   queue: DeliveriesQueue;
   notifier: Notifier;
-  /** A context-worker in this process. Closed with the system at the latest. */
+  /** Starts a context-worker in this process. It is closed with the system at the latest. */
   startWorker(env?: Record<string, string>): Promise<() => Promise<void>>;
-  /** A job of the user's that has ended so. */
+  /** Creates a job of the user that has ended with these events. */
   endedJob(user: string, end?: readonly JobEvent[]): Promise<string>;
   lastDelivery(user: string, endpointId: string): Promise<Delivery | undefined>;
   close(): Promise<void>;
 }
 
-/** The local receiver is what production refuses. */
+/** Production refuses receivers on this machine. */
 export const LOCAL = { WEBHOOK_ALLOW_HTTP: 'true', WEBHOOK_ALLOW_PRIVATE: 'true' };
 
 export function openWebhookSystem(): WebhookSystem {
@@ -162,6 +162,6 @@ async function endJob(
     ms: { total: 0 },
     usage: [],
   });
-  if (ended.kind !== 'finished') throw new Error(`the job did not end: ${ended.kind}`);
+  if (ended.kind !== 'finished') throw new Error(`The job did not end: ${ended.kind}`);
   return jobId;
 }

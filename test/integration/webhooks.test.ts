@@ -53,8 +53,8 @@ async function standing(id: string, user = USER): Promise<string> {
   return `${last?.state ?? 'none'} ${last?.tries ?? 0} ${last?.status ?? '-'} ${last?.error ?? '-'}`;
 }
 
-describe('the owner of a response is told of its end', () => {
-  test("at each endpoint that wants it, in OpenAI's words, so that OpenAI's SDK believes it", async () => {
+describe('the end of a response is delivered to its owner', () => {
+  test("at each subscribed endpoint, in OpenAI's format, so that OpenAI's SDK verifies it", async () => {
     await system.startWorker();
     const all = await register('/all');
     const failed = await register('/failed', { eventTypes: ['response.failed'] });
@@ -62,7 +62,7 @@ describe('the owner of a response is told of its end', () => {
     await system.notifier.notify(jobId);
     expect(await soon(async () => (await standing(all.id)) === 'delivered 1 204 -')).toBe(true);
     const [told, ...more] = receiver.received;
-    if (!told) throw new Error('nothing was received');
+    if (!told) throw new Error('Expected a webhook event');
     const digits = jobId.slice('job_'.length);
     expect(told.body).toBe(
       `{"id":"evt_${digits}","object":"event","created_at":1700000000,"type":"response.completed","data":{"id":"resp_${digits}"}}`,
@@ -73,13 +73,13 @@ describe('the owner of a response is told of its end', () => {
     expect([more, await standing(failed.id)]).toEqual([[], 'none 0 - -']);
   });
 
-  test('once, however often the duty is done: before, during and after the delivery', async () => {
+  test('once, however often the hook runs: before, during and after the delivery', async () => {
     const { id } = await register('/once');
     const jobId = await system.endedJob(USER);
     await Promise.all([1, 2, 3].map(() => system.notifier.notify(jobId)));
     await system.startWorker();
     expect(await soon(async () => (await standing(id)).startsWith('delivered'))).toBe(true);
-    await removeKeys(system.redis, `${system.prefix}:{bull}:webhooks:whd_*`); // its node is forgotten
+    await removeKeys(system.redis, `${system.prefix}:{bull}:webhooks:whd_*`); // removes its node
     await system.notifier.notify(jobId);
     const other = await system.endedJob(USER);
     await system.notifier.notify(other);
@@ -90,7 +90,7 @@ describe('the owner of a response is told of its end', () => {
     ]);
   });
 
-  test('and nobody is told of a job that is open, deleted or unknown, or of another user', async () => {
+  test('and never for a job that is open, deleted, unknown, or of another user', async () => {
     const { id } = await register('/nobody');
     const deleted = await system.endedJob(USER);
     await system.jobLog.delete(deleted);
@@ -100,8 +100,8 @@ describe('the owner of a response is told of its end', () => {
   });
 });
 
-describe('a delivery that failed', () => {
-  test('comes again under the same event id, with a time and a signature of its own', async () => {
+describe('a failed delivery', () => {
+  test('is repeated under the same event id, with its own timestamp and signature', async () => {
     await system.startWorker();
     const { id, secret } = await register('/busy');
     receiver.answer('/busy', (response, times) => {
@@ -111,7 +111,7 @@ describe('a delivery that failed', () => {
     expect(await soon(async () => (await standing(id)) === 'retrying 1 503 webhook_rejected')).toBe(true);
     expect(await soon(async () => (await standing(id)) === 'delivered 2 200 -')).toBe(true);
     const [first, second] = receiver.at('/busy');
-    if (!first || !second) throw new Error('it came once only');
+    if (!first || !second) throw new Error('Expected two deliveries');
     expect(second.headers['webhook-id']).toBe(first.headers['webhook-id']);
     expect(second.body).toBe(first.body);
     expect(second.headers['webhook-timestamp']).not.toBe(first.headers['webhook-timestamp']);
@@ -119,7 +119,7 @@ describe('a delivery that failed', () => {
     for (const one of [first, second]) await unwrap(one, secret);
   });
 
-  test('is given up when its time is over', async () => {
+  test('is given up after its retry period', async () => {
     await system.startWorker({ WEBHOOK_RETRY_MS: '1' });
     const { id } = await register('/never');
     receiver.answer('/never', (response) => response.writeHead(500).end());
@@ -130,7 +130,7 @@ describe('a delivery that failed', () => {
   test.each([
     ['redirect', 302, { location: '/elsewhere' }],
     ['change of protocol', 101, { connection: 'upgrade', upgrade: 'x' }],
-  ])('by a %s is not followed anywhere', async (_what, status, headers) => {
+  ])('with a %s is not followed', async (_what, status, headers) => {
     await system.startWorker({ WEBHOOK_RETRY_MS: '1' });
     const { id } = await register('/away');
     receiver.answer('/away', (response) => response.writeHead(status, headers).end());
@@ -139,7 +139,7 @@ describe('a delivery that failed', () => {
     expect(receiver.at('/elsewhere')).toEqual([]);
   });
 
-  test('with a 410 disables its endpoint, which hears nothing more until its owner enables it', async () => {
+  test('with a 410 disables its endpoint, which receives nothing until its owner enables it', async () => {
     await system.startWorker();
     const { id } = await register('/gone');
     receiver.answer('/gone', (response, times) => response.writeHead(times === 1 ? 410 : 200).end());
@@ -154,7 +154,7 @@ describe('a delivery that failed', () => {
     expect(await soon(() => receiver.at('/gone').length === 2)).toBe(true);
   });
 
-  test('since its target is private now is never connected', async () => {
+  test('because its target has become private never connects', async () => {
     const { id } = await register('/private');
     await system.startWorker({ WEBHOOK_ALLOW_PRIVATE: 'false' });
     await system.notifier.notify(await system.endedJob(USER));
@@ -162,7 +162,7 @@ describe('a delivery that failed', () => {
     expect(receiver.received).toEqual([]);
   });
 
-  test('since TURNOUT_SECRET is another one now says so', async () => {
+  test('because TURNOUT_SECRET has changed says so', async () => {
     const { id } = await register('/sealed');
     await system.startWorker({ TURNOUT_SECRET: 'another one'.repeat(4) });
     await system.notifier.notify(await system.endedJob(USER));
@@ -172,7 +172,7 @@ describe('a delivery that failed', () => {
   });
 });
 
-test('while a secret is being rotated both sign', async () => {
+test('while a secret is being rotated, both secrets sign', async () => {
   await system.startWorker();
   const { id, secret: before } = await register('/rotated');
   const rotated = await system.registry.rotate(USER, id, { keepOld: true });
@@ -187,7 +187,7 @@ test('while a secret is being rotated both sign', async () => {
   if (later) await expect(unwrap(later, rotated?.secret ?? '')).rejects.toThrow();
 });
 
-test('an endpoint that hangs holds up its own deliveries and nobody else', async () => {
+test('an endpoint that hangs delays only its own deliveries', async () => {
   await system.startWorker({ WEBHOOK_CONCURRENCY: '16', SHUTDOWN_TIMEOUT_MS: '600' });
   await register('/hangs', { user: 'slow' });
   const good = await register('/good');
@@ -201,7 +201,7 @@ test('an endpoint that hangs holds up its own deliveries and nobody else', async
   expect(await soon(async () => (await standing(good.id)).startsWith('delivered'))).toBe(true);
 });
 
-test('a burst to one endpoint goes as fast as the endpoint answers, a few at a time', async () => {
+test('a burst to one endpoint is delivered as fast as it answers, a few at a time', async () => {
   await system.startWorker();
   await register('/burst');
   const under = { way: 0, most: 0 };
@@ -216,7 +216,7 @@ test('a burst to one endpoint goes as fast as the endpoint answers, a few at a t
   expect(under.most).toBeLessThanOrEqual(4);
 });
 
-test('an answer that never ends is not read to its end', async () => {
+test('an endless answer is not read to its end', async () => {
   await system.startWorker();
   const { id } = await register('/endless');
   receiver.answer('/endless', (response) => {
@@ -229,7 +229,7 @@ test('an answer that never ends is not read to its end', async () => {
 });
 
 describe('at least once, under one event id,', () => {
-  test('a delivery survives its worker being stopped in the middle of it', async () => {
+  test('a delivery survives its worker being stopped during the delivery', async () => {
     const { id } = await register('/stopped');
     receiver.answer('/stopped', (response, times) => times > 1 && response.writeHead(204).end());
     const stop = await system.startWorker({ SHUTDOWN_TIMEOUT_MS: '300' });
@@ -241,7 +241,7 @@ describe('at least once, under one event id,', () => {
     expect(new Set(receiver.at('/stopped').map(({ headers }) => headers['webhook-id'])).size).toBe(1);
   });
 
-  test('a delivery survives its worker being killed in the middle of it', async () => {
+  test('a delivery survives its worker being killed during the delivery', async () => {
     const { id } = await register('/killed');
     receiver.answer('/killed', (response, times) => times > 1 && response.writeHead(204).end());
     const services = await startServices({ prefix: system.prefix, only: ['context-worker'], env: LOCAL });

@@ -1,4 +1,7 @@
-/** `make upgrade`: the last release and this version side by side under load, there and back; 1 when a client noticed. RELEASE=x.y.z chooses another one. */
+/**
+ * `make upgrade`: runs the last release and this version side by side under load, upgrades, and goes back. Exits with 1 on any complaint.
+ * RELEASE=x.y.z chooses another release.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -10,7 +10,7 @@ const release = z.object({
 });
 export type Release = z.infer<typeof release>;
 
-/** RELEASE: a version of `docs/releases.json`; the last one where it is not set. Throws naming what is wrong. */
+/** The release of `docs/releases.json` that RELEASE names; the last one if it is not set. Throws an error that lists the valid versions. */
 export function chosenRelease(version: string | undefined): Release {
   const releases = readReleases();
   const release = version === undefined ? releases.at(-1) : releases.find((one) => one.version === version);
@@ -18,7 +18,7 @@ export function chosenRelease(version: string | undefined): Release {
   throw new Error(`RELEASE must be one of ${releases.map((one) => one.version).join(', ')}`);
 }
 
-/** The oldest first. Tags do not travel with every copy of the repository; this list does. */
+/** Oldest first. The list exists because not every copy of the repository has the tags. */
 function readReleases(): Release[] {
   const file = join(repositoryRoot, 'docs', 'releases.json');
   return z
@@ -27,7 +27,7 @@ function readReleases(): Release[] {
     .parse(JSON.parse(readFileSync(file, 'utf8')));
 }
 
-/** A checkout of the release in that folder, which has this checkout's packages. Throws where the history lacks the commit. */
+/** Checks out the release into the folder, with this checkout's node_modules. Throws if the history lacks the commit. */
 export function checkOut({ commit }: Release, folder: string): void {
   execFileSync('git', ['clone', '--quiet', '--local', '--no-checkout', repositoryRoot, folder]);
   execFileSync('git', ['-C', folder, 'checkout', '--quiet', '--detach', commit]);

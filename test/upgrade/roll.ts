@@ -13,26 +13,26 @@ import {
 } from '../faults/support/steady-clients.ts';
 import { suiteQuestions } from '../faults/suite/questions.ts';
 
-/** What a rolling upgrade, and the way back, came to. */
+/** The result of a rolling upgrade and the way back. */
 export interface RollReport {
   answers: number;
-  /** Wrong answers, calls and counts, in words. */
+  /** Wrong answers, model calls and counts, in words. */
   complaints: string[];
 }
 
 interface RollOptions {
-  /** The checkout of the release before. */
+  /** The checkout of the previous release. */
   before: string;
   say: (line: string) => void;
 }
 
-/** A reader comes before those who write what it reads. */
+/** Consumers are upgraded before the producers whose messages they read. */
 const UPGRADE_ORDER: readonly ServiceName[] = serviceNames;
 const CLIENTS = 6;
 
 /**
- * Two instances of each service run the release before. Under load, one of each is replaced by this version, so that both versions run
- * side by side; then the other; then all of it back, in the reverse order.
+ * Two instances of each service run the previous release. Under load, one instance of each is replaced by this version, so that both
+ * versions run side by side, then the other one. Then all are replaced by the previous release again, in the reverse order.
  */
 export async function rollThereAndBack({ before, say }: RollOptions): Promise<RollReport> {
   const services = await startServices({ root: before });
@@ -79,7 +79,7 @@ async function replace(
     await services.kill(instance, 'SIGTERM');
     await services.start(name, instance, {}, root);
     say(
-      `${instance} runs ${root === undefined ? 'this version' : 'the release before'}; ${load.answered()} answers`,
+      `${instance} runs ${root === undefined ? 'this version' : 'the previous release'}; ${load.answered()} answers`,
     );
   }
   await moreAnswers(load);
@@ -88,7 +88,8 @@ async function replace(
 async function moreAnswers(load: SteadyClients): Promise<void> {
   const enough = load.answered() + 2 * CLIENTS;
   const came = await until(() => load.answered() >= enough, { timeoutMs: 60_000 });
-  if (!came) throw new Error(`the clients get no answers: ${load.answered()}, and ${enough} were to come`);
+  if (!came)
+    throw new Error(`The clients received ${load.answered()} answers in 60 s; expected at least ${enough}`);
 }
 
 async function complaintsOf(
@@ -122,7 +123,7 @@ async function completed(services: RunningServices): Promise<number> {
 
 type KnownAsking = Asking & { asked: boolean };
 
-/** Of each kind of question some. Where documents are sent, the answer is that of a quiet system, which has `asked` it once. */
+/** Some questions of each kind. For questions with documents, the expected answer is the one of an undisturbed system, which costs one call. */
 async function askingsOf(url: string): Promise<KnownAsking[]> {
   const questions = suiteQuestions().filter(({ body }) => !JSON.stringify(body).includes('failTimes'));
   const some = questions.filter((_, index) => index % 5 === 0);
@@ -138,6 +139,6 @@ async function askingsOf(url: string): Promise<KnownAsking[]> {
 async function quietAnswer(url: string, body: Record<string, unknown>): Promise<string> {
   const reading = readStream({ url, apiKey: testEnv().TURNOUT_API_KEY, body });
   await reading.over;
-  if (!reading.done()) throw new Error(`a quiet system did not answer: ${String(reading.error())}`);
+  if (!reading.done()) throw new Error(`The undisturbed system did not answer: ${String(reading.error())}`);
   return reading.text();
 }

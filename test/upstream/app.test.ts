@@ -29,7 +29,7 @@ afterAll(async () => {
 type View = LedgerView & { sockets: SocketCounts };
 const ledger = async (): Promise<View> => (await (await fetch(`${url}/sim/ledger`)).json()) as View;
 
-/** Polls until the only call of the job satisfies the condition; the test's own time limit ends it otherwise. */
+/** Polls until the latest call of the job satisfies the condition; the test's timeout bounds the wait. */
 async function callOf(job: string, until: (call: Call) => boolean): Promise<Call> {
   for (;;) {
     const found = (await ledger()).jobs[job]?.at(-1);
@@ -67,7 +67,7 @@ async function collect(body: Omit<Streaming, 'stream'>, options = {}): Promise<C
 }
 
 describe('the openai client', () => {
-  test('gets the same answer whole and streamed, with the same usage', async () => {
+  test('gets the same answer and usage with and without streaming', async () => {
     const whole = await client.chat.completions.create(hello);
     const streamed = await collect({ ...hello, stream_options: { include_usage: true } });
     expect(streamed.text).toBe(whole.choices[0]?.message.content);
@@ -77,7 +77,7 @@ describe('the openai client', () => {
     expect(content).toHaveLength(whole.usage?.completion_tokens ?? -1);
   });
 
-  test('gets reasoning before the answer', async () => {
+  test('receives reasoning before the answer', async () => {
     const { reasoning, text, chunks } = await collect({
       ...hello,
       model: 'reasoner',
@@ -88,14 +88,14 @@ describe('the openai client', () => {
     expect(chunks.at(-1)?.usage?.completion_tokens_details?.reasoning_tokens).toBe(32);
   });
 
-  test('gets several choices and logprobs', async () => {
+  test('receives several choices and logprobs', async () => {
     const { choices } = await client.chat.completions.create({ ...hello, n: 2, logprobs: true });
     expect(choices.map(({ index }) => index)).toEqual([0, 1]);
     const tokens = choices[0]?.logprobs?.content?.map(({ token }) => token).join('');
     expect(tokens).toBe(choices[0]?.message.content);
   });
 
-  test('calls a tool, streamed in pieces, and gets an answer that quotes its result', async () => {
+  test('calls a tool whose arguments stream in pieces, and gets an answer that quotes the result', async () => {
     const tools = [
       {
         type: 'function' as const,
@@ -120,7 +120,7 @@ describe('the openai client', () => {
     expect(choices[0]?.message.content).toContain('get_weather returned: rain in Oslo');
   });
 
-  test('gets JSON that fits the schema', async () => {
+  test('receives JSON that matches the schema', async () => {
     const schema = { type: 'object', properties: { answer: { type: 'string' }, sure: { type: 'boolean' } } };
     const { choices } = await client.chat.completions.create({
       ...hello,
@@ -129,7 +129,7 @@ describe('the openai client', () => {
     expect(JSON.parse(choices[0]?.message.content ?? '')).toEqual({ answer: expect.any(String), sure: true });
   });
 
-  test('gets embeddings, as base64 (its default) and as floats', async () => {
+  test('receives embeddings as base64 (its default) and as floats', async () => {
     const input = ['the night train', 'a bicycle'];
     const packed = await client.embeddings.create({ model: 'e', input });
     const floats = await client.embeddings.create({ model: 'e', input, encoding_format: 'float' });
@@ -153,7 +153,7 @@ describe('failures', () => {
     [429, RateLimitError],
     [500, InternalServerError],
     [503, InternalServerError],
-  ])('%d is the typed error of the SDK, streamed or not', async (status, type) => {
+  ])('%d becomes the SDK’s typed error, with and without streaming', async (status, type) => {
     for (const stream of [true, false]) {
       const call = client.chat.completions.create({ ...hello, stream }, sim(`f${status}`, `fail=${status}`));
       await expect(call).rejects.toBeInstanceOf(type);
@@ -164,7 +164,7 @@ describe('failures', () => {
     ]);
   });
 
-  test('a 429 says when to come back', async () => {
+  test('a 429 carries a Retry-After header', async () => {
     const retryAfter = async (knobs: string): Promise<string | null | undefined> => {
       const error: unknown = await client.chat.completions
         .create(hello, sim('r', knobs))
@@ -178,14 +178,14 @@ describe('failures', () => {
     expect(await retryAfter('fail=500')).toBeNull();
   });
 
-  test('strike only the first calls of the job when asked so', async () => {
+  test('failTimes limits a fault to the first calls of the job', async () => {
     const call = () => client.chat.completions.create(hello, sim('twice', 'fail=500; failTimes=2'));
     await expect(call()).rejects.toThrow();
     await expect(call()).rejects.toThrow();
     await expect(call()).resolves.toBeDefined();
   });
 
-  test('a cut stream breaks off after exactly so many tokens', async () => {
+  test('a cut stream breaks off after exactly the given number of tokens', async () => {
     const got = collect(hello, sim('cut', 'cut=3'));
     await expect(got).rejects.toThrow();
     expect(await callOf('cut', ({ outcome }) => outcome !== 'running')).toMatchObject({
@@ -195,12 +195,12 @@ describe('failures', () => {
     expect((await ledger()).sockets.cut).toBe(1);
   });
 
-  test('a cut answer that is not streamed is an error, too', async () => {
+  test('a cut answer without streaming is an error', async () => {
     await expect(client.chat.completions.create(hello, sim('cut1', 'cut=3'))).rejects.toThrow();
     expect(await callOf('cut1', ({ outcome }) => outcome !== 'running')).toMatchObject({ outcome: 'cut' });
   });
 
-  test('a failure inside a stream is an event in the place of the rest, and a 500 where nothing is streamed', async () => {
+  test('streamError ends a stream with an error event; without streaming it is a 500', async () => {
     await expect(collect(hello, sim('inside', 'streamError=3'))).rejects.toThrow(/inside a stream/);
     const whole = client.chat.completions.create(hello, sim('inside', 'streamError=3'));
     await expect(whole).rejects.toBeInstanceOf(InternalServerError);
@@ -210,7 +210,7 @@ describe('failures', () => {
     ]);
   });
 
-  test('a key that is refused is an AuthenticationError', async () => {
+  test('badKey causes an AuthenticationError', async () => {
     const refused = client.chat.completions.create(hello, sim('key', 'badKey'));
     await expect(refused).rejects.toBeInstanceOf(AuthenticationError);
   });
@@ -236,14 +236,14 @@ describe('failures', () => {
       }
     });
     expect(parses.filter((good) => !good)).toHaveLength(1);
-    // The role, two tokens, and then the broken one.
+    // Events: the role, two tokens, then the malformed one.
     if (stream) expect(parses.indexOf(false)).toBe(3);
     expect((await ledger()).jobs['bad']).toMatchObject([{ fault: 'malformed', outcome: 'completed' }]);
   });
 });
 
-describe('a caller that leaves', () => {
-  test('in the middle of a stream is an abort in the ledger, and its socket is closed', async () => {
+describe('a caller that disconnects', () => {
+  test('in mid-stream is recorded as aborted, and its socket is closed', async () => {
     const stream = await client.chat.completions.create(
       { ...hello, stream: true },
       sim('left', 'tokens=500; tps=100'),
@@ -284,7 +284,7 @@ describe('a caller that leaves', () => {
     });
   });
 
-  test('a non-streaming call is aborted likewise', async () => {
+  test('without streaming is recorded as aborted too', async () => {
     const leaving = new AbortController();
     const call = client.chat.completions.create(hello, {
       ...sim('whole', 'ttft=60000'),
@@ -309,7 +309,7 @@ describe('knobs', () => {
     expect((call.firstTokenAt ?? 0) - call.startedAt).toBeGreaterThanOrEqual(58);
   });
 
-  test('stand in a message, and are taken out of it', async () => {
+  test('in a message take effect and are removed from the text', async () => {
     const content = `${hello.messages[0]?.content ?? ''} [[sim: fail=500; failTimes=1]]`;
     const body = {
       ...hello,
@@ -320,7 +320,7 @@ describe('knobs', () => {
     expect(answer.choices).toEqual((await client.chat.completions.create(hello)).choices);
   });
 
-  test('are set per model and for all, and taken back', async () => {
+  test('can be set per model or for all models, and cleared', async () => {
     const put = (body: object) => fetch(`${url}/sim/knobs`, { method: 'PUT', body: JSON.stringify(body) });
     expect(await (await put({ model: '*', knobs: { tokens: 2 } })).json()).toEqual({
       knobs: { '*': { tokens: 2 } },
@@ -334,7 +334,7 @@ describe('knobs', () => {
     expect(await length('other')).toBe(4);
   });
 
-  test('that are bad are named', async () => {
+  test('with bad values are rejected by name', async () => {
     await expect(client.chat.completions.create(hello, sim('b', 'ttft=soon; x=1'))).rejects.toThrow(
       /ttft.*"x"/,
     );
@@ -344,7 +344,7 @@ describe('knobs', () => {
   });
 });
 
-describe('a partial answer', () => {
+describe('a request with a partial answer', () => {
   const body = { model: 'm', messages: [...hello.messages] };
   const partial = async (): Promise<{
     whole: string;
@@ -354,7 +354,7 @@ describe('a partial answer', () => {
     return { whole, messages: [...body.messages, { role: 'assistant', content: whole.slice(0, 20) }] };
   };
 
-  test('goes on exactly', async () => {
+  test('continues the answer exactly', async () => {
     const { whole, messages } = await partial();
     expect((await collect({ model: 'm', messages }, sim('c', ''))).text).toBe(whole.slice(20));
     const asked = [
@@ -368,7 +368,7 @@ describe('a partial answer', () => {
     ]);
   });
 
-  test('starts again, or is refused and counted', async () => {
+  test('restarts the answer or is refused, as the knob says, and appears in the ledger', async () => {
     const { whole, messages } = await partial();
     expect((await collect({ model: 'm', messages }, sim('c', 'continue=same'))).text).toBe(whole);
     expect((await collect({ model: 'm', messages }, sim('c', 'continue=different'))).text).not.toBe(whole);
@@ -384,11 +384,11 @@ describe('bad requests', () => {
     fetch(`${url}${path}`, { method: 'POST', body });
 
   test.each([
-    ['not JSON', '{"model":', 400, /not JSON/],
+    ['invalid JSON', '{"model":', 400, /not JSON/],
     ['no model', '{"messages":[{"role":"user","content":"x"}]}', 400, /model/],
     ['no messages', '{"model":"m","messages":[]}', 400, /messages/],
     ['a bad role', '{"model":"m","messages":[{"role":"king","content":"x"}]}', 400, /messages\.0\.role/],
-    ['a body that is no object', '[]', 400, /body/],
+    ['a body that is not an object', '[]', 400, /body/],
   ])('%s', async (_name, body, status, message) => {
     const response = await post(body);
     expect(response.status).toBe(status);
@@ -397,7 +397,7 @@ describe('bad requests', () => {
     expect(error.type).toBe('invalid_request_error');
   });
 
-  test('a wrong path or method', async () => {
+  test('an unknown path or method is refused', async () => {
     expect((await post('{}', '/v1/nothing')).status).toBe(404);
     const wrong = await fetch(`${url}/v1/chat/completions`);
     expect(wrong.status).toBe(404);
@@ -406,11 +406,11 @@ describe('bad requests', () => {
     });
   });
 
-  test('a body over 32 MiB', async () => {
+  test('a body over 32 MiB is refused', async () => {
     expect((await post('x'.repeat(32 * 1024 * 1024 + 1))).status).toBe(413);
   });
 
-  test('a long conversation is read', async () => {
+  test('a long conversation is read in full', async () => {
     const text = 'The signal is green. '.repeat(50_000);
     const messages = [
       {

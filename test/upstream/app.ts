@@ -15,24 +15,24 @@ export interface UpstreamOptions {
   host: string;
   /** 0 = any free port. */
   port: number;
-  /** How many calls the ledger keeps; older ones are dropped and counted. */
+  /** Number of calls that the ledger keeps; older calls are dropped, and the drops are counted. */
   ledgerCapacity?: number;
   /** What `GET /v1/models` lists; requests may name any model. */
   models?: readonly string[];
-  /** Faults of the simulator itself (never of a request). */
+  /** Called with errors of the simulator itself, never with errors of a request. */
   onInternalError?: (error: unknown) => void;
 }
 
 export interface Upstream {
   start(): Promise<{ url: string }>;
-  /** Ends every connection at once. */
+  /** Closes every connection at once. */
   close(): Promise<void>;
 }
 
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 const LEDGER_CAPACITY = 50_000;
 const MODELS = ['turnout-sim', 'turnout-sim-reasoner', 'turnout-sim-prefill', 'text-embedding-sim'] as const;
-/** Longer than any proxy keeps an idle connection, so that it is never the simulator that closes one about to be used. */
+/** Longer than any proxy keeps idle connections, so that the simulator never closes one that is about to be used. */
 const KEEP_ALIVE_MS = 120_000;
 
 function toExchange(
@@ -64,7 +64,7 @@ function answer(
     throw new ApiError(404, `Unknown request URL: ${request.method ?? ''} ${path}`, { code: 'unknown_url' });
   if (found.route.provider) simulator.sockets.admit(request, response);
   exchange.params = found.params;
-  // From here on whatever goes wrong is worded as this route's provider does.
+  // From here on, errors are in the format of this route's provider.
   exchange.errors = found.route.errors ?? openaiErrors;
   return found.route.handle(exchange);
 }
@@ -87,7 +87,7 @@ function refuse(
     sendError(exchange, new ApiError(500, 'the upstream simulator itself failed', { type: 'server_error' }));
 }
 
-/** Promises only where a route is asynchronous: this is every request's way. */
+/** Returns a promise only if the route is asynchronous, because every request passes through here. */
 function createListener(
   routes: readonly Route[],
   simulator: Simulator,
@@ -116,13 +116,13 @@ function listen(server: Server, { host, port }: UpstreamOptions): Promise<{ url:
 
 function shut(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    // `close` reports an error only for a server that is not listening, which is what is wanted.
+    // `close` reports an error only if the server is not listening, which is the desired state anyway.
     server.close(() => resolve());
     server.closeAllConnections();
   });
 }
 
-/** A model provider that obeys: see README.md beside this file. Nothing listens before `start`. */
+/** A simulated model provider that follows instructions: see README.md in this folder. It does not listen before `start`. */
 export function build(options: UpstreamOptions): Upstream {
   const simulator: Simulator = {
     ledger: new Ledger(options.ledgerCapacity ?? LEDGER_CAPACITY),

@@ -3,15 +3,15 @@ import type { Delivery } from './http/delivery.ts';
 import { ApiError, sendError, type Exchange } from './http/router.ts';
 import { jobOf, knobsOf, openCall, type Simulator } from './simulator.ts';
 
-/** A chat request as every wire format's parser gives it. */
+/** A chat request, independent of the wire format it arrived in. */
 export interface AskedChat {
   request: ChatRequest;
   stream: boolean;
-  /** The knobs that stood in the messages, in order. */
+  /** The text of the knob directives in the messages, in order. */
   directives: readonly string[];
 }
 
-/** One chat call, whatever its wire format: knobs, reply, ledger, faults; then `deliver` puts the reply into the format. */
+/** Handles a chat call of any wire format: knobs, reply, ledger and faults. `deliver` then writes the reply in the wire format. */
 export function answerChat(
   simulator: Simulator,
   exchange: Exchange,

@@ -12,7 +12,7 @@ const fresh = (job: string | null, conversation = 'a'): NewCall => ({
   startedAt: 1,
 });
 
-test('a call ends once, and the totals with it', () => {
+test('a call settles once, and the totals count it once', () => {
   const ledger = new Ledger(10);
   const call = ledger.open(fresh('j'));
   call.completionTokens = 5;
@@ -29,7 +29,7 @@ test('a call ends once, and the totals with it', () => {
   });
 });
 
-test('calls are numbered within their job; without one, within their conversation', () => {
+test('attempts are numbered per job, or per conversation if there is no job id', () => {
   const ledger = new Ledger(10);
   const numbers = [fresh('j'), fresh('k'), fresh('j', 'b'), fresh(null), fresh(null, 'b'), fresh(null)].map(
     (call) => ledger.open(call).attempt,
@@ -39,7 +39,7 @@ test('calls are numbered within their job; without one, within their conversatio
   expect(ledger.view(null).jobs['']).toHaveLength(3);
 });
 
-test('a full ledger forgets the oldest calls, says so, and keeps the totals', () => {
+test('a full ledger drops the oldest calls, counts the drops, and keeps the totals', () => {
   const ledger = new Ledger(2);
   const calls = ['a', 'b', 'c'].map((job) => ledger.open(fresh(job)));
   for (const call of calls) ledger.settle(call, 'completed');
@@ -47,7 +47,7 @@ test('a full ledger forgets the oldest calls, says so, and keeps the totals', ()
   expect(Object.keys(ledger.view(null).jobs)).toEqual(['b', 'c']);
 });
 
-test('a call from before a reset does not disturb the totals after it', () => {
+test('a call that began before a reset does not change the totals after it', () => {
   const ledger = new Ledger(2);
   const old = ledger.open(fresh('a'));
   ledger.reset();

@@ -2,13 +2,13 @@ import { BoundedMap } from './core/bounded-map.ts';
 import type { Continuation } from './core/conversation.ts';
 
 /**
- * The ledger of provider calls. A call is `running` from the moment its request was read until one of: `completed`
- * (everything was handed to the socket), `failed` (answered with an error status), `cut` (the simulator destroyed the
- * socket), `aborted` (the caller's socket closed before the end). `settle` makes that one move; the first one wins.
+ * The ledger of provider calls. A call is `running` from the moment its request has been read, until it becomes one of: `completed` (the
+ * whole answer was handed to the socket), `failed` (answered with an error status), `cut` (the simulator destroyed the socket), or
+ * `aborted` (the caller closed the socket before the end). Only `settle` makes this move, and the first call of it wins.
  */
 export type Outcome = 'running' | 'completed' | 'failed' | 'cut' | 'aborted';
 
-/** Times are milliseconds since the epoch with fractions. */
+/** Times are milliseconds since the epoch, with fractions. */
 export interface Call {
   id: string;
   job: string | null;
@@ -16,20 +16,20 @@ export interface Call {
   model: string;
   stream: boolean;
   continuation: Continuation;
-  /** 1 for the first call of its job (of the same conversation, when there is no job id). */
+  /** 1 for the first call of its job; without a job id, for the first call of its conversation. */
   attempt: number;
   startedAt: number;
   firstTokenAt: number | null;
   endedAt: number | null;
   outcome: Outcome;
   status: number | null;
-  /** The fault that struck, whatever the outcome. */
+  /** The fault that occurred, whatever the outcome. */
   fault: 'fail' | 'badKey' | 'cut' | 'stall' | 'streamError' | 'malformed' | 'hang' | null;
   promptTokens: number;
-  /** Handed to the socket so far, reasoning included. */
+  /** Tokens handed to the socket so far, including reasoning. */
   completionTokens: number;
   reasoningTokens: number;
-  /** From the first sign of the caller's going (FIN or reset) to the socket being closed. */
+  /** Milliseconds from the first sign that the caller disconnects (FIN or reset) until the socket is closed. */
   abortToCloseMs: number | null;
 }
 
@@ -37,7 +37,7 @@ export type NewCall = Pick<
   Call,
   'job' | 'kind' | 'model' | 'stream' | 'continuation' | 'promptTokens' | 'startedAt'
 > & {
-  /** Stands for the job where there is no job id. */
+  /** Used in place of the job when there is no job id. */
   conversation: string;
 };
 
@@ -48,19 +48,19 @@ export interface Totals {
   failed: number;
   cut: number;
   aborted: number;
-  /** Of settled calls. */
+  /** Token counts of settled calls. */
   promptTokens: number;
   completionTokens: number;
   reasoningTokens: number;
-  /** Requests that were refused before they became a call: bad JSON, wrong path, too large. */
+  /** Requests refused before they became a call: bad JSON, unknown path, body too large. */
   refused: number;
 }
 
 export interface LedgerView {
   totals: Totals;
-  /** Calls by job; calls without a job id stand under the empty string. */
+  /** Calls by job. Calls without a job id have the key ''. */
   jobs: Record<string, Call[]>;
-  /** Calls that were forgotten because the ledger was full; the totals still hold them. */
+  /** Calls dropped because the ledger was full. The totals still include them. */
   dropped: number;
 }
 
@@ -84,13 +84,13 @@ function noTotals(): Totals {
 export class Ledger {
   readonly #capacity: number;
   #calls = new Set<Call>();
-  /** Calls that the totals know of; holds on to none. */
+  /** Calls that the totals include. Weak, so that dropped calls can be collected. */
   #counted = new WeakSet<Call>();
   #attempts: BoundedMap<string, number>;
   #totals = noTotals();
   #dropped = 0;
   #issued = 0;
-  /** Ids stay unique across restarts of the process. */
+  /** Makes ids unique across restarts of the process. */
   readonly #run = Date.now().toString(36);
 
   constructor(capacity: number) {
@@ -123,7 +123,7 @@ export class Ledger {
     return call;
   }
 
-  /** Ends a call. A call that has ended stays as it is. */
+  /** Ends a call. Has no effect on a call that has ended. */
   settle(
     call: Call,
     outcome: Exclude<Outcome, 'running'>,
@@ -131,7 +131,7 @@ export class Ledger {
   ): void {
     if (call.outcome !== 'running') return;
     Object.assign(call, details, { outcome, endedAt: now() });
-    // A call that began before a reset is not in the totals any more.
+    // A call that began before a reset is no longer in the totals.
     if (!this.#counted.has(call)) return;
     this.#totals.running -= 1;
     this.#totals[outcome] += 1;

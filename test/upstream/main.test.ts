@@ -16,7 +16,7 @@ async function read(stream: NodeJS.ReadableStream | null): Promise<string> {
   return text;
 }
 
-test('the process says where it listens, and ends at SIGTERM with a stream still open', async () => {
+test('the process reports its address and exits on SIGTERM even with an open stream', async () => {
   const child = run({ PORT: '0' });
   const [line] = (await once(child.stdout ?? child, 'data')) as [Buffer];
   const { url } = JSON.parse(line.toString()) as { url: string };
@@ -32,7 +32,7 @@ test('the process says where it listens, and ends at SIGTERM with a stream still
   expect(await exited).toEqual([0, null]);
 });
 
-test('a bad environment is named', async () => {
+test('an invalid environment variable is reported by name', async () => {
   const child = run({ PORT: '70000' });
   const [stderr, [code]] = await Promise.all([read(child.stderr), once(child, 'exit') as Promise<[number]>]);
   expect(code).toBe(1);

@@ -2,15 +2,15 @@ import { expect } from '@jest/globals';
 import { build } from './app.ts';
 import type { Call, LedgerView } from './ledger.ts';
 
-/** A simulator of a test's own. */
+/** A simulator for one test file. */
 export interface TestSimulator {
   url: string;
   post(path: string, body: object, headers?: Readonly<Record<string, string>>): Promise<Response>;
-  /** The calls of a job, in their order. */
+  /** The calls of a job, in order. */
   callsOf(job: string): Promise<Call[]>;
-  /** Takes back knobs and forgets calls. */
+  /** Clears the knobs and the ledger. */
   reset(): Promise<void>;
-  /** Fails where the simulator itself did. */
+  /** Fails the test if the simulator itself had an error. */
   close(): Promise<void>;
 }
 

@@ -12,11 +12,11 @@ import { failFirst, follow, type Delivery } from './http/delivery.ts';
 import { ApiError, type Exchange } from './http/router.ts';
 import type { SocketBook } from './http/sockets.ts';
 
-/** What every wire format shares: the knobs in force, the ledger, the sockets. */
+/** What all wire formats share: the knobs in force, the ledger, the sockets. */
 export interface Simulator {
   ledger: Ledger;
   sockets: SocketBook;
-  /** Settings by model; `*` is for all. */
+  /** Knob settings by model; `*` applies to all models. */
   modelKnobs: Map<string, KnobSettings>;
   models: readonly string[];
   /** Bytes. */
@@ -32,7 +32,7 @@ export const jobOf = ({ request }: Exchange): string | null =>
   headerText(request.headers, 'x-turnout-job-id');
 
 /**
- * The knobs of one request: for all models, for its model, in its messages, in its header; each wins over those before.
+ * The knobs of one request. From lowest to highest precedence: those for all models, for its model, in its messages, in its header.
  * @throws ApiError 400 naming the bad knobs
  */
 export function knobsOf(
@@ -55,7 +55,7 @@ export function knobsOf(
   }
 }
 
-/** Opens the call in the ledger; null when a fault has answered it already, or never will. */
+/** Opens the call in the ledger. Null if a fault has already answered the call, or will leave it unanswered. */
 export function openCall(
   simulator: Simulator,
   exchange: Exchange,

@@ -2,7 +2,7 @@ import { type RolloutJob } from '../../../shared/rollout/judge/rollout-job.ts';
 import { metricsKey, sectionField, sectionName } from '../../../shared/contracts/section-names.ts';
 import { needing, type Stores } from '../../stores.ts';
 
-/** From how many milliseconds on a first token of a job's slot is slow, as the metrics service set it. */
+/** The metrics service's threshold for each job's slot: a first token that takes more milliseconds is slow. */
 export async function readSlowFrom(
   { redis, places }: Stores,
   redisPrefix: string,

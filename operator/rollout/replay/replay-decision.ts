@@ -5,15 +5,17 @@ import { type Judgement, type Verdict } from '../../../shared/rollout/judge/judg
 import { type RolloutJob } from '../../../shared/rollout/judge/rollout-job.ts';
 import { createTally } from '../../../shared/rollout/judge/tally.ts';
 
-/** A job that a step is judged by. Milliseconds since the epoch: when it ended, and when its outcome came to Kafka. */
+/** A job that counts in the verdict on a step. */
 export interface SeenJob extends RolloutJob {
+  /** When the job ended. Milliseconds since the epoch. */
   at: number;
+  /** When its outcome arrived in Kafka. Milliseconds since the epoch. */
   seenAt: number;
 }
 
 export interface Evidence {
   jobs: readonly SeenJob[];
-  /** From how many milliseconds on a first token of that slot was slow, as it was set then. */
+  /** The threshold that was in force for the job's slot: a first token that took more milliseconds was slow. */
   slowFrom: (job: RolloutJob) => number | undefined;
   hasLegacy: boolean;
 }
@@ -21,11 +23,11 @@ export interface Evidence {
 export interface ReplayedDecision {
   verdict: Verdict;
   tests: Judgement['tests'];
-  /** Whether the verdict asks for what was decided. */
+  /** Whether the replayed verdict leads to the recorded decision. */
   agrees: boolean;
 }
 
-/** The verdict that each decision of the judge or the plan follows from. */
+/** The verdict that leads to each decision of the judge or the plan. */
 const FOLLOWS_FROM: Partial<Record<Instruction['type'], Verdict['kind']>> = {
   rollback: 'rollback',
   freeze: 'freeze',
@@ -37,12 +39,15 @@ export function isJudged({ command: { actor, instruction } }: ReplayedEpoch): bo
 }
 
 /**
- * Outcomes come to the metrics service some time after they came to Kafka, and the leader looks once a second: which of the last ones it
- * had counted, nobody has written down.
+ * Possible delays between an outcome's arrival in Kafka and the leader's verdict. The metrics service counts outcomes some time
+ * after they arrive, and the leader judges once a second. Which of the latest outcomes it had counted is not recorded.
  */
 const LAGS_MS = [0, 100, 250, 500, 1_000, 1_500, 2_000, 3_000, 5_000] as const;
 
-/** Judges again what was decided, by what was known then: of the moments that the leader may have seen, the latest that agrees. */
+/**
+ * Judges a decision again, from the outcomes known at that time. It tries the possible delays from the shortest to the longest, and
+ * returns the first verdict that agrees with the decision, or else the verdict without a delay.
+ */
 export function replayDecision(epoch: ReplayedEpoch, evidence: Evidence): ReplayedDecision {
   const { before, command } = epoch;
   const ofStep = evidence.jobs.filter(({ step }) => step === before.step.epoch);

@@ -12,7 +12,7 @@ import { isJudged, replayDecision, type ReplayedDecision } from './replay-decisi
 export interface ReplayOptions {
   /** The first epoch that is replayed. */
   from: number;
-  /** False where there was no legacy path. */
+  /** False if the system had no legacy backend. */
   legacy: boolean;
   json?: true;
 }
@@ -23,8 +23,8 @@ interface Decision {
 }
 
 /**
- * Makes every state again from the audit, and every decision of the judge and the plan from the outcomes of the jobs. Throws
- * `CommandFailed` where anything comes out otherwise.
+ * Rebuilds every state from the audit, and every decision of the judge and the plan from the jobs' outcomes. Throws
+ * `CommandFailed` if any of them differs from what is recorded.
  */
 export async function showReplay(
   context: OperatorContext,
@@ -48,10 +48,10 @@ export async function showReplay(
   for (const problem of problems) context.complain(problem);
   if (otherwise + problems.length > 0)
     throw new CommandFailed(
-      `${otherwise} of ${decisions.length} decisions and ${problems.length} states come out otherwise.`,
+      `${otherwise} of ${decisions.length} decisions and ${problems.length} states differ from the record.`,
     );
   if (!json)
-    context.print(`${epochs.length} epochs and ${decisions.length} decisions come out as they were.`);
+    context.print(`${epochs.length} epochs and ${decisions.length} decisions agree with the record.`);
 }
 
 function inWords({ epoch, replayed }: Decision): string[] {
@@ -61,7 +61,7 @@ function inWords({ epoch, replayed }: Decision): string[] {
   const recorded = evidenceOf(epoch);
   return [
     `Epoch ${after.epoch}, ${new Date(decidedAt).toISOString()}, ${command.actor}: ${instructionInWords(command.instruction)}`,
-    `  replayed: ${verdict.kind}${reason}${replayed.agrees ? '' : ' (OTHERWISE)'}`,
+    `  replayed: ${verdict.kind}${reason}${replayed.agrees ? '' : ' (DIFFERENT)'}`,
     ...Object.entries(replayed.tests).map(
       ([test, found]) =>
         `  ${test}: evidence ${found.evidence.toFixed(2)} of ${found.decisive.toFixed(2)}, recorded ${recorded(test)}`,
@@ -69,7 +69,7 @@ function inWords({ epoch, replayed }: Decision): string[] {
   ];
 }
 
-/** As the command tells it; it is for people's eyes, and may be of another version. */
+/** The evidence that the command recorded. Only for display: it may have been written by another version. */
 function evidenceOf({ command: { instruction } }: ReplayedEpoch): (test: string) => string {
   const told = 'evidence' in instruction ? instruction.evidence : undefined;
   const { tests } = (told ?? {}) as { tests?: Partial<Record<string, { evidence?: number }>> };

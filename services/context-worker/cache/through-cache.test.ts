@@ -7,7 +7,7 @@ import { type PieceCache, throughCache } from './through-cache.ts';
 const codec = jsonCodec(z.string());
 const key = { kind: 'rag', user: 'ada', fingerprint: 'f' } as const;
 
-/** What comes of it where the cache has `kept`, and what the cache was asked for. */
+/** The result when the cache contains `kept`, and the requests that the cache received. */
 async function passed(
   caching: Partial<Caching> | undefined,
   { kept, worth = true }: { kept?: string; worth?: boolean } = {},
@@ -43,20 +43,20 @@ async function passed(
   return { value, asked };
 }
 
-describe('as the client says', () => {
-  test('what was kept will do, and what is made is kept: one makes it for all', async () => {
+describe('the client controls the cache', () => {
+  test('by default: a cached value is used, and a computed one is stored, computed once for concurrent callers', async () => {
     expect(await passed({}, { kept: 'kept' })).toEqual({ value: 'kept', asked: [['getOrCompute']] });
     expect(await passed({})).toEqual({ value: 'made', asked: [['getOrCompute']] });
   });
 
-  test('no-cache: it is made anew, and kept', async () => {
+  test('no-cache: the value is computed and stored', async () => {
     expect(await passed({ lookUp: false }, { kept: 'kept' })).toEqual({
       value: 'made',
       asked: [['set', 'made', { cacheVersion: 'now' }]],
     });
   });
 
-  test('no-store: what was kept will do, what is made is not kept', async () => {
+  test('no-store: a cached value is used, a computed one is not stored', async () => {
     expect((await passed({ keep: false }, { kept: 'kept' })).value).toBe('kept');
     expect(await passed({ keep: false })).toEqual({
       value: 'made',
@@ -64,7 +64,7 @@ describe('as the client says', () => {
     });
   });
 
-  test('max-age: what is young enough will do, else what is made is kept', async () => {
+  test('max-age: a young enough value is used, otherwise the computed one is stored', async () => {
     expect(await passed({ maxAgeMs: 9 })).toEqual({
       value: 'made',
       asked: [
@@ -74,12 +74,12 @@ describe('as the client says', () => {
     });
   });
 
-  test('neither, and a job of before there was a cache: it is not asked', async () => {
+  test('without look-up and storing, or for a job from before the cache existed, the cache is not used', async () => {
     expect(await passed({ lookUp: false, keep: false })).toEqual({ value: 'made', asked: [] });
     expect(await passed(undefined)).toEqual({ value: 'made', asked: [] });
   });
 
-  test('what is not worth it is not kept', async () => {
+  test('a value that is not worth storing is not stored', async () => {
     expect((await passed({ lookUp: false }, { worth: false })).asked).toEqual([]);
   });
 });

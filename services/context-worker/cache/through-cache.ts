@@ -9,11 +9,11 @@ export interface Wanted<T> {
   key: CacheKey;
   codec: Codec<T>;
   make: (signal: AbortSignal) => Promise<T>;
-  /** Whether a value is worth keeping; default: all are. */
+  /** Whether a value is worth storing; default: every value is. */
   worth?: (value: T) => boolean;
 }
 
-/** Looks it up, and keeps what it had to make, as far as the job's client lets the cache do either. */
+/** Looks the value up, or makes and stores it, as far as the job's client allows look-up and storing. */
 export async function throughCache<T>(
   cache: PieceCache,
   { key, codec, make, worth = () => true }: Wanted<T>,
@@ -27,7 +27,7 @@ export async function throughCache<T>(
   if (found?.found) return found.value;
   const cacheVersion = found ? found.cacheVersion : await cache.cacheVersion(key);
   const value = await make(signal);
-  // Not awaited: nobody waits for this one.
+  // Not awaited: the caller does not need the write.
   if (keep && cacheVersion !== undefined && worth(value)) void cache.set(key, value, codec, { cacheVersion });
   return value;
 }

@@ -13,14 +13,14 @@ const section = (n: number) => {
 const long = Array.from({ length: 50 }, (_, n) => section(n)).join('');
 
 describe('choosing passages', () => {
-  test('a document that fits is taken whole, letter by letter', async () => {
+  test('a document that fits is taken whole and unchanged', async () => {
     const text = section(1) + section(2);
     const { passages, leftOut } = await chooser.choose({ text, question: 'anything', budgetTokens: 2_000 });
     expect(passages.map((passage) => passage.text).join('')).toBe(text);
     expect(leftOut).toBe(0);
   });
 
-  test('else the passage that answers the question is among those chosen, with the best score', async () => {
+  test('otherwise the passage that answers the question is chosen, with the best score', async () => {
     const { passages } = await chooser.choose({
       text: long,
       question: 'When was the box of Ostheim33 closed?',
@@ -30,7 +30,7 @@ describe('choosing passages', () => {
     expect(best?.text).toContain('Ostheim33 was closed in 1983');
   });
 
-  test('the chosen ones fit the budget, stand in document order and are whole', async () => {
+  test('the chosen passages fit the budget, are in document order and are whole', async () => {
     const { passages, leftOut } = await chooser.choose({
       text: long,
       question: 'inspected fault Ostheim7',
@@ -45,7 +45,7 @@ describe('choosing passages', () => {
     for (const { text, position } of passages) expect(all[position]?.text.endsWith(text)).toBe(true);
   });
 
-  test('neighbours do not repeat the sentence that they share', async () => {
+  test('adjacent passages do not repeat the sentence that they share', async () => {
     const text = Array.from({ length: 200 }, (_, n) => `Sentence ${n} speaks of locomotives. `).join('');
     const { passages } = await chooser.choose({ text, question: 'locomotives', budgetTokens: 900 });
     const numbers = passages.flatMap((passage) => passage.text.match(/Sentence \d+/g) ?? []);
@@ -62,13 +62,13 @@ describe('choosing passages', () => {
     },
   );
 
-  test('nothing is cut to fit: a budget smaller than every passage chooses none', async () => {
+  test('no passage is cut: a budget smaller than every passage chooses none', async () => {
     const { passages, leftOut } = await chooser.choose({ text: long, question: 'Ostheim7', budgetTokens: 5 });
     expect(passages).toEqual([]);
     expect(leftOut).toBe(cutIntoPassages(long).length);
   });
 
-  test('Chinese is found without spaces between its words', async () => {
+  test('Chinese text, which has no spaces between words, is found', async () => {
     const text = `${'列車在車站停靠。'.repeat(600)}道岔壞了。${'列車在車站停靠。'.repeat(600)}`;
     const { passages } = await chooser.choose({ text, question: '道岔怎麼了？', budgetTokens: 400 });
     expect(passages.some((passage) => passage.text.includes('道岔壞了'))).toBe(true);

@@ -6,17 +6,17 @@ import { type Shortlist } from './shortlist.ts';
 import { countTokens, maxTokens } from '../../../shared/content/documents/tokens.ts';
 
 export interface Choice {
-  /** In document order; no two overlap, and neighbours, put together, are the document's own text. */
+  /** In document order, without overlap: adjacent passages, joined, are the document's own text. */
   passages: Passage[];
   /** How many of the document's passages were not chosen. */
   leftOut: number;
 }
 
-/** A candidate that does not fit may be followed by a smaller one that does; after this many the rest is left. */
+/** A candidate that does not fit may be followed by a smaller one that does; after this many misses the rest is left out. */
 const MAX_MISSES = 8;
 
 /**
- * Whether all of the text fits. Only a text whose size leaves it open is tokenised: above 8 characters per token of the
+ * Whether the whole text fits. The text is tokenised only if its size does not decide: with more than 8 characters per token of the
  * budget it counts as too large.
  */
 export function fitsWhole(text: string, budgetTokens: number): boolean {
@@ -24,7 +24,7 @@ export function fitsWhole(text: string, budgetTokens: number): boolean {
   return maxTokens(text) <= budgetTokens || countTokens(text) <= budgetTokens;
 }
 
-/** In passages all the same, with scores: the prompt may still have to do without the worst of them. */
+/** The whole document, also as scored passages: assembling the prompt may still have to leave out the worst of them. */
 export function wholeDocument(text: string, question: string): Choice {
   const all = cutIntoPassages(text, { overlap: false });
   const ranking = rankCandidates({ ranked: rankPassages(all, question), others: [], total: all.length });
@@ -39,7 +39,7 @@ export function wholeDocument(text: string, question: string): Choice {
   };
 }
 
-/** Takes the shortlist's passages, best first (by meaning too, where cosines are known), for as long as they fit. */
+/** Takes the shortlist's passages that fit, best first; cosines, if known, add the ranking by meaning. */
 export function fillBudget(list: Shortlist, budgetTokens: number, cosines?: Cosines): Choice {
   const chosen: ScoredPassage[] = [];
   let left = budgetTokens;
@@ -63,7 +63,7 @@ function inDocumentOrder(chosen: readonly ScoredPassage[]): Passage[] {
   }));
 }
 
-/** What a passage shares with its chosen neighbour is whole sentences: said once is enough. */
+/** Removes the whole sentences that a passage shares with the chosen passage before it. */
 function withoutOverlap(passage: DocumentPassage, before: DocumentPassage | undefined): string {
   return passage.text.slice(Math.max(0, (before?.end ?? 0) - passage.start));
 }

@@ -15,7 +15,7 @@ const documents = fc.string({
 });
 
 describe('cutIntoPassages', () => {
-  test('without overlap the passages are, put together, the document', () => {
+  test('without overlap the joined passages are the document', () => {
     fc.assert(
       fc.property(documents, (text) => {
         const passages = cutIntoPassages(text, { overlap: false });
@@ -24,7 +24,7 @@ describe('cutIntoPassages', () => {
     );
   });
 
-  test('with overlap they cover the document, in order, each where it says that it stands', () => {
+  test('with overlap the passages cover the document in order, and their offsets are right', () => {
     fc.assert(
       fc.property(documents, (text) => {
         let covered = 0;
@@ -41,7 +41,7 @@ describe('cutIntoPassages', () => {
     );
   });
 
-  test('prose becomes passages of 150 to 300 tokens that begin and end with a sentence', () => {
+  test('prose is cut into passages of 150 to 300 tokens that begin and end with a sentence', () => {
     const passages = cutIntoPassages(Array.from({ length: 40 }, (_, n) => paragraph(n)).join(''));
     for (const { text } of passages.slice(0, -1)) {
       expect(countTokens(text)).toBeGreaterThan(150);
@@ -50,32 +50,32 @@ describe('cutIntoPassages', () => {
     }
   });
 
-  test('a passage that is large enough ends before a heading, which goes with what follows it', () => {
+  test('a large enough passage ends before a heading, which starts the next passage', () => {
     const text = `# Stations\n\n${paragraph(1)}${paragraph(2)}## Signals\n\n${paragraph(3)}`;
     const passages = cutIntoPassages(text);
     expect(passages.map(({ heading }) => heading)).toEqual(['Stations', 'Signals']);
     expect(passages[1]?.text).toMatch(/^## Signals\n\nStation number 30/);
   });
 
-  test('a passage carries the last sentence of the one before, except over a heading', () => {
+  test('a passage repeats the last sentence of the one before, except after a heading', () => {
     const [first, second] = cutIntoPassages(Array.from({ length: 30 }, (_, n) => sentence(n)).join(''));
     const last = first?.text.match(/[^.]+\.\s*$/)?.[0].trim() ?? '';
     expect(last).toMatch(/^Station/);
     expect(second?.text.startsWith(last)).toBe(true);
   });
 
-  test('the indentation of a line stays with its line', () => {
+  test('indentation stays with its line', () => {
     const yaml = 'routes:\n  - name: north\n    stops: [a, b, c]\n'.repeat(100);
     const starts = cutIntoPassages(yaml, { overlap: false }).map(({ text }) => text);
     expect(starts.length).toBeGreaterThan(2);
     for (const text of starts) expect(text).toMatch(/^(?:routes:| {2}- name| {4}stops)/);
   });
 
-  test('what is cut otherwise than before has another version', () => {
+  test('a change in the cutting requires a new CUTTING_VERSION', () => {
     const text = `# Stations\n\n${paragraph(1)}${paragraph(2)}## Signals\n\n${paragraph(3)}- ${'word '.repeat(900)}。道。`;
     const ends = cutIntoPassages(text).map(({ start, end }) => `${start}-${end}`);
     const hash = createHash('sha256').update(ends.join()).digest('hex').slice(0, 8);
-    // When this fails: raise CUTTING_VERSION, or vectors that were stored before are taken for other passages.
+    // If this fails, raise CUTTING_VERSION. Otherwise stored vectors are matched with the wrong passages.
     expect([CUTTING_VERSION, hash]).toEqual([1, '3c49434e']);
   });
 

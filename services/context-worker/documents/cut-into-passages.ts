@@ -1,18 +1,18 @@
 import { scanUnits, type Unit } from '../../../shared/content/documents/scan-units.ts';
 
-/** A piece of a document, cut along its structure: `text` is `document.slice(start, end)`. */
+/** A part of a document, cut along its structure: `text` is `document.slice(start, end)`. */
 export interface DocumentPassage {
   text: string;
-  /** Among the document's passages, from 0. */
+  /** Index among the document's passages, from 0. */
   position: number;
   /** Offsets in UTF-16 code units. */
   start: number;
   end: number;
-  /** The heading that the passage begins under. */
+  /** The heading under which the passage begins. */
   heading: string;
 }
 
-/** Goes up with every change of what the cutting yields: stored vectors belong to passages by their position. */
+/** Increase with every change that alters the passages: stored vectors are matched with passages by position. */
 export const CUTTING_VERSION = 1;
 
 interface CutOptions {
@@ -21,8 +21,8 @@ interface CutOptions {
 }
 
 /**
- * Weights are quarters of an estimated token (see `scanUnits`). A passage has ~300 tokens at most, and rather ends before
- * a heading or a paragraph than in the middle of one if it is large enough by then.
+ * Weights are quarters of an estimated token (see `scanUnits`). A passage has at most ~300 tokens. If it is large enough, it ends before
+ * a heading or a paragraph instead of in the middle of one.
  */
 const MAX_WEIGHT = 1_200;
 const ENOUGH_BEFORE = { heading: 320, paragraph: 720, sentence: Infinity } as const;
@@ -38,8 +38,8 @@ interface OpenPassage {
 }
 
 /**
- * Passages of ~200 to 300 tokens that end at headings, paragraphs or sentences, in order. Without overlap they are, put
- * together, the document. Linear in the length of the text, whatever it holds.
+ * Cuts a text into passages of ~200 to 300 tokens that end at headings, paragraphs or sentences, in order. Without overlap, the joined
+ * passages are the document. Takes time linear in the length of any text.
  */
 export function cutIntoPassages(text: string, { overlap = true }: CutOptions = {}): DocumentPassage[] {
   const passages: DocumentPassage[] = [];

@@ -6,7 +6,7 @@ test.each([
   ['no ranking', [], []],
   ['one ranking', [[3, 1, 2]], [3, 1, 2]],
   [
-    'what both like before what one likes',
+    'ids that are good in both rankings come before ids that are good in one',
     [
       [1, 2, 3],
       [4, 2, 5],
@@ -14,7 +14,7 @@ test.each([
     [2, 1, 4, 3, 5],
   ],
   [
-    'two opposite rankings: the ends before the middle',
+    'two opposite rankings: both ends come before the middle',
     [
       [1, 2, 3],
       [3, 2, 1],
@@ -28,7 +28,7 @@ test.each([
 
 const ranking = fc.uniqueArray(fc.nat({ max: 50 }));
 
-test('every id of every ranking is there once, and the order of the rankings does not matter', () => {
+test('every id of every ranking occurs once, and the order of the rankings does not matter', () => {
   fc.assert(
     fc.property(ranking, ranking, (a, b) => {
       const fused = fuseRanks([a, b]);
@@ -39,7 +39,7 @@ test('every id of every ranking is there once, and the order of the rankings doe
   );
 });
 
-test('who is before another in every ranking is before it in the fused one', () => {
+test('an id that precedes another in every ranking precedes it in the fused one', () => {
   fc.assert(
     fc.property(ranking, fc.nat(), (all, seed) => {
       const other = all.toSorted((a, b) => ((a * 31 + seed) % 17) - ((b * 31 + seed) % 17));

@@ -1,10 +1,10 @@
-/** Of Cormack, Clarke and Büttcher (2009): how little the first places of a ranking count more than the next ones. */
+/** From Cormack, Clarke and Büttcher (2009): the larger it is, the less the first ranks differ from the next ones. */
 const K = 60;
 
 /**
  * Reciprocal rank fusion (Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet and individual
- * rank learning methods"): ids of several rankings, each best first, by the sum of 1 / (60 + rank), ranks from 1. What a
- * ranking lacks gets nothing from it. Best first; equal ones in the order of the ids.
+ * rank learning methods"): sorts the ids of several rankings, each best first, by the sum of 1 / (60 + rank), with ranks from 1. An id
+ * that a ranking does not have gets nothing from it. Returns the best first; equal sums in the order of the ids.
  */
 export function fuseRanks(rankings: readonly (readonly number[])[]): number[] {
   const sums = new Map<number, number>();

@@ -18,7 +18,7 @@ function book(bytes: number): Buffer {
 }
 
 describe('the passage chooser', () => {
-  test('finds a fact in a document of 20 MB while the event loop goes on', async () => {
+  test('finds a fact in a document of 20 MB without blocking the event loop', async () => {
     const text = book(20_000_000);
     expect(text.length).toBeGreaterThan(20_000_000);
     let turns = 0;
@@ -31,10 +31,10 @@ describe('the passage chooser', () => {
     clearInterval(counting);
     expect(passages.some((passage) => passage.text.includes('Ostheim12345 was closed in 1945'))).toBe(true);
     expect(leftOut).toBeGreaterThan(10_000);
-    expect(turns).toBeGreaterThan(10); // one or two when it is done here
+    expect(turns).toBeGreaterThan(10); // one or two without a thread
   }, 30_000);
 
-  test('chooses in a thread what it would choose without one', async () => {
+  test('chooses the same passages in a thread as without one', async () => {
     const input = { text: book(600_000).toString(), question: 'Ostheim77 closed', budgetTokens: 1_000 };
     expect(await chooser.choose(input)).toEqual(fillBudget(shortlist(input), input.budgetTokens));
   });
@@ -48,7 +48,7 @@ describe('the passage chooser', () => {
     expect(passages).toEqual([{ text: 'Die Brücke trägt.', position: 0, score: 1 }]);
   });
 
-  test('an abort ends the work and gives the turn to the next', async () => {
+  test('an abort ends the work and starts the next one', async () => {
     const controller = new AbortController();
     const text = book(5_000_000);
     const first = chooser.choose({ text, question: 'Ostheim1', budgetTokens: 500 }, controller.signal);
@@ -71,7 +71,7 @@ describe('the passage chooser', () => {
     const must = () => Promise.reject(new Error('must not be asked'));
     const has = ({ passages }: Chosen, position: number) => passages.some((one) => one.position === position);
 
-    test('what is near by its meaning is chosen as well, where the vectors are stored', async () => {
+    test('passages that are near in meaning are chosen as well, if the vectors are stored', async () => {
       expect(has(await chooser.choose(input), SOLUTION)).toBe(false);
       const nearest = () => Promise.resolve({ cosines: new Map([[SOLUTION, 0.8]]) });
       const chosen = await chooser.choose({ ...input, similarity: () => ({ nearest, compare: must }) });
@@ -79,7 +79,7 @@ describe('the passage chooser', () => {
       expect(chosen).not.toHaveProperty('degraded');
     });
 
-    test('else a bounded number is compared on the spot: the best by words, and some from everywhere', async () => {
+    test('without stored vectors a limited number is embedded: the best by words, and some from the whole document', async () => {
       const asked: number[] = [];
       const compare: Similarity['compare'] = (passages) => {
         asked.push(...passages.map(({ position }) => position));
@@ -94,19 +94,22 @@ describe('the passage chooser', () => {
 
     test.each([
       [
-        'stored vectors',
+        'reading stored vectors',
         { nearest: () => Promise.resolve({ degraded: 'upstream_stalled' as const }), compare: must },
       ],
       [
         'a comparison',
         { nearest: none, compare: () => Promise.resolve({ degraded: 'upstream_stalled' as const }) },
       ],
-    ])('without an answer for %s words alone decide, and it is said', async (_what, similarity) => {
-      const chosen = await chooser.choose({ ...input, similarity: () => similarity });
-      expect(chosen).toEqual({ ...(await chooser.choose(input)), degraded: 'upstream_stalled' });
-    });
+    ])(
+      'when %s fails, words alone decide and the result is marked as degraded',
+      async (_what, similarity) => {
+        const chosen = await chooser.choose({ ...input, similarity: () => similarity });
+        expect(chosen).toEqual({ ...(await chooser.choose(input)), degraded: 'upstream_stalled' });
+      },
+    );
 
-    test('a document that fits whole is not compared', async () => {
+    test('a document that fits whole is not compared by meaning', async () => {
       const similarity = () => {
         throw new Error('must not be asked');
       };

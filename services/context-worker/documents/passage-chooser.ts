@@ -7,39 +7,38 @@ import { type Compared, type Similarity } from './similarity.ts';
 
 export interface PassageChooser {
   /**
-   * What of a document goes into the prompt: all of it if it fits the budget (tokens); else the passages that answer the
-   * question best by its words, and by its meaning too where there is a `similarity`; none of them cut, and the beginning
-   * of the document when nothing else is known. Nothing is chosen when the budget is smaller than every candidate.
+   * Chooses what goes into the prompt. If the document fits the budget (tokens), all of it. Otherwise the passages that match the
+   * question best, by words and, with a `similarity`, by meaning; or the beginning of the document if no passage matches. Passages are
+   * not cut. Chooses nothing when the budget is smaller than every candidate.
    *
-   * `text` is UTF-8 when it is bytes. A large one is worked on in a thread of its own, so that the event loop never stands
-   * still for it, and counts as too large to be taken whole. Rejects with the signal's reason when aborted, which ends the
-   * thread too.
+   * Bytes in `text` are UTF-8. A large text is processed in its own thread, so that it does not block the event loop, and counts as too
+   * large to be taken whole. Rejects with the signal's reason when aborted, which also ends the thread.
    */
   choose(input: ChooserInput, signal?: AbortSignal): Promise<Chosen>;
 }
 
 export interface ChooserInput extends Pick<ShortlistInput, 'question' | 'budgetTokens'> {
   text: string | Buffer;
-  /** Called where the document does not fit whole. */
+  /** Called if the document does not fit whole. */
   similarity?: (() => Similarity) | undefined;
 }
 
 export interface Chosen extends Choice {
-  /** Why words alone decided, where meaning was to be heard too. */
+  /** Why words alone decided although a similarity was given. */
   degraded?: ErrorCode;
 }
 
-/** Characters or bytes. Up to it choosing takes at most ~50 ms; a thread takes ~100 ms to start. */
+/** Characters or bytes. Up to this size choosing takes at most ~50 ms; a thread takes ~100 ms to start. */
 const LARGE = 512 * 1024;
 /**
- * Passages that are compared on the spot where a document's vectors are not stored: the best ones by words, since these may
- * be right, and some from everywhere, since the answer may share no word with the question. One request: many servers take
- * no more than 32 texts.
+ * The passages that are embedded for a question when a document's vectors are not stored: the best ones by words, and some from the
+ * whole document, because the answer may share no word with the question. They fit into one request: many servers accept at most 32
+ * texts.
  */
 const COMPARED_BY_WORDS = 24;
 const COMPARED_BESIDE = 8;
 
-/** A thread lives for one document: nothing to keep warm, nothing left behind, and its memory goes with it. */
+/** Each large document gets a new thread, which ends with it and frees its memory. */
 export function createPassageChooser({ threads = 2 }: { threads?: number } = {}): PassageChooser {
   const limit = pLimit(threads);
 

@@ -14,7 +14,7 @@ const cosine = (a: Float32Array, b: Float32Array) =>
   a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
 
 describe('passage vectors', () => {
-  test('have nearly the cosines of the floats that they were made of', () => {
+  test('have nearly the same cosines as the original floats', () => {
     fc.assert(
       fc.property(fc.array(vector, { minLength: 1, maxLength: 20 }), vector, (vectors, question) => {
         const nearest = nearestPassages(packVectors(vectors, key), question, 100);
@@ -25,17 +25,17 @@ describe('passage vectors', () => {
     );
   });
 
-  test('are found nearest first, and no more than asked for', () => {
+  test('are found nearest first, and at most `count` of them', () => {
     const vectors = packVectors([unit([0, 1]), unit([1, 0]), unit([1, 1])], key);
     const nearest = nearestPassages(vectors, unit([1, 0.1]), 2);
     expect([...nearest.keys()]).toEqual([1, 2]);
   });
 
-  test('are the same after they were stored', () => {
+  test('are the same after encoding and decoding', () => {
     fc.assert(
       fc.property(fc.array(vector, { maxLength: 20 }), (vectors) => {
         const packed = packVectors(vectors, key);
-        // In the middle of a larger buffer, as a store may give it.
+        // In the middle of a larger buffer, as a store may return it.
         const bytes = Buffer.concat([Buffer.from('x'), encodeVectors(packed)]).subarray(1);
         expect(decodeVectors(bytes, key)).toEqual(packed);
       }),
@@ -44,11 +44,11 @@ describe('passage vectors', () => {
 
   const stored = encodeVectors(packVectors([unit([1, 2]), unit([3, 4])], key));
   test.each([
-    ['nothing', Buffer.of()],
-    ['something else', Buffer.from('%PDF-1.7 and more')],
-    ['a part', stored.subarray(0, -1)],
-    ['more', Buffer.concat([stored, Buffer.of(0)])],
-    ['a header that is none', Buffer.concat([stored.subarray(0, 8), Buffer.alloc(200)])],
+    ['empty', Buffer.of()],
+    ['another format', Buffer.from('%PDF-1.7 and more')],
+    ['truncated', stored.subarray(0, -1)],
+    ['too long', Buffer.concat([stored, Buffer.of(0)])],
+    ['stored with a damaged header', Buffer.concat([stored.subarray(0, 8), Buffer.alloc(200)])],
   ])('that are %s are not read', (_what, bytes) => {
     expect(decodeVectors(bytes, key)).toBeUndefined();
   });
@@ -60,7 +60,7 @@ describe('passage vectors', () => {
     expect(decodeVectors(stored, wanted)).toBeUndefined();
   });
 
-  test('of other dimensions than the question are near to nothing', () => {
+  test('with other dimensions than the question give no result', () => {
     expect(nearestPassages(packVectors([unit([1, 2])], key), unit([1, 2, 3]), 5).size).toBe(0);
   });
 });

@@ -1,27 +1,27 @@
 import { z } from 'zod';
 import { CUTTING_VERSION, type DocumentPassage } from './cut-into-passages.ts';
 
-/** What stored vectors depend on beside the cutting: with another text or model they are others. */
+/** What stored vectors depend on besides the cutting version: the model and the text. */
 export interface VectorsKey {
   model: string;
-  /** Of the text, in UTF-8. */
+  /** The size of the text in UTF-8. */
   textBytes: number;
 }
 
 /**
- * The vectors of all passages of a document version, by position, each as whole numbers from -127 to 127 and a scale: a
- * quarter of the floats' bytes for a cosine that is right to about 0.005.
+ * The vectors of all passages of a document version, by position. Each is stored as integers from -127 to 127 and a scale, which takes
+ * a quarter of the bytes of floats; cosines are accurate to about 0.005.
  */
 export interface PassageVectors extends VectorsKey {
   passages: number;
   dimensions: number;
-  /** One a passage. */
+  /** One for each passage. */
   scales: Float32Array;
   /** `passages` rows of `dimensions`. */
   values: Int8Array;
 }
 
-/** What of a passage is embedded: its heading tells what it is about. Another choice here is another `CUTTING_VERSION`. */
+/** The text that is embedded for a passage: its heading, which gives the topic, and its text. A change here needs a new `CUTTING_VERSION`. */
 export function textToEmbed({ heading, text }: Pick<DocumentPassage, 'heading' | 'text'>): string {
   return heading === '' || text.includes(heading) ? text : `${heading}\n${text}`;
 }
@@ -47,8 +47,8 @@ function largest(vector: Float32Array): number {
 }
 
 /**
- * The `count` passages nearest to the question (a vector of length 1), position -> cosine, nearest first. All are
- * compared: 4,000 passages of 1,536 dimensions take ~10 ms. None where the dimensions differ.
+ * The `count` passages nearest to the question (a vector of length 1), position -> cosine, nearest first. All passages are compared:
+ * 4,000 passages of 1,536 dimensions take ~10 ms. Empty when the dimensions differ.
  */
 export function nearestPassages(
   { passages, dimensions, scales, values }: PassageVectors,
@@ -70,7 +70,7 @@ function dot(question: Float32Array, values: Int8Array, from: number): number {
   return sum;
 }
 
-/** The first bytes of the stored form: `TIX1`, the length of the header, the header as JSON; then the scales, the rows. */
+/** The stored format: the bytes `TIX1`, the length of the header, the header as JSON, the scales, the rows. */
 const MAGIC = 0x31584954;
 const PREFIX_BYTES = 8;
 
@@ -96,7 +96,7 @@ export function encodeVectors(vectors: PassageVectors): Buffer {
   return Buffer.concat([prefix, header, scaleBytes, rows]);
 }
 
-/** Undefined for what is damaged, of another version, or was not made for that text and model. */
+/** Undefined if the bytes are damaged, of another version, or not for the wanted text and model. */
 export function decodeVectors(bytes: Buffer, wanted: VectorsKey): PassageVectors | undefined {
   const header = readHeader(bytes);
   if (header?.model !== wanted.model || header.textBytes !== wanted.textBytes) return undefined;

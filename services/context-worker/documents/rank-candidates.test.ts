@@ -24,11 +24,11 @@ const positions = (ranking: readonly RankedPassage[]) => ranking.map(({ position
 describe('candidates', () => {
   const byWords = [passage(7, 9, 0.9), passage(3, 5, 0.5), passage(5, 1, 0.1)];
 
-  test('are ranked by words where nothing else is known', () => {
+  test('are ranked by words when no cosines are known', () => {
     expect(positions(rankCandidates(list(byWords, [passage(1)])))).toEqual([7, 3, 5]);
   });
 
-  test('that are good by words and by meaning come first, then those that are good by one', () => {
+  test('that are good by words and by meaning come before those that are good by one', () => {
     const cosines = new Map([
       [1, 0.9],
       [3, 0.8],
@@ -54,7 +54,7 @@ describe('candidates', () => {
     ).toEqual([2, 0]);
   });
 
-  test('have scores from 0 to 1 that fall along the ranking', () => {
+  test('have scores from 0 to 1 that decrease along the ranking', () => {
     const coverage = fc.double({ min: 0, max: 1, noNaN: true });
     const cosine = fc.double({ min: -1, max: 1, noNaN: true });
     fc.assert(
@@ -77,15 +77,15 @@ describe('across documents', () => {
     60,
   );
 
-  test('the document that answers scores above one that shares only small words with the question', () => {
+  test('a document with the answer scores above one that shares only short words with the question', () => {
     const fact = 'The night train to Ostheim leaves from platform 11. ';
     const answer = best(`${filler}${fact}${filler}`);
     expect(answer).toBeGreaterThan(0.6);
-    expect(best(fact)).toBeCloseTo(answer, 1); // however long the document is
+    expect(best(fact)).toBeCloseTo(answer, 1); // for any document length
     expect(best(filler)).toBeLessThan(0.3);
   });
 
-  test('by meaning, the nearer one', () => {
+  test('the document that is nearer in meaning scores higher', () => {
     const [near, far] = [0.7, 0.2].map((cosine) =>
       rankCandidates(list([passage(0)]), new Map([[0, cosine]])),
     );

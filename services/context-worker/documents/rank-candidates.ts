@@ -3,7 +3,7 @@ import { type RankedPassage } from './rank-passages.ts';
 import { type Shortlist } from './shortlist.ts';
 
 export interface ScoredPassage extends RankedPassage {
-  /** 0 to 1. Falls along the ranking, and is comparable across the documents of one question. */
+  /** 0 to 1. Decreases along the ranking, and is comparable across the documents of one question. */
   score: number;
 }
 
@@ -11,8 +11,8 @@ export interface ScoredPassage extends RankedPassage {
 export type Cosines = ReadonlyMap<number, number>;
 
 /**
- * The candidates, best first: by the question's words (BM25+), and where cosines are known by both, fused by reciprocal
- * rank. Without cosines, passages beside those that share words are no candidates.
+ * The candidates, best first: by the question's words (BM25+) or, if cosines are known, by words and meaning, fused by reciprocal rank.
+ * Without cosines, only the passages ranked by words are candidates.
  */
 export function rankCandidates({ ranked, others }: Shortlist, cosines?: Cosines): ScoredPassage[] {
   if (!cosines || cosines.size === 0) return withScores(ranked, ({ coverage }) => coverage);
@@ -26,14 +26,14 @@ export function rankCandidates({ ranked, others }: Shortlist, cosines?: Cosines)
   );
 }
 
-/** A little less with each rank, so that equal relevance leaves no ties. */
+/** Lowers the score a little with each rank, so that equal relevance gives no ties. */
 const K = 60;
 
 /**
- * Neither BM25 nor a sum of reciprocal ranks says anything across documents: the one depends on a document's own word
- * frequencies, and every document has a first rank. What does: the share of the question's words that a passage has, and its
- * cosine, here together as its relevance. So that the ranking holds, a passage counts as relevant as the best one that
- * stands behind it.
+ * Adds scores that are comparable across documents. BM25 is not comparable, because it depends on a document's own word frequencies, and
+ * neither are reciprocal ranks, because every document has a first rank. Comparable are the share of the question's words that a passage
+ * contains, and its cosine; `relevanceOf` combines them. To keep the ranking, each passage counts as at least as relevant as every
+ * passage ranked after it.
  */
 export function withScores<T>(
   ranking: readonly T[],

@@ -2,11 +2,11 @@ import MiniSearch from 'minisearch';
 import { type DocumentPassage } from './cut-into-passages.ts';
 import { words } from '../../../shared/content/documents/words.ts';
 
-/** How much of the question's words a passage has. */
+/** How well a passage matches the question's words. */
 export interface WordMatch {
-  /** BM25+ over the passages of this one document; 0 when no word of the question occurs. Comparable within a document only. */
+  /** BM25+ over the passages of this one document; 0 when no word of the question occurs. Comparable only within a document. */
   bm25: number;
-  /** The share of the question's words that occur, 0 to 1, each by its weight. Comparable across documents. */
+  /** The weighted share of the question's words that occur, 0 to 1. Comparable across documents. */
   coverage: number;
 }
 
@@ -15,8 +15,8 @@ export interface RankedPassage extends DocumentPassage, WordMatch {}
 const NO_MATCH: WordMatch = { bm25: 0, coverage: 0 };
 
 /**
- * The passages that share a word with the question, best first by BM25+ (Lv and Zhai 2011; k 1.2, b 0.7, d 0.5), equal
- * ones in document order. When none does, all of them in document order.
+ * The passages that share a word with the question, best first by BM25+ (Lv and Zhai 2011; k 1.2, b 0.7, d 0.5), equal scores in
+ * document order. If no passage does, all passages in document order.
  */
 export function rankPassages(passages: readonly DocumentPassage[], question: string): RankedPassage[] {
   const matches = matchWords(passages, question);
@@ -37,7 +37,7 @@ function matchWords(passages: readonly DocumentPassage[], question: string): Rea
   );
 }
 
-/** Index -> match of the texts that share a word with the question, by the same measures. */
+/** Index -> match of the texts that share a word with the question, computed in the same way. */
 export function matchTexts(texts: readonly string[], question: string): ReadonlyMap<number, WordMatch> {
   return match(
     texts.map((text, id) => ({ id, text, heading: '' })),
@@ -56,8 +56,8 @@ function match(texts: readonly Matched[], question: string): ReadonlyMap<number,
   const index = new MiniSearch<Matched>({
     fields: ['text', 'heading'],
     tokenize: words,
-    // The index lives for one question, so it holds that question's words only. Lengths and document frequencies, and so
-    // the scores, are those of a full index, for a tenth of its memory.
+    // The index serves one question, so it contains only that question's words. Lengths, document frequencies and scores are the same
+    // as in a full index, for a tenth of the memory.
     processTerm: (term) => (wanted.has(term) ? term : null),
   });
   index.addAll(texts);
@@ -74,13 +74,13 @@ function totalWeight(terms: Iterable<string>): number {
   return sum;
 }
 
-/** Frequent words are short, in nearly all languages that write with letters (Zipf's law of abbreviation). */
+/** Frequent words are short in nearly all languages with an alphabet (Zipf's law of abbreviation). */
 const FULL_WEIGHT_LENGTH = 8;
 const SHORT_AND_TELLING = /[\p{N}\p{Lo}]/u;
 
 /**
- * What a word tells, 0 to 1, without knowing how frequent it is: a document's own frequencies would make it incomparable
- * with others. Numbers, and the letters of scripts without case (Chinese), count in full.
+ * How significant a word is, 0 to 1, judged by its length. Word frequencies within a document would make documents incomparable.
+ * Numbers, and the letters of scripts without case (Chinese), count in full.
  */
 function wordWeight(word: string): number {
   if (SHORT_AND_TELLING.test(word)) return 1;

@@ -1,18 +1,18 @@
 import { Worker } from 'node:worker_threads';
 import { type Shortlist, type ShortlistInput } from './shortlist.ts';
 
-/** `shortlist`'s input for a thread: the text as UTF-8, so that decoding it is done there as well. */
+/** `shortlist`'s input for a thread: the text as UTF-8, so that the thread also decodes it. */
 export type ShortlistTask = Omit<ShortlistInput, 'text'> & { utf8: Uint8Array };
 
-/** Against a document that makes the thread need more than any known one does (20 MB: ~300 MB). */
+/** Limits a document that needs more memory than any known one (20 MB of text need ~300 MB). */
 const MAX_HEAP_MB = 1_024;
 
-/** `shortlist` in a thread of its own. Rejects with the signal's reason when aborted, which ends the thread too. */
+/** Runs `shortlist` in its own thread. Rejects with the signal's reason when aborted, which also ends the thread. */
 export async function shortlistInThread(
   task: ShortlistTask,
   signal: AbortSignal | undefined,
 ): Promise<Shortlist> {
-  signal?.throwIfAborted(); // it may have been waiting for its turn
+  signal?.throwIfAborted(); // it may have been aborted while it waited for its turn
   return new Promise((resolve, reject) => {
     const thread = new Worker(new URL('./shortlist-thread.ts', import.meta.url), {
       workerData: task,

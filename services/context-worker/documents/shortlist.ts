@@ -1,11 +1,11 @@
 import { cutIntoPassages, type DocumentPassage } from './cut-into-passages.ts';
 import { rankPassages, type RankedPassage } from './rank-passages.ts';
 
-/** The passages of a document that may be chosen, as many as could be of use. */
+/** The passages of a document that are candidates for the prompt. */
 export interface Shortlist {
-  /** Best first by the question's words; where it shares none with the document, from the beginning. */
+  /** Best first by the question's words; if none of them occurs in the document, from the beginning. */
   ranked: RankedPassage[];
-  /** Those beside, in document order, that are to be compared by their meaning. */
+  /** Further passages to compare by meaning, in document order. */
   others: RankedPassage[];
   /** How many passages the document has. */
   total: number;
@@ -15,16 +15,16 @@ export interface ShortlistInput {
   text: string;
   question: string;
   budgetTokens: number;
-  /** Which passages to look at beside those that share words with the question. Default: none. */
+  /** Passages to add to those that share words with the question. Default: none. */
   beside?: Beside | undefined;
 }
 
-/** Passages that are known to be near to the question, by position; or so many of the rest, spread evenly. */
+/** The positions of passages that are known to be near the question, or a number of other passages, spread evenly. */
 export type Beside = { positions: readonly number[] } | { spread: number };
 
 /**
- * The expensive half of choosing: linear in the document, some 80 ms per MB. `passage-chooser.ts` runs it in a thread for
- * large ones, which is why nothing here imports the tokenizer.
+ * The expensive half of choosing: linear in the size of the document, some 80 ms per MB. `passage-chooser.ts` runs it in a thread for
+ * large documents, so this module does not import the tokenizer, which is slow to load.
  */
 export function shortlist({ text, question, budgetTokens, beside }: ShortlistInput): Shortlist {
   const all = cutIntoPassages(text);
@@ -32,7 +32,7 @@ export function shortlist({ text, question, budgetTokens, beside }: ShortlistInp
   return { ranked, others: beside ? pickOthers(all, ranked, beside) : [], total: all.length };
 }
 
-/** Passages have some 250 tokens; five times what fits on average leaves enough where they are shorter. */
+/** Passages have some 250 tokens. Five times the number that fits on average is enough even if they are shorter. */
 export function candidateCount(budgetTokens: number): number {
   return Math.ceil(budgetTokens / 50) + 8;
 }

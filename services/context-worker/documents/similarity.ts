@@ -2,13 +2,13 @@ import { type ErrorCode } from '../../../shared/platform/errors/catalogue.ts';
 import { type DocumentPassage } from './cut-into-passages.ts';
 import { type Cosines } from './rank-candidates.ts';
 
-/** Cosines, or why there are none: then words alone are compared. */
+/** Cosines, or the reason why there are none; then documents are compared by words only. */
 export type Compared = { cosines: Cosines } | { degraded: ErrorCode };
 
-/** How near a document's passages are to the question by their meaning. Nothing here rejects for want of vectors. */
+/** How near a document's passages are to the question in meaning. Missing vectors never cause a rejection. */
 export interface Similarity {
-  /** The nearest passages of all, where the document's vectors are stored; undefined where they are not. */
+  /** The nearest passages of the document; undefined if its vectors are not stored. */
   nearest(count: number): Promise<Compared | undefined>;
-  /** Those passages, on the spot. */
+  /** Embeds these passages now and compares them. */
   compare(passages: readonly DocumentPassage[]): Promise<Compared>;
 }

@@ -5,7 +5,7 @@ import { MAX_BATCH_BYTES, MAX_TEXTS, toBatches } from './batches.ts';
 const bytesOf = (texts: readonly string[]) => texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 const texts = fc.array(fc.nat({ max: 80_000 }).map((length) => '道'.repeat(length / 3)));
 
-test('batches are all texts, in their order, within both bounds', () => {
+test('batches contain all texts, in order, within both limits', () => {
   fc.assert(
     fc.property(texts, (all) => {
       const batches = toBatches(all);
@@ -18,7 +18,7 @@ test('batches are all texts, in their order, within both bounds', () => {
   );
 });
 
-test('small texts go many at a time', () => {
+test('small texts are batched together', () => {
   const batches = toBatches(Array.from({ length: 2 * MAX_TEXTS + 1 }, (_, n) => `text ${n}`));
   expect(batches.map(({ length }) => length)).toEqual([MAX_TEXTS, MAX_TEXTS, 1]);
 });

@@ -1,9 +1,9 @@
-/** What one request may hold. Many servers take no more than 32 texts (Hugging Face's text-embeddings-inference). */
+/** The limit of one request. Many servers accept at most 32 texts (Hugging Face's text-embeddings-inference). */
 export const MAX_TEXTS = 32;
-/** Of UTF-8, of all texts of a request: a token stands for at least one byte. */
+/** The limit for all texts of a request, in UTF-8. It also limits the tokens: a token has at least one byte. */
 export const MAX_BATCH_BYTES = 64 * 1024;
 
-/** The texts in their order, in batches of at most that many texts and bytes; a text above the bytes goes alone. */
+/** The texts, in order, in batches within both limits. A text over the byte limit gets its own batch. */
 export function toBatches(texts: readonly string[]): string[][] {
   const batches: string[][] = [];
   let room = 0;

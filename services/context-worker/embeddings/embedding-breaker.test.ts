@@ -6,7 +6,7 @@ import { type EmbeddingCall } from './embeddings.ts';
 
 const call: EmbeddingCall = { signal: new AbortController().signal, timeoutMs: 1_000 };
 
-/** How often an endpoint that always fails so was asked in ten calls, and how the last one ended. */
+/** How many of ten calls reach an endpoint that always fails with this error, and the error of the last call. */
 async function askedInTen(failure: Error): Promise<{ asked: number; last: unknown }> {
   let asked = 0;
   const endpoint = { model: 'm', embed: () => ((asked += 1), Promise.reject(failure)) };
@@ -17,7 +17,7 @@ async function askedInTen(failure: Error): Promise<{ asked: number; last: unknow
 }
 
 test.each(['upstream_stalled', 'upstream_unreachable', 'upstream_auth'] as const)(
-  'an endpoint that answers %s three times is not asked again at once',
+  'an endpoint that answers %s three times is not called again at once',
   async (code) => {
     const { asked, last } = await askedInTen(new TurnoutError(code));
     expect(asked).toBe(3);
@@ -26,8 +26,8 @@ test.each(['upstream_stalled', 'upstream_unreachable', 'upstream_auth'] as const
 );
 
 test.each([
-  ['a text that it refuses', new TurnoutError('upstream_rejected')],
-  ['a caller that gave up', new Error('deadline')],
-])('%s is no reason to stop asking', async (_what, failure) => {
+  ['a text that the endpoint rejects', new TurnoutError('upstream_rejected')],
+  ['a call that was aborted', new Error('deadline')],
+])('%s does not open the circuit', async (_what, failure) => {
   expect(await askedInTen(failure)).toEqual({ asked: 10, last: failure });
 });

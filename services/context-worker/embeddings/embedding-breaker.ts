@@ -5,16 +5,16 @@ import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { createCircuits } from '../../../shared/content/upstream/circuits.ts';
 import { type Embeddings } from './embeddings.ts';
 
-/** In a row: each may have cost a user the whole share of time that embeddings have. */
+/** Failures in a row that open the circuit. Each may have cost a user the whole timeout for embeddings. */
 const FAILURES = 3;
-/** These are about one request and not about the endpoint. */
+/** Errors of a single request, which do not count against the endpoint. */
 const ONES_OWN: ReadonlySet<ErrorCode> = new Set([
   'upstream_rejected',
   'context_length_exceeded',
   'cancelled',
 ]);
 
-/** Embeddings whose dead endpoint is not asked for ten seconds at a time. */
+/** Wraps embeddings so that a failing endpoint is not called for ten seconds at a time. */
 export function withBreaker(embeddings: Embeddings, log: Logger): Embeddings {
   const { model } = embeddings;
   const circuits = createCircuits({
@@ -22,7 +22,7 @@ export function withBreaker(embeddings: Embeddings, log: Logger): Embeddings {
     halfOpenAfterMs: 10_000,
     isFault: isEndpointsFault,
     field: 'model',
-    opened: 'embeddings fail, words alone are compared',
+    opened: 'embeddings fail; comparing by words only',
     log,
   });
   return { model, embed: (texts, call) => circuits.run(model, () => embeddings.embed(texts, call)) };

@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 describe('embeddings', () => {
-  test('come as one vector of length 1 for each text, in their order, however they are batched', async () => {
+  test('give one vector of length 1 for each text, in order, across batches', async () => {
     const texts = Array.from({ length: 70 }, (_, n) => 'x'.repeat(n + 1));
     const vectors = await embeddings.embed(texts, { signal: never(), timeoutMs: 5_000, jobId: 'job_1' });
     expect(vectors).toHaveLength(70);
@@ -73,29 +73,29 @@ describe('embeddings', () => {
     ['404', failing(404), 'upstream_model_not_found'],
     ['429', failing(429), 'upstream_rate_limited'],
     ['500', failing(500), 'upstream_failed'],
-    ['no JSON', (_asked, response) => void response.end('<html>'), 'upstream_cut'],
+    ['invalid JSON', (_asked, response) => void response.end('<html>'), 'upstream_cut'],
     ['no vectors', giving([]), 'upstream_failed'],
-    ['other things', giving([{ index: 0, embedding: 'AAAA' }]), 'upstream_failed'],
+    ['vectors in base64', giving([{ index: 0, embedding: 'AAAA' }]), 'upstream_failed'],
     ['a cut connection', (_asked, response) => void response.destroy(), 'upstream_cut'],
-  ])('that are answered with %s are a typed error, after one try', async (_what, how, code) => {
+  ])('that are answered with %s throw a typed error, without a retry', async (_what, how, code) => {
     answer = how;
     const call = embeddings.embed(['a'], { signal: never(), timeoutMs: 5_000 });
     await expect(call).rejects.toMatchObject({ name: 'TurnoutError', code });
     expect(asked).toHaveLength(1);
   });
 
-  test('that hang are given up after their time, and the socket is closed', async () => {
+  test('that hang time out, and the socket is closed', async () => {
     const closed = Promise.withResolvers<undefined>();
     answer = (_asked, response) => void response.on('close', () => closed.resolve(undefined));
     const began = performance.now();
     const call = embeddings.embed(['a'], { signal: never(), timeoutMs: 100 });
-    // The timer alone keeps no process alive; the server's connection does.
+    // The timer does not keep the process alive; the server's connection does.
     await expect(call).rejects.toMatchObject({ code: 'upstream_stalled' });
     expect(performance.now() - began).toBeLessThan(2_000);
     await closed.promise;
   });
 
-  test('that nobody waits for any more end with the reason', async () => {
+  test('that are aborted reject with the reason of the signal', async () => {
     const controller = new AbortController();
     answer = () => controller.abort(new Error('too late'));
     const call = embeddings.embed(['a'], { signal: controller.signal, timeoutMs: 5_000 });

@@ -8,8 +8,8 @@ import { toBatches } from './batches.ts';
 export interface Embeddings {
   readonly model: string;
   /**
-   * One vector of length 1 for each text, in their order. Throws `upstream_*`: `upstream_stalled` after `timeoutMs`, which
-   * covers all of the call. Rejects with the signal's reason when aborted. Sockets are closed either way.
+   * One vector of length 1 for each text, in order. Throws `upstream_*`; in particular `upstream_stalled` after `timeoutMs`, which covers
+   * the whole call. Rejects with the signal's reason when aborted. Sockets are closed in every case.
    */
   embed(texts: readonly string[], call: EmbeddingCall): Promise<Float32Array[]>;
 }
@@ -18,32 +18,32 @@ export interface EmbeddingCall {
   signal: AbortSignal;
   /** Milliseconds. */
   timeoutMs: number;
-  /** The job that asks, where one does. */
+  /** The job that needs the vectors, if any. */
   jobId?: string | undefined;
   traceparent?: string | undefined;
 }
 
 interface EmbeddingsOptions {
-  /** With `/v1`. */
+  /** Including `/v1`. */
   baseURL: string;
   apiKey: string;
   model: string;
 }
 
 const PARALLEL = 4;
-/** Ours rule, through the signal; the client's own ten minutes must not cut in. */
+/** Our timeout applies, through the signal. The openai client's default of ten minutes must not end a call earlier. */
 const NO_CLIENT_TIMEOUT_MS = 2 ** 31 - 1;
 
 const answer = z.object({
   data: z.array(z.object({ index: z.int().min(0), embedding: z.array(z.number()).min(1) })),
 });
 
-/** Vectors from an OpenAI-compatible `/v1/embeddings`. No retries: without vectors, words alone are compared. */
+/** Vectors from an OpenAI-compatible `/v1/embeddings`. No retries: without vectors, documents are compared by words only. */
 export function createEmbeddings({ baseURL, apiKey, model }: EmbeddingsOptions): Embeddings {
   const client = new OpenAI({ baseURL, apiKey, maxRetries: 0, logLevel: 'off' });
 
   async function embedBatch(input: string[], call: EmbeddingCall): Promise<Float32Array[]> {
-    // Not `client.embeddings.create`: it asks for base64, which several providers behind LiteLLM refuse.
+    // Not `client.embeddings.create`: it requests base64, which several providers behind LiteLLM reject.
     const response = await client.post<unknown>('/embeddings', {
       body: { model, input },
       headers: headersOf(call),
@@ -83,7 +83,7 @@ function headersOf({ jobId, traceparent }: EmbeddingCall): Record<string, string
   };
 }
 
-/** Throws `upstream_failed` for an answer that is none. */
+/** Throws `upstream_failed` if the response does not have one vector for each text. */
 function toVectors(response: unknown, count: number): Float32Array[] {
   const parsed = answer.safeParse(response);
   if (!parsed.success) throw new TurnoutError('upstream_failed', { cause: parsed.error });
@@ -98,7 +98,7 @@ function toVectors(response: unknown, count: number): Float32Array[] {
 function sameDimensions(vectors: Float32Array[]): Float32Array[] {
   const lengths = new Set(vectors.map(({ length }) => length));
   if (lengths.size <= 1) return vectors;
-  throw new TurnoutError('upstream_failed', { cause: new Error('vectors of several lengths') });
+  throw new TurnoutError('upstream_failed', { cause: new Error('the vectors have different lengths') });
 }
 
 function toUnit(values: readonly number[]): Float32Array {

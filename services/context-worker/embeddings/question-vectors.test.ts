@@ -16,28 +16,28 @@ function ground(answer: () => Promise<Float32Array[]> = () => Promise.resolve([F
   return { asked, questions: createQuestionVectors(embeddings, (_text, { signal }, make) => make(signal)) };
 }
 
-test('a question that many documents are asked at once is embedded once', async () => {
+test('a question to many documents at once is embedded once', async () => {
   const { asked, questions } = ground();
   const vectors = await Promise.all(Array.from({ length: 5 }, () => questions.of('When?', call())));
   expect(asked).toEqual(['When?']);
   expect(vectors).toEqual(Array.from({ length: 5 }, () => Float32Array.of(1)));
 });
 
-test('another job asks for itself', async () => {
+test('another job embeds its own question', async () => {
   const { asked, questions } = ground();
   await questions.of('When?', call('job_1'));
   await questions.of('When?', call('job_2'));
   expect(asked).toHaveLength(2);
 });
 
-test('a failure is not kept: the next one asks again', async () => {
+test('a failure is not remembered: the next call embeds again', async () => {
   const { asked, questions } = ground(() => Promise.reject(new TurnoutError('upstream_failed')));
   await expect(questions.of('When?', call())).rejects.toThrow();
   await expect(questions.of('When?', call())).rejects.toThrow();
   expect(asked).toHaveLength(2);
 });
 
-test('who gives up takes nobody with him', async () => {
+test('an aborted call does not abort the others', async () => {
   const answer = Promise.withResolvers<Float32Array[]>();
   const { questions } = ground(() => answer.promise);
   const controller = new AbortController();
@@ -49,7 +49,7 @@ test('who gives up takes nobody with him', async () => {
   expect(await second).toEqual(Float32Array.of(2));
 });
 
-test('of a long question both ends are embedded, and only so many questions are remembered', async () => {
+test('of a long question both ends are embedded, and the number of remembered questions is limited', async () => {
   const { asked, questions } = ground();
   await questions.of(`begin ${'x'.repeat(10_000)} end`, call());
   expect(asked[0]).toMatch(/^begin x+\nx+ end$/);

@@ -1,13 +1,13 @@
 import { unlessAborted } from '../../../shared/platform/util/unless-aborted.ts';
 import { type EmbeddingCall, type Embeddings } from './embeddings.ts';
 
-/** A call for one job's question. */
+/** An embedding call for one job's question. */
 export interface QuestionCall extends EmbeddingCall {
   jobId: string;
   user: string;
 }
 
-/** Finds the vector that was made of the same user's same text before, or makes it. */
+/** Finds the cached vector of the same user's same text, or makes it. */
 export type Through<Call extends QuestionCall> = (
   text: string,
   call: Call,
@@ -17,22 +17,22 @@ export type Through<Call extends QuestionCall> = (
 /** Vectors of questions. */
 export interface QuestionVectors<Call extends QuestionCall> {
   /**
-   * As `Embeddings.embed`. The documents of one job ask the same at the same time: it is embedded once. Never for another user:
-   * how fast an answer comes must not tell what others ask.
+   * As `Embeddings.embed`. All documents of one job need the same question at the same time, so it is embedded once. Vectors are never
+   * shared between users: the response time must not reveal what other users ask.
    */
   of(question: string, call: Call): Promise<Float32Array>;
 }
 
-/** Jobs. */
+/** The number of questions that are remembered. */
 const KEPT = 256;
-/** Of each end: many models take 512 tokens, and people ask before what they paste, or after it. */
+/** Characters from each end of a long question: many models accept 512 tokens, and users write their question before or after pasted text. */
 const QUESTION_END = 1_000;
 
 export function createQuestionVectors<Call extends QuestionCall>(
   embeddings: Embeddings,
   through: Through<Call>,
 ): QuestionVectors<Call> {
-  /** In the order of their first use. A failure is nobody's memory. */
+  /** In the order of first use. Failures are removed. */
   const known = new Map<string, Promise<Float32Array>>();
 
   async function embed(text: string, call: Call): Promise<Float32Array> {
@@ -41,7 +41,7 @@ export function createQuestionVectors<Call extends QuestionCall>(
   }
 
   function ask(key: string, text: string, call: Call): Promise<Float32Array> {
-    // Not with the first asker's signal: the others wait for the same answer.
+    // Not with the first caller's signal: the other callers wait for the same vector.
     const shared = { ...call, signal: new AbortController().signal };
     const vector = through(text, shared, (signal) => embed(text, { ...call, signal }));
     known.set(key, vector);

@@ -8,7 +8,7 @@ const user = (content: string): ChatMessage => ({ role: 'user', content });
 const assistant = (content: string): ChatMessage => ({ role: 'assistant', content });
 const filler = 'And then we spoke about the weather of that week, which was mild. '.repeat(6);
 
-/** Turns of about 100 tokens; in the third something is said that is asked about at the end. */
+/** Turns of about 100 tokens; the third contains the answer to the final question. */
 function thread(turns: number): ChatMessage[] {
   return Array.from({ length: turns }, (_, at) => [
     user(at === 2 ? 'My locker is number 417 in Ostheim.' : `Note ${at}. ${filler}`),
@@ -21,11 +21,11 @@ const choose = (messages: ChatMessage[], budgetTokens: number) =>
   chooseHistory({ messages: [...messages, user(question)], question, budgetTokens });
 
 describe('chooseHistory', () => {
-  test('all of it stays where it fits', () => {
+  test('the whole history is kept if it fits', () => {
     expect(choose(thread(3), 10_000)).toEqual({ keep: [0, 1, 2, 3, 4, 5, 6], leftOut: 0 });
   });
 
-  test('of a long thread the newest turns stay whole, and the old one that is asked about', () => {
+  test('of a long conversation the newest turns are kept, and the old turn that the question is about', () => {
     const { keep, leftOut } = choose(thread(30), 1_000);
     expect(keep).toEqual(expect.arrayContaining([4, 5, 58, 59, 60]));
     expect(keep.length + leftOut).toBe(61);
@@ -33,7 +33,7 @@ describe('chooseHistory', () => {
     expect(keep.every((at) => at === 60 || keep.includes(at % 2 ? at - 1 : at + 1))).toBe(true);
   });
 
-  test('what no older turn needs goes to newer ones', () => {
+  test('budget that no older turn uses goes to newer turns', () => {
     const messages = [...thread(2), ...thread(2), ...thread(2)].filter((_, at) => at !== 4 && at !== 5);
     const { keep } = chooseHistory({
       messages: [...messages, user('?')],
@@ -46,13 +46,13 @@ describe('chooseHistory', () => {
     );
   });
 
-  test('system and developer messages stay wherever they stand', () => {
+  test('system and developer messages are kept at any position', () => {
     const messages: ChatMessage[] = [{ role: 'system', content: 'Be brief.' }, ...thread(20)];
     messages.splice(9, 0, { role: 'developer', content: 'Be kind.' });
     expect(choose(messages, 300).keep).toEqual(expect.arrayContaining([0, 9]));
   });
 
-  test('a call of a tool is never parted from its result', () => {
+  test('a tool call is never separated from its result', () => {
     const call: ChatMessage = {
       role: 'assistant',
       content: null,
@@ -64,12 +64,12 @@ describe('chooseHistory', () => {
     expect(keep.slice(0, 4)).toEqual([0, 1, 2, 3]);
   });
 
-  test('the last turn stays whatever it takes', () => {
+  test('the last turn is kept even if it exceeds the budget', () => {
     const messages = [...thread(3), user(filler.repeat(40))];
     expect(chooseHistory({ messages, question: 'x', budgetTokens: 50 })).toEqual({ keep: [6], leftOut: 6 });
   });
 
-  test('within the budget, whatever the thread', () => {
+  test('the result stays within the budget for any conversation', () => {
     const message = fc.record({
       role: fc.constantFrom('user', 'assistant'),
       content: fc.lorem({ maxCount: 60 }),

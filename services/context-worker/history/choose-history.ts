@@ -4,36 +4,39 @@ import { measureRequest } from '../../../shared/content/models/measure-request.t
 
 export interface HistoryInput {
   messages: readonly ChatMessage[];
-  /** What older turns are chosen for. */
+  /** Older turns are chosen by their relevance to it. */
   question: string;
   budgetTokens: number;
 }
 
 export interface ChosenHistory {
-  /** Indices of the messages that stay, ascending. */
+  /** Indices of the kept messages, ascending. */
   keep: number[];
-  /** How many messages do not. */
+  /** The number of messages that are not kept. */
   leftOut: number;
 }
 
-/** A question with everything that was said and done for it: calls of tools stay with their results. */
+/** A user message with everything that answers it, so that tool calls stay with their results. */
 interface Turn {
   /** Indices of its messages. */
   messages: number[];
-  /** Counted when it is asked for: of a long thread, most turns are not. */
+  /** Counted on demand, because most turns of a long conversation are never considered. */
   tokens: () => number;
 }
 
-/** Of the budget, what the newest turns get before older ones are looked at. */
+/** The share of the budget that the newest turns get before older ones are considered. */
 const RECENT_SHARE = 0.5;
-/** A turn that does not fit may be followed by a smaller one that does; after so many the rest is left. */
+/** A turn that does not fit may be followed by a smaller one that does; after this many misses the rest is left out. */
 const MAX_MISSES = 8;
 
 /**
- * What of a long thread goes to the model: system and developer messages and the last turn in any case, whole; then the newest
- * turns, in one piece, up to half of the budget; then of the older ones those that fit the question best (BM25+), as they fit;
- * then, with what is left, the newest again. No turn is cut. The last turn alone may exceed the budget: whoever puts the prompt
- * together tells the client so.
+ * Chooses the messages of a long conversation that go to the model, in this order:
+ * 1. system and developer messages and the last turn, always;
+ * 2. the newest turns, without a gap, up to half of the remaining budget;
+ * 3. the older turns that match the question best (BM25+), as far as they fit;
+ * 4. with the budget that is left, the newest remaining turns.
+ *
+ * No turn is cut. The last turn alone may exceed the budget; then assembling the prompt fails with an error to the client.
  */
 export function chooseHistory({ messages, question, budgetTokens }: HistoryInput): ChosenHistory {
   const { standing, turns } = takeApart(messages);
@@ -84,7 +87,7 @@ function once(count: () => number): () => number {
   return () => (counted ??= count());
 }
 
-/** The turns that share a word with the question, best first; equal ones newest first. */
+/** The turns that share a word with the question, best first; equal scores newest first. */
 function byRelevance(turns: readonly Turn[], messages: readonly ChatMessage[], question: string): Turn[] {
   const texts = turns.map((turn) => turn.messages.map((at) => textOf(messages[at]?.content)).join('\n'));
   const matches = matchTexts(texts, question);

@@ -7,19 +7,19 @@ export interface Post<T> {
   url: URL;
   headers: Readonly<Record<string, string>>;
   body: string;
-  /** Decides which addresses may be connected to. */
+  /** Resolves the host and rejects addresses that must not be connected to. */
   lookup: LookupFunction;
-  /** For all of it, from the look-up to the end of the answer. Milliseconds. */
+  /** For the whole request, from the DNS look-up to the end of the response. Milliseconds. */
   timeoutMs: number;
-  /** Aborts with the error that is then thrown. */
+  /** Aborts the request; its reason is thrown. */
   signal: AbortSignal;
-  /** Takes what it wants of the answer; the connection ends behind it. */
+  /** Reads what it needs of the response; the connection is closed afterwards. */
   read: (response: IncomingMessage) => Promise<T>;
 }
 
 /**
- * One POST of JSON on a connection of its own, to an address that `lookup` allows; follows no redirect. Throws `webhook_timeout`,
- * `webhook_unreachable`, what the look-up threw, or the signal's reason.
+ * Sends one JSON POST on a new connection, to an address that `lookup` allows. Does not follow redirects. Throws `webhook_timeout`,
+ * `webhook_unreachable`, the error of the look-up, or the signal's reason.
  */
 export async function guardedPost<T>({
   url,
@@ -51,16 +51,16 @@ export async function guardedPost<T>({
   }
 }
 
-/** `close` without an answer and without an error: the other side wanted to change the protocol. */
+/** `close` without a response and without an error means that the server tried to switch protocols. */
 function answerOf(request: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request.on('response', resolve);
-    request.on('error', reject); // stays: an abort may still come while the body is read
-    request.on('close', () => reject(new Error('the connection closed without an answer')));
+    request.on('error', reject); // not removed: an abort may still come while the body is read
+    request.on('close', () => reject(new Error('the connection closed without a response')));
   });
 }
 
-/** Reads to the end where that is near, which is kinder than a reset. Never throws: nobody reads it. */
+/** Reads the body to its end if it is short, which avoids resetting the connection. Never throws: the body is not used. */
 export async function discard(response: IncomingMessage, mostBytes: number): Promise<void> {
   let bytes = 0;
   try {
@@ -69,17 +69,17 @@ export async function discard(response: IncomingMessage, mostBytes: number): Pro
       if (bytes > mostBytes) return;
     }
   } catch {
-    // a body that broke off or took too long
+    // the body broke off or took too long
   }
 }
 
-/** The whole body as UTF-8. Throws for one that is longer, or breaks off. */
+/** The whole body as UTF-8. Throws if it is longer than `mostBytes`, or breaks off. */
 export async function bodyText(response: IncomingMessage, mostBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > mostBytes) throw new Error(`the answer has more than ${mostBytes} bytes`);
+    if (bytes > mostBytes) throw new Error(`the response has more than ${mostBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

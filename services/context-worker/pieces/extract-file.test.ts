@@ -15,7 +15,7 @@ const content: BlobRef = {
 };
 const job = { version: 1, fileId, format: 'pdf', content };
 
-/** What was stored and settled, in order. */
+/** The dependencies, and the texts and settlements that were stored, in order. */
 function ground(changes: Partial<ExtractFileDeps> = {}) {
   const steps: unknown[] = [];
   const deps: ExtractFileDeps = {
@@ -43,7 +43,7 @@ function ground(changes: Partial<ExtractFileDeps> = {}) {
 const rejecting = (error: Error) => ({ extract: () => Promise.reject(error) });
 
 describe('an uploaded file', () => {
-  test('has its text stored before its record says so', async () => {
+  test('has its text stored before its record is updated', async () => {
     const { deps, steps } = ground();
     await extractFile(deps, job);
     const name = `files/${fileId}/text`;
@@ -57,7 +57,7 @@ describe('an uploaded file', () => {
     expect(steps).toEqual([]);
   });
 
-  test('that is deleted while it is read is read no further', async () => {
+  test('that is deleted while it is read stops being read', async () => {
     let standing: 'kept' | 'ending' = 'kept';
     const { deps, steps } = ground();
     const extract: ExtractFileDeps['extractor']['extract'] = (_input, signal) =>
@@ -70,25 +70,25 @@ describe('an uploaded file', () => {
     expect(steps).toEqual([]);
   });
 
-  test('that cannot be read is told why', async () => {
+  test('that cannot be read gets the reason in its record', async () => {
     const { deps, steps } = ground({ extractor: rejecting(new UnreadableDocument('password')) });
     await extractFile(deps, job);
     expect(steps).toEqual([{ status: 'error', details: 'It is protected by a password.' }]);
   });
 
   test.each([
-    ['a store is away', ground({ extractor: rejecting(new TurnoutError('store_unavailable')) })],
+    ['a store is unavailable', ground({ extractor: rejecting(new TurnoutError('store_unavailable')) })],
     [
       'it has no record yet',
       ground({ files: { standing: () => Promise.resolve('gone'), settle: () => Promise.resolve('') } }),
     ],
-    ['something unforeseen happens', ground({ extractor: rejecting(new Error('the thread ended')) })],
-  ])('is tried again when %s', async (_what, { deps, steps }) => {
+    ['an unexpected error occurs', ground({ extractor: rejecting(new Error('the thread ended')) })],
+  ])('is retried when %s', async (_what, { deps, steps }) => {
     await expect(extractFile(deps, job)).rejects.toThrow();
     expect(steps.filter((step) => !Array.isArray(step))).toEqual([]);
   });
 
-  test('that was given up says so, and never for lack of a readable job', async () => {
+  test('that the queue failed gets the error in its record; unreadable job data are ignored', async () => {
     const { deps, steps } = ground();
     await giveFileUp(deps, { version: 7 });
     await giveFileUp(deps, job);

@@ -19,9 +19,9 @@ export interface ExtractFileDeps {
 }
 
 /**
- * Reads an uploaded file, once for all requests that will name it: uploaded -> processed | error. The text is stored before
- * the record speaks of it, and its vectors are asked for behind that: nobody waits for them. Thrown is what another attempt
- * may heal: a store that is away, and a record that is not there yet, since it is written last.
+ * Reads an uploaded file once, for all requests that name it later: uploaded -> processed | error. The text is stored before the record
+ * refers to it. Afterwards the file's vectors are requested in the background. Throws only failures that another attempt may resolve: an
+ * unavailable store, or a missing record, because the record is written last.
  */
 export async function extractFile(deps: ExtractFileDeps, data: unknown): Promise<void> {
   const job = extractJob.parse(data);
@@ -31,18 +31,19 @@ export async function extractFile(deps: ExtractFileDeps, data: unknown): Promise
     return;
   }
   const status = await deps.files.settle(job.fileId, settlement);
-  if (status === '') throw new Error('the file has no record, or none yet');
+  if (status === '') throw new Error('the file has no record yet, or it was removed');
   const { status: result } = settlement;
   if (settlement.status === 'processed') deps.vectors?.request(job.fileId, settlement.text);
   deps.log.info({ fileId: job.fileId, format: job.format, bytes: job.content.bytes, result }, 'File read');
 }
 
-/** A file that its user deletes is read no further. One without a record is read: its record may still come. */
+/** Stops reading when the user deletes the file. A file without a record is read, because its record may still be written. */
 function readWhileKept(deps: ExtractFileDeps, job: ExtractJob): Promise<Settlement | 'deleted'> {
   const { files, log } = deps;
   const unwanted = async () =>
     (await files.standing(job.fileId)) === 'ending' ? new Error('the file was deleted') : undefined;
-  const onError = (error: unknown) => log.warn({ err: error }, 'Cannot see whether a file was deleted');
+  const onError = (error: unknown) =>
+    log.warn({ err: error }, 'Could not check whether a file was deleted; reading it anyway');
   return whileWanted({ unwanted, onError }, async (signal) => {
     try {
       signal.throwIfAborted();
@@ -69,7 +70,7 @@ async function read(
   }
 }
 
-/** Throws what is not the file's own fault. */
+/** Why the file cannot be read. Rethrows errors that the file did not cause. */
 function whyUnreadable(error: unknown): string {
   if (error instanceof UnreadableDocument) return asSentence(error.message);
   if (error instanceof TurnoutError && error.code === 'unreadable_message') return error.message;
@@ -80,14 +81,14 @@ function asSentence(reason: string): string {
   return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
 }
 
-/** The queue gave the file up: it made its workers fail, or the stores were away for too long. */
+/** Records that the queue has failed the file: it made its workers fail, or the stores were unavailable for too long. */
 export async function giveFileUp({ files, log }: ExtractFileDeps, data: unknown): Promise<void> {
   const job = extractJob.safeParse(data);
   if (!job.success) return;
   const { fileId } = job.data;
-  log.error({ fileId }, 'File could not be read and was given up');
-  const details = 'It could not be read at this time. Upload it again.';
+  log.error({ fileId }, 'File failed: it could not be read after several attempts');
+  const details = 'The file could not be read. Upload it again.';
   await files.settle(fileId, { status: 'error', details }).catch((error: unknown) => {
-    log.error({ err: error, fileId }, 'A file that was given up stays as it is');
+    log.error({ err: error, fileId }, 'Could not record the failure of a file; its status stays as it was');
   });
 }

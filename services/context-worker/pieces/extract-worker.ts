@@ -14,10 +14,10 @@ interface ExtractWorkerOptions {
   locks: Pick<JobLocks, 'during'>;
 }
 
-/** Documents that wait for each reader in this process, where readers take turns by user. */
+/** Documents that wait in this process for each reader; readers take turns by user. */
 export const WAITING_PER_READER = 64;
 
-/** BullMQ `extract` -> a file's text. It does not run before it is told to. */
+/** Takes files from the BullMQ queue `extract` and stores their text. The worker does not run before `run` is called. */
 export function createExtractWorker(deps: ExtractFileDeps, options: ExtractWorkerOptions): Worker {
   const { connection, redisPrefix, concurrency, locks } = options;
   const turns = createUserTurns(connection, redisPrefix, EXTRACT_QUEUE);
@@ -46,8 +46,8 @@ export function createExtractWorker(deps: ExtractFileDeps, options: ExtractWorke
   );
   worker.on('error', (error) => deps.log.warn({ err: error }, 'Queue worker reported an error'));
   worker.on('failed', (job, error) => {
-    deps.log.warn({ err: error, fileId: job?.id, attempt: job?.attemptsMade }, 'File was not read');
-    // It has ended: no attempt is left, or it was found stalled too often.
+    deps.log.warn({ err: error, fileId: job?.id, attempt: job?.attemptsMade }, 'Could not read file');
+    // The job has finished: no attempt is left, or it stalled too often.
     if (job?.finishedOn !== undefined) void giveFileUp(deps, job.data);
   });
   return worker;

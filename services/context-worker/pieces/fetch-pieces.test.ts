@@ -74,7 +74,7 @@ describe('fetchPieces', () => {
   test.each([
     ['inline', inline],
     ['in the blob store', ref],
-  ])('a document that lies %s becomes its passages', async (_where, content) => {
+  ])('a document that is %s becomes passages', async (_where, content) => {
     expect(await prepare(job({}, content))).toEqual({
       status: 'ready',
       kind: 'passages',
@@ -90,8 +90,8 @@ describe('fetchPieces', () => {
     ['another version', job({ version: 1 })],
     ['a bad job id', job({ jobId: '../job' })],
     ['no budget', job({ pieces: [document(inline, { budget: 0 })] })],
-    ['a kind that nobody knows', job({ pieces: [document(inline, { kind: 'oracle' })] })],
-  ])('data with %s is a failed piece, never a thrown error', async (_what, data) => {
+    ['an unknown kind', job({ pieces: [document(inline, { kind: 'oracle' })] })],
+  ])('data with %s give a failed piece, never a thrown error', async (_what, data) => {
     expect(await prepare(data, {}, false)).toMatchObject({
       status: 'failed',
       piece: 'document-0',
@@ -100,7 +100,7 @@ describe('fetchPieces', () => {
   });
 
   test.each(['text', null, { pieces: 'none' }, { pieces: [null, 7] }])(
-    'data that names no piece (%j) gives none',
+    'data without pieces (%j) give none',
     async (data) => expect(await prepare(data)).toBeUndefined(),
   );
 
@@ -113,7 +113,7 @@ describe('fetchPieces', () => {
     expect(pieces).toMatchObject([{ code: 'cancelled' }, { code: 'cancelled' }]);
   });
 
-  test('a piece is fetched no further when its job ends', async () => {
+  test('fetching a piece stops when its job ends', async () => {
     let ended = false;
     const blobs = {
       load: () => Promise.resolve(undefined),
@@ -128,20 +128,20 @@ describe('fetchPieces', () => {
     expect(pieces).toMatchObject([{ code: 'cancelled' }]);
   });
 
-  test('a piece is fetched although nobody can see whether its job has ended', async () => {
+  test('a piece is fetched even if the check for the end of its job fails', async () => {
     const deps = ground({}, () => Promise.reject(new Error('Redis is away')));
     const pieces = await fetchPieces(deps, job(), { lastAttempt: true });
     expect(pieces).toMatchObject([{ status: 'ready' }]);
   });
 
-  test('late work is dropped before it is begun', async () => {
+  test('a piece whose deadline has passed is not started', async () => {
     const blobs = failing(new Error('must not be asked'));
     expect(await prepare(job({ deadlineAt: Date.now() - 1 }, ref), { blobs })).toMatchObject({
       code: 'deadline_exceeded',
     });
   });
 
-  test('work that passes its deadline is dropped in the middle', async () => {
+  test('a piece that passes its deadline is aborted', async () => {
     const blobs = {
       load: () => Promise.resolve(undefined),
       get: (_ref: BlobRef, signal?: AbortSignal) =>
@@ -149,14 +149,14 @@ describe('fetchPieces', () => {
           signal?.addEventListener('abort', () => reject(signal.reason as Error)),
         ),
     };
-    // The deadline's timer keeps no process alive; this one stands for a worker's connections.
+    // The deadline's timer does not keep the process alive; this one does, like a worker's connections.
     const alive = setInterval(() => undefined, 1_000);
     const piece = await prepare(job({ deadlineAt: Date.now() + 30 }, ref), { blobs });
     clearInterval(alive);
     expect(piece).toMatchObject({ status: 'failed', code: 'deadline_exceeded' });
   });
 
-  test('an unavailable blob store is thrown for another attempt, but not in the last one', async () => {
+  test('an unavailable blob store is thrown, so that the job is retried, but not in the last attempt', async () => {
     const blobs = failing(unavailable);
     await expect(prepare(job({}, ref), { blobs }, false)).rejects.toBe(unavailable);
     expect(await prepare(job({}, ref), { blobs }, true)).toMatchObject({
@@ -167,8 +167,8 @@ describe('fetchPieces', () => {
 
   test.each([
     ['a damaged body', new TurnoutError('unreadable_message'), 'unreadable_message'],
-    ['an unforeseen error', new Error('/data/blobs: the inside'), 'context_failed'],
-  ])('%s is a failed piece that tells nothing of the inside', async (_what, error, code) => {
+    ['an unexpected error', new Error('/data/blobs: the inside'), 'context_failed'],
+  ])('%s gives a failed piece that shows no internal details', async (_what, error, code) => {
     const piece = await prepare(job({}, ref), { blobs: failing(error) }, false);
     expect(piece).toMatchObject({ status: 'failed', code });
     expect(JSON.stringify(piece)).not.toContain('/data');
@@ -177,7 +177,7 @@ describe('fetchPieces', () => {
   const raw = { kind: 'raw', format: 'pdf', blob: ref } as const;
   const ready = { status: 'ready', passages: [{ text: TEXT }] };
 
-  test('a document that needs a parser is read first', async () => {
+  test('a document that needs a parser is extracted first', async () => {
     const asked: unknown[] = [];
     const extractor: DocumentSourceDeps['extractor'] = {
       extract: async ({ format, bytes }) => {
@@ -189,7 +189,7 @@ describe('fetchPieces', () => {
     expect(asked).toEqual([{ format: 'pdf', bytes: Buffer.from(TEXT) }]);
   });
 
-  test('the text of a file that was read already is not read again', async () => {
+  test('a file whose text is stored is not extracted again', async () => {
     const loaded: string[] = [];
     const blobs = {
       ...failing(new Error('must not be asked')),
@@ -199,7 +199,7 @@ describe('fetchPieces', () => {
     expect(loaded).toEqual(['files/1/text']);
   });
 
-  test('a document that cannot be read fails by its name and its reason, at once', async () => {
+  test('an unreadable document fails at once, with its name and the reason', async () => {
     const extractor = { extract: () => Promise.reject(new UnreadableDocument('password')) };
     expect(await prepare(job({}, raw), { extractor }, false)).toMatchObject({
       status: 'failed',
@@ -226,20 +226,23 @@ describe('fetchPieces', () => {
       ['document', document(inline, { shareMs: 20 })],
       ['history', history],
       ['remote', remote('source-wiki', 20)],
-    ] as const)('a %s that hangs and heeds no signal is left when its share is over', async (kind, piece) => {
-      const sources = { ...sourcesWith(), [kind]: { name: kind, fetch: hanging } };
-      const pieces = await fetchPieces({ ...ground(), sources }, job({ pieces: [piece] }), {
-        lastAttempt: false,
-      });
-      expect(pieces).toMatchObject([{ status: 'failed', piece: piece.piece, code: 'source_timeout' }]);
-    });
+    ] as const)(
+      'a %s that hangs and ignores the signal is abandoned at the end of its share',
+      async (kind, piece) => {
+        const sources = { ...sourcesWith(), [kind]: { name: kind, fetch: hanging } };
+        const pieces = await fetchPieces({ ...ground(), sources }, job({ pieces: [piece] }), {
+          lastAttempt: false,
+        });
+        expect(pieces).toMatchObject([{ status: 'failed', piece: piece.piece, code: 'source_timeout' }]);
+      },
+    );
 
-    test('the time in the queue counts: what comes too late is not begun', async () => {
+    test('the time in the queue counts: a piece that is too late is not started', async () => {
       const data = job({ routedAt: Date.now() - 1_000, pieces: [remote('source-wiki', 500)] });
       expect(await prepare(data)).toMatchObject({ status: 'failed', code: 'source_timeout' });
     });
 
-    test('one after another, each has its own share, and the next ones follow one that hangs', async () => {
+    test('pieces fetched one after another each have their own share, and those after a hanging one are fetched', async () => {
       const order: string[] = [];
       const fetch = ({ piece }: { piece: string }) => {
         order.push(piece);

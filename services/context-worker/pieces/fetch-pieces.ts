@@ -13,20 +13,20 @@ import { whileWanted } from './while-wanted.ts';
 
 export interface FetchPiecesDeps {
   sources: ContextSources;
-  /** The job was cancelled, or has ended for another reason: nobody reads its pieces. */
+  /** Whether the job was cancelled or has ended, so that its pieces are no longer needed. */
   hasEnded: (jobId: string) => Promise<boolean>;
-  /** The time that deadlines are measured by; milliseconds since the epoch. */
+  /** The clock for deadlines; milliseconds since the epoch. */
   now: () => number;
   log: Logger;
 }
 
-/** Timers take no more than this, about 24 days. */
+/** The longest delay of a Node.js timer, about 24 days. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
- * Fetches the pieces of context of one child, one after another. A failure is a value, so that the parent, which ends the job
- * or answers without the piece, always runs; thrown is only what another attempt may heal (a store is unavailable), and that
- * not in the last attempt. The pieces of a job that has ended are fetched no further.
+ * Fetches the context pieces of one child, one after another. A failure is returned as a value, so that the parent always runs and
+ * either ends the job or answers without the piece. Throws only if another attempt may help (a store is unavailable), and never in the
+ * last attempt. Fetching stops when the job ends.
  */
 export async function fetchPieces(
   deps: FetchPiecesDeps,
@@ -35,7 +35,7 @@ export async function fetchPieces(
 ): Promise<ContextPiece[]> {
   const parsed = contextJob.safeParse(data);
   if (!parsed.success) {
-    deps.log.error({ err: parsed.error }, 'Context job could not be read');
+    deps.log.error({ err: parsed.error }, 'Could not read context job data');
     const unreadable = new TurnoutError('unreadable_message');
     return namesIn(data).map((piece) => failed(piece, unreadable, 0));
   }
@@ -57,14 +57,15 @@ function whileOpen<T>(
   work: (ended: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const unwanted = async () => ((await hasEnded(jobId)) ? new TurnoutError('cancelled') : undefined);
-  const onError = (error: unknown) => log.warn({ err: error, jobId }, 'Cannot see whether a job has ended');
+  const onError = (error: unknown) =>
+    log.warn({ err: error, jobId }, 'Could not check whether a job has ended; fetching its context anyway');
   return whileWanted({ unwanted, onError }, work);
 }
 
 interface Turn {
   job: ContextJob;
   request: PieceRequest;
-  /** When the piece's share of the time is used up; milliseconds since the epoch. */
+  /** The end of the piece's share of the time; milliseconds since the epoch. */
   endBy: number;
   /** Fires when the job has ended. */
   ended: AbortSignal;
@@ -109,14 +110,14 @@ function fetchFrom(
   }
 }
 
-/** Fires when the job has ended, the piece has had its share, or the whole job its time: whatever is not there then is not waited for. */
+/** Fires when the job has ended, the piece has used up its share of the time, or the job's deadline has passed. */
 function shareSignal(
   { job, endBy, ended }: Turn,
   now: () => number,
 ): { signal: AbortSignal; clear: () => void } {
   const controller = new AbortController();
   const expire = () => {
-    // Not by the clock alone: a timer may fire a millisecond before the time that it was set for.
+    // The clock alone is not enough: a timer may fire a millisecond early.
     const over = job.deadlineAt <= endBy || now() >= job.deadlineAt;
     const code = over ? 'deadline_exceeded' : 'source_timeout';
     controller.abort(new TurnoutError(code));
@@ -136,7 +137,7 @@ function failed(piece: string, { code, message }: TurnoutError, ms: number): Fai
   return { status: 'failed', piece, code, message, ms };
 }
 
-/** The pieces that unreadable data asks for, as far as it can be told: their parent may know them by name. */
+/** The names of the pieces in unreadable job data, as far as they can be read: the parent may expect them by name. */
 function namesIn(data: unknown): string[] {
   const pieces = (data as { pieces?: unknown } | null)?.pieces;
   if (!Array.isArray(pieces)) return [];

@@ -41,20 +41,20 @@ interface PieceWorkersDeps {
   blobs: BlobStore;
   extractor: Extractor;
   cache: PieceCache;
-  /** Absent: documents are compared by words alone. */
+  /** Absent: documents are compared by words only. */
   similarities: DocumentSimilarities | undefined;
   locks: Pick<JobLocks, 'during'>;
-  /** For large threads of messages. */
+  /** For large conversations. */
   pool: HistorySourceDeps['pool'];
   probes: Pick<Probes, 'registry'>;
-  /** The time that deadlines are measured by; milliseconds since the epoch. */
+  /** The clock for deadlines; milliseconds since the epoch. */
   now: () => number;
   log: Logger;
 }
 
 /**
- * BullMQ `context`, `documents` and `sources` -> pieces of context, which the parent llm job reads as its children's values. They
- * do not run before they are told to.
+ * Workers for the BullMQ queues `context`, `documents` and `sources`. The context pieces that they return are read by the parent llm job
+ * as its children's values. The workers do not run before `run` is called.
  */
 export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
   const { config, redis, jobLog, locks, probes, now, log } = deps;
@@ -63,7 +63,7 @@ export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
 
   const turns = createUserTurns(redis, config.REDIS_PREFIX, DOCUMENT_QUEUE);
 
-  /** One without a record may be open all the same. */
+  /** A job without a record counts as open. */
   async function hasEnded(jobId: string): Promise<boolean> {
     const [standing] = await jobLog.standings([jobId]);
     if (!standing || standing.state === 'missing') return false;
@@ -105,7 +105,7 @@ export function createPieceWorkers(deps: PieceWorkersDeps): Worker[] {
 
   return [
     workOn(CONTEXT_QUEUE, config.CONTEXT_CONCURRENCY),
-    // Readers take turns by user: many documents wait in this process, and their bytes are not in memory yet.
+    // Readers take turns by user, so many documents wait in this process. Their bytes are not in memory while they wait.
     workOn(DOCUMENT_QUEUE, config.EXTRACT_CONCURRENCY * WAITING_PER_READER, readJob),
     workOn(SOURCE_QUEUE, config.SOURCE_CONCURRENCY),
   ];
@@ -136,7 +136,7 @@ function createSources(deps: PieceWorkersDeps): ContextSources {
 function createObserver({ registry }: Pick<Probes, 'registry'>) {
   const seconds = new Histogram({
     name: 'turnout_context_piece_seconds',
-    help: 'Time to fetch one piece of context, by status.',
+    help: 'Time to fetch one context piece, by status.',
     labelNames: ['status'],
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],

@@ -1,16 +1,16 @@
 import { periodically } from '../../../shared/platform/util/periodically.ts';
 
 interface Wanted {
-  /** Why the work's result is not needed any more; undefined while it is. */
+  /** The reason why the result is no longer needed; undefined while it is needed. */
   unwanted: () => Promise<Error | undefined>;
-  /** A look failed: the work goes on, and the next look comes all the same. */
+  /** Called when a check fails; the work continues, and so do the checks. */
   onError: (error: unknown) => void;
 }
 
-/** How often it is looked whether the result is still wanted. */
+/** How often to check whether the result is still needed. */
 const LOOK_EVERY_MS = 500;
 
-/** Runs the work with a signal that fires, with the reason, once its result is not wanted any more: at once where it never was. */
+/** Runs the work with a signal that fires, with the reason, when the result is no longer needed; before the work, if it never was. */
 export async function whileWanted<T>(
   { unwanted, onError }: Wanted,
   work: (signal: AbortSignal) => Promise<T>,

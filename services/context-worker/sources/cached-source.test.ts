@@ -32,7 +32,7 @@ const asked: Request<'document'> = {
 };
 
 describe('a piece that is cached', () => {
-  test('belongs to its user; one that is worse than it should be is not kept', async () => {
+  test('belongs to its user; a degraded piece is not stored', async () => {
     const keys: unknown[] = [];
     const worth: boolean[] = [];
     const getOrCompute: Cache['getOrCompute'] = async (key, _codec, { compute, signal, keep }) => {
@@ -56,34 +56,34 @@ describe('a piece that is cached', () => {
   });
 
   test.each<[string, Partial<Document>, number]>([
-    ['goes whole into the prompt anyway', { content: { kind: 'inline', text: 'Short.' } }, 100],
-    ['is of an unknown version', { version: undefined }, 100],
-  ])('a document that %s is not looked for', (_what, change, budget) => {
+    ['fits into the prompt whole', { content: { kind: 'inline', text: 'Short.' } }, 100],
+    ['has no version', { version: undefined }, 100],
+  ])('a document that %s is not cached', (_what, change, budget) => {
     const request = { ...asked, budget, document: { ...document, ...change } };
     expect(documentTerms('m')(request, job)).toBeUndefined();
   });
 });
 
-describe('what a piece depends on', () => {
+describe('the cache key of a piece', () => {
   const terms = documentTerms('m')(asked, job);
 
   test.each<[string, object | undefined]>([
     ['version', documentTerms('m')({ ...asked, document: { ...document, version: 'e'.repeat(64) } }, job)],
     ['file', documentTerms('m')({ ...asked, document: { ...document, fileId: 'file-1' } }, job)],
     ['question', documentTerms('m')(asked, { ...job, question: 'Why?' })],
-    ['room', documentTerms('m')({ ...asked, budget: 200 }, job)],
-    ['model of embeddings', documentTerms(undefined)(asked, job)],
-  ])('another %s of a document is another piece', (_what, other) => {
+    ['budget', documentTerms('m')({ ...asked, budget: 200 }, job)],
+    ['embedding model', documentTerms(undefined)(asked, job)],
+  ])('changes with the %s', (_what, other) => {
     expect(other).toBeDefined();
     expect(other).not.toEqual(terms);
   });
 
-  test('its share of the time, the job and the user are no part of it', () => {
+  test('does not depend on the share of the time, the job or the user', () => {
     const other = documentTerms('m')({ ...asked, shareMs: 1 }, { ...job, jobId: 'job_2', user: 'bob' });
     expect(other).toEqual(terms);
   });
 
-  test('a retrieval service that is set up otherwise is another one; an unknown one has none', () => {
+  test('changes with the configuration of a retrieval service; an unknown service has none', () => {
     const service = retrievalSource.parse({ name: 'wiki', url: 'https://example.com/search' });
     const remote: Request<'remote'> = {
       kind: 'remote',

@@ -9,10 +9,10 @@ const codec = jsonCodec(chosenPassages);
 /** A source of passages. */
 export type PassagesKind = 'document' | 'remote';
 
-/** All that a piece depends on beside its user; undefined for one that is not worth a look-up. */
+/** Everything that a piece depends on besides its user; undefined for a piece that is not worth caching. */
 export type Terms<Kind extends PassagesKind> = (request: Request<Kind>, job: PieceJob) => object | undefined;
 
-/** A source that finds again what its user was given for the same. What is worse than it should be is not kept. */
+/** Wraps a source with its user's cache. Degraded results are not stored. */
 export function cachedSource<Kind extends PassagesKind>(
   source: ContextSource<Kind, ChosenPassages>,
   cache: PieceCache,

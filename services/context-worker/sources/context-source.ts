@@ -6,12 +6,12 @@ import {
   type PieceRequest,
 } from '../../../shared/contracts/flow.ts';
 
-/** What all pieces of a job have in common. */
+/** The fields that all pieces of a job have in common. */
 export type PieceJob = Pick<ContextJob, 'jobId' | 'user' | 'groups' | 'question' | 'caching' | 'traceparent'>;
 
 export type Request<Kind extends PieceKind> = Extract<PieceRequest, { kind: Kind }>;
 
-/** What each kind of source gives: the piece without what is the same for all of them. */
+/** The result of each kind of source: the piece without the fields that all pieces have. */
 interface FetchedBy {
   document: ChosenPassages;
   history: Omit<HistoryPiece, 'status' | 'piece' | 'ms'>;
@@ -20,8 +20,8 @@ interface FetchedBy {
 export type Fetched = FetchedBy[PieceKind];
 
 /**
- * One kind of context. `fetch` rejects with a `TurnoutError` that says what is wrong in words safe for clients, with an
- * `UnreadableDocument`, or with the signal's reason. One that does not heed the signal is not waited for.
+ * A source for one kind of context. `fetch` rejects with a `TurnoutError` whose message is safe for clients, with an
+ * `UnreadableDocument`, or with the signal's reason. After the signal fires, the caller does not wait for it any longer.
  */
 export interface ContextSource<Kind extends PieceKind, Result extends Fetched = FetchedBy[Kind]> {
   readonly name: Kind;

@@ -29,7 +29,7 @@ interface EmbeddingDeps {
   log: Logger;
 }
 
-/** All that compares by meaning; undefined where no model for it is configured. */
+/** Everything for the comparison by meaning; undefined when no embedding model is configured. */
 export function createEmbedding({
   config,
   redis,

@@ -10,7 +10,7 @@ import { createDocumentSimilarities } from './document-similarity.ts';
 const never = <T>() => new Promise<T>(() => undefined);
 const EAST = Float32Array.of(1, 0);
 const NORTH = Float32Array.of(0, 1);
-/** Of two dimensions: what speaks of the east points there. */
+/** A two-dimensional vector: texts about the east point east, all others north. */
 const toVector = (text: string) => (text.includes('east') ? EAST : NORTH);
 const passages = ['To the north.', 'To the east.'].map((text, position) => ({
   text,
@@ -47,8 +47,8 @@ function ground(
   return { requested, embedded, similarity: similarities.of({ fileId, text, textBytes: 26 }, job, piece) };
 }
 
-describe('a document compared by its meaning', () => {
-  test('by its stored vectors, where it has them: the question alone is embedded', async () => {
+describe('a document is compared by meaning', () => {
+  test('with its stored vectors, if it has them: only the question is embedded', async () => {
     const { similarity, embedded, requested } = ground({
       fileId: 'file-1',
       find: () => Promise.resolve(stored),
@@ -57,7 +57,7 @@ describe('a document compared by its meaning', () => {
     expect({ embedded, requested }).toEqual({ embedded: [[job.question]], requested: [] });
   });
 
-  test('on the spot, where it has none yet; they are asked for', async () => {
+  test('with new embeddings while it has no stored vectors, which are requested', async () => {
     const { similarity, requested } = ground({ fileId: 'file-1' });
     expect(await similarity.nearest(5)).toBeUndefined();
     expect(await similarity.compare(passages)).toEqual({
@@ -69,42 +69,45 @@ describe('a document compared by its meaning', () => {
     expect(requested).toEqual(['file-1']);
   });
 
-  test('vectors of another length, by a model of the same name, are as good as none', async () => {
+  test('without its stored vectors if they have another length, from a model of the same name', async () => {
     const other = packVectors([Float32Array.of(1, 0, 0)], { model: 'm', textBytes: 26 });
     const { similarity } = ground({ fileId: 'file-1', find: () => Promise.resolve(other) });
     expect(await similarity.nearest(5)).toBeUndefined();
   });
 
-  test('one that was not uploaded has no vectors that could be stored', async () => {
+  test('without stored vectors if it was not uploaded, and none are requested', async () => {
     const { similarity, requested } = ground({ find: () => Promise.reject(new Error('must not be asked')) });
     expect(await similarity.nearest(5)).toBeUndefined();
     expect(requested).toEqual([]);
   });
 });
 
-describe('what hangs or fails', () => {
+describe('a failure or a hang', () => {
   test.each([
-    ['embeddings that hang', { fileId: 'file-1', find: () => Promise.resolve(stored), embed: never }],
-    ['a store that hangs', { fileId: 'file-1', find: never }],
-  ] as [string, Parameters<typeof ground>[0]][])('%s cost no more than their share', async (_what, over) => {
-    expect(await ground(over).similarity.nearest(5)).toEqual({ degraded: 'upstream_stalled' });
-  });
+    ['the embeddings', { fileId: 'file-1', find: () => Promise.resolve(stored), embed: never }],
+    ['the store', { fileId: 'file-1', find: never }],
+  ] as [string, Parameters<typeof ground>[0]][])(
+    'of %s costs no more time than the timeout',
+    async (_what, over) => {
+      expect(await ground(over).similarity.nearest(5)).toEqual({ degraded: 'upstream_stalled' });
+    },
+  );
 
-  test('a comparison that hangs costs no more than its share', async () => {
+  test('of a comparison costs no more time than the timeout', async () => {
     expect(await ground({ embed: never }).similarity.compare(passages)).toEqual({
       degraded: 'upstream_stalled',
     });
   });
 
   test.each([
-    ['a typed failure', new TurnoutError('upstream_failed'), 'upstream_failed'],
-    ['any other failure', new Error('hush'), 'context_failed'],
-  ])('%s is told by its code', async (_what, error, code) => {
+    ['with a typed error', new TurnoutError('upstream_failed'), 'upstream_failed'],
+    ['with any other error', new Error('hush'), 'context_failed'],
+  ])('%s is reported by its code', async (_what, error, code) => {
     const embed = () => Promise.reject(error);
     expect(await ground({ embed }).similarity.compare(passages)).toEqual({ degraded: code });
   });
 
-  test('a piece that has no time any more is not answered', async () => {
+  test('that outlasts its piece rejects with the reason of the piece signal', async () => {
     const piece = new AbortController();
     const { similarity } = ground({ embed: never }, piece.signal);
     const comparing = similarity.compare(passages);

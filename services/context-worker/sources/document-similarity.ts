@@ -14,17 +14,17 @@ import { type PieceCache, throughCache } from '../cache/through-cache.ts';
 import { type FileVectors } from '../vectors/file-vectors.ts';
 import { type PieceJob } from './context-source.ts';
 
-/** A document that is to be compared with its job's question. */
+/** A document to compare with its job's question. */
 export interface ComparedDocument {
-  /** Of an uploaded one. */
+  /** Set if the document was uploaded as a file. */
   fileId?: string | undefined;
-  /** Where its text is stored. */
+  /** The stored text, if there is one. */
   text?: BlobRef | undefined;
   textBytes: number;
 }
 
 export interface DocumentSimilarities {
-  /** From now on, all that its embeddings take may take `timeoutMs`; then words alone are compared. */
+  /** Starts the comparison. All of its embeddings may take `timeoutMs` from now on; after that, documents are compared by words only. */
   of(document: ComparedDocument, job: PieceJob, signal: AbortSignal): Similarity;
 }
 
@@ -56,18 +56,21 @@ export function createDocumentSimilarities(options: SimilaritiesOptions): Docume
     of: (document, { jobId, user, question, caching, traceparent }, piece) => {
       const signal = AbortSignal.any([piece, AbortSignal.timeout(timeoutMs)]);
       const call: CachedCall = { signal, timeoutMs, jobId, user, caching, traceparent };
-      // Asked at once: what it is compared with is looked for meanwhile.
+      // The question is embedded at once, while the document's vectors are looked up.
       const asked = questions.of(question, call);
-      asked.catch(() => undefined); // whoever compares hears of it
+      asked.catch(() => undefined); // the comparison below reports it
 
-      /** Words are compared where this fails, unless the piece itself has no time any more. */
+      /** If the work fails, returns the reason, and documents are compared by words only. Throws if the piece itself was aborted. */
       async function degrading<T>(work: () => Promise<T>): Promise<T | { degraded: ErrorCode }> {
         try {
           return await work();
         } catch (error) {
           piece.throwIfAborted();
           const code = codeOf(error, signal);
-          log.warn({ err: error, jobId, code }, 'Passages are compared by words alone');
+          log.warn(
+            { err: error, jobId, code },
+            'Could not compare passages by meaning; comparing by words only',
+          );
           return { degraded: code };
         }
       }
@@ -90,7 +93,7 @@ export function createDocumentSimilarities(options: SimilaritiesOptions): Docume
   };
 }
 
-/** A question's vector, kept for its user. */
+/** Looks up or stores a question's vector in its user's cache. */
 function throughUsersCache({ cache, embeddings: { model } }: SimilaritiesOptions): Through<CachedCall> {
   return (text, { user, caching, signal }, make) =>
     throughCache(
@@ -109,7 +112,7 @@ function codeOf(error: unknown, signal: AbortSignal): ErrorCode {
   return error instanceof TurnoutError ? error.code : 'context_failed';
 }
 
-/** Of vectors of length 1. */
+/** The cosines of vectors of length 1, which are their dot products. */
 function cosinesOf(
   question: Float32Array,
   passages: readonly DocumentPassage[],

@@ -13,11 +13,11 @@ export interface DocumentSourceDeps {
   blobs: Pick<BlobStore, 'get' | 'load'>;
   chooser: Pick<PassageChooser, 'choose'>;
   extractor: Pick<Extractor, 'extract'>;
-  /** Absent: words alone are compared. */
+  /** Absent: documents are compared by words only. */
   similarities?: DocumentSimilarities | undefined;
 }
 
-/** An attached document: all of it where it fits, else the passages that fit the question. */
+/** Fetches an attached document: all of it if it fits, otherwise the passages that match the question. */
 export function createDocumentSource(deps: DocumentSourceDeps): ContextSource<'document'> {
   return {
     name: 'document',
@@ -41,7 +41,7 @@ interface Compared {
   job: PieceJob;
 }
 
-/** Begun with the choice, not before: a document that fits whole is compared with nothing. */
+/** Starts the comparison on demand, because a document that fits whole is not compared. */
 function similarityOf(
   { similarities }: DocumentSourceDeps,
   { document: { fileId, content }, text, job }: Compared,
@@ -60,7 +60,7 @@ async function textOf(
 ): Promise<string | Buffer> {
   if (content.kind === 'inline') return content.text;
   if (content.kind === 'blob') return blobs.get(content, signal);
-  // An uploaded file may have been read since the job was accepted.
+  // An uploaded file may have been extracted since the job was accepted.
   const text = content.text === undefined ? undefined : await blobs.load(content.text);
   if (text) return text;
   const bytes = () => blobs.get(content.blob, signal);

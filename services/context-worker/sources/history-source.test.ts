@@ -34,7 +34,7 @@ function choose(ref: RequestRef, get: () => Promise<Buffer>) {
   return source.fetch(piece, job, new AbortController().signal);
 }
 
-test('the event loop goes on while messages of a large request are chosen, with the same result', async () => {
+test('choosing messages of a large request does not block the event loop and gives the same result', async () => {
   let turns = 0;
   let counting: NodeJS.Immediate | undefined;
   const count = () => {

@@ -19,8 +19,8 @@ export function createHistoryThreads(): ThreadPool<HistoryTasks> {
 }
 
 /**
- * A long thread: which of its messages go to the model. A request that travels inline is small (32 KB at most); one that travels by
- * claim check goes as bytes into a thread, so that the event loop never holds it.
+ * Chooses the messages of a long conversation that go to the model. An inline request is small (32 KB at most) and is handled here. A
+ * request sent by claim check goes to a thread as bytes, so that the event loop never parses it.
  */
 export function createHistorySource({ blobs, limits, pool }: HistorySourceDeps): ContextSource<'history'> {
   return {

@@ -2,16 +2,16 @@ import { type ChatRequest, chatRequest } from '../../../shared/contracts/chat-re
 import { type ChosenHistory, chooseHistory } from '../history/choose-history.ts';
 import { type ModelWindow, tokensForMessages } from '../../../shared/content/models/prompt-budget.ts';
 
-/** What the context-worker's threads run (`history-source.ts`): cloneable input, cloneable output. */
+/** The functions that the context-worker's threads run (`history-source.ts`). Input and output can be cloned. */
 
 export interface ChooseInput {
-  /** The request as it is, or as the UTF-8 of its JSON. */
+  /** The request, or its JSON in UTF-8. */
   request: ChatRequest | Uint8Array;
   question: string;
   window: ModelWindow;
-  /** Tokens that its messages may fill; undefined: all that the model takes. */
+  /** Tokens that its messages may fill; undefined: as many as the model accepts. */
   budget: number | undefined;
-  /** Tokens of the window that other pieces of context may fill. */
+  /** Tokens of the window that other context pieces may fill. */
   beside: number;
 }
 

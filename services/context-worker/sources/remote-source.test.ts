@@ -20,7 +20,7 @@ afterEach(async () => {
 
 const QUESTION = 'From which platform?';
 
-/** A service that behaves so, and a source that knows it. */
+/** A service with this behaviour, and a source that calls it. */
 async function ground(
   behaviour: RetrievalBehaviour,
   settings: Partial<RetrievalSource> = {},
@@ -53,8 +53,8 @@ async function ground(
 }
 
 describe('a retrieval service', () => {
-  test('is told who asks only where it is meant to be', async () => {
-    const open = await ground({}, { tellUser: true });
+  test('gets the user id only if it is configured to', async () => {
+    const open = await ground({}, { forwardUser: true });
     await open.fetch();
     expect(open.asked[0]?.headers).toMatchObject({ 'x-turnout-user': 'ada%20lovelace' });
     await service?.close();
@@ -63,7 +63,7 @@ describe('a retrieval service', () => {
     expect(closed.asked[0]?.headers).not.toHaveProperty('x-turnout-user');
   });
 
-  test('is not asked nothing, and never more than it could be meant to read', async () => {
+  test('is not called with an empty question, and a long one is shortened', async () => {
     const { asked, fetch } = await ground({});
     expect(await fetch({ question: ' \n' })).toMatchObject({ passages: [], leftOut: 0 });
     expect(asked).toEqual([]);
@@ -71,7 +71,7 @@ describe('a retrieval service', () => {
     expect(asked[0]?.query).toHaveLength(4_096);
   });
 
-  test('fills its budget with whole passages, the best first', async () => {
+  test('fills its budget with whole passages, best first', async () => {
     const texts = ['Short.', 'A long passage. '.repeat(100), 'Short as well.'];
     const { fetch } = await ground({ passages: texts.map((text) => ({ text })) });
     const fetched = await fetch({ budget: 50 });
@@ -83,23 +83,23 @@ describe('a retrieval service', () => {
     expect(fetched.passages.reduce((sum, { text }) => sum + countTokens(text), 0)).toBeLessThanOrEqual(50);
   });
 
-  test('that answers without end is cut off', async () => {
+  test('that answers without end is cut off and fails', async () => {
     const { fetch } = await ground({ broken: { status: 200, body: 'x'.repeat(5 * 1024 * 1024) } });
     await expect(fetch()).rejects.toMatchObject({ code: 'source_failed' });
   });
 
-  test('that keeps failing is not asked for a while', async () => {
+  test('that keeps failing is not called for a while', async () => {
     const { asked, fetch } = await ground({ broken: { status: 500, body: 'hush' } });
     for (let n = 0; n < 8; n += 1) await expect(fetch()).rejects.toMatchObject({ code: 'source_failed' });
     expect(asked).toHaveLength(5);
   });
 
-  test('that nobody knows, because the configuration changed meanwhile, failed', async () => {
+  test('that was removed from the configuration fails', async () => {
     const { fetch } = await ground({}, { name: 'other' });
     await expect(fetch()).rejects.toMatchObject({ code: 'source_failed' });
   });
 
-  test('hears when nobody waits for it any more', async () => {
+  test('sees its connection close when the piece is aborted', async () => {
     const { asked, fetch } = await ground({ hang: true });
     const share = new AbortController();
     const fetching = fetch({ signal: share.signal });
@@ -111,7 +111,7 @@ describe('a retrieval service', () => {
   });
 });
 
-test('a service that must be on the public internet is not asked where it is not', async () => {
+test('a service with `private: false` is not called on a private address', async () => {
   const { asked, fetch } = await ground({}, { private: false });
   await expect(fetch()).rejects.toMatchObject({
     code: 'source_failed',
@@ -124,7 +124,7 @@ test.each([
   [['staff'], true],
   [['guests'], false],
   [[], false],
-])('a service for staff is asked for members of %j: %s', async (groups, answers) => {
+])('a service for staff is called for members of %j: %s', async (groups, answers) => {
   const { asked, fetch } = await ground({}, { groups: ['staff'] }, groups);
   const fetched = fetch();
   if (answers) await expect(fetched).resolves.toMatchObject({ passages: [] });

@@ -20,18 +20,18 @@ interface RemoteSourceDeps {
   log: Logger;
 }
 
-/** Characters of a question that a service is asked; the ingress sends no more than this. */
+/** The longest query to a service, in characters; the ingress accepts no longer questions. */
 const MAX_QUERY = 4_096;
-/** In a row: one that keeps failing, or does not answer in time, is not waited for again at once. */
+/** After this many failures or timeouts in a row, a service is not called for some seconds. */
 const FAILURES = 5;
-/** An answer of so many bytes is no list of passages. */
+/** A larger response is not a list of passages. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /**
- * A team's retrieval service, over HTTP: OpenAI's `POST /v1/vector_stores/{id}/search`. Its answers are data that others wrote,
- * like a document. A service that keeps failing is not asked for some seconds.
+ * A team's retrieval service, over HTTP: OpenAI's `POST /v1/vector_stores/{id}/search`. Its responses are untrusted data, like a
+ * document. A service that keeps failing is not called for some seconds.
  *
- * Rejects with `source_failed`, whose message says nothing of the service's own words.
+ * Rejects with `source_failed`, whose message contains nothing from the service's response.
  */
 export function createRemoteSource({ services, log }: RemoteSourceDeps): ContextSource<'remote'> {
   const circuits = createCircuits({
@@ -59,7 +59,7 @@ export function createRemoteSource({ services, log }: RemoteSourceDeps): Context
   };
 }
 
-/** Which addresses of a service may be connected to. */
+/** Checks the addresses of a service before a connection. */
 interface Guard {
   rules: TargetRules;
   lookup: LookupFunction;
@@ -78,7 +78,7 @@ async function ask(
   if (job.question.trim() === '') return [];
   return circuits.run(service.name, async () => {
     const answer = await guardedPost({
-      // A redirect is not followed: it could lead the credentials elsewhere.
+      // Redirects are not followed: they could send the credentials to another server.
       url: parseTarget(service.url, service.guard.rules),
       headers: headersFor(service, job),
       body: JSON.stringify({ query: job.question.slice(0, MAX_QUERY), max_num_results: service.results }),
@@ -95,13 +95,13 @@ async function ask(
   });
 }
 
-function headersFor({ authorization, tellUser }: RetrievalSource, { jobId, user, traceparent }: PieceJob) {
+function headersFor({ authorization, forwardUser }: RetrievalSource, { jobId, user, traceparent }: PieceJob) {
   return {
     'user-agent': 'Turnout-Retrieval/1',
     accept: 'application/json',
     'x-turnout-job-id': jobId,
     ...(authorization === undefined ? {} : { authorization }),
-    ...(tellUser ? { 'x-turnout-user': encodeURIComponent(user) } : {}),
+    ...(forwardUser ? { 'x-turnout-user': encodeURIComponent(user) } : {}),
     ...(traceparent === undefined ? {} : { traceparent }),
   };
 }
@@ -111,8 +111,8 @@ interface ScoredResult extends SearchResult {
 }
 
 /**
- * The service's own scores have a scale of its own, and the passages stand beside those of documents in one prompt. So its
- * ranking holds, and how much of the question's words each passage has tells how much it counts.
+ * A service's scores have their own scale and cannot be compared with those of documents in the same prompt. So the service's ranking is
+ * kept, and the scores are computed from the share of the question's words that each passage contains.
  */
 function scored(results: readonly SearchResult[], question: string): ScoredResult[] {
   const matches = matchTexts(
@@ -123,7 +123,7 @@ function scored(results: readonly SearchResult[], question: string): ScoredResul
   return withScores(ranking, ({ coverage }) => coverage);
 }
 
-/** Best first, as the service ranked them, for as long as they fit; none is cut. */
+/** The passages that fit into the budget, in the service's ranking. No passage is cut. */
 function fitting(results: readonly ScoredResult[], budget: number): { passages: Passage[]; leftOut: number } {
   const passages: Passage[] = [];
   let left = budget;

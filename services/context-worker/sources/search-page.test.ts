@@ -5,7 +5,7 @@ const page = (...data: unknown[]) => JSON.stringify({ object: 'vector_store.sear
 const text = (said: string) => ({ type: 'text', text: said });
 
 describe('readSearchPage', () => {
-  test('takes texts, scores and origins, as OpenAI writes them', () => {
+  test('reads texts and origins in the format of OpenAI', () => {
     const result = {
       file_id: 'file-1',
       filename: 'trains.md',
@@ -18,7 +18,7 @@ describe('readSearchPage', () => {
     ]);
   });
 
-  test('a title and an address among the attributes tell the origin better than a file name', () => {
+  test('a title and a URL among the attributes win over the file name', () => {
     const attributes = { title: 'Night trains', url: 'https://wiki.example.org/trains' };
     expect(readSearchPage(page({ filename: '1.md', attributes, content: [text('One.')] }))).toEqual([
       { text: 'One.', from: { title: attributes.title, url: attributes.url } },
@@ -26,21 +26,21 @@ describe('readSearchPage', () => {
   });
 
   test.each(['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'https://', '/trains', ''])(
-    'an address that no client should show as a link does not come through: %j',
+    'an address that is not safe to show as a link is dropped: %j',
     (url) => {
       const [result] = readSearchPage(page({ attributes: { url }, content: [text('One.')] }));
       expect(result?.from).toEqual({});
     },
   );
 
-  test('what holds no text is left out', () => {
+  test('results without text are left out', () => {
     const image = { type: 'image', image_url: 'x' };
     expect(readSearchPage(page({ content: [] }, { content: [image] }, { content: [text(' ')] }))).toEqual([]);
     expect(readSearchPage(page())).toEqual([]);
   });
 
   test.each(['', 'null', '[]', '{}', '{"data":{}}', '{"data":[{"content":"text"}]}', '<html>'])(
-    'what is no page of results is an error: %j',
+    'anything but a page of results is an error: %j',
     (body) => {
       expect(() => readSearchPage(body)).toThrow();
     },

@@ -6,7 +6,7 @@ export interface SearchResult {
   from: { title?: string; url?: string; fileId?: string };
 }
 
-/** OpenAI's `vector_store.search_results.page`; what a service leaves out is no reason to do without the rest. */
+/** OpenAI's `vector_store.search_results.page`. Missing fields are accepted, so that the rest can be used. */
 const searchPage = z.looseObject({
   data: z
     .array(
@@ -20,7 +20,7 @@ const searchPage = z.looseObject({
     .max(1_000),
 });
 
-/** Throws for an answer that is not a page of search results. */
+/** Throws if the text is not a page of search results. */
 export function readSearchPage(text: string): SearchResult[] {
   return searchPage.parse(JSON.parse(text)).data.flatMap(({ content, ...result }) => {
     const said = content.flatMap((part) => (part.type === 'text' && part.text ? [part.text] : [])).join('\n');
@@ -53,7 +53,7 @@ function textAttribute(
   return typeof value === 'string' && value !== '' ? value.slice(0, 2_000) : undefined;
 }
 
-/** Clients show it as a link: nothing but http and https may come through. */
+/** Clients show the address as a link, so only http and https are accepted. */
 function webAddress(url: string | undefined): string | undefined {
   return url !== undefined && /^https?:\/\//i.test(url) && URL.canParse(url) ? url : undefined;
 }

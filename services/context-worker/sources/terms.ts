@@ -2,12 +2,12 @@ import { type RetrievalSource } from '../../../shared/platform/config/retrieval-
 import { type Document } from '../../../shared/contracts/job-message.ts';
 import { type PieceJob, type Request } from './context-source.ts';
 
-/** What the choice of passages changes with, when its code changes: to be counted up then. */
+/** Increase when a code change alters which passages are chosen; it is part of the cache key. */
 const CHOICE_VERSION = 1;
 
 /**
- * What the passages of a document depend on; undefined for one that certainly goes into the prompt whole, by its size (a token
- * has at least one byte), and for one of which nobody says what it is a version of.
+ * Everything that the passages of a document depend on. Undefined for a document that certainly fits into the prompt whole, judged by
+ * its size (a token has at least one byte), and for a document without a version.
  */
 export function documentTerms(embeddingModel: string | undefined) {
   return ({ document, budget }: Request<'document'>, { question }: PieceJob): object | undefined => {
@@ -17,7 +17,7 @@ export function documentTerms(embeddingModel: string | undefined) {
   };
 }
 
-/** What the passages of a retrieval service depend on: all that we know of it, since its setting may change what it shows. */
+/** Everything that the passages of a retrieval service depend on, including its whole configuration, which may change its results. */
 export function remoteTerms(services: readonly RetrievalSource[]) {
   return ({ source, budget }: Request<'remote'>, { question }: PieceJob): object | undefined => {
     const service = services.find(({ name }) => name === source);
@@ -25,7 +25,7 @@ export function remoteTerms(services: readonly RetrievalSource[]) {
   };
 }
 
-/** Of one that has to be read first, more than any budget. */
+/** The size of a document's text; infinite if the text must be extracted first. */
 function bytesOf({ content }: Document): number {
   if (content.kind === 'inline') return Buffer.byteLength(content.text);
   return content.kind === 'blob' ? content.bytes : Infinity;

@@ -8,7 +8,7 @@ const FILE = 'file-1';
 const LONG = Array.from({ length: 400 }, (_, n) => `Sentence number ${n} of a long text.`).join(' ');
 const signal = new AbortController().signal;
 
-/** A file with that text, in a store, and what was asked of the embeddings and the queue. */
+/** A stored file with this text, and the requests that the embeddings and the queue received. */
 function ground(text = LONG, over: { away?: boolean } = {}) {
   const bytes = Buffer.from(text);
   const ref: BlobRef = {
@@ -50,7 +50,7 @@ function ground(text = LONG, over: { away?: boolean } = {}) {
 }
 
 describe('the vectors of a file', () => {
-  test('are stored for each of its passages, and found again', async () => {
+  test('are stored for each passage, and found again', async () => {
     const { ref, embedded, vectorsOf } = ground();
     const vectors = vectorsOf('m');
     expect(await vectors.find(FILE, ref.bytes)).toBeUndefined();
@@ -59,7 +59,7 @@ describe('the vectors of a file', () => {
     expect(await vectors.find(FILE, ref.bytes)).toMatchObject({ passages: embedded.length, dimensions: 2 });
   });
 
-  test('belong to one model and one text; damaged ones are none', async () => {
+  test('belong to one model and one text; damaged vectors are ignored', async () => {
     const { ref, stored, vectorsOf } = ground();
     await vectorsOf('m').store({ version: 1, fileId: FILE, text: ref }, signal);
     expect(await vectorsOf('other').find(FILE, ref.bytes)).toBeUndefined();
@@ -69,7 +69,7 @@ describe('the vectors of a file', () => {
     expect(await vectorsOf('m').find(FILE, ref.bytes)).toBeUndefined();
   });
 
-  test('are not made of a text that fits whole', async () => {
+  test('are not made for a text that fits whole', async () => {
     const { ref, stored, embedded, vectorsOf } = ground('A short text.');
     await vectorsOf('m').store({ version: 1, fileId: FILE, text: ref }, signal);
     expect({ embedded, names: [...stored.keys()] }).toEqual({ embedded: [], names: [ref.name] });
@@ -77,16 +77,16 @@ describe('the vectors of a file', () => {
 
   test.each([
     ['as short as the budget', 500, []],
-    ['longer', 501, [FILE]],
+    ['longer than the budget', 501, [FILE]],
     ['of 4 MB', 4 * 1024 * 1024, [FILE]],
-    ['larger than that', 4 * 1024 * 1024 + 1, []],
-  ])('of a text that is %s are asked for as far as anybody needs them', (_what, bytes, expected) => {
+    ['larger than 4 MB', 4 * 1024 * 1024 + 1, []],
+  ])('of a text that is %s are requested only if they are needed', (_what, bytes, expected) => {
     const { ref, queued, vectorsOf } = ground();
     vectorsOf('m').request(FILE, { ...ref, bytes });
     expect(queued).toEqual(expected);
   });
 
-  test('that cannot be asked for now are no trouble of whoever asks', async () => {
+  test('that cannot be requested now do not fail the caller', async () => {
     const { ref, queued, vectorsOf } = ground(LONG, { away: true });
     vectorsOf('m').request(FILE, ref);
     await new Promise(setImmediate);

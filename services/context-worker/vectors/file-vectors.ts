@@ -15,18 +15,18 @@ import { vectorsName } from '../../../shared/content/files/stored-file.ts';
 import { type VectorsJob, type VectorsQueue } from './vectors-queue.ts';
 
 /**
- * The vectors of uploaded files, stored beside each one's text and removed with it: missing -> waiting in the queue -> stored.
- * They belong to one text, cutting and model: those of another one are as good as none, and replaced.
+ * The vectors of uploaded files, stored beside each file's text and removed with it: missing -> waiting in the queue -> stored. They
+ * belong to one text, one cutting version and one model. Vectors of another one count as missing and are replaced.
  */
 export interface FileVectors {
-  /** Undefined where there are none. */
+  /** Undefined when the file has no usable vectors. */
   find(fileId: string, textBytes: number): Promise<PassageVectors | undefined>;
   /**
-   * They will be there soon; not those of a text so large or so small that nobody needs them. Nobody waits for it: where it
-   * fails the log says so, and whoever asks about the file next asks again.
+   * Requests the vectors of a file in the background, unless its text is too small or too large to need them. A failure is logged; the
+   * next question about the file requests them again.
    */
   request(fileId: string, text: BlobRef): void;
-  /** Embeds and stores them. Rejects with what the embeddings or the stores reject with. */
+  /** Embeds the file's passages and stores the vectors. Rejects with the error of the embeddings or the store. */
   store(job: VectorsJob, signal: AbortSignal): Promise<void>;
 }
 
@@ -34,14 +34,14 @@ interface FileVectorsOptions {
   blobs: Pick<BlobStore, 'get' | 'put' | 'load'>;
   embeddings: Embeddings;
   queue: Pick<VectorsQueue, 'add'>;
-  /** Tokens: a text that fits goes to the model whole. */
+  /** A text of at most this many tokens goes to the model whole. */
   wholeTokens: number;
   log: Logger;
 }
 
-/** Of text, about a million tokens in 4,000 passages: of what is larger, passages are compared when it is asked about. */
+/** About a million tokens in 4,000 passages. Larger texts have no stored vectors; their passages are embedded for each question. */
 const MOST_TEXT_BYTES = 4 * 1024 * 1024;
-/** For all passages of a file. */
+/** The timeout for all passages of a file. */
 const TIMEOUT_MS = 300_000;
 
 export function createFileVectors({
@@ -61,7 +61,10 @@ export function createFileVectors({
       // A token has at least one byte.
       if (text.bytes <= wholeTokens || text.bytes > MOST_TEXT_BYTES) return;
       queue.add({ version: 1, fileId, text }).catch((error: unknown) => {
-        log.warn({ err: error, fileId }, 'A file waits for its vectors until somebody asks about it');
+        log.warn(
+          { err: error, fileId },
+          'Could not request the vectors of a file; the next question about it requests them again',
+        );
       });
     },
     store: async ({ fileId, text }, signal) => {

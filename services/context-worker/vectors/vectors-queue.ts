@@ -6,7 +6,7 @@ import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { VECTORS_QUEUE } from '../../../shared/jobs/queues/names.ts';
 import { type Redis } from '../../../shared/platform/redis/connect.ts';
 
-/** BullMQ job data of the queue `vectors`, version 1: an uploaded file whose passages are to be embedded. */
+/** Job data of the BullMQ queue `vectors`, version 1: an uploaded file whose passages must be embedded. */
 export const vectorsJob = z.object({ version: z.literal(1), fileId, text: blobRef });
 export type VectorsJob = z.infer<typeof vectorsJob>;
 
@@ -18,7 +18,7 @@ interface VectorsQueueOptions {
   log: Logger;
 }
 
-/** About ten minutes in all. Whoever asks about the file later begins anew. */
+/** The retries take about ten minutes in all. A later question about the file starts new ones. */
 const RETRY_DELAY_MS = 5_000;
 
 export function createVectorsQueue(options: VectorsQueueOptions): VectorsQueue {

@@ -15,14 +15,14 @@ interface VectorsWorkerOptions {
   log: Logger;
 }
 
-/** Files at a time: each has several requests to the embeddings under way. */
+/** Files at a time; each makes several embedding requests in parallel. */
 const CONCURRENCY = 2;
 
-/** BullMQ `vectors` -> the vectors of a file's passages. */
+/** Takes files from the BullMQ queue `vectors` and stores the vectors of their passages. */
 export interface VectorsWorker {
   start: () => Promise<void>;
   running: () => boolean;
-  /** What is under way is begun anew by another worker. */
+  /** Aborts running work; another worker starts it again. */
   close: () => Promise<void>;
 }
 
@@ -54,7 +54,7 @@ export function createVectorsWorker({
   );
   worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
   worker.on('failed', (job, error) =>
-    log.warn({ err: error, fileId: job?.id, attempt: job?.attemptsMade }, 'File was not embedded'),
+    log.warn({ err: error, fileId: job?.id, attempt: job?.attemptsMade }, 'Could not embed file'),
   );
   return {
     start: async () => {
@@ -63,7 +63,7 @@ export function createVectorsWorker({
     },
     running: () => worker.isRunning(),
     close: () => {
-      stop.abort(new Error('the worker stops'));
+      stop.abort(new Error('the worker is stopping'));
       return worker.close();
     },
   };

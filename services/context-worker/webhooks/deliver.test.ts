@@ -43,7 +43,7 @@ function jobOf(changes: Partial<DeliveryJob> = {}): DeliveryJob {
   };
 }
 
-/** One endpoint, and how it answers. */
+/** The dependencies for one endpoint that always answers with `sent`. */
 function system(sent: Sent, endpoint = endpointOf()) {
   const written: Delivery[] = [];
   const state: { endpoint: Endpoint | undefined; sends: number } = { endpoint, sends: 0 };
@@ -69,7 +69,7 @@ function system(sent: Sent, endpoint = endpointOf()) {
 }
 
 describe('a delivery', () => {
-  test('that is taken is done', async () => {
+  test('that is accepted is done', async () => {
     const { deps, written } = system({ kind: 'delivered', status: 204 });
     expect(await deliver(deps, jobOf(), 2)).toEqual({ kind: 'ended' });
     expect(written).toMatchObject([{ state: 'delivered', tries: 3, status: 204 }]);
@@ -79,19 +79,19 @@ describe('a delivery', () => {
   test.each([
     ['rejected', rejected, { status: 500, error: 'webhook_rejected' }],
     ['not answered', timedOut, { error: 'webhook_timeout' }],
-  ])('that is %s comes again', async (_what, sent, logged) => {
+  ])('that is %s is retried', async (_what, sent, logged) => {
     const { deps, written } = system(sent);
     expect(await deliver(deps, jobOf(), 0)).toMatchObject({ kind: 'again' });
     expect(written).toMatchObject([{ state: 'retrying', tries: 1, ...logged }]);
     expect(written[0]?.nextTryAt).toBeGreaterThan(Date.now());
   });
 
-  test('waits as long as its endpoint asks for', async () => {
+  test('waits as long as its endpoint requests', async () => {
     const { deps } = system({ ...rejected, retryAfterMs: 60_000 });
     expect(await deliver(deps, jobOf(), 0)).toMatchObject({ kind: 'again', afterMs: 60_000 });
   });
 
-  test('is given up when its time is over, after one more try', async () => {
+  test('fails when its retry time is over, after one more try', async () => {
     const { deps, state, written } = system(rejected);
     const createdAt = Date.now() - RETRY_MS - 1;
     expect(await deliver(deps, jobOf({ createdAt }), 20)).toEqual({ kind: 'ended' });
@@ -100,7 +100,7 @@ describe('a delivery', () => {
     expect(written[0]).not.toHaveProperty('nextTryAt');
   });
 
-  test('whose endpoint is gone disables it and is given up', async () => {
+  test('whose endpoint answers 410 disables the endpoint and fails', async () => {
     const { deps, state, written } = system(gone);
     expect(await deliver(deps, jobOf(), 0)).toEqual({ kind: 'ended' });
     expect(state.endpoint).toMatchObject({ disabled: 'gone' });
@@ -114,20 +114,20 @@ describe('a delivery', () => {
     expect(written).toMatchObject([{ state: 'failed', tries: 3, error: 'webhook_disabled' }]);
   });
 
-  test('to an endpoint that was removed leaves nothing behind', async () => {
+  test('to a removed endpoint is neither sent nor logged', async () => {
     const { deps, state, written } = system(gone);
     state.endpoint = undefined;
     expect(await deliver(deps, jobOf(), 0)).toEqual({ kind: 'ended' });
     expect([state.sends, written]).toEqual([0, []]);
   });
 
-  test('that its own process cut short is no try: another process has it at once', async () => {
+  test('that is interrupted by a shutdown does not count as a try and is due at once', async () => {
     const { deps, written } = system(stopped);
     expect(await deliver(deps, jobOf(), 0)).toEqual({ kind: 'later', afterMs: 0 });
     expect(written).toEqual([]);
   });
 
-  test('that finds no room comes later, unsent, and room is given back after each try', async () => {
+  test('over the limit is postponed, and each try releases its slot', async () => {
     const { deps, state } = system(rejected);
     const held = Array.from({ length: 4 }, () => deps.limiter.enter('u', 'we_1', 'whd_'));
     expect(await deliver(deps, jobOf(), 0)).toMatchObject({ kind: 'later', afterMs: 1_000 });
@@ -139,13 +139,13 @@ describe('a delivery', () => {
   });
 });
 
-describe('a test', () => {
+describe('a test delivery', () => {
   test.each([
-    ['taken', { kind: 'delivered', status: 200 } as const, { status: 200 }],
+    ['accepted', { kind: 'delivered', status: 200 } as const, { status: 200 }],
     ['rejected', rejected, { status: 500 }],
-    ['gone', gone, { status: 410 }],
+    ['answered with 410', gone, { status: 410 }],
     ['not answered', timedOut, { error: 'webhook_timeout', message: timedOut.error.message }],
-  ])('that is %s says so and is over: not tried again, not logged', async (_what, sent, result) => {
+  ])('that is %s returns the result, is not retried and is not logged', async (_what, sent, result) => {
     const { deps, state, written } = system(sent, endpointOf('owner'));
     expect(await deliver(deps, jobOf({ test: true }), 0)).toEqual({ kind: 'ended', result });
     expect(written).toEqual([]);

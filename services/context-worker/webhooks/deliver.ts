@@ -13,27 +13,27 @@ export interface DeliverDeps {
   deliveries: Pick<DeliveryLog, 'write'>;
   limiter: DeliveryLimiter;
   send: (endpoint: Endpoint, job: DeliveryJob) => Promise<Sent>;
-  /** Milliseconds from a delivery's `createdAt`. */
+  /** How long to retry, from a delivery's `createdAt`. Milliseconds. */
   retryForMs: number;
-  /** Called with `delivered` or the error's code of each try. */
+  /** Called for each try with `delivered` or the error's code. */
   observe: (result: string) => void;
   log: Logger;
 }
 
-/** What BullMQ has to do with the job. */
+/** What BullMQ must do with the job. */
 export type DeliveryVerdict =
   | { kind: 'ended'; result?: TestResult }
-  /** The try failed; the next one is due after that many milliseconds. */
+  /** The try failed; the next one is due after `afterMs`. */
   | { kind: 'again'; afterMs: number; error: TurnoutError }
-  /** There was no try: no room, or this process goes. `delayed` is to be called when it is back in the queue. */
+  /** There was no try: the limit was reached, or this process is stopping. Call `delayed` when the job is back in the queue. */
   | { kind: 'later'; afterMs: number; delayed?: () => void };
 
 /**
- * One delivery, from due to the next thing that is due for it:
+ * Handles one due delivery:
  *
- *   due -> no room: later -> due
- *   due -> tried: delivered | again -> due, for `retryForMs` in all | given up
- *   due -> the endpoint was disabled or removed: given up
+ *   due -> limit reached: later -> due
+ *   due -> tried: delivered | again -> due, for `retryForMs` in all | failed
+ *   due -> the endpoint was disabled or removed: failed
  *
  * `tries`: how often it was sent before.
  */
@@ -70,7 +70,7 @@ function testResult(sent: Sent): TestResult {
 interface Settling {
   sent: Sent;
   tries: number;
-  /** The endpoint is there: its log may be written. */
+  /** Whether the endpoint exists, so that its log may be written. */
   known: boolean;
 }
 
@@ -88,7 +88,7 @@ async function settle(
   return { kind: 'again', afterMs, error: sent.error };
 }
 
-/** Undefined: there is no other try. */
+/** Milliseconds until the next try; undefined if there is none. */
 function pauseAfter(
   { retryForMs }: DeliverDeps,
   { createdAt }: DeliveryJob,
@@ -124,7 +124,7 @@ async function disable({ endpoints, log }: DeliverDeps, { user, endpointId }: De
   log.warn({ endpointId }, 'Webhook endpoint answered 410 and was disabled');
 }
 
-/** Neither the URL, which may hold a token, nor the user. */
+/** Logs the result, without the URL, which may contain a token, and without the user. */
 function tell(
   log: Logger,
   { id, eventId, eventType, state, tries, status, error: code }: Delivery,
@@ -132,6 +132,6 @@ function tell(
 ): void {
   const fields = { deliveryId: id, eventId, eventType, endpointId, tries, status, code, afterMs };
   if (state === 'delivered') log.info(fields, 'Webhook delivered');
-  else if (state === 'retrying') log.warn(fields, 'Webhook not delivered; it will be tried again');
-  else log.error(fields, 'Webhook given up');
+  else if (state === 'retrying') log.warn(fields, 'Webhook delivery failed; retrying');
+  else log.error(fields, 'Webhook delivery failed permanently');
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createDeliveryLimiter, type DeliveryEntry } from './delivery-limiter.ts';
 
-/** A gate, and what it has woken; `gone`: deliveries that are not delayed any more. */
+/** A limiter, and the deliveries that it has resumed. `gone`: deliveries that are no longer delayed. */
 function system(gone: readonly string[] = []) {
   const state = { now: 0 };
   const woken: string[] = [];
@@ -30,21 +30,21 @@ function goBack(...entries: readonly (DeliveryEntry | undefined)[]): void {
   for (const entry of entries) if (entry?.kind === 'full') entry.waits();
 }
 
-describe('the gate', () => {
-  test('lets four of an endpoint in, and another endpoint beside them', () => {
+describe('the delivery limiter', () => {
+  test('allows four tries per endpoint, independent of other endpoints', () => {
     const { enter } = system();
     expect(kinds(enter(5))).toEqual([...Array<string>(4).fill('entered'), 'full']);
     expect(kinds(enter(1, 'e2'))).toEqual(['entered']);
   });
 
-  test('lets sixteen of a user in, and another user beside them', () => {
+  test('allows sixteen tries per user, independent of other users', () => {
     const { enter } = system();
     const entries = ['a', 'b', 'c', 'd', 'e'].flatMap((endpoint) => enter(4, endpoint));
     expect(entries.filter(({ kind }) => kind === 'entered')).toHaveLength(16);
     expect(kinds(enter(1, 'e', 'u2'))).toEqual(['entered']);
   });
 
-  test('wakes the first that waits for each that leaves', async () => {
+  test('resumes the first waiting delivery for each try that ends', async () => {
     const { enter, woken } = system();
     const [first, second, , , ...others] = enter(7);
     goBack(...others);
@@ -56,7 +56,7 @@ describe('the gate', () => {
     expect(woken).toEqual(['d5', 'd6']);
   });
 
-  test('wakes the next one where the first is gone: its delay was over, or another process had it', async () => {
+  test('resumes the next delivery when the first is no longer delayed', async () => {
     const { enter, woken } = system(['d5', 'd6']);
     const [first, , , , ...others] = enter(8);
     goBack(...others);
@@ -64,7 +64,7 @@ describe('the gate', () => {
     expect(woken).toEqual(['d7']);
   });
 
-  test('wakes at once what goes back when there is room again', async () => {
+  test('resumes a delivery at once when a slot became free before it was queued', async () => {
     const { enter, woken } = system();
     const [first, , , , fifth] = enter(5);
     await leave(first);
@@ -73,7 +73,7 @@ describe('the gate', () => {
     expect(woken).toEqual(['d5']);
   });
 
-  test('wakes nobody twice who came back by himself', async () => {
+  test('does not resume a delivery that came back after its delay', async () => {
     const { enter, woken, limiter } = system();
     const [first, , , , fifth] = enter(5);
     goBack(fifth);
@@ -83,7 +83,7 @@ describe('the gate', () => {
   });
 });
 
-test('a gate that is closed wakes nobody', async () => {
+test('a closed limiter resumes nothing', async () => {
   const { enter, woken, limiter } = system();
   const [first, , , , fifth] = enter(5);
   goBack(fifth);
@@ -92,7 +92,7 @@ test('a gate that is closed wakes nobody', async () => {
   expect(woken).toEqual([]);
 });
 
-test('a gate whose Redis is away tries again when the next one leaves', async () => {
+test('a limiter whose Redis is unavailable resumes the next delivery when the next try ends', async () => {
   const asked: string[] = [];
   const limiter = createDeliveryLimiter((id) => {
     asked.push(id);
@@ -107,13 +107,13 @@ test('a gate whose Redis is away tries again when the next one leaves', async ()
   await limiter.close();
 });
 
-describe('whoever is not woken comes back', () => {
-  test('in a second, where the endpoint is a quick one', () => {
+describe('a delivery that is not resumed comes back', () => {
+  test('after a second for a fast endpoint', () => {
     const { enter } = system();
     expect(waitsOf(enter(5).at(-1))).toBe(1_000);
   });
 
-  test('later, the longer its oldest try takes and the longer the line is', () => {
+  test('later, the longer the oldest try takes and the more deliveries wait', () => {
     const { state, enter } = system();
     enter(4);
     state.now = 8_000;
@@ -125,7 +125,7 @@ describe('whoever is not woken comes back', () => {
     expect(lines).toEqual([2_000, 4_000, 6_000]);
   });
 
-  test('in ten minutes at the latest', () => {
+  test('after ten minutes at the latest', () => {
     const { state, enter } = system();
     enter(4);
     state.now = 15_000;

@@ -1,22 +1,22 @@
 /**
- * How many tries one endpoint, and one user, may have under way in this process: an endpoint that hangs holds these and no
- * more. What finds no room goes back to the queue with a delay, and is woken when there is room. The delay is for those
- * whose process died before it could wake them: it grows with the line before that endpoint, so that a long one is not
- * looked at again and again.
+ * Limits the parallel tries of one endpoint and of one user in this process, so that a hanging endpoint occupies only its own slots. A
+ * delivery over the limit goes back to the queue with a delay, and is resumed early when a slot becomes free. The delay matters only if
+ * this process dies before it can resume the delivery. It grows with the number of waiting deliveries, so that a long backlog is not
+ * checked again and again.
  */
 export interface DeliveryLimiter {
   enter(user: string, endpointId: string, deliveryId: string): DeliveryEntry;
-  /** Wakes nobody any more, and waits for what is being woken. */
+  /** Stops resuming deliveries, and waits for those that are being resumed. */
   close(): Promise<void>;
 }
 
 export type DeliveryEntry =
-  /** `leave` must be called, once. */
+  /** `leave` must be called exactly once. */
   | { kind: 'entered'; leave: () => void }
-  /** `waits` must be called once it is back in the queue: from then on it can be woken. */
+  /** `waits` must be called when the delivery is back in the queue; from then on it can be resumed. */
   | { kind: 'full'; waitMs: number; waits: () => void };
 
-/** Makes a delayed delivery due. False where it is not delayed any more. */
+/** Makes a delayed delivery due. Returns false if it is no longer delayed. */
 export type Resume = (deliveryId: string) => Promise<boolean>;
 
 const PER_ENDPOINT = 4;
@@ -26,13 +26,13 @@ const WEIGHT = 0.3;
 const MIN_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 600_000;
 
-/** Lives as long as anything is under way or waits in it. Times in milliseconds. */
+/** The tries of one endpoint or user. Exists while a try runs or a delivery waits. Times in milliseconds. */
 interface Lane {
   readonly key: string;
   readonly limit: number;
-  /** When each of the tries under way began. */
+  /** The start time of each running try. */
   readonly running: number[];
-  /** In the order of their coming. */
+  /** In the order of arrival. */
   readonly waiting: Set<string>;
   typicalMs: number;
 }
@@ -58,7 +58,7 @@ export function createDeliveryLimiter(wake: Resume, now: () => number = Date.now
   }
 
   function fill(lane: Lane): void {
-    // Whoever is not woken since Redis is away comes by himself.
+    // If Redis is unavailable, the delivery becomes due after its delay.
     const work = wakeFirst(lane).catch(() => undefined);
     filling.add(work);
     void work.finally(() => filling.delete(work));
@@ -74,7 +74,7 @@ export function createDeliveryLimiter(wake: Resume, now: () => number = Date.now
     if (lane.running.length === 0 && lane.waiting.size === 0) lanes.delete(lane.key);
   }
 
-  /** An endpoint that hangs shows it by its oldest try, long before that one has ended. */
+  /** Uses the age of the oldest running try, which shows a hanging endpoint long before that try ends. */
   function waitMs({ running, waiting, typicalMs, limit }: Lane): number {
     const oldestMs = Math.max(0, ...running.map((since) => now() - since));
     const wait = (waiting.size + 1) * (Math.max(typicalMs, oldestMs) / limit);
@@ -82,10 +82,10 @@ export function createDeliveryLimiter(wake: Resume, now: () => number = Date.now
   }
 
   function waits({ key, limit }: Lane, deliveryId: string): void {
-    const lane = laneOf(key, limit); // it may be another one meanwhile
+    const lane = laneOf(key, limit); // the lane may have been replaced meanwhile
     lanes.set(key, lane);
     lane.waiting.add(deliveryId);
-    fill(lane); // there may be room since it was sent away
+    fill(lane); // a slot may have become free meanwhile
   }
 
   return {

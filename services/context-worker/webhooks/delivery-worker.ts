@@ -23,12 +23,12 @@ import { deliver, type DeliverDeps } from './deliver.ts';
 import { createDeliveryLimiter } from './delivery-limiter.ts';
 import { send } from './send.ts';
 
-/** BullMQ `webhooks` -> a signed POST to each endpoint. */
+/** Takes deliveries from the BullMQ queue `webhooks` and sends a signed POST to each endpoint. */
 export interface DeliveryWorker {
-  /** Takes deliveries from now on. */
+  /** Starts taking deliveries. */
   start(): Promise<void>;
   running(): boolean;
-  /** Lets the tries under way end; what has not ended by then goes back to the queue. */
+  /** Waits for the running tries until the end of the drain period; the remaining ones go back to the queue. */
   close(): Promise<void>;
 }
 
@@ -40,9 +40,9 @@ interface DeliveryWorkerOptions {
   log: Logger;
 }
 
-/** A worker that dies during a delivery did not die of it: a POST kills nobody. */
+/** A worker that dies during a delivery did not die because of it: a POST cannot crash a process. */
 const MAX_STALLED = 1_000;
-/** Where the try itself was not what failed: the job Redis was away. */
+/** The pause when not the try itself failed, but the job Redis was unavailable. */
 const STORE_PAUSE_MS = 5_000;
 const NEVER = -1;
 
@@ -112,14 +112,14 @@ function deliverDeps(
 function createObserver({ registry }: Pick<Probes, 'registry'>): (result: string) => void {
   const tries = new Counter({
     name: 'turnout_webhook_tries_total',
-    help: 'Webhook deliveries that were tried, by result: delivered, or why not.',
+    help: 'Webhook delivery tries, by result: delivered, or the error code.',
     labelNames: ['result'],
     registers: [registry],
   });
   return (result) => tries.inc({ result });
 }
 
-/** Tells BullMQ, by `backoffStrategy`, when the next try is due. */
+/** Carries the time until the next try to BullMQ's `backoffStrategy`. */
 class FailedTry extends Error {
   override readonly name = 'FailedTry';
   readonly afterMs: number;
@@ -137,7 +137,7 @@ function storePauseMs(job: { timestamp: number } | undefined, retryForMs: number
 async function processJob(deps: DeliverDeps, job: Job, token?: string): Promise<TestResult | undefined> {
   const { data, error } = deliveryJob.safeParse(job.data);
   if (!data) {
-    deps.log.error({ err: error, deliveryId: job.id }, 'A webhook delivery could not be read');
+    deps.log.error({ err: error, deliveryId: job.id }, 'Could not read webhook delivery data');
     throw new UnrecoverableError('unreadable_message');
   }
   const verdict = await deliver(deps, data, job.attemptsMade);

@@ -5,7 +5,7 @@ import { MAX_PAUSE_MS, nextTryMs, retryAfterMs } from './retry-plan.ts';
 const HOUR_MS = 3_600_000;
 const RETRY_MS = 72 * HOUR_MS;
 
-/** Of a delivery that became due at 0. */
+/** The pause of a delivery that became due at 0. */
 function next(tries: number, { now = 0, retryAfterMs = 0, random = 1, retryForMs = RETRY_MS } = {}) {
   return nextTryMs({ tries, createdAt: 0, now, retryForMs, retryAfterMs }, () => random);
 }
@@ -29,22 +29,22 @@ describe('the pause before the next try', () => {
   });
 
   test.each([
-    ['asked for is kept', 60_000, 60_000],
-    ['asked for is not undercut, nor is our own', 1, 5_000],
-    ['of a year is capped', 365 * 24 * HOUR_MS, MAX_PAUSE_MS],
+    ['that the endpoint requests is used', 60_000, 60_000],
+    ['that the endpoint requests does not shorten our own', 1, 5_000],
+    ['of a year, requested by the endpoint, is capped', 365 * 24 * HOUR_MS, MAX_PAUSE_MS],
   ])('%s', (_what, retryAfterMs, ms) => {
     expect(next(1, { retryAfterMs })).toBe(ms);
   });
 
   test.each([
-    ['an hour before the end: the end itself', 71 * HOUR_MS, HOUR_MS],
-    ['at the end: none', RETRY_MS, undefined],
-    ['behind it, when no worker was there for long: none', RETRY_MS + 1, undefined],
+    ['an hour before the end lasts until the end', 71 * HOUR_MS, HOUR_MS],
+    ['at the end does not exist', RETRY_MS, undefined],
+    ['after the end, when no worker ran for long, does not exist', RETRY_MS + 1, undefined],
   ])('%s', (_what, now, ms) => {
     expect(next(12, { now })).toBe(ms);
   });
 
-  test('over 72 hours comes to some twenty tries, the last one at the end', () => {
+  test('gives some twenty tries over 72 hours, the last one at the end', () => {
     fc.assert(
       fc.property(fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })), (randoms) => {
         let [tries, now] = [1, 0];

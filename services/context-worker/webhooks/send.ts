@@ -14,26 +14,26 @@ export interface SendDeps {
   rules: TargetRules;
   resolve: Resolve;
   timeoutMs: number;
-  /** This process goes: its reason is `shutting_down`. */
+  /** Fires, with the reason `shutting_down`, when this process must stop. */
   stop: AbortSignal;
 }
 
-/** How one try ended. The endpoint is there and enabled. */
+/** The result of one try. The endpoint exists and is enabled. */
 export type Sent =
   | { kind: 'delivered'; status: number }
   | {
       kind: 'failed';
       error: TurnoutError;
       status?: number | undefined;
-      /** What the endpoint asked for. */
+      /** The pause that the endpoint requested. */
       retryAfterMs?: number | undefined;
     };
 
 const GONE = 410;
-/** More of an answer's body than this is not read. */
+/** At most this much of a response's body is read. */
 const BODY_BYTES = 16 * 1_024;
 
-/** One try: the target checked again, a fresh signature, one POST. Never throws. */
+/** Makes one try: checks the target again, signs the event anew, and sends one POST. Never throws. */
 export async function send(deps: SendDeps, endpoint: Endpoint, { event }: DeliveryJob): Promise<Sent> {
   try {
     const url = parseTarget(endpoint.url, deps.rules);
@@ -49,7 +49,7 @@ export async function send(deps: SendDeps, endpoint: Endpoint, { event }: Delive
       lookup,
       timeoutMs,
       signal,
-      // The status stands, whatever becomes of the body.
+      // The status counts, even if the body cannot be read.
       read: async (response) => {
         await discard(response, BODY_BYTES);
         return { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] };

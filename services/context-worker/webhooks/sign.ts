@@ -1,8 +1,8 @@
 import { Webhook } from 'standardwebhooks';
 
 /**
- * Standard Webhooks' headers of one try. The time, and with it the signature, is that of the try: a receiver refuses what is
- * older than five minutes. Each secret that is in force signs; the receiver takes the signature that it knows.
+ * The Standard Webhooks headers of one try. Each try is signed anew with its own time, because receivers reject signatures older than
+ * five minutes. Every valid secret signs; the receiver checks the signature of the secret that it knows.
  */
 export function signedHeaders(eventId: string, body: string, secrets: readonly string[], at: Date) {
   const signatures = secrets.map((secret) => new Webhook(secret).sign(eventId, at, body));

@@ -20,7 +20,7 @@ interface Situation {
   historyTokens?: number;
 }
 
-/** A door, and what happened behind it. */
+/** Admission control with fake dependencies, and a log of the calls to them. */
 function admissionControlWith({
   full = 0,
   entry = { kind: 'in' },
@@ -41,9 +41,9 @@ function admissionControlWith({
     policy: { of: (who) => entitlementOf(policy, who) },
     rates: { take: () => noted('rate', undefined), giveBack: () => noted('rate given back', undefined) },
     openJobLimiter: {
-      enter: () => noted('gate', entry),
-      leave: () => noted('gate left', undefined),
-      undo: () => noted('gate undone', undefined),
+      enter: () => noted('limiter', entry),
+      leave: () => noted('limiter left', undefined),
+      undo: () => noted('limiter undone', undefined),
     },
     budgets: {
       reserve: () => (log.push('budget'), reserve()),
@@ -89,10 +89,10 @@ const entrant: AdmissionRequest = {
   tell: () => undefined,
 };
 
-const UNDONE = ['gate undone', 'budget released', 'storage released', 'rate given back'];
+const UNDONE = ['limiter undone', 'budget released', 'storage released', 'rate given back'];
 
-describe('who is refused leaves nothing behind', () => {
-  test('where Redis is full, before anything is taken', async () => {
+describe('a rejected job leaves nothing behind', () => {
+  test('when Redis is full: nothing was reserved', async () => {
     const { admissionControl, log } = admissionControlWith({ full: 0.9 });
     await expect(admissionControl.enter(entrant)).rejects.toMatchObject({
       code: 'overloaded',
@@ -102,7 +102,7 @@ describe('who is refused leaves nothing behind', () => {
     expect(log).toEqual([]);
   });
 
-  test('at the gate, and is told how long and behind how many', async () => {
+  test('at the open-job limiter: the error names the jobs ahead, the wait and the time to retry', async () => {
     const { admissionControl, log } = admissionControlWith({
       entry: { kind: 'wait', retryAfterMs: 2_300, ahead: 4, waitMs: 9_100 },
     });
@@ -111,10 +111,10 @@ describe('who is refused leaves nothing behind', () => {
       retryAfterS: 3,
       message: expect.stringMatching(/4 of your jobs.*about 10s.*in 3s/),
     });
-    expect(log).toEqual(['rate', 'gate', 'rate given back']);
+    expect(log).toEqual(['rate', 'limiter', 'rate given back']);
   });
 
-  test('without a budget, and is told what is spent', async () => {
+  test('when a budget is exhausted: the error names the budget', async () => {
     const exhausted: Exhausted = {
       group: 'team',
       period: 'month',
@@ -131,48 +131,48 @@ describe('who is refused leaves nothing behind', () => {
       retryAfterS: 1,
       message: expect.stringContaining("The group team's budget of $5 a month"),
     });
-    expect(log).toEqual(['rate', 'gate', 'budget', ...UNDONE]);
+    expect(log).toEqual(['rate', 'limiter', 'budget', ...UNDONE]);
   });
 
-  test('without room for an answer that would be stored', async () => {
+  test('when the storage limit leaves no room for its answer', async () => {
     const full = new TurnoutError('storage_limit_exceeded');
     const { admissionControl, log } = admissionControlWith({ store: () => Promise.reject(full) });
     await expect(admissionControl.enter({ ...entrant, storedBytes: 1_000 })).rejects.toBe(full);
-    expect(log).toEqual(['rate', 'gate', 'storage', ...UNDONE]);
+    expect(log).toEqual(['rate', 'limiter', 'storage', ...UNDONE]);
   });
 
-  test('where the store fails behind the gate', async () => {
+  test('when the store fails after the open-job limiter', async () => {
     const { admissionControl, log } = admissionControlWith({
-      reserve: () => Promise.reject(new Error('Redis is away')),
+      reserve: () => Promise.reject(new Error('Redis is unavailable')),
     });
     await expect(admissionControl.enter(entrant)).rejects.toMatchObject({
       code: 'store_unavailable',
       status: 503,
     });
-    expect(log).toEqual(['rate', 'gate', 'budget', ...UNDONE]);
+    expect(log).toEqual(['rate', 'limiter', 'budget', ...UNDONE]);
   });
 });
 
-test('an answer that will be stored is counted before its job exists', async () => {
+test('storage for an answer is reserved before its job exists', async () => {
   const { admissionControl, log } = admissionControlWith({});
   await admissionControl.enter({ ...entrant, storedBytes: 1_000 });
-  expect(log).toEqual(['rate', 'gate', 'storage', 'budget']);
+  expect(log).toEqual(['rate', 'limiter', 'storage', 'budget']);
 });
 
-test('who is let in has taken his place and his budget', async () => {
+test('an admitted job holds a slot and a budget reservation', async () => {
   const { admissionControl, log } = admissionControlWith({});
   await admissionControl.enter(entrant);
-  expect(log).toEqual(['rate', 'gate', 'budget']);
+  expect(log).toEqual(['rate', 'limiter', 'budget']);
 });
 
-test('a model without a price is refused where the budget is in dollars, and only there', async () => {
+test('a model without a price is rejected only if the budget is in dollars', async () => {
   const priced = { price: undefined, maxOutput: undefined, contextWindow: undefined };
   const { admissionControl, log } = admissionControlWith({ priced, budget: { daily_usd: 1 } });
   await expect(admissionControl.enter(entrant)).rejects.toMatchObject({
     code: 'model_not_priced',
     status: 400,
   });
-  expect(log).toEqual(['rate', 'gate', ...UNDONE]);
+  expect(log).toEqual(['rate', 'limiter', ...UNDONE]);
   await expect(admissionControlWith({ priced }).admissionControl.enter(entrant)).resolves.toMatchObject({
     reserved: true,
   });
@@ -180,7 +180,7 @@ test('a model without a price is refused where the budget is in dollars, and onl
 
 const UNKNOWN_MODEL: PricedModel = { price: undefined, maxOutput: undefined, contextWindow: undefined };
 
-describe('a request that fits into no window of its models', () => {
+describe('a request that exceeds the context windows of all its models', () => {
   const long: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'word '.repeat(100_000) }] };
   const tooLong: AdmissionRequest = {
     ...entrant,
@@ -188,7 +188,7 @@ describe('a request that fits into no window of its models', () => {
     measure: measured('ada', { ...taken, request: long }),
   };
 
-  test('is refused before anything is taken', async () => {
+  test('is rejected before anything is reserved', async () => {
     const { admissionControl, log } = admissionControlWith({});
     await expect(admissionControl.enter(tooLong)).rejects.toMatchObject({
       code: 'context_length_exceeded',
@@ -200,12 +200,12 @@ describe('a request that fits into no window of its models', () => {
   });
 
   test.each<[string, Situation, Partial<AdmissionRequest>]>([
-    ['whose earlier messages may be left out', {}, { truncation: 'auto' }],
-    ['where the thread is shortened anyway', { historyTokens: 500 }, {}],
-    ['where a window is not known', { priced: UNKNOWN_MODEL }, {}],
-  ])('is let in %s: the worker decides', async (_what, situation, more) => {
+    ['if its earlier messages may be dropped', {}, { truncation: 'auto' }],
+    ['if long threads are always shortened', { historyTokens: 500 }, {}],
+    ['if a context window is unknown', { priced: UNKNOWN_MODEL }, {}],
+  ])('is admitted %s: the worker decides', async (_what, situation, more) => {
     const { admissionControl, log } = admissionControlWith({ budget: {}, ...situation });
     await admissionControl.enter({ ...tooLong, ...more });
-    expect(log).toContain('gate');
+    expect(log).toContain('limiter');
   });
 });

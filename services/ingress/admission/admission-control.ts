@@ -16,47 +16,55 @@ import { type EntrantMeasure, estimateOf, type EstimateRules, minuteTokens } fro
 import { type PricedModel, type Prices } from './prices.ts';
 import { rateHeaders, type RateLimits } from './rate-limits.ts';
 
-/** A job that wants to be admitted. */
+/** A job that requests admission. */
 export interface AdmissionRequest {
   jobId: string;
   userHash: string;
   caller: Pick<Principal, 'user' | 'groups'>;
   priority: Priority;
-  /** It was refused before. */
+  /** It was rejected before and is being retried. */
   returning: boolean;
   /** Milliseconds since the epoch. */
   deadlineAt: number;
   model: string;
-  /** How its assistant is chosen; without it, it has none. */
+  /** How its assistant is selected. Undefined: it has none. */
   assistant: JobMessage['assistant'];
-  /** `auto`: messages that do not fit are left out. */
+  /** `auto`: messages that do not fit are dropped. */
   truncation?: JobMessage['truncation'];
-  /** The request without its files. */
+  /** The request without its documents. */
   taken: TakenDocuments;
   /** The size of that request. */
   measure: EntrantMeasure;
-  /** Of what is stored of it for later requests, before it has an answer; undefined: nothing is stored. */
+  /** Bytes stored for later requests before the job has an answer. Undefined: nothing is stored. */
   storedBytes?: number | undefined;
-  /** Hears the headers that the client is told of his limits by. */
+  /** Receives the rate-limit headers to return to the client. */
   tell: (headers: Readonly<Record<string, string>>) => void;
 }
 
 export interface Reserved {
-  /** Whether a budget keeps something for the job. */
+  /** Whether a budget holds a reservation for the job. */
   reserved: boolean;
-  /** US dollars of it; undefined where no budget in dollars is concerned. */
+  /** The reserved US dollars; undefined if no budget is in dollars. */
   cost: number | undefined;
 }
 
 export interface AdmissionControl {
   /**
-   * Throws `context_length_exceeded` for a request that no model that may answer takes, `rate_limit_exceeded` and `request_too_large` for a user's minute, `queue_limit_exceeded` for his jobs, `overloaded` for the jobs of
-   * all, `storage_limit_exceeded` for what they have stored, `insufficient_quota` for a budget, `store_unavailable`. What was let in is let go by `leave`, where it is not accepted after all; else by its end.
+   * Reserves everything that the job needs. If the job is not accepted after all, the caller must call `leave`; otherwise the end
+   * of the job releases the reservations. Throws:
+   *
+   * - `context_length_exceeded`: the request exceeds the context windows of all models that may answer it.
+   * - `rate_limit_exceeded`, `request_too_large`: the user's limits per minute.
+   * - `queue_limit_exceeded`: the user's limits of open jobs.
+   * - `overloaded`: the job Redis is full, or the job would wait too long.
+   * - `storage_limit_exceeded`: the user's storage limits.
+   * - `insufficient_quota`, `model_not_priced`: a budget.
+   * - `store_unavailable`: a store failed.
    */
   enter(entrant: AdmissionRequest): Promise<Reserved>;
-  /** The job has its record: from now on its end is told, and what it has reserved stays until then. */
+  /** Call when the job record exists: the reservations now last until the end of the job is processed. */
   confirm(entrant: Pick<AdmissionRequest, 'jobId' | 'deadlineAt'>): Promise<void>;
-  /** What its calls cost, as far as it is known now. */
+  /** The currently known prices of the models that may answer the job. */
   quote(entrant: Pick<AdmissionRequest, 'model' | 'assistant' | 'caller'>): Promise<Quote>;
   leave(entrant: Leaver): Promise<void>;
 }
@@ -73,37 +81,37 @@ interface AdmissionControlOptions {
   storage: Pick<AnswerStorage, 'reserve' | 'release'>;
   prices: Prices;
   candidates: CandidateRules;
-  /** Tokens that all documents of a job may fill. */
+  /** The maximum tokens of all documents of a job together. */
   documentTokens: number;
-  /** Tokens that earlier messages may fill, where those that do not fit are left out; undefined: all go. */
+  /** The maximum tokens of earlier messages; those that do not fit are dropped. Undefined: all messages are sent. */
   historyTokens: number | undefined;
-  /** How full the job Redis is, 0 to 1. */
+  /** The share of the job Redis's memory in use, 0 to 1. */
   memory: () => number;
   interactiveMaxWaitMs: number;
-  /** Bytes that the open jobs of a user may have together, where no policy says so. */
+  /** The default limit for the total bytes of a user's open jobs; a policy may override it. */
   openBytes: number;
-  /** Of all that a user has stored, where no policy says so, and of stored answers by number. */
+  /** The default limits for a user's stored bytes, which a policy may override, and for the number of stored answers. */
   storedBytes: number;
   storedAnswers: number;
-  /** The time that deadlines are measured by; milliseconds since the epoch. */
+  /** The clock that deadlines are measured by; milliseconds since the epoch. */
   now: () => number;
   log: Logger;
 }
 
-/** The rest is for the jobs that are in already: their answers grow. */
+/** New jobs are rejected above this share. The rest is reserved for the growing answers of admitted jobs. */
 const FULL = 0.85;
 const RETRY_AFTER_S = 2;
-/** A stored answer is counted anew when it is copied, which is soon after its job's end. Milliseconds. */
+/** A stored answer is counted again when it is copied, which happens soon after the job ends. Milliseconds. */
 const COPIED_WITHIN_MS = 600_000;
-/** What is in it goes when its hour is over. */
+/** Job logs in Redis expire after their retention (`LOG_RETENTION_MS`), so memory frees up gradually. */
 const MEMORY_RETRY_AFTER_S = 30;
 
-/** No model's window is smaller than this; nothing is asked or counted for requests below it. */
+/** Every model's context window is larger than this, so smaller requests are neither counted nor checked. */
 const SMALL_TOKENS = 1_000;
-/** Counts of long texts are estimates: only what is above its window by this factor is refused here. */
+/** Token counts of long texts are estimates. Only requests above the context window by this factor are rejected here. */
 const MARGIN = 1.5;
 
-/** Who is refused is refused before anything of his job exists, and told when it makes sense to come again. */
+/** Decides whether a job is admitted. A rejected job leaves no record, and its error says when to retry. */
 export function createAdmissionControl(options: AdmissionControlOptions): AdmissionControl {
   const { policy, rates, openJobLimiter, budgets, storage, prices, documentTokens, memory, log } = options;
 
@@ -111,11 +119,15 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
     candidatesOf(entrant, options.candidates);
 
   async function enter(entrant: AdmissionRequest): Promise<Reserved> {
-    if (memory() > FULL) throw overloaded('The server has no room for more jobs.', MEMORY_RETRY_AFTER_S);
+    if (memory() > FULL)
+      throw overloaded(
+        `The server has no memory for more jobs. Try again in ${MEMORY_RETRY_AFTER_S}s.`,
+        MEMORY_RETRY_AFTER_S,
+      );
     await assertFits(entrant);
     const { caller, priority, returning, deadlineAt } = entrant;
     const entitlement = policy.of(caller);
-    // A long thread is measured only where its length decides something.
+    // Counting a long thread is expensive, so it is counted only if there is a token limit.
     const tokens = entitlement.tokensPerMinute === undefined ? 0 : await tokensOf(entrant);
     const asked = { user: caller.user, tokens, entitlement };
     await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
@@ -157,8 +169,8 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
   }
 
   /**
-   * A request that cannot fit is refused before it costs a slot, a thread and three attempts. The worker counts again, and decides about
-   * those that are near the limit. Where the window of a model that may answer is not known, it decides alone.
+   * Rejects a request that cannot fit before it costs a slot, a worker and three attempts. The worker counts again and decides
+   * about requests near the limit. If the context window of any candidate model is unknown, only the worker decides.
    */
   async function assertFits(entrant: AdmissionRequest): Promise<void> {
     const { measure, truncation } = entrant;
@@ -174,7 +186,7 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
     if (exact < largest * MARGIN) return;
     throw new TurnoutError('context_length_exceeded', {
       param: 'messages',
-      message: `The context window of the model is ${largest} tokens; the request has about ${exact}.`,
+      message: `The context window of the model is ${largest} tokens, but the request has about ${exact} tokens. Shorten the messages.`,
     });
   }
 
@@ -212,7 +224,7 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
     return { exhausted, cost: inDollars ? (usual ?? most).cost : undefined };
   }
 
-  /** One that is not let go now is when its deadline has passed. */
+  /** Never throws: a slot or reservation that cannot be released now is released after the job's deadline. */
   async function leave({ jobId, userHash, user }: Leaver): Promise<void> {
     try {
       await Promise.all([
@@ -221,7 +233,10 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
         storage.release(user, jobId),
       ]);
     } catch (error) {
-      log.warn({ err: error, jobId }, 'A job that was not accepted still counts as open');
+      log.warn(
+        { err: error, jobId },
+        'Could not release the reservations of a rejected job; they expire after its deadline',
+      );
     }
   }
 
@@ -243,7 +258,7 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
   };
 }
 
-/** Of the models that may answer, the highest of each figure. Undefined where nothing is known of any model. */
+/** The highest price and output length among the models that may answer first. Undefined if LiteLLM's prices were never read. */
 async function dearest(
   prices: Prices,
   { models }: Candidates,
@@ -264,7 +279,7 @@ async function dearest(
   };
 }
 
-/** What waits of a job, from above: the request's texts, and its documents. */
+/** An upper bound of the job's size while it waits: the texts of its request and its documents. Bytes. */
 function bytesOf({ measure, taken }: AdmissionRequest): number {
   const ofDocuments = taken.documents.map(({ content }) =>
     content.kind === 'inline'
@@ -276,18 +291,18 @@ function bytesOf({ measure, taken }: AdmissionRequest): number {
   return ofDocuments.reduce((sum, size) => sum + size, measure.atMost);
 }
 
-/** LiteLLM has not answered since this process started. */
+/** The error when LiteLLM has not responded since this process started. */
 function withoutPrices(): TurnoutError {
   return new TurnoutError('store_unavailable', {
-    message: 'Your budget is in dollars, and the prices of models cannot be read now. Try again.',
+    message: `Your budget is in dollars, and model prices are currently unavailable. Try again in ${RETRY_AFTER_S}s.`,
     retryAfterS: RETRY_AFTER_S,
   });
 }
 
-/** A budget in dollars that counts a model without a price as free could be spent without end. */
+/** With a budget in dollars, a model without a price must not count as free: it could be used without limit. */
 function withoutPrice({ models }: Candidates): TurnoutError {
   return new TurnoutError('model_not_priced', {
-    message: `Your budget is in dollars, and the price of ${models.slice(0, 3).join(', ')} is not known. Ask for another model, or ask the operator to set its price.`,
+    message: `Your budget is in dollars, and the price of ${models.slice(0, 3).join(', ')} is unknown. Use another model, or ask the operator to set a price.`,
     param: 'model',
   });
 }
@@ -296,15 +311,15 @@ function refusal(entry: Exclude<LimiterAnswer, { kind: 'in' }>, { queuedJobs }: 
   const retryAfterS = Math.max(1, Math.ceil(entry.retryAfterMs / 1_000));
   if (entry.kind === 'limit')
     return new TurnoutError('queue_limit_exceeded', {
-      message: `${entry.ahead} of your jobs are open, and ${queuedJobs} may be. Try again in ${retryAfterS}s.`,
+      message: `You have reached your limit of open jobs (${entry.ahead} of ${queuedJobs}). Try again in ${retryAfterS}s.`,
       retryAfterS,
     });
   if (entry.kind === 'bytes')
     return new TurnoutError('queue_limit_exceeded', {
-      message: `Your open jobs have as many bytes as they may have together. Try again in ${retryAfterS}s.`,
+      message: `You have reached the size limit for all your open jobs together. Try again in ${retryAfterS}s.`,
       retryAfterS,
     });
-  const waiting = `${entry.ahead} of your jobs are before this one, which would wait for about ${Math.ceil(entry.waitMs / 1_000)}s.`;
+  const waiting = `${entry.ahead} of your jobs are ahead of this one, which would wait about ${Math.ceil(entry.waitMs / 1_000)}s.`;
   return overloaded(`The server is overloaded: ${waiting} Try again in ${retryAfterS}s.`, retryAfterS);
 }
 

@@ -36,46 +36,50 @@ import { takeDocuments, type TakenDocuments } from '../documents/take-documents.
 export interface Submission {
   caller: Pick<Principal, 'user' | 'groups'>;
   request: ChatRequest;
-  /** How the assistant is chosen; none is without it. */
+  /** How the assistant is selected. Undefined: no assistant answers. */
   assistant?: JobMessage['assistant'];
   controls: RequestControls;
   traceparent: string | undefined;
-  /** What is compared when the idempotency key comes again; default: the request. */
+  /** The value whose hash is compared when the idempotency key is reused; default: the request. */
   asked?: unknown;
-  /** It outlives its readers. */
+  /** A background job: it continues without readers. */
   background?: boolean;
-  /** Whether the history may be cut where it is too long; undefined: as the operator says. */
+  /** Whether a history that is too long may be shortened. Undefined: the operator's setting applies. */
   truncation?: JobMessage['truncation'];
-  /** Whether its answer may be stored; false: it is not cached either. */
+  /** Whether the answer may be stored. `false` also excludes it from the cache. */
   store?: boolean | null | undefined;
-  /** False where nobody in this process waits for it; default: true. */
+  /** False if no reader in this process waits for the answer; default: true. */
   followed?: boolean;
-  /** Hears what the client is to be told of his limits. */
+  /** Receives the rate-limit headers to return to the client. */
   tell: (headers: Readonly<Record<string, string>>) => void;
-  /** What is owed when it has ended, beside telling the metrics. */
+  /** The completion hooks to run when the job ends, besides metrics. */
   hookNames?: readonly HookName[];
-  /** The client's request as its later readers need it, made with the job's id. */
+  /** Builds the stored form of the client's request from the job's id, for later reads. */
   original?: (jobId: string) => object;
 }
 
-/** A job that has its record. Nothing runs before it is published. */
+/** A job with a record. It does not run before it is published. */
 export interface AdmittedJob extends DescribedJob {
-  /** No one has seen this job before: nothing stands in its log. */
+  /** No other request created this job before: its log is empty. */
   fresh: boolean;
-  /** Milliseconds since the epoch: when it was asked for first. */
+  /** Milliseconds since the epoch: when the job was first requested. */
   createdAt: number;
-  /** Its log, where it ended so long ago that only the copy of it is left: there is nothing to follow. */
+  /** The stored events, if the job ended so long ago that only this copy is left and its log cannot be followed. */
   kept: readonly JobEvent[] | undefined;
   /**
-   * When it resolves, the job is accepted: it runs to an end, whatever dies. Throws `queue_unavailable` when it certainly
-   * does not run, `body_too_large` when Kafka never takes it, `store_unavailable` when nobody knows yet. Waits for Kafka until the
-   * job's deadline, at most `LONGEST_PUBLISH_MS`. `signal`: its client has gone; a job that nobody can come back to is given up.
+   * Publishes the job. Once this resolves, the job is accepted: it runs to an end even if processes crash. Waits for Kafka until
+   * the job's deadline, at most `LONGEST_PUBLISH_MS`. Throws `queue_unavailable` when the job certainly does not run,
+   * `body_too_large` when Kafka will never take the message, and `store_unavailable` when the outcome is unknown. `signal` aborts
+   * when the client disconnects; then a job that no client can return to is given up.
    */
   publish(signal?: AbortSignal): Promise<void>;
 }
 
 export interface AdmissionService {
-  /** Throws `invalid_value`, `file_not_found` and the like before anything is recorded, `idempotency_conflict`, `store_unavailable`. */
+  /**
+   * Throws `invalid_value`, `file_not_found` and similar errors before anything is recorded, the errors of
+   * `AdmissionControl.enter`, `idempotency_conflict` and `store_unavailable`.
+   */
   admit(submission: Submission): Promise<AdmittedJob>;
 }
 
@@ -86,14 +90,14 @@ export interface AdmissionDeps {
   producer: Producer;
   topic: string;
   secret: string;
-  /** The channel by which this process hears of the job. */
+  /** The channel on which this process receives the job's events. */
   reader: string;
   /** Which answers may come from the cache. */
   sampling: SamplingPolicy;
   admissionControl: AdmissionControl;
-  /** The answers that outlive their jobs' records. */
+  /** The stored answers, which outlive the records of their jobs. */
   kept: Pick<KeptJobs, 'find'>;
-  /** Works on the bodies of requests. */
+  /** Parses, validates and serialises request bodies. */
   bodies: BodyWorkOf;
   log: Logger;
 }
@@ -101,23 +105,26 @@ export interface AdmissionDeps {
 type Deps = AdmissionDeps & { originals: Originals; measure: MeasureEntrant };
 
 /**
- * How long a request waits for Kafka: through a broker's restart or a long pause of it. A stream sends nothing before its job is
- * accepted, so this stays below the minute after which load balancers close silent connections. Milliseconds.
+ * How long a request waits for Kafka: long enough for a broker restart. A stream sends nothing before its job is accepted, so
+ * this stays below the 60 s after which load balancers close idle connections. Milliseconds.
  */
 const LONGEST_PUBLISH_MS = 30_000;
-/** How often a request looks what became of a job that another request still publishes. Milliseconds. */
+/** How often a request checks a job that another request is still publishing. Milliseconds. */
 const LOOK_MS = 250;
 const RETRY_AFTER_S = 2;
-/** Who sent an idempotency key can come back to his job; anyone else's dies with his connection. */
+/**
+ * A client that sent an idempotency key can return to its job within this time. Without a key the job ends with its connection.
+ * Milliseconds.
+ */
 const RECONNECT_GRACE_MS = 30_000;
 
 /**
  * unknown -> admitting (record) -> published (Kafka acknowledged) = accepted
- *                              \-> unsettled (no acknowledgement) -> refused | accepted (the router, or another request's
- *                                  acknowledgement, has it)
+ *                              \-> unsettled (no acknowledgement) -> refused | accepted (by the router, or by the
+ *                                  acknowledgement of another request)
  *
- * The record comes first, so that a reader never meets a job that nobody knows, and so that one compare-and-set settles
- * a publication whose outcome is unknown: a 503 then is true.
+ * The record is created first, so that no reader meets a job without one, and so that one compare-and-set settles a publication
+ * with an unknown outcome. `queue_unavailable` therefore guarantees that the job does not run.
  */
 export function createAdmissionService(options: AdmissionDeps): AdmissionService {
   const deps: Deps = { ...options, originals: createOriginals(options), measure: createMeasureEntrant() };
@@ -163,8 +170,8 @@ export function createAdmissionService(options: AdmissionDeps): AdmissionService
 }
 
 /**
- * An idempotency key is good for as long as the answer under it is kept: the job's record is gone long before, and the model
- * would be called again for the same id. Throws `idempotency_conflict`.
+ * Finds the stored answer of a job whose record has expired. An idempotency key is valid for as long as its answer is stored;
+ * otherwise the model would be called again under the same job id. Throws `idempotency_conflict`.
  */
 async function keptBefore(
   { jobLog, kept }: Deps,
@@ -181,7 +188,7 @@ function conflict(): TurnoutError {
   return new TurnoutError('idempotency_conflict', { param: 'Idempotency-Key' });
 }
 
-/** A repetition finds its job although a file of it was deleted meanwhile: the job has its documents. */
+/** A repeated request finds its job even if one of its files was deleted since: the job already has its documents. */
 async function takenBefore(
   { jobLog }: AdmissionDeps,
   { jobId, bodyHash }: DescribedJob,
@@ -194,7 +201,7 @@ async function takenBefore(
   return { request, documents: [], question: '' };
 }
 
-/** Undefined where it did not go through the door: a repetition of a job that is there already takes no place of its own. */
+/** Passes admission control. Returns undefined for a repetition of an existing job, which needs no slot of its own. */
 async function enter(
   { admissionControl, jobLog }: Deps,
   job: DescribedJob,
@@ -228,10 +235,13 @@ async function enter(
   });
 }
 
-/** A reservation that is not confirmed goes after a minute: then the budget is short of this one job until it has ended. */
+/** An unconfirmed reservation expires after a minute. The budget then does not count this job until it ends. */
 async function confirm({ admissionControl, log }: Deps, job: DescribedJob): Promise<void> {
   await admissionControl.confirm(job).catch((error: unknown) => {
-    log.warn({ err: error, jobId: job.jobId }, 'A reservation was not confirmed; it expires in a minute');
+    log.warn(
+      { err: error, jobId: job.jobId },
+      'Could not confirm a budget reservation; it expires in a minute',
+    );
   });
 }
 
@@ -245,7 +255,7 @@ async function quoteFor(
   return { prices, ...(reserved?.cost === undefined ? {} : { reserved: reserved.cost }) };
 }
 
-/** `original`: its whole JSON, which may be too large for the record. */
+/** `original`: the complete stored form of the request as JSON, which may be too large for the record. */
 async function describe(
   { jobLog, secret, originals, bodies: bodiesOf }: Deps,
   { caller, request, controls, asked = request, hookNames = [], ...submission }: Submission,
@@ -274,7 +284,7 @@ async function describe(
   return { job, original };
 }
 
-/** The header is a part of what was asked; without one, the hash is that of the body alone. */
+/** The assistant header is part of the request's identity. Without the header, the hash covers only the body. */
 function hashOf(bodies: BodyWork, asked: unknown, { assistant }: RequestControls): Promise<string> {
   return bodies.hash(assistant === undefined ? asked : [asked, assistant]);
 }
@@ -313,19 +323,20 @@ interface Outgoing {
   taken: TakenDocuments;
   original: Uint8Array | undefined;
   traceparent: string | undefined;
-  /** This request among those that publish the job. */
+  /** Identifies this request among those that publish the same job. */
   publisher: string;
   signal: AbortSignal | undefined;
 }
 
-/** Its client can come back to the job, or does not wait for it at all. */
+/** The client can return to the job later, or never waits for it. */
 function isRecoverable({ controls, background = false }: Submission): boolean {
   return background || controls.idempotencyKey !== undefined;
 }
 
 /**
- * The slot and the reservation belong to the job, whichever request took them: another request under the same key may have
- * its job running. Where the record cannot be read they stay, until the job's deadline at the latest.
+ * Releases the slot and the reservation unless the job is open. They belong to the job, not to the request that took them:
+ * another request with the same key may have started the job. If the record cannot be read they stay, at most until the job's
+ * deadline.
  */
 async function leaveUnlessOpen({ admissionControl, jobLog, log }: Deps, job: DescribedJob): Promise<void> {
   const { jobId } = job;
@@ -333,14 +344,17 @@ async function leaveUnlessOpen({ admissionControl, jobLog, log }: Deps, job: Des
     const [standing] = await jobLog.standings([jobId]);
     if (standing && !isOpen(standing.state)) await admissionControl.leave(job);
   } catch (error) {
-    log.warn({ err: error, jobId }, 'A job that was not admitted may still count as open');
+    log.warn(
+      { err: error, jobId },
+      'Could not check a job that was not admitted; its slot may stay taken until its deadline',
+    );
   }
 }
 
 async function publish(deps: Deps, outgoing: Outgoing): Promise<void> {
   const { job, taken, original, traceparent, signal } = outgoing;
   const { jobId } = job;
-  // The producer measures by this process's own clock.
+  // The producer measures deadlines by this process's own clock.
   const deadlineAt = Date.now() + Math.min(job.deadlineAt - deps.jobLog.now(), LONGEST_PUBLISH_MS);
   const context = childTraceparent(traceparent);
   const headers = toHeaders({ id: jobId, type: JOB_TYPE, source: 'ingress', traceparent: context });
@@ -352,12 +366,12 @@ async function publish(deps: Deps, outgoing: Outgoing): Promise<void> {
     const message = { topic: deps.topic, key: job.user, value, headers };
     await deps.producer.send(message, { deadlineAt, ...(signal ? { signal } : {}) });
   } catch (error) {
-    deps.log.warn({ err: error, jobId }, 'A job could not be published');
+    deps.log.warn({ err: error, jobId }, 'Could not publish a job');
     await settle(deps, outgoing, error);
   }
 }
 
-/** Resolves when the job runs after all. A job that several requests publish is refused by the last of them that fails. */
+/** Resolves when the job runs after all. If several requests publish the same job, only the last one that fails refuses it. */
 async function settle(deps: Deps, { job, publisher, signal }: Outgoing, cause: unknown): Promise<void> {
   const { jobLog, admissionControl } = deps;
   const { jobId } = job;
@@ -371,7 +385,7 @@ async function settle(deps: Deps, { job, publisher, signal }: Outgoing, cause: u
   if (state === 'admitting') await awaitOthers(deps, job, { cause, signal });
 }
 
-/** Another request publishes the same job: whether it runs is that one's to settle. */
+/** Waits until another request that publishes the same job settles it. */
 async function awaitOthers(
   { jobLog }: Deps,
   { jobId, deadlineAt }: DescribedJob,
@@ -388,7 +402,7 @@ async function awaitOthers(
   if (state === 'admitting')
     throw new TurnoutError('store_unavailable', {
       message:
-        'Another request with this Idempotency-Key is still being queued. Try again; nothing runs twice.',
+        'Another request with this Idempotency-Key is still being queued. Try again with the same key; the job runs only once.',
       retryAfterS: RETRY_AFTER_S,
       cause,
     });

@@ -31,7 +31,7 @@ test.each<[string | undefined, string, SelectionRules, AssistantSelection]>([
   [undefined, 'assistant/law', asked, { model: 'auto', assistant: { asked: 'law' } }],
   ['law', 'assistant/law', asked, { model: 'auto', assistant: { asked: 'law' } }],
   [undefined, 'gpt', always, { model: 'gpt', assistant: {} }],
-  // Where there are no assistants, these are models like any other.
+  // Without assistants, these are ordinary model names.
   [undefined, 'auto', none, { model: 'auto', assistant: undefined }],
   ['none', 'auto', none, { model: 'auto', assistant: undefined }],
   [undefined, 'assistant/law', none, { model: 'assistant/law', assistant: undefined }],
@@ -50,13 +50,13 @@ test.each([
   expect(ask).toThrow(expect.objectContaining({ code, param }));
 });
 
-test('auto without an assistant and without a default model is no model', () => {
+test('the model auto is invalid without an assistant and a default model', () => {
   const rules = { ...asked, defaultModel: undefined };
   const ask = () => selectionOf({ said: 'none', model: 'auto', caller: guest }, rules);
   expect(ask).toThrow(expect.objectContaining({ code: 'invalid_value', param: 'model' }));
 });
 
-test('a caller finds his assistants among the models', () => {
+test('a caller finds their assistants among the models', () => {
   expect(assistantModels(assistants, member)).toEqual(['auto', 'assistant/law', 'assistant/pay']);
   expect(assistantModels(assistants, guest)).toEqual(['auto', 'assistant/law']);
   expect(assistantModels([], guest)).toEqual([]);

@@ -4,11 +4,11 @@ import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type Principal } from '../../../shared/policy/access/principal.ts';
 import { ASSISTANT_HEADER as HEADER } from '../http/request-controls.ts';
 
-/** What a request wants of assistants, and of which model. */
+/** The model and the assistant that a request selects. */
 export interface AssistantSelection {
-  /** `auto` leaves it to the assistant: then `assistant` is there. */
+  /** `auto` leaves the model to the assistant; then `assistant` is set. */
   model: string;
-  /** Undefined: no assistant. Without a name: the one that fits. */
+  /** Undefined: no assistant. Without `asked`: the best match is selected later. */
   assistant: { asked?: string } | undefined;
 }
 
@@ -18,16 +18,16 @@ export interface SelectionRules {
   defaultModel: string | undefined;
 }
 
-/** The model that leaves the choice to the assistant, and the prefix by which a model's name stands for an assistant. */
+/** The model name that leaves the choice to the assistant, and the prefix of model names that stand for an assistant. */
 export const AUTO = 'auto';
 const ASSISTANT_MODEL = 'assistant/';
 
 /**
- * The header (`said`: NAME, `auto` or `none`), and beside it the model: `auto` alone asks for the assistant that fits,
- * `assistant/NAME` for that one and its model. Where there are no assistants, both are models like any other.
+ * Selects by the header (`said`: a name, `auto` or `none`) and the model name. The model `auto` alone requests the best matching
+ * assistant; `assistant/NAME` requests that assistant and its model. Without assistants, both are ordinary model names.
  *
- * Throws `assistant_not_found` for one that is not there or not for this caller, `invalid_value` for a header that means nothing,
- * or something else than the model; with what is at fault as `param`.
+ * Throws `assistant_not_found` for an assistant that does not exist or that the caller may not use, and `invalid_value` for a
+ * header that contradicts the model. `param` names the header or `model`.
  */
 export function selectionOf(
   { said, model, caller }: { said: string | undefined; model: string; caller: Principal },
@@ -43,7 +43,7 @@ export function selectionOf(
   return { model, assistant: { asked: said } };
 }
 
-/** The caller's assistants as models, in the order of their names. */
+/** The caller's assistants as model names, in alphabetical order. */
 export function assistantModels(assistants: readonly Assistant[], caller: Principal): string[] {
   const own = assistants.filter((assistant) => mayUse(assistant, caller));
   return own.length === 0 ? [] : [AUTO, ...own.map(({ name }) => `${ASSISTANT_MODEL}${name}`)];
@@ -56,7 +56,7 @@ function named(
 ): AssistantSelection {
   if (said !== undefined && said !== name)
     throw new TurnoutError('invalid_value', {
-      message: `${HEADER} and the model ask for different assistants.`,
+      message: `${HEADER} and 'model' name different assistants. Remove the header or make them match.`,
       param: HEADER,
     });
   assertThere(name, { caller, param: 'model' }, rules);
@@ -69,14 +69,14 @@ function assertThere(
   { assistants }: SelectionRules,
 ): void {
   if (assistants.some((assistant) => assistant.name === name && mayUse(assistant, caller))) return;
-  const message = `The assistant '${name.slice(0, 100)}' does not exist.`;
+  const message = `The assistant '${name.slice(0, 100)}' does not exist, or you may not use it.`;
   throw new TurnoutError('assistant_not_found', { message, param });
 }
 
 function withoutAssistant({ defaultModel }: SelectionRules): string {
   if (defaultModel !== undefined) return defaultModel;
   throw new TurnoutError('invalid_value', {
-    message: 'The model auto is that of an assistant; without one, name a model.',
+    message: "The model 'auto' needs an assistant. Select an assistant or name a model.",
     param: 'model',
   });
 }

@@ -10,7 +10,7 @@ const request = (sampling: Partial<ChatRequest> = {}): ChatRequest => ({
   ...sampling,
 });
 
-describe('what the cache may do for a request', () => {
+describe('cache use by a request', () => {
   test.each([
     [{}, undefined, { lookUp: true, keep: true }],
     [{ noCache: true }, undefined, { lookUp: false, keep: true }],
@@ -25,7 +25,7 @@ describe('what the cache may do for a request', () => {
     expect(caching).toEqual({ ...expected, request: 'a fingerprint' });
   });
 
-  test('nothing at all: no fingerprint is made', async () => {
+  test('no fingerprint is computed if the cache is not used at all', async () => {
     const caching = await cachingOf(request(), { ...nothing, noCache: true, noStore: true }, policyOf('any'));
     expect(caching).toEqual({ lookUp: false, keep: false });
   });
@@ -39,7 +39,7 @@ describe('what the cache may do for a request', () => {
     [{ temperature: 0.7 }, ['any']],
     [{ top_p: 0.9 }, ['any']],
     [{ temperature: 0, n: 2 }, ['any']],
-  ])('an answer to %j is given again under %j', async (sampling, policies) => {
+  ])('an answer to %j is reused under %j', async (sampling, policies) => {
     const all = ['fixed', 'unasked', 'any'] as const;
     const cachings = await Promise.all(
       all.map((policy) => cachingOf(request(sampling), nothing, policyOf(policy))),

@@ -3,8 +3,11 @@ import { type Caching } from '../../../shared/contracts/job-message.ts';
 import { type CacheControl } from '../http/cache-control.ts';
 
 /**
- * Which answers may be given twice, by what a request says of sampling. `fixed`: where it asks for the same answer each time,
- * by temperature 0 or a seed. `unasked`: those, and where it says nothing; `any`: also where it asks for variety.
+ * Which answers may be reused, depending on the request's sampling parameters:
+ *
+ * - `fixed`: only if the request asks for a deterministic answer, by temperature 0 or a seed.
+ * - `unasked`: also if it sets no sampling parameters.
+ * - `any`: also if it asks for variety.
  */
 export type SamplingPolicy = 'fixed' | 'unasked' | 'any';
 
@@ -14,7 +17,7 @@ interface CachingRules {
   fingerprint: (request: ChatRequest) => Promise<string>;
 }
 
-/** What the cache may do for a request (without its documents). */
+/** How the cache may be used for a request. `request` does not include its documents. */
 export async function cachingOf(
   request: ChatRequest,
   { noCache, noStore, maxAgeMs }: CacheControl,
@@ -36,7 +39,7 @@ function allows(policy: SamplingPolicy, request: ChatRequest): boolean {
   return sampling === 'fixed' || (policy === 'unasked' && sampling === 'unasked');
 }
 
-/** Several choices are asked for to be different ones. */
+/** A request for several choices wants them to differ. */
 function samplingOf({ n, temperature, top_p: topP, seed }: ChatRequest): 'fixed' | 'unasked' | 'varied' {
   if ((n ?? 1) > 1) return 'varied';
   if (temperature === 0 || topP === 0 || isGiven(seed)) return 'fixed';

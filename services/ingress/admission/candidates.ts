@@ -6,20 +6,20 @@ import { type JobMessage } from '../../../shared/contracts/job-message.ts';
 import { countTokens } from '../../../shared/content/documents/tokens.ts';
 import { AUTO } from './assistant-selection.ts';
 
-/** What may answer a job, and what is added to its request: the router decides later, so it is known from above. */
+/** An upper bound of what may answer a job and what is added to its request. The router makes the actual choice later. */
 export interface Candidates {
   /** Models that may answer first. */
   models: readonly string[];
-  /** Models that may answer where those fail. */
+  /** Models that may answer if those fail. */
   fallbacks: readonly string[];
-  /** Tokens of instructions and of retrieval services' passages, at most. */
+  /** The maximum tokens of assistant instructions and of passages from retrieval services. */
   besideTokens: number;
 }
 
 export interface CandidateRules {
   assistants: () => readonly Assistant[];
   sources: readonly Pick<RetrievalSource, 'name' | 'always' | 'tokens'>[];
-  /** Model -> models to fall back to, in order. */
+  /** Model -> its fallback models, in order. */
   fallbacks: Readonly<Record<string, readonly string[]>>;
   defaultModel: string | undefined;
 }
@@ -46,7 +46,7 @@ export function candidatesOf({ model, assistant, caller }: Asked, rules: Candida
   };
 }
 
-/** One that answered before is likely, and not certain, to answer again. */
+/** Without a named assistant all that the caller may use are candidates: the previous one is likely, but not certain, to answer again. */
 function assistantsFor(
   { asked }: NonNullable<JobMessage['assistant']>,
   caller: Pick<Principal, 'user' | 'groups'>,

@@ -4,7 +4,7 @@ import { type HookName } from '../../../shared/contracts/hook-names.ts';
 import { type BodyWork } from '../bodies/body-work.ts';
 import { type TakenContent, type TakenDocument, type TakenDocuments } from '../documents/take-documents.ts';
 
-/** A job as the ingress knows it before anybody else does. Times in milliseconds since the epoch. */
+/** A job as the ingress describes it before it is recorded. Times in milliseconds since the epoch. */
 export interface DescribedJob {
   jobId: string;
   user: string;
@@ -14,19 +14,22 @@ export interface DescribedJob {
   assistant: JobMessage['assistant'];
   acceptedAt: number;
   deadlineAt: number;
-  /** SHA-256 of the body under an idempotency key; '' without one: then there is nothing to compare. */
+  /** SHA-256 of the body for a request with an idempotency key; '' without a key, when there is nothing to compare. */
   bodyHash: string;
   hookNames: readonly HookName[];
   truncation: JobMessage['truncation'];
   priority: JobMessage['priority'];
-  /** What its record says of the client's request; '' where nobody will ask for it. */
+  /** The reference to the client's request in the job record; '' if it is not stored. */
   original: string;
 }
 
-/** More than this goes by claim check: what waits in Kafka, in the scheduler and in BullMQ is small, and lies in the blob store once. */
+/**
+ * Larger content is passed as a claim check: messages in Kafka, the scheduler and BullMQ stay small, and the blob store holds the
+ * content once.
+ */
 const INLINE_BYTES = 32 * 1024;
 
-/** The message of a job on `turnout.jobs`. What is too large for Kafka goes into the blob store first. */
+/** Builds the job's message for `turnout.jobs`. Content that is too large is first put into the blob store. */
 export async function composeMessage(
   { blobs, bodies }: { blobs: BlobStore; bodies: Pick<BodyWork, 'serialise'> },
   { hookNames, ...facts }: DescribedJob & Pick<JobMessage, 'caching' | 'promptTokens' | 'quote'>,
@@ -49,13 +52,16 @@ export async function composeMessage(
   };
 }
 
-/** Stops measuring as soon as they are. */
+/** Whether the documents are too large to be inlined together. Stops measuring as soon as they are. */
 function areLarge(documents: readonly TakenDocument[]): boolean {
   let bytes = 0;
   return documents.some(({ content }) => (bytes += bytesInMessage(content)) > INLINE_BYTES);
 }
 
-/** What a text adds to a message: escapes and UTF-8 make up to six bytes of a character. What is too long anyway is not measured. */
+/**
+ * The bytes that a text adds to a message: escapes and UTF-8 take up to six bytes a character. A text that is too long in any
+ * case is not measured exactly.
+ */
 function bytesInMessage(content: TakenContent): number {
   if (content.kind !== 'inline') return 0;
   const { text } = content;

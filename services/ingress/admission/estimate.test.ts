@@ -42,17 +42,17 @@ const document = (content: TakenDocument['content']): TakenDocument => ({
 });
 const stored = { kind: 'blob', name: 'files/f/text', sha256: '', bytes: 400_000 } as const;
 
-describe('budgets and limits by the minute count the same', () => {
+describe('budgets and limits per minute both count', () => {
   test.each<[string, object]>([
     ['tools', { tools: [{ type: 'function', function: { name: 't', description: WORDS } }] }],
-    ['the format of the answer', { response_format: { type: 'json_schema', json_schema: { name: WORDS } } }],
+    ['the response format', { response_format: { type: 'json_schema', json_schema: { name: WORDS } } }],
     ['a predicted output', { prediction: { type: 'content', content: WORDS } }],
   ])('%s', async (_what, more) => {
     expect((await most(asking(more))).tokens).toBeGreaterThan(WORD_TOKENS);
     expect(await minute(asking(more))).toBeGreaterThan(WORD_TOKENS);
   });
 
-  test('documents that are sent, and those that were uploaded before', async () => {
+  test('documents sent inline, and documents uploaded before', async () => {
     for (const content of [{ kind: 'inline', text: WORDS } as const, stored]) {
       expect((await most(asking(), [document(content)])).tokens).toBeGreaterThan(WORD_TOKENS);
       expect(await minute(asking(), [document(content)])).toBeGreaterThan(WORD_TOKENS);
@@ -62,13 +62,13 @@ describe('budgets and limits by the minute count the same', () => {
   });
 });
 
-test('an image’s data is not text', async () => {
+test('image data is not counted as text', async () => {
   const url = `data:image/png;base64,${'A'.repeat(3_000_000)}`;
   const content = [{ type: 'image_url' as const, image_url: { url, detail: 'low' } }];
   expect((await most(asking({ messages: [{ role: 'user', content }] }))).tokens).toBeLessThan(300);
 });
 
-test('an answer without a limit reserves the longest that its model gives, or as much as is usual', async () => {
+test('an answer without a limit reserves the longest output of its model, or at least a usual length', async () => {
   const request: ChatRequest = { model: 'm', messages: [{ role: 'user', content: 'Hi' }], n: 2 };
   const entrant = taken(request);
   const { most: all, usual } = await estimateOf(entrant, measured('ada', entrant), rules);
@@ -77,12 +77,12 @@ test('an answer without a limit reserves the longest that its model gives, or as
   expect(all.cost).toBeCloseTo(2 * 16_384 * price.output, 3);
 });
 
-test('a predicted output costs like an answer', async () => {
+test('a predicted output is priced like an answer', async () => {
   const request = asking({ prediction: { type: 'content', content: WORDS } });
   expect((await most(request)).cost).toBeGreaterThan(WORD_TOKENS * price.output);
 });
 
-describe('a job whose assistant is chosen later', () => {
+describe('a job whose assistant is selected later', () => {
   const assistant = (name: string, more: object = {}) =>
     ({ name, sources: [], instructions: 'short', ...more }) as unknown as Assistant;
   const candidateRules: CandidateRules = {
@@ -98,13 +98,13 @@ describe('a job whose assistant is chosen later', () => {
   const of = (model: string, selection: object | undefined) =>
     candidatesOf({ model, assistant: selection, caller }, candidateRules);
 
-  test('counts with the longest instructions and sources that it may get', () => {
+  test('counts the longest instructions and sources that it may get', () => {
     expect(of('auto', {}).besideTokens).toBe(WORD_TOKENS + 2_000);
     expect(of('m', { asked: 'small' }).besideTokens).toBeLessThan(5);
     expect(of('m', undefined).besideTokens).toBe(0);
   });
 
-  test('costs what its dearest model does', () => {
+  test('lists all models that may answer and their fallbacks', () => {
     expect(of('auto', {})).toMatchObject({ models: ['a', 'c'], fallbacks: ['b'] });
     expect(of('auto', undefined).models).toEqual(['auto']);
   });

@@ -3,11 +3,14 @@ import { type MeasureInTurns } from '../../../shared/content/models/measure-requ
 import { type Estimate } from '../../../shared/policy/usage/budgets.ts';
 import { type TakenDocument, type TakenDocuments } from '../documents/take-documents.ts';
 
-/** Where a request does not say how long its answer may be. Tokens. */
+/** The assumed answer length if the request sets no limit. Tokens. */
 const USUAL_ANSWER = 1_000;
-/** Of a limit by the minute, an answer counts as no more than this: more is a limit and no estimate. Tokens. */
+/**
+ * For limits per minute: the assumed answer length, and the most that an answer counts. A higher `max_tokens` is a limit, not an
+ * estimate.
+ */
 const MINUTE_ANSWER = { usual: 500, most: 2_000 };
-/** Other tokenizers than ours, and what a model's own template adds to each message. */
+/** Covers models with other tokenizers, and the tokens that a model's chat template adds to each message. */
 const MARGIN = { factor: 1.25, eachMessage: 8 };
 
 export interface EntrantMeasure extends MeasureInTurns {
@@ -16,25 +19,25 @@ export interface EntrantMeasure extends MeasureInTurns {
 }
 
 export interface EstimateRules {
-  /** Tokens that all documents of a job may fill. */
+  /** The maximum tokens of all documents of a job together. */
   documentTokens: number;
-  /** Tokens of instructions and of retrieval services' passages, at most. */
+  /** The maximum tokens of assistant instructions and of passages from retrieval services. */
   besideTokens: number;
   price: Price | undefined;
-  /** The longest answer that the model gives, in tokens. */
+  /** The model's maximum output, in tokens. */
   maxOutput: number | undefined;
 }
 
 interface Estimated {
-  /** What a job may come to. */
+  /** The maximum that a job can use. */
   most: Estimate;
-  /** What it will come to as a rule, where its answer has no limit of its own: see `ReservedJob.least`. */
+  /** The expected use of a job whose request sets no answer limit: see `ReservedJob.least`. */
   usual: Estimate | undefined;
 }
 
 /**
- * What a request may come to: what budgets reserve. Its prompt is counted, its answer is as long as the request allows, or as
- * its model can make it.
+ * The tokens and cost that budgets reserve for a request. The prompt is counted. The answer is assumed to reach the request's
+ * limit or the model's maximum output.
  */
 export async function estimateOf(
   { request, documents }: TakenDocuments,
@@ -57,7 +60,7 @@ export async function estimateOf(
     : { most: usual, usual: undefined };
 }
 
-/** What an answer does not use of a predicted output is charged like an answer. */
+/** The unused part of a predicted output is charged at the output price. */
 function priced(
   price: Price | undefined,
   { prompt, predicted, answer }: { prompt: number; predicted: number; answer: number },
@@ -68,7 +71,7 @@ function priced(
   return { tokens: prompt + answer, cost };
 }
 
-/** What a request counts as in its user's minute. */
+/** The tokens that a request counts towards its user's limit per minute. */
 export async function minuteTokens(
   { request, documents }: TakenDocuments,
   measure: EntrantMeasure,
@@ -80,12 +83,15 @@ export async function minuteTokens(
   return Math.max(1, (await measure.exact()) + context + besideTokens) + answer;
 }
 
-/** A document's tags and instruction; each gets at least as many tokens as a passage has. */
+/** Tokens of the tags around one document, of the instruction around all, and the minimum that each document may fill. */
 const AROUND_DOCUMENT = 100;
 const AROUND_CONTEXT = 130;
 const LEAST_OF_DOCUMENT = 400;
 
-/** Passages are chosen later: as many as fit, of what there is. Of an uploaded or packed document only the size is known. */
+/**
+ * The maximum tokens of document passages. They are chosen later: as many as fit into the documents' share. For an uploaded or
+ * binary document only the size is known.
+ */
 async function contextTokens(
   documents: readonly TakenDocument[],
   measure: EntrantMeasure,
@@ -98,7 +104,7 @@ async function contextTokens(
   return Math.min(room, others >= room ? room : others + (await measure.documentTexts())) + around;
 }
 
-/** Bytes of a stored text; what is packed (PDF, DOCX) may be any length. */
+/** A text has at most as many tokens as bytes. Compressed formats (PDF, DOCX) may contain any amount of text. */
 function mostTokensOf(content: TakenDocument['content']): number {
   if (content.kind === 'inline') return 0;
   if (content.kind === 'blob') return content.bytes;

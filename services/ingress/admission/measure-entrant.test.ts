@@ -18,7 +18,7 @@ function takenOf(content: string, text = '') {
   return { request: { model: 'm', messages }, documents: text === '' ? [] : [document], question: '' };
 }
 
-/** How often the event loop turned while something was awaited. */
+/** How often the event loop turned while the work was running. */
 async function turnsDuring(work: Promise<unknown>): Promise<number> {
   const watched = { over: false };
   let turns = 0;
@@ -27,7 +27,7 @@ async function turnsDuring(work: Promise<unknown>): Promise<number> {
   return turns;
 }
 
-test('the event loop turns while a long text is counted, and the count is the same', async () => {
+test('counting a long text does not block the event loop, and gives the same result', async () => {
   const taken = takenOf(CHINESE, CHINESE);
   const measure = createMeasureEntrant()('ada', taken);
   expect(await turnsDuring(measure.exact())).toBeGreaterThan(10);
@@ -35,7 +35,7 @@ test('the event loop turns while a long text is counted, and the count is the sa
   expect(await measure.exact()).toBe(measureRequest(taken.request).exact());
 });
 
-test('a user waits for no more than a slice of another one’s', async () => {
+test('a user waits for at most one slice of another user’s text', async () => {
   const measureEntrant = createMeasureEntrant();
   const ended: string[] = [];
   const count = (user: string, text: string) =>
@@ -47,7 +47,7 @@ test('a user waits for no more than a slice of another one’s', async () => {
   expect(ended[0]).toBe('ada');
 });
 
-test('what was counted is not counted again', async () => {
+test('a text is counted only once', async () => {
   const measure = createMeasureEntrant()('ada', takenOf(CHINESE));
   await measure.exact();
   expect(await turnsDuring(measure.exact())).toBeLessThan(3);

@@ -5,12 +5,12 @@ import { createTurns } from '../../../shared/platform/util/turns.ts';
 import { type EntrantMeasure } from './estimate.ts';
 import { type TakenDocuments } from '../documents/take-documents.ts';
 
-/** Counts what a user's request sends, when it is asked for. */
+/** Returns a lazy token counter for a user's request. */
 export type MeasureEntrant = (user: string, taken: TakenDocuments) => EntrantMeasure;
 
 /**
- * The tokenizer takes hundreds of milliseconds for some texts. Its work is done in slices, one at a time: the event loop turns
- * between two of them, and users take turns.
+ * The tokenizer takes hundreds of milliseconds for some texts. It therefore works in slices, one at a time: the event loop turns
+ * between slices, and users take turns.
  */
 export function createMeasureEntrant(): MeasureEntrant {
   const turns = createTurns({ places: 1, perKey: 1 });

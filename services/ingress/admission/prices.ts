@@ -6,20 +6,20 @@ import {
   type ModelInfo,
 } from '../../../shared/content/models/model-info.ts';
 
-/** What LiteLLM says of a model. */
+/** A model's data from LiteLLM. */
 export interface PricedModel {
-  /** Undefined where LiteLLM knows none. */
+  /** Undefined if LiteLLM knows no price. */
   price: Price | undefined;
-  /** The longest answer that it gives, in tokens. */
+  /** The model's maximum output, in tokens. */
   maxOutput: number | undefined;
-  /** Tokens that its input may have. */
+  /** The maximum tokens of the model's input. */
   contextWindow: number | undefined;
 }
 
 export interface Prices {
-  /** Undefined where LiteLLM has not said anything since this process started; a model that it does not know has no price. */
+  /** Undefined if LiteLLM has not responded since this process started. A model unknown to LiteLLM has no price. */
   of(model: string): Promise<PricedModel | undefined>;
-  /** Of those of the models that have a price. Waits for LiteLLM's first answer after the start only, at most 3 s. */
+  /** The prices of those models that have one. Waits at most 3 s, and only for the first response after the start. */
   known(models: readonly string[]): Promise<Quote['prices']>;
 }
 
@@ -29,11 +29,11 @@ interface PricesOptions extends LitellmAddress {
 
 const UNKNOWN: PricedModel = { price: undefined, maxOutput: undefined, contextWindow: undefined };
 const REFRESH_MS = 60_000;
-/** While nothing is known. */
+/** Until the first response. Milliseconds. */
 const RETRY_MS = 2_000;
 const TIMEOUT_MS = 3_000;
 
-/** Prices by LiteLLM's `/model/info`, asked at most once a minute; while it is away, the last ones hold. */
+/** Prices from LiteLLM's `/model/info`, read at most once a minute. While LiteLLM is unavailable, the last known prices stay in use. */
 export function createPrices({ log, ...address }: PricesOptions): Prices {
   let known: ReadonlyMap<string, PricedModel> | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
@@ -45,7 +45,7 @@ export function createPrices({ log, ...address }: PricesOptions): Prices {
       const models = await fetchModelInfo(address, AbortSignal.timeout(TIMEOUT_MS));
       known = new Map(models.map((model) => [model.model_name, toPriced(model)]));
     } catch (error) {
-      log.warn({ err: error }, 'Prices could not be read from LiteLLM; those from before hold');
+      log.warn({ err: error }, 'Could not read prices from LiteLLM; using the last known prices');
     } finally {
       asking = undefined;
     }

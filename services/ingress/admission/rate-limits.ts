@@ -4,11 +4,11 @@ import { userDigest } from '../../../shared/platform/ids.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type Redis } from '../../../shared/platform/redis/connect.ts';
 
-/** What of a limit is left in this minute. */
+/** The state of one limit in the current minute. */
 export interface RateState {
   limit: number;
   remaining: number;
-  /** Milliseconds until all of it is there again. */
+  /** Milliseconds until the limit is fully available again. */
   resetMs: number;
 }
 
@@ -19,11 +19,12 @@ export interface Rates {
 
 export interface RateLimits {
   /**
-   * Takes one request and so many tokens of a user's minute. `tell` hears what is left, also when it throws: `rate_limit_exceeded`,
-   * with the second in which the next minute begins.
+   * Takes one request and the given tokens from the user's limits for this minute. `tell` receives what is left, even when this
+   * throws. Throws `rate_limit_exceeded` with the time until the next minute begins, and `request_too_large` if no minute allows
+   * that many tokens.
    */
   take(asked: RateRequest, tell: (rates: Rates) => void): Promise<void>;
-  /** Gives the tokens of a request back that was refused elsewhere. */
+  /** Returns the tokens of a request that was rejected elsewhere. */
   giveBack(asked: RateRequest): Promise<void>;
 }
 
@@ -37,13 +38,13 @@ export interface RateRequest {
 const MINUTE_S = 60;
 
 /**
- * Minutes begin with a user's first request: all of a limit is there again when one is over, so that a `Retry-After` is what it says.
- * What was refused for its tokens has taken none; a request counts also where it was refused, as at OpenAI.
+ * A minute begins with the user's first request. When it is over the whole limit is available again, so `Retry-After` is exact. A
+ * request rejected for its tokens takes no tokens. Every request counts as a request, even a rejected one, as at OpenAI.
  */
 export function createRateLimits(redis: Redis, redisPrefix: string): RateLimits {
   const limiters = new Map<string, RateLimiterRedis>();
 
-  /** The library has one limit for each limiter, and keeps nothing in it but that. */
+  /** A limiter of the library has one fixed limit and no other state of its own. */
   function limiterOf(kind: keyof Rates, points: number): RateLimiterRedis {
     const name = `${kind}:${points}`;
     const limiter =
@@ -105,14 +106,14 @@ function exceeded(kind: keyof Rates, { limit, resetMs }: RateState): TurnoutErro
   });
 }
 
-/** No later minute has more. */
+/** Not retryable: no later minute allows more. */
 function tooLarge(tokens: number, limit: number): TurnoutError {
   return new TurnoutError('request_too_large', {
-    message: `The request may take ${tokens} tokens, and ${limit} per minute are allowed. Make it shorter, or allow a shorter answer.`,
+    message: `The request may use ${tokens} tokens, but your limit is ${limit} tokens per minute. Shorten it or lower 'max_completion_tokens'.`,
   });
 }
 
-/** As OpenAI has them. */
+/** The rate-limit headers in OpenAI's format. */
 export function rateHeaders(rates: Rates): Record<string, string> {
   return Object.fromEntries(
     Object.entries(rates as Record<keyof Rates, RateState>).flatMap(

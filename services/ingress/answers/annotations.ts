@@ -5,8 +5,9 @@ type CitationEvent = Extract<JobEvent, { type: 'citation' }>;
 export type Annotation = ResponseOutputText.FileCitation | ResponseOutputText.URLCitation;
 
 /**
- * A citation as OpenAI's annotation of a text: of a page on the web where the passage has an address, else of a file, whose
- * mark belongs behind the sentence. What was not uploaded has no file id: there stands the name of the piece of context.
+ * Converts a citation to an OpenAI annotation: a URL citation if the passage has a web address, else a file citation whose
+ * `index` is the end of the cited sentence. A source that was not uploaded has no file id; the name of its context source stands
+ * in for it.
  */
 export function toAnnotation({ start, end, source, name, fileId, url }: CitationEvent): Annotation {
   if (url !== undefined)
@@ -14,7 +15,7 @@ export function toAnnotation({ start, end, source, name, fileId, url }: Citation
   return { type: 'file_citation', file_id: fileId ?? source, filename: name, index: end };
 }
 
-/** The same in Chat Completions, where each kind has a member of its own. */
+/** The same for Chat Completions, where the citation is nested under its type. */
 export function toChatAnnotation(event: CitationEvent): object {
   const { type, ...citation } = toAnnotation(event);
   return { type, [type]: citation };

@@ -3,7 +3,7 @@ import { type FastifyReply } from 'fastify';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { openEventStream } from './event-stream.ts';
 
-/** A connection whose client takes what it is sent when the test says so. */
+/** A fake connection whose client accepts data only when the test calls `drain`. */
 class Connection extends EventEmitter {
   written: string[] = [];
   writableNeedDrain = false;
@@ -26,11 +26,11 @@ class Connection extends EventEmitter {
   }
 
   writeHead(): void {
-    // what is sent first is not what these tests are about
+    // the headers do not matter to these tests
   }
 
   end(): void {
-    // nor is what is sent last
+    // nor does the end
   }
 }
 
@@ -50,8 +50,8 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-describe('a client that reads slower than we write', () => {
-  test('is waited for, again and again, and no listener stays behind', async () => {
+describe('a client that reads slower than the server writes', () => {
+  test('applies backpressure each time, and leaves no listener behind', async () => {
     const stream = open();
     for (let turn = 0; turn < 20; turn += 1) {
       stream.data(turn);
@@ -64,7 +64,7 @@ describe('a client that reads slower than we write', () => {
     await stream.close();
   });
 
-  test('gets no signs of life on top of what it does not take', async () => {
+  test('gets no keep-alive comments while it does not read', async () => {
     const stream = open();
     stream.data('first');
     const flushed = stream.flush();
@@ -77,7 +77,7 @@ describe('a client that reads slower than we write', () => {
     await stream.close();
   });
 
-  test('is cut after ten minutes in which it took nothing', async () => {
+  test('is disconnected after reading nothing for ten minutes', async () => {
     const stream = open();
     stream.data('first');
     const flushed = stream.flush();

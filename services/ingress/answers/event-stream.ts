@@ -1,27 +1,27 @@
 import { type ServerResponse } from 'node:http';
 import { type FastifyReply } from 'fastify';
 
-/** A server-sent event stream over a Fastify reply. Opens late: until `open` nothing has been sent, headers included. */
+/** A server-sent event stream over a Fastify reply. Nothing is sent, not even headers, before `open` or a few seconds have passed. */
 export interface EventStream {
-  /** Sends the headers. Once. */
+  /** Sends the headers. Further calls have no effect. */
   open(): void;
   opened(): boolean;
   /** Queues `data: <json>`; sent by `flush` once the stream is open. */
   data(value: unknown): void;
-  /** The same under a name, which must have no line break. */
+  /** Like `data`, with an event name, which must not contain a line break. */
   event(name: string, value: unknown): void;
   /**
-   * Sends what is queued, if the stream is open, and waits while the client reads slower than we write. Its connection is
-   * cut when it reads nothing for ten minutes.
+   * Sends the queued data if the stream is open, and waits while the client reads slower than the server writes. Closes the
+   * connection of a client that reads nothing for ten minutes.
    */
   flush(): Promise<void>;
-  /** Queues OpenAI's end mark and opens. */
+  /** Queues OpenAI's end marker `[DONE]` and opens the stream. */
   done(): void;
-  /** Sends the rest and ends. Does nothing when the stream was never opened. */
+  /** Sends the remaining data and ends the stream. Does nothing if the stream was never opened. */
   close(): Promise<void>;
 }
 
-/** A client that has waited this long gets its headers, and then a comment now and then, so that nothing between times out. */
+/** After this time the client gets its headers and then regular comments, so that no proxy in between times out. Milliseconds. */
 const OPEN_AFTER_MS = 5_000;
 const PING_MS = 15_000;
 const MAX_STALL_MS = 600_000;
@@ -44,7 +44,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
       'x-accel-buffering': 'no',
     });
     ping = setInterval(() => {
-      // Who does not even take the answer needs no sign of life, and they would pile up before him.
+      // A client that does not read needs no keep-alive comments; they would only pile up in its buffer.
       if (!raw.writableNeedDrain) raw.write(': waiting\n\n');
     }, PING_MS);
   }
@@ -84,7 +84,7 @@ export function openEventStream(reply: FastifyReply): EventStream {
   };
 }
 
-/** Resolves when the client has taken what was written, or is gone. Leaves no listener: a slow client comes here often. */
+/** Resolves when the client has read the written data or is gone. Leaves no listener behind, because a slow client gets here often. */
 function drained(raw: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const stalled = setTimeout(() => raw.destroy(), MAX_STALL_MS);

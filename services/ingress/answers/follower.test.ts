@@ -9,7 +9,7 @@ const event = (sequence: number): SequencedEvent => ({
 const sequences = (events: readonly SequencedEvent[]) => events.map(({ sequence }) => sequence);
 
 describe('a follower', () => {
-  test('hands out what follows, once', () => {
+  test('hands out each following event once', () => {
     const follower = createFollower(true);
     follower.push([event(1), event(2)], 10);
     expect(sequences(follower.take(0))).toEqual([1, 2]);
@@ -17,7 +17,7 @@ describe('a follower', () => {
     expect(follower.mustAsk()).toBe(false);
   });
 
-  test('asks the stream for what it did not hear, and for what is there before it began', () => {
+  test('reads the stream for missed events and for events from before it began', () => {
     const [fresh, late] = [createFollower(true), createFollower(false)];
     fresh.push([event(1), event(3)], 10);
     expect(sequences(fresh.take(0))).toEqual([1]);
@@ -25,7 +25,7 @@ describe('a follower', () => {
   });
 });
 
-test('a follower that hears of an attempt where it was already asks the stream first', () => {
+test('a follower that receives an attempt at a sequence it already handed out reads the stream first', () => {
   const follower = createFollower(true);
   const attempt: SequencedEvent = {
     sequence: 2,
@@ -36,7 +36,7 @@ test('a follower that hears of an attempt where it was already asks the stream f
   expect(follower.mustAsk()).toBe(true);
 });
 
-test('a follower whose log was shorter than what it handed out asks the stream before it takes anything', () => {
+test('a follower whose log became shorter than what it handed out reads the stream before it hands out more', () => {
   const follower = createFollower(true);
   follower.rewound();
   follower.push([event(4)], 10);
@@ -46,8 +46,8 @@ test('a follower whose log was shorter than what it handed out asks the stream b
   expect(sequences(follower.take(3))).toEqual([4]);
 });
 
-describe('a follower whose reader does not come', () => {
-  test('holds no more than its bound, and finds the rest in the stream', () => {
+describe('a follower whose reader is too slow', () => {
+  test('queues no more than its limit, and reads the rest from the stream', () => {
     const follower = createFollower(true);
     for (let sequence = 1; sequence <= 1_000; sequence += 1)
       follower.push([event(sequence)], MAX_QUEUED / 100);
@@ -55,7 +55,7 @@ describe('a follower whose reader does not come', () => {
     expect(follower.mustAsk()).toBe(true);
   });
 
-  test('hears again once its reader is back', () => {
+  test('queues published events again once its reader catches up', () => {
     const follower = createFollower(true);
     follower.push([event(1)], MAX_QUEUED + 1);
     follower.push([event(2)], 10);

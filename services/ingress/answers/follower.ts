@@ -2,38 +2,42 @@ import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type SequencedEvent } from '../../../shared/jobs/joblog/job-log.ts';
 
 /**
- * What one reader has heard of one job and not taken yet.
+ * The published events of one job that one reader has received but not taken yet.
  *
  *   listening -> asking (a gap, silence, a renewed subscription) -> listening
- *            \-> overrun (more is queued than a reader may hold up) -> asking, when the reader takes
+ *            \-> overrun (the queue exceeds `MAX_QUEUED`) -> asking, when the reader takes
  *
- * Overrun, it forgets what it heard and hears nothing: all of it stands in the stream, which waits for any reader.
+ * In overrun, the follower drops its queue and ignores published events: the stream holds all of them.
  */
 export interface Follower {
-  /** `size`: the length of the message that they came in, in characters. The events may be other followers' as well. */
+  /** `size`: the length in characters of the published message. `events` may be shared with other followers. */
   push(events: readonly SequencedEvent[], size: number): void;
   /**
-   * The published events that follow `last` without a gap. A gap makes the follower ask the stream, and so does an attempt that begins at a
-   * place that was handed out: the log may have been written anew, and nothing is taken before the stream was asked.
+   * The published events that follow `last` without a gap. A gap makes the follower read the stream. So does an attempt that
+   * begins at a sequence already handed out: the log may have been rewritten, and nothing more is handed out before the stream is
+   * read.
    */
   take(last: number): SequencedEvent[];
   suspect(): void;
   suspectIfSilent(): void;
-  /** True once after each suspicion. */
+  /** True once after each suspicion: the caller must read the stream. */
   mustAsk(): boolean;
-  /** The log is shorter than what was handed out: until it is `restored`, nothing is taken before the stream was asked. Throws when it stays so. */
+  /**
+   * The log is shorter than what was handed out. Until `restored`, the stream is read before anything is handed out. Throws
+   * `log_rewound` if this continues for several checks.
+   */
   rewound(): void;
-  /** The log has at least what was handed out. */
+  /** The log contains at least everything that was handed out. */
   restored(): void;
   woken(): Promise<void>;
   wake(): void;
 }
 
-/** A follower that heard nothing for this long asks the stream. */
+/** A follower that received nothing for this long reads the stream. Milliseconds. */
 export const SILENCE_MS = 3_000;
-/** In characters of published JSON: far more than arrives between two turns of a reader who keeps up. */
+/** In characters of published JSON: far more than arrives between two reads of a reader that keeps up. */
 export const MAX_QUEUED = 64 * 1024;
-/** A live worker sends a lost tail again within its next append; this many quiet checks later nobody will. */
+/** A live worker resends lost events with its next append. After this many checks without progress, no worker will. */
 const REWOUND_CHECKS = 5;
 
 export function createFollower(fresh: boolean): Follower {

@@ -2,19 +2,19 @@ import { type FastifyReply } from 'fastify';
 import { type JobError, type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
-/** The job's events in order, in the groups in which they arrive. */
+/** The job's events in order, in groups as they arrive. */
 export type EventGroups = AsyncIterable<readonly { event: JobEvent }[]>;
 
-/** In groups, so that of what a client reads slowly no more than one stands encoded in memory. */
+/** Events are grouped so that a slow client never has more than one encoded group in memory. */
 const GROUP_EVENTS = 500;
 
-// eslint would have a generator await something; what has ended is there.
+// ESLint requires generators to await something, but these events are all available.
 export async function* atOnce(events: readonly JobEvent[]): EventGroups {
   for (let at = 0; at < events.length; at += GROUP_EVENTS)
     yield await Promise.resolve(events.slice(at, at + GROUP_EVENTS).map((event) => ({ event })));
 }
 
-/** Throws the error of a job that failed or was cancelled. */
+/** Throws the error of a failed or cancelled job. */
 export function throwIfFailed(event: JobEvent | undefined): void {
   if (event?.type === 'failed') throw fromJobError(event.error);
   if (event?.type === 'cancelled') throw new TurnoutError('cancelled');
@@ -24,7 +24,7 @@ function fromJobError({ code, message, param, retryAfterS, ...written }: JobErro
   return new TurnoutError(code, { message, param, retryAfterS, written });
 }
 
-/** What a client learns of its job beside the answer. */
+/** Sets the response headers that describe the job besides the answer. */
 export function setJobHeaders(reply: FastifyReply, event: JobEvent): void {
   if (event.type === 'routed') reply.header('x-turnout-path', event.path);
   if (event.type === 'routed' && event.cache) reply.header('x-turnout-cache', event.cache);
@@ -37,7 +37,7 @@ export function setJobHeaders(reply: FastifyReply, event: JobEvent): void {
     reply.header('x-turnout-attempts', String(Number(reply.getHeader('x-turnout-attempts')) + 1));
 }
 
-/** The sources that the answer does without, each once: a second attempt may tell of them again. */
+/** The sources that the answer does without, each listed once: a second attempt may report the same source again. */
 function degradedBy(reply: FastifyReply, source: string): string {
   const before = String(reply.getHeader('x-turnout-degraded') ?? '');
   const sources = new Set([...before.split(',').filter((name) => name !== ''), source]);

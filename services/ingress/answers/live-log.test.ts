@@ -22,7 +22,10 @@ const view: JobView = {
   ],
 };
 
-/** Pauses between questions are real ones: Jest does not fake `node:timers/promises`. `answers`: what the job Redis says, one question after the other; the last one holds. */
+/**
+ * `answers`: the results of successive reads of the job Redis; the last one repeats. Pauses between reads are real because Jest
+ * does not fake `node:timers/promises`.
+ */
 async function follow(answers: (() => Promise<JobView>)[], signal = new AbortController().signal) {
   const subscriber = Object.assign(new EventEmitter(), { subscribe: () => Promise.resolve() });
   let asked = 0;
@@ -52,19 +55,19 @@ async function pass(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 500) await jest.advanceTimersByTimeAsync(500);
 }
 
-test('a stream goes on where Redis was away for less than a minute', async () => {
+test('a stream continues after Redis was unavailable for less than a minute', async () => {
   const { read } = await follow([away, away, away, there]);
   await expect(read).resolves.toEqual(['text', 'completed']);
 });
 
-test('a stream ends with a typed error where Redis stays away', async () => {
+test('a stream ends with a typed error if Redis stays unavailable', async () => {
   const { read } = await follow([away]);
   const outcome = expect(read).rejects.toMatchObject({ code: 'store_unavailable', retryAfterS: 2 });
   await pass(62_000);
   await outcome;
 });
 
-test('a reader that leaves while Redis is away leaves at once', async () => {
+test('a reader that disconnects while Redis is unavailable ends at once', async () => {
   const reader = new AbortController();
   const { read } = await follow([away], reader.signal);
   const outcome = expect(read).rejects.toThrow('hung up');
@@ -73,12 +76,12 @@ test('a reader that leaves while Redis is away leaves at once', async () => {
   await outcome;
 });
 
-test('a command that is wrong fails at once', async () => {
+test('a programming error fails at once', async () => {
   const { read } = await follow([() => Promise.reject(new TypeError('a bug'))]);
   await expect(read).rejects.toThrow('a bug');
 });
 
-describe('a log whose end was lost and written anew', () => {
+describe('a log whose end was lost and rewritten', () => {
   const attempt = (sequence: number, at: number) => ({
     sequence,
     event: { type: 'attempt' as const, at, attempt: at, path: 'litellm' as const },
@@ -98,7 +101,7 @@ describe('a log whose end was lost and written anew', () => {
 
   test.each<[string, JobView]>([
     [
-      'by another attempt, and is longer by now',
+      'by another attempt, and is longer now',
       {
         ...view,
         lastSequence: 5,
@@ -107,7 +110,7 @@ describe('a log whose end was lost and written anew', () => {
       },
     ],
     [
-      'by another attempt in the place of the one that was lost',
+      'by another attempt at the sequence of the lost one',
       {
         ...view,
         lastSequence: 5,
@@ -116,7 +119,7 @@ describe('a log whose end was lost and written anew', () => {
       },
     ],
     ['by the end of the job', { ...view, lastSequence: 3, lastAttempt: { sequence: 1, at: 1 }, entries: [] }],
-  ])('%s: its reader is told so, and gets no torn answer', async (_by, after) => {
+  ])('%s: the reader gets log_rewound instead of a mixed answer', async (_by, after) => {
     const { read } = await follow([() => Promise.resolve(before), () => Promise.resolve(after)]);
     const outcome = expect(read).rejects.toMatchObject({ code: 'log_rewound' });
     await pass(5_000);
@@ -125,11 +128,11 @@ describe('a log whose end was lost and written anew', () => {
 
   test.each<[string, JobView]>([
     [
-      'by its writer, who sends the same again',
+      'by its writer, which resends the same events',
       { ...view, lastSequence: 4, lastAttempt: { sequence: 1, at: 1 }, entries: [end(4)] },
     ],
     [
-      'by nobody: another attempt goes on behind it',
+      'not at all: another attempt continues after it',
       {
         ...view,
         lastSequence: 5,
@@ -137,8 +140,8 @@ describe('a log whose end was lost and written anew', () => {
         entries: [attempt(4, 2), end(5)],
       },
     ],
-    ['by an earlier version, which marks no attempts', { ...view, lastSequence: 4, entries: [end(4)] }],
-  ])('%s: its reader goes on', async (_by, after) => {
+    ['by an earlier version, which records no attempts', { ...view, lastSequence: 4, entries: [end(4)] }],
+  ])('%s: the reader continues', async (_by, after) => {
     const { read } = await follow([() => Promise.resolve(before), () => Promise.resolve(after)]);
     await pass(5_000);
     expect((await read).at(-1)).toBe('completed');

@@ -15,26 +15,26 @@ import {
 /**
  * Follows the logs of many jobs over one subscription per process.
  *
- * Appends are published to the channel of each process that reads the job. Pub/sub may drop: so a follower hands out
- * only the event that comes next, fills every gap from the stream, and asks the stream when it heard nothing for a while
- * or when the subscription was renewed. One that is read too slowly drops what it heard and finds it in the stream again.
+ * Appends are published to the channel of every process that reads the job. Pub/sub may drop messages. A follower therefore hands
+ * out only the next event in sequence, fills every gap from the stream, and reads the stream after a silence or a renewed
+ * subscription. A follower that is read too slowly drops its queue and reads those events from the stream.
  *
- * While the job Redis is away, followers wait for it, for a minute at most; then they fail with `store_unavailable`.
+ * While the job Redis is unavailable, followers retry for up to a minute; then they fail with `store_unavailable`.
  */
 export interface LiveLog {
-  /** The channel that appends reach this process by. */
+  /** The channel on which this process receives appends. */
   readonly channel: string;
-  /** True while the subscription stands. */
+  /** True while the subscription is active. */
   subscribed(): boolean;
-  /** Listens from this moment on; `end` must be called, whether or not the events were read. */
+  /** Starts listening immediately. The caller must call `end`, whether or not it reads the events. */
   follow(jobId: string, options: FollowOptions): Following;
   close(): Promise<void>;
 }
 
 export interface FollowOptions {
   /**
-   * The job was admitted by this process a moment ago and nothing stands in its log. Else what is there is read first,
-   * which makes this process one that appends are published to.
+   * True if this process admitted the job a moment ago and its log is empty. Otherwise the log is read first, which also
+   * registers this process's channel for appends.
    */
   fresh?: boolean;
   signal: AbortSignal;
@@ -42,25 +42,27 @@ export interface FollowOptions {
 
 export interface Following {
   /**
-   * The job's events in order from the first, each once, in the groups in which they arrive; ends after the terminal event. To be read
-   * once. Throws `log_rewound` when the log lost events that were handed out, also where others stand in their place, `store_unavailable` when the job Redis is away for more
-   * than a minute, and the signal's reason when it fires.
+   * The job's events in order from the first, each once, in groups as they arrive. Ends after the terminal event. Can be iterated
+   * only once.
+   *
+   * Throws `log_rewound` when the log lost events that were handed out, even if other events took their sequences;
+   * `store_unavailable` when the job Redis is unavailable for more than a minute; and the signal's reason when it aborts.
    */
   events: AsyncIterable<SequencedEvent[]>;
-  /** Before the job's end: this follower leaves it, and `onAbandoned` hears of a job that must end since nobody reads it. */
+  /** Ends this follower. If the job has not ended and must end because it lost its last reader, `onAbandoned` is called. */
   end(): void;
 }
 
 interface LiveLogOptions {
   log: JobLog;
-  /** A connection of its own: it is put into subscriber mode. */
+  /** A dedicated connection, because it is put into subscriber mode. */
   subscriber: Redis;
   channel: string;
   logger: Logger;
   onAbandoned: (jobId: string) => void;
 }
 
-/** What one reading of the stream brings at most: so much of a log a slow reader holds, however long the log is. */
+/** The maximum number of events read at once. It bounds what a slow reader holds in memory, however long the log is. */
 const PAGE_EVENTS = 500;
 /** Milliseconds. */
 const LONGEST_ABSENCE_MS = 60_000;
@@ -90,7 +92,7 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
       const events = parseEvents(message.slice(jobId.length + first.length + 2), Number(first));
       for (const follower of group) follower.push(events, message.length);
     } catch (error) {
-      logger.error({ err: error, jobId }, 'A published event could not be read');
+      logger.error({ err: error, jobId }, 'Could not parse a published event; reading the stream instead');
       for (const follower of group) follower.suspect();
     }
   }
@@ -140,12 +142,16 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
       (result) => {
         if (result === 'cancelling') options.onAbandoned(jobId);
       },
-      // The sweep sees a job whose readers are gone as well, only later.
-      (error: unknown) => logger.warn({ err: error, jobId }, 'A reader could not leave a job'),
+      // The sweep also detects a job without readers, only later.
+      (error: unknown) =>
+        logger.warn(
+          { err: error, jobId },
+          'Could not deregister the reader of a job; the sweep will detect it',
+        ),
     );
   }
 
-  /** Tries again while Redis is away. */
+  /** Retries while Redis is unavailable. */
   async function retryingReads<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const until = performance.now() + LONGEST_ABSENCE_MS;
     for (;;) {
@@ -160,7 +166,7 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     }
   }
 
-  /** What comes directly after what was handed out: from what was published, or from the stream where that is not certain. */
+  /** The events directly after the last one handed out: from the published events if these are complete, else from the stream. */
   async function next(
     jobId: string,
     follower: Follower,
@@ -174,7 +180,7 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     }
     const view = await retryingReads(() => log.read(jobId, last, channel, PAGE_EVENTS), signal);
     if (!view)
-      throw new TurnoutError('not_found', { message: 'The job does not exist or its log has expired.' });
+      throw new TurnoutError('not_found', { message: 'The job does not exist, or its log has expired.' });
     if (isRewritten(view, handedOut)) throw new TurnoutError('log_rewound');
     if (view.lastSequence < last) follower.rewound();
     else follower.restored();
@@ -188,17 +194,17 @@ export async function createLiveLog(options: LiveLogOptions): Promise<LiveLog> {
     follow,
     close: async () => {
       clearInterval(silence);
-      closing.abort(new Error('the process is being stopped'));
+      closing.abort(new Error('the process is shutting down'));
       await subscriber.quit();
     },
   };
 }
 
-/** What one reader has got. */
+/** What one reader has received. */
 interface HandedOut {
   /** The sequence of the last event. */
   last: number;
-  /** Sequence -> time of each event with which an attempt began. */
+  /** Sequence -> time of each event that began an attempt. */
   attempts: Map<number, number>;
 }
 
@@ -209,12 +215,13 @@ function note(handedOut: HandedOut, group: readonly SequencedEvent[]): void {
 }
 
 /**
- * A Redis that was replaced by an older copy of itself lost the log's end. Its writer sends the same events again; another attempt writes
- * others in their place, and so does a process that ends the job. A reader that went on behind them would get a torn answer.
+ * Whether the log was rewritten behind this reader. If Redis is replaced by an older copy of itself, the log loses its end. A
+ * surviving writer resends the same events, but another attempt, or a process that ends the job, writes different ones in their
+ * place. A reader that continued after those would get a mixed answer.
  */
 function isRewritten({ state, lastSequence, lastAttempt }: JobView, { last, attempts }: HandedOut): boolean {
   if (last === 0) return false;
-  // The last event of an ended job is its end, which this reader has not got.
+  // The last event of an ended job is its terminal event, which this reader has not received.
   if (!isOpen(state) && lastSequence <= last) return true;
   return (
     lastAttempt !== undefined &&

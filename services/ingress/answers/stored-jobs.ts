@@ -5,25 +5,25 @@ import { endOf, type KeptJobs } from '../../../shared/jobs/joblog/kept-jobs.ts';
 import { createOriginals } from '../../../shared/jobs/joblog/originals.ts';
 import { storing } from '../http/storing.ts';
 
-/** A job that its user asks for: its log in the job Redis, and when that has gone, the copy that was kept. */
+/** A job that its user requests: read from its log in the job Redis, or from the stored copy once the log has expired. */
 export interface StoredJob {
   jobId: string;
   /** Milliseconds since the epoch. */
   createdAt: number;
   /** See `NewJob.original`. */
   original: string;
-  /** Its log by now. */
+  /** The events of its log so far. */
   events: JobEvent[];
-  /** Milliseconds since the epoch; undefined where the log has gone: then there is nothing to follow. */
+  /** Milliseconds since the epoch. Undefined if the log has expired: then there is nothing to follow. */
   deadlineAt: number | undefined;
-  /** It has not ended. */
+  /** The job has not ended. */
   open: boolean;
 }
 
 export interface StoredJobs {
-  /** Undefined for what is not there, is another user's, or has no original. Throws `store_unavailable`. */
+  /** Undefined if the job does not exist, belongs to another user or has no stored original. Throws `store_unavailable`. */
   find(jobId: string, user: string): Promise<StoredJob | undefined>;
-  /** Makes an ended job unreadable, and removes all that is kept of it. Throws `store_unavailable`. */
+  /** Makes an ended job unreadable and removes everything stored for it. Throws `store_unavailable`. */
   remove(jobId: string, user: string): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ interface StoredJobsOptions {
   jobLog: JobLog;
   blobs: BlobStore;
   kept: Pick<KeptJobs, 'find' | 'remove'>;
-  /** How long a job is kept past its end; milliseconds. */
+  /** How long a job is stored after its end; milliseconds. */
   retentionMs: number;
 }
 
@@ -50,7 +50,7 @@ export function createStoredJobs({ jobLog, blobs, kept, retentionMs }: StoredJob
 
   async function findKept(jobId: string, user: string): Promise<StoredJob | undefined> {
     const found = await kept.find(jobId);
-    // Past its time the sweep comes a little later.
+    // The sweep removes expired jobs with some delay.
     if (found?.owner !== user || endOf(found.events) + retentionMs < Date.now()) return undefined;
     const { createdAt, original, events } = found;
     return { jobId, createdAt, original, events, deadlineAt: undefined, open: false };
@@ -61,7 +61,7 @@ export function createStoredJobs({ jobLog, blobs, kept, retentionMs }: StoredJob
       storing(async () => (await findLive(jobId, user)) ?? (await findKept(jobId, user))),
     remove: (jobId, user) =>
       storing(async () => {
-        // In this order: whoever is just copying it finds it deleted afterwards, and removes his copy.
+        // The order matters: a process that is copying the job at this moment finds it deleted afterwards and removes its copy.
         await jobLog.delete(jobId);
         await kept.remove(jobId, user);
         await blobs.removeFolder(`jobs/${jobId}`);

@@ -1,9 +1,9 @@
 import { type FastifyReply } from 'fastify';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
-/** After the deadline the job's own end has this long to arrive. Milliseconds. */
+/** How long after the deadline the job's terminal event may still arrive. Milliseconds. */
 const END_GRACE_MS = 3_000;
-/** The longest that a timer can wait. */
+/** The maximum delay of a timer. Milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface WatchedReader {
@@ -12,8 +12,8 @@ export interface WatchedReader {
 }
 
 /**
- * Fires when nobody reads any more: the client hung up, the job's end is overdue (`leftMs`: milliseconds until its
- * deadline), or this process goes.
+ * Aborts when the answer is no longer awaited: the client disconnected, the job's end is overdue (`leftMs`: milliseconds until
+ * its deadline), or this process is shutting down.
  */
 export function watchReader(reply: FastifyReply, leftMs: number, cut: AbortSignal): WatchedReader {
   const controller = new AbortController();
@@ -22,7 +22,7 @@ export function watchReader(reply: FastifyReply, leftMs: number, cut: AbortSigna
   const cutOff = () => controller.abort(cut.reason);
   const left = Math.max(0, leftMs + END_GRACE_MS);
   const timer = setTimeout(overdue, Math.min(MAX_TIMER_MS, left));
-  if (reply.raw.destroyed) hangUp(); // while the job was being admitted
+  if (reply.raw.destroyed) hangUp(); // the client disconnected while the job was being admitted
   reply.raw.once('close', hangUp);
   if (cut.aborted) cutOff();
   cut.addEventListener('abort', cutOff);

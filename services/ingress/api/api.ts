@@ -21,14 +21,14 @@ import { webhookRoutes } from '../webhooks/routes.ts';
 
 export interface ApiDeps extends ApiDependencies {
   config: Config;
-  /** The path that a user's job would take now. */
+  /** The backend that would serve this user's job now. */
   backendOf: (user: string) => Backend;
-  /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
+  /** Fires when this process stops waiting for answers. Its reason is the error that clients receive. */
   cut: AbortSignal;
   log: Logger;
 }
 
-/** All that answers to an API key, in a scope of its own: one call for each part of OpenAI's API. */
+/** Registers all routes that need an API key, in their own scope: one call for each part of OpenAI's API. */
 export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<void> {
   const { config, ending, live, admissionService, stored, assistants, blobs, files, queue, cut, log } = deps;
   const caller = authenticated(api, deps.authenticator);
@@ -62,7 +62,7 @@ export async function apiRoutes(api: FastifyInstance, deps: ApiDeps): Promise<vo
     remove: (jobId, user) => stored.remove(jobId, user),
     ending,
   });
-  // In a scope of its own: only here are forms read.
+  // Multipart forms are parsed only in this scope.
   const maxBytes = config.MAX_FILE_BYTES;
   await api.register((scope) =>
     fileRoutes(scope, { blobs, files, queue, limits: deps.uploadLimits, maxBytes, caller, log }),

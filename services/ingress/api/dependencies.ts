@@ -42,16 +42,16 @@ import { createThrottledAuthenticator } from '../http/throttled-authenticator.ts
 interface ApiDependenciesOptions {
   config: Config;
   kafka: Pick<Kafka, 'producer'>;
-  /** Works on the bodies of requests. */
+  /** Parses, validates and serialises request bodies. */
   bodies: BodyWorkOf;
-  /** Closes what is opened here. */
+  /** Closes everything opened here. */
   releasers: Releasers;
   log: Logger;
 }
 
 export type ApiDependencies = Awaited<ReturnType<typeof openApiDependencies>>;
 
-/** What the API stands on, whichever way its requests come in: by a port (app.ts) or as a Lambda's events (lambda.ts). */
+/** Opens what the API depends on, whether requests arrive over HTTP (app.ts) or as Lambda events (lambda.ts). */
 export async function openApiDependencies({ config, kafka, bodies, releasers, log }: ApiDependenciesOptions) {
   const keys = jobKeys(config.REDIS_PREFIX);
   const keysOfFile = readKeyFile(config.API_KEYS_FILE);
@@ -87,7 +87,7 @@ export async function openApiDependencies({ config, kafka, bodies, releasers, lo
         freeSlot(outcome).catch((error: unknown) => {
           log.warn(
             { err: error, jobId: outcome.jobId },
-            'A cancelled job still counts as open; the sweep frees its slot',
+            'Could not free the slot of a cancelled job; the sweep will free it',
           );
         });
       },
@@ -102,7 +102,7 @@ export async function openApiDependencies({ config, kafka, bodies, releasers, lo
     logger: log,
     onAbandoned: (jobId) => {
       cancelJob(ending, jobId, 'disconnect').catch((error: unknown) => {
-        log.warn({ err: error, jobId }, 'An abandoned job was not ended; the sweep will');
+        log.warn({ err: error, jobId }, 'Could not cancel an abandoned job; the sweep will end it');
       });
     },
   });
@@ -198,7 +198,7 @@ export async function openApiDependencies({ config, kafka, bodies, releasers, lo
     assistants: () => assistants.current(),
     redis,
     clock,
-    /** All that are open to the job Redis. */
+    /** All connections to the job Redis. */
     connections: [redis, subscriber],
     jobLog,
     ending,

@@ -12,7 +12,7 @@ afterEach(async () => {
   }
 });
 
-/** A server with one address that answers when told to, and one whose answer never ends. */
+/** A server with one route that responds when `answer` is called, and one whose response never ends. */
 async function serve(shutdownTimeoutMs: number, lameDuckMs = 0) {
   const app = fastify({ return503OnClosing: false });
   apps.push(app);
@@ -38,7 +38,7 @@ interface Got {
   connection: string | undefined;
 }
 
-/** Over a connection that the client would keep. */
+/** Sends a GET on a keep-alive connection. */
 function getOn(url: string, agent: Agent): Promise<Got> {
   return new Promise((resolve, reject) => {
     get(url, { agent }, (response) => {
@@ -50,8 +50,8 @@ function getOn(url: string, agent: Agent): Promise<Got> {
   });
 }
 
-describe('an ingress that goes', () => {
-  test('finishes the request in hand, and its connection with it', async () => {
+describe('an ingress that is shutting down', () => {
+  test('finishes the running request, then closes its connection', async () => {
     const { drain, url, asked, answer } = await serve(60_000);
     const agent = new Agent({ keepAlive: true });
     const got = getOn(`${url}/slow`, agent);
@@ -59,12 +59,12 @@ describe('an ingress that goes', () => {
     const closed = drain.close();
     answer();
     expect(await got).toEqual({ body: 'late', connection: 'close' });
-    await closed; // nothing waits for the client to let go of its connection
+    await closed; // the drain does not wait for the client to close its connection
     expect(drain.signal.aborted).toBe(false);
     agent.destroy();
   });
 
-  test('says shutting_down to what does not end in time, and then lets go of who does not listen', async () => {
+  test('sends shutting_down to requests that overrun the drain, then closes connections whose clients do not react', async () => {
     const { drain, url, asked } = await serve(300);
     const agent = new Agent();
     const got = getOn(`${url}/endless`, agent).catch((error: unknown) => (error as Error).message);
@@ -74,7 +74,7 @@ describe('an ingress that goes', () => {
     expect(await got).toBe('aborted');
   });
 
-  test('without a client does not wait for one', async () => {
+  test('closes at once when no client is connected', async () => {
     const { drain } = await serve(60_000);
     await drain.close();
     expect(drain.signal.aborted).toBe(false);

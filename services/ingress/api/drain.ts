@@ -5,15 +5,16 @@ import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { planDrain } from '../../../shared/platform/lifecycle/drain.ts';
 
 /**
- * How an ingress goes: serving -> lame duck -> draining -> cut.
+ * Shutdown of the HTTP server: serving -> lame duck -> draining -> cut.
  *
- * Lame duck: unready but accepting, so that load balancers turn away before anybody is refused; those that probe every few
- * seconds see it only if it is set longer than their period (`LAME_DUCK_MS`). From here on each response closes its
- * connection. Draining: new connections are refused; what is open goes on. Cut: what is still open is told
- * `shutting_down`; a client that does not read even that loses its connection.
+ * - Lame duck: not ready but still accepting, so that load balancers stop sending traffic before any connection is refused. A
+ *   load balancer notices only if this phase is longer than its probe interval (`LAME_DUCK_MS`). From here on every response
+ *   closes its connection.
+ * - Draining: new connections are refused; open requests continue.
+ * - Cut: requests that are still open fail with `shutting_down`. A client that does not read even that loses its connection.
  */
 export interface Drain {
-  /** Fires with `shutting_down` at the cut. */
+  /** Fires at the cut, with `shutting_down` as its reason. */
   readonly signal: AbortSignal;
   /** Resolves when the last connection is closed. */
   close(): Promise<void>;
@@ -33,7 +34,7 @@ export function createDrain(app: FastifyInstance, { shutdownTimeoutMs, lameDuckM
   const open = new Set<ServerResponse>();
   let going = false;
 
-  // Before Fastify's own listener, which may answer at once.
+  // Runs before Fastify's own listener, which may respond synchronously.
   app.server.prependListener('request', (_request, response) => {
     open.add(response);
     response.once('close', () => open.delete(response));
@@ -44,7 +45,8 @@ export function createDrain(app: FastifyInstance, { shutdownTimeoutMs, lameDuckM
     going = true;
     for (const response of open) closeAfter(response);
     if (app.server.listening) await delay(Math.min(lameDuckMs, drainMs));
-    // Connections are accepted when the loop polls: of those that the kernel has taken for us, closing now resets the fewest.
+    // The event loop accepts connections when it polls. Closing right after a poll resets the fewest connections that the kernel
+    // has accepted.
     await afterPoll();
   }
 
@@ -69,7 +71,7 @@ export function createDrain(app: FastifyInstance, { shutdownTimeoutMs, lameDuckM
   };
 }
 
-/** Node sends `connection: close` by itself where the headers are not out yet. */
+/** If the headers are not sent yet, Node adds `connection: close` itself. */
 function closeAfter(response: ServerResponse): void {
   response.shouldKeepAlive = false;
   if (response.headersSent) response.once('finish', () => response.req.socket.destroySoon());

@@ -7,7 +7,7 @@ import { toEnvelope } from '../../../shared/platform/errors/openai-envelope.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 
-/** Every failure leaves as OpenAI's envelope. What the client may not know goes to the log. */
+/** Sends every failure as an OpenAI error envelope. Details that clients must not see go to the log only. */
 export function installErrorHandling(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error, request, reply) => {
     const known = toTurnoutError(error);
@@ -33,17 +33,17 @@ export function sendError(reply: FastifyReply, error: TurnoutError): FastifyRepl
   if (!reply.request.raw.complete) drain(reply);
   reply.header('x-request-id', reply.request.id);
   if (error.retryAfterS !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfterS)));
-  // The SDKs repeat these by themselves, which cannot help here.
+  // The SDKs retry these statuses by default, but a retry cannot succeed here.
   if (error.status === 409 || (error.status === 429 && !error.retryable))
     reply.header('x-should-retry', 'false');
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   return reply.code(error.status).type('application/json').send(toEnvelope(error));
 }
 
-/** How long the rest of a refused body is read and thrown away. Milliseconds. */
+/** How long the rest of a rejected body is read and discarded. Milliseconds. */
 const DRAIN_MS = 10_000;
 
-/** Closing at once would reset the connection under a client that still sends, and it would never see the answer. */
+/** Closing at once would reset the connection while the client is still sending, and the client would never see the error. */
 function drain(reply: FastifyReply): void {
   const { raw } = reply.request;
   reply.removeHeader('connection');
@@ -56,7 +56,7 @@ const FROM_NODE: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-/** What never became a request, since it is no HTTP or its headers are too large, is answered on the bare socket. */
+/** Responds on the raw socket to input that never became a request: it is not HTTP, or its headers are too large. */
 export function answerClientError({ code }: { code?: string }, socket: Socket): void {
   if (code === 'ECONNRESET' || !socket.writable) return;
   const error = new TurnoutError(FROM_NODE[code ?? ''] ?? 'malformed_request');
@@ -78,7 +78,7 @@ const FROM_FASTIFY: Readonly<Record<string, ConstructorParameters<typeof Turnout
   FST_ERR_CTP_INVALID_JSON_BODY: ['invalid_json'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
     'invalid_json',
-    { message: 'The request body is shorter or longer than it says.' },
+    { message: 'The length of the request body does not match its Content-Length header.' },
   ],
 };
 

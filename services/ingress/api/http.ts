@@ -8,7 +8,7 @@ import { answerClientError, newRequestId, sendError } from './errors.ts';
 import { cutStalledBodies } from './stalled-bodies.ts';
 import { validatorCompiler } from '../http/validation.ts';
 
-/** What is answered is somebody's own, and no page: nobody keeps it, guesses its type, frames it, or is told where one came from. */
+/** Responses are private API data, not pages: they must not be cached, content-sniffed, framed, or leak a referrer. */
 const SECURITY_HEADERS = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
@@ -17,28 +17,28 @@ const SECURITY_HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
 };
 
-/** Of a JSON body, in bytes. Routes that take larger ones say so. */
+/** The default limit for JSON bodies, in bytes. Routes that accept larger bodies set their own `bodyLimit`. */
 const USUAL_BODY_BYTES = 256 * 1024;
 
 interface HttpOptions {
-  /** Addresses and networks whose `X-Forwarded-For` names the client. */
+  /** IP addresses and CIDR networks whose `X-Forwarded-For` header is trusted to name the client. */
   trustedProxies: readonly string[];
   log: Logger;
 }
 
-/** The HTTP server before it has routes. `bodies` parses and validates what is sent. */
+/** Creates the HTTP server without routes. `bodies` parses and validates request bodies. */
 export function createHttp(bodies: BodyWorkOf, { trustedProxies, log }: HttpOptions): FastifyInstance {
   const app = fastify({
     trustProxy: [...trustedProxies],
     bodyLimit: USUAL_BODY_BYTES,
     genReqId: newRequestId,
     clientErrorHandler: answerClientError,
-    // An address that cannot be decoded is no address of ours.
+    // A URL that cannot be decoded matches no route.
     frameworkErrors: (_error, _request, reply) => {
       void sendError(reply, new TurnoutError('not_found'));
     },
     forceCloseConnections: 'idle',
-    // A request that arrives on a connection that is still open is served, and closes it.
+    // A request on a connection that is still open is served; its response then closes the connection.
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
   });
@@ -56,7 +56,7 @@ export function createHttp(bodies: BodyWorkOf, { trustedProxies, log }: HttpOpti
   return app;
 }
 
-/** Behind a load balancer that is not trusted, all clients have its address. */
+/** Without a trusted proxy, every client behind a load balancer appears with the load balancer's address. */
 function warnOfProxy(app: FastifyInstance, log: Logger): void {
   let warned = false;
   app.addHook('onRequest', (request, _reply, done) => {
@@ -64,14 +64,14 @@ function warnOfProxy(app: FastifyInstance, log: Logger): void {
       warned = true;
       log.warn(
         { address: request.ip },
-        'Requests carry X-Forwarded-For, and TRUSTED_PROXIES is not set: wrong API keys count against the address of the proxy',
+        'Requests carry X-Forwarded-For but TRUSTED_PROXIES is not set: invalid API keys count against the address of the proxy',
       );
     }
     done();
   });
 }
 
-/** What blocks the event loop is told by the request's route, and how far it was. */
+/** Labels work with the request's route and phase, so that reports of a blocked event loop can name them. */
 function labelRequests(app: FastifyInstance): void {
   const open = new WeakMap<FastifyRequest, OpenWork>();
   const labelOf = ({ method, routeOptions }: FastifyRequest) =>
@@ -79,7 +79,7 @@ function labelRequests(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
     const work = workInProgress.begin(labelOf(request));
     open.set(request, work);
-    // A client that hangs up gets no response.
+    // If the client disconnects, `onResponse` does not run.
     reply.raw.once('close', () => work.end());
     done();
   });

@@ -1,14 +1,14 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { type Probes } from '../../../shared/platform/telemetry/probes.ts';
+import { LIVE, type Probes } from '../../../shared/platform/telemetry/probes.ts';
 
-/** Readiness answers to anybody; the figures tell versions and load, so on this port, which users reach, they need an admin. */
+/** Health probes are public. Metrics reveal versions and load, and users can reach this port, so metrics require an admin. */
 export function operationsRoutes(
   app: FastifyInstance,
   probes: Probes,
   assertAdmin: (request: FastifyRequest) => Promise<void>,
 ): void {
   const schema = { hide: true };
-  app.get('/livez', { schema }, () => 'ok\n');
+  app.get('/livez', { schema }, () => LIVE);
   app.get('/readyz', { schema }, async (_request, reply) => {
     const failing = await probes.unready();
     return reply.code(failing.length === 0 ? 200 : 503).send({ ready: failing.length === 0, failing });

@@ -14,7 +14,7 @@ beforeEach(async () => {
   app = fastify();
   cutStalledBodies(app, STALL_MS);
   app.post('/', async () => {
-    await delay(STALL_MS * 4); // the answer may take its time
+    await delay(STALL_MS * 4); // only bodies are limited, not the time to respond
     return 'done';
   });
   url = new URL(await app.listen({ host: '127.0.0.1', port: 0 }));
@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 afterEach(() => app.close());
 
-/** What comes back of a body of 3 bytes, until the connection closes. */
+/** Sends the pieces of a 3-byte body and returns everything received until the connection closes. */
 async function send(pieces: readonly string[], everyMs: number): Promise<string> {
   const socket = connect(Number(url.port), url.hostname);
   let answer = '';
@@ -40,10 +40,10 @@ async function send(pieces: readonly string[], everyMs: number): Promise<string>
   return answer;
 }
 
-test('a body that stands still is cut', async () => {
+test('a connection whose body stalls is closed', async () => {
   expect(await send(['a', 'b'], 0)).toBe('');
 });
 
-test('a slow one is waited for, and so is the answer', async () => {
+test('a slow body is accepted, and so is a slow response', async () => {
   expect(await send(['a', 'b', 'c'], STALL_MS * 0.75)).toMatch(/^HTTP\/1.1 200 OK.*done$/s);
 });

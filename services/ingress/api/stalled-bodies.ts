@@ -1,12 +1,12 @@
 import { type IncomingMessage } from 'node:http';
 import { type FastifyInstance } from 'fastify';
 
-/** Longer than any store of ours makes a body wait. Milliseconds. */
+/** Longer than any store delays reading a body. Milliseconds. */
 const STALL_MS = 60_000;
 
 /**
- * Cuts the connection of a client that sends nothing more in the middle of a body. Nothing else would: a body may take as
- * long as its network makes it, and each that stands still holds a socket and, in an upload, a file.
+ * Closes the connection of a client that stops sending in the middle of a body. No other limit applies: a body may take as long
+ * as its network needs, and every stalled one holds a socket and, for an upload, a file.
  */
 export function cutStalledBodies(app: FastifyInstance, stallMs = STALL_MS): void {
   app.addHook('onRequest', ({ raw }, _reply, done) => {
@@ -19,7 +19,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** Looks at what has arrived instead of listening, which would set the body flowing. */
+/** Polls `bytesRead`; a `data` listener would start the body flowing. */
 function watch(raw: IncomingMessage, stallMs: number): void {
   const { socket } = raw;
   let seen = socket.bytesRead;

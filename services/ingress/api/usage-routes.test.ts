@@ -11,7 +11,7 @@ import { validatorCompiler } from '../http/validation.ts';
 let app: FastifyInstance;
 afterEach(() => app.close());
 
-/** Of whom it was asked, and what is answered. */
+/** Returns the accounts whose usage was read, and the response. */
 async function ask(user: string, query: string, { away = false } = {}) {
   const asked: string[] = [];
   app = fastify();
@@ -21,7 +21,7 @@ async function ask(user: string, query: string, { away = false } = {}) {
   usageRoutes(app, {
     usageOf: ({ account, period, at }) => {
       asked.push(`${account} ${period} ${new Date(at).toISOString().slice(0, 10)}`);
-      if (away) return Promise.reject(new Error('Redis is away'));
+      if (away) return Promise.reject(new Error('Redis is unavailable'));
       return Promise.resolve(
         toUsage({ jobs: '2', 'reported/prompt': '7', 'reported/cost': '1500000000000' }),
       );
@@ -34,7 +34,7 @@ async function ask(user: string, query: string, { away = false } = {}) {
   return { asked, status: statusCode, body: JSON.parse(body) as Record<string, unknown> };
 }
 
-test('one sees what one has come to, on a day and in its month, beside one’s budgets', async () => {
+test('a user sees their usage of a day and its month, and their budgets', async () => {
   const { asked, body } = await ask('ada', '?date=2026-02-28');
   expect(asked).toEqual(['user:hash-of-ada day 2026-02-28', 'user:hash-of-ada month 2026-02-28']);
   expect(body).toMatchObject({
@@ -59,11 +59,11 @@ test.each([
   ['root', '?user=ada&group=team', 400, undefined],
   ['ada', '?date=2026-02-30', 400, undefined],
   ['ada', '?dat=2026-02-28', 400, undefined],
-])('%s asking for %j is answered with %d', async (user, query, status, account) => {
+])('%s requesting %j gets status %d', async (user, query, status, account) => {
   const answer = await ask(user, query);
   expect([answer.status, answer.asked[0]?.split(' ')[0]]).toEqual([status, account]);
 });
 
-test('a store that is away is said to be', async () => {
+test('an unavailable store is a 503', async () => {
   expect(await ask('ada', '', { away: true })).toMatchObject({ status: 503 });
 });

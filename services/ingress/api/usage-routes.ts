@@ -9,33 +9,42 @@ import { type UsageTotals, type UsageFigures } from '../../../shared/policy/usag
 import { storing } from '../http/storing.ts';
 
 interface UsageRoutesDeps {
-  /** `at`: any moment of the period. */
+  /** `at`: any time within the period, in milliseconds since the epoch. */
   usageOf: (asked: { account: string; period: Period; at: number }) => Promise<UsageTotals>;
   entitlementOf: (who: Principal) => Entitlement;
   userHash: (user: string) => string;
   caller: (request: FastifyRequest) => Principal;
 }
 
-/** A day, of which the month is told as well; default: today, by UTC. Of others, admins only. */
+/** `date` is a UTC day and defaults to today; the response covers that day and its month. Only admins may query other users or groups. */
 const usageQuery = z.strictObject({
-  date: z.iso.date('must be a day: 2026-11-29').optional(),
+  date: z.iso.date('must be a date in the form 2026-11-29').optional(),
   user: z.string().min(1).max(200).optional(),
   group: z.string().min(1).max(200).optional(),
 });
 type UsageQuery = z.infer<typeof usageQuery>;
 
-/** `GET /v1/usage`: what the caller, another user, or a group has come to on that day and in its month. */
+/** `GET /v1/usage`: usage and cost of the caller, another user or a group, for one day and its month. */
 export function usageRoutes(api: FastifyInstance, deps: UsageRoutesDeps): void {
   api.get<{ Querystring: UsageQuery }>(
     '/v1/usage',
-    { schema: { querystring: usageQuery, summary: 'Usage of a day and its month', tags: ['Usage'] } },
+    {
+      schema: {
+        querystring: usageQuery,
+        summary: 'Get usage and cost for a day and its month',
+        tags: ['Usage'],
+      },
+    },
     async (request) => {
       const { date, user, group } = request.query;
       const who = deps.caller(request);
       const others = group !== undefined || (user !== undefined && user !== who.user);
       if (others && !who.admin) throw new TurnoutError('admin_required');
       if (user !== undefined && group !== undefined)
-        throw new TurnoutError('invalid_value', { message: 'Ask for a user or a group.', param: 'group' });
+        throw new TurnoutError('invalid_value', {
+          message: "Set either 'user' or 'group', not both.",
+          param: 'group',
+        });
       const at = date === undefined ? Date.now() : Date.parse(date);
       const of = group === undefined ? account.user(deps.userHash(user ?? who.user)) : account.group(group);
       const usages = await storing(() =>
@@ -52,7 +61,7 @@ export function usageRoutes(api: FastifyInstance, deps: UsageRoutesDeps): void {
 }
 
 function shown(period: Period, at: number, usage: UsageTotals | undefined) {
-  if (!usage) throw new Error(`no usage of the ${period}`);
+  if (!usage) throw new Error(`usage of the ${period} is missing`);
   const { jobs, reported, estimated } = usage;
   const name = nameOfPeriod(period, at);
   return { period: name, jobs, reported: figures(reported), estimated: figures(estimated) };

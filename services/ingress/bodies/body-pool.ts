@@ -5,26 +5,26 @@ import { type BodyTasks, type RunBodyTask } from './body-tasks.ts';
 import { type ThreadOutcome, type ThreadTask } from './body-thread.ts';
 
 export interface BodyPool {
-  /** Runs the tasks of that user. */
+  /** Returns a function that runs this user's tasks. */
   of(user: string): RunBodyTask;
-  /** What was begun ends first. */
+  /** Waits until the running tasks have ended. */
   close(): Promise<void>;
 }
 
 const THREADS = 2;
-/** A thread that nobody needs ends, and gives its memory back. Milliseconds. */
+/** A thread that is idle this long ends and frees its memory. Milliseconds. */
 const IDLE_MS = 300_000;
-/** Tasks that wait or run. Each holds a body in memory. */
+/** The maximum number of waiting and running tasks. Each holds a body in memory. */
 const MAX_OPEN = 66;
-/** Of them, those of one user. */
+/** The maximum of these for one user. */
 const MAX_OPEN_OF_USER = 17;
-/** Of each thread's heap, in MB: several times the largest body. */
+/** The heap limit of each thread in MB: several times the largest body. */
 const MAX_HEAP_MB = 768;
 const RETRY_AFTER_S = 2;
 
 /**
- * The tasks on large bodies, in threads: none of them stops the event loop. Users take turns, and no user holds every thread. Throws
- * `overloaded` when too many tasks wait, of all users or of this one.
+ * A pool of worker threads for large bodies, so that they do not block the event loop. Users take turns, and no user can occupy
+ * every thread. A task throws `overloaded` when too many tasks wait, in total or for its user.
  */
 export function createBodyPool(): BodyPool {
   const pool = new Piscina<ThreadTask, ThreadOutcome>({
@@ -35,7 +35,7 @@ export function createBodyPool(): BodyPool {
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
   });
   const turns = createTurns({ places: THREADS, perKey: THREADS - 1 });
-  /** The user of each task that waits or runs. */
+  /** The user of each waiting or running task. */
   const open: string[] = [];
 
   async function counted<T>(user: string, work: () => Promise<T>): Promise<T> {
@@ -61,7 +61,7 @@ export function createBodyPool(): BodyPool {
 
 function busy(): TurnoutError {
   return new TurnoutError('overloaded', {
-    message: 'The server is busy with other large requests. Try again later.',
+    message: `The server is busy with other large requests. Try again in ${RETRY_AFTER_S}s.`,
     retryAfterS: RETRY_AFTER_S,
   });
 }

@@ -7,13 +7,13 @@ import { readOriginal, type ResponseOriginal } from '../response-schema/original
 import { responseRequest } from '../response-schema/request.ts';
 import { readBody } from './read-body.ts';
 
-/** The bodies that may be large. */
+/** The schemas of the bodies that may be large. */
 export const bodySchemas = { chat: chatRequest, response: responseRequest } as const;
 export type BodySchema = keyof typeof bodySchemas;
 
 /**
- * What is done with a request's body and takes as long as the body is large. Pure functions of what a thread can be given, so
- * that they run here or in a thread. What they throw is a `TurnoutError`, or a defect.
+ * The work on a request body whose duration grows with the size of the body. All are pure functions of cloneable values, so they
+ * can run in this thread or in a worker thread. They throw only `TurnoutError`; any other error is a bug.
  */
 export const bodyTasks = {
   read: ({ bytes, schema }: { bytes: Uint8Array; schema: BodySchema }): unknown =>
@@ -33,7 +33,7 @@ export type RunBodyTask = <Name extends keyof BodyTasks>(
   input: Parameters<BodyTasks[Name]>[0],
 ) => Promise<ReturnType<BodyTasks[Name]>>;
 
-/** In this thread. */
+/** Runs a task in the current thread. */
 export const runHere: RunBodyTask = (name, input) => {
   const task = bodyTasks[name] as (asked: typeof input) => ReturnType<BodyTasks[typeof name]>;
   return new Promise((resolve) => resolve(task(input)));

@@ -8,13 +8,16 @@ export interface ThreadTask {
   input: unknown;
 }
 
-/** Bytes move to the other thread; everything else is copied. An error would lose its class on the way. */
+/**
+ * The result of a task. Bytes are transferred between threads, everything else is copied. Errors are passed as data because
+ * copying an error loses its class.
+ */
 export type ThreadOutcome =
   | Uint8Array
   | { kind: 'done'; value: unknown }
   | { kind: 'refused'; code: ErrorCode; message: string; param: string | undefined };
 
-/** What a thread of the pool runs (body-pool.ts). */
+/** The entry point of the pool's worker threads (body-pool.ts). */
 export default async function perform({ name, input }: ThreadTask): Promise<ThreadOutcome> {
   try {
     const value: unknown = await runHere(name, input);

@@ -9,18 +9,18 @@ afterAll(() => pool.close());
 const chat = (text: string) => ({ model: 'm', messages: [{ role: 'user' as const, content: text }] });
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 const LONG = '漢字 "quoted" \n'.repeat(60_000);
-/** Small, and of more values than are looked at here. */
+/** Small in bytes, but with more values than the main thread handles. */
 const MANY = { ...chat('x'), stop: Array.from({ length: 10_001 }, () => 1) };
 
-/** Work of which is told what left this thread. */
+/** Body work that records which tasks ran outside the main thread. */
 function watched() {
   const left: string[] = [];
   const run: RunBodyTask = (name, input) => (left.push(name), pool.of('ada')(name, input));
   return { work: createBodyWork(run), left };
 }
 
-describe('what is done with a large body leaves the event loop alone', () => {
-  test('it is parsed and validated in a thread, with the same result', async () => {
+describe('work on a large body does not block the event loop', () => {
+  test('a large body is parsed and validated in a thread, with the same result', async () => {
     const { work, left } = watched();
     expect(await work.read(json(chat(LONG)), 'chat')).toEqual(chat(LONG));
     expect(await work.read(json({ model: 'm', input: LONG }), 'response')).toEqual({
@@ -30,13 +30,13 @@ describe('what is done with a large body leaves the event loop alone', () => {
     expect(left).toEqual(['read', 'read']);
   });
 
-  test('so is a small one of many values', async () => {
+  test('a small body with many values is parsed in a thread', async () => {
     const { work, left } = watched();
     await expect(work.read(json(MANY), 'chat')).rejects.toMatchObject({ param: 'stop' });
     expect(left).toEqual(['read']);
   });
 
-  test('what the thread refuses keeps its code, its message and its parameter', async () => {
+  test('an error from the thread keeps its code, message and parameter', async () => {
     const { work } = watched();
     const wrong = json({ ...chat(LONG), n: 0 });
     const here = await runHere('read', { bytes: wrong, schema: 'chat' }).catch((error: unknown) => error);
@@ -45,7 +45,7 @@ describe('what is done with a large body leaves the event loop alone', () => {
     expect(there).toMatchObject({ code: 'invalid_value', param: 'n', status: 400 });
   });
 
-  test('it is written, hashed, fingerprinted and decoded in a thread, with the same result', async () => {
+  test('a large body is serialised, hashed, fingerprinted and decoded in a thread, with the same result', async () => {
     const { work, left } = watched();
     const document = { data: Buffer.from(LONG).toString('base64'), filename: 'a.txt', param: 'p' };
     const request = chat(LONG);
@@ -57,7 +57,7 @@ describe('what is done with a large body leaves the event loop alone', () => {
     expect(left).toEqual(['serialise', 'hash', 'fingerprint', 'decode']);
   });
 
-  test('what was kept of a large request is read in a thread, with the same result', async () => {
+  test('the stored original of a large request is read in a thread, with the same result', async () => {
     const { work, left } = watched();
     const original = JSON.stringify({
       version: 1,
@@ -71,7 +71,7 @@ describe('what is done with a large body leaves the event loop alone', () => {
     expect(left).toEqual(['readOriginal', 'readOriginal']);
   });
 
-  test('a small one stays', async () => {
+  test('a small body is handled in the main thread', async () => {
     const { work, left } = watched();
     await work.read(json(chat('Hi')), 'chat');
     await work.serialise(chat('Hi'));
@@ -79,7 +79,7 @@ describe('what is done with a large body leaves the event loop alone', () => {
   });
 });
 
-test('another user does not wait behind the many large bodies of one', async () => {
+test('a user does not wait behind another user’s many large bodies', async () => {
   const own = createBodyPool();
   let ended = 0;
   const read = async (user: string, text: string) => {
@@ -90,12 +90,12 @@ test('another user does not wait behind the many large bodies of one', async () 
   ended = 0;
   const greedy = Array.from({ length: 16 }, () => read('greedy', LONG.repeat(4)));
   await read('modest', LONG);
-  expect(ended).toBeLessThan(8); // in the order of arrival it would be the last one
+  expect(ended).toBeLessThan(8); // first in, first out would make it the last one
   await Promise.all(greedy);
   await own.close();
 }, 60_000);
 
-test('one user cannot take all the room for large bodies that wait', async () => {
+test('one user cannot fill the queue of large bodies', async () => {
   const own = createBodyPool();
   const bytes = json(chat(LONG));
   const greedy = Array.from({ length: 40 }, () => own.of('greedy')('read', { bytes, schema: 'chat' }));

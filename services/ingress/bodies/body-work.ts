@@ -7,30 +7,30 @@ import { countValues } from '../http/json-bounds.ts';
 import { isLarge, LARGE_BYTES } from '../http/size.ts';
 
 /**
- * Whatever the ingress does with the whole of a request's body. Small ones are worked on at once, which is faster than handing them
- * over; large ones by `run`.
+ * All work on whole request bodies. Small bodies are handled in the current thread, because handing them over costs more than it
+ * saves; large ones are handed to `run`.
  */
 export interface BodyWork {
-  /** Parses and validates. Throws `invalid_json`, `invalid_value` and its like, `overloaded`. `bytes` may be gone afterwards. */
+  /** Parses and validates. Throws `invalid_json`, the errors of `validate`, or `overloaded`. `bytes` may be unusable afterwards. */
   read(bytes: Buffer, schema: BodySchema): Promise<unknown>;
-  /** JSON, as UTF-8. */
+  /** JSON encoded as UTF-8. */
   serialise(value: object): Promise<Uint8Array>;
   /** SHA-256 of the JSON, in hex. */
   hash(value: unknown): Promise<string>;
   fingerprint(request: ChatRequest): Promise<string>;
-  /** Throws as `decodeDocument` does. */
+  /** Throws what `decodeDocument` throws. */
   decode(document: EncodedDocument): Promise<InlineDocument>;
-  /** What is kept of a response's request; undefined for the original of something else. */
+  /** Parses the stored original of a response request. Undefined if the original is of another kind. */
   readOriginal(json: string): Promise<ResponseOriginal | undefined>;
 }
 
-/** The work on the bodies of that user's requests. */
+/** Returns the body work for a user's requests. */
 export type BodyWorkOf = (user: string) => BodyWork;
 
-/** A body of more values than this goes to a thread, however few bytes they have. */
+/** A body with more values than this goes to a thread, even if it is small in bytes. */
 const MANY_VALUES = 10_000;
 
-/** `run`: in threads; without it all is done here. */
+/** `run` runs tasks in worker threads. Without it, everything runs in the current thread. */
 export function createBodyWork(run: RunBodyTask = runHere): BodyWork {
   const byRun = (value: unknown): RunBodyTask => (isLarge(value) ? run : runHere);
   return {

@@ -7,14 +7,14 @@ import { parseJson } from './read-body.ts';
 import { countValues } from '../http/json-bounds.ts';
 import { checkedBodies } from '../http/validation.ts';
 
-/** Schema -> its name, by which a thread finds its own copy of it. */
+/** Schema -> its name. A worker thread uses the name to find its own copy of the schema. */
 const names = new Map<unknown, BodySchema>(
   Object.entries(bodySchemas).map(([name, schema]) => [schema, name as BodySchema]),
 );
 
 /**
- * Reads JSON bodies within bounds: a large one is parsed and validated in one go, off the event loop. Only routes that say so
- * by their own `bodyLimit` take large ones.
+ * Parses JSON bodies within the limits. A large body is parsed and validated in one step, off the event loop. Only routes with
+ * their own `bodyLimit` accept large bodies.
  */
 export function parseJsonBodies(app: FastifyInstance, bodies: BodyWorkOf): void {
   app.removeContentTypeParser('application/json');

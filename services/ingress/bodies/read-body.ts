@@ -5,15 +5,15 @@ import { validate } from '../http/validation.ts';
 import { countValues } from '../http/json-bounds.ts';
 
 /**
- * The value of a JSON body that fits the schema. Throws `invalid_json`, and `invalid_value` or its like with the parameter's
- * path; a body that is out of all bounds is refused before it is parsed.
+ * Parses a JSON body and validates it by the schema. Throws `invalid_json`, or `invalid_value` and related errors with the path
+ * of the parameter. A body far outside the limits is rejected before it is parsed.
  */
 export function readBody(bytes: Buffer, schema: z.ZodType): unknown {
   countValues(bytes);
   return validate(schema, parseJson(bytes));
 }
 
-/** A member named `__proto__` is refused, as Fastify's own parser does it. */
+/** Rejects members named `__proto__` and prototype pollution through `constructor`, like Fastify's own parser. */
 export function parseJson(bytes: Buffer): unknown {
   if (bytes.length === 0) throw new TurnoutError('invalid_json', { message: 'The request body is empty.' });
   try {

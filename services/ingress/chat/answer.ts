@@ -13,7 +13,7 @@ interface AnswerOptions {
   head: CompletionHead;
 }
 
-/** Waits for the end and answers with one `chat.completion`. A failed job throws its error. */
+/** Waits for the end of the job and returns one `chat.completion`. Throws the error of a failed job. */
 export async function sendCompletion({ reply, events, head }: AnswerOptions): Promise<object> {
   const all: JobEvent[] = [];
   for await (const group of events) {
@@ -25,10 +25,10 @@ export async function sendCompletion({ reply, events, head }: AnswerOptions): Pr
 }
 
 /**
- * Answers with server-sent events: waiting -> open -> ended.
+ * Responds with server-sent events: waiting -> open -> ended.
  *
- * Nothing is sent before the first visible event, so that an early failure keeps its HTTP status and the SDKs raise
- * their typed errors; when that takes long, the stream opens with a comment and later failures travel inside it.
+ * Nothing is sent before the first visible event, so that an early failure keeps its HTTP status and SDKs raise their typed
+ * errors. If that takes long, the stream opens with a comment, and later failures are sent inside the stream.
  */
 export async function streamCompletion({
   reply,

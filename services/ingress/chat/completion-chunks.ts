@@ -11,7 +11,7 @@ import { addUsage, usageIn } from '../../../shared/jobs/joblog/usage.ts';
 export interface CompletionHead {
   /** `chatcmpl-...` */
   id: string;
-  /** As the client named it; another one stands in the answer where that was left to us. */
+  /** The model that the client named. The answer shows another one if Turnout chose the model. */
   model: string;
   /** Seconds since the epoch. */
   created: number;
@@ -20,8 +20,8 @@ export interface CompletionHead {
 export type Chunk = Record<string, unknown>;
 
 /**
- * The job log as OpenAI's `chat.completion.chunk` objects. The first chunk of a choice carries its role. With
- * `includeUsage` every chunk has `usage: null` and one more follows with the usage of all calls and no choices.
+ * Encodes the job log as OpenAI's `chat.completion.chunk` objects. The first chunk of a choice carries its role. With
+ * `includeUsage` every chunk has `usage: null`, and a final chunk without choices carries the total usage of all calls.
  */
 export function createChunkEncoder(
   head: CompletionHead,
@@ -62,7 +62,7 @@ function toChoice(event: VisibleEvent, role: object): object {
   };
 }
 
-/** LiteLLM leaves out of a stream what is null; OpenAI's type has both. */
+/** LiteLLM omits null members from streamed chunks, but OpenAI's type requires both. */
 function wholeLogprobs(logprobs: unknown): object {
   return { content: null, refusal: null, ...(logprobs as object | null) };
 }

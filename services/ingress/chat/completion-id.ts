@@ -7,7 +7,7 @@ export function completionHead(jobId: string, model: string, createdAt: number):
   return { id: `${PREFIX}${jobId}`, model, created: Math.floor(createdAt / 1_000) };
 }
 
-/** Undefined for what is no completion's id. */
+/** Undefined if `id` is not the id of a chat completion. */
 export function jobIdOfCompletion(id: string): string | undefined {
   return id.startsWith(PREFIX) ? id.slice(PREFIX.length) : undefined;
 }

@@ -20,7 +20,7 @@ interface Choice {
   finishReason: string;
 }
 
-/** The job log folded into OpenAI's `chat.completion` object: what the concatenated chunks say, by construction. */
+/** Folds the job log into OpenAI's `chat.completion` object. Its content equals that of the concatenated chunks. */
 export function toCompletion(head: CompletionHead, events: readonly JobEvent[]): object {
   const choices = new Map<number, Choice>();
   for (const event of events) {
@@ -90,7 +90,7 @@ function toChoice(index: number, choice: Choice): object {
   };
 }
 
-/** Each chunk carries the log probabilities of its own tokens; the whole has them one after another. */
+/** Each chunk carries the log probabilities of its own tokens; the completion lists them all in order. */
 function mergeLogprobs(parts: readonly unknown[]): object | null {
   if (parts.length === 0) return null;
   const lists = parts as { content?: unknown[] | null; refusal?: unknown[] | null }[];

@@ -28,7 +28,7 @@ describe('chunks', () => {
     expect(roles).toEqual(['assistant', 'assistant', undefined]);
   });
 
-  test('usage comes once, without choices, and only when asked for', () => {
+  test('usage is sent once, without choices, and only on request', () => {
     const events: JobEvent[] = [
       { type: 'choice_end', choice: 0, reason: 'stop' },
       { type: 'usage', attempt: 1, call: 1, source: 'reported', usage },
@@ -39,7 +39,7 @@ describe('chunks', () => {
     expect(chunks(events, false).some((chunk) => 'usage' in chunk)).toBe(false);
   });
 
-  test("events that are not the client's add nothing", () => {
+  test('internal events produce no chunks', () => {
     const internal: JobEvent[] = [
       { type: 'accepted', at: 1, model: 'm' },
       { type: 'routed', at: 1, path: 'litellm', reason: 'percentage', epoch: 0, step: 0, promptTokens: 1 },
@@ -50,8 +50,8 @@ describe('chunks', () => {
   });
 });
 
-describe('the whole answer', () => {
-  test('tool calls are put together from their pieces', () => {
+describe('a whole completion', () => {
+  test('joins tool calls from their fragments', () => {
     const completion = toCompletion(head, [
       { type: 'tool_call', choice: 0, index: 0, id: 'x', name: 'f', arguments: '{"a"' },
       { type: 'tool_call', choice: 0, index: 1, id: 'y', name: 'g', arguments: '{}' },
@@ -76,7 +76,7 @@ describe('the whole answer', () => {
     });
   });
 
-  test('is what the concatenated stream says, for any events', () => {
+  test('equals the concatenated stream for any events', () => {
     const delta = fc.record({
       type: fc.constantFrom('text' as const, 'reasoning' as const),
       choice: fc.nat(2),

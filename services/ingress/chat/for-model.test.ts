@@ -9,19 +9,19 @@ function sent(answer: object): unknown {
   return forModel(body as ChatRequest, 'm').messages[0];
 }
 
-test("what is ours to do does not go to a provider, and all of the caller's other parameters do", () => {
+test('parameters that Turnout handles are not sent to a provider; all others are', () => {
   const body: ChatRequest = { model: 'm', messages: [question], store: true, metadata: { a: 'b' }, seed: 3 };
   expect(forModel(body, 'm')).toEqual({ model: 'm', messages: [question], seed: 3 });
 });
 
 test.each(['reasoning_content', 'reasoning', 'reasoning_details'])(
-  'thinking that a client sends back (%s) never goes to a provider',
+  'reasoning that a client sends back (%s) is never sent to a provider',
   (name) => {
     expect(sent({ [name]: 'They ask about the weather.' })).toEqual({ role: 'assistant', content: 'Rain.' });
   },
 );
 
-test('thinking that is signed goes back as what it is; what is not signed does not', () => {
+test('signed thinking blocks are sent back unchanged; unsigned ones are dropped', () => {
   const signed = { type: 'thinking', thinking: 'They ask.', signature: 'c2ln' };
   const sealed = { type: 'redacted_thinking', data: 'c2VhbA==' };
   const loose = { type: 'thinking', thinking: 'Nobody signed this.' };
@@ -33,7 +33,7 @@ test('thinking that is signed goes back as what it is; what is not signed does n
   expect(sent({ thinking_blocks: [loose] })).toEqual({ role: 'assistant', content: 'Rain.' });
 });
 
-test("a caller's request is left as it is", () => {
+test("the caller's request object is not modified", () => {
   const answer = { role: 'assistant', content: 'Rain.', reasoning_content: 'They ask.' };
   const body = { model: 'm', messages: [answer, question] } as ChatRequest;
   forModel(body, 'm');

@@ -1,8 +1,8 @@
 import { type ChatMessage, type ChatRequest } from '../../../shared/contracts/chat-request.ts';
 
 /**
- * The request as the model gets it: without what is ours to do, which would mean something of its own to LiteLLM or a
- * provider, and without the thinking of earlier answers, which is never fed back as content.
+ * The request as the model receives it. Removes parameters that Turnout handles itself, which would have another meaning to
+ * LiteLLM or a provider, and the reasoning of earlier answers, which is never sent back as content.
  */
 export function forModel(body: ChatRequest, model: string): ChatRequest {
   const request = { ...body, model, messages: body.messages.map(withoutThinking) };
@@ -11,10 +11,10 @@ export function forModel(body: ChatRequest, model: string): ChatRequest {
   return request;
 }
 
-/** What clients have of it, as DeepSeek and LiteLLM, vLLM, and OpenRouter name it. */
+/** Names of reasoning content in client messages: DeepSeek and LiteLLM, vLLM, OpenRouter. */
 const THINKING: ReadonlySet<string> = new Set(['reasoning_content', 'reasoning', 'reasoning_details']);
 
-/** Blocks that are signed stay: Anthropic and Bedrock take them back as what they are, and check them. */
+/** Keeps signed thinking blocks: Anthropic and Bedrock accept and verify them. */
 function withoutThinking(message: ChatMessage): ChatMessage {
   if (message.role !== 'assistant') return message;
   const { thinking_blocks: blocks, ...rest } = message;
@@ -23,7 +23,7 @@ function withoutThinking(message: ChatMessage): ChatMessage {
   return { ...(kept as typeof message), ...(signed.length > 0 ? { thinking_blocks: signed } : {}) };
 }
 
-/** A redacted block is sealed as a whole. */
+/** A redacted block has no signature; its `data` is encrypted as a whole. */
 function signedBlocks(blocks: unknown): unknown[] {
   if (!Array.isArray(blocks)) return [];
   return blocks.filter((block: unknown) => {

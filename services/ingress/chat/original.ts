@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ChatRequest, metadata } from '../../../shared/contracts/chat-request.ts';
 
-/** What is kept of the request of a stored chat completion, beside its job's log. */
+/** What is stored of the request of a stored chat completion, besides its job's log. */
 const chatOriginal = z.object({
   version: z.literal(1),
   kind: z.literal('chat.completion'),
@@ -14,7 +14,7 @@ export function chatOriginalOf({ metadata: pairs }: ChatRequest, model: string):
   return { version: 1, kind: 'chat.completion', model, metadata: pairs };
 }
 
-/** Undefined for the original of something else than a chat completion. */
+/** Undefined if the original is not of a chat completion. */
 export function readChatOriginal(json: string): ChatOriginal | undefined {
   const value: unknown = JSON.parse(json);
   const { kind } = z.looseObject({ kind: z.string() }).parse(value);

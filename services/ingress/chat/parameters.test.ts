@@ -4,17 +4,17 @@ import { createParameterCheck } from './parameters.ts';
 const check = createParameterCheck(['house_special']);
 const base = { model: 'm', messages: [] };
 
-describe('goes through', () => {
+describe('accepts', () => {
   test.each([
-    ["OpenAI's own", { temperature: 1, store: true, metadata: {}, verbosity: 'low' }],
-    ['what LiteLLM passes on', { top_k: 40, thinking: { type: 'enabled' } }],
-    ['what the operator lets pass', { house_special: 1 }],
-    ['text as the modality', { modalities: ['text'] }],
-    ['an unsupported one that is null', { audio: null, functions: null }],
+    ["OpenAI's parameters", { temperature: 1, store: true, metadata: {}, verbosity: 'low' }],
+    ['parameters that LiteLLM passes on', { top_k: 40, thinking: { type: 'enabled' } }],
+    ['parameters allowed by the operator', { house_special: 1 }],
+    ['text as the only modality', { modalities: ['text'] }],
+    ['an unsupported parameter that is null', { audio: null, functions: null }],
   ])('%s', (_name, more) => expect(() => check({ ...base, ...more })).not.toThrow());
 });
 
-describe('is refused by name', () => {
+describe('rejects and names', () => {
   test.each([
     ['max_token', 'unknown_parameter'],
     ['api_base', 'unknown_parameter'],
@@ -26,7 +26,7 @@ describe('is refused by name', () => {
     expect(() => check({ ...base, [name]: {} })).toThrow(expect.objectContaining({ code, param: name }));
   });
 
-  test('a modality that is not text', () => {
+  test('a modality other than text', () => {
     expect(() => check({ ...base, modalities: ['text', 'audio'] })).toThrow(
       expect.objectContaining({ code: 'unsupported_parameter', param: 'modalities' }),
     );

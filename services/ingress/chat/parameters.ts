@@ -1,6 +1,6 @@
 import { unknownParameter, unsupportedParameter } from '../http/validation.ts';
 
-/** OpenAI's parameters of a chat completion that are served, by LiteLLM or by us. */
+/** OpenAI's chat completion parameters that LiteLLM or Turnout supports. */
 const SERVED = [
   'model',
   'messages',
@@ -35,7 +35,7 @@ const SERVED = [
   'verbosity',
 ] as const;
 
-/** Parameters of other providers that LiteLLM passes on to them. `PASS_PARAMETERS` adds to them. */
+/** Parameters of other providers that LiteLLM passes on. `PASS_PARAMETERS` extends this list. */
 const PASSED_ON = [
   'cached_content',
   'chat_template_kwargs',
@@ -56,17 +56,17 @@ const PASSED_ON = [
   'top_k',
 ] as const;
 
-/** OpenAI's parameters whose answers no event of the job log could carry. */
+/** OpenAI parameters whose results the job log's events cannot represent, each with the reason that the client gets. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
-  audio: 'answers are text',
-  functions: 'use tools',
-  function_call: 'use tool_choice',
-  web_search_options: 'answers carry no citations of web pages',
+  audio: 'only text output is available',
+  functions: "use 'tools' instead",
+  function_call: "use 'tool_choice' instead",
+  web_search_options: 'web search is not available',
 };
 
 /**
- * Refuses what would be dropped silently, and what would steer the proxy instead of the model (`api_base`, `mock_response`).
- * Throws `unknown_parameter` or `unsupported_parameter`, with the parameter's name.
+ * Rejects parameters that would be dropped silently, and those that would control the proxy instead of the model (`api_base`,
+ * `mock_response`). Throws `unknown_parameter` or `unsupported_parameter` with the parameter's name.
  */
 export function createParameterCheck(
   passed: readonly string[],
@@ -80,6 +80,6 @@ export function createParameterCheck(
     }
     const { modalities } = body;
     if (Array.isArray(modalities) && modalities.some((modality) => modality !== 'text'))
-      throw unsupportedParameter('modalities', 'answers are text');
+      throw unsupportedParameter('modalities', 'only text output is available');
   };
 }

@@ -10,7 +10,7 @@ let app: FastifyInstance | undefined;
 
 afterEach(() => app?.close());
 
-test('a request on an open connection behind the cut is refused before its job is admitted', async () => {
+test('after the cut, a request on an open connection is rejected before its job is admitted', async () => {
   let admitted = 0;
   const admissionService = {
     admit: () => {
@@ -24,7 +24,7 @@ test('a request on an open connection behind the cut is refused before its job i
   installErrorHandling(app, silentLogger);
   chatRoute(app, {
     admissionService,
-    live: {} as ChatRouteDeps['live'], // a job that is not admitted is not followed
+    live: {} as ChatRouteDeps['live'], // never used, because no job is admitted
     checkParameters: () => undefined,
     readSelection: ({ model }) => Promise.resolve({ model, assistant: undefined }),
     defaultDeadlineMs: 1_000,

@@ -16,19 +16,19 @@ export interface ChatRouteDeps {
   admissionService: AdmissionService;
   live: LiveLog;
   readSelection: ReadSelection;
-  /** Throws for a parameter that nobody would act on. */
+  /** Throws for a parameter that would have no effect. */
   checkParameters: (body: ChatRequest) => void;
   defaultDeadlineMs: number;
-  /** The time that deadlines are measured by; milliseconds since the epoch. */
+  /** The clock that deadlines are measured by; milliseconds since the epoch. */
   now: () => number;
-  /** Of a request's body. */
+  /** The maximum size of a request body. */
   maxBodyBytes: number;
   caller: (request: FastifyRequest) => Principal;
-  /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
+  /** Fires when this process stops waiting for answers. Its reason is the error that clients receive. */
   cut: AbortSignal;
 }
 
-/** `POST /v1/chat/completions`: accept the job, then follow its log. */
+/** `POST /v1/chat/completions`: accepts the job, then follows its log. */
 export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
   app.post<{ Body: ChatRequest }>(
     '/v1/chat/completions',
@@ -42,7 +42,7 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
       const caller = deps.caller(request);
       const controls = requestControls(headers, deps.defaultDeadlineMs);
       const selection = await deps.readSelection({ said: controls.assistant, model: body.model, caller });
-      // On a connection that is still open behind the cut: nobody could wait for the answer.
+      // After the cut, requests can still arrive on open connections, but this process can no longer wait for their answers.
       deps.cut.throwIfAborted();
       const job = await deps.admissionService.admit({
         caller,
@@ -57,12 +57,12 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
       });
       reply.header('x-turnout-job-id', job.jobId);
       const completion = await answer(deps, body, reply, job);
-      return completion ?? reply; // a stream has taken the reply over
+      return completion ?? reply; // a stream has taken over the reply
     },
   );
 }
 
-/** Follows the log before the job is published: whatever then happens in it is heard. */
+/** Starts following the log before the job is published, so that no event is missed. */
 async function answer(deps: ChatRouteDeps, body: ChatRequest, reply: FastifyReply, job: AdmittedJob) {
   const { jobId, fresh, createdAt, deadlineAt } = job;
   const clientAbort = watchReader(reply, deadlineAt - deps.now(), deps.cut);

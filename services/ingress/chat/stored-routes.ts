@@ -17,7 +17,7 @@ interface Id {
   id: string;
 }
 
-/** `GET` and `DELETE /v1/chat/completions/{id}`: the completions that were asked for with `store: true`. */
+/** `GET` and `DELETE /v1/chat/completions/{id}` for completions that were created with `store: true`. */
 export function storedChatRoutes(app: FastifyInstance, { stored, caller }: StoredChatDeps): void {
   async function find(request: FastifyRequest<{ Params: Id }>) {
     const id = jobId.safeParse(jobIdOfCompletion(request.params.id));

@@ -16,11 +16,17 @@ describe('decodeDocument reads', () => {
       'Weiche 7 ist grün',
     ],
     ['an upper-case scheme and type', `DATA:Text/CSV;BASE64,${base64('a,b')}`, undefined, 'text/csv', 'a,b'],
-    ['bare base64, typed by its name', base64('# Title'), 'notes.MD', 'text/markdown', '# Title'],
+    [
+      'bare base64, with the type of its file name',
+      base64('# Title'),
+      'notes.MD',
+      'text/markdown',
+      '# Title',
+    ],
     ['bare base64 of an unknown type', base64('plain words'), 'notes.xyz', 'text/plain', 'plain words'],
     ['JSON', `data:application/json;base64,${base64('{"a":1}')}`, undefined, 'application/json', '{"a":1}'],
     [
-      'an image that is text',
+      'an image in a text format',
       `data:image/svg+xml;base64,${base64('<svg/>')}`,
       undefined,
       'image/svg+xml',
@@ -43,14 +49,14 @@ describe('decodeDocument reads', () => {
     ['base64 without padding', base64('no pad').replace(/=+$/, ''), 'a.txt', 'text/plain', 'no pad'],
     ['a byte order mark', base64(`\uFEFFmarked`), 'a.txt', 'text/plain', 'marked'],
     [
-      'Latin-1 when it says so',
+      'declared Latin-1',
       `data:text/plain;charset=ISO-8859-1;base64,${base64(Buffer.from('dépôt', 'latin1'))}`,
       undefined,
       'text/plain',
       'dépôt',
     ],
     [
-      'UTF-16 when it says so',
+      'declared UTF-16',
       `data:text/plain;charset="utf-16le";base64,${base64(Buffer.from('dépôt', 'utf16le'))}`,
       undefined,
       'text/plain',
@@ -61,14 +67,20 @@ describe('decodeDocument reads', () => {
   });
 });
 
-describe('decodeDocument leaves as bytes what a parser has to read', () => {
+describe('decodeDocument returns bytes for formats that need a parser', () => {
   const page = Buffer.from('<p>Dépôt</p>', 'latin1');
   test.each([
-    ['a PDF by its type', `data:application/pdf;base64,${base64(PDF)}`, undefined, 'pdf', Buffer.from(PDF)],
-    ['a PDF by its bytes', base64(PDF), 'report.txt', 'pdf', Buffer.from(PDF)],
-    ['a page, whose charset it may name itself', base64(page), 'page.html', 'html', page],
     [
-      'a page in the charset that its sender names, as UTF-8',
+      'a PDF by its media type',
+      `data:application/pdf;base64,${base64(PDF)}`,
+      undefined,
+      'pdf',
+      Buffer.from(PDF),
+    ],
+    ['a PDF by its content', base64(PDF), 'report.txt', 'pdf', Buffer.from(PDF)],
+    ['a web page that may declare its own charset', base64(page), 'page.html', 'html', page],
+    [
+      'a web page in a declared charset, converted to UTF-8',
       `data:text/html;charset=latin1;base64,${base64(page)}`,
       undefined,
       'html',
@@ -79,15 +91,15 @@ describe('decodeDocument leaves as bytes what a parser has to read', () => {
   });
 });
 
-describe('decodeDocument refuses', () => {
+describe('decodeDocument rejects', () => {
   test.each([
     [
-      'what is no PDF by its type',
+      'other content with the media type of a PDF',
       `data:application/pdf;base64,${base64('x')}`,
       undefined,
       'unsupported_document',
     ],
-    ['what is no DOCX by its name', base64('x'), 'report.docx', 'unsupported_document'],
+    ['other content with the file name of a DOCX', base64('x'), 'report.docx', 'unsupported_document'],
     ['an image', `data:image/png;base64,${base64('pretends')}`, undefined, 'unsupported_document'],
     [
       'an office document',
@@ -108,18 +120,18 @@ describe('decodeDocument refuses', () => {
       undefined,
       'unsupported_document',
     ],
-    ['nothing', '', 'a.txt', 'unsupported_document'],
-    ['white space', base64(' \n\t '), 'a.txt', 'unsupported_document'],
-    ['what is not base64', 'data:text/plain;base64,%%%not!base64', undefined, 'invalid_value'],
-    ['text that was not encoded', 'plain words, as they are', 'a.txt', 'invalid_value'],
-    ['base64 that goes on after its padding', `${base64('a')}AAAA`, 'a.txt', 'invalid_value'],
+    ['empty data', '', 'a.txt', 'unsupported_document'],
+    ['only white space', base64(' \n\t '), 'a.txt', 'unsupported_document'],
+    ['data that is not base64', 'data:text/plain;base64,%%%not!base64', undefined, 'invalid_value'],
+    ['text that is not encoded', 'plain words, as they are', 'a.txt', 'invalid_value'],
+    ['base64 that continues after its padding', `${base64('a')}AAAA`, 'a.txt', 'invalid_value'],
     ['a data URL that is not base64', 'data:text/plain,hello', undefined, 'invalid_value'],
     ['a data URL without a comma', 'data:text/plain;base64', undefined, 'invalid_value'],
   ])('%s', (_name, data, filename, code) => {
     expect(() => decode(data, filename)).toThrow(expect.objectContaining({ code, param }));
   });
 
-  test('no error repeats what the document says', () => {
+  test('errors do not quote the document', () => {
     expect(() => decode('my secret plan', 'a.txt')).toThrow(
       expect.not.objectContaining({ message: expect.stringMatching('secret') }),
     );

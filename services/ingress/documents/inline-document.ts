@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type DecodedDocument, decodeDocument, type EncodedDocument } from './decode.ts';
 
-/** A document that came inside a request. `version`: SHA-256 of what was sent, in hex. */
+/** A document that was sent inside a request. `version`: SHA-256 of its decoded text or bytes, in hex. */
 export type InlineDocument = DecodedDocument & { version: string };
 
-/** Throws as `decodeDocument` does. */
+/** Throws what `decodeDocument` throws. */
 export function decodeInline(document: EncodedDocument): InlineDocument {
   const decoded = decodeDocument(document);
   const version = createHash('sha256')

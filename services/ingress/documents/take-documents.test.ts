@@ -71,14 +71,14 @@ const say = (text: string) => ({ type: 'text', text });
 const request = (...messages: unknown[]) => chatRequest.parse({ model: 'm', temperature: 0.5, messages });
 
 describe('takeDocuments', () => {
-  test('a request without files is handed on as it is', async () => {
+  test('returns a request without files unchanged', async () => {
     const plain = request({ role: 'user', content: 'What is a turnout?' });
     const taken = await takeDocuments(plain);
     expect(taken.request).toBe(plain);
     expect(taken).toMatchObject({ documents: [], question: 'What is a turnout?' });
   });
 
-  test('takes the files of all messages out, numbered through, and leaves everything else', async () => {
+  test('removes the files from all messages, numbers them in order, and keeps everything else', async () => {
     const image = { type: 'image_url', image_url: { url: 'https://example.org/a.png' } };
     const taken = await takeDocuments(
       request(
@@ -104,7 +104,7 @@ describe('takeDocuments', () => {
     expect(taken.question).toBe('And in these?');
   });
 
-  test('a message that had only files names them, and the question is the last one asked', async () => {
+  test('a message that had only files names them, and the question is the last text of a user', async () => {
     const taken = await takeDocuments(
       request(
         { role: 'user', content: 'Summarise what I send next.' },
@@ -118,7 +118,7 @@ describe('takeDocuments', () => {
     expect(taken.question).toBe('Summarise what I send next.');
   });
 
-  test('a question of any length stays small: its beginning and its end', async () => {
+  test('a long question is reduced to its beginning and its end', async () => {
     const { question } = await takeDocuments(
       request({ role: 'user', content: `Begin ${'x '.repeat(1_000_000)} end?` }),
     );
@@ -126,14 +126,14 @@ describe('takeDocuments', () => {
     expect(question.length).toBeLessThan(4_100);
   });
 
-  test('more files than a request may have are refused', async () => {
+  test('rejects too many files', async () => {
     const file = { type: 'file' as const, file: { filename: 'a.txt', file_data: 'eA==' } };
     const content = Array.from({ length: 257 }, () => file);
     const ask = () => takeDocuments({ model: 'm', messages: [{ role: 'user', content }] });
     await expect(ask()).rejects.toMatchObject({ code: 'invalid_value', param: 'messages' });
   });
 
-  test('an error names the exact part', async () => {
+  test('an error names the exact content part', async () => {
     const bad = {
       type: 'file',
       file: { filename: 'a.bin', file_data: Buffer.from('a\0b').toString('base64') },
@@ -148,7 +148,7 @@ describe('takeDocuments', () => {
     });
   });
 
-  test('what a parser has to read stays bytes, whatever it is called', async () => {
+  test('formats that need a parser stay bytes, whatever their file name', async () => {
     const [pdf, docx] = [pdfOf('Platform 11'), docxOf('Platform 11')];
     const parts = [
       attached('report.txt', pdf),
@@ -165,7 +165,7 @@ describe('takeDocuments', () => {
     ]);
   });
 
-  test('a stored file goes by its text where that was read, else by its bytes; both keep their place', async () => {
+  test('a stored file is passed as its extracted text if available, else as its bytes, in the order of the request', async () => {
     const content = [stored(NOTES_ID), file('a.txt', 'Alpha'), stored(PDF_ID)];
     const { documents, request: rest } = await takeDocuments(request({ role: 'user', content }));
     expect(documents).toEqual([
@@ -196,10 +196,10 @@ describe('takeDocuments', () => {
   });
 
   test.each([
-    ['a file that the caller does not have', `file-${'9'.repeat(32)}`, 'file_not_found'],
-    ['what is no id at all', '../../etc/passwd', 'file_not_found'],
-    ['a file that could not be read', BROKEN_ID, 'unsupported_document'],
-  ])('%s is refused by the path of its part', async (_what, id, code) => {
+    ['a file that does not belong to the caller', `file-${'9'.repeat(32)}`, 'file_not_found'],
+    ['an invalid id', '../../etc/passwd', 'file_not_found'],
+    ['a file whose text could not be extracted', BROKEN_ID, 'unsupported_document'],
+  ])('%s is rejected with the path of its content part', async (_what, id, code) => {
     const asked = request(
       { role: 'user', content: 'Hi' },
       { role: 'user', content: [say('Read'), stored(id)] },
@@ -211,7 +211,7 @@ describe('takeDocuments', () => {
   });
 
   test.each([{}, { filename: 'a.txt' }, { file_data: 'eA==', file_id: PDF_ID }])(
-    'a part with %j has not one content',
+    'a content part with %j is rejected because it needs exactly one of file_data and file_id',
     (part) => {
       const parsed = chatRequest.safeParse({
         model: 'm',

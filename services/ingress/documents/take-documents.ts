@@ -16,40 +16,40 @@ export interface TakenDocument {
   index: number;
   name: string;
   mediaType: string;
-  /** Of an uploaded file. */
+  /** The id of an uploaded file. */
   fileId?: string;
-  /** SHA-256 of what was sent. */
+  /** SHA-256 of the content. */
   version: string;
   content: TakenContent;
 }
 
-/** Text, the bytes of what a parser has to read, or what lies in the blob store already. */
+/** Text, bytes for a parser, or a reference to content that is already in the blob store. */
 export type TakenContent = Document['content'] | { kind: 'bytes'; format: DocumentFormat; bytes: Buffer };
 
-/** The caller's file of that id; undefined for one that he does not have. */
+/** The caller's file with that id; undefined if the caller has no such file. */
 export type FindFile = (fileId: string) => Promise<StoredFile | undefined>;
 
-/** Decodes what came inside a request. Throws as `decodeDocument` does. */
+/** Decodes a document that was sent inside a request. Throws what `decodeDocument` throws. */
 export type DecodeInline = (document: EncodedDocument) => Promise<InlineDocument>;
 
 export interface TakenDocuments {
-  /** The request without its file parts; the very same object when it has none. */
+  /** The request without its file parts; the same object if it has none. */
   request: ChatRequest;
   documents: TakenDocument[];
-  /** What passages are chosen for: the text of the last user message that has any, at most 4,000 characters of it. */
+  /** The text that passages are selected for: the last non-empty text of a user message, at most 4,000 characters of it. */
   question: string;
 }
 
 type UserMessage = Extract<ChatMessage, { role: 'user' }>;
 type ContentPart = Exclude<UserMessage['content'], string>[number];
 
-/** People ask before what they paste, or after it. */
+/** How many characters of the beginning and of the end are kept, because users ask before or after a pasted text. */
 const QUESTION_END = 2_000;
 
 /**
- * Takes the files out of the messages: they travel beside them and come back as passages. A user message that had nothing
- * else keeps a line that names them. Throws `invalid_value`, `unsupported_document` or `file_not_found` with the exact path
- * of the part, the first one's in the order of the messages; `store_unavailable` where a file could not be looked up.
+ * Moves the files out of the messages: they are passed separately and return as passages. A user message that had only files gets
+ * a line that names them. Throws `invalid_value`, `unsupported_document` or `file_not_found` with the path of the first failing
+ * part, and `store_unavailable` if a file could not be looked up.
  */
 export async function takeDocuments(
   request: ChatRequest,
@@ -70,10 +70,10 @@ export async function takeDocuments(
   return { request: { ...request, messages }, documents, question };
 }
 
-/** A file part, and where it stands. */
+/** A file part and its location. */
 interface PlacedPart {
   file: FilePart['file'];
-  /** Its message's position. */
+  /** The index of its message. */
   message: number;
   /** `messages[0].content[1].file` */
   path: string;
@@ -89,7 +89,7 @@ function partsOf({ content }: UserMessage & { content: ContentPart[] }, message:
   );
 }
 
-/** Each file once, however often a request names it. */
+/** Looks up each file once, however often a request names it. */
 async function findAll(
   parts: readonly PlacedPart[],
   findFile: FindFile,
@@ -98,12 +98,12 @@ async function findAll(
   return new Map(await Promise.all([...ids].map(async (id) => [id, await findFile(id)] as const)));
 }
 
-/** Each is a queue job of its own. */
+/** Each document is processed by its own queue job. */
 const MAX_DOCUMENTS = 256;
 
 function tooManyDocuments(): TurnoutError {
   return new TurnoutError('invalid_value', {
-    message: `A request may have at most ${MAX_DOCUMENTS} files.`,
+    message: `A request may contain at most ${MAX_DOCUMENTS} files.`,
     param: 'messages',
   });
 }
@@ -116,7 +116,7 @@ function isFile(part: ContentPart): part is FilePart {
   return part.type === 'file';
 }
 
-/** The message without its files. One that had nothing else names them. */
+/** Removes the files from a message. If nothing else remains, a line of text names them. */
 function withoutFiles(
   message: UserMessage & { content: ContentPart[] },
   taken: readonly TakenDocument[],
@@ -147,7 +147,10 @@ async function take(
   return { index, name: displayName(filename, index), mediaType, version, content };
 }
 
-/** By its text where that was read already; else whoever prepares the piece reads it, or finds it read by then. */
+/**
+ * Passes a stored file as its extracted text if that is available. Otherwise the context worker extracts the text, or finds it
+ * extracted by then.
+ */
 function takeStored(
   file: StoredFile | undefined,
   { filename, index, param }: { filename: string | undefined; index: number; param: string },

@@ -13,10 +13,13 @@ interface ExtractQueueOptions {
   log: Logger;
 }
 
-/** About a minute in all: a store that is away comes back, and a record that is written last appears. */
+/**
+ * Retries cover about a minute: long enough for a store to become available again, and for a record that is written last to
+ * appear. Milliseconds.
+ */
 const RETRY_DELAY_MS = 500;
 
-/** Users take turns in it. */
+/** Creates the queue of text extractions. Users take turns in it. */
 export function createExtractQueue(options: ExtractQueueOptions): ExtractQueue {
   const turns = createUserTurns(options.connection, options.redisPrefix, EXTRACT_QUEUE);
   return createFileQueue<ExtractJob>({

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { attachmentHeader, safeFileName } from './file-name.ts';
 
-describe("a file's name", () => {
+describe('a file name', () => {
   test.each<[string | undefined, string]>([
     ['report.pdf', 'report.pdf'],
     ['Fahrplan 道岔.pdf', 'Fahrplan 道岔.pdf'],
@@ -18,7 +18,7 @@ describe("a file's name", () => {
     expect(safeFileName(name)).toBe(shown);
   });
 
-  test('of any kind makes one header line that only names a file', () => {
+  test('of any content produces a single header line that only names a file', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (name) => {
         const header = attachmentHeader(safeFileName(name));
@@ -29,7 +29,7 @@ describe("a file's name", () => {
     );
   });
 
-  test('comes back whole from the header', () => {
+  test('is restored completely from the header', () => {
     const name = `50% "of" it's (dépôt).pdf`;
     const [, encoded = ''] = attachmentHeader(name).split("UTF-8''");
     expect(decodeURIComponent(encoded)).toBe(name);

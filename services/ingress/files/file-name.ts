@@ -2,14 +2,14 @@
 const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]+/gu;
 const MAX_CHARACTERS = 255;
 
-/** A file's name as its user sees it again: one line and no folder. It is a label; nothing is ever stored under it. */
+/** The file name that the user sees: one line without folders. It is only a label; nothing is stored under it. */
 export function safeFileName(name: string | undefined): string {
   const [last = ''] = (name ?? '').split(/[/\\]/).slice(-1);
   const safe = Array.from(last.replaceAll(UNSAFE, ' ').trim()).slice(0, MAX_CHARACTERS).join('');
   return /^\.*$/.test(safe) ? 'file' : safe;
 }
 
-/** RFC 6266: an ASCII name for old clients, and the true one. The name must be safe. */
+/** Builds the `Content-Disposition` header (RFC 6266): an ASCII name for old clients, and the exact one. `name` must be safe. */
 export function attachmentHeader(name: string): string {
   const ascii = name.replaceAll(/[^\x20-\x7e]|["\\%]/g, '_');
   const encoded = encodeURIComponent(name).replaceAll(

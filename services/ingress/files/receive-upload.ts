@@ -7,7 +7,7 @@ import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { safeFileName } from './file-name.ts';
 import { FIELD_NAMES, parseUploadFields, type UploadFields } from './upload-fields.ts';
 
-/** A file whose bytes are stored, and of which nobody knows yet. */
+/** A file whose bytes are stored but that has no record yet. */
 export interface ReceivedUpload extends UploadFields, DocumentKind {
   filename: string;
   content: BlobRef;
@@ -15,17 +15,17 @@ export interface ReceivedUpload extends UploadFields, DocumentKind {
 
 interface ReceiveOptions {
   blobs: BlobStore;
-  /** Where the bytes go. */
+  /** The name under which the bytes are stored. */
   name: string;
   maxBytes: number;
 }
 
-/** What a form may have around the file itself. */
+/** The maximum size of a form besides the file itself. Bytes. */
 const FORM_BYTES = 64 * 1024;
 
 /**
- * Reads a multipart form, the file straight into the blob store: its fields may stand before or behind it. Throws
- * `unsupported_media_type`, `invalid_value`, `unsupported_document` and `body_too_large`; then bytes may be left under `name`.
+ * Reads a multipart form and streams its file into the blob store. Form fields may come before or after the file. Throws
+ * `unsupported_media_type`, `invalid_value`, `unsupported_document` and `body_too_large`; bytes may then remain under `name`.
  */
 export async function receiveUpload(
   request: FastifyRequest,
@@ -47,7 +47,7 @@ export async function receiveUpload(
   return { ...file, ...parseUploadFields(fields) };
 }
 
-/** Limits far above what an upload needs, against forms that are made of parts only. */
+/** Limits the parts of a form far above what an upload needs, to reject forms that consist of many parts. */
 async function* partsOf(request: FastifyRequest) {
   try {
     yield* request.parts({
@@ -57,7 +57,7 @@ async function* partsOf(request: FastifyRequest) {
         fieldNameSize: 100,
         fieldSize: 1_000,
         headerPairs: 50,
-        // What is stored is counted where it is stored.
+        // The blob store counts the bytes of the file.
         fileSize: Infinity,
       },
     });
@@ -72,7 +72,7 @@ async function storeFile(
 ): Promise<Omit<ReceivedUpload, keyof UploadFields>> {
   if (part.fieldname !== 'file') {
     part.file.destroy();
-    throw invalidFile("The file must be in the field 'file'.");
+    throw invalidFile("The file must be sent in the field 'file'.");
   }
   const filename = safeFileName(part.filename);
   const chunks = part.file[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
@@ -89,12 +89,12 @@ async function storeFile(
   }
 }
 
-/** `text/csv; charset=utf-8` is a `text/csv`. */
+/** Removes parameters: `text/csv; charset=utf-8` becomes `text/csv`. */
 function typeOf(mimetype: string): string | undefined {
   return mimetype.split(';')[0];
 }
 
-/** The first bytes: as many as tell what a file is, or all of it. */
+/** Reads enough bytes to detect the format, or the whole file if it is shorter. */
 async function readHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
   const read: Buffer[] = [];
   for (let bytes = 0; bytes < HEAD_BYTES;) {
@@ -123,7 +123,7 @@ async function nextOf(chunks: AsyncIterator<Buffer>): Promise<Buffer | undefined
 function malformed(cause: unknown): TurnoutError {
   return new TurnoutError('invalid_value', {
     message:
-      'The request body is not valid multipart/form-data, breaks off, or has more parts than an upload has.',
+      'The request body is not valid multipart/form-data, is incomplete, or has too many parts. Send one file and its fields.',
     cause,
   });
 }
@@ -138,7 +138,7 @@ function unsupported(message: string): TurnoutError {
 
 function tooLarge(maxBytes: number): TurnoutError {
   return new TurnoutError('body_too_large', {
-    message: `The file is larger than ${maxBytes} bytes.`,
+    message: `The file is larger than the limit of ${maxBytes} bytes.`,
     param: 'file',
   });
 }

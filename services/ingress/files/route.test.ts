@@ -26,7 +26,7 @@ let created: NewFile[];
 let queued: ExtractJob[];
 let createFails: TurnoutError | undefined;
 
-/** Knows what was created; what else a registry promises is tested on the real Redis. */
+/** A fake registry that stores created files; its other behaviour is tested against a real Redis. */
 const files: FileRegistry = {
   create: (file) => {
     if (createFails) return Promise.reject(createFails);
@@ -50,7 +50,7 @@ beforeEach(async () => {
   app = fastify();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
-  // As in the service, whose other routes read JSON in a way of their own.
+  // As in the service, whose other routes parse JSON differently.
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', (_request, _body, done) => done(new Error('a body was read')));
   installErrorHandling(app, silentLogger);
@@ -78,7 +78,7 @@ const upload = async (name: string, bytes: Buffer | string, type?: string) =>
     purpose: 'user_data',
   });
 
-/** What is left in the blob store, a folder a file. */
+/** The folders in the blob store, one per file. */
 const stored = () => readdir(join(folder, 'files')).catch(() => []);
 
 function form(parts: Record<string, string | Blob>): FormData {
@@ -90,7 +90,7 @@ const post = (body: NonNullable<RequestInit['body']>, headers: Record<string, st
   fetch(`${url}/v1/files`, { method: 'POST', body, headers });
 
 describe('an upload', () => {
-  test('is told in the words of OpenAI, comes back byte by byte, and its reading is queued', async () => {
+  test('returns OpenAI’s file object, can be downloaded unchanged, and queues the extraction of its text', async () => {
     const bytes = Buffer.from('a,b\n1,2\n'.repeat(20_000));
     const file = await upload('Fahrplan 道岔.csv', bytes);
     expect(file).toEqual({
@@ -118,12 +118,12 @@ describe('an upload', () => {
     ['page.html', 'text/html; charset=utf-8', '<p>x</p>', 'html'],
     ['notes.md', undefined, '# x', 'text'],
     ['data.json', 'application/json', '{"a":1}', 'text'],
-  ])('of %s is known for what it is', async (name, type, bytes, format) => {
+  ])('of %s is detected as the right format', async (name, type, bytes, format) => {
     await upload(name, bytes, type);
     expect(created).toMatchObject([{ format }]);
   });
 
-  test('may have its fields behind the file, and an expiry', async () => {
+  test('accepts fields after the file, and an expiry', async () => {
     const parts = {
       file: new File(['x'], 'a.txt'),
       'expires_after[anchor]': 'created_at',
@@ -134,24 +134,30 @@ describe('an upload', () => {
     expect(file).toMatchObject({ purpose: 'assistants', expires_at: file.created_at + 3_600 });
   });
 
-  test('of a hostile name has a harmless one', async () => {
+  test('with a malicious name gets a harmless one', async () => {
     await upload('../../x/evil\u202Efdp.txt', 'x');
     expect(created[0]?.filename).toBe('evil fdp.txt');
   });
 });
 
-describe('a refused upload leaves nothing, and says what is wrong', () => {
+describe('a rejected upload leaves nothing behind and names the problem', () => {
   test.each<[string, () => Promise<Response>, number, string, string | null]>([
     ['no purpose', () => post(form({ file: new File(['x'], 'a.txt') })), 400, 'invalid_value', 'purpose'],
     [
-      'a purpose that there is not',
+      'an unknown purpose',
       () => post(form({ purpose: 'fun', file: new File(['x'], 'a.txt') })),
       400,
       'invalid_value',
       'purpose',
     ],
     ['no file', () => post(form({ purpose: 'batch' })), 400, 'invalid_value', 'file'],
-    ['text for a file', () => post(form({ purpose: 'batch', file: 'words' })), 400, 'invalid_value', 'file'],
+    [
+      'text instead of a file',
+      () => post(form({ purpose: 'batch', file: 'words' })),
+      400,
+      'invalid_value',
+      'file',
+    ],
     [
       'a file in another field',
       () => post(form({ purpose: 'batch', document: new File(['x'], 'a.txt') })),
@@ -181,7 +187,7 @@ describe('a refused upload leaves nothing, and says what is wrong', () => {
       'file',
     ],
     [
-      'a PDF that is none',
+      'a file that is named as a PDF but is not one',
       () => post(form({ purpose: 'batch', file: new File(['x'], 'a.pdf') })),
       400,
       'unsupported_document',
@@ -195,7 +201,7 @@ describe('a refused upload leaves nothing, and says what is wrong', () => {
       'file',
     ],
     [
-      'a file far too large',
+      'a file that is far too large',
       () => post(form({ purpose: 'batch', file: new File(['x'.repeat(5_000_000)], 'a.txt') })),
       413,
       'body_too_large',
@@ -203,7 +209,7 @@ describe('a refused upload leaves nothing, and says what is wrong', () => {
     ],
     ['JSON', () => post('{}', { 'content-type': 'application/json' }), 415, 'unsupported_media_type', null],
     [
-      'a form that is none',
+      'a body that is not a form',
       () => post('words', { 'content-type': 'multipart/form-data; boundary=x' }),
       400,
       'invalid_value',
@@ -217,7 +223,7 @@ describe('a refused upload leaves nothing, and says what is wrong', () => {
       null,
     ],
     [
-      'a form that breaks off',
+      'an incomplete form',
       () =>
         post(
           '--x\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\nwords and more words',
@@ -235,7 +241,7 @@ describe('a refused upload leaves nothing, and says what is wrong', () => {
     expect(created).toEqual([]);
   });
 
-  test('a file that is too large and does not say so at first', async () => {
+  test('a file that is too large and sent without its length', async () => {
     const encoder = new TextEncoder();
     const head = '--x\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\n';
     const chunks = [head, ...Array.from({ length: 100 }, () => 'x'.repeat(50_000))];
@@ -254,20 +260,20 @@ describe('a refused upload leaves nothing, and says what is wrong', () => {
     expect(await stored()).toEqual([]);
   });
 
-  test('one file more than is allowed', async () => {
+  test('one file more than allowed', async () => {
     createFails = new TurnoutError('too_many_files', { param: 'file' });
     await expect(upload('a.txt', 'x')).rejects.toMatchObject({ status: 400, code: 'too_many_files' });
     expect(await stored()).toEqual([]);
   });
 });
 
-test('of an upload whose record may or may not have been written the bytes stay for the sweep', async () => {
+test('the bytes of an upload stay for the sweep if its record may have been written', async () => {
   createFails = new TurnoutError('store_unavailable');
   await expect(upload('a.txt', 'x')).rejects.toMatchObject({ status: 503, code: 'store_unavailable' });
   expect(await stored()).toHaveLength(1);
 });
 
-test('a client that hangs up in the middle leaves nothing', async () => {
+test('a client that disconnects during an upload leaves nothing behind', async () => {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   const head = 'POST /v1/files HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n';
   socket.write(`${head}content-type: multipart/form-data; boundary=x\r\n\r\n`);
@@ -279,7 +285,7 @@ test('a client that hangs up in the middle leaves nothing', async () => {
   expect(created).toEqual([]);
 });
 
-describe('what the list is asked is checked', () => {
+describe('query parameters of the list are validated', () => {
   test.each([
     ['limit=0', 'limit'],
     ['limit=10001', 'limit'],
@@ -294,7 +300,7 @@ describe('what the list is asked is checked', () => {
   });
 });
 
-test('a file that is not there is a 404, whatever is done with it', async () => {
+test('every operation on a missing file returns 404', async () => {
   const missing = { status: 404, code: 'file_not_found', type: 'not_found_error' };
   for (const id of [`file-${'0'.repeat(32)}`, 'file-1', '..%2f..']) {
     await expect(client.files.retrieve(id)).rejects.toMatchObject(missing);

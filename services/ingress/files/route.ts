@@ -26,10 +26,10 @@ interface OfOne {
   Params: { fileId: string };
 }
 
-/** `/v1/files`, as OpenAI has it. A caller's own files are all that there is. */
+/** OpenAI's `/v1/files`. Callers see only their own files. */
 export async function fileRoutes(api: FastifyInstance, deps: FileRoutesDeps): Promise<void> {
   await api.register(multipart);
-  // No route here takes JSON, and the Python SDK says of its DELETE, which has no body, that it is some.
+  // No route here takes JSON, but OpenAI's Python SDK sends `content-type: application/json` with its DELETE, which has no body.
   if (api.hasContentTypeParser('application/json')) api.removeContentTypeParser('application/json');
   api.addContentTypeParser('application/json', (_request, body, done) => {
     body.resume();
@@ -63,7 +63,7 @@ export async function fileRoutes(api: FastifyInstance, deps: FileRoutesDeps): Pr
     { schema: { summary: "Retrieve a file's content", tags } },
     async (request, reply) => {
       const { content, filename } = await find(request);
-      // Never under the type that its sender names: a browser would show it, as a page of ours.
+      // Never serve the sender's media type: a browser would display the file as a page of this origin.
       reply.header('content-type', 'application/octet-stream');
       reply.header('content-disposition', attachmentHeader(filename));
       reply.header('x-content-type-options', 'nosniff');

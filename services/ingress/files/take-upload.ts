@@ -16,16 +16,17 @@ export interface TakeUploadDeps {
   files: FileRegistry;
   queue: Pick<ExtractQueue, 'add'>;
   limits: UploadLimits;
-  /** Bytes. */
+  /** The maximum size of a file. Bytes. */
   maxBytes: number;
   log: Logger;
 }
 
 /**
- * Takes an upload in: let in (rate limit, budget, room) -> bytes stored -> reading queued -> record written = accepted.
+ * Accepts an upload: admitted (rate limit, budget, storage limit) -> bytes stored -> extraction queued -> record written =
+ * accepted.
  *
- * The record is last: whoever finds one finds its bytes, and somebody is going to read them. A process that dies before
- * leaves bytes that the sweep removes, and a reading that finds no record and is dropped.
+ * The record is written last, so that every recorded file has its bytes and a queued extraction. If the process crashes before,
+ * the sweep removes the bytes, and the extraction finds no record and is dropped.
  */
 export async function takeUpload(
   deps: TakeUploadDeps,
@@ -52,7 +53,7 @@ interface Taken {
   user: string;
   createdAt: number;
   upload: ReceivedUpload;
-  /** Bytes that all of the user's files may have. */
+  /** The maximum bytes of all the user's files. */
   quota: number;
 }
 
@@ -74,23 +75,26 @@ async function queueReading(
 ): Promise<void> {
   await queue.add(job).catch((cause: unknown) => {
     throw new TurnoutError('store_unavailable', {
-      message: 'The store of files is unavailable. Try again.',
+      message: 'The file store is unavailable. Try again.',
       cause,
       retryAfterS: 2,
     });
   });
 }
 
-/** The client still sends, and hears nothing before it has: what nobody wants is read and thrown away. */
+/** The client reads no response before it has sent everything, so the rest of the body is read and discarded. */
 function discardRest({ raw }: FastifyRequest): void {
   raw.unpipe();
   raw.resume();
 }
 
-/** Where it is not sure whether there is a record now, the bytes stay: the sweep sees later. */
+/** If it is unknown whether the record was written, the bytes stay for the sweep. */
 async function forget({ blobs, log }: TakeUploadDeps, id: string, error: unknown): Promise<void> {
   if (error instanceof TurnoutError && error.code === 'store_unavailable') return;
   await blobs.removeFolder(`${FILES_FOLDER}/${id}`).catch((failure: unknown) => {
-    log.warn({ err: failure, fileId: id }, 'Bytes of a refused upload were not removed; the sweep will');
+    log.warn(
+      { err: failure, fileId: id },
+      'Could not remove the bytes of a rejected upload; the sweep will remove them',
+    );
   });
 }

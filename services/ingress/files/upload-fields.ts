@@ -3,10 +3,10 @@ import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type FilePurpose, filePurpose } from '../../../shared/content/files/stored-file.ts';
 import { invalidValue } from '../http/validation.ts';
 
-/** What an upload says beside the file. */
+/** The form fields of an upload besides the file. */
 export interface UploadFields {
   purpose: FilePurpose;
-  /** Milliseconds from the file's creation; undefined: it stays until it is deleted. */
+  /** Milliseconds from the file's creation. Undefined: the file stays until it is deleted. */
   expiresAfterMs: number | undefined;
 }
 
@@ -23,7 +23,7 @@ const expiresAfter = z.strictObject({
 });
 const uploadFields = z.object({ purpose: filePurpose, expires_after: expiresAfter.optional() });
 
-/** How a form spells them. */
+/** The names of the form fields. */
 export const FIELD_NAMES = ['purpose', 'expires_after[anchor]', 'expires_after[seconds]'] as const;
 
 /** Throws `invalid_value` that names the field. */
@@ -40,5 +40,5 @@ export function parseUploadFields(form: ReadonlyMap<string, unknown>): UploadFie
 
 function unknownField(name: string): TurnoutError {
   const param = name.slice(0, 100);
-  return new TurnoutError('invalid_value', { message: `'${param}' is not a field of an upload.`, param });
+  return new TurnoutError('invalid_value', { message: `Unknown form field: '${param}'.`, param });
 }

@@ -34,25 +34,25 @@ function limitsWith({ exhausted, stored = 0, tooFast = false }: Situation) {
 }
 
 describe('an upload', () => {
-  test('counts as a request, and reserves nothing of a budget', async () => {
+  test('counts as a request and keeps no budget reservation', async () => {
     const { log, admit } = limitsWith({});
     expect(await admit()).toBe(1_000);
     expect(log).toEqual(['rate', 'budget', 'released']);
   });
 
-  test('beyond a limit by the minute is refused before it is read', async () => {
+  test('is rejected before it is read when it exceeds a limit per minute', async () => {
     const { log, admit } = limitsWith({ tooFast: true });
     await expect(admit()).rejects.toMatchObject({ code: 'rate_limit_exceeded', status: 429 });
     expect(log).toEqual(['rate']);
   });
 
-  test('is refused where the budget is spent', async () => {
+  test('is rejected when a budget is exhausted', async () => {
     const line = { group: undefined, period: 'day', kind: 'tokens', limit: 10, spent: 10 } as const;
     const { admit } = limitsWith({ exhausted: { ...line, reserved: 0, until: Date.now() + 1_000 } });
     await expect(admit()).rejects.toMatchObject({ code: 'insufficient_quota', status: 429 });
   });
 
-  test('is refused where the user has no room left, and is told what to do', async () => {
+  test('is rejected with advice when the user has reached the storage limit', async () => {
     const { admit } = limitsWith({ stored: 1_000 });
     await expect(admit()).rejects.toMatchObject({
       code: 'storage_limit_exceeded',

@@ -9,16 +9,18 @@ import { storing } from '../http/storing.ts';
 export interface Upload {
   fileId: string;
   caller: Pick<Principal, 'user' | 'groups'>;
-  /** Hears the headers that the client is told of their limits by. */
+  /** Receives the rate-limit headers to return to the client. */
   tell: (headers: Readonly<Record<string, string>>) => void;
 }
 
-/** What a user may upload, asked before a byte of it is read. */
+/** Checks whether a user may upload, before any byte is read. */
 export interface UploadLimits {
   /**
-   * The bytes that all that the user has stored may have. Throws `rate_limit_exceeded`: an upload counts as a request;
-   * `insufficient_quota`: its reading and embedding cost CPU and money, which a spent budget has none of;
-   * `storage_limit_exceeded`, `store_unavailable`.
+   * Returns the maximum bytes of everything that the user stores. Throws:
+   *
+   * - `rate_limit_exceeded`: an upload counts as a request.
+   * - `insufficient_quota`: text extraction and embedding cost CPU and money, so an exhausted budget allows no uploads.
+   * - `storage_limit_exceeded`, `store_unavailable`.
    */
   admit(upload: Upload): Promise<number>;
 }
@@ -29,11 +31,11 @@ interface UploadLimitsOptions {
   budgets: Pick<Budgets, 'reserve' | 'release'>;
   files: Pick<FileRegistry, 'storedBytes'>;
   userHash: (user: string) => string;
-  /** Bytes, where the policy says nothing. */
+  /** The default if the policy sets no limit. Bytes. */
   storedBytes: number;
 }
 
-/** The smallest amounts that a budget counts: one that has not even these left is spent. Tokens and US dollars. */
+/** The smallest amounts that a budget counts. A budget without even these left is exhausted. Tokens and US dollars. */
 const LEAST = { tokens: 1, cost: 1e-12 };
 
 export function createUploadLimits(options: UploadLimitsOptions): UploadLimits {

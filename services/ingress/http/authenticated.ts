@@ -5,7 +5,7 @@ import { type ThrottledAuthenticator } from './throttled-authenticator.ts';
 
 const principals = new WeakMap<FastifyRequest, Principal>();
 
-/** Every route of the scope answers only to somebody who has shown who he is. */
+/** Requires every request in this scope to carry valid credentials. Returns a function that looks up the request's principal. */
 export function authenticated(
   api: FastifyInstance,
   authenticator: ThrottledAuthenticator,
@@ -20,7 +20,7 @@ export function authenticated(
   };
 }
 
-/** Whose turn a request takes: its user's, or its address's where no user is known. */
+/** The key for fair scheduling of a request: its user, or its address if the user is unknown. */
 export function turnOf(request: FastifyRequest): string {
   const principal = principals.get(request);
   return principal ? turnOfUser(principal.user) : `address ${request.ip}`;

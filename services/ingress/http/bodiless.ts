@@ -1,6 +1,6 @@
 import { type FastifyInstance, type FastifyPluginCallback } from 'fastify';
 
-/** Routes that take no body. OpenAI's Python SDK says `content-type: application/json` all the same, and then sends nothing. */
+/** Registers routes that take no body. OpenAI's Python SDK sends `content-type: application/json` on them anyway, with an empty body. */
 export function bodiless(routes: (api: FastifyInstance) => void): FastifyPluginCallback {
   return (api, _options, done) => {
     const parse = api.getDefaultJsonParser('error', 'error');

@@ -1,6 +1,6 @@
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
-/** What a request says of the cache (RFC 9111, section 5.2.1). */
+/** The cache directives of a request (RFC 9111, section 5.2.1). */
 export interface CacheControl {
   noCache: boolean;
   noStore: boolean;
@@ -10,7 +10,7 @@ export interface CacheControl {
 
 const MAX_AGE = /^"?(\d{1,10})"?$/;
 
-/** Directives that mean nothing here are ignored, as the RFC asks. Throws `invalid_value` for a `max-age` that is no number of seconds. */
+/** Ignores unknown directives, as the RFC requires. Throws `invalid_value` if `max-age` is not a whole number of seconds. */
 export function readCacheControl(header: string | undefined): CacheControl {
   const directives = new Map(
     (header ?? '').split(',').map((directive) => {
@@ -30,7 +30,7 @@ function maxAge(value: string | undefined): number | undefined {
   const [, seconds] = MAX_AGE.exec(value) ?? [];
   if (seconds !== undefined) return Number(seconds) * 1_000;
   throw new TurnoutError('invalid_value', {
-    message: 'max-age of Cache-Control must be a whole number of seconds.',
+    message: 'The max-age directive of the Cache-Control header must be a whole number of seconds.',
     param: 'Cache-Control',
   });
 }

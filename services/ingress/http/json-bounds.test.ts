@@ -5,7 +5,10 @@ import { responseRequest } from '../response-schema/request.ts';
 import { countValues } from './json-bounds.ts';
 import { readBody } from '../bodies/read-body.ts';
 
-/** What reading it throws. A text that never ends is no JSON: whoever says something else has not come to its end. */
+/**
+ * Returns the error that reading the body throws. Unterminated text is invalid JSON: any other error shows that reading stopped
+ * before the end.
+ */
 function refusalOf(text: string, schema: z.ZodType = chatRequest): unknown {
   try {
     return { accepted: readBody(Buffer.from(text), schema) };
@@ -16,7 +19,7 @@ function refusalOf(text: string, schema: z.ZodType = chatRequest): unknown {
 
 const outOfBounds = { code: 'invalid_value', status: 400, message: expect.stringContaining('150000 values') };
 
-describe('a body that is out of all bounds is refused before it is parsed', () => {
+describe('a body far outside the limits is rejected before it is parsed', () => {
   test.each([
     ['pairs of metadata', '{"metadata":{', '"key":1,'],
     ['parts', '{"messages":[{"role":"user","content":[', '{"type":"wrong"},'],
@@ -40,7 +43,7 @@ describe('a body that is out of all bounds is refused before it is parsed', () =
   });
 });
 
-describe('what has too many members is named before each is looked at', () => {
+describe('an array or object with too many members is named before its members are validated', () => {
   const pairs = Object.fromEntries(Array.from({ length: 10_001 }, (_, at) => [`k${at}`, 1]));
   const parts = Array.from({ length: 10_001 }, () => ({ type: 'wrong' }));
   test.each([
@@ -55,25 +58,25 @@ describe('what has too many members is named before each is looked at', () => {
   });
 });
 
-test('an error repeats no more than the beginning of a name', () => {
+test('an error quotes only the beginning of a long name', () => {
   const metadata = { ['k'.repeat(1_000_000)]: 1 };
   expect(
     refusalOf(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hi' }], metadata })),
   ).toEqual(expect.objectContaining({ param: `metadata.${'k'.repeat(100)}` }));
 });
 
-describe('values are counted', () => {
+describe('counting values', () => {
   test.each([
     ['1', 1],
     ['{"a":1,"b":[true,null],"c":"x,[{"}', 6],
     [String.raw`["\\\"," , "[" , "\\"]`, 4],
-  ])('%s: %d at least, and not many more', (text, values) => {
+  ])('%s: at least %d, and at most 2 more', (text, values) => {
     const counted = countValues(Buffer.from(text));
     expect(counted).toBeGreaterThanOrEqual(values);
     expect(counted).toBeLessThanOrEqual(values + 2);
   });
 
-  test('as many as the longest thread with pictures has are allowed', () => {
+  test('the longest thread with an image in every message is allowed', () => {
     const message = {
       role: 'user',
       content: [
@@ -87,7 +90,7 @@ describe('values are counted', () => {
 });
 
 test.each(['{"__proto__":{"a":1}}', '{"constructor":{"prototype":1}}', '', '{"a":', '{"a":1}x'])(
-  '%s is no JSON of ours',
+  '%s is rejected as invalid JSON',
   (text) => {
     expect(refusalOf(text)).toMatchObject({ code: 'invalid_json', status: 400 });
   },

@@ -1,13 +1,13 @@
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
 /**
- * What any JSON body may be made of, whatever it says. Counted before anything is built of the text, and before a schema
- * looks at it: what is far out of bounds costs one pass over its first bytes, and the detailed validation is bounded by these.
+ * Limits on the structure of any JSON body. They are checked before the text is parsed and before a schema validates it:
+ * rejecting an oversized body costs one pass over its first bytes, and detailed validation works on bounded input.
  */
 
-/** Far deeper than any schema of a tool. `JSON.stringify` fails at some thousands, and providers' parsers at a few hundred. */
+/** Deeper than any practical tool schema. `JSON.stringify` fails at some thousands of levels, providers' parsers at a few hundred. */
 const MAX_DEPTH = 128;
-/** Values of all kinds in one body. 10,000 messages of a text and an image each have 110,000. */
+/** Values of all kinds in one body. 10,000 messages with one text and one image each have 110,000. */
 export const MAX_VALUES = 150_000;
 /** Elements of one array, or members of one object. */
 const MAX_MEMBERS = 10_000;
@@ -19,8 +19,8 @@ const CLOSE = new Set([0x5d, 0x7d]);
 const BACKSLASH = 0x5c;
 
 /**
- * At most as many values as the JSON text has: each follows a comma or an opening bracket. Stops with `invalid_value` at the
- * first one that is too many, or too deep. The text need not be valid JSON.
+ * Counts JSON values: each one follows a comma or an opening bracket, so the count may be slightly too high, never too low. Stops
+ * at the first value beyond `MAX_VALUES` or `MAX_DEPTH` and throws `invalid_value`. The text need not be valid JSON.
  */
 export function countValues(json: Buffer): number {
   let values = 1;
@@ -39,7 +39,7 @@ export function countValues(json: Buffer): number {
   return values;
 }
 
-/** Where the string that begins at `start` ends; the end of the text for one that does not. */
+/** The index of the closing quote of the string that starts at `start`, or the length of the text if the string is unterminated. */
 function endOfString(json: Buffer, start: number): number {
   for (let end = json.indexOf(QUOTE, start + 1); end !== -1; end = json.indexOf(QUOTE, end + 1)) {
     let backslashes = 0;
@@ -49,13 +49,13 @@ function endOfString(json: Buffer, start: number): number {
   return json.length;
 }
 
-/** Throws `invalid_value` that names the first array or object with too many members, or what is nested too deep. */
+/** Throws `invalid_value` that names the first array or object with too many members, or says that the value is nested too deeply. */
 export function checkMembers(value: unknown): void {
   const path = firstExcess(value, MAX_DEPTH);
   if (path) throw tooManyMembers(path);
 }
 
-/** The way to it; undefined where there is none. */
+/** The path to the first array or object with too many members; undefined if there is none. */
 function firstExcess(value: unknown, levels: number): PropertyKey[] | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (levels === 0) throw tooDeep();
@@ -68,7 +68,7 @@ function firstExcess(value: unknown, levels: number): PropertyKey[] | undefined 
   return undefined;
 }
 
-/** At most this many characters of a client's own name are repeated in an error. */
+/** At most this many characters of a client-supplied name are quoted in an error. */
 const MAX_NAME = 100;
 
 /** `messages[0].content` */
@@ -82,20 +82,20 @@ export function paramPath(path: readonly PropertyKey[]): string {
 
 function tooDeep(): TurnoutError {
   return new TurnoutError('invalid_value', {
-    message: `The request body is nested more than ${MAX_DEPTH} levels deep.`,
+    message: `The request body is nested more than ${MAX_DEPTH} levels deep. Flatten it and try again.`,
   });
 }
 
 function tooManyValues(): TurnoutError {
   return new TurnoutError('invalid_value', {
-    message: `The request body has more than ${MAX_VALUES} values.`,
+    message: `The request body has more than ${MAX_VALUES} values. Split it into smaller requests.`,
   });
 }
 
 function tooManyMembers(path: readonly PropertyKey[]): TurnoutError {
   const param = paramPath(path);
   return new TurnoutError('invalid_value', {
-    message: `${param === '' ? 'The request body' : `'${param}'`} is not valid: has more than ${MAX_MEMBERS} members.`,
+    message: `${param === '' ? 'The request body' : `'${param}'`} is not valid: it has more than ${MAX_MEMBERS} members.`,
     param: param || undefined,
   });
 }

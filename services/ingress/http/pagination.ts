@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
-/** How OpenAI's lists are asked for. `max`, `usual`: of `limit`. */
+/** The query parameters of OpenAI's list endpoints. `max` and `usual` are the maximum and the default of `limit`. */
 export function pageQueryOf({ max, usual }: { max: number; usual: number }) {
   return z.looseObject({
     limit: z
@@ -25,7 +25,7 @@ export interface Page<T> {
   has_more: boolean;
 }
 
-/** The page that a query asks for of items in ascending order. Throws `invalid_value` for an unknown `after`. */
+/** The page of `items` that the query selects. `items` are in ascending order. Throws `invalid_value` for an unknown `after`. */
 export function pageOf<T extends { id: string }>(
   items: readonly T[],
   { limit, order, after }: z.infer<typeof pageQuery>,
@@ -34,7 +34,7 @@ export function pageOf<T extends { id: string }>(
   const start = after === undefined ? 0 : ordered.findIndex(({ id }) => id === after) + 1;
   if (after !== undefined && start === 0)
     throw new TurnoutError('invalid_value', {
-      message: `'after' names no item of the list.`,
+      message: `'after' is not the id of an item in this list. Use the 'last_id' of the previous page.`,
       param: 'after',
     });
   return toPage(ordered.slice(start, start + limit), start + limit < ordered.length);

@@ -4,11 +4,11 @@ import { requestControls } from './request-controls.ts';
 describe('request controls', () => {
   test.each([
     ['the default', {}, 9_000],
-    ['our own header', { 'x-turnout-deadline-ms': '1500' }, 1_500],
+    ['the Turnout header', { 'x-turnout-deadline-ms': '1500' }, 1_500],
     ['the Node SDK', { 'x-stainless-timeout': '600' }, 600_000],
     ['the Python SDK', { 'x-stainless-read-timeout': '0.5' }, 500],
-    ['our own before the SDK', { 'x-turnout-deadline-ms': '1', 'x-stainless-timeout': '600' }, 1],
-    ['an SDK that sends nonsense', { 'x-stainless-timeout': 'never' }, 9_000],
+    ['the Turnout header before the SDK', { 'x-turnout-deadline-ms': '1', 'x-stainless-timeout': '600' }, 1],
+    ['an SDK with an invalid value', { 'x-stainless-timeout': 'never' }, 9_000],
     ['at most a day', { 'x-stainless-timeout': '1e9' }, 86_400_000],
   ])('%s sets the deadline', (_what, headers, deadlineMs) => {
     expect(requestControls(headers, 9_000).deadlineMs).toBe(deadlineMs);

@@ -4,7 +4,7 @@ import { type CacheControl, readCacheControl } from './cache-control.ts';
 import { lower, priorities, type Priority, priority } from '../../../shared/contracts/priority.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
-/** What a caller asks of Turnout itself, by headers. */
+/** Settings for Turnout itself, which the caller sends as headers. */
 export interface RequestControls {
   /** Milliseconds from now. */
   deadlineMs: number;
@@ -12,16 +12,16 @@ export interface RequestControls {
   /** The name of an assistant, `auto` or `none`. */
   assistant: string | undefined;
   cacheControl: CacheControl;
-  /** Which jobs it wants to go before it; it cannot go before those that it would not without. */
+  /** The priority of the job. A caller can lower it but not raise it above the default of the request's kind. */
   priority: Priority;
-  /** The client tries again, as SDKs say by `x-stainless-retry-count`. */
+  /** This request is a client's retry; SDKs set `x-stainless-retry-count`. */
   returning: boolean;
 }
 
 const PRIORITY_HEADER = 'x-turnout-priority';
 export const ASSISTANT_HEADER = 'x-turnout-assistant';
 
-/** A background job has as long as any job may have, unless its caller says otherwise. */
+/** A background job gets the maximum deadline unless its caller sets one. */
 export function backgroundControls(headers: IncomingHttpHeaders): RequestControls {
   return {
     deadlineMs: ownDeadlineMs(headers['x-turnout-deadline-ms']) ?? MAX_DEADLINE_MS,
@@ -30,8 +30,8 @@ export function backgroundControls(headers: IncomingHttpHeaders): RequestControl
 }
 
 /**
- * `x-turnout-deadline-ms`, else what the SDK will wait for anyway (`x-stainless-timeout`, `x-stainless-read-timeout`, in
- * seconds), else the default. Throws `invalid_value` with the header as `param`; a foreign SDK's odd value is ignored.
+ * The deadline is `x-turnout-deadline-ms`, else the timeout of the SDK (`x-stainless-timeout` or `x-stainless-read-timeout`, in
+ * seconds), else the default. Throws `invalid_value` with the header as `param`. Invalid SDK headers are ignored.
  */
 export function requestControls(headers: IncomingHttpHeaders, defaultDeadlineMs: number): RequestControls {
   const own = ownDeadlineMs(headers['x-turnout-deadline-ms']);
@@ -60,7 +60,7 @@ function ownDeadlineMs(header: Header): number | undefined {
   const ms = Number(header);
   if (Number.isSafeInteger(ms) && ms > 0 && ms <= MAX_DEADLINE_MS) return ms;
   throw new TurnoutError('invalid_value', {
-    message: `x-turnout-deadline-ms must be a whole number from 1 to ${MAX_DEADLINE_MS}.`,
+    message: `x-turnout-deadline-ms must be a whole number of milliseconds from 1 to ${MAX_DEADLINE_MS}.`,
     param: 'x-turnout-deadline-ms',
   });
 }
@@ -95,7 +95,7 @@ function assistant(header: Header): string | undefined {
   if (header === undefined) return undefined;
   if (typeof header === 'string' && /^[a-z0-9][a-z0-9-]{0,63}$/.test(header)) return header;
   throw new TurnoutError('invalid_value', {
-    message: `${ASSISTANT_HEADER} must be the name of an assistant, auto or none.`,
+    message: `${ASSISTANT_HEADER} must be the name of an assistant, 'auto' or 'none'.`,
     param: ASSISTANT_HEADER,
   });
 }

@@ -1,15 +1,15 @@
-/** What is larger is worked on in a thread. Bytes, or characters where a value is measured. */
+/** Larger bodies and values are processed in a worker thread. Bytes of a body, or characters of a value. */
 export const LARGE_BYTES = 256 * 1024;
 
-/** About what a value adds to its text beside it, and more values than this cost as much as long texts do. */
+/** The approximate overhead of one value besides its text. Many small values cost as much time as long texts do. */
 const PER_VALUE = 16;
 
-/** Whether a JSON value is large, by the characters of its texts. Stops looking as soon as it is. */
+/** Whether a JSON value is large, measured by the characters of its strings and keys. Stops counting as soon as it is. */
 export function isLarge(value: unknown): boolean {
   return sizeUpTo(LARGE_BYTES, value) > LARGE_BYTES;
 }
 
-/** About as many characters as its JSON has, or something above `enough`. */
+/** The approximate number of characters of the value's JSON, or some number above `enough`. */
 export function sizeUpTo(enough: number, value: unknown): number {
   if (typeof value === 'string') return value.length + 2;
   if (typeof value !== 'object' || value === null) return PER_VALUE;
@@ -21,7 +21,7 @@ export function sizeUpTo(enough: number, value: unknown): number {
   return size;
 }
 
-/** How many JSON values a value is made of, or something above `enough`. */
+/** The number of JSON values that a value contains, itself included, or some number above `enough`. */
 export function valuesUpTo(enough: number, value: unknown): number {
   if (typeof value !== 'object' || value === null) return 1;
   let values = 1;

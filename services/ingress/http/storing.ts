@@ -2,7 +2,7 @@ import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
 const RETRY_AFTER_S = 2;
 
-/** What needs a store of ours: whatever fails in it, and not on purpose, is `store_unavailable`. */
+/** Runs work that needs a store. Any failure other than a `TurnoutError` becomes `store_unavailable`. */
 export async function storing<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

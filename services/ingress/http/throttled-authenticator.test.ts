@@ -5,7 +5,7 @@ import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { createLogger } from '../../../shared/platform/log/logger.ts';
 import { createThrottledAuthenticator } from './throttled-authenticator.ts';
 
-/** Keys that begin with `good` are right, and `revoke` makes one wrong. */
+/** An authenticator that accepts keys that begin with `good` and were not revoked. */
 function world() {
   const revoked = new Set<string>();
   let lookUps = 0;
@@ -38,8 +38,8 @@ async function counts(asked: Promise<string>[]): Promise<Record<string, number>>
   return all;
 }
 
-describe('wrong keys of one address', () => {
-  test('are looked up ten times a minute, one after the other or a thousand at once', async () => {
+describe('invalid keys from one address', () => {
+  test('are looked up at most ten times a minute, whether sent in sequence or all at once', async () => {
     const { ask, lookUps, lines } = world();
     const outcomes = await counts(many(1_000, 'bad').map((key) => ask(key)));
     expect(outcomes).toEqual({ invalid_api_key: 10, rate_limit_exceeded: 990 });
@@ -48,7 +48,7 @@ describe('wrong keys of one address', () => {
     expect(lines).toHaveLength(1);
   });
 
-  test('do not count against another address, and all addresses of an IPv6 network are one', async () => {
+  test('do not count against other addresses; all addresses of an IPv6 /64 count as one', async () => {
     const { ask } = world();
     await Promise.all(many(10, 'bad').map((key, at) => ask(key, `2001:db8:0:1::${at + 1}`)));
     expect(await ask('bad', '2001:db8:0:1:ffff::1')).toBe('rate_limit_exceeded');
@@ -56,7 +56,7 @@ describe('wrong keys of one address', () => {
     expect(await ask('good', '192.0.2.2')).toBe('good');
   });
 
-  test('say when the address may try again', async () => {
+  test('return the time after which the address may try again', async () => {
     const { ask, throttled } = world();
     await Promise.all(many(10, 'bad').map((key) => ask(key)));
     const error = await throttled
@@ -66,7 +66,7 @@ describe('wrong keys of one address', () => {
     expect((error as TurnoutError).retryAfterS).toBeGreaterThan(50);
   });
 
-  test('keep no client out that was let in before from the same address', async () => {
+  test('do not lock out a client with a known valid key at the same address', async () => {
     const { ask } = world();
     expect(await ask('good')).toBe('good');
     await Promise.all(many(20, 'bad').map((key) => ask(key)));
@@ -75,22 +75,22 @@ describe('wrong keys of one address', () => {
   });
 });
 
-describe('right keys', () => {
-  test('pass in any number at once, the same one or different ones', async () => {
+describe('valid keys', () => {
+  test('are accepted in any number at once, the same key or different keys', async () => {
     const { ask } = world();
     expect(await counts(many(500, 'x').map(() => ask('good')))).toEqual({ good: 500 });
     const different = await counts(many(500, 'good').map((key) => ask(key)));
     expect(Object.values(different)).toEqual(Array.from({ length: 500 }, () => 1));
   });
 
-  test('are refused with the first request after they were revoked', async () => {
+  test('are rejected on the first request after revocation', async () => {
     const { ask, revoke } = world();
     expect(await ask('good')).toBe('good');
     revoke('good');
     expect(await ask('good')).toBe('invalid_api_key');
   });
 
-  test('are not counted as wrong while the store is away', async () => {
+  test('do not count as invalid while the store is unavailable', async () => {
     const { ask } = world();
     await Promise.all(many(50, 'away').map((key) => ask(key)));
     expect(await ask('away')).toBe('store_unavailable');
@@ -98,13 +98,13 @@ describe('right keys', () => {
   });
 });
 
-test('a key that was just refused is not looked up again', async () => {
+test('a key that was just rejected is not looked up again', async () => {
   const { ask, lookUps } = world();
   for (let tries = 0; tries < 50; tries += 1) expect(await ask('bad')).toBe('invalid_api_key');
   expect(lookUps()).toBe(1);
 });
 
-test('a request without a key is refused without a count', async () => {
+test('a request without a key is rejected and does not count as a failure', async () => {
   const { throttled, ask } = world();
   for (let tries = 0; tries < 50; tries += 1)
     await expect(throttled.authenticate(undefined, '192.0.2.1')).rejects.toMatchObject({

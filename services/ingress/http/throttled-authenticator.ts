@@ -7,23 +7,27 @@ import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 
 /**
- * Slows down guessing of credentials: an address may present only so many unknown credentials in a minute that turn out to be wrong.
+ * Slows down guessing of credentials: each address may present only a limited number of invalid credentials per minute.
  *
- * A credential is unknown -> (its address's turn) -> accepted | refused. Accepted ones are looked up without a turn for a minute after
- * their last use, so a client behind the address of a guesser goes on; a revoked one is still refused at once. Refused ones are refused
- * for some seconds without a look-up. The turn is taken before the look-up and given back when the credential was right: credentials
- * that come at the same moment pass no more look-ups than one after the other.
+ * A credential is unknown -> (takes one of its address's attempts) -> accepted | rejected.
+ *
+ * - Accepted credentials need no attempt for a minute after their last use, so a legitimate client behind the same address as an
+ *   attacker keeps working. They are still looked up, so a revoked one is rejected at once.
+ * - Rejected credentials are rejected without a look-up for some seconds.
+ * - The attempt is taken before the look-up and returned if the credential was valid. Sending many credentials at the same moment
+ *   therefore allows no more look-ups than sending them one after the other.
  */
 export interface ThrottledAuthenticator {
   /**
-   * `address`: the client's, IPv4 or IPv6. Throws `rate_limit_exceeded` with `retryAfterS`, and what `Authenticator.authenticate` throws.
+   * `address`: the client's IPv4 or IPv6 address. Throws `rate_limit_exceeded` with `retryAfterS`, and what
+   * `Authenticator.authenticate` throws.
    */
   authenticate(authorization: string | undefined, address: string): Promise<Principal>;
 }
 
 interface ThrottledAuthenticatorOptions {
   authenticator: Authenticator;
-  /** Wrong credentials of one address in a minute. */
+  /** Invalid credentials allowed per address and minute. */
   failuresPerMinute?: number;
   log: Logger;
 }
@@ -31,7 +35,7 @@ interface ThrottledAuthenticatorOptions {
 const FAILURES_PER_MINUTE = 60;
 const MINUTE_MS = 60_000;
 const REFUSED_MS = 2_000;
-/** Credentials that are remembered, of each kind. */
+/** How many credentials each memory holds. */
 const REMEMBERED = 10_000;
 
 export function createThrottledAuthenticator({
@@ -43,7 +47,7 @@ export function createThrottledAuthenticator({
   const accepted = createMemory(MINUTE_MS);
   const refused = createMemory(REFUSED_MS);
   const logged = createMemory(MINUTE_MS);
-  /** Look-ups of unknown credentials that are under way, by address. */
+  /** Look-ups of unknown credentials that are in progress, by address. */
   const pending = new Map<string, Set<Promise<unknown>>>();
 
   async function lookUp(authorization: string, credential: string): Promise<Principal> {
@@ -60,14 +64,14 @@ export function createThrottledAuthenticator({
     }
   }
 
-  /** Undefined when the address has a turn; else how long it has none, in milliseconds. */
+  /** Takes one attempt. Returns undefined on success, else the milliseconds until the address has an attempt again. */
   async function takeTurn(address: string): Promise<number | undefined> {
     try {
       await failures.consume(address);
       return undefined;
     } catch (error) {
       if (!(error instanceof RateLimiterRes)) throw error;
-      await failures.reward(address); // what was refused does not count
+      await failures.reward(address); // a rejected `consume` still adds a point: take it back
       return error.msBeforeNext;
     }
   }
@@ -84,7 +88,7 @@ export function createThrottledAuthenticator({
       if (waitMs === undefined) break;
       const before = pending.get(address);
       if (!before) throw throttled(address, waitMs);
-      await Promise.race(before); // a turn may come back
+      await Promise.race(before); // a valid credential returns its attempt
     }
     const work = lookUp(authorization, credential).then(
       async (principal) => {
@@ -115,11 +119,11 @@ export function createThrottledAuthenticator({
   }
 
   function throttled(address: string, waitMs: number): TurnoutError {
-    if (!logged.has(address)) log.warn({ address }, 'Failed authentication is throttled');
+    if (!logged.has(address)) log.warn({ address }, 'Throttled an address after too many invalid API keys');
     logged.add(address);
     const retryAfterS = Math.max(1, Math.ceil(waitMs / 1_000));
     return new TurnoutError('rate_limit_exceeded', {
-      message: `Too many wrong API keys from this address. Try again in ${retryAfterS}s.`,
+      message: `Too many invalid API keys from this address. Check your API key and try again in ${retryAfterS}s.`,
       retryAfterS,
     });
   }
@@ -140,7 +144,7 @@ function digest(authorization: string): string {
   return createHash('sha256').update(authorization).digest('base64');
 }
 
-/** An IPv6 client has a whole /64 of addresses: they count as one. */
+/** An IPv6 client controls a whole /64 network, so all of its addresses count as one. */
 function networkOf(address: string): string {
   if (!ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
@@ -149,7 +153,7 @@ function networkOf(address: string): string {
     : parsed.toNormalizedString().split(':').slice(0, 4).join(':');
 }
 
-/** Remembers what was added for a while; the oldest go first when it is full. */
+/** A set whose entries expire after `lifetimeMs`. When it is full, the oldest entry is removed. */
 function createMemory(lifetimeMs: number) {
   const until = new Map<string, number>();
   return {

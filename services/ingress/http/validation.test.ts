@@ -11,7 +11,7 @@ function paramOf(body: unknown): string | undefined {
   return invalidValue(result.error.issues).param;
 }
 
-describe('a bad parameter is named', () => {
+describe('an invalid parameter is named in the error', () => {
   test.each<[string | undefined, unknown]>([
     [undefined, 'not an object'],
     ['model', { ...good, model: undefined }],
@@ -36,20 +36,20 @@ describe('a bad parameter is named', () => {
     expect(paramOf(body)).toBe(param);
   });
 
-  test('parameters that Turnout does not know pass through', () => {
+  test('unknown parameters pass through', () => {
     expect(chatRequest.parse({ ...good, top_k: 5 })).toMatchObject({ top_k: 5 });
   });
 });
 
-describe('how deep a body may be nested', () => {
+describe('nesting of a body', () => {
   const validate = validatorCompiler({ schema: z.looseObject({}) });
   const nested = (levels: number): unknown => JSON.parse('{"a":'.repeat(levels) + '1' + '}'.repeat(levels));
 
-  test('is more than anybody needs', () => {
+  test('is allowed up to 128 levels', () => {
     expect(validate(nested(128))).toHaveProperty('value');
   });
 
-  test.each([129, 100_000])('%s levels are a 400, not a full stack where it is written out', (levels) => {
+  test.each([129, 100_000])('of %s levels is a 400, not a stack overflow during serialisation', (levels) => {
     expect(validate(nested(levels))).toMatchObject({ error: { code: 'invalid_value', status: 400 } });
   });
 });

@@ -4,10 +4,10 @@ import { checkMembers, paramPath } from './json-bounds.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** Bodies that were validated where they were parsed, and by which schema. */
+/** Bodies that were validated while they were parsed, each with its schema. */
 export const checkedBodies = new WeakMap<object, unknown>();
 
-/** Fastify's validator on zod: what is wrong becomes a typed error with the parameter's path. */
+/** Fastify validator compiler for zod schemas. A validation failure becomes a typed error with the path of the parameter. */
 export function validatorCompiler({ schema }: { schema: unknown }) {
   const wanted = schema as z.ZodType;
   return (data: unknown): { value: unknown } | { error: Error } => {
@@ -23,8 +23,8 @@ export function validatorCompiler({ schema }: { schema: unknown }) {
 }
 
 /**
- * What the schema makes of the value. Its size is bounded before the schema looks at it. Throws `invalid_value`,
- * `unknown_parameter` or `unsupported_parameter` that name what is wrong first.
+ * Parses `data` by the schema, after checking that its size is within the limits. Throws `invalid_value`, `unknown_parameter` or
+ * `unsupported_parameter` that names the first problem.
  */
 export function validate(schema: z.ZodType, data: unknown): unknown {
   checkMembers(data);
@@ -33,7 +33,7 @@ export function validate(schema: z.ZodType, data: unknown): unknown {
   throw invalidValue(result.error.issues);
 }
 
-/** A parameter of OpenAI's that is not served here: whoever sets it gets a 400 `unsupported_parameter` that says why. */
+/** An OpenAI parameter that is not supported. Setting it is a 400 `unsupported_parameter` with the reason. */
 export function unsupported(reason: string) {
   return z
     .custom<null | undefined>((value) => value === undefined || value === null, { params: { reason } })
@@ -69,13 +69,13 @@ export function unsupportedParameter(param: string, reason: string): TurnoutErro
 interface Problem {
   path: PropertyKey[];
   message: string;
-  /** The key that an object does not have. */
+  /** A key that the schema does not know. */
   unknown?: string | undefined;
   /** Why the parameter is not supported. */
   reason?: string | undefined;
 }
 
-/** A union's own message says nothing; the branch that got furthest says what was meant. */
+/** The message of a union itself is useless. The branch that got furthest most likely matches the caller's intent. */
 function innermost(issue: Issue): Problem {
   if (issue.code === 'unrecognized_keys') return { ...issue, unknown: issue.keys[0] };
   if (issue.code === 'custom') return { ...issue, reason: reasonOf(issue.params) };

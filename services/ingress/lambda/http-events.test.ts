@@ -14,8 +14,8 @@ const event = (over: Record<string, unknown> = {}, context: Record<string, unkno
   ...over,
 });
 
-describe('the request of an event', () => {
-  test('has its method, path, headers and sender; what speaks of the connection goes', () => {
+describe('the HTTP request in an event', () => {
+  test('has its method, path, headers and client address, without connection headers', () => {
     expect(requestOf(event())).toEqual({
       method: 'GET',
       url: '/v1/files',
@@ -24,7 +24,7 @@ describe('the request of an event', () => {
     });
   });
 
-  test('has the query as it was written: no comma splits it, no name is lost', () => {
+  test('keeps the query unchanged: commas do not split values and repeated names remain', () => {
     const rawQueryString = 'include%5B%5D=a%2Cb&include%5B%5D=c&after=x,y';
     expect(requestOf(event({ rawQueryString }))).toMatchObject({ url: `/v1/files?${rawQueryString}` });
   });
@@ -34,14 +34,14 @@ describe('the request of an event', () => {
     ['v1', '/v1/v1/files', '/v1/files'],
     ['$default', '/v1/files', '/v1/files'],
     ['prod', '/v1/files', '/v1/files'],
-  ])('of the stage %s has the path %s without it', (stage, rawPath, url) => {
+  ])('in stage %s with path %s has the path without the stage', (stage, rawPath, url) => {
     expect(requestOf(event({ rawPath }, { stage }))).toMatchObject({ url });
   });
 
   test.each([
     ['{"a":"ü"}', false],
     [Buffer.from('{"a":"ü"}').toString('base64'), true],
-  ])('has the bytes of its body: %s', (body, isBase64Encoded) => {
+  ])('has the decoded bytes of its body: %s', (body, isBase64Encoded) => {
     expect(requestOf(event({ body, isBase64Encoded })).payload).toEqual(Buffer.from('{"a":"ü"}'));
   });
 
@@ -49,18 +49,18 @@ describe('the request of an event', () => {
     [{ Records: [] }, 'version'],
     [event({ version: '1.0' }), 'version'],
     [event({ rawPath: 7 }), 'rawPath'],
-    ['hello', 'it'],
-  ])('%j is none', (other, where) => {
+    ['hello', 'event'],
+  ])('%j is rejected', (other, where) => {
     expect(() => requestOf(other)).toThrow(`Not an HTTP request of payload format 2.0: ${where}:`);
   });
 });
 
-describe('the answer to an event', () => {
+describe('the response to an event', () => {
   const app = fastify();
   app.get('/json', (_request, reply) => reply.header('x-some', 7).send({ a: 'ü' }));
   app.get('/bytes', (_request, reply) => reply.type('application/pdf').send(Buffer.from([0, 255])));
 
-  test('is text where it is text', async () => {
+  test('is plain text for a text content type', async () => {
     expect(answerOf(await app.inject('/json'))).toMatchObject({
       statusCode: 200,
       headers: { 'content-type': 'application/json; charset=utf-8', 'x-some': '7' },
@@ -73,7 +73,7 @@ describe('the answer to an event', () => {
     ['text', 'text/plain', 'x'.repeat(6 * 1024 * 1024)],
     ['text with many escapes', 'application/json', '"'.repeat(3.1 * 1024 * 1024)],
     ['bytes, which base64 makes a third longer', 'application/pdf', Buffer.alloc(4.6 * 1024 * 1024)],
-  ])('that Lambda would not carry is a typed error: %s', async (_what, type, body) => {
+  ])('that exceeds Lambda’s size limit is a typed error: %s', async (_what, type, body) => {
     const large = fastify();
     large.get('/', (_request, reply) => reply.type(type).header('x-request-id', 'req_1').send(body));
     const answer = answerOf(await large.inject('/'));
@@ -85,15 +85,15 @@ describe('the answer to an event', () => {
     expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'answer_too_large' } });
   });
 
-  test('is base64 where it is bytes, and tells no length of its own', async () => {
+  test('is base64 for binary content, without a content-length', async () => {
     const answer = answerOf(await app.inject('/bytes'));
     expect(answer).toMatchObject({ body: 'AP8=', isBase64Encoded: true });
     expect(answer.headers).not.toHaveProperty('content-length');
   });
 });
 
-test('a stream that cannot be handed over is one whose client hung up', async () => {
-  // What the runtime has.
+test('a stream that cannot be delivered closes the route’s connection', async () => {
+  // Provided by the Lambda runtime.
   Object.assign(globalThis, { awslambda: { HttpResponseStream: { from: (out: Writable) => out } } });
   const app = fastify();
   let closed: Promise<unknown> = Promise.reject(new Error('not asked'));

@@ -6,7 +6,7 @@ import { toEnvelope } from '../../../shared/platform/errors/openai-envelope.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { parseEvent } from './event-error.ts';
 
-/** Payload format 2.0: what API Gateway's HTTP APIs and Function URLs send. */
+/** Payload format 2.0, as sent by API Gateway HTTP APIs and Function URLs. */
 const httpEvent = z.looseObject({
   version: z.literal('2.0'),
   rawPath: z.string(),
@@ -21,7 +21,7 @@ const httpEvent = z.looseObject({
 });
 type HttpEvent = z.infer<typeof httpEvent>;
 
-/** What both take back. */
+/** The response format of both. */
 export interface HttpAnswer {
   statusCode: number;
   headers: Record<string, string>;
@@ -29,10 +29,10 @@ export interface HttpAnswer {
   isBase64Encoded: boolean;
 }
 
-/** They speak of the connection between client and gateway; the body's length is told anew. */
+/** Headers of the connection between client and gateway. The content length is computed anew. */
 const OF_THE_CONNECTION = new Set(['connection', 'content-length', 'keep-alive', 'transfer-encoding']);
 
-/** The request that an event stands for. Throws `EventError`. */
+/** Converts an event to the request that it contains. Throws `EventError`. */
 export function requestOf(value: unknown): InjectOptions {
   const event = parseEvent(httpEvent, value, 'an HTTP request of payload format 2.0');
   const { rawQueryString, body, isBase64Encoded, requestContext } = event;
@@ -46,22 +46,22 @@ export function requestOf(value: unknown): InjectOptions {
   };
 }
 
-/** The path as the client wrote it: API Gateway sets a named stage before it. */
+/** The path as the client sent it: API Gateway puts the name of a stage before it. */
 function pathOf({ rawPath, requestContext: { stage } }: HttpEvent): string {
   const prefix = `/${stage}/`;
   return rawPath.startsWith(prefix) ? rawPath.slice(prefix.length - 1) : rawPath;
 }
 
-/** Of a response of Lambda, with its JSON, in bytes; `MOST_HEADER_BYTES` of it for what is not the body. */
+/** Lambda's limit for a response including its JSON, in bytes. `MOST_HEADER_BYTES` of it are reserved for everything but the body. */
 const MOST_BYTES = 6 * 1024 * 1024;
 const MOST_HEADER_BYTES = 64 * 1024;
 
-/** The whole answer; `answer_too_large` instead of one that Lambda would not carry, which its client would see as a 502. */
+/** The complete response, or `answer_too_large` if Lambda would reject it and the client would see a 502. */
 export function answerOf({ statusCode, headers, rawPayload }: Response): HttpAnswer {
   const flat = flatten(headers);
   const isBase64Encoded = !isText(flat['content-type']);
   const body = rawPayload.toString(isBase64Encoded ? 'base64' : 'utf8');
-  // As Lambda counts it: the body is a string of JSON, with its escapes.
+  // Lambda counts the body as a JSON string, including its escapes.
   if (Buffer.byteLength(JSON.stringify(body)) + MOST_HEADER_BYTES > MOST_BYTES) return tooLarge(flat);
   return { statusCode, headers: flat, body, isBase64Encoded };
 }
@@ -77,8 +77,8 @@ function tooLarge(headers: Record<string, string>): HttpAnswer {
 }
 
 /**
- * Resolves when the answer has ended; rejects when it could not be handed over, and its route then sees that its client hung up. Its head
- * goes out at once, whenever its body may begin.
+ * Sends the status and headers at once, then the body as it arrives. Resolves when the response has ended. Rejects when it could
+ * not be delivered; the route then sees a client disconnect.
  */
 export async function streamAnswer(answer: Response, response: Writable): Promise<void> {
   const { statusCode } = answer;
@@ -88,7 +88,7 @@ export async function streamAnswer(answer: Response, response: Writable): Promis
   try {
     await pipeline(answer.stream(), out);
   } finally {
-    answer.raw.res.destroy(); // does nothing behind its end
+    answer.raw.res.destroy(); // no effect after the response has ended
   }
 }
 
@@ -99,7 +99,7 @@ function flatten(headers: Response['headers']): Record<string, string> {
   return withoutConnection(Object.fromEntries(flat));
 }
 
-/** The headers that are the request's or the answer's own. */
+/** Removes the headers that concern only the connection. */
 export function withoutConnection(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => !OF_THE_CONNECTION.has(name.toLowerCase())),

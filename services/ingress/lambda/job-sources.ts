@@ -6,14 +6,17 @@ import { EventError, parseEvent } from './event-error.ts';
 import { withoutConnection } from './http-events.ts';
 
 /**
- * What a queue or an event bus carries: a `POST /v1/responses`. Its job runs in the background: the answer is fetched by its id, or comes
- * by webhook. The headers carry the API key of who asks, as everywhere: who may write to the queue is no user by that.
+ * The content of a queue message or bus event: a `POST /v1/responses`. Its job runs in the background; the client fetches the
+ * answer by its id or receives a webhook. The headers carry the caller's API key as usual: write access to the queue does not
+ * authenticate anyone.
  */
 const jobOrder = z.strictObject({
   headers: z.record(z.string(), z.string()),
   body: z.looseObject({
-    background: z.literal(true, 'a queued job runs in the background').optional(),
-    stream: z.literal(false, 'nobody reads the stream of a queued job').nullish(),
+    background: z
+      .literal(true, 'must be true or unset, because a queued job runs in the background')
+      .optional(),
+    stream: z.literal(false, 'must be false or unset, because a queued job cannot be streamed').nullish(),
   }),
 });
 
@@ -32,7 +35,7 @@ type SqsRecord = z.infer<typeof sqsEvent>['Records'][number];
 
 const busEvent = z.looseObject({ id: z.string().min(1), 'detail-type': z.string(), detail: z.unknown() });
 
-/** Those that are named here are delivered again, and go to the queue's dead letters in the end. */
+/** The messages listed here are delivered again, and finally move to the queue's dead-letter queue. */
 export interface BatchAnswer {
   batchItemFailures: { itemIdentifier: string }[];
 }
@@ -47,12 +50,12 @@ interface JobSourcesOptions {
   log: Logger;
 }
 
-/** A batch has up to 10,000 messages. */
+/** How many messages are submitted at the same time. A batch has up to 10,000. */
 const MOST_AT_ONCE = 64;
 
 /**
- * delivered -> accepted | failed (delivered again). The message's id is the job's idempotency key where it has none of its own: one
- * that is delivered twice is one job.
+ * delivered -> accepted | failed (delivered again). A message without its own idempotency key uses its message id as the key, so
+ * a message that is delivered twice creates one job.
  */
 export function createJobSources({ inject, log }: JobSourcesOptions): JobSources {
   async function submit(id: string, value: unknown): Promise<void> {
@@ -63,7 +66,8 @@ export function createJobSources({ inject, log }: JobSourcesOptions): JobSources
       headers: { 'idempotency-key': id, ...withoutConnection(lowerCased(headers)) },
       payload: { ...body, background: true },
     });
-    if (answer.statusCode >= 300) throw new EventError(`Not accepted (${answer.statusCode}): ${answer.body}`);
+    if (answer.statusCode >= 300)
+      throw new EventError(`Job not accepted (status ${answer.statusCode}): ${answer.body}`);
   }
 
   async function succeeds(id: string, value: () => unknown): Promise<boolean> {
@@ -73,7 +77,7 @@ export function createJobSources({ inject, log }: JobSourcesOptions): JobSources
     } catch (error) {
       log.warn(
         { err: error, messageId: id },
-        'A queued job was not accepted; its message stays in the queue',
+        'Could not accept a queued job; its message stays in the queue',
       );
       return false;
     }
@@ -97,7 +101,10 @@ export function createJobSources({ inject, log }: JobSourcesOptions): JobSources
   };
 }
 
-/** What must stay in order: the messages of one group of a FIFO queue. Those of any other are on their own, also where they have groups. */
+/**
+ * Groups the messages that must stay in order: those of one message group of a FIFO queue. In a standard queue each message
+ * stands alone, even if it has a group.
+ */
 function lanesOf(records: readonly SqsRecord[]): SqsRecord[][] {
   const lanes = Map.groupBy(
     records,
@@ -107,7 +114,7 @@ function lanesOf(records: readonly SqsRecord[]): SqsRecord[][] {
   return [...lanes.values()];
 }
 
-/** The first that fails and all after it: none may overtake it. */
+/** Returns the first message that fails and all after it, because no message may overtake another of its group. */
 async function failuresOf(
   lane: readonly SqsRecord[],
   succeeds: (record: SqsRecord) => Promise<boolean>,

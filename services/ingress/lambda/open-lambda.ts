@@ -17,24 +17,24 @@ import { type BatchAnswer, createJobSources } from './job-sources.ts';
 import { createResumeAfterFreeze } from './resume-after-freeze.ts';
 
 export interface Lambda {
-  /** Throws `EventError` for an event of another kind; so do the others. */
+  /** Throws `EventError` for an event of another kind, like the methods below. */
   http(event: unknown): Promise<HttpAnswer>;
-  /** Resolves when the answer has ended. */
+  /** Resolves when the response has ended. */
   stream(event: unknown, response: Writable): Promise<void>;
   sqs(event: unknown): Promise<BatchAnswer>;
-  /** Throws when the job was not accepted: Lambda then tries again. */
+  /** Throws when the job was not accepted; Lambda then retries the event. */
   eventBridge(event: unknown): Promise<void>;
 }
 
 /**
- * The ingress without a port: the same routes, called by events. It follows no control topic, since a sandbox that stands still
- * follows nothing: the flags of its own environment say whether a model must be one of LiteLLM's, and the router decides the path.
- * Topics must exist. Throws `ConfigError`.
+ * The ingress without a port: the same routes, called by events. It does not follow the control topic, because a frozen sandbox
+ * cannot. Flags from its own environment decide only whether a model must exist in LiteLLM; the router chooses the backend. The
+ * Kafka topics must already exist. Throws `ConfigError`.
  */
 export async function openLambda(): Promise<Lambda> {
   const config = loadConfig();
   assertShared(config);
-  // What is written later may be written never: the sandbox stands still when the answer is out.
+  // Logs synchronously: the sandbox freezes once the response is out, and buffered lines might never be written.
   const log = createLogger('ingress', config, pino.destination({ dest: 1, sync: true }));
   const releasers = createReleasers(log);
   process.once('SIGTERM', () => {
@@ -45,7 +45,7 @@ export async function openLambda(): Promise<Lambda> {
   });
 
   const kafka = createKafka({ brokers: config.KAFKA_BROKERS, clientId: 'turnout-lambda', log });
-  // A sandbox has one request at a time, of 6 MB at most: nobody waits beside it.
+  // A sandbox serves one request of at most 6 MB at a time, so no other request waits while a body is parsed.
   const work = createBodyWork();
   const bodies = () => work;
   const deps = await openApiDependencies({ config, kafka, bodies, releasers, log });
@@ -80,6 +80,6 @@ const MOUNTS = '/mnt/';
 function assertShared({ BLOB_STORE, BLOB_DIR }: Config): void {
   if (BLOB_STORE === 's3' || BLOB_DIR.startsWith(MOUNTS)) return;
   throw new ConfigError([
-    `BLOB_STORE must be s3, or BLOB_DIR a mounted file system under ${MOUNTS}: a Lambda's disk goes with it, and no worker sees it`,
+    `BLOB_STORE must be s3, or BLOB_DIR must be a mounted file system under ${MOUNTS}: workers cannot read a Lambda's own disk, which is lost with its sandbox`,
   ]);
 }

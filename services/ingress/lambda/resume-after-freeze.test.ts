@@ -8,7 +8,7 @@ const connection = (ping: () => Promise<string>) => {
   return { redis: { ping: jest.fn(ping), disconnect } as unknown as Redis, disconnect };
 };
 
-test('after a pause, connections that do not answer are made anew, the clock is measured and the lease holds before anything is admitted', async () => {
+test('after a freeze, dead connections are replaced, the clock is measured and the lease is renewed before the invocation runs', async () => {
   jest.useFakeTimers();
   const [alive, dead] = [
     connection(() => Promise.resolve('PONG')),
@@ -41,7 +41,7 @@ test('after a pause, connections that do not answer are made anew, the clock is 
   jest.useRealTimers();
 });
 
-test('an invocation that fails fails, and counts as one', async () => {
+test('the error of a failed invocation is passed on', async () => {
   const lease = { renew: () => Promise.resolve(), end: () => Promise.resolve() };
   const resume = createResumeAfterFreeze(
     { lease, clock: {} as never, connections: [] as never },

@@ -3,20 +3,24 @@ import { withTimeout } from '../../../shared/platform/util/with-timeout.ts';
 import { type ApiDependencies } from '../api/dependencies.ts';
 
 export interface ResumeAfterFreeze {
-  /** Runs one invocation on connections that are known to stand. */
+  /** Runs one invocation, after checking the connections if the sandbox may have been frozen. */
   during<T>(invocation: () => Promise<T>): Promise<T>;
 }
 
-/** Half of what a lease as a reader lasts, and far shorter than any firewall forgets a connection that is silent. */
+/** Half the lifetime of a reader lease, and far below the time after which firewalls drop idle connections. */
 const PAUSE_MS = 5_000;
 const PING_TIMEOUT_MS = 500;
-/** What is sent before a new connection stands waits for it. */
+/** The limit for refreshing the connection to Kafka. A send during reconnection waits for the new connection. */
 const REFRESH_TIMEOUT_MS = 1_000;
 
 /**
- * Between two invocations a sandbox stands still: no timer runs and no connection is kept alive. So what follows a pause begins with a ping
- * on each connection to Redis, of which one that does not answer is made anew, with the clock, and with the lease: a job that is admitted before it holds
- * again would be taken for abandoned by the sweep. The producer connects anew where its connection was silent for long.
+ * Between two invocations a sandbox is frozen: no timer runs and no connection is kept alive. After a pause the next invocation
+ * therefore first
+ *
+ * - pings each Redis connection and replaces those that do not respond,
+ * - measures the clock again,
+ * - renews the reader lease, because the sweep would treat a job admitted without a valid lease as abandoned,
+ * - lets the producer reconnect if its connection was idle for long.
  */
 export function createResumeAfterFreeze(
   {
@@ -30,15 +34,15 @@ export function createResumeAfterFreeze(
   let lastUsed = Date.now();
 
   async function reconnect(): Promise<void> {
-    // Where Kafka is away nothing waits for it here: a send waits within its own deadline.
+    // If Kafka is unavailable, do not wait for it here: each send waits within its own deadline.
     const refreshed = producer?.refresh().catch((error: unknown) => {
-      log.debug({ err: error }, 'The connection to Kafka did not outlive the pause');
+      log.debug({ err: error }, 'Could not refresh the Kafka connection after a freeze');
     });
     await Promise.all([
-      withTimeout(refreshed ?? Promise.resolve(), REFRESH_TIMEOUT_MS, 'No answer').catch(() => undefined),
+      withTimeout(refreshed ?? Promise.resolve(), REFRESH_TIMEOUT_MS, 'No response').catch(() => undefined),
       ...connections.map((redis) =>
-        withTimeout(redis.ping(), PING_TIMEOUT_MS, 'No answer').catch((error: unknown) => {
-          log.debug({ err: error }, 'A connection did not outlive the pause');
+        withTimeout(redis.ping(), PING_TIMEOUT_MS, 'No response').catch((error: unknown) => {
+          log.debug({ err: error }, 'Lost a Redis connection during a freeze; reconnecting');
           redis.disconnect(true);
         }),
       ),

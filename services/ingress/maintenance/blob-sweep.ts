@@ -11,19 +11,18 @@ import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { largeShare, type SweptKind } from './swept-kinds.ts';
 
 /**
- * Removes the folders of the blob store that nobody needs any more. A missing record alone never removes anything:
+ * Removes folders of the blob store that are no longer needed. A missing record alone never causes a removal:
  *
- * 1. The job Redis and the store must carry the same identity. Where neither has one, the records must know the files that
- *    are there.
- * 2. One part of the store is listed. Its old folders without a record and without a planned removal are candidates. More
- *    than a small share of candidates, or one that is older than the registry, stops the whole sweep.
- * 3. The removal of the candidates is planned; it comes after a grace period.
+ * 1. The job Redis and the blob store must carry the same identity. If neither has one, the records must know the files that exist.
+ * 2. A page of each top-level folder is listed. Old folders without a record and without a planned removal are candidates. If candidates
+ *    exceed a small share, or one is older than the registry, the whole sweep stops.
+ * 3. The removal of the candidates is planned for after a grace period.
  * 4. Folders whose planned time has come are removed, unless their record came back.
  *
  * A sweep that stops changes nothing, logs an error and reports the reason until an operator decides.
  */
 export interface BlobSweep {
-  /** Undefined: it did not stop. */
+  /** Undefined: the sweep did not stop. */
   sweep(): Promise<SweepStop | undefined>;
 }
 
@@ -34,15 +33,15 @@ export interface BlobSweepDeps {
   state: SweepState;
   kinds: readonly SweptKind[];
   log: Logger;
-  /** Asked between folders: true ends the sweep early. */
+  /** Checked between folders; true ends the sweep early. */
   closing: () => boolean;
   /** Milliseconds since the epoch. */
   now?: () => number;
 }
 
-/** Between the plan to remove a folder without a record and its removal. */
+/** The grace period between planning to remove a folder without a record and removing it. Milliseconds. */
 export const GRACE_MS = 86_400_000;
-/** What one sweep lists of each kind, and removes of each bucket at most. */
+/** The maximum that one sweep lists of each kind, and removes of each bucket. */
 const FOLDERS_AT_ONCE = 5_000;
 const REMOVED_OF_BUCKET = 200;
 const WORKERS = 8;
@@ -50,7 +49,7 @@ const WORKERS = 8;
 interface Listed {
   looked: BlobFolder[];
   candidates: BlobFolder[];
-  /** Where the next sweep goes on. */
+  /** Where the next sweep continues. */
   next: string;
 }
 
@@ -63,7 +62,7 @@ export function createBlobSweep(deps: BlobSweepDeps): BlobSweep {
     failures = [];
     const before = await state.stopped();
     const stop = await sweepUnlessStopped();
-    if (stop) log.error({ ...stop }, 'Sweep stopped: blob store and job Redis do not fit together');
+    if (stop) log.error({ ...stop }, 'Sweep stopped: the blob store and the job Redis do not match');
     if (stop ?? before) await state.setStopped(stop);
     if (failures.length > 0) throw failures[0];
     return stop;
@@ -86,7 +85,7 @@ export function createBlobSweep(deps: BlobSweepDeps): BlobSweep {
     return undefined;
   }
 
-  /** Since when the registry knows every folder that is put, in ms since the epoch. */
+  /** The time since which the registry knows every new folder, in milliseconds since the epoch. */
   async function knownSince(): Promise<number | SweepStop> {
     const comparison = await identity.compare();
     if (comparison.kind === 'same') return comparison.since;
@@ -97,7 +96,7 @@ export function createBlobSweep(deps: BlobSweepDeps): BlobSweep {
     return since;
   }
 
-  /** An empty store belongs to anyone; one with files belongs to the registry that knows them. */
+  /** An empty store matches any registry. A store with files matches only the registry that knows them. */
   async function firstUse(): Promise<number | undefined> {
     let empty = true;
     for (const kind of kinds) {
@@ -116,7 +115,7 @@ export function createBlobSweep(deps: BlobSweepDeps): BlobSweep {
     const page = after === '' ? {} : { after };
     const looked = await blobs.listFolders(kind.name, { ...page, limit: FOLDERS_AT_ONCE });
     const next = looked.length < FOLDERS_AT_ONCE ? '' : (looked.at(-1)?.name ?? '');
-    // A folder under a name that Turnout does not give is not ours to remove.
+    // Ignores folders whose names Turnout does not create.
     const ours = looked.filter(({ name }) => kind.id.safeParse(name).success);
     const old = ours.filter(({ changedAt }) => changedAt <= now() - kind.spareMs);
     return { looked: ours, candidates: from === undefined ? await unknownAmong(kind, old) : [], next };
@@ -138,7 +137,7 @@ export function createBlobSweep(deps: BlobSweepDeps): BlobSweep {
     return unknown;
   }
 
-  /** A record that cannot be read is one: its folder stays. */
+  /** If a record cannot be read, its folder stays. */
   function standingOf(kind: SweptKind, id: string): Promise<FileStanding> {
     return kind.standing(id).catch((error: unknown) => {
       failures.push(error);
@@ -161,11 +160,14 @@ export function createBlobSweep(deps: BlobSweepDeps): BlobSweep {
     if (closing()) return;
     for (const { name } of candidates) await removals.plan(kind.name, name, now() + GRACE_MS - kind.delayMs);
     if (candidates.length > 0)
-      log.warn({ kind: kind.name, folders: candidates.length }, 'Folders without a record will be removed');
+      log.warn(
+        { kind: kind.name, folders: candidates.length },
+        'Planned the removal of folders without a record',
+      );
     await state.moveTo(kind.name, next);
   }
 
-  /** One that fails does not keep the others from their turn. */
+  /** A failed removal does not prevent the others. */
   async function removeDue(kind: SweptKind): Promise<void> {
     for await (const ids of removals.due(kind.name, now() - kind.delayMs, REMOVED_OF_BUCKET)) {
       const waiting = [...ids];

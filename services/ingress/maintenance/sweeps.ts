@@ -22,10 +22,10 @@ interface SweepsOptions {
 }
 
 const EVERY_MS = 600_000;
-/** Longer than the pause between two sweeps: the process that has swept sweeps again, while it lives. */
+/** Longer than the pause between two sweeps, so the process that swept keeps the lease while it runs. */
 const LEASE_MS = 2 * EVERY_MS;
 
-/** Sweeps the blob store at once and again and again, in one ingress at a time, until the process closes. */
+/** Sweeps the blob store now and then periodically, in one ingress at a time, until the process closes. */
 export function startSweeps({ config, deps, releasers, registry, log }: SweepsOptions): void {
   const { blobs, redis } = deps;
   const keys = blobKeys(config.REDIS_PREFIX);
@@ -46,19 +46,19 @@ export function startSweeps({ config, deps, releasers, registry, log }: SweepsOp
     report((await holdLease(redis, keys, token)) ? await swept.sweep() : undefined);
   }
   const onError = (error: unknown) =>
-    log.warn({ err: error }, 'The blob store was not swept; it will be tried again');
+    log.warn({ err: error }, 'Blob store sweep failed; retrying at the next interval');
   const work = periodically({ everyMs: EVERY_MS, run: sweepIfOurs, onError });
   releasers.defer('blob sweep', async () => {
     closing = true;
     await work.close();
     await first;
   });
-  // The store gets its identity before the first body: not ten minutes after it.
+  // Sweeps at once so that the store gets its identity before the first body is stored.
   const first = sweepIfOurs().catch(onError);
   work.start();
 }
 
-/** Two that hold it for a moment do no harm: each step of a sweep may be done twice. */
+/** Two holders at the same moment are harmless, because every step of a sweep can be repeated. */
 async function holdLease(redis: Redis, keys: BlobKeys, token: string): Promise<boolean> {
   const key = keys.sweepLease();
   if ((await redis.set(key, token, 'PX', LEASE_MS, 'NX')) !== null) return true;
@@ -69,7 +69,7 @@ async function holdLease(redis: Redis, keys: BlobKeys, token: string): Promise<b
 function stopGauge(registry: Registry): (stop: SweepStop | undefined) => void {
   const gauge = new Gauge({
     name: 'turnout_blob_sweep_stopped',
-    help: '1 while the sweep of the blob store refuses to remove anything, by reason; see `bin/turnout blobs status`.',
+    help: '1 while the blob store sweep is stopped and removes nothing, by reason; see `bin/turnout blobs status`.',
     labelNames: ['reason'],
     registers: [registry],
   });

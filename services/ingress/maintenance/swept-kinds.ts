@@ -3,28 +3,28 @@ import { fileId, jobId } from '../../../shared/platform/ids.ts';
 import { type FileRegistry, type FileStanding } from '../../../shared/content/files/file-registry.ts';
 import { type JobLog } from '../../../shared/jobs/joblog/job-log.ts';
 
-/** A top-level folder of the blob store, and when what lies in it may be removed. Times in milliseconds. */
+/** A top-level folder of the blob store, and the rules for removing its subfolders. Times in milliseconds. */
 export interface SweptKind {
   name: BlobKind;
-  /** Names of its folders; a folder of another name is never removed. */
+  /** Matches the names of its subfolders. A folder with another name is never removed. */
   id: { safeParse(name: string): { success: boolean } };
-  /** A folder in which something was put this recently is not looked at: its record may still come. */
+  /** A folder that changed more recently than this is skipped, because its record may not exist yet. */
   spareMs: number;
-  /** Between the time that a removal is planned from and the removal. */
+  /** The delay between the time in a removal plan and the removal. */
   delayMs: number;
-  /** When a planned folder that is still needed is looked at again. */
+  /** When to check a planned folder again that is still needed. */
   againMs: number;
-  /** `kept`: its record stands. `ending`: it stands for now. `gone`: nobody needs the folder. */
+  /** `kept`: its record is in use. `ending`: its record still exists but will expire. `gone`: it has no record and is not needed. */
   standing(id: string): Promise<FileStanding>;
-  /** Its folders always have records: they tell whether a registry without an identity belongs to the store. */
+  /** Its folders always have records, so they show whether a registry without an identity belongs to the store. */
   provesRegistry: boolean;
 }
 
 const HOUR_MS = 3_600_000;
-/** Whoever replays a dead letter, or gives a router the Redis back that it had lost, still finds the bodies. */
+/** Bodies stay available to an operator who replays a dead letter, and to a router whose lost Redis is restored. */
 const BODIES_MS = 24 * HOUR_MS;
 
-/** `keptMs`: how long an ended job's kept log is kept. */
+/** `keptMs`: how long the stored copy of an ended job is retained. */
 export function sweptKinds(
   { files, jobLog }: { files: Pick<FileRegistry, 'standing'>; jobLog: Pick<JobLog, 'standings'> },
   keptMs: number,
@@ -66,7 +66,7 @@ export function sweptKinds(
 const LARGE_SHARE = 0.1;
 const LARGE_COUNT = 20;
 
-/** Whether so many folders without a record mean that the registry is wrong, and not that so many have gone. */
+/** Whether the number of folders without a record suggests that the registry is wrong, rather than that these folders are obsolete. */
 export function largeShare(looked: number, unknown: number, allowed = LARGE_COUNT): boolean {
   return unknown > allowed && unknown > looked * LARGE_SHARE;
 }

@@ -7,7 +7,7 @@ import { type ModelList, type Models } from './models.ts';
 
 interface ModelRoutesDeps {
   models: Pick<Models, 'list'>;
-  /** Those that there are now; who may use one sees it among the models. */
+  /** The current assistants. Users see those that they may use in the list of models. */
   assistants: () => readonly Assistant[];
   mayUseModel: (who: Principal, model: string) => boolean;
   caller: (request: FastifyRequest) => Principal;

@@ -9,7 +9,7 @@ export type ModelList = z.infer<typeof modelList>;
 
 export interface Models {
   list(): Promise<ModelList>;
-  /** Throws `model_not_found` for a model that LiteLLM does not serve. Lets everything pass while LiteLLM never answered. */
+  /** Throws `model_not_found` for a model that LiteLLM does not serve. Accepts every model until LiteLLM has responded once. */
   assertServed(model: string): Promise<void>;
 }
 
@@ -20,10 +20,10 @@ interface ModelsOptions {
 }
 
 const FRESH_MS = 30_000;
-/** An unknown name asks LiteLLM again at most this often. */
+/** An unknown model name triggers a new request to LiteLLM at most this often. Milliseconds. */
 const RECHECK_MS = 1_000;
 
-/** LiteLLM's models, remembered. While LiteLLM is away the last list serves. */
+/** Caches LiteLLM's list of models. While LiteLLM is unavailable, the last list stays in use. */
 export function createModels({ litellmUrl, masterKey, log }: ModelsOptions): Models {
   let known: ModelList | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
@@ -34,7 +34,7 @@ export function createModels({ litellmUrl, masterKey, log }: ModelsOptions): Mod
     try {
       known = await fetchModels(litellmUrl, masterKey);
     } catch (error) {
-      log.warn({ err: error }, 'Models could not be read from LiteLLM');
+      log.warn({ err: error }, 'Could not read models from LiteLLM');
     } finally {
       asking = undefined;
     }
@@ -49,7 +49,9 @@ export function createModels({ litellmUrl, masterKey, log }: ModelsOptions): Mod
     list: async () => {
       await notOlderThan(FRESH_MS);
       if (!known)
-        throw new TurnoutError('upstream_unreachable', { message: 'The list of models is not available.' });
+        throw new TurnoutError('upstream_unreachable', {
+          message: 'The list of models is currently unavailable. Try again later.',
+        });
       return known;
     },
     assertServed: async (name) => {
@@ -62,7 +64,7 @@ export function createModels({ litellmUrl, masterKey, log }: ModelsOptions): Mod
   };
 }
 
-/** LiteLLM lists a whole provider as `openai/*`. */
+/** LiteLLM lists all models of a provider as `openai/*`. */
 function serves({ data }: ModelList, name: string): boolean {
   return data.some(({ id }) => id === name || (id.endsWith('*') && name.startsWith(id.slice(0, -1))));
 }
@@ -70,6 +72,6 @@ function serves({ data }: ModelList, name: string): boolean {
 async function fetchModels(url: string, key: string): Promise<ModelList> {
   const headers = { authorization: `Bearer ${key}` };
   const response = await fetch(`${url}/v1/models`, { headers, signal: AbortSignal.timeout(3_000) });
-  if (!response.ok) throw new Error(`/v1/models answered ${response.status}`);
+  if (!response.ok) throw new Error(`/v1/models responded with status ${response.status}`);
   return modelList.parse(await response.json());
 }

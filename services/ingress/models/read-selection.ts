@@ -6,16 +6,17 @@ import { type AssistantSelection, selectionOf, AUTO } from '../admission/assista
 import { type Models } from './models.ts';
 
 /**
- * What a request wants of assistants, and the model that its job is admitted with. Throws `assistant_not_found`, `invalid_value`,
- * and `model_not_found` for a model that is not served, or not for him; one that the assistant will name is not known yet.
+ * Determines the assistant selection of a request and the model that its job is admitted with. Throws `assistant_not_found`,
+ * `invalid_value`, and `model_not_found` for a model that is not served or that the caller may not use. A model that the
+ * assistant chooses later is not checked here.
  */
 export type ReadSelection = (asked: Parameters<typeof selectionOf>[0]) => Promise<AssistantSelection>;
 
 interface SelectionOptions {
-  /** Those that there are now. */
+  /** The current assistants. */
   assistants: () => readonly Assistant[];
   models: Pick<Models, 'assertServed'>;
-  /** The path that this user's job will probably take. */
+  /** The backend that will probably serve this user's job. */
   backendOf: (user: string) => Backend;
   mayUseModel: (who: Principal, model: string) => boolean;
   selection: 'asked' | 'always';
@@ -31,10 +32,10 @@ export function createReadSelection({
 }: SelectionOptions): ReadSelection {
   return async (asked) => {
     const selection = selectionOf(asked, { ...rules, assistants: assistants() });
-    // What an assistant will name is looked at by the router.
+    // The router checks a model that an assistant chooses.
     const isKnown = !selection.assistant || selection.model !== AUTO;
     if (isKnown && !mayUseModel(asked.caller, selection.model)) throw modelNotFound(selection.model);
-    // Past LiteLLM nobody knows which models there are.
+    // Only LiteLLM can list its models; the legacy system cannot.
     if (isKnown && backendOf(asked.caller.user) === 'litellm') await models.assertServed(selection.model);
     return selection;
   };

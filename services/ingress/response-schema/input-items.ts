@@ -1,15 +1,15 @@
 import { z } from 'zod';
 
 /**
- * The items of OpenAI's `input`. Loose, because clients send items back as they got them, with members that say nothing to a
- * model (ids, annotations, statuses); what does say something and cannot be passed on is refused.
+ * The items of OpenAI's `input`. The schemas are loose because clients send items back as they received them, with members that
+ * do not concern a model (ids, annotations, statuses). Members that matter but cannot be passed on are rejected.
  */
 const inputText = z.looseObject({ type: z.literal('input_text'), text: z.string() });
 const outputText = z.looseObject({ type: z.literal('output_text'), text: z.string() });
 const refusal = z.looseObject({ type: z.literal('refusal'), refusal: z.string() });
 const inputImage = z.looseObject({
   type: z.literal('input_image'),
-  image_url: z.string({ error: 'must be a URL or data URL; images by file id are not supported' }),
+  image_url: z.string({ error: 'must be a URL or a data URL (images by file id are not supported)' }),
   detail: z.string().max(20).optional(),
 });
 const inputFile = z
@@ -18,13 +18,13 @@ const inputFile = z
     file_id: z.string().min(1).max(100).nullish(),
     file_data: z.string().nullish(),
     filename: z.string().max(255).nullish(),
-    file_url: z.never({ error: 'files by URL are not supported; send file_data or file_id' }).optional(),
+    file_url: z.never({ error: 'file URLs are not supported; send file_data or file_id instead' }).optional(),
   })
   .refine(({ file_id, file_data }) => (file_id ?? '') !== '' || typeof file_data === 'string', {
-    error: 'one of file_id and file_data is needed',
+    error: 'must contain file_id or file_data',
   })
   .refine(({ file_id, file_data }) => typeof file_id !== 'string' || typeof file_data !== 'string', {
-    error: 'either file_id or file_data, not both',
+    error: 'must contain either file_id or file_data, not both',
   });
 const inputAudio = z.looseObject({ type: z.literal('input_audio'), input_audio: z.looseObject({}) });
 
@@ -62,7 +62,7 @@ const functionCallOutput = z.looseObject({
   output: z.union([z.string(), z.array(inputText).min(1)]),
 });
 const reasoning = z.looseObject({ type: z.literal('reasoning'), summary: z.array(z.unknown()).default([]) });
-/** Stands for an item of an earlier response or of its input. */
+/** Refers to an item of an earlier response or of its input. */
 const itemReference = z.looseObject({ type: z.literal('item_reference'), id: z.string().min(1).max(100) });
 
 export const inputItem = z.preprocess(
@@ -72,7 +72,7 @@ export const inputItem = z.preprocess(
   }),
 );
 
-/** A message may leave out its type, and a reference too (OpenAI's schema has it so). */
+/** The `type` of a message or a reference is optional, as in OpenAI's schema. */
 function withType(item: unknown): unknown {
   if (typeof item !== 'object' || item === null || 'type' in item) return item;
   return { ...item, type: 'role' in item || !('id' in item) ? 'message' : 'item_reference' };
@@ -80,10 +80,10 @@ function withType(item: unknown): unknown {
 
 export type Message = z.infer<typeof message>;
 export type InputItem = z.infer<typeof inputItem>;
-/** What a reference stands for has taken its place. */
+/** An item after references are replaced by the items that they refer to. */
 export type ResolvedItem = Exclude<InputItem, { type: 'item_reference' }>;
 
-/** An item as it is kept and listed: with an id, and with its content in parts. */
+/** An item as it is stored and listed: with an id, and with its content as parts. */
 export type StoredItem = ResolvedItem & { id: string };
 
 export const storedItem = inputItem.refine(
@@ -97,12 +97,15 @@ const ID_PREFIX = {
   reasoning: 'rs',
 } as const;
 
-/** The text form of `input` is one message of the user. */
+/** The string form of `input` is one user message. */
 export function toItems(input: string | readonly InputItem[]): readonly InputItem[] {
   return typeof input === 'string' ? [{ type: 'message', role: 'user', content: input }] : input;
 }
 
-/** `digits` are the response's: ids that two responses give never meet. Those that a client sent are not kept. */
+/**
+ * Gives the item an id. `digits` come from the response id, so ids of different responses never collide. Client-supplied ids are
+ * not kept.
+ */
 export function toStoredItem(item: ResolvedItem, digits: string, at: number): StoredItem {
   const id = `${ID_PREFIX[item.type]}_${digits}_i${at}`;
   switch (item.type) {

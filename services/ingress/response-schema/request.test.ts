@@ -6,7 +6,7 @@ const validate = validatorCompiler({ schema: responseRequest });
 const tool = { type: 'function', name: 'look', parameters: {} };
 const message = (part: object) => [{ role: 'user', content: [part] }];
 
-describe('a bad request is told which parameter is wrong', () => {
+describe('the error of an invalid request names the parameter', () => {
   test.each<[param: string, more: object, code?: string]>([
     ['model', { model: 5 }],
     ['model', { model: undefined }],
@@ -83,7 +83,7 @@ describe('a bad request is told which parameter is wrong', () => {
   });
 });
 
-test('null stands for what was left out', () => {
+test('null is accepted for optional parameters', () => {
   const names = [
     'instructions',
     'tools',

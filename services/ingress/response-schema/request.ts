@@ -4,11 +4,11 @@ import { unsupported } from '../http/validation.ts';
 import { inputItem } from './input-items.ts';
 
 /**
- * OpenAI's `POST /v1/responses` body, as far as it can be served for any model behind LiteLLM. Everything that is not here is
- * a typed 400 that names it: an answer never leaves out silently what was asked for.
+ * The body of OpenAI's `POST /v1/responses`, limited to what works for any model behind LiteLLM. Any other parameter is a typed
+ * 400 that names it, so no requested feature is silently dropped.
  */
 const functionTool = z.strictObject({
-  type: z.literal('function', { error: 'only function tools are supported' }),
+  type: z.literal('function', { error: "must be 'function', the only supported tool type" }),
   name: toolName,
   description: z.string().nullish(),
   parameters: z.record(z.string(), z.unknown()).nullish(),
@@ -41,7 +41,10 @@ const textFormat = z.discriminatedUnion('type', [
 
 const summary = z.enum(['auto', 'concise', 'detailed']).nullish();
 
-/** Those of OpenAI's that change nothing here: what they ask for is always in the answer, or exists for OpenAI's own tools only. */
+/**
+ * The values of OpenAI's `include` that have no effect here: the data is always in the answer, or concerns only OpenAI's built-in
+ * tools.
+ */
 const include = z.enum(['reasoning.encrypted_content', 'message.output_text.logprobs']);
 
 const parameters = z.strictObject({
@@ -78,35 +81,43 @@ const parameters = z.strictObject({
   prompt_cache_key: z.string().max(512).nullish(),
   prompt_cache_retention: z.enum(['in_memory', '24h']).nullish(),
 
-  prompt: unsupported('prompt templates are not kept here'),
-  conversation: unsupported('use previous_response_id'),
-  max_tool_calls: unsupported('there are no built-in tools'),
-  context_management: unsupported('nothing is compacted'),
-  prompt_cache_options: unsupported('use prompt_cache_key'),
-  image: unsupported('answers are text'),
-  moderation: unsupported('nothing is moderated here'),
-  access_programs: unsupported("they are OpenAI's own"),
+  prompt: unsupported("prompt templates are not available; use 'instructions' and 'input'"),
+  conversation: unsupported("use 'previous_response_id' instead"),
+  max_tool_calls: unsupported('there are no built-in tools to limit'),
+  context_management: unsupported("context compaction is not available; use 'truncation'"),
+  prompt_cache_options: unsupported("use 'prompt_cache_key' instead"),
+  image: unsupported('only text output is available'),
+  moderation: unsupported('moderation is not available'),
+  access_programs: unsupported("it applies only to OpenAI's own service"),
 });
 
-/** Combinations that each parameter's own schema cannot see. */
+/** Checks combinations of parameters, which their own schemas cannot see. */
 export const responseRequest = parameters.superRefine((request, context) => {
   if (request.background && request.store === false)
-    context.addIssue({ code: 'custom', path: ['store'], message: 'a background response must be stored' });
+    context.addIssue({
+      code: 'custom',
+      path: ['store'],
+      message: 'must not be false for a background response',
+    });
   if (request.tool_choice === 'required' && !request.tools?.length)
-    context.addIssue({ code: 'custom', path: ['tool_choice'], message: 'there are no tools to choose from' });
+    context.addIssue({
+      code: 'custom',
+      path: ['tool_choice'],
+      message: "'required' needs at least one entry in 'tools'",
+    });
   const names = new Set(request.tools?.map(({ name }) => name));
   for (const [at, name] of chosenTools(request.tool_choice).entries()) {
     if (!names.has(name))
       context.addIssue({
         code: 'custom',
         path: ['tool_choice'],
-        message: `tool ${at + 1} of the choice, '${name.slice(0, 64)}', is none of the tools`,
+        message: `tool ${at + 1} of the choice, '${name.slice(0, 64)}', is not defined in 'tools'`,
       });
   }
 });
 export type ResponseRequest = z.infer<typeof responseRequest>;
 
-/** What a response shows of its request: all but its input. */
+/** The request parameters that a response repeats: all except its input. */
 export const responseSettings = z.object(parameters.shape).omit({ input: true });
 export type ResponseSettings = z.infer<typeof responseSettings>;
 

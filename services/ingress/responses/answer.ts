@@ -8,11 +8,11 @@ import { type ResponseProjection } from './response-events.ts';
 export interface AnswerOptions {
   reply: FastifyReply;
   events: EventGroups;
-  /** Of the response, with nothing taken yet. */
+  /** The projection of this response, before any event was taken. */
   projection: ResponseProjection;
 }
 
-/** Waits for the end and answers with the whole response. A failed job throws its error. */
+/** Waits for the end of the job and returns the complete response. Throws the error of a failed job. */
 export async function sendResponse({ reply, events, projection }: AnswerOptions): Promise<ResponseBody> {
   for await (const group of events) {
     for (const { event } of group) {
@@ -25,11 +25,11 @@ export async function sendResponse({ reply, events, projection }: AnswerOptions)
 }
 
 /**
- * Answers with OpenAI's stream of events: those numbered above `after` (-1: all).
+ * Responds with OpenAI's event stream: the events with a sequence number above `after` (-1: all).
  *
- * What goes wrong with the response is `response.failed`, an event of its log. What goes wrong with this reading alone (the
- * process goes, the log lost its end) is an `error` event under the number of the last one sent, so that `starting_after`
- * with any number that a client has seen goes on rightly. A reader that is ahead of the log is told `log_rewound`.
+ * A failure of the response itself is `response.failed`, an event of its log. A failure of only this stream (the process shuts
+ * down, or the log lost its end) is an `error` event with the number of the last event sent, so that `starting_after` with any
+ * number that a client has seen continues correctly. A reader that is ahead of the log gets `log_rewound`.
  */
 export async function streamResponse({
   reply,

@@ -20,7 +20,7 @@ const LOG: JobEvent[] = [
   { type: 'completed', at: 2 },
 ];
 
-/** Every response exists, and each has 1,000 characters of input. */
+/** A store in which every response exists, by default with over 1,000 characters of input. */
 function world(maxBytes: number, events = LOG, inputOf = (n: number) => items(n, 'x'.repeat(1_000))) {
   let reads = 0;
   const find = (id: string): Promise<StoredResponse> => {
@@ -45,21 +45,21 @@ const reference = (n: number, at = 0) => ({
   id: `msg_${digitsOf(n)}_i${at}`,
 });
 
-describe('a small request cannot name more than a large one may send', () => {
+describe('a small request cannot refer to more than a large one may send', () => {
   test.each([
-    ['by one item, many times', { input: Array.from({ length: 20 }, () => reference(1)) }],
-    ['by many items', { input: Array.from({ length: 20 }, (_, n) => reference(n)) }],
-    ['by the conversation before it', { previous_response_id: `resp_${digitsOf(1)}`, input: 'Hi' }, 500],
+    ['through one item, many times', { input: Array.from({ length: 20 }, () => reference(1)) }],
+    ['through many items', { input: Array.from({ length: 20 }, (_, n) => reference(n)) }],
+    ['through the previous conversation', { previous_response_id: `resp_${digitsOf(1)}`, input: 'Hi' }, 500],
   ])('%s', async (_name, request, maxBytes = 10_000) => {
     await expect(world(maxBytes).resolve('user', request)).rejects.toMatchObject({ code: 'body_too_large' });
   });
 
-  test('what it sends itself is not counted again', async () => {
+  test('input that the request itself sends is not counted again', async () => {
     const input = [{ type: 'message' as const, role: 'user' as const, content: 'x'.repeat(5_000) }];
     await expect(world(1_000).resolve('user', { input })).resolves.toEqual({ context: [], input });
   });
 
-  test('nor have more of it held in memory: the sum is known when a response has been read', async () => {
+  test('the limit also bounds memory: it is checked after each response that is read', async () => {
     const { resolve, reads } = world(10_000);
     const responses = Array.from({ length: 100 }, (_, n) => n);
     const input = [...responses.map((n) => reference(n, 1)), ...responses.map((n) => reference(n, 0))];
@@ -67,7 +67,7 @@ describe('a small request cannot name more than a large one may send', () => {
     expect(reads()).toBeLessThan(20);
   });
 
-  test('nor by naming items of thousands of responses', async () => {
+  test('a request cannot refer to items of thousands of responses', async () => {
     const { resolve, reads } = world(1e9);
     const input = Array.from({ length: 1_000 }, (_, n) => reference(n));
     await expect(resolve('user', { input })).rejects.toMatchObject({
@@ -78,20 +78,20 @@ describe('a small request cannot name more than a large one may send', () => {
   });
 });
 
-describe('nor name what has more values than a request may have', () => {
+describe('a request cannot refer to more values than a request may contain', () => {
   const parts = Array.from({ length: 60_000 }, () => ({ type: 'input_text' as const, text: '' }));
   const withParts = (n: number, content = parts): StoredItem[] => [
     { id: `msg_${digitsOf(n)}_i0`, type: 'message', role: 'user', content },
   ];
   const refused = { code: 'body_too_large' };
 
-  test('by the conversation before it', async () => {
+  test('through the previous conversation', async () => {
     const { resolve } = world(1e9, LOG, withParts);
     const request = { previous_response_id: `resp_${digitsOf(1)}`, input: 'Hi' };
     await expect(resolve('user', request)).rejects.toMatchObject(refused);
   });
 
-  test('by a few items', async () => {
+  test('through a few items', async () => {
     const { resolve } = world(1e9, LOG, (n) => withParts(n, parts.slice(0, 20_000)));
     await expect(resolve('user', { input: [reference(1), reference(2)] })).resolves.toBeDefined();
     const input = [reference(1), reference(2), reference(3)];
@@ -99,14 +99,14 @@ describe('nor name what has more values than a request may have', () => {
   });
 });
 
-test('a response of which many items are named is read once', async () => {
+test('a response is read once even if many of its items are referenced', async () => {
   const { resolve, reads } = world(1e9);
   await resolve('user', { input: Array.from({ length: 50 }, () => reference(1)) });
   expect(reads()).toBe(1);
 });
 
 test.each(['msg_', 'msg_zz_0', `xx_${digitsOf(1)}_0`, `msg_${digitsOf(1)}_7`])(
-  'the id %s names nothing',
+  'the unknown id %s is rejected',
   async (id) => {
     const { resolve } = world(1e9);
     await expect(resolve('user', { input: [{ type: 'item_reference', id }] })).rejects.toMatchObject({
@@ -116,7 +116,7 @@ test.each(['msg_', 'msg_zz_0', `xx_${digitsOf(1)}_0`, `msg_${digitsOf(1)}_7`])(
   },
 );
 
-test('a call that was cut before its name came is no part of the conversation', async () => {
+test('a tool call that was cut off before its name arrived is not part of the conversation', async () => {
   const events: JobEvent[] = [
     { type: 'text', choice: 0, delta: 'I look it up.' },
     { type: 'tool_call', choice: 0, index: 0, id: 'call_1', arguments: '' },

@@ -12,12 +12,12 @@ import {
 import { type ResponseRequest } from '../response-schema/request.ts';
 import { type FindResponse, outputItems, type StoredResponse } from './stored-responses.ts';
 
-/** All that the model is to read, except the instructions. */
+/** Everything that the model reads, except the instructions. */
 export interface ResolvedConversation {
-  /** Items of the earlier responses that this one goes on from, oldest first. */
+  /** Items of the earlier responses that this one continues, oldest first. */
   context: StoredItem[];
   input: ResolvedItem[];
-  /** The assistant that answered the response that this one goes on from. */
+  /** The assistant that answered the response that this one continues. */
   assistant?: string | undefined;
 }
 
@@ -27,11 +27,11 @@ export type ResolveConversation = (
 ) => Promise<ResolvedConversation>;
 
 /**
- * Puts together what a request names instead of sending it: the conversation behind `previous_response_id`, and the items that
- * references stand for. Together they may be as large as a request that sends all of it (`maxBytes`, about) and have as many
- * values: else a few small requests could name gigabytes, or what takes seconds to look through.
+ * Resolves what a request refers to instead of sending it: the conversation of `previous_response_id`, and the items behind
+ * references. Together these may be about as large as the largest request (`maxBytes`) and have as many values. Otherwise a few
+ * small requests could refer to gigabytes, or to input that takes seconds to process.
  *
- * Throws `previous_response_not_found`, `invalid_value` with the parameter's path, `body_too_large`.
+ * Throws `previous_response_not_found`, `invalid_value` with the path of the parameter, and `body_too_large`.
  */
 export function createConversations(find: FindResponse, maxBytes: number): ResolveConversation {
   return async (user, { previous_response_id: previous, input }) => {
@@ -58,7 +58,7 @@ type FindOwn = (responseId: string) => Promise<StoredResponse | undefined>;
 async function previousOf(find: FindOwn, previous: string): Promise<StoredResponse> {
   const param = 'previous_response_id';
   const found = await find(previous);
-  // One that was not to be stored may still be there for those who read its stream.
+  // A response with `store: false` may still exist for the readers of its stream.
   if (!found || found.head.request.store === false)
     throw new TurnoutError('previous_response_not_found', {
       message: `Previous response with id '${previous}' not found.`,
@@ -67,7 +67,7 @@ async function previousOf(find: FindOwn, previous: string): Promise<StoredRespon
   const status = responseStatus(found.events);
   if (status !== 'completed' && status !== 'incomplete')
     throw new TurnoutError('invalid_value', {
-      message: `The previous response is ${status}: only a finished one can be gone on from.`,
+      message: `The previous response is ${status}. Only a completed or incomplete response can be continued.`,
       param,
     });
   return found;
@@ -75,16 +75,16 @@ async function previousOf(find: FindOwn, previous: string): Promise<StoredRespon
 
 type Reference = Extract<InputItem, { type: 'item_reference' }>;
 
-/** Our items' ids name the response that they belong to. */
+/** The id of an item that Turnout created contains the id of its response. */
 const ITEM_ID = /^(?:msg|rs|fc|fco)_([0-9a-f]{32})_i?\d+$/;
-/** Each is read while the request is put together. */
+/** The maximum number of responses that a request may refer to. Each is read while the request is processed. */
 const MAX_RESPONSES = 256;
 
 function idsNamedBy(items: readonly InputItem[]): ReadonlySet<string> {
   return new Set(items.flatMap((item) => (item.type === 'item_reference' ? [item.id] : [])));
 }
 
-/** Holds the named items and no others, of `maxBytes` in all: a response may be as large as a request, and many are read. */
+/** Keeps only the referenced items, of at most `maxBytes` in total: a response may be as large as a request, and many are read. */
 function referenceResolver(find: FindOwn, named: ReadonlySet<string>, maxBytes: number) {
   const responses = new Map<string, ReadonlyMap<string, StoredItem>>();
   let held = 0;
@@ -94,7 +94,7 @@ function referenceResolver(find: FindOwn, named: ReadonlySet<string>, maxBytes: 
     if (known) return known;
     if (responses.size === MAX_RESPONSES)
       throw new TurnoutError('invalid_value', {
-        message: `The items named may belong to at most ${MAX_RESPONSES} responses.`,
+        message: `The item references may belong to at most ${MAX_RESPONSES} different responses.`,
         param,
       });
     const response = await find(`resp_${digits}`);
@@ -117,7 +117,8 @@ function referenceResolver(find: FindOwn, named: ReadonlySet<string>, maxBytes: 
 
 function tooLarge(): TurnoutError {
   return new TurnoutError('body_too_large', {
-    message: 'The conversation that the request goes on from is larger than this server accepts.',
+    message:
+      'The conversation and items that the request refers to are larger than this server accepts. Start a new conversation or send less.',
   });
 }
 

@@ -16,7 +16,7 @@ import { type ResponseRouteDeps } from './route-deps.ts';
 import { projectStored, responseHead } from './stored-responses.ts';
 import { toChat } from './to-chat.ts';
 
-/** `POST /v1/responses`: accept the job; then follow its log, or answer at once where it runs in the background. */
+/** `POST /v1/responses`: accepts the job. Then follows its log, or responds at once if the job runs in the background. */
 export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void {
   app.post<{ Body: ResponseRequest }>(
     '/v1/responses',
@@ -31,7 +31,7 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
         : requestControls(headers, deps.defaultDeadlineMs);
       const caller = deps.caller(request);
       const selection = await deps.readSelection({ said: controls.assistant, model: body.model, caller });
-      // On a connection that is still open behind the cut: nobody could wait for the answer.
+      // After the cut, requests can still arrive on open connections, but this process can no longer wait for their answers.
       deps.cut.throwIfAborted();
       const { job, paramOf } = await admit(deps, request, {
         selection,
@@ -42,12 +42,12 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
       const response = await answer(deps, request, reply, job).catch((error: unknown) => {
         throw named(error, paramOf);
       });
-      return response ?? reply; // a stream has taken the reply over
+      return response ?? reply; // a stream has taken over the reply
     },
   );
 }
 
-/** What the headers ask for, and who hears of those of the answer. */
+/** The settings from the request headers, and a function that sets rate-limit headers on the response. */
 interface Asked {
   selection: AssistantSelection;
   controls: RequestControls;
@@ -70,7 +70,7 @@ async function admit(
       caller,
       request: { ...translation.request, model: selection.model },
       ...(selection.assistant ? { assistant: { ...selection.assistant, ...continued(conversation) } } : {}),
-      // Not the chat request: what an earlier response says is not part of what was asked.
+      // Not the chat request: the content of earlier responses is not part of the request's identity.
       asked: { response: body },
       store: body.store,
       controls,
@@ -94,18 +94,18 @@ async function admit(
   }
 }
 
-/** The assistant that answered last. */
+/** The assistant that answered last in this conversation. */
 function continued({ assistant }: ResolvedConversation): { conversation?: string } {
   return assistant === undefined ? {} : { conversation: assistant };
 }
 
-/** OpenAI tells of the end of background responses only: whoever waits for another one hears of it anyway. */
+/** Like OpenAI, sends webhooks only for background responses: other callers receive the result directly. */
 function hookNamesOf({ store, background }: ResponseRequest): HookName[] {
   if (background) return ['keep', 'notify'];
   return store === false ? [] : ['keep'];
 }
 
-/** The log is followed before the job is published: whatever then happens in it is heard. */
+/** Starts following the log before the job is published, so that no event is missed. */
 async function answer(
   deps: ResponseRouteDeps,
   request: FastifyRequest<{ Body: ResponseRequest }>,
@@ -135,7 +135,7 @@ async function answer(
   }
 }
 
-/** The error with the parameter as this client knows it. */
+/** Translates the error's parameter to the name that this client used. */
 function named(error: unknown, paramOf: (param: string) => string): unknown {
   if (!(error instanceof TurnoutError) || error.param === undefined) return error;
   const { code, message, param, retryAfterS, cause } = error;

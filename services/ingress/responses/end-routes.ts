@@ -38,7 +38,10 @@ export function endRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void {
   );
 }
 
-/** Ends the job. Its holder does so within milliseconds, and the log tells; where he does not, the canceller does a second later. */
+/**
+ * Ends the job. Usually the worker that holds it does so within milliseconds, and the log shows it. Otherwise `cancelJob` ends it
+ * a second later.
+ */
 async function end({ live, ending }: ResponseRouteDeps, jobId: string): Promise<void> {
   const waiting = new AbortController();
   const following = live.follow(jobId, { signal: waiting.signal });
@@ -54,7 +57,10 @@ async function end({ live, ending }: ResponseRouteDeps, jobId: string): Promise<
     for (const rest of [told, cancelled])
       rest.catch((error: unknown) => {
         if (!waiting.signal.aborted || error !== waiting.signal.reason)
-          ending.log.warn({ err: error, jobId }, 'A cancellation was not seen to its end; the sweep will');
+          ending.log.warn(
+            { err: error, jobId },
+            'Could not confirm a cancellation; the sweep will end the job',
+          );
       });
   }
 }

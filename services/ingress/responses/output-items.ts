@@ -10,33 +10,33 @@ import { type VisibleEvent } from '../../../shared/contracts/job-event.ts';
 import { type Annotation, toAnnotation } from '../answers/annotations.ts';
 
 type Unnumbered<Event> = Event extends unknown ? Omit<Event, 'sequence_number'> : never;
-/** A stream event before it has its number. */
+/** A stream event without its sequence number. */
 export type Draft = Unnumbered<ResponseStreamEvent>;
 export type OutputItem = ResponseFunctionToolCall | ResponseOutputMessage | ResponseReasoningItem;
 export type Closing = 'completed' | 'incomplete';
 
-/** One item of a response's output while it comes into being: open -> closed, with OpenAI's events for each step. */
+/** An output item of a response while it is generated: open -> closed. Each step yields OpenAI's events. */
 export interface GrowingItem {
   readonly index: number;
-  /** What the item grows by. */
+  /** Adds an event's content to the item. */
   grow(event: VisibleEvent): Draft[];
-  /** The events of its end. */
+  /** The events that close the item. */
   close(as: Closing): Draft[];
   render(): OutputItem;
 }
 
 type Status = 'in_progress' | Closing;
 type LogProbs = NonNullable<ResponseOutputText['logprobs']>;
-/** In an event, tokens go without their bytes. */
+/** Stream events contain tokens without their bytes. */
 type EventLogProbs = Extract<Draft, { type: 'response.output_text.delta' }>['logprobs'];
 
 interface Place {
-  /** Hex digits of the response: they make the item's id. */
+  /** Hex digits of the response id. They make the item's id unique. */
   digits: string;
   index: number;
 }
 
-/** What a model thinks aloud is the summary of a reasoning item: that is where the SDKs of the field show it. */
+/** A model's reasoning becomes the summary of a reasoning item, where SDKs display it. */
 export function reasoningItem({ digits, index: output_index }: Place): GrowingItem {
   const id = `rs_${digits}_${output_index}`;
   const at = { item_id: id, output_index, summary_index: 0 };
@@ -84,7 +84,7 @@ interface TextPart {
   logprobs: LogProbs;
 }
 
-/** The assistant's words: a part of text, or of refusal, follows another. */
+/** An assistant message. Its parts are text or refusals, one after another. */
 export function messageItem({ digits, index: output_index }: Place): GrowingItem {
   const id = `msg_${digits}_${output_index}`;
   const parts: TextPart[] = [];
@@ -119,7 +119,7 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
     return [done, { type: 'response.content_part.done', ...place(), part: renderPart(part) }];
   }
 
-  /** Of text alone, and only where some stands: a citation is nothing by itself. */
+  /** Adds a citation, but only to an existing text part. */
   function cite(annotation: Annotation): Draft[] {
     const part = parts.at(-1);
     if (part?.kind !== 'text') return [];
@@ -161,7 +161,7 @@ function renderPart({
   return { type: 'output_text', text, annotations: [...annotations], logprobs };
 }
 
-/** As Chat Completions has them; the bytes of a token may be null there and not here. */
+/** Converts Chat Completions log probabilities. A token's bytes may be null there, but not here. */
 function logProbsOf(logprobs: unknown): LogProbs {
   const { content } = (logprobs ?? {}) as { content?: TokenLogProb[] | null };
   return (content ?? []).map((token) => ({
@@ -189,7 +189,10 @@ function withBytes({ token, logprob, bytes }: TokenLogProb) {
   return { token, logprob, bytes: bytes ?? [] };
 }
 
-/** One call of a function. A provider that goes on with a call behind the next one reopens it: its end is told again, whole. */
+/**
+ * A function call. If a provider returns to a call after starting the next one, the call reopens and its closing events are sent
+ * again with the complete arguments.
+ */
 export function callItem({ digits, index: output_index }: Place): GrowingItem {
   const id = `fc_${digits}_${output_index}`;
   const call = { call_id: `call_${digits}_${output_index}`, name: '', arguments: '' };

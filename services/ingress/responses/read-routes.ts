@@ -21,14 +21,14 @@ const retrieveQuery = z
   })
   .refine(({ stream, starting_after }) => stream || starting_after === undefined, {
     path: ['starting_after'],
-    error: 'it goes with stream=true only',
+    error: 'it requires stream=true',
   });
 
 interface Id {
   id: string;
 }
 
-/** `GET /v1/responses/{id}`, as it is now or as its stream of events, and `GET /v1/responses/{id}/input_items`. */
+/** `GET /v1/responses/{id}`, as the current object or as an event stream, and `GET /v1/responses/{id}/input_items`. */
 export function readRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void {
   app.get<{ Params: Id; Querystring: z.infer<typeof retrieveQuery> }>(
     '/v1/responses/:id',
@@ -39,7 +39,7 @@ export function readRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void 
       for (const event of response.events) setJobHeaders(reply, event);
       const { stream, starting_after: after = -1 } = request.query;
       if (!stream) return projectStored(response).body();
-      // Not awaited here: this frame would hold the events that were found for as long as the client reads.
+      // Not awaited: this frame would keep the found events in memory for as long as the client reads.
       return streamFrom(deps, reply, response, after).then(() => reply);
     },
   );
@@ -54,7 +54,7 @@ export function readRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void 
   );
 }
 
-/** From the log while it is in the job Redis, live or ended; else from the kept copy of it. */
+/** Streams from the log while the job runs. For an ended job, streams from its events, read from the log or the stored copy. */
 function streamFrom(
   deps: ResponseRouteDeps,
   reply: FastifyReply,

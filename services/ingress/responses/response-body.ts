@@ -12,7 +12,7 @@ import {
 import { type OutputItem } from './output-items.ts';
 import { type ResponseSettings } from '../response-schema/request.ts';
 
-/** What a response is from its beginning. */
+/** What is known of a response from its beginning. */
 export interface ResponseHead {
   /** `resp_...` */
   id: string;
@@ -21,25 +21,25 @@ export interface ResponseHead {
   request: ResponseSettings;
 }
 
-/** What became of it so far. */
+/** The state of a response so far. */
 export interface ResponseProgress {
-  /** The one that answers, where the client left that to us. */
+  /** The model that answers, if the client left the choice to Turnout. */
   model?: string | undefined;
   status: ResponseStatus;
   output: OutputItem[];
   usage?: TokenUsage | undefined;
   error?: JobError | undefined;
   incomplete?: IncompleteReason | undefined;
-  /** Sources of context that the answer does without. */
+  /** The context sources that the answer does without. */
   degraded?: readonly string[] | undefined;
-  /** Milliseconds since the epoch; only of a completed one. */
+  /** Milliseconds since the epoch; set only for a completed response. */
   completedAt?: number | undefined;
 }
 
-/** As it goes over the wire: `output_text` is the SDKs' own addition, and `store` is not in their type. */
+/** The body as it is sent: `output_text` is added by the SDKs, and `store` is missing from their type. */
 export type ResponseBody = Omit<SdkResponse, 'output_text'> & { store: boolean };
 
-/** OpenAI's `response` object. What the client left out stands there with the value that holds. */
+/** Builds OpenAI's `response` object. Parameters that the client omitted have their default values. */
 export function toResponseBody(head: ResponseHead, progress: ResponseProgress): ResponseBody {
   const { model = head.request.model } = progress;
   return {
@@ -100,7 +100,7 @@ function settings(request: ResponseHead['request']) {
   };
 }
 
-/** A stream's headers have gone by the time that a source fails: its metadata are where it can still be told. */
+/** Stream headers are already sent when a source fails, so the metadata carry the failed sources. */
 function flags({ request }: ResponseHead, { degraded = [] }: ResponseProgress) {
   const own = degraded.length === 0 ? {} : { turnout_degraded: degraded.join(',') };
   return { metadata: { ...request.metadata, ...own } };
@@ -117,7 +117,7 @@ function result({ status, output, usage, error, incomplete, completedAt }: Respo
   };
 }
 
-/** OpenAI's codes for a failed response are few; ours stands at the message's end. */
+/** OpenAI has few codes for a failed response, so Turnout's own code is appended to the message. */
 function toResponseError({ code, message }: JobError): ResponseError {
   return { code: responseErrorCode(code), message: `${message} (${code})` };
 }

@@ -56,7 +56,7 @@ function bodyOf(log: readonly JobEvent[], of: ResponseHead = head) {
 const typesOf = (log: readonly JobEvent[], of?: ResponseHead) => eventsOf(log, of).map(({ type }) => type);
 
 describe("OpenAI's order of events", () => {
-  test('of a text', () => {
+  test('for a text', () => {
     expect(typesOf([...opening, text('Hel'), text('lo'), end('stop'), usage, completed])).toEqual([
       'response.created',
       'response.in_progress',
@@ -71,7 +71,7 @@ describe("OpenAI's order of events", () => {
     ]);
   });
 
-  test('of a background response: it is queued first', () => {
+  test('for a background response: it is queued first', () => {
     expect(typesOf(opening, inBackground)).toEqual([
       'response.created',
       'response.queued',
@@ -79,7 +79,7 @@ describe("OpenAI's order of events", () => {
     ]);
   });
 
-  test('of thinking before the answer', () => {
+  test('for reasoning before the answer', () => {
     expect(typesOf([...opening, reasoning('hm'), text('yes'), end('stop'), completed]).slice(2, 9)).toEqual([
       'response.output_item.added',
       'response.reasoning_summary_part.added',
@@ -91,7 +91,7 @@ describe("OpenAI's order of events", () => {
     ]);
   });
 
-  test('of two calls of tools, one after the other', () => {
+  test('for two tool calls, one after the other', () => {
     const log = [
       ...opening,
       call(0, '', { id: 'c1', name: 'look' }),
@@ -131,7 +131,7 @@ describe("OpenAI's order of events", () => {
     ]);
   });
 
-  test('of a refusal behind a text: another part of the same message', () => {
+  test('for a refusal after a text: another part of the same message', () => {
     const events = eventsOf([...opening, text('Well'), refusal('no'), end('stop'), completed]);
     expect(events.map(({ type }) => type).slice(4, 9)).toEqual([
       'response.output_text.delta',
@@ -144,8 +144,8 @@ describe("OpenAI's order of events", () => {
   });
 });
 
-describe('nothing is lost', () => {
-  test('of a call whose provider goes back to it: its end is told again, whole', () => {
+describe('the events keep', () => {
+  test('the arguments of a call that the provider returns to: its closing events are sent again in full', () => {
     const log = [
       ...opening,
       call(0, '{"a":', { id: 'c1', name: 'x' }),
@@ -160,7 +160,7 @@ describe('nothing is lost', () => {
     expect(bodyOf(log).output[0]).toMatchObject({ arguments: '{"a":1}', status: 'completed' });
   });
 
-  test('of log probabilities, which stand at their piece and in the whole', () => {
+  test('log probabilities, in each delta and in the complete text', () => {
     const token = { token: 'a', logprob: -1, bytes: null, top_logprobs: [{ token: 'b', logprob: -2 }] };
     const log: JobEvent[] = [
       ...opening,
@@ -178,12 +178,12 @@ describe('nothing is lost', () => {
   });
 });
 
-describe('the end', () => {
+describe('the end of a response', () => {
   const half = [...opening, text('half')];
   test.each([
     ['completed', [...half, end('stop'), completed], 'response.completed', 'completed', 'completed'],
     [
-      'cut at its limit',
+      'cut off at its limit',
       [...half, end('length'), completed],
       'response.incomplete',
       'incomplete',
@@ -215,7 +215,7 @@ describe('the end', () => {
     expect(bodyOf(log)).toMatchObject({ status, output: [{ status: itemStatus }] });
   });
 
-  test("a failure has one of OpenAI's codes, and ours in its message", () => {
+  test("a failure has one of OpenAI's codes, and Turnout's code in its message", () => {
     const failed = (
       code: 'upstream_rate_limited' | 'context_length_exceeded' | 'attempt_lost',
     ): JobEvent => ({
@@ -231,7 +231,7 @@ describe('the end', () => {
     expect(bodyOf([...opening, failed('attempt_lost')]).error?.code).toBe('server_error');
   });
 
-  test('a job that ended before anybody saw it still has a beginning', () => {
+  test('a job that ended before it started still has its first events', () => {
     expect(typesOf([{ type: 'cancelled', at: 1, by: 'client' }], inBackground)).toEqual([
       'response.created',
       'response.queued',
@@ -239,7 +239,7 @@ describe('the end', () => {
     ]);
   });
 
-  test('the usage of all calls is added up', () => {
+  test('the usage of all calls is summed', () => {
     expect(bodyOf([...half, usage, { ...usage, call: 2 }, end('stop'), completed]).usage).toMatchObject({
       input_tokens: 10,
       output_tokens: 14,
@@ -248,7 +248,7 @@ describe('the end', () => {
   });
 });
 
-describe('for every log', () => {
+describe('for any log', () => {
   const piece = fc.oneof(
     fc.string().map(text),
     fc.string().map(reasoning),
@@ -263,7 +263,7 @@ describe('for every log', () => {
       ...(whole ? [end(reason), usage, completed] : [{ type: 'cancelled', at: 4, by: 'client' } as const]),
     ]);
 
-  test('the numbers run from 0 without a gap, and a second reading is the same', () => {
+  test('sequence numbers run from 0 without a gap, and a second read gives the same events', () => {
     fc.assert(
       fc.property(anyLog, (log) => {
         const events = eventsOf(log);
@@ -273,7 +273,7 @@ describe('for every log', () => {
     );
   });
 
-  test('what the deltas add up to is what the stored response says', () => {
+  test('the concatenated deltas equal the stored response', () => {
     fc.assert(
       fc.property(anyLog, (log) => {
         const { output } = bodyOf(log);
@@ -286,7 +286,7 @@ describe('for every log', () => {
     );
   });
 
-  test('the status is at every moment what the log says', () => {
+  test('the status always matches the log', () => {
     fc.assert(
       fc.property(anyLog, (log) => {
         const projection = projectResponse(inBackground);
@@ -302,6 +302,6 @@ describe('for every log', () => {
 function wordsOf(item: ReturnType<typeof bodyOf>['output'][number]): string {
   if (item.type === 'function_call') return item.arguments;
   if (item.type === 'reasoning') return item.summary.map((part) => part.text).join('');
-  if (item.type !== 'message') throw new Error(`an item of type ${item.type} was never made`);
+  if (item.type !== 'message') throw new Error(`unexpected item of type ${item.type}`);
   return item.content.map((part) => (part.type === 'refusal' ? part.refusal : part.text)).join('');
 }

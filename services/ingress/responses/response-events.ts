@@ -19,15 +19,15 @@ import {
 import { createResponseOutput } from './response-output.ts';
 
 /**
- * A job's log as OpenAI's response: its stream events, and the object as it is at every moment. Both are functions of the
- * log alone, so a stream that is read live, again, or from its middle has the same events under the same numbers.
+ * Projects a job's log to an OpenAI response: its stream events, and the response object at each moment. Both depend only on the
+ * log, so a stream that is read live, again or from the middle has the same events with the same numbers.
  *
  *   queued (background only) -> in_progress -> completed | incomplete | failed | cancelled
  */
 export interface ResponseProjection {
-  /** The stream events that the log's next event comes to, numbered from 0 through all of the log. */
+  /** Takes the log's next event and returns its stream events, numbered from 0 over the whole log. */
   take(event: JobEvent): ResponseStreamEvent[];
-  /** OpenAI's `response` object, as the events taken so far have made it. */
+  /** OpenAI's `response` object after the events taken so far. */
   body(): ResponseBody;
 }
 
@@ -50,7 +50,7 @@ export function projectResponse(head: ResponseHead): ResponseProjection {
     return head.request.background ? [created, { type: 'response.queued', response: snapshot() }] : [created];
   }
 
-  /** A response begins when it is routed, which comes with its acceptance: then its model is known. */
+  /** A response begins when its job is routed, because only then its model is known. */
   function draftsOf(event: JobEvent): Draft[] {
     if (event.type === 'accepted' || event.type === 'later') return [];
     progress.model ??= modelOf(event);
@@ -75,7 +75,7 @@ export function projectResponse(head: ResponseHead): ResponseProjection {
     const whole = event.type === 'completed' && !incomplete;
     const closing = output.close(whole ? 'completed' : 'incomplete');
     Object.assign(progress, outcomeOf(event, incomplete), { usage: usage ?? NO_USAGE });
-    // As at OpenAI, what a failure cut is not called done.
+    // Like OpenAI, does not mark items as done that a failure cut off.
     return [
       ...(event.type === 'failed' ? [] : closing),
       { type: TERMINAL[progress.status] ?? 'response.failed', response: snapshot() },
@@ -92,7 +92,7 @@ function initialStatus({ request }: ResponseHead): 'queued' | 'in_progress' {
   return request.background ? 'queued' : 'in_progress';
 }
 
-/** OpenAI has no event for a cancellation: the SDKs know `response.incomplete`, and the status in it says what happened. */
+/** OpenAI has no event for a cancellation. The SDKs know `response.incomplete`, and its status shows the cancellation. */
 const TERMINAL: Readonly<Partial<Record<string, 'response.completed' | 'response.incomplete'>>> = {
   completed: 'response.completed',
   incomplete: 'response.incomplete',

@@ -9,7 +9,7 @@ import {
   reasoningItem,
 } from './output-items.ts';
 
-/** The items of a response's output, in order; at most one of them is open. */
+/** The output items of a response, in order. At most one of them is open. */
 export interface ResponseOutput {
   take(event: VisibleEvent): Draft[];
   close(as: Closing): Draft[];
@@ -25,10 +25,10 @@ const KIND = {
 } as const;
 const CUT_SHORT: ReadonlySet<string> = new Set(['length', 'content_filter']);
 
-/** `digits`: the response's, for the ids of its items. */
+/** `digits`: the hex digits of the response id, used for the ids of its items. */
 export function createResponseOutput(digits: string): ResponseOutput {
   const items: GrowingItem[] = [];
-  /** By the provider's index. */
+  /** Function calls by the provider's index. */
   const calls = new Map<number, GrowingItem>();
   let open: { kind: string; item: GrowingItem } | undefined;
 

@@ -16,12 +16,12 @@ export interface ResponseRouteDeps {
   remove: StoredJobs['remove'];
   readSelection: ReadSelection;
   defaultDeadlineMs: number;
-  /** The time that deadlines are measured by; milliseconds since the epoch. */
+  /** The clock that deadlines are measured by; milliseconds since the epoch. */
   now: () => number;
-  /** Of a request's body. */
+  /** The maximum size of a request body. */
   maxBodyBytes: number;
   caller: (request: FastifyRequest) => Principal;
-  /** Fires when this process can wait for answers no longer; the reason is what their clients are told. */
+  /** Fires when this process stops waiting for answers. Its reason is the error that clients receive. */
   cut: AbortSignal;
   ending: EndingDeps;
 }

@@ -9,7 +9,7 @@ import { type ResponseOriginal } from '../response-schema/original.ts';
 import { type ResponseHead } from './response-body.ts';
 import { projectResponse, type ResponseProjection } from './response-events.ts';
 
-/** A response that somebody asks for, whether it is being made, has ended or was kept. */
+/** A response that a client requests, whether it is in progress, has ended or was stored. */
 export interface StoredResponse
   extends
     Pick<ResponseOriginal, 'context' | 'input'>,
@@ -17,7 +17,7 @@ export interface StoredResponse
   head: ResponseHead;
 }
 
-/** Throws `not_found`, also for another user's; `store_unavailable`. */
+/** Throws `not_found`, including for another user's response, and `store_unavailable`. */
 export type FindResponse = (responseId: string, user: string) => Promise<StoredResponse>;
 
 export function createFindResponse(
@@ -43,7 +43,7 @@ export function responseHead(
   return { id: responseIdOf(jobId), createdAt: Math.floor(createdAt / 1_000), request };
 }
 
-/** The response as its log makes it by now. */
+/** Projects the events that the response has so far. */
 export function projectStored({
   head,
   events,
@@ -56,10 +56,10 @@ export function projectStored({
   return projection;
 }
 
-/** What the model said and did, as items that another request can go on from. */
+/** The model's output as items that another request can continue from. */
 export function outputItems(response: StoredResponse): StoredItem[] {
   const { output } = projectStored(response).body();
-  // A call that was cut before its name came is nothing to go on from.
+  // Skips calls that were cut off before their name arrived.
   return output.flatMap((item) => storedItem.safeParse(item).data ?? []);
 }
 

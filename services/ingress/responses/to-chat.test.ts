@@ -26,7 +26,7 @@ describe('input', () => {
       [{ role: 'user', content: 'Hi' }],
     ],
     [
-      'parts, each in its place',
+      'parts, in their order',
       [
         {
           role: 'user',
@@ -51,7 +51,7 @@ describe('input', () => {
       ],
     ],
     [
-      'a call of a tool belongs to the message before it; thinking is left out',
+      'tool calls join the assistant message before them; reasoning is dropped',
       [
         { role: 'user', content: 'Weather?' },
         { type: 'reasoning', id: 'rs', summary: [] },
@@ -112,7 +112,7 @@ describe('settings', () => {
       },
     ],
     [
-      'allowed tools: the others are not told of',
+      'allowed tools: the others are not sent',
       {
         tools: [tool, { ...tool, name: 'go' }],
         tool_choice: { type: 'allowed_tools', mode: 'required', tools: [{ type: 'function', name: 'go' }] },
@@ -122,7 +122,7 @@ describe('settings', () => {
     ['log probabilities', { top_logprobs: 2 }, { logprobs: true, top_logprobs: 2 }],
   ])('%s', (_name, asked, chat) => expect(chatOf(asked).request).toMatchObject(chat));
 
-  test('what was not asked for is not sent', () => {
+  test('parameters that were not set are not sent', () => {
     expect(Object.keys(chatOf({ temperature: null, store: false, metadata: { a: 'b' } }).request)).toEqual([
       'model',
       'messages',
@@ -130,13 +130,13 @@ describe('settings', () => {
     ]);
   });
 
-  test('instructions take the role that the input has', () => {
+  test('instructions use the role that the input uses', () => {
     const { request: chat } = chatOf({ instructions: 'x', input: [{ role: 'developer', content: 'y' }] });
     expect(chat.messages.map(({ role }) => role)).toEqual(['developer', 'developer']);
   });
 });
 
-describe('an error names the parameter as the client wrote it', () => {
+describe('an error names the parameter as the client sent it', () => {
   const earlier: InputItem = { type: 'message', role: 'user', content: 'Earlier' };
   const context = [toStoredItem(earlier, 'd', 0)];
   const asked = request({ instructions: 'x', previous_response_id: 'resp_1' });
@@ -150,22 +150,22 @@ describe('an error names the parameter as the client wrote it', () => {
     ['messages[3].content', 'input[2].content'],
     ['messages', 'input'],
     ['model', 'model'],
-  ])('%s is %s', (chat, own) => expect(paramOf(chat)).toBe(own));
+  ])('%s becomes %s', (chat, own) => expect(paramOf(chat)).toBe(own));
 });
 
-describe('what no router takes is refused at the door:', () => {
+describe('input that the router would not accept is rejected at admission:', () => {
   const items = (count: number) => Array.from({ length: count }, () => ({ role: 'user', content: 'Hi' }));
 
   test.each([
-    ['only thinking, which is not fed back', { input: [{ type: 'reasoning' }] }],
-    ['one message more than a chat may have', { input: items(10_000), instructions: 'Be brief.' }],
+    ['only reasoning, which is not sent to the model', { input: [{ type: 'reasoning' }] }],
+    ['one message more than a chat request may have', { input: items(10_000), instructions: 'Be brief.' }],
   ])('%s', (_what, more) => {
     expect(() => chatOf(more)).toThrow(
       expect.objectContaining({ code: 'invalid_value', status: 400, param: 'input' }),
     );
   });
 
-  test('as many as it may have are taken', () => {
+  test('the maximum number of messages is accepted', () => {
     expect(chatRequest.safeParse(chatOf({ input: items(10_000) }).request).success).toBe(true);
   });
 });

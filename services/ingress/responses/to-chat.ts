@@ -6,15 +6,15 @@ import { type FunctionTool, type ResponseRequest } from '../response-schema/requ
 
 export interface Translation {
   request: ChatRequest;
-  /** Where the client said what stands at this path of the chat request: `messages[2].content[0].file.file_id`. */
+  /** Maps a path of the chat request, such as `messages[2].content[0].file.file_id`, to the parameter that the client sent. */
   paramOf: (chatParam: string) => string;
 }
 
 /**
- * A response as the chat request that every provider behind LiteLLM understands. Thinking of earlier turns is left out: it is
- * never fed back as content.
+ * Translates a response request to a chat request that every provider behind LiteLLM accepts. Drops the reasoning of earlier
+ * turns, which is never sent back as content.
  *
- * Throws `invalid_value` where that leaves no message, or makes more than a chat request may have.
+ * Throws `invalid_value` if no message remains, or more than a chat request may have.
  */
 export function toChat(request: ResponseRequest, { context, input }: ResolvedConversation): Translation {
   const items = [...context, ...input];
@@ -53,11 +53,11 @@ export function toChat(request: ResponseRequest, { context, input }: ResolvedCon
   return { request: chat, paramOf: (param) => originOf(param, origins) };
 }
 
-/** The router would take neither, and could only fail the job. */
+/** The router accepts neither case and could only fail the job. */
 function checkCount(messages: number): void {
-  if (messages === 0) throw invalidInput('there is nothing in it for a model to read');
+  if (messages === 0) throw invalidInput('it contains no message for the model');
   if (messages > MAX_MESSAGES)
-    throw invalidInput(`with what it goes on from it has more than ${MAX_MESSAGES} messages`);
+    throw invalidInput(`together with the previous conversation it has more than ${MAX_MESSAGES} messages`);
 }
 
 function invalidInput(why: string): TurnoutError {
@@ -66,11 +66,11 @@ function invalidInput(why: string): TurnoutError {
 
 interface Translated {
   message: ChatMessage;
-  /** The first item that the message is made of. */
+  /** The index of the first item in the message. */
   at: number;
 }
 
-/** Calls of tools belong to the assistant's message before them, as the chat protocol has it. */
+/** Tool calls belong to the assistant message before them, as the chat protocol requires. */
 function translateItems(items: readonly ResolvedItem[]): Translated[] {
   const messages: Translated[] = [];
   for (const [at, item] of items.entries()) {
@@ -104,7 +104,7 @@ function toToolCall({
 
 type Part = Exclude<Extract<ResolvedItem, { type: 'message' }>['content'], string>[number];
 
-/** Part by part, so that a part's place in the chat message is its place in the item. One text is sent as a plain text. */
+/** Translates each part, so that a part keeps its index. A single text part becomes a plain string. */
 function toContent(content: string | readonly Part[]): unknown {
   if (typeof content === 'string') return content;
   const [only] = content;
@@ -131,7 +131,7 @@ function toChatPart(part: Part): object {
   }
 }
 
-/** OpenAI refuses a request with both kinds of instructions. */
+/** OpenAI rejects a request with both kinds of instructions. */
 function instructionMessage(
   instructions: string | null | undefined,
   items: readonly ResolvedItem[],
@@ -141,7 +141,7 @@ function instructionMessage(
   return [{ role: developer ? 'developer' : 'system', content: instructions }];
 }
 
-/** With `allowed_tools` the model gets these only: every provider can do that. */
+/** With `allowed_tools` the model receives only those tools, which works with every provider. */
 function chosenTools({ tools, tool_choice: choice }: ResponseRequest): FunctionTool[] {
   if (!choice || typeof choice === 'string' || choice.type === 'function') return tools ?? [];
   const allowed = new Set(choice.tools.map(({ name }) => name));
@@ -179,7 +179,7 @@ function originOf(param: string, origins: readonly string[]): string {
   return origin.startsWith('input[') ? `${origin}${rest.replace('.file.', '.')}` : origin;
 }
 
-/** Without what was left out or is null: some providers take a null for a value. */
+/** Omits undefined and null members, because some providers treat null as a value. */
 function compact<T extends object>(members: T): { [K in keyof T]?: NonNullable<T[K]> } {
   const given = Object.entries(members).filter(([, value]) => value !== undefined && value !== null);
   return Object.fromEntries(given) as { [K in keyof T]?: NonNullable<T[K]> };

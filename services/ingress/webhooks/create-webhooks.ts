@@ -17,7 +17,7 @@ interface WebhooksOptions {
   log: Logger;
 }
 
-/** What the webhook routes stand on. */
+/** Opens the dependencies of the webhook routes. */
 export function createWebhooks({
   config,
   redis,

@@ -3,7 +3,7 @@ import { type Endpoint } from '../../../shared/jobs/webhooks/endpoint-store.ts';
 import { type WithSecret } from '../../../shared/jobs/webhooks/registry.ts';
 import { type Page, toPage } from '../http/pagination.ts';
 
-/** OpenAI's objects (the SDK's `WebhookEndpoint`); `enabled` and `disabled_reason` are ours. Times in seconds. */
+/** OpenAI's object (`WebhookEndpoint` in the SDK). `enabled` and `disabled_reason` are Turnout's additions. Times in seconds. */
 export function endpointObject(endpoint: Endpoint) {
   const { id, name, url, eventTypes, createdAt, updatedAt, hint, disabled } = endpoint;
   return {

@@ -13,7 +13,7 @@ const good = { url: 'https://93.184.215.14/hook', event_types: ['response.comple
 
 let app: FastifyInstance;
 
-/** The endpoints of one user, in memory. */
+/** An in-memory store of one user's endpoints. */
 function memoryStore() {
   const all = new Map<string, Endpoint>();
   return {
@@ -63,23 +63,23 @@ async function created(changes: object = {}): Promise<Record<string, unknown>> {
   return (await call('POST', '', { ...good, ...changes })).body;
 }
 
-describe('a wrong input is a 400 that names its parameter:', () => {
+describe('invalid input is a 400 that names its parameter:', () => {
   test.each<[string, object, string]>([
     ['no url', { url: undefined }, 'url'],
     ['a number as url', { url: 1 }, 'url'],
-    ['a url that is none', { url: 'hook' }, 'url'],
+    ['an invalid url', { url: 'hook' }, 'url'],
     ['plain http', { url: 'http://93.184.215.14/' }, 'url'],
     ['this machine', { url: 'https://127.1/' }, 'url'],
-    ['a name that resolves to this network', { url: 'https://hooks.example.com/' }, 'url'],
+    ['a host name that resolves to a private address', { url: 'https://hooks.example.com/' }, 'url'],
     ['credentials', { url: 'https://a:b@93.184.215.14/' }, 'url'],
     ['no event types', { event_types: undefined }, 'event_types'],
-    ['an empty list of them', { event_types: [] }, 'event_types'],
-    ['one that is no list', { event_types: 'response.completed' }, 'event_types'],
-    ['one that we do not send', { event_types: ['batch.completed'] }, 'event_types[0]'],
+    ['an empty list of event types', { event_types: [] }, 'event_types'],
+    ['event types that are not a list', { event_types: 'response.completed' }, 'event_types'],
+    ['an event type that is not supported', { event_types: ['batch.completed'] }, 'event_types[0]'],
     ['an empty name', { name: '' }, 'name'],
     ['a long name', { name: 'x'.repeat(201) }, 'name'],
     ['a number as name', { name: 5 }, 'name'],
-    ['a parameter that is not known', { events: ['*'] }, 'events'],
+    ['an unknown parameter', { events: ['*'] }, 'events'],
   ])('%s', async (_what, changes, param) => {
     const { status, body } = await call('POST', '', { ...good, ...changes });
     expect(status).toBe(400);
@@ -121,12 +121,12 @@ test.each<['GET' | 'POST' | 'DELETE', string, object | undefined]>([
   ['POST', '/rotate_secret', undefined],
   ['POST', '/test', { event_type: 'response.failed' }],
   ['GET', '/deliveries', undefined],
-])('%s /{id}%s of what is not there is a 404', async (method, path, payload) => {
+])('%s /{id}%s of a missing endpoint is a 404', async (method, path, payload) => {
   const { status, body } = await call(method, `/we_${'0'.repeat(32)}${path}`, payload);
   expect([status, body]).toMatchObject([404, { error: { code: 'not_found' } }]);
 });
 
-test('the secret is shown when it is made, and never again', async () => {
+test('the secret is shown only when it is created', async () => {
   const { id, signing_secret: secret } = await created();
   expect(secret).toMatch(/^whsec_/);
   const rotated = await call('POST', `/${String(id)}/rotate_secret`);
@@ -139,7 +139,7 @@ test('the secret is shown when it is made, and never again', async () => {
     expect(JSON.stringify(shown.body)).not.toMatch(/whsec_(?!\.\.\.)|sealed/);
 });
 
-test('a request that says JSON and sends nothing asks for the defaults', async () => {
+test('a JSON request with an empty body uses the defaults', async () => {
   const { id } = await created();
   const headers = { 'content-type': 'application/json' };
   const url = `/v1/webhook_endpoints/${String(id)}`;
@@ -151,13 +151,13 @@ test('a request that says JSON and sends nothing asks for the defaults', async (
     expect((await app.inject({ method, url: `${url}${path}`, headers })).statusCode).toBe(200);
 });
 
-test('the log of deliveries is read from its end only', async () => {
+test('the delivery log is listed newest first only', async () => {
   const { id } = await created();
   const { status, body } = await call('GET', `/${String(id)}/deliveries?order=asc`);
   expect([status, body]).toMatchObject([400, { error: { param: 'order' } }]);
 });
 
-test('a list is paged as OpenAI does it', async () => {
+test('a list is paginated like OpenAI’s lists', async () => {
   const ids = [await created(), await created(), await created()].map(({ id }) => id).reverse();
   const first = (await call('GET', '?limit=2')).body;
   expect(first).toMatchObject({ object: 'list', has_more: true, first_id: ids[0], last_id: ids[1] });
@@ -170,7 +170,7 @@ test('a list is paged as OpenAI does it', async () => {
   });
 });
 
-test('an endpoint is switched off and on again, and what changes nothing is no change', async () => {
+test('an endpoint can be disabled and enabled again, and an empty update changes nothing', async () => {
   const { id } = await created();
   const path = `/${String(id)}`;
   expect((await call('POST', path, { enabled: false })).body).toMatchObject({ disabled_reason: 'owner' });
@@ -179,7 +179,7 @@ test('an endpoint is switched off and on again, and what changes nothing is no c
   expect((await call('POST', path)).body).toEqual(on.body);
 });
 
-test('a test that did not come through is a typed error that no SDK repeats', async () => {
+test('a failed test is a typed error that SDKs do not retry', async () => {
   const { id } = await created();
   const { status, headers, body } = await call('POST', `/${String(id)}/test`, {
     event_type: 'response.failed',

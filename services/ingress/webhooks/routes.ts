@@ -28,7 +28,7 @@ interface ById {
 
 const PATH = '/v1/webhook_endpoints';
 
-/** OpenAI's `/v1/webhook_endpoints`, and each endpoint's deliveries. Another user's endpoint does not exist. */
+/** OpenAI's `/v1/webhook_endpoints`, and each endpoint's deliveries. Other users' endpoints are hidden and return 404. */
 export function webhookRoutes(app: FastifyInstance, deps: WebhookRoutesDeps): void {
   app.get('/v1/webhook_event_types', { schema: about('List webhook event types') }, () => ({
     object: 'list',
@@ -108,7 +108,7 @@ function sendingRoutes(app: FastifyInstance, deps: WebhookRoutesDeps): void {
       const { event_type: type } = request.body;
       const { user } = caller(request);
       found(await storing(() => endpoints.find(user, id)), id);
-      reply.header('x-should-retry', 'false'); // the SDKs would send what failed twice more
+      reply.header('x-should-retry', 'false'); // by default the SDKs would send a failed test twice more
       const status_code = await storing(() => tests.test(user, id, type));
       const what = { object: 'webhook_endpoint.test', webhook_endpoint_id: id, event_type: type };
       return { ...what, success: true, status_code };
@@ -129,7 +129,8 @@ function sendingRoutes(app: FastifyInstance, deps: WebhookRoutesDeps): void {
   );
 }
 
-const AFTER_UNKNOWN = "'after' is the id of no delivery in this list.";
+const AFTER_UNKNOWN =
+  "'after' is not the id of a delivery in this list. Use the 'last_id' of the previous page.";
 
 function about(summary: string) {
   return { summary, tags: ['Webhooks'] };

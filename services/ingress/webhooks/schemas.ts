@@ -7,7 +7,7 @@ import {
   endpointName,
 } from '../../../shared/jobs/webhooks/registry.ts';
 
-/** What these routes take. In a body a name that is not known is refused, so that no misspelt wish goes unheard. */
+/** The inputs of the webhook routes. Unknown members of a body are rejected, so that a misspelt option is not silently ignored. */
 export const createBody = z.strictObject({
   url: z.string(),
   name: endpointName.optional(),
@@ -15,7 +15,7 @@ export const createBody = z.strictObject({
 });
 export type CreateBody = Readonly<z.infer<typeof createBody>>;
 
-/** The name of an endpoint that was given none; OpenAI requires one. */
+/** The default name of an endpoint. OpenAI requires a name. */
 export function originOf(url: string): string {
   return URL.parse(url)?.hostname ?? 'webhook';
 }
@@ -47,11 +47,11 @@ export type RotateBody = Readonly<z.infer<typeof rotateBody>>;
 export const testBody = z.strictObject({ event_type: eventType });
 export type TestBody = Readonly<z.infer<typeof testBody>>;
 
-/** The log is read from its end. */
+/** The delivery log can only be listed newest first. */
 export const deliveriesQuery = pageQuery.extend({ order: z.literal('desc').default('desc') });
 export type DeliveriesQuery = Readonly<z.infer<typeof deliveriesQuery>>;
 
-/** A request without a body asks for the defaults. */
+/** A request without a body uses the defaults. */
 function optionalBody<T extends z.ZodType>(schema: T) {
   return z.preprocess((body) => body ?? {}, schema);
 }

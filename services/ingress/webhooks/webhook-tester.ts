@@ -5,11 +5,11 @@ import { type DeliveriesQueue } from '../../../shared/jobs/webhooks/deliveries-q
 import { type EventType } from '../../../shared/jobs/webhooks/event.ts';
 
 /**
- * Has a sample event sent by a context-worker, since this process connects to no address that a user names, and waits for
- * what becomes of it. One test of an endpoint at a time.
+ * Sends a sample event through a context worker and waits for the result, because this process never connects to user-supplied
+ * addresses. Only one test per endpoint runs at a time.
  */
 export interface WebhookTester {
-  /** The endpoint's HTTP status. Throws why there is none, and `overloaded` when nobody came to send it. */
+  /** The endpoint's HTTP status. Throws the reason if there is none, and `overloaded` if no worker took the test in time. */
   test(user: string, endpointId: string, type: EventType): Promise<number>;
 }
 
@@ -17,11 +17,11 @@ interface WebhookTesterOptions {
   redis: Redis;
   keys: JobKeys;
   queue: Pick<DeliveriesQueue, 'test'>;
-  /** How long the try itself may take, in milliseconds. */
+  /** How long the attempt itself may take, in milliseconds. */
   timeoutMs: number;
 }
 
-/** To be taken from the queue, also behind other deliveries to that endpoint. Milliseconds. */
+/** How long the test may wait in the queue, including behind other deliveries to that endpoint. Milliseconds. */
 const QUEUE_TIMEOUT_MS = 10_000;
 
 export function createWebhookTester({ redis, keys, queue, timeoutMs }: WebhookTesterOptions): WebhookTester {

@@ -3,11 +3,11 @@ import { type Cache } from '../../../shared/content/cache/cache.ts';
 import { type LlmJob } from '../../../shared/contracts/flow.ts';
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
 
-/** Keeps completed answers in their users' caches, where the router said so. */
+/** Stores completed answers in their users' caches, for jobs that the router marked with `keepAs`. */
 export interface AnswerKeeper {
-  /** `events`: the whole log of the job. Nobody waits for it. */
+  /** Stores the answer in the background. `events`: the whole log of the job. */
   keep(job: Pick<LlmJob, 'user' | 'keepAs'>, events: readonly JobEvent[]): void;
-  /** Waits for those that are under way. */
+  /** Waits for the writes in progress. */
   idle(): Promise<void>;
 }
 

@@ -7,11 +7,12 @@ import { type PoisonJobs } from './poison-jobs.ts';
 import { periodically } from '../../../shared/platform/util/periodically.ts';
 
 /**
- * Finds the jobs that BullMQ gave up and of whose end nobody heard: past `maxStalledCount` it fails a job without calling
- * the processor, and tells only the worker that noticed, which may die before it has acted. Every worker looks.
+ * Finds jobs that BullMQ has failed but that are still open in the job log. When a job exceeds `maxStalledCount`, BullMQ fails it
+ * without calling the processor and notifies only the worker that noticed. That worker may die before it ends the job, so every
+ * worker runs this scan.
  */
 export interface GivenUp {
-  /** Hands every job that BullMQ has failed since the last look, and that is still open, to the poison jobs. */
+  /** Passes every job that BullMQ failed since the last scan, and that is still open, to `poison.giveUp`. */
   look(): Promise<void>;
   start(): void;
   close(): Promise<void>;
@@ -26,12 +27,12 @@ interface GivenUpOptions {
 }
 
 const EVERY_MS = 5_000;
-/** Clocks differ, and whoever heard of the failure may still be at work. */
+/** Each scan reaches this far back before the previous one: clocks differ, and the worker that noticed a failure may still be handling it. */
 const SLACK_MS = 60_000;
 const JOBS_AT_ONCE = 200;
 
 export function createGivenUp({ connection, redisPrefix, jobLog, poison, log }: GivenUpOptions): GivenUp {
-  // Without `skipMetasUpdate` it would take back the bound that the housekeeping set on the queue's events.
+  // Without `skipMetasUpdate` this queue object would overwrite the limit that the router's housekeeping set on the queue's event stream.
   const queue = new Queue(LLM_QUEUE, { connection, prefix: bullPrefix(redisPrefix), skipMetasUpdate: true });
   queue.on('error', (error) => log.warn({ err: error }, 'Queue reported an error'));
   let lookedAt = 0;
@@ -49,15 +50,14 @@ export function createGivenUp({ connection, redisPrefix, jobLog, poison, log }: 
   async function giveUp(jobId: string): Promise<void> {
     const job = await queue.getJob(jobId);
     if (!job) return;
-    log.warn({ jobId }, 'A job that BullMQ had given up was still open');
+    log.warn({ jobId }, 'Found an open job that BullMQ had failed; ending it');
     poison.giveUp(job, new Error(job.failedReason || 'no reason given'));
   }
 
   const work = periodically({
     everyMs: EVERY_MS,
     run: look,
-    onError: (error) =>
-      log.warn({ err: error }, 'Jobs that BullMQ gave up were not looked for; it will be tried again'),
+    onError: (error) => log.warn({ err: error }, 'Could not scan for jobs that BullMQ failed; retrying'),
   });
   return {
     look,

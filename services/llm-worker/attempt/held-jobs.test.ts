@@ -3,7 +3,7 @@ import { type CancelledBy } from '../../../shared/contracts/job-event.ts';
 import { AttemptOver } from '../call/attempt-writer.ts';
 import { CancelRequested, createHeldJobs, HandedOver } from './held-jobs.ts';
 
-/** The cancellations that a test asks for by hand. */
+/** Held jobs whose cancellations the test triggers by hand. */
 function setUp() {
   const watchers = new Map<string, (by: CancelledBy) => void>();
   const held = createHeldJobs({
@@ -17,7 +17,7 @@ function setUp() {
   return { held, cancel: (jobId: string) => watchers.get(jobId)?.('client'), watched: () => watchers.size };
 }
 
-test('a process that goes hands over what it holds and what it still takes', () => {
+test('a stopping process hands over its running jobs and every job it still takes', () => {
   const { held } = setUp();
   const before = held.hold('a');
   held.handOver();
@@ -25,7 +25,7 @@ test('a process that goes hands over what it holds and what it still takes', () 
   expect(held.hold('b').signal.reason).toBeInstanceOf(HandedOver);
 });
 
-test('who was cancelled before stays cancelled', () => {
+test('a job that was cancelled before the handover stays cancelled', () => {
   const { held, cancel } = setUp();
   const job = held.hold('a');
   cancel('a');
@@ -33,7 +33,7 @@ test('who was cancelled before stays cancelled', () => {
   expect(job.signal.reason).toBeInstanceOf(CancelRequested);
 });
 
-test('what was released is left alone, and nothing is kept of it', () => {
+test('a released job is not aborted and leaves no watcher behind', () => {
   const { held, watched } = setUp();
   const job = held.hold('a');
   job.release();
@@ -42,7 +42,7 @@ test('what was released is left alone, and nothing is kept of it', () => {
   expect(watched()).toBe(0);
 });
 
-test("what a job's record says ends its attempt, and no other", () => {
+test("a job record that is cancelled or ended aborts only that job's attempt", () => {
   const { held } = setUp();
   const [cancelled, ended, running] = [held.hold('a'), held.hold('b'), held.hold('c')];
   held.heed([

@@ -3,7 +3,7 @@ import { AttemptOver } from '../call/attempt-writer.ts';
 import { type Cancellations } from '../../../shared/jobs/joblog/cancellation.ts';
 import { isOpen, type Standing } from '../../../shared/jobs/joblog/job-log.ts';
 
-/** Somebody asked for the job's end. */
+/** The job's cancellation was requested. */
 export class CancelRequested extends Error {
   override readonly name = 'CancelRequested';
   readonly by: CancelledBy;
@@ -14,7 +14,7 @@ export class CancelRequested extends Error {
   }
 }
 
-/** The attempt ends here and the job goes back to the queue: the process is being stopped, or the attempt lost its fence. */
+/** The attempt ends here and the job goes back to the queue, because the process is stopping or the attempt lost its fence. */
 export class HandedOver extends Error {
   override readonly name = 'HandedOver';
 
@@ -23,16 +23,16 @@ export class HandedOver extends Error {
   }
 }
 
-/** The jobs whose fences this process holds, and what can take them away from it. */
+/** The jobs that this process is running, and the events that abort them: cancellation, a lost lock, an ended job, shutdown. */
 export interface HeldJobs {
   hold(jobId: string): HeldJob;
-  /** Those that are held. */
+  /** The ids of the held jobs. */
   ids(): string[];
-  /** BullMQ could not renew these locks: another worker may have the jobs. */
+  /** Aborts the attempts at jobs whose BullMQ locks could not be renewed: another worker may have taken them. */
   lockLost(jobIds: readonly string[]): void;
-  /** What the jobs' records say: a request to end, or an end, that nobody told this process of. */
+  /** Applies the job records: aborts attempts at jobs that were cancelled or have ended without this process being notified. */
   heed(standings: readonly Standing[]): void;
-  /** Ends every attempt of this process, and each that still begins. */
+  /** Aborts every attempt of this process, and every attempt that starts from now on, with `HandedOver`. */
   handOver(): void;
 }
 

@@ -14,7 +14,7 @@ export interface EndedAttempt {
 }
 
 export interface JobEnder {
-  /** Writes the terminal event, the state and the outbox row in one step. Throws `AttemptOver`. */
+  /** Writes the terminal event, the state and the outbox row atomically. Throws `AttemptOver`. */
   end(job: LlmJob, ended: EndedAttempt): Promise<void>;
 }
 

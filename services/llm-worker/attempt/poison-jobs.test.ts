@@ -18,7 +18,7 @@ beforeEach(() => {
 function poisonJobs(keepWithinMs?: number): PoisonJobs {
   return createPoisonJobs({
     deadLetters: { publish },
-    // Ending a job begins with a look at it; that there is none is enough to see it happen.
+    // Ending a job starts with a read of its log, so this call shows that the job is being ended.
     jobLog: { read: () => Promise.resolve(void happened.push('ended')) } as Partial<JobLog> as JobLog,
     relays: { begin: () => undefined },
     log: silentLogger,
@@ -34,7 +34,7 @@ function publish(letter: DeadLetter): Promise<void> {
 }
 
 describe('a poison job', () => {
-  test('is kept as it was, under an id of its own', async () => {
+  test('is published unchanged, with its origin and original id', async () => {
     await poison.keep('job_1', { any: 'thing' }, 'begun too often', AbortSignal.timeout(10_000));
     expect(kept).toEqual([
       expect.objectContaining({
@@ -46,13 +46,13 @@ describe('a poison job', () => {
     ]);
   });
 
-  test('is tried again until Kafka takes it', async () => {
+  test('is published again until Kafka accepts it', async () => {
     refusals = 2;
     await poison.keep('job_1', {}, 'w', AbortSignal.timeout(10_000));
     expect(happened).toEqual(['refused', 'refused', 'kept']);
   });
 
-  test('is tried no longer than its job lives', async () => {
+  test('is not published any more after its signal fires', async () => {
     refusals = Infinity;
     const deadline = new AbortController();
     const keeping = poison.keep('job_1', {}, 'w', deadline.signal);
@@ -61,14 +61,14 @@ describe('a poison job', () => {
     expect(happened).not.toContain('kept');
   });
 
-  test('is let go without being kept where Kafka stays away for too long', async () => {
+  test('is dropped when Kafka stays unavailable past the time limit', async () => {
     refusals = Infinity;
     await poisonJobs(1).keep('job_1', {}, 'w', new AbortController().signal);
     expect(happened).toContain('refused');
     expect(happened).not.toContain('kept');
   });
 
-  test('that is being given up already is not given up again', async () => {
+  test('is handled once while reports of it repeat', async () => {
     refusals = 1;
     for (const why of ['stalled', 'still open', 'still open'])
       poison.giveUp({ id: 'job_1', data: {} }, new Error(why));
@@ -79,11 +79,11 @@ describe('a poison job', () => {
     expect(kept).toHaveLength(2);
   });
 
-  test('that BullMQ gave up is kept before it is ended, and waited for', async () => {
+  test('that BullMQ failed is published before it is ended, and idle() waits for both', async () => {
     refusals = 1;
     poison.giveUp({ id: 'job_1', data: {} }, new Error('stalled'));
     await poison.idle();
     expect(happened).toEqual(['refused', 'kept', 'ended']);
-    expect(kept[0]?.reason).toBe('poison_job: BullMQ gave it up: stalled');
+    expect(kept[0]?.reason).toBe('poison_job: BullMQ failed the job: stalled');
   });
 });

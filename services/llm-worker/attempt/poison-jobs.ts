@@ -10,16 +10,18 @@ import { LLM_QUEUE } from '../../../shared/jobs/queues/names.ts';
 import { retrying } from '../../../shared/platform/util/retrying.ts';
 
 /**
- * Jobs that are given up: kept among the dead letters, then ended.
- *
- * In this order, so that a worker which dies in between keeps the job again (under the same id) instead of not at all.
+ * Poison jobs: jobs that make their workers fail. Each is published to the dead-letter topic first and ended second. If a worker
+ * dies in between, another one publishes the job again under the same id; in the opposite order the job would be lost.
  */
 export interface PoisonJobs {
-  /** Resolves when the job is kept, or could not be for too long. Throws when the signal fires before. */
+  /** Publishes the job. Resolves when Kafka has it, or after `keepWithinMs` without success. Throws when the signal fires first. */
   keep(jobId: string, data: unknown, why: string, signal: AbortSignal): Promise<void>;
-  /** BullMQ gave the job up: keeps it and ends it, once however often it is told. Returns at once and never throws. */
+  /**
+   * Publishes and ends, in the background, a job that BullMQ has failed. Calls for a job that is already being handled do
+   * nothing. Never throws.
+   */
   giveUp(job: Pick<Job, 'id' | 'data'>, cause: Error): void;
-  /** Waits for the jobs that are being given up. */
+  /** Waits for the jobs that `giveUp` is handling. */
   idle(): Promise<void>;
 }
 
@@ -32,7 +34,7 @@ interface PoisonJobsDeps {
   keepWithinMs?: number;
 }
 
-/** Whoever waits for a job that is given up is told after this time, whether Kafka could take the dead letter or not. */
+/** After this time the job is ended even if Kafka has not accepted the dead letter, so that its clients get an answer. */
 const KEEP_WITHIN_MS = 30_000;
 const BACKOFF = { attempts: Infinity, baseMs: 200, maxMs: 2_000 };
 
@@ -46,22 +48,25 @@ export function createPoisonJobs(deps: PoisonJobsDeps): PoisonJobs {
     const bound = AbortSignal.any([AbortSignal.timeout(keepWithinMs), ...(signal ? [signal] : [])]);
     try {
       await retrying(() => deadLetters.publish(letter), { ...BACKOFF, signal: bound });
-      log.error({ jobId, why }, 'Poison job sent to dead letters');
+      log.error({ jobId, why }, 'Published poison job to the dead-letter topic');
     } catch (error) {
       signal?.throwIfAborted();
-      log.error({ err: error, jobId, why }, 'A poison job could not be kept: Kafka does not take it');
+      log.error(
+        { err: error, jobId, why },
+        'Could not publish poison job to the dead-letter topic; ending it without a dead letter',
+      );
     }
   }
 
   async function keepAndEnd(jobId: string, data: unknown, cause: Error): Promise<void> {
-    await keep(jobId, data, `BullMQ gave it up: ${cause.message}`);
+    await keep(jobId, data, `BullMQ failed the job: ${cause.message}`);
     try {
       const error = new TurnoutError('poison_job', { cause });
       await endUnfenced({ jobLog, relays, log }, jobId, { status: 'failed', error });
     } catch (error) {
       log.error(
         { err: error, jobId },
-        'A job that BullMQ gave up was not ended; the sweep will at its deadline',
+        'Could not end a job that BullMQ failed; the sweep ends it at its deadline',
       );
     }
   }

@@ -21,23 +21,23 @@ interface QueueWorkerOptions {
   locks: Pick<JobLocks, 'during'>;
 }
 
-/** How soon a request to end is seen that nobody told this process of. Milliseconds. */
+/** How often the records of running jobs are checked for cancellations that did not reach this process. Milliseconds. */
 const HEED_EVERY_MS = 1_000;
 
 export interface QueueWorker {
-  /** Resolves when it was closed. */
+  /** Resolves when the worker is closed. */
   run(): Promise<void>;
   isRunning(): boolean;
   waitUntilReady(): Promise<void>;
-  /** Takes no more jobs, and waits for the running ones. */
+  /** Stops taking jobs and waits for the running ones. */
   close(): Promise<void>;
 }
 
 /**
- * BullMQ's side of the worker: takes jobs from the queue, looks at the records of those that run, and ends what BullMQ gave up.
+ * Connects BullMQ to the attempts: takes jobs from the queue, checks the records of running jobs, and ends jobs that BullMQ failed.
  *
- * An expired lock alone loses no job: a live holder takes its lock back, and others take a job over only while Redis was there all
- * the time. BullMQ's own check for stalled jobs knows no such grace, so the check is made here.
+ * An expired lock alone does not move a job: a live holder takes its lock back, and other workers take a job over only if Redis was
+ * available the whole time. BullMQ's own check for stalled jobs has no such grace period, so this module runs the check.
  */
 export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions): QueueWorker {
   const { log } = deps;
@@ -57,12 +57,12 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
     },
   );
   worker.on('error', (error) => log.warn({ err: error }, 'Queue worker reported an error'));
-  // Only now: as long as BullMQ counts the job, its slot is taken.
+  // Not earlier: the job occupies its slot until BullMQ stops counting it as active.
   worker.on('completed', () => deps.scheduler.pump());
   worker.on('failed', (job, error) => {
     deps.scheduler.pump();
     if (job?.id === undefined) return;
-    log.error({ err: error, jobId: job.id }, 'BullMQ gave a job up');
+    log.error({ err: error, jobId: job.id }, 'BullMQ failed a job');
     deps.poison.giveUp(job, error);
   });
   const stalled = periodically({
@@ -70,7 +70,7 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
     run: async () => {
       if (await steadiness.isSteady()) await worker.getBackend().moveStalledJobsToWait();
     },
-    onError: (error) => log.warn({ err: error }, 'Stalled jobs were not looked for; it will be tried again'),
+    onError: (error) => log.warn({ err: error }, 'Could not check for stalled jobs; retrying'),
   });
   const heeding = periodically({
     everyMs: HEED_EVERY_MS,
@@ -78,7 +78,7 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
       const jobIds = deps.held.ids();
       if (jobIds.length > 0) deps.held.heed(await deps.jobLog.standings(jobIds));
     },
-    onError: (error) => log.warn({ err: error }, 'Held jobs were not looked at; it will be tried again'),
+    onError: (error) => log.warn({ err: error }, 'Could not check the records of running jobs; retrying'),
   });
   return {
     run: async () => {
@@ -99,8 +99,8 @@ export function createQueueWorker(deps: RunJobDeps, options: QueueWorkerOptions)
 }
 
 /**
- * Takes no more jobs and lets the running ones end. What has not ended after that many milliseconds goes back to the queue,
- * where another worker finds it at once.
+ * Stops taking jobs and waits for the running ones to end. Jobs still running after `graceMs` milliseconds go back to the queue,
+ * where another worker takes them at once.
  */
 export async function closeQueueWorker(worker: QueueWorker, held: HeldJobs, graceMs: number): Promise<void> {
   const timer = setTimeout(() => held.handOver(), graceMs);
@@ -111,12 +111,12 @@ export async function closeQueueWorker(worker: QueueWorker, held: HeldJobs, grac
   }
 }
 
-/** Pause before a job goes back whose store failed, so that it does not run in circles. Milliseconds. */
+/** Pause before a job goes back to the queue after a store failure, so that it does not loop without delay. Milliseconds. */
 const STORE_PAUSE_MS = 1_000;
 
 /**
- * A job that was handed over, or whose store failed in passing, goes back to the queue; its deadline and `maxAttempts`
- * bound how often. BullMQ would fail it for good, and an outage of Redis would pass for a poison job.
+ * A job that was handed over, or whose Redis store failed for a moment, goes back to the queue; its deadline and `maxAttempts`
+ * limit how often. Otherwise BullMQ would fail it for good, and a Redis outage would look like a poison job.
  */
 async function processJob(deps: RunJobDeps, job: Job, token: string | undefined): Promise<void> {
   await leaveToLaterVersion(job, token, FLOW_VERSION);
@@ -124,7 +124,7 @@ async function processJob(deps: RunJobDeps, job: Job, token: string | undefined)
     await run(deps, job);
   } catch (error) {
     if (isStoreError(error)) {
-      deps.log.warn({ err: error, jobId: job.id }, 'The job Redis failed; the job goes back to the queue');
+      deps.log.warn({ err: error, jobId: job.id }, 'Job Redis failed; returning the job to the queue');
       await delay(STORE_PAUSE_MS);
     } else if (!(error instanceof HandedOver)) throw error;
     await giveBack(job, token, deps.log);
@@ -132,13 +132,16 @@ async function processJob(deps: RunJobDeps, job: Job, token: string | undefined)
   }
 }
 
-/** Never rejects: BullMQ would take that for the job's own failure. A job that could not be given back is found stalled. */
+/** Never rejects: BullMQ would count that as a failure of the job. The stalled check later finds a job that could not be returned. */
 async function giveBack(job: Job, token: string | undefined, log: Logger): Promise<void> {
   try {
     await job.moveToWait(token);
-    log.info({ jobId: job.id }, 'Job given back to the queue');
+    log.info({ jobId: job.id }, 'Job returned to the queue');
   } catch (error) {
-    log.warn({ err: error, jobId: job.id }, 'A job could not be given back; its lock will run out');
+    log.warn(
+      { err: error, jobId: job.id },
+      'Could not return a job to the queue; the stalled check finds it when its lock expires',
+    );
   }
 }
 

@@ -30,7 +30,7 @@ export interface RunJobDeps {
   jobLog: JobLog;
   prompts: Pick<PromptPreparer, 'prepare'>;
   backends: Readonly<Record<Backend, ModelBackend | undefined>>;
-  /** The path that a user's job would take by what is commanded now. */
+  /** The backend that the flags now in force select for a user. */
   backendOf: (user: string) => Backend;
   policy: Pick<Policy, 'of'>;
   budgets: Pick<Budgets, 'raise'>;
@@ -39,13 +39,13 @@ export interface RunJobDeps {
   breakers: Breakers;
   callLog: CallLog;
   held: HeldJobs;
-  /** The channel by which this process hears of cancellations. */
+  /** The Redis channel on which this process receives cancellations. */
   channel: string;
   ender: JobEnder;
   answers: Pick<AnswerKeeper, 'keep'>;
   poison: PoisonJobs;
   rules: AnswerRules;
-  /** A job that was begun more often than this, and not given back, makes its workers fail. */
+  /** A job with more attempts than this, not counting released ones, is a poison job. */
   maxAttempts: number;
   log: Logger;
 }
@@ -53,11 +53,12 @@ export interface RunJobDeps {
 /**
  * One attempt at one job: begun -> (context, prompt, calls) -> ended | over | released.
  *
- * `over`: this attempt may not write any more, because another one holds the fence or the job has ended; it stops spending
- * and leaves no trace. Where the job is still open, `HandedOver` is thrown: the fence may be that of an attempt which nobody runs any
- * more (a Redis that came back without its last writes), and BullMQ would count the job as done. `released`: this process is being
- * stopped; what the attempt has done stands in the log, and `HandedOver` is thrown. Every other failure ends the job with a typed error.
- * Nothing is spent before the fence is held.
+ * - `over`: the attempt may no longer write, because another attempt holds the fence or the job has ended. It stops spending and
+ *   leaves no trace. If the job is still open, it throws `HandedOver`: after Redis came back without its last writes, the fence may
+ *   belong to an attempt that no process runs any more, and without the throw BullMQ would count the job as done.
+ * - `released`: this process is stopping. The attempt's events are in the log, and it throws `HandedOver`.
+ *
+ * Every other failure ends the job with a typed error. An attempt spends nothing before it holds the fence.
  */
 export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly ContextPiece[]): Promise<void> {
   const held = deps.held.hold(job.jobId);
@@ -68,20 +69,20 @@ export async function runJob(deps: RunJobDeps, job: LlmJob, pieces: readonly Con
     const { jobId, deadlineAt } = job;
     const begun = await deps.jobLog.begin(jobId, { nonce, path: backend, holder: deps.channel, deadlineAt });
     if (begun.kind === 'earlier') {
-      // The scheduler finds the job that has this id now, and releases it again.
-      deps.log.warn({ jobId }, 'Attempt was one at an earlier job under the same id');
+      // The scheduler finds the job that now has this id and releases it again.
+      deps.log.warn({ jobId }, 'Attempt belonged to an earlier job with the same id');
       return;
     }
     if (begun.kind === 'over') {
       deps.log.info({ jobId, state: begun.state }, 'Job had ended before this attempt');
-      // It may have ended before it was staged: then nobody else would say so.
+      // The job may have ended before it was staged; then no other process reports its end to the scheduler.
       await deps.scheduler.ended(jobId);
       return;
     }
     await runAttempt(deps, { job, pieces, backend }, begun, held);
   } catch (error) {
     if (!(error instanceof AttemptOver)) throw error;
-    deps.log.warn({ jobId: job.jobId, why: error.why }, 'Attempt lost its right to write');
+    deps.log.warn({ jobId: job.jobId, why: error.why }, 'Attempt ended because it may no longer write');
     if (error.why === 'fenced' && (await isStillOpen(deps, job))) throw new HandedOver();
   } finally {
     held.release();
@@ -96,8 +97,8 @@ async function isStillOpen({ jobLog }: RunJobDeps, { jobId }: LlmJob): Promise<b
 type Open = Extract<Begun, { kind: 'begun' }>;
 
 /**
- * Looked at again before each call: a rollback moves what was queued, or has failed, as well. Never towards LiteLLM, and not where
- * nobody would answer instead.
+ * Checked again before each call, so that a rollback also moves jobs that are queued or being retried. Jobs never move towards
+ * LiteLLM, and they stay on LiteLLM where no legacy backend is configured.
  */
 function hasLeftLitellm({ backends, backendOf }: RunJobDeps, { user, decision }: LlmJob): boolean {
   return decision.path === 'litellm' && backends.legacy !== undefined && backendOf(user) === 'legacy';
@@ -106,7 +107,7 @@ function hasLeftLitellm({ backends, backendOf }: RunJobDeps, { user, decision }:
 interface Assigned {
   job: LlmJob;
   pieces: readonly ContextPiece[];
-  /** The path that the attempt begins on. */
+  /** The backend that the attempt starts on. */
   backend: Backend;
 }
 
@@ -132,13 +133,13 @@ async function runAttempt(
     await release(writer, { at: jobLog.now(), attempt: fence.counter });
     throw ending;
   }
-  // An attempt that ends before it has a prompt (a poison job, a deadline) settles its forerunners' calls without one.
+  // An attempt that ends before it has a prompt (a poison job, a deadline) estimates the usage of earlier lost calls without one.
   writer.write(...roughUsages(history, writer.events()));
   await ender.end(job, { writer, history, ending, attempts: fence.counter });
   if (ending.status === 'completed') deps.answers.keep(job, [...history, ...writer.events()]);
 }
 
-/** Another worker may begin as soon as this is done: from then on this attempt can append nothing. */
+/** Another worker may start as soon as this is written, and this attempt can append nothing after it. */
 async function release(
   writer: AttemptWriter,
   { at, attempt }: { at: number; attempt: number },
@@ -179,7 +180,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
   const { job, pieces, backend, fence: attemptNumber, history, writer } = state;
   const released = history.filter(({ type }) => type === 'released').length;
   if (attemptNumber - released > deps.maxAttempts) {
-    await deps.poison.keep(job.jobId, job, `begun ${deps.maxAttempts} times without an end`, signal);
+    await deps.poison.keep(job.jobId, job, `started ${deps.maxAttempts} times without finishing`, signal);
     throw new TurnoutError('poison_job');
   }
   const { mayUseModel, budgets } = deps.policy.of(job);
@@ -189,7 +190,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
   const instructions = job.assistant?.instructions;
   const window = await deps.limits.of(job.model);
   const parts = { instructions, history: kept, passages };
-  // Whatever made a worker fail in an earlier attempt, it may be the request: then it must not take this worker's other jobs along.
+  // The request itself may have crashed an earlier worker. Isolated, it cannot take this worker's other jobs down with it.
   const isolated = attemptNumber - released > 1;
   const prompt = await deps.prompts.prepare(job, { parts, window, isolated, signal });
   writer.write(...lostCallUsages(history, prompt.body));
@@ -217,7 +218,7 @@ async function answer(deps: RunJobDeps, state: AttemptState, signal: AbortSignal
   });
 }
 
-/** Where Redis does not answer, the job goes on: what it comes to is counted all the same. */
+/** If Redis does not answer, the job continues: its actual usage is billed in any case. */
 async function raise(
   { budgets: store, log }: RunJobDeps,
   { jobId, userHash }: LlmJob,
@@ -226,18 +227,21 @@ async function raise(
   try {
     return await store.raise({ jobId, userHash, ...asked });
   } catch (error) {
-    log.warn({ err: error, jobId }, 'A reservation was not raised before a further call');
+    log.warn(
+      { err: error, jobId },
+      'Could not raise the budget reservation before another call; continuing without it',
+    );
     return undefined;
   }
 }
 
 async function readHistory(jobLog: JobLog, jobId: string): Promise<JobEvent[]> {
   const view = await jobLog.read(jobId, 0);
-  // The last event is this attempt's own beginning.
+  // The last event is this attempt's own `attempt` event.
   return view?.entries.slice(0, -1).map(({ event }) => event) ?? [];
 }
 
-/** The longest that a timer can wait. */
+/** The longest delay that a Node.js timer supports. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** `remaining`: milliseconds. */

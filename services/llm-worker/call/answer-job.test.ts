@@ -8,7 +8,7 @@ import { createBreakers } from './breakers.ts';
 
 const body = { model: 'm', messages: [{ role: 'user', content: 'Why?' }] } as ChatRequest;
 
-test('an attempt that has lost its fence calls nobody again', async () => {
+test('an attempt that has lost its fence makes no further call', async () => {
   let calls = 0;
   const writer = createAttemptWriter({
     log: { append: () => Promise.resolve({ kind: 'fenced' }) } as Partial<JobLog> as JobLog,

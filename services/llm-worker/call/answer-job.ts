@@ -24,10 +24,10 @@ import { type CallTimeouts } from './watchdog.ts';
 
 export interface AnswerRules {
   maxCallsPerModel: number;
-  /** How long a model is tried that no call comes to and that has no fallback; milliseconds. */
+  /** How long to keep trying a model that cannot be reached and has no fallback; milliseconds. */
   unreachableGraceMs: number;
   onLostAttempt: 'continue' | 'fail';
-  /** Whether the legacy path answers what LiteLLM fails to. */
+  /** Whether the legacy backend answers when LiteLLM fails. */
   legacyFallback: boolean;
   /** Model -> models to fall back to, in order. */
   fallbacks: Readonly<Record<string, readonly string[]>>;
@@ -36,23 +36,23 @@ export interface AnswerRules {
 
 export interface AnswerJobOptions {
   job: LlmJob;
-  /** Which attempt at the job this is, from 1. */
+  /** The number of this attempt at the job, from 1. */
   attempt: number;
   /** The assembled prompt. */
   body: ChatRequest;
-  /** The path that the attempt began on. */
+  /** The backend that the attempt started on. */
   backend: Backend;
   backends: Readonly<Record<Backend, ModelBackend | undefined>>;
-  /** Whether this job is not to spend on LiteLLM any more, by what was commanded since it was decided. */
+  /** Whether the flags now in force forbid this job further calls to LiteLLM, after a rollback since its routing decision. */
   hasLeftLitellm: () => boolean;
-  /** Models that the job's user may have; nobody falls back to another one. */
+  /** Whether the job's user may use a model; fallbacks to other models are skipped. */
   mayUseModel: (model: string) => boolean;
   /** The log before this attempt. */
   history: readonly JobEvent[];
-  /** Adds the citations to what goes into the log. */
+  /** Adds the citations to the events that go into the log. */
   cite: (events: readonly JobEvent[]) => JobEvent[];
   writer: AttemptWriter;
-  /** Fires when the attempt must stop, with a `TurnoutError` as the reason, or an `AttemptOver`. */
+  /** Fires when the attempt must stop, with a `TurnoutError` or an `AttemptOver` as the reason. */
   signal: AbortSignal;
   rules: AnswerRules;
   limits: ModelLimits;
@@ -60,21 +60,21 @@ export interface AnswerJobOptions {
   callLog: CallLog;
   /** Milliseconds since the epoch, as deadlines and events are measured. */
   now: () => number;
-  /** Raises what the job has reserved of its user's budgets to at least so much; undefined where it has none. */
+  /** Raises the job's reservation in its user's budgets to at least the estimate; undefined when the user has no budgets. */
   raise: ((estimate: Estimate) => Promise<Exhausted | undefined>) | undefined;
 }
 
 /**
- * Calls the model until the answer is whole: planning -> calling -> ended | (waiting -> planning) | failed.
+ * Calls the model until the answer is complete: planning -> calling -> ended | (waiting -> planning) | failed.
  *
- * The one layer that retries. Each call is planned from what the log shows by then, so a retry in the middle of an answer
- * and the takeover from a dead worker are the same thing.
+ * This is the only layer that retries. Each call is planned from the current log, so a retry in the middle of an answer works
+ * exactly like the takeover from a dead worker.
  */
 export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
   const { job, writer, rules, signal, attempt } = options;
   let chain = targetsFrom(options, options.backend);
   let callsOfTarget = 0;
-  /** Of the path that the job was decided for. */
+  /** The last failure on the backend that the job was routed to. */
   let ownFailure: TurnoutError | undefined;
   let unreachableSince: number | undefined;
   let failure = attempt > 1 ? new TurnoutError('attempt_lost') : undefined;
@@ -122,12 +122,12 @@ export async function answerJob(options: AnswerJobOptions): Promise<Ending> {
   }
 }
 
-/** Where a request does not say how long its answer may be. Tokens. */
+/** The assumed length of an answer when the request does not limit it. Tokens. */
 const USUAL_ANSWER = 1_000;
 
 /**
- * The admission has reserved one call. Each further one is paid for as well, so before it the reservation is raised to what the
- * job has come to and what the call may add: retries take no more from a budget than it has.
+ * Admission control reserved budget for one call. Before each further call, this raises the reservation to the usage so far plus the
+ * most that the call may add, so retries cannot exceed a budget.
  */
 async function refusedByBudget(
   { job, body, history, writer, raise, now }: AnswerJobOptions,
@@ -145,7 +145,7 @@ async function refusedByBudget(
   return exhausted && outOfBudget(exhausted, now());
 }
 
-/** By the price of the model that was called, where the provider told no cost: of a call that was cut, or past LiteLLM. */
+/** Adds a cost by the called model's price if the provider reported none: for a cut call, or one that did not go through LiteLLM. */
 function priced({ job, history, writer }: AnswerJobOptions, model: string, usage: CallUsage): CallUsage {
   if (usage.cost !== undefined) return usage;
   const billed = billedIn([...history, ...writer.events()]);
@@ -163,15 +163,15 @@ function targetsFrom(
 }
 
 /**
- * Each call but a job's first stands in the log before it is made: whoever has lost the fence meanwhile (a process that
- * stood still) is refused before he spends, and whoever settles a lost attempt knows by it that there was a call.
+ * Every call except a job's first is written to the log before it is made. The append fails for a process that froze and lost its
+ * fence, before it spends anything. If the attempt is lost, the event shows the next one that there was a call to bill.
  */
 async function announce(writer: AttemptWriter, retry: JobEvent): Promise<void> {
   writer.write(retry);
   await writer.flush();
 }
 
-/** Runs under the breaker of the model on that path, which hears of failures only as errors. */
+/** Runs the call under the circuit breaker of this model on this backend. The breaker sees failures only as thrown errors. */
 async function callOnce(
   options: AnswerJobOptions,
   target: CallTarget,
@@ -200,7 +200,7 @@ async function callOnce(
       if (report.failure) throw report.failure;
     });
   } catch (error) {
-    // An open circuit: nothing was called.
+    // The circuit is open: no call was made.
     report ??= {
       failure: TurnoutError.from(error),
       reached: false,
@@ -210,7 +210,7 @@ async function callOnce(
       callId: undefined,
     };
   }
-  if (!report) throw new Error('a call of the model ended without a report');
+  if (!report) throw new Error('the model call ended without a report');
   options.callLog.ended(job.jobId, target, report);
   return report;
 }
@@ -219,13 +219,13 @@ function breakerOf({ backend, model }: CallTarget): string {
   return backend === 'litellm' ? model : `${backend}/${model}`;
 }
 
-/** A provider that refuses our continuation has found no fault with the client's own request. */
+/** A provider that rejects our continuation has not rejected the client's own request, so the job fails with `attempt_lost`. */
 function finalError(failure: TurnoutError, { kind }: ContinuationPlan): TurnoutError {
   const refused = failure.code === 'upstream_rejected' && (kind === 'prefill' || kind === 'ask');
   return refused ? new TurnoutError('attempt_lost', { cause: failure }) : failure;
 }
 
-/** The job's first visible event carries its time: it is the time to first token. */
+/** Adds the current time to the job's first visible event; the time to first token is computed from it. */
 function stampFirst(seenBefore: boolean, now: () => number): (events: JobEvent[]) => JobEvent[] {
   let seen = seenBefore;
   return (events) => {

@@ -10,7 +10,7 @@ const text = (delta: string): JobEvent => ({ type: 'text', choice: 0, delta });
 const completed: JobEvent = { type: 'completed', at: 1 };
 const outcome = { status: 'completed' } as Outcome;
 
-/** The append script's rules, in memory; `answer` may stand in for one reply. */
+/** The append script's rules, in memory; each function in `answers` replaces one reply. */
 function memoryLog(existing: number) {
   const stored: JobEvent[] = Array.from({ length: existing }, () => ({
     type: 'accepted',
@@ -52,7 +52,7 @@ function textOf(events: readonly JobEvent[]): string {
 }
 
 describe('an attempt writes', () => {
-  test('in order, and ends after all that was written', async () => {
+  test('events in order, and the terminal event after all of them', async () => {
     const { writer, stored } = memoryLog(3);
     for (const letter of 'abcdef') writer.write(text(letter));
     await expect(writer.finish([completed], outcome)).resolves.toMatchObject({ outboxRow: 'row' });
@@ -60,21 +60,21 @@ describe('an attempt writes', () => {
     expect(stored.at(-1)).toEqual(completed);
   });
 
-  test('what arrives during an append in one piece with the next', async () => {
+  test('events that arrive during an append together, with the next append', async () => {
     const { writer, stored } = memoryLog(0);
     for (const letter of 'abcdef') writer.write(text(letter));
     await writer.finish([completed], outcome);
     expect(stored).toEqual([text('a'), text('bcdef'), completed]);
   });
 
-  test('an empty write changes nothing and does not hold up the end', async () => {
+  test('nothing for an empty write, which does not delay the end', async () => {
     const { writer, stored } = memoryLog(0);
     writer.write();
     await writer.finish([completed], outcome);
     expect(stored).toEqual([completed]);
   });
 
-  test('the tail again that Redis lost, after a restart without its last writes', async () => {
+  test('its last events again when Redis lost them in a restart', async () => {
     const { writer, stored } = memoryLog(2);
     writer.write(text('a'));
     await Promise.resolve();
@@ -85,21 +85,21 @@ describe('an attempt writes', () => {
     expect(textOf(stored)).toBe('abc');
   });
 
-  test('and can wait until all of it stands in the log', async () => {
+  test('and flush() waits until all events are in the log', async () => {
     const { writer, stored } = memoryLog(1);
     for (const letter of 'abcdef') writer.write(text(letter));
     await writer.flush();
     expect(textOf(stored)).toBe('abcdef');
   });
 
-  test('and hears while it waits that another attempt holds the fence', async () => {
+  test('and flush() rejects when another attempt holds the fence', async () => {
     const { writer, answers } = memoryLog(0);
     answers.push(() => ({ kind: 'fenced' }));
     writer.write(text('a'));
     await expect(writer.flush()).rejects.toMatchObject({ why: 'fenced' });
   });
 
-  test('nothing more once another attempt holds the fence, and says so', async () => {
+  test('nothing more once another attempt holds the fence, and finish() rejects', async () => {
     const { writer, answers } = memoryLog(0);
     answers.push(() => ({ kind: 'fenced' }));
     writer.write(text('a'));
@@ -110,7 +110,7 @@ describe('an attempt writes', () => {
     expect(writer.lost.aborted).toBe(true);
   });
 
-  test('nothing when the log lost what others wrote: nobody can restore that', async () => {
+  test('nothing when the log lost events of earlier writers, which cannot be restored', async () => {
     const { writer, answers } = memoryLog(5);
     answers.push(() => ({ kind: 'behind', lastSequence: 3 }));
     writer.write(text('a'));

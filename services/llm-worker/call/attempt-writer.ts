@@ -9,7 +9,7 @@ import {
   type JobState,
 } from '../../../shared/jobs/joblog/job-log.ts';
 
-/** The attempt may not write any more: another one holds the fence, or the job has ended. Stop spending. */
+/** The attempt may no longer write, because another attempt holds the fence or the job has ended. Callers must stop spending. */
 export class AttemptOver extends Error {
   override readonly name = 'AttemptOver';
   readonly why: 'fenced' | JobState | 'missing';
@@ -21,18 +21,18 @@ export class AttemptOver extends Error {
 }
 
 export interface AttemptWriter {
-  /** Takes events without waiting. They are appended in order; what arrives during an append goes with the next one. */
+  /** Queues events without waiting. They are appended in order; events that arrive during an append go with the next one. */
   write(...events: JobEvent[]): void;
-  /** Waits until all that was written stands in the log. Throws `AttemptOver`. */
+  /** Waits until all written events are in the log. Throws `AttemptOver`. */
   flush(): Promise<void>;
-  /** Waits for what was written, then ends the job. Resolves with the outbox row. Throws `AttemptOver`. */
+  /** Waits for the written events, then ends the job. Resolves with the outbox row. Throws `AttemptOver`. */
   finish(
     terminal: readonly JobEvent[],
     outcome: Outcome,
   ): Promise<{ outboxRow: string; hookNames: HookName[] }>;
-  /** All that this attempt has written, in order. */
+  /** All events that this attempt has written, in order. */
   events(): readonly JobEvent[];
-  /** Fires when an append was refused; `reason` is the `AttemptOver` or the error. */
+  /** Fires when an append was rejected; `reason` is the `AttemptOver` or the error. */
   readonly lost: AbortSignal;
 }
 
@@ -42,15 +42,15 @@ interface AttemptWriterOptions {
   fence: Fence;
   /** Sequence of the log's last event when the attempt began. */
   lastSequence: number;
-  /** An append saw that somebody wants the job to end. Called each time that it does. */
+  /** Called for each append that finds a cancellation request in the job record. */
   onCancel: (by: CancelledBy) => void;
 }
 
 /**
- * States: idle -> appending -> idle | lost. `pump` alone moves between them.
+ * States: idle -> appending -> idle | lost. Only `pump` moves between them.
  *
- * The writer keeps every event of its attempt until the job ends: when Redis comes back without the log's end, the
- * append script says so (`behind`), and the writer sends that tail again.
+ * The writer keeps every event of its attempt until the job ends. If Redis comes back without the end of the log, the append script
+ * returns `behind`, and the writer sends the missing events again.
  */
 export function createAttemptWriter({
   log,
@@ -63,7 +63,7 @@ export function createAttemptWriter({
   const events: JobEvent[] = [];
   const lost = new AbortController();
   let appended = 0;
-  /** Events before this index have been on their way and stay as they are; later ones may still be merged. */
+  /** Events before this index have been sent and no longer change; later ones may still be merged. */
   let sent = 0;
   let pumping: Promise<void> | undefined;
 
@@ -82,7 +82,7 @@ export function createAttemptWriter({
     if (pumping || lost.signal.aborted || appended === events.length) return;
     pumping = pump().finally(() => {
       pumping = undefined;
-      startPump(); // for what was written between the pump's last look and now
+      startPump(); // for events written after the pump's last check
     });
   }
 
@@ -95,7 +95,7 @@ export function createAttemptWriter({
   }
 
   function rewindTo(sequence: number): void {
-    // Before our own first event: the log lost what others wrote. Nobody can restore that.
+    // The log ends before this attempt's first event: it lost events of earlier writers, which cannot be restored.
     if (sequence < base) throw new AttemptOver('missing');
     appended = sequence - base;
   }

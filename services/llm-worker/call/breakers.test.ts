@@ -6,7 +6,7 @@ import { DivergedError } from './overlap.ts';
 
 const ENOUGH = 40;
 
-/** Whether a model's circuit is open after so many failed calls. */
+/** Whether a model's circuit is open after `ENOUGH` failed calls. */
 async function opensAfter(failure: TurnoutError): Promise<boolean> {
   const breakers = createBreakers(silentLogger);
   for (let call = 0; call < ENOUGH; call += 1)
@@ -21,8 +21,8 @@ test("a model's circuit opens on its provider's failures", async () => {
 });
 
 test.each([
-  ["the client's own fault", new TurnoutError('upstream_rejected')],
-  ['a continuation that went another way', new TurnoutError('upstream_cut', { cause: new DivergedError() })],
-])('but not on %s', async (_what, failure) => {
+  ['an error that the client caused', new TurnoutError('upstream_rejected')],
+  ['a continuation that diverged', new TurnoutError('upstream_cut', { cause: new DivergedError() })],
+])("a model's circuit stays closed on %s", async (_what, failure) => {
   expect(await opensAfter(failure)).toBe(false);
 });

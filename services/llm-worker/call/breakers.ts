@@ -7,7 +7,7 @@ import { DivergedError } from './overlap.ts';
 /** One circuit breaker for each model. */
 export type Breakers = Circuits;
 
-/** More than half of at least one call a second over ten seconds. */
+/** Opens when more than half of the calls fail within ten seconds, at one call a second or more. */
 const SAMPLING = { threshold: 0.5, duration: 10_000, minimumRps: 1 };
 
 export function createBreakers(log: Logger): Breakers {
@@ -28,7 +28,7 @@ const PROVIDERS_FAULT = new Set([
   'upstream_cut',
 ]);
 
-/** A model that does not go on where it was asked to is no less available. */
+/** A continuation that diverged is not counted: it says nothing about the provider's availability. */
 function isProvidersFault(error: unknown): boolean {
   if (!(error instanceof TurnoutError)) return false;
   return PROVIDERS_FAULT.has(error.code) && !(error.cause instanceof DivergedError);

@@ -3,12 +3,12 @@ import { type CallTarget } from './call-targets.ts';
 import { type CallReport } from './model-call.ts';
 import { logNoKey, type ModelProviders } from './model-providers.ts';
 
-/** Tells the log how each call of a model went, in the phrases of the rollout guide. */
+/** Logs the result of each model call, in the phrases of the rollout guide. */
 export interface CallLog {
   ended(jobId: string, target: CallTarget, report: CallReport): void;
 }
 
-/** `legacy`: who answers on that path. */
+/** `legacy`: the name of the legacy provider. */
 export function createCallLog(
   log: Logger,
   { litellm, legacy }: { litellm: Pick<ModelProviders, 'of'>; legacy: string | undefined },
@@ -38,7 +38,7 @@ function logFailure(
   source: string | undefined,
 ): void {
   if (code === 'cancelled') {
-    log.info({ ...call, source }, 'Model call closed before its end');
+    log.info({ ...call, source }, 'Model call aborted');
     return;
   }
   const phrase = call.path === 'litellm' ? 'LiteLLM Error' : 'Legacy Error';

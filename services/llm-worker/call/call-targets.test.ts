@@ -3,7 +3,7 @@ import { callTargets } from './call-targets.ts';
 
 const RULES = { backend: 'litellm', model: 'a', fallbacks: ['b'], legacyFallback: true } as const;
 
-test('LiteLLM’s failures are the legacy path’s to answer, before another model is', () => {
+test('when LiteLLM fails, the legacy backend is tried before another model', () => {
   expect(callTargets(RULES)).toEqual([
     { backend: 'litellm', model: 'a' },
     { backend: 'legacy', model: 'a' },
@@ -11,14 +11,14 @@ test('LiteLLM’s failures are the legacy path’s to answer, before another mod
   ]);
 });
 
-test('without that only other models are tried', () => {
+test('without the legacy fallback only other models are tried', () => {
   expect(callTargets({ ...RULES, legacyFallback: false }).map(({ backend }) => backend)).toEqual([
     'litellm',
     'litellm',
   ]);
 });
 
-test('nobody falls back to LiteLLM', () => {
+test('a job on the legacy backend never falls back to LiteLLM', () => {
   expect(callTargets({ ...RULES, backend: 'legacy' })).toEqual([
     { backend: 'legacy', model: 'a' },
     { backend: 'legacy', model: 'b' },

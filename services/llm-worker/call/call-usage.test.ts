@@ -15,23 +15,23 @@ const usage: JobEvent = {
 };
 const released: JobEvent = { type: 'released', at: 2, attempt: 1 };
 
-describe('the call that an attempt was lost with', () => {
+describe('the usage of a lost call', () => {
   test.each<[string, JobEvent[]]>([
     ['a first attempt', []],
-    ['one whose usage is known', [attempt, text, usage]],
-    ['one that was released with its usage', [attempt, text, usage, released]],
-    ['one that was released before it called anybody', [attempt, released]],
-  ])('is not counted again: %s', (_what, history) => {
+    ['an attempt whose usage is known', [attempt, text, usage]],
+    ['an attempt that was released with its usage', [attempt, text, usage, released]],
+    ['an attempt that was released before its first call', [attempt, released]],
+  ])('is not estimated for %s', (_what, history) => {
     expect(lostCallUsages(history, request)).toEqual([]);
   });
 
-  test('is estimated from what it had sent', () => {
+  test('is estimated from the events that the call had sent', () => {
     const [lost] = lostCallUsages([attempt, text], request);
     expect(lost).toMatchObject({ type: 'usage', attempt: 1, call: 1, source: 'estimated' });
     expect(lost?.usage.completion_tokens).toBeGreaterThan(3);
   });
 
-  test('is estimated for each attempt that was lost', () => {
+  test('is estimated for each lost attempt', () => {
     const second: JobEvent = { ...attempt, attempt: 2 };
     const retry = { type: 'retry', at: 3, attempt: 2, call: 1, model: 'm', plan: 'ask' } as const;
     const history = [attempt, text, second, { ...retry, after: 'attempt_lost' as const }, text];

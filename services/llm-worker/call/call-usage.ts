@@ -10,8 +10,8 @@ import { billLostCalls, sentText } from '../../../shared/jobs/joblog/lost-call.t
 import { measureRequest } from '../../../shared/content/models/measure-request.ts';
 
 /**
- * What a call that was cut has probably cost: the tokens of all that was sent, as the limits count it, and of what came back.
- * Counted in o200k; other providers' own counts were seen up to about 20% away. Kept apart from what providers report.
+ * Estimates the usage of a call that was cut: the tokens of the whole request, counted as for the limits, and of the events that came
+ * back. Counted in o200k; other providers' own counts differ by up to about 20%. Estimates are stored apart from reported usage.
  */
 export function estimateUsage(request: ChatRequest, sent: readonly JobEvent[]): TokenUsage {
   const prompt = measureRequest(request).exact();
@@ -19,7 +19,7 @@ export function estimateUsage(request: ChatRequest, sent: readonly JobEvent[]): 
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
 }
 
-/** The usage events of the calls that attempts were lost with, where nobody has written them yet. */
+/** The usage events of lost calls that the log does not contain yet. */
 export function lostCallUsages(history: readonly JobEvent[], request: ChatRequest): UsageEvent[] {
   return billLostCalls(history, [], (sent) => estimateUsage(request, sent));
 }

@@ -17,7 +17,7 @@ describe('a chunk becomes events', () => {
     ['text', { delta: { content: 'hi' } }, [{ type: 'text', choice: 0, delta: 'hi' }]],
     ['another choice', { index: 2, delta: { content: 'hi' } }, [{ type: 'text', choice: 2, delta: 'hi' }]],
     [
-      'thinking before its text',
+      'reasoning before its text',
       { delta: { content: 'b', reasoning_content: 'a' } },
       [
         { type: 'reasoning', choice: 0, delta: 'a' },
@@ -57,7 +57,7 @@ describe('a chunk becomes events', () => {
     expect(chunkEvents(chunk(choice))).toEqual(events);
   });
 
-  test('usage keeps the details that a provider adds, and the cost apart', () => {
+  test('usage keeps the details that a provider adds; the cost is separate', () => {
     const usage = {
       prompt_tokens: 1,
       completion_tokens: 2,

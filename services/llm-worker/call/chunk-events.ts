@@ -2,16 +2,16 @@ import { type ChatCompletionChunk } from 'openai/resources/chat/completions';
 import { type JobEvent, type TokenUsage, tokenUsage } from '../../../shared/contracts/job-event.ts';
 
 type Delta = ChatCompletionChunk.Choice.Delta & {
-  /** Thinking, as DeepSeek and LiteLLM send it. */
+  /** Reasoning, in the field that DeepSeek and LiteLLM use. */
   reasoning_content?: string | null;
 };
 
-/** What one chunk of a Chat Completions stream adds to the job log. Empty deltas and keep-alives add nothing. */
+/** Converts one chunk of a Chat Completions stream to job log events. Empty deltas and keep-alives give none. */
 export function chunkEvents(chunk: ChatCompletionChunk): JobEvent[] {
   return chunk.choices.flatMap((choice) => choiceEvents(choice));
 }
 
-/** The usage of the final chunk, which carries no choices. `cost` is LiteLLM's, in US dollars. */
+/** The usage from the final chunk, which has no choices. `cost` is reported by LiteLLM, in US dollars. */
 export function chunkUsage(chunk: ChatCompletionChunk): { usage: TokenUsage; cost?: number } | undefined {
   if (!chunk.usage) return undefined; // all chunks but one
   const parsed = tokenUsage.safeParse(chunk.usage);

@@ -15,28 +15,28 @@ async function textsOf(response: Response): Promise<string[][]> {
 }
 
 describe('a stream of chunks', () => {
-  test('comes in the groups in which it was read', async () => {
+  test('yields chunks in the groups in which they were read from the socket', async () => {
     const reads = [event(chunk('a')) + event(chunk('b')), event(chunk('c')) + event('[DONE]')];
     await expect(textsOf(responseOf(...reads))).resolves.toEqual([['a', 'b'], ['c']]);
   });
 
-  test('may be cut anywhere, inside a character too', async () => {
+  test('may be split anywhere, even inside a character', async () => {
     const bytes = new TextEncoder().encode(event(chunk('Zürich 🛤')) + event('[DONE]'));
     const body = ReadableStream.from([...bytes].map((byte) => Uint8Array.of(byte)));
     await expect(textsOf(new Response(body))).resolves.toEqual([['Zürich 🛤']]);
   });
 
-  test('ends at [DONE], whatever follows, and passes comments over', async () => {
+  test('ends at [DONE] even if more follows, and ignores comments', async () => {
     const read = `: ping\n\n${event(chunk('a'))}${event('[DONE]')}${event(chunk('late'))}`;
     await expect(textsOf(responseOf(read))).resolves.toEqual([['a']]);
   });
 
   test.each([
     ['an error event', event({ error: { message: 'boom' } }), { name: 'Error', status: undefined }],
-    ['what is no JSON', event('{"choices": ['), { code: 'upstream_cut' }],
-    ['what is no chunk', event({ id: 'x' }), { code: 'upstream_cut' }],
+    ['invalid JSON', event('{"choices": ['), { code: 'upstream_cut' }],
+    ['an object that is not a chunk', event({ id: 'x' }), { code: 'upstream_cut' }],
     ['a number', event('7'), { code: 'upstream_cut' }],
-  ])('throws at %s, after what came before it', async (_what, bad, error) => {
+  ])('throws at %s, after yielding the chunks before it', async (_what, bad, error) => {
     const chunks = readChunks(responseOf(event(chunk('a')), bad));
     await expect(chunks.next()).resolves.toMatchObject({ done: false });
     await expect(chunks.next()).rejects.toMatchObject(error);

@@ -4,12 +4,12 @@ import { type ChatCompletionChunk } from 'openai/resources/chat/completions';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
 /**
- * The chunks of a Chat Completions stream, in the groups in which they come off the socket. Ends at `[DONE]` or with the
- * body. Throws `APIError` without a status for an error event, as the openai client does, `upstream_cut` for what is no
- * chunk, and the abort's own error.
+ * The chunks of a Chat Completions stream, in the groups in which they were read from the socket. Ends at `[DONE]` or with the body.
+ * Throws `APIError` without a status for an error event, as the openai client does, `upstream_cut` for anything that is not a chunk,
+ * and the abort's own error.
  *
- * The client's iterator hands each chunk through five promises; here a read of the socket is parsed in one go, which
- * costs the worker a third less and lets what came together be appended together.
+ * The openai client's iterator passes each chunk through five promises. This one parses each socket read at once, which costs the
+ * worker a third less, and chunks that arrive together are appended to the log together.
  */
 export async function* readChunks(
   response: Response,

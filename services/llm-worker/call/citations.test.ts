@@ -22,7 +22,7 @@ function document(index: number, texts: string[], more: Partial<PassagesPiece> =
 const pieces = [document(0, ['Nothing of interest.', trains], { fileId: 'file-1' }), document(1, [lockers])];
 
 describe('citationsOf', () => {
-  test('a sentence cites the passage that holds its words, where it stands', () => {
+  test('a sentence cites the passage that contains its words, with its position in the text', () => {
     const text = `As asked: yes.\n\n${trains} Anything else?`;
     expect(citationsOf(text, pieces)).toEqual([
       {
@@ -36,7 +36,7 @@ describe('citationsOf', () => {
     ]);
   });
 
-  test('each sentence its own; neighbours on the same passage are one citation', () => {
+  test('each sentence gets its own citation; adjacent sentences on the same passage share one', () => {
     const text = `Platform 11 is where the night train leaves. It leaves at 23:40, the night train to Ostheim. ${lockers}`;
     const found = citationsOf(text, pieces);
     expect(found.map(({ source, position }) => [source, position])).toEqual([
@@ -53,17 +53,17 @@ describe('citationsOf', () => {
       'half of its words from a passage',
       'The night train brings eleven sleepy musicians home through heavy snow.',
     ],
-    ['nothing', ''],
-  ])('what the model says in %s is not cited', (_what, text) => {
+    ['no words', ''],
+  ])('a sentence with %s is not cited', (_what, text) => {
     expect(citationsOf(text, pieces)).toEqual([]);
   });
 
-  test('of passages that hold it equally, the first is cited', () => {
+  test('of passages that match equally well, the first is cited', () => {
     const twice = [document(0, [trains]), document(1, [trains])];
     expect(citationsOf(trains, twice)).toMatchObject([{ source: 'document-0' }]);
   });
 
-  test('a passage of a retrieval service is cited by its own origin', () => {
+  test('a passage of a retrieval service is cited with its own title and URL', () => {
     const from = { title: 'Lockers', url: 'https://wiki.example.org/lockers' };
     const wiki = document(0, [], {
       piece: 'source-wiki',
@@ -75,7 +75,7 @@ describe('citationsOf', () => {
     ]);
   });
 
-  test('a language without spaces is cited as well', () => {
+  test('text in a language without spaces is cited as well', () => {
     const text = '夜行列車は十一番線から出発します。';
     expect(citationsOf(text, [document(0, [text])])).toHaveLength(1);
   });
@@ -85,7 +85,7 @@ describe('createCiter', () => {
   const text = (delta: string, choice = 0): JobEvent => ({ type: 'text', choice, delta });
   const end = (choice = 0): JobEvent => ({ type: 'choice_end', choice, reason: 'stop' });
 
-  test('the citations of a choice stand right before its end', () => {
+  test('the citations of a choice come right before its end', () => {
     const cite = createCiter(pieces, []);
     expect(cite([text(trains.slice(0, 20))]).map(({ type }) => type)).toEqual(['text']);
     const events = cite([text(trains.slice(20)), text(lockers, 1), end(), end(1)]);
@@ -99,7 +99,7 @@ describe('createCiter', () => {
     ]);
   });
 
-  test('a long answer is cited in slices as it comes, with the same result', () => {
+  test('a long answer is searched in slices as it streams, with the same result', () => {
     const whole = Array.from({ length: 400 }, (_, n) => `${trains} ${n % 3 ? lockers : 'So be it.'}\n`).join(
       '',
     );
@@ -120,7 +120,7 @@ describe('createCiter', () => {
     ]);
   });
 
-  test('without passages nothing is looked at', () => {
+  test('without passages the events pass through unchanged', () => {
     expect(createCiter([], [])([text(trains), end()])).toEqual([text(trains), end()]);
   });
 });

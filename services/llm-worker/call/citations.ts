@@ -7,19 +7,20 @@ type CitationEvent = Extract<JobEvent, { type: 'citation' }>;
 export type Citation = Omit<CitationEvent, 'type' | 'choice' | 'at'>;
 
 /**
- * How much of a sentence must stand in a passage that it cites, by its words of four letters or more and its numbers, and how
- * many of these must. Unigram precision, as ROUGE-1 counts it (Lin 2004, "ROUGE", section 2), with each word once.
+ * A sentence cites a passage that contains at least this share, and this number, of its words of four letters or more and its
+ * numbers. Unigram precision, as ROUGE-1 counts it (Lin 2004, "ROUGE", section 2), with each word once.
  */
 const COVERED = 0.7;
 const WORDS = 3;
 
-/** Characters that are looked at in one go while the text still comes: a few milliseconds with many passages. */
+/** Characters that are searched at once while the text is still streaming: a few milliseconds with many passages. */
 const SLICE = 8_192;
 
 /**
- * Which passages of the prompt an answer's sentences rest on: for each sentence the one that holds most of its words, if that
- * is most of the sentence; neighbours that rest on the same passage are one citation. Found in the text afterwards, so it asks
- * nothing of the model and works with every one; what the model said in words of its own is not cited. In the order of the text.
+ * Finds the passages of the prompt that support an answer's sentences. Each sentence cites the passage that contains most of its
+ * words, provided that it covers enough of the sentence (`COVERED`, `WORDS`). Adjacent sentences on the same passage share one
+ * citation. Citations are found in the finished text, so they need no support from the model; paraphrased sentences are not cited.
+ * The result is in the order of the text.
  */
 export function citationsOf(text: string, pieces: readonly PassagesPiece[]): Citation[] {
   const finder = createFinder(indexOf(pieces));
@@ -27,7 +28,7 @@ export function citationsOf(text: string, pieces: readonly PassagesPiece[]): Cit
   return finder.end();
 }
 
-/** Adds to each choice's text, right before its end, the citations of all of it; `history` has what of it was shown before. */
+/** Adds the citations of each choice's whole text right before the choice ends. `history`: the job's events before this attempt. */
 export function createCiter(
   pieces: readonly PassagesPiece[],
   history: readonly JobEvent[],
@@ -55,10 +56,10 @@ export function createCiter(
     });
 }
 
-/** Finds the citations of one text while it comes, so that no more than its last part is left to be looked at when it ends. */
+/** Finds the citations of one text while it streams, so that only its last part is left to search when it ends. */
 interface Finder {
   add(delta: string): void;
-  /** Looks at the next slice, if it is there. */
+  /** Searches the next slice, if it is complete. */
   look(): void;
   end(): Citation[];
 }
@@ -67,7 +68,7 @@ function createFinder(index: PassageIndex): Finder {
   const citations: Citation[] = [];
   let rest = '';
   let restStart = 0;
-  /** Nothing that is not cited stands behind the last citation. */
+  /** True while no uncited sentence follows the last citation. */
   let unbroken = false;
 
   function take(sentence: string, start: number): void {
@@ -82,7 +83,7 @@ function createFinder(index: PassageIndex): Finder {
     unbroken ||= found !== undefined;
   }
 
-  /** Where the text goes on, the last sentence may as well, and is left. */
+  /** Unless the text is final, its last sentence may still grow, so it stays in `rest`. */
   function scan(text: string, final: boolean): void {
     const units = [...scanUnits(text)];
     const whole = final ? units : units.slice(0, -1);
@@ -111,7 +112,7 @@ type About = Omit<Citation, 'start' | 'end'>;
 interface PassageIndex {
   /** In the order of the prompt. */
   passages: About[];
-  /** Telling word -> positions in `passages` of those that have it, ascending. */
+  /** Significant word -> ascending positions, in `passages`, of the passages that contain it. */
   having: ReadonlyMap<string, readonly number[]>;
 }
 
@@ -137,7 +138,7 @@ function indexOf(pieces: readonly PassagesPiece[]): PassageIndex {
   return { passages, having };
 }
 
-/** Of passages that hold as much, the first. */
+/** The passage that covers most of the sentence; the first of equals. */
 function bestFor(sentence: string, { passages, having }: PassageIndex): About | undefined {
   const said = telling(sentence);
   if (said.size < WORDS) return undefined;
@@ -152,7 +153,7 @@ const LETTERS = 4;
 const NUMBER = /^\p{N}+$/u;
 const UNSPACED = /^[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]{2}$/u;
 
-/** The words of a text that tell something: short ones are the same everywhere, but for numbers. */
+/** The significant words of a text: short words occur everywhere, except for numbers. */
 function telling(text: string): ReadonlySet<string> {
   return new Set(
     words(text).filter((word) => word.length >= LETTERS || NUMBER.test(word) || UNSPACED.test(word)),

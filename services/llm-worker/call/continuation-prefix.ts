@@ -1,17 +1,17 @@
-/** The tag in which a model is told the words that it is to begin with. */
+/** The tag around the continuation prefix in the prompt: the words that the model must begin with. */
 export const PREFIX_TAG = 'last_words';
 
-/** Where a continuation's repetition of the anchor ends. */
+/** Where a model's repetition of the continuation prefix ends. */
 interface PrefixMatch {
-  /** Behind the anchor and what closes it; undefined where the text does not begin with the anchor (yet). */
+  /** The offset after the prefix and its closing marks; undefined while the text does not begin with the prefix. */
   end: number | undefined;
-  /** More text could change it. */
+  /** True when more text could change the result. */
   open: boolean;
 }
 
 const OPENING_TAG = `<${PREFIX_TAG}>`;
 const ELLIPSIS = '...';
-/** What models put before words that they repeat. */
+/** Marks that models put before words that they repeat. */
 const LEAD_IN = new RegExp(`^(?:\\s|\\.{3}|…|["'“„‘«\`]|${OPENING_TAG})*`);
 const OPENINGS = new RegExp(`["'“„‘«\`]|${OPENING_TAG}`, 'g');
 const CLOSING: Readonly<Record<string, string>> = {
@@ -23,8 +23,8 @@ const CLOSING: Readonly<Record<string, string>> = {
 };
 
 /**
- * Finds the anchor at the beginning of a text that is still coming. Quotation marks, an ellipsis and our own tag before it
- * belong to the repetition, and so does what closes them right behind it; without the anchor they are the answer's own.
+ * Finds the continuation prefix at the start of a text that is still streaming. Quotation marks, an ellipsis and `PREFIX_TAG` before
+ * it belong to the repetition, and so do the marks that close them right after it. Without the prefix, they belong to the answer.
  */
 export function matchPrefix(text: string, prefix: string): PrefixMatch {
   const leadIn = LEAD_IN.exec(text)?.[0] ?? '';

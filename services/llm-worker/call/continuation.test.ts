@@ -16,7 +16,7 @@ describe('the next call', () => {
   test.each<[string, JobEvent[], Partial<ChatRequest>, Partial<ContinuationRules>, object]>([
     ['nothing seen: start', [attempt], {}, {}, { kind: 'start', muteReasoning: false }],
     [
-      'only thinking seen: start, not thinking aloud again',
+      'only reasoning seen: start, without showing reasoning again',
       [thought],
       {},
       {},
@@ -24,28 +24,34 @@ describe('the next call', () => {
     ],
     ['text seen: ask', [text('a'), text('b')], {}, {}, { kind: 'ask', partial: 'ab', prefix: 'ab' }],
     [
-      'text seen, model takes prefixes: prefill',
+      'text seen, model supports prefill: prefill',
       [text(LONG)],
       {},
       { prefill: true },
       { kind: 'prefill', partial: LONG },
     ],
     [
-      'a word seen, model takes prefixes: ask, for nobody could tell a repeated prefix from a repeated word',
+      'one word seen, model supports prefill: ask, because a repeated prefix looks like a repeated word',
       [text('1')],
       {},
       { prefill: true },
       { kind: 'ask', partial: '1', prefix: '1' },
     ],
     [
-      'white space seen: ask for nothing',
+      'white space seen: ask with an empty prefix',
       [text('\n\n')],
       {},
       {},
       { kind: 'ask', partial: '\n\n', prefix: '' },
     ],
-    ['thinking is no part of the answer', [thought, text('a')], {}, {}, { kind: 'ask', partial: 'a' }],
-    ['all ended: only the end is missing', [text('a'), end], {}, {}, { kind: 'complete' }],
+    [
+      'reasoning is not part of the partial answer',
+      [thought, text('a')],
+      {},
+      {},
+      { kind: 'ask', partial: 'a' },
+    ],
+    ['every choice has ended: complete', [text('a'), end], {}, {}, { kind: 'complete' }],
     ['one of two choices ended', [text('a'), end], { n: 2 }, {}, { kind: 'impossible' }],
     ['the setting says fail', [text('a')], {}, { onLostAttempt: 'fail' }, { kind: 'impossible' }],
     ['the setting says fail, nothing seen', [], {}, { onLostAttempt: 'fail' }, { kind: 'start' }],
@@ -60,19 +66,19 @@ describe('the next call', () => {
   });
 });
 
-describe('the words that a continuation is to begin with', () => {
+describe('the continuation prefix is', () => {
   const prefixOf = (partial: string) => planNext([text(partial)], request, rules);
   const sentence = 'The line from the harbour ends at the third platform of the old station, behind the mill';
 
   test.each([
-    ['a short answer, whole', ' So far ', 'So far'],
+    ['the whole of a short answer', ' So far ', 'So far'],
     [
-      'the end of a long one, from the beginning of a word',
+      'the end of a long answer, from the beginning of a word',
       `${sentence} `,
       'ends at the third platform of the old station, behind the mill'.slice(5),
     ],
     ['the last characters of a script without spaces', '港'.repeat(100), '港'.repeat(60)],
-    ['no half of a character', '𝔘'.repeat(50).concat('x'), '𝔘'.repeat(29).concat('x')],
+    ['never half of a surrogate pair', '𝔘'.repeat(50).concat('x'), '𝔘'.repeat(29).concat('x')],
   ])('%s', (_what, partial, prefix) => {
     expect(prefixOf(partial)).toMatchObject({ prefix });
     expect(partial.trimEnd().endsWith(prefix)).toBe(true);
@@ -84,16 +90,16 @@ describe('the request of a continuation', () => {
     expect(continuedRequest(request, { kind: 'start', muteReasoning: false })).toBe(request);
   });
 
-  test('behind white space is the request itself', () => {
+  test('after white space only is the request itself', () => {
     expect(continuedRequest(request, { kind: 'ask', partial: ' \n', prefix: '' })).toBe(request);
   });
 
-  test('by prefix ends with the answer so far, without trailing space', () => {
+  test('by prefill ends with the answer so far, without trailing space', () => {
     const { messages } = continuedRequest(request, { kind: 'prefill', partial: 'so far ' });
     expect(messages.at(-1)).toEqual({ role: 'assistant', content: 'so far', prefix: true });
   });
 
-  test('by asking shows the answer so far and says where to begin', () => {
+  test('by asking contains the answer so far and the prefix to begin with', () => {
     const { messages } = continuedRequest(request, { kind: 'ask', partial: 'so far ', prefix: 'far' });
     expect(messages.at(-2)).toEqual({ role: 'assistant', content: 'so far' });
     expect(messages.at(-1)).toMatchObject({
@@ -106,7 +112,7 @@ describe('the request of a continuation', () => {
     [{ max_tokens: 10 }, { max_tokens: 6 }],
     [{ max_completion_tokens: 10 }, { max_completion_tokens: 6 }],
     [{ max_tokens: 2 }, { max_tokens: 1 }],
-  ])('has only the tokens left that the client allowed: %j', (limit, rest) => {
+  ])('limits the output to the tokens that remain of the client limit: %j', (limit, rest) => {
     const plan = { kind: 'ask', partial: 'one two three four', prefix: 'four' } as const;
     expect(continuedRequest({ ...request, ...limit }, plan)).toMatchObject(rest);
   });

@@ -5,27 +5,27 @@ import { PREFIX_TAG } from './continuation-prefix.ts';
 import { isUnmistakable } from './overlap.ts';
 
 /**
- * What the next call of the model has to do, given what a client may have seen already.
+ * How the next model call must continue, given the events that a client may already have seen.
  *
- * The log only grows: an answer of which a part is out is continued, never begun again.
+ * The log only grows: once a part of an answer is visible, the answer is continued and never started again.
  */
 export type ContinuationPlan =
-  /** No text is out. Thinking may be: it is not shown a second time. */
+  /** No text is visible yet. `muteReasoning`: reasoning is visible, and is not shown a second time. */
   | { kind: 'start'; muteReasoning: boolean }
-  /** The model goes on behind a prefix of its own message. */
+  /** The partial answer is sent as the beginning of the model's own message, and the model continues it. */
   | { kind: 'prefill'; partial: string }
   /**
-   * The model is asked to go on, and to begin with the `anchor`, the last words of what there is. The anchor of white space
-   * is empty: then the model gets the client's own request, and only the white space is not shown again.
+   * The model is asked to continue, beginning with the continuation `prefix`: the last words of the partial answer. If the partial
+   * answer is only white space, the prefix is empty: the model gets the client's own request, and the white space is not shown again.
    */
   | { kind: 'ask'; partial: string; prefix: string }
-  /** Every choice has ended; only the job's end is missing. */
+  /** Every choice has ended; only the job's terminal event is missing. */
   | { kind: 'complete' }
-  /** No continuation can be right: a JSON format, a tool call half written, several choices, log probabilities. */
+  /** The answer cannot be continued correctly: a JSON format, a partial tool call, several choices, log probabilities. */
   | { kind: 'impossible' };
 
 export interface ContinuationRules {
-  /** The model continues an assistant message that ends the conversation. */
+  /** Whether the model continues an assistant message at the end of the conversation. */
   prefill: boolean;
   onLostAttempt: 'continue' | 'fail';
 }
@@ -44,19 +44,19 @@ export function planNext(
   if (rules.onLostAttempt === 'fail' || !continuable(request)) return { kind: 'impossible' };
   if (seen.some(({ type }) => type !== 'text' && type !== 'reasoning')) return { kind: 'impossible' };
   const partial = seen.map((event) => (event.type === 'text' ? event.delta : '')).join('');
-  // Some models repeat their prefix and some do not: behind a short one nobody could tell.
+  // Some models repeat the partial answer and some do not. With a short one the two cases look the same.
   const prefill = rules.prefill && isUnmistakable(partial);
   return prefill ? { kind: 'prefill', partial } : { kind: 'ask', partial, prefix: lastWords(partial) };
 }
 
-/** A part of such an answer may turn out to be one that no call can take up. */
+/** Whether a partial answer to this request might be impossible to continue. */
 export function isAllOrNothing(request: ChatRequest): boolean {
   return !continuable(request) || (request.tools?.length ?? 0) > 0;
 }
 
 const PREFIX_CHARACTERS = 60;
 
-/** The end of the text, from the beginning of a word where the script has words. */
+/** The end of the text, starting at a word boundary if the script has spaces. */
 function lastWords(text: string): string {
   const whole = text.trim();
   if (whole.length <= PREFIX_CHARACTERS) return whole;
@@ -70,18 +70,18 @@ function continuable({ n, logprobs, response_format: format }: ChatRequest): boo
 }
 
 /**
- * The answer so far goes before it as the assistant's message. A model that begins with words we know shows where its text
- * belongs: one that goes on without a word of ours could be repeating itself, or have lost a space.
+ * The instruction that follows the partial answer, which is sent as an assistant message. A model that begins with known words shows
+ * where its text belongs. Without them, a repetition or a lost space could not be told from new text.
  */
 function continueInstruction(prefix: string): string {
   return `Your answer was interrupted. Continue the partial answer exactly where it stopped. Begin with its last words, which stand below between the tags, letter for letter, and go straight on from there. Repeat nothing else of it, do not begin again and do not comment on the interruption.
 <${PREFIX_TAG}>${prefix}</${PREFIX_TAG}>`;
 }
 
-/** The request that carries the plan out. */
+/** The request for a plan. */
 export function continuedRequest(request: ChatRequest, plan: ContinuationPlan): ChatRequest {
   if (plan.kind !== 'prefill' && plan.kind !== 'ask') return request;
-  // Some providers refuse a prefix that ends in white space; the overlap filter drops it when the model sends it again.
+  // Some providers reject a partial message that ends in white space. The overlap filter drops it if the model sends it again.
   const partial = { role: 'assistant' as const, content: plan.partial.trimEnd() };
   if (partial.content === '') return request;
   if (plan.kind === 'prefill') {
@@ -93,7 +93,7 @@ export function continuedRequest(request: ChatRequest, plan: ContinuationPlan): 
   return { ...request, ...lessSpent(request, spent), messages: [...request.messages, partial, ask] };
 }
 
-/** `spent`: the part of the answer that will not be said again. */
+/** Lowers the output limits by the tokens of `spent`, the part of the answer that the model does not repeat. */
 function lessSpent(request: ChatRequest, spent: string): Partial<ChatRequest> {
   const rest = (limit: number | null | undefined) =>
     limit ? Math.max(1, limit - countTokens(spent)) : limit;

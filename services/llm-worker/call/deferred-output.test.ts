@@ -21,8 +21,8 @@ function shown(more: Partial<ChatRequest>, whole: boolean): string[] {
 test.each<[string, Partial<ChatRequest>]>([
   ['plain text', {}],
   ['a stream', { stream: true }],
-  ['a stream of JSON: somebody reads it', { ...json, stream: true }],
-])('%s is shown as it comes', (_what, more) => {
+  ['a stream of JSON', { ...json, stream: true }],
+])('%s is written as it arrives', (_what, more) => {
   expect(shown(more, true)).toEqual(['a', 'b']);
   expect(shown(more, false)).toEqual(['a', 'b']);
 });
@@ -31,8 +31,8 @@ test.each<[string, Partial<ChatRequest>]>([
   ['JSON', json],
   ['several choices', { n: 2 }],
   ['log probabilities', { logprobs: true }],
-  ['what may become a tool call', tools],
-])('%s that is not streamed is shown when it is whole, or not at all', (_what, more) => {
+  ['an answer that may call tools', tools],
+])('%s, if not streamed, is written when it is complete, or not at all', (_what, more) => {
   expect(shown(more, true)).toEqual(['ab']);
   expect(shown(more, false)).toEqual([]);
 });

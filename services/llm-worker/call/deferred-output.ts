@@ -2,16 +2,16 @@ import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { isAllOrNothing } from './continuation.ts';
 
-/** When what a call of the model brings goes into the log. */
+/** Decides when the events of a model call go into the log. */
 export interface DeferredOutput {
   take(events: readonly JobEvent[]): void;
-  /** The call has ended; `whole`: well. */
+  /** The call has ended; `whole`: successfully. */
   end(whole: boolean): void;
 }
 
 /**
- * At once, as a rule. But of an answer that could not be taken up again, and that nobody reads as it comes, nothing is
- * shown before its call has ended well: if the call is cut, or lost with its worker, the next one simply begins anew.
+ * Events are normally written at once. If the request is not streamed and its partial answer might be impossible to continue, they are
+ * held until the call has succeeded. If the call is cut, or its worker dies, the next call can then start from the beginning.
  */
 export function createDeferredOutput(
   request: ChatRequest,

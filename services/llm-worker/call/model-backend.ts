@@ -9,9 +9,9 @@ import {
 } from '../../../shared/content/upstream/provider-client.ts';
 import { readChunks } from './chunk-stream.ts';
 
-/** One way to a model: LiteLLM, or the legacy provider called directly. */
+/** A backend for model calls: LiteLLM, or the legacy provider called directly. */
 export interface ModelBackend {
-  /** Opens the stream. Rejects with the client's error; aborting the signal closes the socket. */
+  /** Opens the stream. Rejects with the openai client's error; aborting the signal closes the socket. */
   open(body: ChatRequest, call: ModelCall): Promise<OpenStream>;
 }
 
@@ -22,15 +22,15 @@ export interface ModelCall {
 }
 
 export interface OpenStream {
-  /** In the groups in which they arrive. */
+  /** The chunks, in the groups in which they arrive. */
   chunks: AsyncIterable<ChatCompletionChunk[]>;
-  /** LiteLLM's id of the call, where there is one. */
+  /** LiteLLM's id of the call, if there is one. */
   callId: string | undefined;
 }
 
 /**
- * Always a stream, even for a client that did not ask for one: LiteLLM closes the provider's socket on a hang-up only
- * then.
+ * Always requests a stream, even for a client that did not ask for one: LiteLLM closes the provider's socket after a disconnect only
+ * for streams.
  */
 export function createModelBackend(address: ProviderAddress): ModelBackend {
   const client = createProviderClient(address);
@@ -45,7 +45,7 @@ export function createModelBackend(address: ProviderAddress): ModelBackend {
   };
 }
 
-/** The job's deadline rules, through the signal; the client's own ten minutes must not cut in. */
+/** The job's deadline applies, through the signal. The openai client's default timeout of ten minutes must not end a call earlier. */
 const NO_CLIENT_TIMEOUT_MS = 2 ** 31 - 1;
 
 function streaming(body: ChatRequest): ChatCompletionCreateParamsStreaming {

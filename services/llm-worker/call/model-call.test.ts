@@ -17,13 +17,13 @@ const call: Omit<ModelCallOptions, 'backend'> = {
   write: () => undefined,
 };
 
-/** A call whose stream could not be opened. */
+/** The report of a call whose stream cannot be opened. */
 async function refused(code: string): Promise<CallReport> {
   const cause = new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code }) });
   return callModel({ ...call, backend: { open: () => Promise.reject(new APIConnectionError({ cause })) } });
 }
 
-test('a call that has told its usage is billed by it, also where its answer cannot go on', async () => {
+test('a call that reported its usage is billed by it, even if its answer diverges', async () => {
   const usage = { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 };
   const chunks = [
     { choices: [{ index: 0, delta: { content: 'No.' }, finish_reason: 'stop' }] },
@@ -44,11 +44,11 @@ test('a call that has told its usage is billed by it, also where its answer cann
 });
 
 describe('a call whose connection fails', () => {
-  test('before it stood came to nobody, and costs nothing', async () => {
+  test('before it is established costs nothing', async () => {
     expect(await refused('ECONNREFUSED')).toMatchObject({ reached: false, usage: undefined });
   });
 
-  test('after the request may have been sent has probably cost its prompt', async () => {
+  test('after the request may have been sent is billed an estimate of its prompt', async () => {
     const report = await refused('ECONNRESET');
     expect(report).toMatchObject({ reached: true, usage: { source: 'estimated' } });
     expect(report.usage?.usage.prompt_tokens).toBeGreaterThan(0);

@@ -17,10 +17,10 @@ export interface CallUsage {
   cost?: number;
 }
 
-/** How a call of the model went. `usage` is undefined where the provider never began to work. */
+/** The result of a model call. `usage` is undefined if the provider never started work. */
 export interface CallReport {
   failure: TurnoutError | undefined;
-  /** False when certainly nobody was called. */
+  /** False only if the call certainly did not reach a provider. */
   reached: boolean;
   usage: CallUsage | undefined;
   ms: number;
@@ -37,14 +37,14 @@ export interface ModelCallOptions {
   timeouts: CallTimeouts;
   /** Fires when the call must end: deadline, cancellation, lost fence. The upstream socket is closed. */
   signal: AbortSignal;
-  /** Takes what the call adds to the log, as it comes. */
+  /** Receives the call's events for the log as they arrive. */
   write: (events: JobEvent[]) => void;
 }
 
 /**
- * One call of the model: opening -> streaming -> ended | failed. Never rejects: what went wrong stands in the report.
+ * One model call: opening -> streaming -> ended | failed. Never rejects: the report contains the failure.
  *
- * A stream that stops without a finish reason for every choice was cut, and is never taken for complete.
+ * A stream that stops without a finish reason for every choice counts as cut, never as complete.
  */
 export async function callModel(options: ModelCallOptions): Promise<CallReport> {
   const startedAt = Date.now();
@@ -83,7 +83,7 @@ interface Progress {
   opened: boolean;
   /** Choice -> finish reason. */
   ended: Map<number, string>;
-  /** Everything that the model sent, shown or not. */
+  /** Every event that the model sent, whether it went into the log or not. */
   sent: JobEvent[];
   usage: CallUsage | undefined;
   firstTokenMs: number | undefined;
@@ -111,7 +111,7 @@ async function stream(
     progress.sent.push(...events);
     const usage = group.map(chunkUsage).findLast((reported) => reported !== undefined);
     if (usage) progress.usage = { source: 'reported', ...usage };
-    // It may throw: what came together with the usage can be an answer that does not go on as it should.
+    // After the usage is stored, because this throws if the answer diverges.
     write(events.flatMap(show));
   }
 }
@@ -121,8 +121,8 @@ function noteEnds(events: readonly JobEvent[], ended: Map<number, string>): void
 }
 
 /**
- * LiteLLM (1.106) streams the finish reason of one choice only, the last that the provider gave, and swallows the others'.
- * The usage is the last thing in a stream: where it came, no choice was cut, and they ended as that one did.
+ * LiteLLM (1.106) streams the finish reason of one choice only, the last that the provider sent, and drops the others. The usage is
+ * the last item of a stream, so if it arrived, no choice was cut, and all of them get that finish reason.
  */
 function impliedEnds({ n }: ChatRequest, { ended, usage }: Progress): JobEvent[] {
   const reason = [...ended.values()].at(-1);
@@ -134,7 +134,7 @@ function impliedEnds({ n }: ChatRequest, { ended, usage }: Progress): JobEvent[]
   return missing.map((choice): JobEvent => ({ type: 'choice_end', choice, reason }));
 }
 
-/** What of the model's events goes on into the log: a continuation without what is there already. */
+/** Selects the model's events for the log: from a continuation, everything that the log does not have yet. */
 function createShow(plan: ContinuationPlan): (event: JobEvent) => JobEvent[] {
   if (plan.kind === 'start')
     return (event) => (plan.muteReasoning && event.type === 'reasoning' ? [] : [event]);
@@ -151,10 +151,10 @@ function textEvents(delta: string): JobEvent[] {
   return delta === '' ? [] : [{ type: 'text', choice: 0, delta }];
 }
 
-/** Ended before the answer's headers came: by silence, by us, or by a connection that broke. */
+/** Failures before the response headers after which the provider may still have worked: silence, our own abort, a broken connection. */
 const UNKNOWN_FATE: ReadonlySet<ErrorCode> = new Set(['upstream_stalled', 'upstream_cut', 'cancelled']);
 
-/** The request may have come to the provider, who then worked for nothing. */
+/** Whether the provider may have received the request and started work. */
 function mayHaveBegun(failure: TurnoutError | undefined): boolean {
   return failure !== undefined && UNKNOWN_FATE.has(failure.code);
 }
@@ -164,9 +164,9 @@ function estimated(body: ChatRequest, sent: readonly JobEvent[]): CallUsage {
 }
 
 function failureOf(error: unknown, ours: AbortSignal): TurnoutError {
-  // The openai client ends an aborted stream as if it were over: that must not pass for the provider's cut.
+  // The openai client ends an aborted stream as if it were complete. Without this check that would count as cut by the provider.
   if (ours.aborted) return new TurnoutError('cancelled', { cause: ours.reason });
-  // The model began the answer again, differently: another try may go on rightly.
+  // The model started the answer again and diverged: another call may continue it correctly.
   if (error instanceof DivergedError) return new TurnoutError('upstream_cut', { cause: error });
   return upstreamError(error);
 }

@@ -29,7 +29,7 @@ async function watch(fetchModels: () => Promise<DeployedModel[]>): Promise<Model
 
 const messages = () => lines.map(({ msg }) => msg);
 
-test('each of the four providers without a model is named once, in the words of the rollout guide', async () => {
+test('each of the four providers without a model is logged once, with the phrase of the rollout guide', async () => {
   await watch(() => Promise.resolve([simulated]));
   expect(messages()).toEqual([
     'No OpenAI key available',
@@ -39,12 +39,12 @@ test('each of the four providers without a model is named once, in the words of 
   ]);
 });
 
-test('providers that have models are not named', async () => {
+test('providers that have models are not logged', async () => {
   await watch(() => Promise.resolve([openai, azure, gemini]));
   expect(lines).toMatchObject([{ msg: 'No Bedrock key available', provider: 'bedrock' }]);
 });
 
-test('a proxy that is away at the start delays nothing, and is asked until it answers', async () => {
+test('a proxy that is down at start-up delays nothing and is asked until it answers', async () => {
   let tries = 0;
   const found = await watch(() => {
     tries += 1;
@@ -55,7 +55,7 @@ test('a proxy that is away at the start delays nothing, and is asked until it an
   expect(messages()).toEqual([]);
 });
 
-test('a model with deployments at several providers has them all', async () => {
+test('a model with deployments at several providers lists them all', async () => {
   const found = await watch(() => Promise.resolve([openai, { ...azure, name: 'small' }]));
   expect(found.of('small')).toBe('openai,azure');
   expect(found.of('nobody')).toBeUndefined();
@@ -70,7 +70,7 @@ const [FLASH, SMALL] = [
   { backend: 'legacy', model: 'small' },
 ] as const;
 
-test('a failed call tells its provider; one for want of credentials says whose key it was, and nothing of the key', () => {
+test('a failed call is logged with its provider; missing credentials name the provider and never the key', () => {
   const calls = createCallLog(log, { litellm: { of: () => 'gemini' }, legacy: undefined });
   calls.ended('job_1', FLASH, failed(new TurnoutError('upstream_failed')));
   const cause = new Error('key AIza-secret of the project');
@@ -89,7 +89,7 @@ test('a failed call tells its provider; one for want of credentials says whose k
   expect(JSON.stringify(lines)).not.toContain('secret');
 });
 
-test('on the legacy path its own provider is named, and none of the proxy', () => {
+test('a failed legacy call is logged with the legacy provider, not with a provider of the proxy', () => {
   const calls = createCallLog(log, { litellm: { of: () => 'openai' }, legacy: 'azure' });
   calls.ended('job_1', SMALL, failed(new TurnoutError('upstream_auth')));
   expect(lines).toMatchObject([

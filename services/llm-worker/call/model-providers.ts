@@ -3,9 +3,9 @@ import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { retrying } from '../../../shared/platform/util/retrying.ts';
 import { type Deployment, KEYED_PROVIDERS, providerOf } from './provider-names.ts';
 
-/** Which provider stands behind a model. */
+/** The provider of each model. */
 export interface ModelProviders {
-  /** A key of `KEYED_PROVIDERS`, another name, several of them joined by `,`, or undefined while it is not known. */
+  /** A key of `KEYED_PROVIDERS`, another name, several names joined by `,`, or undefined while unknown. */
   of(model: string): string | undefined;
   close(): void;
 }
@@ -13,16 +13,16 @@ export interface ModelProviders {
 export type DeployedModel = Deployment & { name: string };
 
 interface ModelProvidersOptions {
-  /** What LiteLLM serves; rejects while it is away. */
+  /** The models that LiteLLM serves; rejects while LiteLLM is unavailable. */
   fetchModels: (signal: AbortSignal) => Promise<DeployedModel[]>;
   log: Logger;
-  /** The longest wait between two tries; milliseconds. */
+  /** The longest wait between two attempts; milliseconds. */
   maxWaitMs?: number;
 }
 
 /**
- * Asks LiteLLM in the background, from the start until it answers: asking -> known. Then each of the four providers that has
- * no model there is logged: the keys are the proxy's alone, and it has models for those that it has keys for.
+ * Asks LiteLLM for its models in the background, from start-up until it answers: asking -> known. Then logs each of the four providers
+ * that has no model there. Only the proxy holds the provider keys, and it has models only for providers whose keys it has.
  */
 export function watchModelProviders(options: ModelProvidersOptions): ModelProviders {
   const { fetchModels, log, maxWaitMs = 30_000 } = options;
@@ -43,7 +43,7 @@ export function watchModelProviders(options: ModelProvidersOptions): ModelProvid
     return models;
   }
 
-  /** Only closing ends the asking. */
+  /** Ignores the rejection, which only closing causes. */
   const inBackground = (asking: Promise<unknown>): void => void asking.catch(() => undefined);
 
   inBackground(ask().then((models) => logMissing(log, models)));
@@ -58,7 +58,7 @@ export function watchModelProviders(options: ModelProvidersOptions): ModelProvid
   };
 }
 
-/** So often at most is LiteLLM asked for a model that it did not have before. */
+/** The shortest time between two requests to LiteLLM for a model that is not known yet. */
 const REFRESH_MS = 60_000;
 
 function providersByModel(models: readonly DeployedModel[]): Map<string, string> {
@@ -76,7 +76,7 @@ function logMissing(log: Logger, models: readonly DeployedModel[]): void {
     if (!present.has(provider)) logNoKey(log, provider, {});
 }
 
-/** `No OpenAI key available`, with `fields` beside it; nothing for a provider that the guide does not name. */
+/** Logs `No OpenAI key available` (or another name) with `fields`; logs nothing for a provider that the guide does not name. */
 export function logNoKey(log: Logger, provider: string | undefined, fields: object): void {
   const name = Object.entries(KEYED_PROVIDERS).find(([key]) => key === provider)?.[1];
   if (name !== undefined) log.warn({ ...fields, provider }, `No ${name} key available`);
@@ -98,7 +98,7 @@ const modelInfo = z.object({
 
 const TIMEOUT_MS = 5_000;
 
-/** LiteLLM's `/model/info`. */
+/** The models in LiteLLM's `/model/info`. */
 export async function fetchDeployedModels(
   { url, key }: { url: string; key: string },
   signal: AbortSignal,

@@ -26,25 +26,26 @@ describe('after a failed call', () => {
     'upstream_stalled',
     'upstream_cut',
     'upstream_rate_limited',
-  ])('%s is tried again', (code) => expect(move(code)).toMatchObject({ kind: 'retry' }));
+  ])('%s is retried', (code) => expect(move(code)).toMatchObject({ kind: 'retry' }));
 
   test.each<ErrorCode>([
     'upstream_rejected',
     'upstream_auth',
     'upstream_model_not_found',
     'context_length_exceeded',
-  ])('%s is not, not even on another model', (code) =>
+  ])('%s is not retried, not even on another model', (code) =>
     expect(move(code, { hasFallback: true })).toEqual({ kind: 'give-up' }),
   );
 
   const onOtherBackend = { hasFallback: true, changesBackend: true };
 
-  test.each<ErrorCode>(['upstream_auth', 'upstream_model_not_found'])('%s is, on another path', (code) =>
-    expect(move(code, onOtherBackend)).toEqual({ kind: 'fallback' }),
+  test.each<ErrorCode>(['upstream_auth', 'upstream_model_not_found'])(
+    '%s falls back to another backend',
+    (code) => expect(move(code, onOtherBackend)).toEqual({ kind: 'fallback' }),
   );
 
   test.each<ErrorCode>(['upstream_rejected', 'context_length_exceeded'])(
-    '%s is the request’s own fault, on any path',
+    '%s is the request’s own fault and does not fall back to another backend',
     (code) => expect(move(code, onOtherBackend)).toEqual({ kind: 'give-up' }),
   );
 
@@ -52,7 +53,7 @@ describe('after a failed call', () => {
     expect(move('upstream_rate_limited', { retryAfterS: 12 })).toEqual({ kind: 'retry', delayMs: 12_000 });
   });
 
-  test('a Retry-After beyond patience or deadline means another model, or the end', () => {
+  test('a Retry-After beyond the limit or the deadline means a fallback, or the end', () => {
     expect(move('upstream_rate_limited', { retryAfterS: 21, hasFallback: true })).toEqual({
       kind: 'fallback',
     });
@@ -61,12 +62,12 @@ describe('after a failed call', () => {
     });
   });
 
-  test('a model that failed often enough is left', () => {
+  test('a model that failed `maxCalls` times is not called again', () => {
     expect(move('upstream_failed', { calls: 3, hasFallback: true })).toEqual({ kind: 'fallback' });
     expect(move('upstream_failed', { calls: 3 })).toEqual({ kind: 'give-up' });
   });
 
-  test('a model that no call comes to is tried for longer, unless there is another', () => {
+  test('an unreachable model is retried for longer, unless there is a fallback', () => {
     const unreached = { calls: 9, unreachableMs: 29_000 };
     expect(move('upstream_unreachable', unreached)).toMatchObject({ kind: 'retry' });
     expect(move('upstream_unreachable', { ...unreached, unreachableMs: 30_000 })).toEqual({
@@ -77,7 +78,7 @@ describe('after a failed call', () => {
     expect(move('upstream_rejected', unreached)).toEqual({ kind: 'give-up' });
   });
 
-  test('the wait grows with the failures, with full jitter, and has a limit', () => {
+  test('the delay grows with the failures, with full jitter, up to a limit', () => {
     for (let calls = 1; calls < 30; calls += 1) {
       const next = move('upstream_failed', { calls, maxCalls: 99 });
       const limit = Math.min(8_000, 250 * 2 ** (calls - 1));

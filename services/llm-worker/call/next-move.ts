@@ -2,7 +2,7 @@ import { type TurnoutError } from '../../../shared/platform/errors/turnout-error
 import { isBackendFailure } from '../../../shared/rollout/judge/own-failure.ts';
 import { backoffMs } from '../../../shared/platform/util/retrying.ts';
 
-/** What follows a failed call. */
+/** What to do after a failed call. */
 export type Move = { kind: 'retry'; delayMs: number } | { kind: 'fallback' } | { kind: 'give-up' };
 
 export interface RetryState {
@@ -10,25 +10,26 @@ export interface RetryState {
   /** Calls of this model so far, at least 1. */
   calls: number;
   maxCalls: number;
-  /** Since the first of the calls in a row that came to nobody; undefined when the last one may have cost something. */
+  /** Time since the first of the latest calls in a row that reached no provider; undefined if the last call reached one. */
   unreachableMs: number | undefined;
-  /** So long is a model tried that no call comes to. */
+  /** How long to keep trying a model that cannot be reached. */
   unreachableGraceMs: number;
   hasFallback: boolean;
-  /** The fallback is on another path, which may do what this one cannot. */
+  /** Whether the fallback is on another backend, which may succeed where this one failed. */
   changesBackend: boolean;
-  /** Until the job's deadline. */
+  /** Time until the job's deadline. */
   remainingMs: number;
 }
 
 const BACKOFF = { baseMs: 250, maxMs: 8_000 };
-/** A provider that wants more patience than this is as good as down. Milliseconds. */
+/** A provider that asks for a longer wait than this counts as down. Milliseconds. */
 const RETRY_AFTER_CAP_MS = 20_000;
 
 /**
- * Only failures that the catalogue calls retryable are tried again, and on another path those that are the path's own: on the same
- * model with full jitter, never before the provider's Retry-After, and never past the deadline; then on the next target of the
- * chain. Calls that came to nobody cost nothing: without another target they do not count, and a proxy has time to restart.
+ * Retries failures that the error catalogue marks as retryable: first on the same model, with full jitter, not before the provider's
+ * Retry-After and never past the deadline, then on the next target of the chain. Other failures move to the next target only if it is
+ * on another backend and the failure is the backend's own. Calls that reached no provider cost nothing: without a fallback they do not
+ * count towards `maxCalls`, so that a proxy has time to restart.
  */
 export function nextMove(state: RetryState): Move {
   const { failure, calls, hasFallback, changesBackend, remainingMs } = state;

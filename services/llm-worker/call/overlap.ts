@@ -1,26 +1,25 @@
 import { matchPrefix } from './continuation-prefix.ts';
 
 /**
- * Drops from a continuation what is already there.
+ * Drops from a continuation the text that the partial answer already contains.
  *
- * States: holding -> passing | diverged. While the new text could still be a repetition it is held back.
+ * States: holding -> passing | diverged. Text is held back while it could still be a repetition.
  *
- * A model that was asked to go on was told the anchor, the last words that it is to begin with:
- * - it begins with them, in quotation marks or our tag or bare: exactly these are dropped, so that a text that says the
- *   same thing twice keeps both;
- * - it begins the whole answer again: held until it has caught up, and only the rest passes;
- * - it repeats more or less of the end than it was asked to: that end is dropped, from `MIN_OVERLAP` characters on;
- * - it begins as the answer did and then goes another way: it has `diverged`, and no concatenation can be right.
+ * A model that was asked to continue was given the continuation prefix, the last words of the partial answer, to begin with:
+ * - It begins with the prefix, in quotation marks, in our tags or bare: exactly the prefix is dropped, so an intended repetition stays.
+ * - It starts the whole answer again: the text is held until it has caught up, and only the rest passes.
+ * - It repeats more or less of the end than it was asked to: the repeated end is dropped if it has at least `MIN_OVERLAP` characters.
+ * - It starts as the answer did and then differs: it has `diverged`, and no concatenation can be correct.
  *
- * A model that got the partial answer as the prefix of its own message repeats all of it (Mistral) or nothing. Anything
- * less is a refrain, which is meant, and passes whole.
+ * A model that got the partial answer as the beginning of its own message (prefill) repeats all of it (Mistral) or nothing. A shorter
+ * repetition, such as a refrain, is intended and passes unchanged.
  *
- * White space that the partial answer was sent without is dropped as well.
+ * White space that was trimmed from the end of the partial answer is dropped as well, if the model sends it again.
  */
 export interface OverlapFilter {
-  /** The part of the delta, and of what was held, that is new. Throws `DivergedError`. */
+  /** Returns the new part of the held text and the delta. Throws `DivergedError`. */
   push(delta: string): string;
-  /** What is still held when the stream ends. Throws `DivergedError`. */
+  /** Returns the new part of the text that is still held when the stream ends. Throws `DivergedError`. */
   flush(): string;
 }
 
@@ -28,29 +27,29 @@ export class DivergedError extends Error {
   override readonly name = 'DivergedError';
 }
 
-/** A chance repetition of a short word stays. */
+/** Shorter repetitions may be chance, and stay. Characters. */
 const MIN_OVERLAP = 8;
-/** A beginning that agrees this far is no chance: it is the answer again. Characters. */
+/** A text that agrees with the start of the answer for this long is the answer again, not chance. Characters. */
 const SAME_BEGINNING = 32;
 const LOOK_BACK = 400;
 
 /**
- * Whether a repetition of the partial answer behind itself could be told from an answer that says the same again: a model
- * that has said "1" and goes on with "1 platforms" repeats nothing, it means eleven.
+ * Whether the partial answer is long enough to tell its repetition from new text. A model that has written "1" and continues with
+ * "1 platforms" repeats nothing: it means eleven.
  */
 export function isUnmistakable(partial: string): boolean {
   return partial.trim().length >= SAME_BEGINNING;
 }
 
-/** `anchor`: the words that the model was asked to begin with; undefined for one that got a prefix of its own message. */
+/** `prefix`: the words that the model was asked to begin with; undefined for prefill. */
 export function createOverlapFilter(partial: string, prefix?: string): OverlapFilter {
   const whole = partial.trim();
   const tail = partial.slice(partial.trimEnd().length);
   let held = '';
   let passing = false;
-  /** How much of the partial answer the held text repeats, where no more can be told before it has repeated all. */
+  /** The length of the partial answer that the held text repeats so far, while nothing can be decided before it has repeated all. */
   let repeated = 0;
-  /** Deltas behind `held` that go on with the repetition: looking at all that is held for each of them would take quadratic time. */
+  /** Deltas after `held` that continue the repetition. Examining the whole held text for each delta would take quadratic time. */
   let later: string[] = [];
 
   function behindPrefix(final: boolean): string {
@@ -74,11 +73,11 @@ export function createOverlapFilter(partial: string, prefix?: string): OverlapFi
     if (!final && repeatsEnd(partial, held)) return '';
     if (text.startsWith(whole)) return passBeyond(held.length - text.length + whole.length, final);
     if (commonBeginning(whole, text) >= SAME_BEGINNING)
-      throw new DivergedError('the answer began again and differs');
+      throw new DivergedError('the model started the answer again and diverged from it');
     return passBeyond(overlap(partial.trimEnd(), held), final);
   }
 
-  /** Behind the partial answer's last letter comes the white space that it was sent without, if the model sends it. */
+  /** Drops the repetition and, after it, white space that was trimmed from the partial answer and that the model sends again. */
   function passBeyond(length: number, final: boolean): string {
     const rest = held.slice(length);
     if (!final && tail.startsWith(rest)) return '';
@@ -113,13 +112,13 @@ export function createOverlapFilter(partial: string, prefix?: string): OverlapFi
   };
 }
 
-/** True when the text is the beginning of some ending of the partial answer, so that more of it could follow. */
+/** True when the text is a proper prefix of some suffix of the partial answer, so that more of that suffix could follow. */
 function repeatsEnd(partial: string, text: string): boolean {
   const at = partial.indexOf(text, Math.max(0, partial.length - LOOK_BACK));
   return at >= 0 && at + text.length < partial.length;
 }
 
-/** How much of the partial answer's end the text begins with. 0 where that end is itself a repetition: it may go on so. */
+/** The length of the partial answer's end with which the text begins. 0 if that end itself repeats, because the text may continue it. */
 function overlap(partial: string, text: string): number {
   const lengths: number[] = [];
   for (let length = Math.min(text.length, partial.length, LOOK_BACK); length >= MIN_OVERLAP; length -= 1)

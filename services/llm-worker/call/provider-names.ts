@@ -1,4 +1,4 @@
-/** The four providers that the rollout guide names; a log line about the key of one has it in this spelling. */
+/** The four providers that the rollout guide names, in the spelling of its log phrases about missing keys. */
 export const KEYED_PROVIDERS = {
   openai: 'OpenAI',
   azure: 'Azure',
@@ -6,18 +6,18 @@ export const KEYED_PROVIDERS = {
   gemini: 'Gemini',
 } as const;
 
-/** One deployment of a model, as LiteLLM's `/model/info` tells of it. */
+/** One deployment of a model, as LiteLLM's `/model/info` describes it. */
 export interface Deployment {
-  /** With LiteLLM's prefix for the provider, as a rule: `bedrock/amazon.nova-lite-v1:0`. */
+  /** Usually with LiteLLM's prefix for the provider: `bedrock/amazon.nova-lite-v1:0`. */
   model: string;
-  /** What the configuration says in the prefix's place. */
+  /** The provider that the configuration names instead of a prefix. */
   named?: string | null | undefined;
-  /** What LiteLLM's own list of models says. */
+  /** The provider in LiteLLM's own list of models. */
   listed?: string | null | undefined;
   apiBase?: string | null | undefined;
 }
 
-/** LiteLLM's names for the same provider by way of another of its interfaces. */
+/** LiteLLM's names for other interfaces of the same provider. */
 const ALIASES: Readonly<Record<string, string>> = {
   'text-completion-openai': 'openai',
   azure_text: 'azure',
@@ -26,17 +26,17 @@ const ALIASES: Readonly<Record<string, string>> = {
   bedrock_mantle: 'bedrock',
 };
 
-/** Whose model that is: a key of `KEYED_PROVIDERS`, `openai-compatible`, or LiteLLM's name for any other. */
+/** The deployment's provider: a key of `KEYED_PROVIDERS`, `openai-compatible`, or LiteLLM's name for any other provider. */
 export function providerOf({ model, named, listed, apiBase }: Deployment): string {
   const [prefix, ...rest] = model.split('/');
   const told = named ?? (rest.length > 0 ? prefix : undefined) ?? listed ?? 'unknown';
   const provider = ALIASES[told] ?? told;
-  // Gemini by way of Vertex has Google's credentials, and stands for Gemini all the same.
+  // Gemini through Vertex uses Google's credentials, and still counts as Gemini.
   if (provider.startsWith('vertex_ai') && model.includes('gemini')) return 'gemini';
   return provider === 'openai' && isForeign(apiBase) ? 'openai-compatible' : provider;
 }
 
-/** Ollama, vLLM and the simulator are reached as if they were OpenAI, at an address of their own. */
+/** Ollama, vLLM and the simulator speak the OpenAI API at their own addresses. */
 function isForeign(apiBase: string | null | undefined): boolean {
   if (!apiBase) return false;
   const host = URL.parse(apiBase)?.hostname ?? '';

@@ -1,12 +1,12 @@
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 
-/** Milliseconds that a model may be silent. */
+/** How long a model may be silent, in milliseconds. */
 export interface CallTimeouts {
   firstTokenMs: number;
   betweenTokensMs: number;
 }
 
-/** Ends a call that is silent for too long, or when the outer signal fires. */
+/** Aborts a call that is silent for too long, or when the outer signal fires. */
 export function createWatchdog({ firstTokenMs, betweenTokensMs }: CallTimeouts, outer: AbortSignal) {
   const controller = new AbortController();
   let failure: TurnoutError | undefined;
@@ -22,7 +22,7 @@ export function createWatchdog({ firstTokenMs, betweenTokensMs }: CallTimeouts, 
 
   return {
     signal: controller.signal,
-    /** The silence that ended the call, if one did. */
+    /** The `upstream_stalled` error, if silence ended the call. */
     failure: () => failure,
     alive: () => {
       if (awake) {

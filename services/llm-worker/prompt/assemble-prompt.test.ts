@@ -29,7 +29,7 @@ function piece(index: number, scores: number[], leftOut = 0): PassagesPiece {
   };
 }
 
-/** The prompt of these pieces, and how many of the chosen passages found no room. */
+/** The prompt for these pieces, and how many of the chosen passages did not fit. */
 function assemble(
   about: ChatRequest,
   passages: PassagesPiece[],
@@ -47,7 +47,7 @@ const contextOf = ({ messages }: ChatRequest) =>
 const passagesIn = (body: ChatRequest) => textOf(contextOf(body)?.content).match(/Passage \d+\.\d+/g) ?? [];
 
 describe('assemblePrompt', () => {
-  test('without context the request itself goes to the model', () => {
+  test('without context the request goes to the model unchanged', () => {
     const plain = request();
     expect(assemble(plain, [], WIDE)).toEqual({ body: plain, included: [], passages: [], leftOut: 0 });
     expect(assemble(plain, [], WIDE).body).toBe(plain);
@@ -59,16 +59,16 @@ describe('assemblePrompt', () => {
   const assistant = { role: 'assistant', content: 'Platform 4.' };
   test.each([
     ['before everything when there is no system message', [user], ['SYSTEM', 'user']],
-    ['behind the system message', [system, user], ['system', 'SYSTEM', 'user']],
-    ['behind all leading ones', [system, system, user], ['system', 'system', 'SYSTEM', 'user']],
+    ['after the system message', [system, user], ['system', 'SYSTEM', 'user']],
+    ['after all leading system messages', [system, system, user], ['system', 'system', 'SYSTEM', 'user']],
     ['before the whole conversation', [user, assistant, user], ['SYSTEM', 'user', 'assistant', 'user']],
     [
-      'as a developer message where the client uses these',
+      'as a developer message when the client uses developer messages',
       [developer, user],
       ['developer', 'DEVELOPER', 'user'],
     ],
     ['at the end when there is nothing else', [system], ['system', 'SYSTEM']],
-  ])('the context stands %s', (_name, messages, roles) => {
+  ])('the context is placed %s', (_name, messages, roles) => {
     const { body } = assemble(request(messages), [piece(0, [1])], WIDE);
     const context = contextOf(body);
     expect(
@@ -76,7 +76,7 @@ describe('assemblePrompt', () => {
     ).toEqual(roles);
   });
 
-  test('the rest of the request is untouched, and the request handed in is not changed', () => {
+  test('the rest of the request is unchanged, and the input object is not modified', () => {
     const before = request([user], {
       temperature: 0.2,
       tools: [{ type: 'function', function: { name: 'f' } }],
@@ -88,7 +88,7 @@ describe('assemblePrompt', () => {
     expect({ ...body, messages: before.messages }).toEqual(copy);
   });
 
-  test('all passages go in when they fit, and each piece is accounted for', () => {
+  test('all passages go in when they fit, and the result lists every piece', () => {
     const { body, included, leftOut } = assemble(request(), [piece(0, [1, 2], 5), piece(1, [3])], WIDE);
     expect(passagesIn(body)).toEqual(['Passage 0.0', 'Passage 0.1', 'Passage 1.0']);
     expect(included).toEqual([
@@ -98,7 +98,7 @@ describe('assemblePrompt', () => {
     expect(leftOut).toBe(0);
   });
 
-  test('what does not fit is left out whole, lowest score first; the others keep their order', () => {
+  test('passages that do not fit are left out whole, lowest score first; the others keep their order', () => {
     const { body, included, leftOut } = assemble(request(), [piece(0, [1, 9, 2]), piece(1, [8, 3])], {
       contextWindow: 1_000,
     });
@@ -110,14 +110,14 @@ describe('assemblePrompt', () => {
     expect(leftOut).toBe(3);
   });
 
-  test('the output that the client asks for stays free, but never more than the model gives', () => {
+  test('room is reserved for the requested output, at most for the output that the model supports', () => {
     const pieces = [piece(0, [1, 1, 1])];
     const greedy = request([user], { max_tokens: 7_000 });
     expect(assemble(greedy, pieces, { contextWindow: 8_000 }).leftOut).toBe(3);
     expect(assemble(greedy, pieces, { contextWindow: 8_000, maxOutput: 2_000 }).leftOut).toBe(0);
   });
 
-  test('the prompt stays within nine tenths of the window less the output, whatever it is made of', () => {
+  test('any prompt stays within nine tenths of the window less the output', () => {
     fc.assert(
       fc.property(
         fc.array(fc.array(fc.nat(9), { maxLength: 6 }), { maxLength: 5 }),
@@ -172,7 +172,7 @@ describe('assemblePrompt', () => {
     expect(() => assemble(request(messages), [], { contextWindow: 8_000 })).not.toThrow();
   });
 
-  test('20 MB of text are refused without being tokenised whole', () => {
+  test('20 MB of text are rejected without being tokenised whole', () => {
     const messages = [{ role: 'user', content: 'word '.repeat(4_000_000) }];
     expect(() => assemble(request(messages), [], WIDE)).toThrow(/context window/);
   });
@@ -184,7 +184,7 @@ describe('assemblePrompt', () => {
       ['system', [system, user]],
       ['developer', [developer, user]],
       ['system', [user]],
-    ])('instructions stand first, as a %s message, before what the client says', (role, messages) => {
+    ])('instructions come first, as a %s message, before the client messages', (role, messages) => {
       const { body } = assemble(request(messages), [piece(0, [1])], WIDE, { instructions: 'Speak of law.' });
       expect(body.messages[0]).toEqual({ role, content: 'Speak of law.' });
       expect(roles(body).filter((each) => each === 'system' || each === 'developer').length).toBe(
@@ -193,7 +193,7 @@ describe('assemblePrompt', () => {
       expect(body.messages.at(-1)).toEqual(user);
     });
 
-    test('only the messages that stay go to the model, and the share says how many do not', () => {
+    test('only the kept messages go to the model, and the share reports how many were left out', () => {
       const messages = [system, user, assistant, { role: 'user', content: 'And back?' }];
       const history = { status: 'ready', kind: 'history', piece: 'history', ms: 2 } as const;
       const { body, included } = assemble(request(messages), [piece(0, [1])], WIDE, {
@@ -210,7 +210,7 @@ describe('assemblePrompt', () => {
       ]);
     });
 
-    test('instructions count: passages make room for them', () => {
+    test('instructions count towards the window: fewer passages fit beside them', () => {
       const window = { contextWindow: 1_100 };
       const without = assemble(request(), [piece(0, [1, 2, 3, 4])], window);
       const beside = assemble(request(), [piece(0, [1, 2, 3, 4])], window, {

@@ -6,49 +6,49 @@ import { type Measure, measureRequest } from '../../../shared/content/models/mea
 import { type ModelWindow, tokensForInput } from '../../../shared/content/models/prompt-budget.ts';
 import { contextText } from './context-text.ts';
 
-/** What a prompt is made of, the most important part first: each gets what those before it leave of the window. */
+/** The parts of a prompt, most important first: each part gets the room that the parts before it leave in the window. */
 export interface PromptParts {
-  /** Of an assistant; they stand before the client's own. */
+  /** The assistant's instructions; they come before the client's own. */
   instructions?: string | undefined;
-  /** Its messages go whole, or the request does not fit. */
+  /** Its messages are never shortened; if they do not fit, the request fails. */
   request: ChatRequest;
-  /** Which of the messages stay; without it all of them. */
+  /** Which messages to keep; without it, all of them. */
   history?: HistoryPiece | undefined;
   passages: readonly PassagesPiece[];
 }
 
-/** What became of one piece of context: what the job's `context` event tells. */
+/** How much of one context piece went into the prompt, as the job's `context` event reports it. */
 interface PieceShare {
   source: string;
-  /** Passages, or messages, in the prompt. */
+  /** Passages in the prompt; for the history, messages. */
   passages: number;
-  /** The others, whether they were not chosen or found no room. */
+  /** Passages or messages left out, because they were not chosen or did not fit. */
   leftOut: number;
   ms: number;
 }
 
 export interface AssembledPrompt {
-  /** What goes to the model: the request itself where nothing is added to it or taken from it. */
+  /** What goes to the model: the same request object if nothing was added or removed. */
   body: ChatRequest;
-  /** One for each piece: the history, then the others in the order given. */
+  /** One entry for each piece: the history first, then the others in the order given. */
   included: PieceShare[];
   /** The passages that went in. */
   passages: readonly PassagesPiece[];
 }
 
-/** The instruction above the documents; a document's two tags with its name; a gap between passages. */
+/** Tokens reserved for the instruction above the documents, for a document's two tags with its name, and for a gap between passages. */
 const AROUND_CONTEXT = 130;
 const AROUND_DOCUMENT = 100;
 const AROUND_PASSAGE = 6;
 
 /**
- * Puts the passages into the request, as one message behind its leading system or developer messages. Not later: several
- * providers and many chat templates take system messages at the head only, and documents that fit whole stay where they
- * are from turn to turn, which keeps providers' prompt caches warm.
+ * Adds the passages to the request as one message, right after the leading system or developer messages. Not later, because several
+ * providers and many chat templates accept system messages only at the start. Documents that fit whole also keep their position from
+ * turn to turn, which keeps the providers' prompt caches warm.
  *
  * Passages that do not fit into the window less the reserved output are left out whole, lowest score first. Throws
- * `context_length_exceeded` when the messages alone do not fit. What certainly fits, by its size in bytes, is never
- * tokenised: the common case costs microseconds.
+ * `context_length_exceeded` when the messages alone do not fit. Text whose size in bytes already proves that it fits is not
+ * tokenised, so the common case costs microseconds.
  */
 export function assemblePrompt(parts: PromptParts, window: ModelWindow): AssembledPrompt {
   const { history, passages: pieces } = parts;
@@ -75,7 +75,7 @@ function withInstructions(request: ChatRequest, instructions: string | undefined
   return { ...request, messages: [message, ...request.messages] };
 }
 
-/** Not less the output that the client asks for: LiteLLM's figure is the input's alone for some models. */
+/** The requested output is not subtracted: for some models LiteLLM's context window covers the input only. */
 function checkMessagesFit(messages: Measure, { contextWindow }: ModelWindow): void {
   if (messages.atMost < contextWindow || messages.exact() < contextWindow) return;
   throw new TurnoutError('context_length_exceeded', {
@@ -84,7 +84,7 @@ function checkMessagesFit(messages: Measure, { contextWindow }: ModelWindow): vo
   });
 }
 
-/** The same pieces, with the passages that fit into `room` tokens beside the messages. */
+/** The same pieces, reduced to the passages that fit into `room` tokens together with the messages. */
 function fitPieces(
   pieces: readonly PassagesPiece[],
   messages: Measure,
@@ -102,7 +102,7 @@ function contextTokens(pieces: readonly PassagesPiece[], count: (text: string) =
   return AROUND_CONTEXT + pieces.length * AROUND_DOCUMENT + text;
 }
 
-/** Best first; at equal scores the earlier document and the earlier passage. The first one that goes in pays for its tags. */
+/** Takes the best scores first, and at equal scores the earlier document and passage. A document's first passage also counts its tags. */
 function bestThatFit(pieces: readonly PassagesPiece[], room: number): PassagesPiece[] {
   const kept = new Map<PassagesPiece, Set<Passage>>(pieces.map((piece) => [piece, new Set()]));
   const candidates = pieces.flatMap((piece) => piece.passages.map((passage) => ({ piece, passage })));
@@ -130,7 +130,7 @@ function withContext(request: ChatRequest, pieces: readonly PassagesPiece[]): Ch
   return { ...request, messages: messages.toSpliced(head, 0, context) };
 }
 
-/** OpenAI refuses a request that has both roles. */
+/** OpenAI rejects a request that has both roles. */
 function instructingRole({ messages }: ChatRequest): 'system' | 'developer' {
   return messages.some(({ role }) => role === 'developer') ? 'developer' : 'system';
 }

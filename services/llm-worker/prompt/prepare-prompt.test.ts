@@ -9,7 +9,7 @@ import {
   type PromptTasks,
 } from './prepare-prompt.ts';
 
-/** Threads load the tokenizer, and a busy machine takes its time. */
+/** Threads load the tokenizer, which is slow on a busy machine. */
 jest.setTimeout(60_000);
 
 let pool: ThreadPool<PromptTasks>;
@@ -44,7 +44,7 @@ const options = (over: { isolated?: boolean; signal?: AbortSignal; contextWindow
   signal: over.signal ?? new AbortController().signal,
 });
 
-/** How often the event loop turned while the work was under way. */
+/** Counts the turns of the event loop while the work runs. */
 async function turnsDuring(work: Promise<unknown>): Promise<number> {
   let turns = 0;
   let over = false;
@@ -77,14 +77,14 @@ describe('a large request', () => {
         ],
       },
     ],
-  ])('%s that does not fit is refused, and the event loop goes on meanwhile', async (_what, request) => {
+  ])('%s that does not fit is rejected without blocking the event loop', async (_what, request) => {
     const refused = preparer.prepare({ user: 'u', request: byClaimCheck(request) }, options());
     const seen = turnsDuring(refused.catch(() => undefined));
     await expect(refused).rejects.toMatchObject({ code: 'context_length_exceeded', status: 400 });
     expect(await seen).toBeGreaterThan(20);
   });
 
-  test('that fits goes to the model as it is', async () => {
+  test('that fits goes to the model unchanged', async () => {
     const image = {
       type: 'image_url' as const,
       image_url: { url: `data:image/png;base64,${'A'.repeat(2_000_000)}` },
@@ -98,7 +98,7 @@ describe('a large request', () => {
     expect(body).toEqual(request);
   });
 
-  test('ends with its job', async () => {
+  test('stops being prepared when its job is cancelled', async () => {
     const cancel = new AbortController();
     const request = byClaimCheck({ model: 'm', messages: messages(20, CJK) });
     const { signal } = cancel;
@@ -108,13 +108,13 @@ describe('a large request', () => {
   });
 });
 
-test('a small request is prepared on the spot', async () => {
+test('a small request is prepared on the event loop', async () => {
   const request: ChatRequest = { model: 'm', messages: messages(1, 'Hi') };
   const { body } = await preparer.prepare({ user: 'u', request: inline(request) }, options());
   expect(body).toBe(request);
 });
 
-test('a small request that may have made a worker fail is prepared in a thread', async () => {
+test('a small request that may have crashed a worker is prepared in a thread', async () => {
   const request: ChatRequest = { model: 'm', messages: messages(1, 'Hi') };
   const { body } = await preparer.prepare(
     { user: 'u', request: inline(request) },

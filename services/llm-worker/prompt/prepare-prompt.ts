@@ -9,9 +9,9 @@ import { type PrepareInput } from './prompt-tasks.ts';
 
 export type PromptTasks = typeof tasks;
 
-/** Reads a job's request and makes the prompt of it. */
+/** Reads a job's request and builds the prompt from it. */
 export interface PromptPreparer {
-  /** Rejects with the signal's reason, `context_length_exceeded`, or what the blob store throws. */
+  /** Rejects with the signal's reason, `context_length_exceeded`, `body_too_large`, or the blob store's error. */
   prepare(job: PreparedJob, options: PrepareOptions): Promise<AssembledPrompt>;
   close(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export type PreparedJob = Pick<LlmJob, 'user' | 'request'>;
 export interface PrepareOptions {
   parts: Omit<PromptParts, 'request'>;
   window: ModelWindow;
-  /** An attempt at this job was lost before: nothing of it runs on the event loop, and only one such job is prepared at a time. */
+  /** True when an earlier attempt at this job was lost: then it is prepared off the event loop, and only one such job at a time. */
   isolated: boolean;
   signal: AbortSignal;
 }
@@ -30,7 +30,7 @@ interface PromptPreparerOptions {
   blobs: Pick<BlobStore, 'get'>;
   /** For large requests. */
   pool: ThreadPool<PromptTasks>;
-  /** For isolated jobs; default: one thread of their own. */
+  /** For isolated jobs; default: one separate thread. */
   isolation?: ThreadPool<PromptTasks>;
 }
 
@@ -41,9 +41,9 @@ export function createPromptThreads(threads?: number): ThreadPool<PromptTasks> {
 }
 
 /**
- * A request that travels inline is small (32 KB at most) and is prepared on the spot, for microseconds as a rule. One that
- * travels by claim check goes as bytes into a thread, which parses it, counts it and puts the prompt together: the event loop
- * never holds it unless it fits the model's window. The blob is read when the thread is free, so waiting requests take no memory.
+ * An inline request is small (32 KB at most) and is prepared on the event loop, usually in microseconds. A request sent by claim
+ * check goes to a thread as bytes; the thread parses it, counts its tokens and assembles the prompt. Only a prompt that fits the
+ * model's window comes back to the event loop. The blob is read when a thread is free, so waiting requests take no memory.
  */
 export function createPromptPreparer({
   blobs,
@@ -76,7 +76,7 @@ export function createPromptPreparer({
   };
 }
 
-/** Bytes that fill their buffer move; a slice of a larger one is copied. */
+/** Bytes that fill their whole buffer are transferred; a slice of a larger buffer is copied. */
 function transfer({ request }: PrepareInput): ArrayBuffer[] {
   if (!(request instanceof Uint8Array) || !(request.buffer instanceof ArrayBuffer)) return [];
   return request.byteLength === request.buffer.byteLength ? [request.buffer] : [];
@@ -86,7 +86,7 @@ function toTyped(error: unknown): never {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error;
   throw new TurnoutError('body_too_large', {
-    message: 'The request needs more memory than one request may take.',
+    message: 'The request needs more memory than one request may use. Send a smaller request.',
     cause: error,
   });
 }

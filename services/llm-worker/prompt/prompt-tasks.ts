@@ -4,16 +4,16 @@ import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type ModelWindow } from '../../../shared/content/models/prompt-budget.ts';
 import { type AssembledPrompt, assemblePrompt, type PromptParts } from './assemble-prompt.ts';
 
-/** What the worker's threads run (`prepare-prompt.ts`): cloneable input, cloneable output. */
+/** The functions that the worker's threads run (`prepare-prompt.ts`). Input and output can be cloned. */
 
 export interface PrepareInput {
-  /** The request as it is, or as the UTF-8 of its JSON. */
+  /** The request, or its JSON in UTF-8. */
   request: ChatRequest | Uint8Array;
   parts: Omit<PromptParts, 'request'>;
   window: ModelWindow;
 }
 
-/** An error would lose its class on the way out of a thread. */
+/** A refusal is returned, not thrown: an error loses its class when it leaves a thread. */
 export type Prepared =
   | { kind: 'prepared'; prompt: AssembledPrompt }
   | { kind: 'refused'; code: ErrorCode; message: string; param: string | undefined };

@@ -33,7 +33,7 @@ const expecting = (...pieces: [piece: string, required: boolean][]) => ({
 });
 
 describe('sortPieces', () => {
-  test('puts the pieces into the order of the job, whenever they came', () => {
+  test('puts the pieces into the order of the job, whatever order they arrived in', () => {
     const job = expecting(['history', false], ['document-0', true], ['source-wiki', false]);
     expect(sortPieces(job, [passages('source-wiki'), history, passages('document-0')])).toMatchObject({
       history,
@@ -52,7 +52,7 @@ describe('sortPieces', () => {
     expect(sort).toThrow(expect.objectContaining({ code: told, message }));
   });
 
-  test('an optional piece that failed, or never came, degrades the answer', () => {
+  test('an optional piece that failed or is missing degrades the answer', () => {
     const job = expecting(['source-a', false], ['source-b', false], ['document-0', true]);
     const pieces = [failed('source-a', 'source_timeout'), passages('document-0')];
     expect(sortPieces(job, pieces)).toMatchObject({
@@ -64,7 +64,7 @@ describe('sortPieces', () => {
     });
   });
 
-  test('a piece that is there but worse than it should be degrades the answer, and goes in', () => {
+  test('a degraded piece is used, and degrades the answer', () => {
     const piece = passages('document-0', { degraded: 'upstream_stalled' });
     expect(sortPieces(expecting(['document-0', true]), [piece])).toMatchObject({
       passages: [{ piece: 'document-0' }],
@@ -72,7 +72,7 @@ describe('sortPieces', () => {
     });
   });
 
-  test('a required piece that never came fails the job', () => {
+  test('a missing required piece fails the job', () => {
     expect(() => sortPieces(expecting(['document-0', true]), [])).toThrow(
       expect.objectContaining({ code: 'context_failed' }),
     );

@@ -13,13 +13,13 @@ type Degraded = Extract<JobEvent, { type: 'degraded' }>;
 
 export interface SortedPieces {
   history: HistoryPiece | undefined;
-  /** In the order in which the prompt has them. */
+  /** In the order of the prompt. */
   passages: PassagesPiece[];
-  /** What the answer must do without. */
+  /** Pieces that are missing from the answer, or of reduced quality. */
   degraded: Degraded[];
 }
 
-/** The pieces that a job expects. Throws the error of a required one that is not there. */
+/** Sorts the pieces that a job expects. Throws the error of a required piece that failed or is missing. */
 export function sortPieces(
   { context }: Pick<LlmJob, 'context'>,
   pieces: readonly ContextPiece[],
@@ -48,14 +48,14 @@ const TOLD: ReadonlySet<ErrorCode> = new Set([
   'source_timeout',
 ]);
 
-/** What is wrong inside is none of the client's business. */
+/** Internal failures are reported to the client as `context_failed` only. */
 function errorOf({ code, message }: FailedPiece): TurnoutError {
   return TOLD.has(code)
     ? new TurnoutError(code, { message })
     : new TurnoutError('context_failed', { cause: `${code}: ${message}` });
 }
 
-/** Its child was given up by the queue, before it could return a value. */
+/** The queue failed the piece's child job before it could return a value. */
 function missing(piece: string): FailedPiece {
   const { code, message } = new TurnoutError('context_failed');
   return { status: 'failed', piece, code, message, ms: 0 };

@@ -3,10 +3,10 @@ import { periodically } from '../../../shared/platform/util/periodically.ts';
 import { type LeaderLease } from './lease.ts';
 import { type Term, TermOver } from './term.ts';
 
-/** Of all instances of the service one leads. */
+/** Leader election: at most one instance of the service leads. */
 export interface Leadership {
   start(): void;
-  /** Undefined while somebody else leads, or nobody. */
+  /** The current term; undefined while this instance does not lead. */
   term(): Term | undefined;
   close(): Promise<void>;
 }
@@ -14,20 +14,20 @@ export interface Leadership {
 interface LeadershipOptions {
   lease: Pick<LeaderLease, 'acquire' | 'renew' | 'release'>;
   open: (term: number, signal: AbortSignal) => Promise<Term>;
-  /** What a leader does, again and again. */
+  /** The leader's periodic work. */
   work: (term: Term) => Promise<void>;
   log: Logger;
 }
 
-/** Often enough that two renewals may fail. */
+/** Short enough that two renewals in a row may fail. */
 const RENEW_MS = 1_000;
 const WORK_MS = 1_000;
 
 /**
  * candidate -> taking over -> leading -> candidate, until it is closed.
  *
- * The lease is renewed apart from the work, which waits for Kafka as long as that takes. A term ends when its lease is found lost:
- * here, or by what it wanted to commit.
+ * The lease is renewed independently of the work, which may wait for Kafka for any time. A term ends when its lease turns out to be
+ * lost, either in a renewal here or in a commit.
  */
 export function createLeadership({ lease, open, work, log }: LeadershipOptions): Leadership {
   let holds = false;
@@ -46,7 +46,7 @@ export function createLeadership({ lease, open, work, log }: LeadershipOptions):
     }
     const isOver = leading?.isOver() ?? false;
     if (!isOver && (await lease.renew())) return;
-    log.warn({}, 'The lease was lost: another one leads the rollout');
+    log.warn({}, 'Leader lease lost; stepping down');
     await stepDown();
   }
 
@@ -54,9 +54,9 @@ export function createLeadership({ lease, open, work, log }: LeadershipOptions):
     try {
       leading = await open(term, ending.signal);
     } catch (error) {
-      log.warn({ err: error, term }, 'A term could not begin');
+      log.warn({ err: error, term }, 'Could not start a leader term; releasing the lease');
       holds = false;
-      await lease.release().catch(() => undefined); // it runs out by itself
+      await lease.release().catch(() => undefined); // it expires anyway
     }
   }
 
@@ -71,7 +71,7 @@ export function createLeadership({ lease, open, work, log }: LeadershipOptions):
   const keeping = periodically({
     everyMs: RENEW_MS,
     run: keep,
-    onError: (error) => log.warn({ err: error }, 'The lease of the rollout’s leader could not be kept'),
+    onError: (error) => log.warn({ err: error }, 'Could not acquire or renew the leader lease; retrying'),
   });
   const working = periodically({
     everyMs: WORK_MS,
@@ -79,7 +79,7 @@ export function createLeadership({ lease, open, work, log }: LeadershipOptions):
       if (leading) await work(leading);
     },
     onError: (error) => {
-      if (!(error instanceof TermOver)) log.warn({ err: error }, 'The leader could not do its work');
+      if (!(error instanceof TermOver)) log.warn({ err: error }, 'Leader work failed; retrying');
     },
   });
   return {

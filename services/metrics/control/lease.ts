@@ -5,23 +5,23 @@ import { readState } from '../../../shared/rollout/control/read-state.ts';
 import { type Redis } from '../../../shared/platform/redis/connect.ts';
 import { defineScript } from '../../../shared/platform/redis/script.ts';
 
-/** Without a renewal for so long, another one may lead. */
+/** After this time without a renewal, another instance may lead. */
 const LEASE_MS = 3_000;
 
 /** The right to change the control state. */
 export interface LeaderLease {
-  /** The term that begins, or undefined while somebody else leads. */
+  /** The number of the new term, or undefined while another instance leads. */
   acquire(): Promise<number | undefined>;
-  /** False when it is lost. */
+  /** False when the lease is lost. */
   renew(): Promise<boolean>;
   release(): Promise<void>;
-  /** The state as it was last committed. */
+  /** The last committed state. */
   committed(): Promise<ControlState | undefined>;
-  /** False when nothing was changed: the lease is another's, or the committed epoch is another one than `believed`. */
+  /** Returns false and changes nothing when another instance has the lease, or the committed epoch is not `believed`. */
   commit(state: ControlState, believed: number): Promise<boolean>;
 }
 
-/** One holder's, who may lead in several terms one after another. A holder that stood still finds his term over. */
+/** The lease for one holder, which may lead in several terms one after another. After a process freeze the holder finds its term over. */
 export function createLease(redis: Redis, keys: ControlKeys): LeaderLease {
   const holder = randomBytes(8).toString('hex');
   const script = (name: string) => defineScript(redis, new URL(`${name}.lua`, import.meta.url));

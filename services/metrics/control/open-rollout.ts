@@ -32,12 +32,12 @@ interface RolloutDeps {
 }
 
 export interface Rollout {
-  /** Sends a command and waits for what becomes of it. */
+  /** Sends a command and waits for its result. */
   command: (command: ControlCommand) => Promise<Confirmation>;
   close: () => Promise<void>;
 }
 
-/** The rollout as an instance of this service has it: it follows what is in force, and leads while no other instance does. */
+/** The rollout in one instance of this service: it follows the state in force, and leads while no other instance does. */
 export async function openRollout(deps: RolloutDeps): Promise<Rollout> {
   const { config, kafka, producer, redis, ledger, registry, log } = deps;
   const releasers = createReleasers(log);

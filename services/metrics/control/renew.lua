@@ -1,5 +1,5 @@
--- Only the holder prolongs a lease, or gives it up (0 milliseconds).
--- KEYS lease (string). ARGV '<term>:<holder>', milliseconds. Returns 1, or 0 when it is another's or has run out.
+-- Renews a lease, or releases it (0 milliseconds). Invariant: only its holder does either.
+-- KEYS lease (string). ARGV '<term>:<holder>', milliseconds. Returns 1, or 0 when another holder has the lease or it has expired.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] == '0' then
   redis.call('DEL', KEYS[1])

@@ -18,12 +18,12 @@ interface ControlRoutesDeps {
   log: Logger;
 }
 
-/** As many of the last commands are answered. */
+/** How many of the last commands `/admin/audit` returns. */
 const LAST = 500;
 
 /**
- * `GET /admin/rollout`, `GET /admin/audit`, and `POST /admin/control` with an instruction (`{"type":"rollback","why":"..."}`), which
- * is answered when all processes have applied it: 409 where it was refused, 503 where nobody decided.
+ * `GET /admin/rollout`, `GET /admin/audit`, and `POST /admin/control` with an instruction (`{"type":"rollback","why":"..."}`). The POST
+ * answers when all processes have applied the instruction, with 409 if it was refused, and with 503 if no leader decided it.
  */
 export function controlRoutes({ status, audit, command, admin, log }: ControlRoutesDeps) {
   return {
@@ -43,7 +43,7 @@ export function controlRoutes({ status, audit, command, admin, log }: ControlRou
         const confirmed = await reaching(command(newCommand({ actor: 'operator', by }, given)));
         if (confirmed.status === 'applied') return confirmed;
         if (confirmed.status === 'undecided') throw new TurnoutError('no_leader', { retryAfterS: 10 });
-        throw new TurnoutError('command_refused', { message: `It was refused: ${confirmed.note}.` });
+        throw new TurnoutError('command_refused', { message: `The command was refused: ${confirmed.note}.` });
       },
     }),
   } satisfies Record<string, Route>;
@@ -54,7 +54,7 @@ async function reaching<T>(work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     throw new TurnoutError('store_unavailable', {
-      message: 'Kafka or the job Redis cannot be reached now. Try again.',
+      message: 'Kafka or the job Redis cannot be reached. Try again.',
       cause: error,
       retryAfterS: 1,
     });

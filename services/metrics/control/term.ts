@@ -19,21 +19,21 @@ import { retrying } from '../../../shared/platform/util/retrying.ts';
 import { unlessAborted } from '../../../shared/platform/util/unless-aborted.ts';
 import { type LeaderLease } from './lease.ts';
 
-/** The lease is another's: whatever this term still wanted is not for it to do. */
+/** Another instance has the lease: this term must not change anything any more. */
 export class TermOver extends Error {
   override readonly name = 'TermOver';
 }
 
-/** One term of a leader, from the lease to its loss. */
+/** One term of a leader, from acquiring the lease to losing it. */
 export interface Term {
   state(): ControlState;
-  /** Sends a command that holds under the present epoch alone. It comes back by the topic, as everybody's do. */
+  /** Sends a command that is valid only under the current epoch. It is read from the topic and decided like any other command. */
   propose(actor: Exclude<ControlCommand['actor'], 'operator'>, instruction: Instruction): Promise<void>;
-  /** Says that the state holds, and keeps it the last record of its topic. */
+  /** Publishes the state again, as a heartbeat, so that it stays the last record of its topic. */
   beat(): Promise<void>;
-  /** It has found the lease to be another's. */
+  /** True when a commit found that another instance has the lease. */
   isOver(): boolean;
-  /** Its signal has fired by then. */
+  /** Called after the term's signal has fired. */
   close(): Promise<void>;
 }
 
@@ -43,12 +43,12 @@ export interface TermOptions {
   kafka: Pick<Kafka, 'followTopic'>;
   producer: Producer;
   topics: Pick<Topics, 'control' | 'controlState'>;
-  /** The state as its topic has it. */
+  /** The last state in its topic. */
   published: ControlState | undefined;
   /** The leader's environment. */
   env: FlagTexts;
   clearCache: (user: string) => Promise<void>;
-  /** Nobody waits for this term any more. */
+  /** Fires when the term must end. */
   signal: AbortSignal;
   log: Logger;
 }
@@ -56,24 +56,27 @@ export interface TermOptions {
 /**
  * taking over -> leading -> over.
  *
- * Taking over: the newest state that Redis or Kafka has is committed and published again under this term, and what became of the last
- * command is told where its leader died before he told it. Leading, of each command in the topic's order: decided ->
- * committed in Redis, which the fence guards -> published -> result told. Whoever leads next goes on from what is committed, so a
- * command is decided once, and a leader that stood still has decided nothing that is not committed.
+ * - Taking over: the newest state in Redis or Kafka is committed and published again under this term. If the previous leader died before
+ *   it published the result of its last command, the result is published now.
+ * - Leading, for each command in the order of the topic: decided -> committed in Redis, guarded by the fence -> state published ->
+ *   result published.
+ *
+ * The next leader continues from the committed state. So every command is decided once, and a leader that froze has decided nothing that
+ * is not committed.
  */
 export async function openTerm(options: TermOptions): Promise<Term> {
   const { term, lease, producer, topics, env, signal, log } = options;
   const committed = await lease.committed();
   let state = newest(committed, options.published);
-  /** What the leader before decided last; he may have died before he told it. */
+  /** The last decision of the previous leader, which may have died before it published the result. */
   const inherited = state.last;
   let isInheritedTold = false;
-  /** What Redis has; it may have gone back behind Kafka. */
+  /** The epoch committed in Redis, which may be behind Kafka after Redis lost data. */
   let believed = committed?.epoch ?? state.epoch;
   let isOver = false;
   let working: Promise<unknown> = Promise.resolve();
 
-  /** One after another: a beat never tells of a state that a command has just replaced. */
+  /** Runs work one after another, so that a heartbeat never publishes a state that a command has just replaced. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = working.then(work);
     working = turn.catch(() => undefined);
@@ -90,7 +93,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
     await publish(topics.controlState, CONTROL_STATE_TYPE, 'state', next);
   }
 
-  /** What is committed is published, however long Kafka takes, unless somebody else leads by then. */
+  /** Publishes a committed value, retrying until Kafka accepts it or this term ends. */
   async function publish(topic: string, type: string, key: string, value: object): Promise<void> {
     const headers = toHeaders({ id: key, type, source: 'metrics' });
     const send = () => producer.send({ topic, key, value: JSON.stringify(value), headers });
@@ -167,7 +170,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
   };
 }
 
-/** What lies below the position was decided, unless it is newer than all that was: then the topic was deleted and made again. */
+/** Messages below the position were decided, unless they are newer than every decided message: then the topic was recreated. */
 function wasDecided({ position, positionAt = Infinity }: ControlState, message: InboundMessage): boolean {
   return message.offset < BigInt(position) && message.timestamp <= positionAt;
 }
@@ -177,7 +180,7 @@ function newest(committed: ControlState | undefined, published: ControlState | u
   return published ?? initialState();
 }
 
-/** Only what was deployed differently since: what an operator has set meanwhile stays. */
+/** The flags whose deployed value has changed; flags that an operator has set meanwhile stay as they are. */
 function differingFrom(before: FlagTexts, now: FlagTexts): FlagTexts {
   return Object.fromEntries(Object.entries(now).filter(([name, text]) => before[name] !== text));
 }

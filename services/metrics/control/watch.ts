@@ -13,20 +13,20 @@ import { proposalOf } from '../rollout/proposal.ts';
 interface WatchDeps {
   figures: (step: ControlState['step'], now: number) => Promise<RolloutFigures>;
   hasLegacy: boolean;
-  /** For whoever asks. */
+  /** Stores the safety metrics for status requests. */
   keep: (safety: SafetyMetrics) => Promise<void>;
   log: Logger;
 }
 
-/** What the rollout is judged by was told this often, and at each new verdict. */
+/** How often the safety metrics are logged; they are also logged at each new verdict. */
 const TELL_MS = 30_000;
 const ALARM_MS = 60_000;
-/** Fewer jobs than these have no rate. */
+/** With fewer jobs than this, there is no alert on the error rate. */
 const FEWEST = 50;
-/** A command that nobody answered, for want of Kafka as a rule, is sent again. */
+/** A command that is not decided within this time, usually because Kafka is unavailable, is sent again. */
 const PROPOSE_AGAIN_MS = 5_000;
 
-/** The leader's eyes: judges each time that it is called, tells the log, and proposes what follows. */
+/** Judges the rollout each time that it is called, logs the result, and proposes the command that follows. */
 export type Watch = (term: Pick<Term, 'state' | 'propose'>) => Promise<void>;
 
 export function createWatch({ figures: read, hasLegacy, keep, log }: WatchDeps): Watch {
@@ -105,7 +105,7 @@ function toSafetyMetrics(
   };
 }
 
-/** Two decimals. */
+/** Rounded to two decimals. */
 function percent(part: number, whole: number): number {
   return whole === 0 ? 0 : Math.round((part / whole) * 10_000) / 100;
 }

@@ -7,7 +7,7 @@ export function countNamed(counts: Counts, name: string): number {
   return counts.get(name) ?? 0;
 }
 
-/** Puts the histograms together again that `bucketField` and `sumField` took apart. */
+/** Rebuilds the histograms from the fields that `bucketField` and `sumField` name. */
 export function histogramsOf(counts: Counts): ReadonlyMap<string, Histogram> {
   const histograms = new Map<string, { buckets: Map<number, number>; sumUs: number }>();
   for (const [name, count] of counts) {

@@ -3,14 +3,13 @@ import { type Backend } from '../../../shared/contracts/decision.ts';
 import { type Outcome, type Stage } from '../../../shared/contracts/outcome.ts';
 
 /**
- * The names of the counts. What is stored in Redis is one flat hash, name -> integer: additions of integers commute, so the
- * order in which batches arrive does not matter. A histogram is one field for each bucket (`#<bucket>`) and one for its
- * sum (`#us`).
+ * The names of the counts. Redis stores them as one flat hash, name -> integer. Integer additions commute, so the order of batches does
+ * not matter. A histogram has one field for each bucket (`#<bucket>`) and one for its sum (`#us`).
  */
 export const PATHS = ['litellm', 'legacy', 'cache', 'none'] as const satisfies readonly (
   Backend | 'cache' | 'none'
 )[];
-/** `cache`: no path was taken, the answer was there. `none`: the job ended before it was routed. */
+/** `cache`: answered from the cache, without a backend. `none`: the job ended before it was routed. */
 export type BackendLabel = (typeof PATHS)[number];
 export const STATUSES = ['completed', 'failed', 'cancelled'] as const satisfies readonly Outcome['status'][];
 export type Status = (typeof STATUSES)[number];
@@ -25,20 +24,20 @@ export const field = {
   attempts: (backend: BackendLabel) => `attempts/${backend}`,
   tokens: (backend: BackendLabel, source: Source, kind: TokenKind) => `tokens/${backend}/${source}/${kind}`,
   cost: (backend: BackendLabel, source: Source) => `cost/${backend}/${source}`,
-  /** What answers from the cache did not cost again. */
+  /** Tokens saved by answers from the cache. */
   savedTokens: (kind: TokenKind) => `saved/${kind}`,
   savedCost: () => 'saved/cost',
-  /** Completed jobs that nobody reported or estimated the usage of. */
+  /** Completed jobs without reported or estimated usage. */
   withoutUsage: (backend: BackendLabel) => `without-usage/${backend}`,
   latency: (backend: BackendLabel, status: Status) => `latency/${backend}/${status}`,
   firstToken: (backend: BackendLabel) => `first-token/${backend}`,
   stage: (backend: BackendLabel, stage: Stage) => `stage/${backend}/${stage}`,
-  /** What became of the events themselves. */
+  /** How the events themselves were handled. */
   events: (fate: EventFate) => `events/${fate}`,
 } as const;
 
 export const EVENT_FATES = ['counted', 'repeated', 'unreadable', 'missing'] as const;
-/** `repeated`: seen before under the same id. `missing`: Kafka went on past offsets that it no longer has. */
+/** `repeated`: the same id was counted before. `missing`: offsets that Kafka no longer has and skipped. */
 export type EventFate = (typeof EVENT_FATES)[number];
 
 export function bucketField(histogram: string, bucket: number): string {

@@ -45,14 +45,14 @@ describe('an outcome adds', () => {
     });
   });
 
-  test('the stages of a job that was sampled', () => {
+  test('the stages of a sampled job', () => {
     const delta = fold([{ ...completed, stages: { routing: 0.1, model: 0.2 } }]);
     expect(delta.get('stage/litellm/routing#us')).toBe(100);
     expect(delta.get('stage/litellm/model#us')).toBe(200);
     expect([...delta.keys()].filter((name) => name.startsWith('stage/'))).toHaveLength(4);
   });
 
-  test('a failure under its code, and under `none` when it was never routed', () => {
+  test('a failed job under its error code, and under `none` when it was never routed', () => {
     const delta = fold([
       { ...bare, status: 'failed', error: 'unreadable_message', attempts: 0, ms: { total: 1 } },
     ]);
@@ -61,7 +61,7 @@ describe('an outcome adds', () => {
     expect(delta.has('without-usage/none')).toBe(false);
   });
 
-  test('an answer from the cache under `cache`, with what it saved and no alarm', () => {
+  test('an answer from the cache under `cache`, with its savings and not as without usage', () => {
     const tokens = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
     expect(
       Object.fromEntries(
@@ -78,11 +78,11 @@ describe('an outcome adds', () => {
     });
   });
 
-  test('a completed job without usage to the alarm', () => {
+  test('a completed job without usage to that count', () => {
     expect(fold([bare]).get('without-usage/none')).toBe(1);
   });
 
-  test('estimated usage apart from reported', () => {
+  test('estimated usage separately from reported usage', () => {
     const estimated = {
       id: 'job_1.2.1',
       source: 'estimated',
@@ -95,7 +95,7 @@ describe('an outcome adds', () => {
   });
 });
 
-test('batches may be cut and ordered in any way', () => {
+test('batches may be split and ordered in any way', () => {
   const outcome = fc.record({
     status: fc.constantFrom('completed' as const, 'failed' as const, 'cancelled' as const),
     attempts: fc.nat(9),

@@ -3,7 +3,7 @@ import { type Outcome, type Stage } from '../../../shared/contracts/outcome.ts';
 import { bucketField, field, type BackendLabel, sumField } from './fields.ts';
 import { bucketOf } from './histogram.ts';
 
-/** What some outcomes add to the counts: name -> integer. */
+/** The additions of some outcomes to the counts: name -> integer. */
 export type Delta = Map<string, number>;
 
 export function fold(outcomes: readonly Outcome[]): Delta {
@@ -42,7 +42,7 @@ function addDuration(delta: Delta, histogram: string, ms: number): void {
   add(delta, sumField(histogram), Math.round(ms * 1_000));
 }
 
-/** An answer that nobody reported or estimated the usage of. */
+/** Whether an answer has neither reported nor estimated usage. */
 export function isUnpaid({ usage, status, cached }: Outcome): boolean {
   return status === 'completed' && usage.length === 0 && !cached;
 }

@@ -44,7 +44,7 @@ describe('buckets', () => {
     );
   });
 
-  test('every bucket begins where the one before ends', () => {
+  test('every bucket begins where the previous one ends', () => {
     for (let bucket = 0; bucket < 2_000; bucket += 1) {
       const edge = edgeOf(bucket);
       expect(bucketOf(edge)).toBe(bucket);
@@ -52,21 +52,21 @@ describe('buckets', () => {
     }
   });
 
-  test.each([-1, Number.NaN, Infinity, 2 ** 46])('%d is refused', (ms) =>
+  test.each([-1, Number.NaN, Infinity, 2 ** 46])('%d is rejected', (ms) =>
     expect(() => bucketOf(ms)).toThrow(RangeError),
   );
 });
 
 describe('quantiles', () => {
-  test('nothing has no quantile', () => expect(quantile(histogramOf([]), 0.5)).toBeUndefined());
+  test('of an empty histogram are undefined', () => expect(quantile(histogramOf([]), 0.5)).toBeUndefined());
 
-  test('are those of the sorted durations, within the bound', () => {
+  test('equal those of the sorted durations, within the error bound', () => {
     fc.assert(
       fc.property(
         fc.array(duration, { minLength: 1 }),
         fc.constantFrom(0, 0.5, 0.9, 0.99, 1),
         (durations, q) => {
-          // A histogram holds whole microseconds.
+          // A histogram stores whole microseconds.
           const sorted = durations.map((ms) => Math.round(ms * 1_000)).sort((a, b) => a - b);
           const exactUs = sorted[Math.max(1, Math.ceil(q * sorted.length)) - 1] ?? 0;
           const foundUs = (quantile(histogramOf(durations), q) ?? Number.NaN) * 1_000;
@@ -79,7 +79,7 @@ describe('quantiles', () => {
     );
   });
 
-  test('of merged histograms are those of all durations together', () => {
+  test('of merged histograms equal those of all durations together', () => {
     fc.assert(
       fc.property(fc.array(duration), fc.array(duration), (a, b) => {
         const together = histogramOf([...a, ...b]);

@@ -20,7 +20,7 @@ export function edgeOf(bucket: number): number {
   return edgeUs(bucket) / 1_000;
 }
 
-/** Milliseconds that stand for all durations of the bucket. */
+/** The middle of the bucket in milliseconds, which represents all its durations. */
 export function middleOf(bucket: number): number {
   return (edgeUs(bucket - 1) + edgeUs(bucket)) / 2_000;
 }

@@ -1,24 +1,23 @@
 -- Adds one batch of events of one partition to the counts, all or nothing.
--- Invariant: the counts are the sum over the events below each partition's stored offset, every event id once among the
--- ids remembered. So the caller folds first and the script only compares and adds: if anything is not as the caller
--- believed, it changes nothing and says what is.
+-- Invariant: the counts are the sum over the events below each partition's stored offset, with every event id counted once as long as it
+-- is remembered. The caller adds the events up, and the script only compares and adds: if the stored state differs from what the caller
+-- expects, the script changes nothing and returns the difference.
 --
--- Ids are remembered in two generations. When the young one is full it becomes the old one: an id is known for the next
--- 1 to 2 generations' worth of events, however long the system stood still in between, and memory is bounded.
+-- Ids are remembered in two sets, young and old. A full young set becomes the old one. So an id is remembered for the next 1 to 2 set
+-- sizes of events, even if the system was idle in between, and memory is bounded.
 --
--- Sections are hashes of counts that expire. A user's job counts once for him in each span of slots that ends now: it adds 1 to the
--- difference at the slot behind his last one of its kind, and takes 1 behind its own (`shared/rollout/judge/segment.ts`). Only here the last
--- one is known for sure.
+-- Sections are hashes of counts that expire. Each user counts once per kind of failure in each span of slots that ends now: a job adds 1
+-- to the difference at the slot after the user's previous one of its kind, and subtracts 1 at the slot after its own
+-- (`shared/rollout/judge/segment.ts`). Only this script knows the previous one for certain.
 --
--- What was reserved for the jobs goes in the same step as what they came to is added (shared/policy/usage/scripts/prelude.lua).
+-- The jobs' budget reservations are removed in the same step that adds their actual usage (shared/policy/usage/scripts/prelude.lua).
 --
--- KEYS offsets (hash), counts (hash), young ids (set), old ids (set), reservations, reserved, reserved until, then for each section its counts (hash) and its users' last
--- slots (hash). All share one hash tag.
--- ARGV partition field, offset that the caller believes stored ('' for none), next offset, earliest and latest time of the
--- events (ms, '' for none), generation size, number of ids, sections (JSON: {kept, last, counts: [[name, integer]], marks: [[arm, user,
--- slot, [first]]]}), jobs (JSON: [[id, when it
--- ended (ms)]]), ids..., then name and integer for each count.
--- Returns {'applied'}; {'moved', stored offset or ''}; {'repeated', position of each id that is known, from 1}.
+-- KEYS offsets (hash), counts (hash), young ids (set), old ids (set), reservations, reserved, reserved until, then for each section its
+-- counts (hash) and its users' last slots (hash). All share one hash tag.
+-- ARGV partition field, stored offset that the caller expects ('' for none), next offset, earliest and latest time of the events (ms, ''
+-- for none), size of an id set, number of ids, sections (JSON: {kept, last, counts: [[name, integer]], marks: [[arm, user, slot,
+-- [first]]]}), jobs (JSON: [[id, when it ended (ms)]]), ids..., then name and integer for each count.
+-- Returns {'applied'}; {'moved', stored offset or ''}; {'repeated', position of each id that is already counted, from 1}.
 local offsets, counts, young, old = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local partition, believed, next_offset, earliest, latest, generation, ids, sections, jobs = unpack(ARGV, 1, 9)
 local first_id = 10
@@ -54,7 +53,7 @@ if latest ~= '' and (not since[2] or tonumber(latest) > tonumber(since[2])) then
   redis.call('HSET', counts, 'until', latest)
 end
 
--- Both kinds of failure are one: who was saved and then lost has failed once in a span.
+-- Both failures are one kind: a user with a `saved` and a `lost` job in a span has failed once in it.
 local kinds = { saved = 'failed', lost = 'failed', slow = 'slow' }
 
 local function mark(section, users, arm, user, slot, firsts)

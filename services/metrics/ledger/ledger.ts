@@ -6,21 +6,21 @@ import { type Delta } from '../counts/fold.ts';
 import { type Section } from './sections.ts';
 
 /**
- * The counts, the offsets that they include and the ids of the last events, together in the job Redis: what survives of
- * this service. See `apply-batch.lua` for the invariant.
+ * The persistent state of this service, all in the job Redis: the counts, the offsets up to which events are counted, and the ids of the
+ * last events. See `apply-batch.lua` for the invariant.
  */
 export interface Ledger {
-  /** The next offset that is not counted yet; undefined when nothing of the partition ever was. */
+  /** The next offset to count; undefined when nothing of the partition was ever counted. */
   position(partition: string): Promise<bigint | undefined>;
   apply(entry: LedgerEntry): Promise<AppliedBatch>;
-  /** All counts, at one instant. */
+  /** A consistent snapshot of all counts. */
   read(): Promise<ReadonlyMap<string, number>>;
 }
 
 export interface Sections {
-  /** The counts of a section; empty where it has expired, or never was. */
+  /** The counts of a section; empty if it has expired or never existed. */
   readSection(name: string): Promise<ReadonlyMap<string, number>>;
-  /** Sets a count of a section that is not set, and returns what it is then. */
+  /** Sets a count of a section unless it is set, and returns its value. */
   setOnce(name: string, field: string, value: number): Promise<number>;
 }
 
@@ -29,27 +29,27 @@ type EndedJob = Readonly<{ jobId: string; at: number }>;
 
 export interface LedgerEntry {
   partition: string;
-  /** The stored offset as the caller knows it. */
+  /** The stored offset, as far as the caller knows. */
   believed: bigint | undefined;
   next: bigint;
   /** Ids of the events, each once, at most `MAX_IDS`. */
   ids: readonly string[];
-  /** Of those events: what was reserved for them goes. */
+  /** The jobs of these events, whose budget reservations are removed. */
   jobs: readonly EndedJob[];
   delta: Delta;
   sections: readonly Section[];
-  /** Milliseconds since the epoch, of the events. */
+  /** The times of the events; milliseconds since the epoch. */
   times: readonly number[];
 }
 
 export type AppliedBatch =
   | { result: 'applied' }
-  /** Somebody else counted on, or Redis went back. */
+  /** Another instance has counted further, or Redis has lost data. */
   | { result: 'moved'; stored: bigint | undefined }
-  /** These were counted before. */
+  /** These ids are already counted. */
   | { result: 'repeated'; ids: ReadonlySet<string> };
 
-/** A script's `unpack` takes a few thousand values. */
+/** Lua's `unpack` supports only a few thousand values in a script. */
 export const MAX_IDS = 1_000;
 
 /** Ids are remembered for the next 250,000 to 500,000 events: over six minutes at 640 jobs/s. */

@@ -7,18 +7,18 @@ import { usageSectionsOf } from '../../../shared/policy/usage/ledger-sections.ts
 import { add, type Delta } from '../counts/fold.ts';
 import { bucketOf } from '../counts/histogram.ts';
 
-/** A hash of counts that is kept for a while: what a batch adds to it, and its users' first such jobs. */
+/** What a batch adds to a section, a hash of counts that expires: counts, and marks that count users once per span. */
 export interface Section {
   name: string;
-  /** Milliseconds. */
+  /** Time to live in milliseconds. */
   keptMs: number;
   counts: Delta;
   marks: Mark[];
-  /** Milliseconds since the epoch: the last of its jobs; 0 where nobody asks. */
+  /** When the last of its jobs ended, in milliseconds since the epoch; 0 where it is not used. */
   last: number;
 }
 
-/** One job of a user's. `first`: how it counts once for him in each span; the script knows when. */
+/** One job of a user. `first`: the kinds for which it may count once per user in each span; the script decides in which spans. */
 export interface Mark {
   arm: Arm;
   userHash: string;
@@ -29,7 +29,7 @@ export interface Mark {
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-/** What some outcomes add. `slowFrom`: milliseconds, for the slot of a job; undefined where it is not known. */
+/** What some outcomes add to the sections. `slowFrom`: the threshold in milliseconds for the job's slot; undefined while unknown. */
 export function sectionsOf(
   outcomes: readonly Outcome[],
   slowFrom: (job: RolloutJob) => number | undefined,

@@ -8,13 +8,13 @@ import { type Sections } from '../ledger/ledger.ts';
 import { type Histogram } from '../counts/histogram.ts';
 import { firstTokensOf } from './first-tokens.ts';
 
-/** Jobs of a path in the last minutes, and those that it failed. */
+/** The jobs of a backend in the last minutes, and its failures among them. */
 export interface BackendWindow {
   jobs: number;
   failures: number;
 }
 
-/** What the judge and the operators are told of a step, as it is now. */
+/** The current figures of a rollout step, for the judge and for operators. */
 export interface RolloutFigures extends JudgedFigures {
   windows: Record<Backend, BackendWindow>;
   /** Times to the first token of the last five to ten minutes. */
@@ -24,7 +24,7 @@ export interface RolloutFigures extends JudgedFigures {
 const WINDOW_MINUTES = 5;
 const MINUTE_MS = 60_000;
 
-/** Of a step, which began at `at`. */
+/** Reads the figures of a step that began at `at`. */
 export async function readFigures(
   sections: Pick<Sections, 'readSection'>,
   step: { epoch: number; at: number },

@@ -1,7 +1,7 @@
 import { type Arm } from '../../../shared/contracts/section-names.ts';
 import { type Histogram, mergeHistograms } from '../counts/histogram.ts';
 
-/** An arm's times to the first token, of the sections of some slots. */
+/** An arm's times to the first token, merged from the sections of several slots. */
 export function firstTokensOf(arm: Arm, sections: readonly ReadonlyMap<string, number>[]): Histogram {
   return mergeHistograms(
     sections.map((counts) => {

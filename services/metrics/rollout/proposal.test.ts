@@ -26,27 +26,32 @@ function proposed(verdict: Verdict, of: ControlState, troubledAt = 0) {
   return proposalOf(of, judgement, { now: NOW, troubledAt })?.instruction.type;
 }
 
-describe('of a verdict follows', () => {
+describe('a verdict leads to', () => {
   const cases: [string, Verdict, ControlState, string | undefined][] = [
     ['a rollback', { kind: 'rollback', test: 'errors' }, state(), 'rollback'],
     [
-      'no rollback where it is forbidden',
+      'no rollback when ENABLE_ROLLBACK is false',
       { kind: 'rollback', test: 'errors' },
       state({ flags: { ENABLE_ROLLBACK: 'false', LITELLM_PERCENTAGE: '15', MIGRATION_PHASE: '2' } }),
       undefined,
     ],
     [
-      'a rollback of what is frozen',
+      'a rollback of a frozen rollout',
       { kind: 'rollback', test: 'errors' },
       state({ frozen: frozen('no_data') }),
       'rollback',
     ],
     ['a freeze', { kind: 'freeze', why: 'provider_outage' }, state(), 'freeze'],
     ['no second freeze', { kind: 'freeze', why: 'no_data' }, state({ frozen: frozen('no_data') }), undefined],
-    ['no freeze of what cannot grow', { kind: 'freeze', why: 'no_data' }, state({ share: '100' }), undefined],
+    [
+      'no freeze of a share that cannot grow',
+      { kind: 'freeze', why: 'no_data' },
+      state({ share: '100' }),
+      undefined,
+    ],
     ['the next step of a plan', { kind: 'safe' }, state({ plan }), 'advance'],
     [
-      'no step before its time',
+      'no step before the dwell time is over',
       { kind: 'safe' },
       state({ plan, step: { epoch: 4, at: NOW - HOUR_MS, segment: 0 } }),
       undefined,
@@ -54,7 +59,7 @@ describe('of a verdict follows', () => {
     ['no step while unsure', { kind: 'unsure', why: 'few_jobs' }, state({ plan }), undefined],
     ['no step while frozen', { kind: 'safe' }, state({ plan, frozen: frozen('x', 'operator') }), undefined],
     ['nothing without a plan', { kind: 'safe' }, state(), undefined],
-    ['nothing while nobody is on LiteLLM', { kind: 'idle' }, state({ share: '0' }), undefined],
+    ['nothing while no user is on LiteLLM', { kind: 'idle' }, state({ share: '0' }), undefined],
   ];
   test.each(cases)('%s', (_what, verdict, of, type) => {
     expect(proposed(verdict, of)).toBe(type);
@@ -63,14 +68,14 @@ describe('of a verdict follows', () => {
 
 describe('a freeze', () => {
   test.each(['provider_outage', 'no_data', 'no_legacy_path'])(
-    'for %s ends when it has been calm for a while',
+    'for %s ends five minutes after its cause',
     (why) => {
       expect(proposed({ kind: 'safe' }, state({ frozen: frozen(why) }), NOW - 60_000)).toBeUndefined();
       expect(proposed({ kind: 'safe' }, state({ frozen: frozen(why) }), NOW - 300_000)).toBe('thaw');
     },
   );
 
-  test('for users on the wrong path does not end by itself, nor one of an operator', () => {
+  test('for a wrong sample ratio, or by an operator, does not end automatically', () => {
     expect(proposed({ kind: 'safe' }, state({ frozen: frozen('sample_ratio') }))).toBeUndefined();
     expect(proposed({ kind: 'safe' }, state({ frozen: frozen('no_data', 'operator') }))).toBeUndefined();
   });

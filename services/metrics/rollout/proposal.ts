@@ -7,18 +7,18 @@ export interface Proposal {
   instruction: Instruction;
 }
 
-/** Freezes that end by themselves do so when nothing has spoken for them for so long. */
+/** Automatic freezes end this long after the last verdict to freeze. */
 const CALM_MS = 5 * 60_000;
-/** That the wrong users are on LiteLLM does not end by itself. */
+/** The freezes that end automatically. `sample_ratio` does not: that the wrong users are on LiteLLM needs an operator. */
 const ENDS_BY_ITSELF: readonly string[] = ['provider_outage', 'no_data', 'no_legacy_path'];
 
 interface Circumstances {
   now: number;
-  /** Milliseconds since the epoch: when a verdict last was to freeze, or this leader began to judge. */
+  /** When a verdict last was to freeze, or when this leader started to judge. Milliseconds since the epoch. */
   troubledAt: number;
 }
 
-/** What follows from a judgement, if anything. */
+/** The command that follows from a judgement, if any. */
 export function proposalOf(
   state: ControlState,
   { verdict, tests, difference }: Judgement,

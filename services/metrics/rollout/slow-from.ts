@@ -5,25 +5,26 @@ import { countOf, quantile } from '../counts/histogram.ts';
 import { firstTokensOf } from './first-tokens.ts';
 
 interface SlowFromDeps {
-  /** A section's counts. */
+  /** Reads the counts of a section. */
   read: (section: string) => Promise<ReadonlyMap<string, number>>;
-  /** Sets a field that is not set, and returns what is in it then. */
+  /** Sets a field unless it is set, and returns its value. */
   setOnce: (section: string, field: string, value: number) => Promise<number>;
   now?: () => number;
 }
 
 type Slot = Pick<RolloutJob, 'step' | 'day' | 'slot'>;
 
-/** Fewer first tokens than these say nothing of the slowest twentieth. */
+/** With fewer first tokens than this, the slowest 5% are not meaningful. */
 const FEWEST = 200;
 const SLOW = 0.95;
-/** So many slots back the control arm is looked for: half an hour. */
+/** How many slots to look back for the control arm: half an hour. */
 const LOOK_BACK = 6;
 const ASK_AGAIN_MS = 10_000;
 
 /**
- * From how many milliseconds on a first token is slow: later than 95% of the control arm's in the window before, the last one that has
- * enough of them. It is set once for each slot, by whichever instance comes first, so both arms of a slot are measured by the same.
+ * The threshold, in milliseconds, above which a first token counts as slow: the 95th percentile of the control arm in the latest earlier
+ * slot that has enough first tokens. The first instance that needs it sets it once for each slot, so both arms of a slot are measured by
+ * the same threshold.
  */
 export function createSlowFrom({ read, setOnce, now = Date.now }: SlowFromDeps) {
   const known = new Map<string, number | undefined>();
@@ -53,7 +54,7 @@ export function createSlowFrom({ read, setOnce, now = Date.now }: SlowFromDeps) 
   }
 
   return {
-    /** For all slots of these jobs. */
+    /** Finds the thresholds for the slots of these jobs. */
     learn: async (jobs: readonly Slot[]): Promise<void> => {
       const slots = new Map(jobs.map((job) => [nameOf(job), job]));
       for (const slot of slots.values()) await learn(slot);

@@ -19,10 +19,10 @@ test.each([
   ['text/*', 'a', 'Text/Markdown', true],
   ['text/*', 'a', 'application/json', false],
   ['constructor', 'a.constructor', 'text/plain', true],
-])('%s, and a document %s of %s: %s', (type, name, mediaType, expected) => {
+])('type %s matches a document %s of %s: %s', (type, name, mediaType, expected) => {
   expect(isOfType({ name, mediaType }, ['nothing', type])).toBe(expected);
 });
 
-test('no type, no document of it', () => {
+test('an assistant without file types matches no document', () => {
   expect(isOfType({ name: 'a.pdf', mediaType: 'application/pdf' }, [])).toBe(false);
 });

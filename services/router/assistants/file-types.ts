@@ -1,4 +1,4 @@
-/** A document as far as its kind is concerned. */
+/** The parts of a document that determine its type. */
 export interface TypedDocument {
   name: string;
   mediaType: string;
@@ -10,12 +10,12 @@ const FORMATS: Readonly<Record<string, RegExp>> = {
   html: /^(?:text\/html|application\/xhtml\+xml)$/,
 };
 
-/** Whether a document is of any of an assistant's `file_types`. */
+/** Whether a document has one of an assistant's `file_types`. */
 export function isOfType(document: TypedDocument, types: readonly string[]): boolean {
   return types.some((type) => matches(document, type));
 }
 
-/** `text` is what has to be read by no parser: whatever is none of the other formats. */
+/** `text` matches every document that needs no parser, that is, none of the other formats. */
 function matches({ name, mediaType }: TypedDocument, type: string): boolean {
   const media = mediaType.toLowerCase();
   if (type === 'text') return !Object.values(FORMATS).some((format) => format.test(media));

@@ -19,27 +19,27 @@ test.each([
   ['which train leaves for Ostheim tonight', 1],
   ['passwords resetting', 0],
   ['weather', 2],
-])('%s is most like group %i', (text, group) => {
+])('%s is most similar to group %i', (text, group) => {
   expect(best(text)).toBe(group);
 });
 
-test('words that no group knows lower every score', () => {
+test('unknown words lower every score', () => {
   const [alone] = index.score('reset my password');
   const [among] = index.score('reset my password quokka zeppelin marmalade yonder');
   expect(among).toBeLessThan(alone ?? 0);
   expect(Math.max(...index.score('quokka zeppelin marmalade'))).toBeLessThan(0.05);
 });
 
-test.each(['', '?!', '\n'])('a text without words (%j) is like nothing', (text) => {
+test.each(['', '?!', '\n'])('a text without words (%j) scores 0 everywhere', (text) => {
   expect([...index.score(text)]).toEqual([0, 0, 0]);
 });
 
-test('no groups, and groups without texts, have no likeness', () => {
+test('without groups there are no scores, and groups without texts score 0', () => {
   expect([...createLexicalIndex([]).score('anything')]).toEqual([]);
   expect([...createLexicalIndex([[], ['']]).score('anything')]).toEqual([0, 0]);
 });
 
-test('any text has finite scores, the same each time, whatever its case', () => {
+test('any text has finite scores, the same each time', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), (text) => {
       const scores = [...index.score(text)];
@@ -50,7 +50,7 @@ test('any text has finite scores, the same each time, whatever its case', () => 
   );
 });
 
-test('an example of a group is most like its own group', () => {
+test('an example of a group is most similar to its own group, in upper case too', () => {
   const examples = groups.flatMap((texts, group) => texts.map((text) => ({ text, group })));
   for (const { text, group } of examples) expect(best(text.toUpperCase())).toBe(group);
 });

@@ -1,35 +1,35 @@
 import { words } from '../../../shared/content/documents/words.ts';
 
-/** How like the texts of some groups a text is: words are compared, nothing is understood. */
+/** Scores how similar a text is to groups of texts, by comparing words. */
 export interface LexicalIndex {
   /**
-   * One score for each group, in their order. About 0 for a text that has nothing in common with a group, and seldom above 1;
-   * words that no group knows lower all of them.
+   * One score for each group, in their order: about 0 for a text that has nothing in common with the group, and rarely above 1. Words
+   * that occur in no group lower all scores.
    */
   score(text: string): Float64Array;
 }
 
 /**
- * The share of naive Bayes in a score, and the weight of a feature that a group was never seen with: the best of those tried on
- * the validation split of CLINC150 (decision 0011).
+ * The share of naive Bayes in a score, and the weight of a feature that does not occur in a group: the best values found on the
+ * validation split of CLINC150 (decision 0011).
  */
 const BAYES = 0.02;
 const UNSEEN = 0.02;
 
-/** What a feature adds to the groups' scores for one unit of its weight in the text. */
+/** What one unit of a feature's weight in the text adds to the groups' scores. */
 interface Feature {
   idf: number;
-  /** Added to each group. */
+  /** Added to the score of every group. */
   base: number;
   groups: number[];
   weights: number[];
 }
 
 /**
- * Cosine similarity of TF-IDF vectors to the mean of each group's texts (Rocchio), and beside it the log likelihood ratio of
- * a multinomial naive Bayes with TF-IDF weights for counts (Rennie et al. 2003). The cosine says whether a text is like any
- * group at all, the ratio tells apart groups that have most words in common. Both are sums over features, so one inverted
- * index holds their sum.
+ * Adds two scores: the cosine similarity of TF-IDF vectors to the mean of each group's texts (Rocchio), and the log likelihood ratio of
+ * a multinomial naive Bayes with TF-IDF weights instead of counts (Rennie et al. 2003). The cosine shows whether a text is similar to
+ * any group at all; the ratio separates groups that share most words. Both are sums over features, so one inverted index stores their
+ * sum.
  */
 export function createLexicalIndex(groups: readonly (readonly string[])[]): LexicalIndex {
   const texts = groups.map((group) => group.map(countFeatures));
@@ -63,7 +63,7 @@ type Counts = ReadonlyMap<string, number>;
 
 const PIECE = 4;
 
-/** Words, pairs of neighbours, and pieces of words, which forgive inflection and misspelling; each with its number. */
+/** Counts words, pairs of adjacent words, and character n-grams, which tolerate inflection and misspelling. */
 function countFeatures(text: string): Counts {
   const counts = new Map<string, number>();
   const add = (feature: string) => counts.set(feature, (counts.get(feature) ?? 0) + 1);
@@ -140,7 +140,7 @@ function toFeatures(
   return features;
 }
 
-/** The known features of a text with their weights, and the length of the whole vector, unknown ones included. */
+/** The known features of a text with their weights, and the length of the whole vector, including unknown features. */
 function weigh(counts: Counts, features: ReadonlyMap<string, Feature>, unknown: Feature) {
   const found: { feature: Feature; weight: number }[] = [];
   let squares = 0;

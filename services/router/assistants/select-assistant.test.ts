@@ -64,27 +64,47 @@ const holiday = 'How many days of holiday are left?';
 const night = 'When does a night train leave for Ostheim?';
 
 test.each<[string, Partial<SelectionRequest>, string]>([
-  ['its name comes first', { asked: 'trains', documents: [csv], question: holiday }, 'trains: explicit'],
-  ['the conversation goes on', { conversation: 'trains', documents: [csv] }, 'trains: conversation'],
-  ['a name beats the conversation', { asked: 'tables', conversation: 'trains' }, 'tables: explicit'],
   [
-    'an assistant that is gone leaves its conversation',
+    'a name in the request wins over everything',
+    { asked: 'trains', documents: [csv], question: holiday },
+    'trains: explicit',
+  ],
+  [
+    'a conversation keeps its assistant',
+    { conversation: 'trains', documents: [csv] },
+    'trains: conversation',
+  ],
+  ['a name wins over the conversation', { asked: 'tables', conversation: 'trains' }, 'tables: explicit'],
+  [
+    'a conversation whose assistant no longer exists gets another one',
     { conversation: 'gone', question: night },
     'trains: similarity',
   ],
-  ['the only one for a type of file', { documents: [docx], question: holiday }, 'contracts: file_type'],
-  ['one of several files is enough', { documents: [csv, { ...csv, name: 'b' }] }, 'tables: file_type'],
+  ['the only assistant for a file type', { documents: [docx], question: holiday }, 'contracts: file_type'],
   [
-    'of two for a type, the one with the pattern',
+    'one matching file of several is enough',
+    { documents: [csv, { ...csv, name: 'b' }] },
+    'tables: file_type',
+  ],
+  [
+    'of two for a file type, the one with a matching pattern',
     { documents: [pdf], question: 'My payslip?' },
     'payroll: pattern',
   ],
-  ['of two for a type, the more similar', { documents: [pdf], question: holiday }, 'payroll: similarity'],
-  ['of two for a type, none that is like it', { documents: [pdf], question: night }, 'general: default'],
-  ['a pattern, whatever its case', { question: 'The SUM OF COLUMN two' }, 'tables: pattern'],
-  ['likeness to the examples', { question: night }, 'trains: similarity'],
-  ['nothing that fits', { question: 'Write a poem about quokkas' }, 'general: default'],
-  ['nothing at all', { question: '' }, 'general: default'],
+  [
+    'of two for a file type, the more similar one',
+    { documents: [pdf], question: holiday },
+    'payroll: similarity',
+  ],
+  [
+    'of two for a file type, neither if none is similar',
+    { documents: [pdf], question: night },
+    'general: default',
+  ],
+  ['a pattern matches in any case', { question: 'The SUM OF COLUMN two' }, 'tables: pattern'],
+  ['similarity to the examples', { question: night }, 'trains: similarity'],
+  ['no assistant fits', { question: 'Write a poem about quokkas' }, 'general: default'],
+  ['an empty question', { question: '' }, 'general: default'],
 ])('%s', (_, request, expected) => {
   expect(select(request)).toBe(expected);
 });
@@ -92,26 +112,26 @@ test.each<[string, Partial<SelectionRequest>, string]>([
 test.each<[string, Partial<SelectionRequest>, string]>([
   ['by files', { documents: [pdf], question: holiday }, 'contracts: file_type'],
   ['by pattern', { question: 'My payslip?' }, 'general: default'],
-  ['by likeness', { question: holiday }, 'general: default'],
+  ['by similarity', { question: holiday }, 'general: default'],
   ['by conversation', { conversation: 'payroll' }, 'general: default'],
-])('nobody gets an assistant that he may not use: %s', (_, request, expected) => {
+])('users never get an assistant that they may not use: %s', (_, request, expected) => {
   expect(select({ ...request, user: guest })).toBe(expected);
 });
 
-test.each(['payroll', 'nobody', ''])('the name %j, asked for by a guest, is not found', (asked) => {
+test.each(['payroll', 'nobody', ''])('the name %j, requested by a guest, is not found', (asked) => {
   expect(() => select({ asked, user: guest })).toThrow(
     expect.objectContaining({ code: 'assistant_not_found', param: 'x-turnout-assistant' }),
   );
 });
 
-test('without a default, what fits nobody has no assistant', () => {
+test('without a default assistant, a request that fits none gets none', () => {
   const some = createSelector(assistants.filter((one) => !one.default));
   const request = { question: 'Write a poem', documents: [], user: staff };
   expect(some.select(request)).toBeUndefined();
   expect(createSelector([]).select(request)).toBeUndefined();
 });
 
-test('two that are equally like a request leave it to the default', () => {
+test('two equally similar assistants leave the request to the default', () => {
   const twins = createSelector([
     assistant('a', '{ description: Night trains to Ostheim }'),
     assistant('b', '{ description: Night trains to Ostheim }'),
@@ -121,7 +141,7 @@ test('two that are equally like a request leave it to the default', () => {
   expect(twins.select(request)).toMatchObject({ assistant: { name: 'c' }, reason: 'default' });
 });
 
-test('the scores of the best few are told, best first', () => {
+test('the scores of the best few assistants are returned, best first', () => {
   const { scores = [] } =
     selector.select({
       question: night,
@@ -134,7 +154,7 @@ test('the scores of the best few are told, best first', () => {
   expect(values).toEqual([...values].sort((a, b) => b - a));
 });
 
-test('whatever is asked, the choice is one that the user may use, and always the same', () => {
+test('every selection is an assistant that the user may use, and always the same one', () => {
   const names = fc.constantFrom(...Object.keys(files), 'gone', undefined);
   const documents = fc.array(fc.constantFrom(pdf, docx, csv), { maxLength: 3 });
   const words = fc.constantFrom(
@@ -159,7 +179,7 @@ test('whatever is asked, the choice is one that the user may use, and always the
   );
 });
 
-test('no text makes a pattern hang', () => {
+test('patterns with nested quantifiers match in linear time', () => {
   const nested = createSelector([
     assistant('a', "description: Anything\npatterns: ['(x+x+)+y', '^(a|a)*$']"),
   ]);

@@ -9,11 +9,11 @@ import { type AssistantUser, mayUse } from '../../../shared/content/assistants/m
 type AssistantEvent = Extract<JobEvent, { type: 'assistant' }>;
 
 export interface SelectionRequest {
-  /** The assistant that the client named; undefined leaves the choice to us. */
+  /** The assistant that the client named; undefined: select one. */
   asked?: string | undefined;
   /** The assistant that answered before in the same conversation. */
   conversation?: string | undefined;
-  /** What a model said that was asked: an assistant's name, or that none fits. Undefined: none was asked, or to no avail. */
+  /** A model's answer: the name of an assistant, or that none fits. Undefined: no model was asked, or its answer was not usable. */
   told?: { name: string | undefined } | undefined;
   question: string;
   documents: readonly TypedDocument[];
@@ -23,18 +23,18 @@ export interface SelectionRequest {
 export interface Selection {
   assistant: Assistant;
   reason: AssistantEvent['reason'];
-  /** Likeness to the question, of the best few that were compared; empty where nothing had to be compared. */
+  /** Similarity to the question, of the best few assistants; empty when no scores were needed. */
   scores: AssistantEvent['scores'];
 }
 
 export interface Selector {
-  /** Whoever asks for it. */
+  /** Finds an assistant by name, without checking access. */
   find(name: string): Assistant | undefined;
-  /** Those that this user may have. */
+  /** The assistants that this user may use. */
   allowed(user: AssistantUser): Assistant[];
   /**
-   * Undefined where none fits. Throws `assistant_not_found` where one was asked for by name that does not exist or that the
-   * user may not use. The same request and assistants always give the same answer.
+   * Undefined when none fits. Throws `assistant_not_found` when the request names an assistant that does not exist or that the user may
+   * not use. The same request and assistants always give the same result.
    */
   select(request: SelectionRequest): Selection | undefined;
 }
@@ -42,20 +42,20 @@ export interface Selector {
 /** Found on the validation split of CLINC150 (decision 0011). */
 const FLOOR = 0.07;
 const FLOOR_GROWTH = 0.058;
-/** By which share of itself the best score must be above the second. */
+/** The best score must exceed the second by at least this share of itself. */
 const MARGIN = 0.05;
 
-/** What is compared of a long question, from each of its ends, in characters: people ask before what they paste, or after. */
+/** Of a long question, this many characters from each end are compared: users write their question before or after pasted text. */
 const QUESTION_END = 300;
 const SCORES_TOLD = 3;
 
-/** An assistant and its place in the lexical index. */
+/** An assistant and its position in the lexical index. */
 interface Candidate {
   assistant: Assistant;
   at: number;
 }
 
-/** Prepares the choice among `assistants`, in tens of milliseconds, so that each choice takes a fraction of one. */
+/** Prepares the selection among `assistants` in tens of milliseconds, so that each selection takes a fraction of one. */
 export function createSelector(assistants: readonly Assistant[]): Selector {
   const candidates = assistants.map((assistant, at) => ({ assistant, at }));
   const index = createLexicalIndex(assistants.map((one) => [one.description, ...one.examples]));
@@ -85,7 +85,7 @@ function asked(allowed: readonly Candidate[], name: string): Selection {
   });
 }
 
-/** One that is gone, or forbidden by now, leaves the choice to the others. */
+/** Undefined when the named assistant no longer exists, or the user may no longer use it; then another step selects. */
 function named(
   allowed: readonly Candidate[],
   name: string | undefined,
@@ -102,11 +102,11 @@ function byDefault(allowed: readonly Candidate[], scores: Selection['scores']): 
 
 interface Means {
   index: LexicalIndex;
-  /** Places of the assistants of which a pattern matches. */
+  /** Positions of the assistants that have a matching pattern. */
   matching: (text: string) => ReadonlySet<number>;
 }
 
-/** Each step that fits one assistant chooses it; a step that fits several leaves the choice among them to the next. */
+/** A step that matches one assistant selects it. A step that matches several passes these on to the next step. */
 function byContent(
   allowed: readonly Candidate[],
   { question, documents }: SelectionRequest,
@@ -127,7 +127,7 @@ function byContent(
   return byDefault(allowed, scores);
 }
 
-/** The only one that fits, or those that remain: all of them where none fits. */
+/** The only matching candidate, or the remaining ones: all of them if none matches. */
 function narrowed(candidates: readonly Candidate[], fits: (candidate: Candidate) => boolean) {
   const fitting = candidates.filter(fits);
   const [only] = fitting;
@@ -141,7 +141,7 @@ function chosen({ assistant }: Candidate, reason: AssistantEvent['reason']): Sel
 
 type Ranked = Candidate & { score: number };
 
-/** The best first; equals in the order of the assistants. */
+/** Best first; equal scores in the order of the assistants. */
 function rank(candidates: readonly Candidate[], scores: Float64Array): Ranked[] {
   return candidates
     .map((candidate) => ({ ...candidate, score: scores[candidate.at] ?? 0 }))
@@ -153,7 +153,7 @@ function standsOut(ranked: readonly Ranked[]): boolean {
   return best >= floorOf(ranked.length) && best - second >= MARGIN * best;
 }
 
-/** What the best score among so many assistants must reach: by chance alone the best of many is better than the best of few. */
+/** The least best score for this number of assistants: by chance alone, the best of many scores higher than the best of few. */
 export function floorOf(assistants: number): number {
   return FLOOR + FLOOR_GROWTH * Math.log(assistants);
 }

@@ -15,8 +15,8 @@ const log: JobEvent[] = [
   { type: 'usage', attempt: 1, call: 1, source: 'reported', usage, cost: 0.25 },
 ];
 
-describe('an answer that is kept', () => {
-  test('is what its client saw, in as few events as can be, and what it took', () => {
+describe('a cached answer', () => {
+  test('has the visible events, merged into as few as possible, and the usage', () => {
     const answer = toCachedAnswer(log);
     expect(answer).toEqual({
       version: 1,
@@ -33,20 +33,26 @@ describe('an answer that is kept', () => {
   });
 
   test.each<[string, JobEvent[]]>([
-    ['calls a tool', [{ type: 'tool_call', choice: 0, index: 0, id: 'c', name: 'look', arguments: '' }]],
-    ['was refused', [{ type: 'refusal', choice: 0, delta: 'No.' }]],
-    ['was cut at its limit', [{ type: 'choice_end', choice: 0, reason: 'length' }]],
-    ['does without a source', [{ type: 'degraded', source: 'wiki', code: 'source_timeout', ms: 1 }]],
-    ['was taken over', [{ type: 'attempt', at: 1, attempt: 2, path: 'litellm' }]],
     [
-      'took a second call',
+      'an answer that calls a tool',
+      [{ type: 'tool_call', choice: 0, index: 0, id: 'c', name: 'look', arguments: '' }],
+    ],
+    ['a refusal', [{ type: 'refusal', choice: 0, delta: 'No.' }]],
+    ['an answer that was cut at its token limit', [{ type: 'choice_end', choice: 0, reason: 'length' }]],
+    [
+      'an answer without one of its sources',
+      [{ type: 'degraded', source: 'wiki', code: 'source_timeout', ms: 1 }],
+    ],
+    ['an answer that a second attempt finished', [{ type: 'attempt', at: 1, attempt: 2, path: 'litellm' }]],
+    [
+      'an answer that needed a second call',
       [{ type: 'retry', at: 1, attempt: 1, call: 2, model: 'n', plan: 'start', after: 'upstream_failed' }],
     ],
-  ])('is none that %s', (_what, events) => {
+  ])('is not made from %s', (_what, events) => {
     expect(toCachedAnswer([...log, ...events])).toBeUndefined();
   });
 
-  test('is none without a word, and none of which nobody knows what it took', () => {
+  test('is not made without text or without usage', () => {
     expect(toCachedAnswer(log.filter(({ type }) => type !== 'text'))).toBeUndefined();
     expect(toCachedAnswer(log.filter(({ type }) => type !== 'usage'))).toBeUndefined();
   });

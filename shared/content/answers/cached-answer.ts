@@ -10,11 +10,11 @@ import { jsonCodec } from '../cache/codec.ts';
 import { mergeDeltas } from '../../jobs/joblog/merge-deltas.ts';
 import { usageOf } from '../../jobs/joblog/usage.ts';
 
-/** An answer as its user's cache keeps it: what of its log a client sees. */
+/** A cached answer: the events of its log that clients see. */
 const cachedAnswer = z.object({
   version: z.literal(1),
   events: z.array(jobEvent).transform((events) => events.filter(isVisible)),
-  /** What it took to make it: tokens, and US dollars where the price is known. */
+  /** What generating the answer used: tokens, and its cost in US dollars where the price is known. */
   usage: tokenUsage,
   cost: z.number().min(0).optional(),
 });
@@ -28,9 +28,8 @@ export interface CachedAnswer {
 export const cachedAnswerCodec = jsonCodec<CachedAnswer>(cachedAnswer);
 
 /**
- * What of a completed job's log may be given again; undefined for an answer that is not as good as any: it calls tools, was
- * refused or cut short, did without a source, was put together of several calls or came from a fallback, or nobody knows
- * what it took.
+ * The cacheable answer of a completed job's log. Undefined when the answer must not be reused: it calls tools, was refused or cut short,
+ * lacks a source, needed several calls or a fallback, or its usage is unknown.
  */
 export function toCachedAnswer(events: readonly JobEvent[]): CachedAnswer | undefined {
   const usages = events.filter((event) => event.type === 'usage');

@@ -15,24 +15,24 @@ const tool = { type: 'function', function: { name: 'look', parameters: { type: '
 const of = (body: object) => requestFingerprint(chatRequest.parse({ ...plain, ...body }));
 const asked = (content: unknown) => ({ messages: [{ role: 'user', content }] });
 
-describe('a request', () => {
+describe('the fingerprint of a request', () => {
   test.each<[string, object, object]>([
     ['the model, which is decided later', {}, { model: 'other' }],
     ['streaming', {}, { stream: true, stream_options: { include_usage: true } }],
     ['metadata', { metadata: { request: '1' } }, { metadata: { request: '2' } }],
-    ['storing', { store: true }, { store: false }],
+    ['store', { store: true }, { store: false }],
     [
       "the provider's cache",
       { prompt_cache_key: 'a' },
       { prompt_cache_key: 'b', prompt_cache_retention: '24h' },
     ],
     ['the service tier', {}, { service_tier: 'flex' }],
-    ['null for what is left out', {}, { temperature: null, stop: null, reasoning_effort: null }],
-    ['one choice, said aloud', {}, { n: 1 }],
-    ['a text as the only part', asked('Hi'), asked([{ type: 'text', text: 'Hi' }])],
-    ['ids of tool calls', { messages: turns('call_1', 'call_2') }, { messages: turns('x', 'y') }],
+    ['null instead of an absent member', {}, { temperature: null, stop: null, reasoning_effort: null }],
+    ['an explicit n of 1', {}, { n: 1 }],
+    ['a text as a single content part', asked('Hi'), asked([{ type: 'text', text: 'Hi' }])],
+    ['the ids of tool calls', { messages: turns('call_1', 'call_2') }, { messages: turns('x', 'y') }],
     [
-      'what SDKs send back with an answer',
+      'members that SDKs add to earlier answers',
       { messages: [...plain.messages, { role: 'assistant', content: 'A switch.' }] },
       {
         messages: [
@@ -49,48 +49,48 @@ describe('a request', () => {
         temperature: 0,
       },
     ],
-  ])('is the same with another %s', (_what, one, other) => {
+  ])('does not depend on %s', (_what, one, other) => {
     expect(of(other)).toBe(of(one));
   });
 
   test.each<[string, object]>([
-    ['question', asked('What is a siding?')],
-    ['case of a letter', asked('what is a turnout?')],
-    ['role', { messages: [{ role: 'system', content: 'What is a turnout?' }] }],
-    ['name in a message', { messages: [{ ...plain.messages[0], name: 'ada' }] }],
-    ['earlier turn', { messages: [{ role: 'user', content: 'Hi' }, ...plain.messages] }],
-    ['image', asked([{ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }])],
+    ['the question', asked('What is a siding?')],
+    ['the case of letters', asked('what is a turnout?')],
+    ['roles', { messages: [{ role: 'system', content: 'What is a turnout?' }] }],
+    ['the name in a message', { messages: [{ ...plain.messages[0], name: 'ada' }] }],
+    ['earlier turns', { messages: [{ role: 'user', content: 'Hi' }, ...plain.messages] }],
+    ['images', asked([{ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }])],
     ['temperature', { temperature: 0 }],
     ['top_p', { top_p: 0.5 }],
-    ['presence penalty', { presence_penalty: 1 }],
-    ['frequency penalty', { frequency_penalty: 1 }],
-    ['seed', { seed: 1 }],
-    ['number of choices', { n: 2 }],
-    ['stop', { stop: '.' }],
-    ['token limit', { max_tokens: 10 }],
-    ['completion token limit', { max_completion_tokens: 10 }],
+    ['the presence penalty', { presence_penalty: 1 }],
+    ['the frequency penalty', { frequency_penalty: 1 }],
+    ['the seed', { seed: 1 }],
+    ['the number of choices', { n: 2 }],
+    ['stop sequences', { stop: '.' }],
+    ['the token limit', { max_tokens: 10 }],
+    ['the completion token limit', { max_completion_tokens: 10 }],
     ['logprobs', { logprobs: true }],
-    ['logit bias', { logit_bias: { 1: 1 } }],
+    ['the logit bias', { logit_bias: { 1: 1 } }],
     ['tools', { tools: [tool] }],
-    ['tool choice', { tool_choice: 'none' }],
+    ['the tool choice', { tool_choice: 'none' }],
     ['parallel tool calls', { parallel_tool_calls: false }],
-    ['response format', { response_format: { type: 'json_object' } }],
-    ['reasoning effort', { reasoning_effort: 'high' }],
-    ['verbosity', { verbosity: 'low' }],
-    ['person behind the key', { user: 'customer-1' }],
-    ['safety identifier', { safety_identifier: 'customer-1' }],
-    ['parameter that nobody knows', { top_k: 5 }],
-  ])('is another with another %s', (_what, change) => {
+    ['the response format', { response_format: { type: 'json_object' } }],
+    ['the reasoning effort', { reasoning_effort: 'high' }],
+    ['the verbosity', { verbosity: 'low' }],
+    ['the person behind the API key', { user: 'customer-1' }],
+    ['the safety identifier', { safety_identifier: 'customer-1' }],
+    ['unknown parameters', { top_k: 5 }],
+  ])('depends on %s', (_what, change) => {
     expect(of(change)).not.toBe(of({}));
   });
 
-  test('a tool result that belongs to the other call is another', () => {
+  test('depends on which tool result belongs to which call', () => {
     const [user, assistant, north, south] = turns('a', 'b');
     const swapped = [user, assistant, { ...north, tool_call_id: 'b' }, { ...south, tool_call_id: 'a' }];
     expect(of({ messages: swapped })).not.toBe(of({ messages: turns('a', 'b') }));
   });
 
-  test('its text does not move from one message to the next', () => {
+  test('depends on the boundary between two messages', () => {
     const two = (first: string, second: string): Partial<ChatRequest> => ({
       messages: [
         { role: 'user', content: first },
@@ -101,7 +101,7 @@ describe('a request', () => {
   });
 });
 
-describe('an answer', () => {
+describe('the fingerprint of an answer', () => {
   const document = { name: 'a.pdf', mediaType: 'application/pdf', fileId: 'file-1', version: 'f'.repeat(64) };
   const remote = { kind: 'remote', piece: 'source-wiki', source: 'wiki', budget: 100, shareMs: 900 } as const;
   const basis: AnswerBasis = {
@@ -116,31 +116,31 @@ describe('an answer', () => {
   };
 
   test.each<[string, Partial<AnswerBasis>]>([
-    ['time for a piece of context', { pieces: [{ ...remote, shareMs: 20 }] }],
-    ['order of groups', { groups: ['b', 'a', 'a'] }],
-  ])('is the same with another %s', (_what, change) => {
+    ['the time limit of a piece of context', { pieces: [{ ...remote, shareMs: 20 }] }],
+    ['the order of groups', { groups: ['b', 'a', 'a'] }],
+  ])('does not depend on %s', (_what, change) => {
     expect(answerFingerprint({ ...basis, ...change })).toBe(answerFingerprint(basis));
   });
 
   test.each<[string, Partial<AnswerBasis>]>([
-    ['request', { request: 's' }],
-    ['model', { model: 'n' }],
-    ['path', { path: 'legacy' }],
-    ['version of a document', { documents: [{ ...document, version: 'e'.repeat(64) }] }],
-    ['id of a document', { documents: [{ ...document, fileId: 'file-2' }] }],
-    ['name of a document', { documents: [{ ...document, name: 'b.pdf' }] }],
-    ['number of documents', { documents: [document, document] }],
-    ['assistant', { assistant: { name: 'tables', version: '1' } }],
-    ['version of the assistant', { assistant: { name: 'law', version: '2' } }],
-    ['permission of its user', { groups: ['a'] }],
-    ['retrieval service', { pieces: [{ ...remote, piece: 'source-other' }] }],
-    ['share of the prompt', { pieces: [{ ...remote, budget: 200 }] }],
+    ['the request', { request: 's' }],
+    ['the model', { model: 'n' }],
+    ['the backend', { path: 'legacy' }],
+    ['the version of a document', { documents: [{ ...document, version: 'e'.repeat(64) }] }],
+    ['the id of a document', { documents: [{ ...document, fileId: 'file-2' }] }],
+    ['the name of a document', { documents: [{ ...document, name: 'b.pdf' }] }],
+    ['the number of documents', { documents: [document, document] }],
+    ['the assistant', { assistant: { name: 'tables', version: '1' } }],
+    ['the version of the assistant', { assistant: { name: 'law', version: '2' } }],
+    ["the user's groups", { groups: ['a'] }],
+    ['the retrieval service', { pieces: [{ ...remote, piece: 'source-other' }] }],
+    ["a piece's share of the prompt", { pieces: [{ ...remote, budget: 200 }] }],
     ['truncation', { truncation: 'auto' }],
-  ])('is another with another %s', (_what, change) => {
+  ])('depends on %s', (_what, change) => {
     expect(answerFingerprint({ ...basis, ...change })).not.toBe(answerFingerprint(basis));
   });
 
-  test('whose documents nobody knows the version of has none', () => {
+  test('is undefined when the version of a document is unknown', () => {
     const unknown = { ...document, version: undefined };
     expect(answerFingerprint({ ...basis, documents: [unknown] })).toBeUndefined();
   });

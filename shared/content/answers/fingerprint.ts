@@ -5,13 +5,13 @@ import { type PieceRequest } from '../../contracts/flow.ts';
 import { type Document } from '../../contracts/job-message.ts';
 
 /**
- * What an answer depends on, in two steps: the request, where its body is read; and what is decided about it, in the router.
- * Whatever is not named here as idle counts, so that a parameter that nobody knows yet tells answers apart.
+ * Fingerprints of what an answer depends on, in two steps: the request, where its body is read, and the decisions about it, in the router.
+ * All members count unless they are listed here as idle, so requests with different unknown parameters never share an answer.
  */
 
 /**
- * Members of a request that change nothing in its answer. Not `user` and `safety_identifier`: they name people behind one key,
- * and what one of these was told is not for another. The model is decided later.
+ * Members of a request that do not affect its answer. `user` and `safety_identifier` are not among them: they identify people behind one
+ * API key, who must not see each other's answers. The model is decided later.
  */
 const IDLE: ReadonlySet<string> = new Set([
   'model',
@@ -37,22 +37,22 @@ export function requestFingerprint(request: ChatRequest): string {
 }
 
 export interface AnswerBasis {
-  /** Of the request. */
+  /** The fingerprint of the request. */
   request: string;
-  /** The one that answers. */
+  /** The model that answers. */
   model: string;
   path: Backend;
   documents: readonly Pick<Document, 'name' | 'mediaType' | 'fileId' | 'version'>[];
   assistant: { name: string; version: string } | undefined;
-  /** The pieces of context, as they are asked for. */
+  /** The requested pieces of context. */
   pieces: readonly PieceRequest[];
-  /** Whether an answer may do with less of the history. */
+  /** The request's `truncation`: whether older history may be dropped. */
   truncation: string | undefined;
-  /** What its user may see. */
+  /** The user's groups, which determine what the user may see. */
   groups: readonly string[];
 }
 
-/** Fingerprint of an answer; undefined where not all that it depends on is known. */
+/** Fingerprint of an answer; undefined when the version of a document is unknown. */
 export function answerFingerprint(basis: AnswerBasis): string | undefined {
   const { request, model, path, assistant, truncation } = basis;
   const documents = basis.documents.map(({ name, mediaType, fileId, version }) => ({
@@ -74,7 +74,7 @@ export function answerFingerprint(basis: AnswerBasis): string | undefined {
   });
 }
 
-/** Which piece, and how much of it: not how long it may take, and not what stands in the request or the documents anyway. */
+/** Which piece, and its share of the prompt. Its time limit does not count, and the rest is in the request or the documents already. */
 function termsOf(piece: PieceRequest) {
   const { kind, piece: name, budget } = piece;
   return { kind, name, budget, ...(piece.kind === 'history' ? { beside: piece.beside } : {}) };
@@ -84,7 +84,7 @@ function isGiven([, value]: readonly [string, unknown]): boolean {
   return value !== undefined && value !== null;
 }
 
-/** What SDKs add to an answer that is sent back, and no model reads. */
+/** Members that SDKs add to earlier answers in a request, and that no model reads. */
 const IDLE_IN_MESSAGE: ReadonlySet<string> = new Set(['annotations']);
 
 function normalised(message: ChatMessage, nameOf: (callId: string) => string): object {
@@ -99,14 +99,14 @@ function normalised(message: ChatMessage, nameOf: (callId: string) => string): o
   };
 }
 
-/** A text is the same text as the only part of a list. */
+/** Content with a single text part counts as that text. */
 function plainContent(content: NonNullable<ChatMessage['content']>): unknown {
   if (typeof content === 'string' || content.length !== 1) return content;
   const [only] = content;
   return only?.type === 'text' && Object.keys(only).length === 2 ? only.text : content;
 }
 
-/** Ids of tool calls are random: what counts is which answer belongs to which call. */
+/** Replaces the random ids of tool calls by numbered names, so only the assignment of results to calls counts. */
 function createNames(): (callId: string) => string {
   const names = new Map<string, string>();
   return (callId) => {

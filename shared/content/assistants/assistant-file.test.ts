@@ -14,7 +14,7 @@ patterns: ['\\bnotice period\\b']
 access: { groups: [legal] }
 `;
 
-test('a file describes one assistant, and its version is its content', () => {
+test('a file describes one assistant, whose version is a hash of the content', () => {
   const read = readAssistant(whole);
   expect(read).toMatchObject({
     name: 'contracts',
@@ -28,7 +28,7 @@ test('a file describes one assistant, and its version is its content', () => {
   expect(readAssistant(`${whole}# a comment`)).not.toEqual(read);
 });
 
-test('what is left out has a default', () => {
+test('optional fields have defaults', () => {
   expect(readAssistant('{ name: a, description: b, instructions: c }')).toEqual({
     name: 'a',
     description: 'b',
@@ -42,7 +42,7 @@ test('what is left out has a default', () => {
   });
 });
 
-test('all that is wrong with a file is told at once, each with its field', () => {
+test('all problems of a file are reported at once, each with its field', () => {
   const problems = readAssistant(`
 name: No Spaces
 instructions: ''
@@ -58,25 +58,25 @@ access: {}
     'examples[1]: Invalid input: expected string, received number',
     'instructions: must not be empty',
     'file_types[0]: must be pdf, docx, html, text, an extension or a media type',
-    expect.stringMatching(/^patterns\[0\]: is not an expression of RE2: .*missing closing/),
-    expect.stringMatching(/^patterns\[1\]: is not an expression of RE2/),
+    expect.stringMatching(/^patterns\[0\]: is not a valid RE2 expression: .*missing closing/),
+    expect.stringMatching(/^patterns\[1\]: is not a valid RE2 expression/),
     'access: must name a user or a group',
     expect.stringMatching(/modle/),
   ]);
 });
 
 test.each([
-  ['no YAML', 'name: [', /line 1/],
-  ['a key twice', 'name: a\nname: b', /unique/],
-  ['nothing', '', /expected object/],
+  ['invalid YAML', 'name: [', /line 1/],
+  ['a duplicate key', 'name: a\nname: b', /unique/],
+  ['no content', '', /expected object/],
   ['a list', '- name', /expected object/],
-  ['a word that requests use', '{ name: auto, description: b, instructions: c }', /^name: is a word/],
-  ['aliases without end', `a: &a [x, x]\n${bomb()}`, /alias/i],
-])('a file with %s is refused in words', (_, yaml, problem) => {
+  ['a reserved name', '{ name: auto, description: b, instructions: c }', /^name: is reserved/],
+  ['exponentially nested aliases', `a: &a [x, x]\n${bomb()}`, /alias/i],
+])('a file with %s is rejected with a message', (_, yaml, problem) => {
   expect(readAssistant(yaml)).toEqual([expect.stringMatching(problem)]);
 });
 
-/** Each level names the one before it eight times. */
+/** Each level refers to the previous one eight times. */
 function bomb(): string {
   const level = (at: number) => {
     const letters = 'abcdefghij';

@@ -3,7 +3,7 @@ import { RE2JS } from 're2js';
 import { z } from 'zod';
 import { readYaml } from '../../platform/config/yaml-file.ts';
 
-/** What a request may say instead of an assistant's name. */
+/** Values that a request may use instead of an assistant's name. */
 const RESERVED: ReadonlySet<string> = new Set(['auto', 'none']);
 const MAX_FILE_CHARACTERS = 512 * 1024;
 
@@ -13,14 +13,14 @@ const list = <T extends z.ZodType>(item: T, max: number) => z.array(item).max(ma
 const assistantName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'must be a-z, 0-9 and -, at most 64 characters')
-  .refine((name) => !RESERVED.has(name), 'is a word that requests use for something else');
+  .refine((name) => !RESERVED.has(name), 'is reserved: use another name');
 
-/** RE2 has no look-around and no back references, and takes time linear in the text: no pattern can be made to hang. */
+/** RE2 has no look-around and no back references, and runs in time linear in the text, so no pattern can hang a process. */
 const pattern = text(500).superRefine((source, context) => {
   try {
     RE2JS.compile(source);
   } catch (error) {
-    context.addIssue({ code: 'custom', message: `is not an expression of RE2: ${messageOf(error)}` });
+    context.addIssue({ code: 'custom', message: `is not a valid RE2 expression: ${messageOf(error)}` });
   }
 });
 
@@ -40,27 +40,27 @@ const access = z
 const assistantFile = z.strictObject({
   name: assistantName,
   description: text(2_000),
-  /** Requests that the assistant is for, as users write them. */
+  /** Example requests for the assistant, in users' words. */
   examples: list(text(1_000), 500),
-  /** The model that answers; without one the request must name it. */
+  /** The model that answers. Without it, the request must name a model. */
   model: text(200).optional(),
   instructions: text(64 * 1024),
-  /** Names of the retrieval services that a job of this assistant asks. */
+  /** Names of the retrieval services that this assistant's jobs query. */
   sources: list(text(100), 32),
   file_types: list(fileType, 50),
   patterns: list(pattern, 50),
   default: z.boolean().default(false),
-  /** Who may use it; everybody where it is absent. */
+  /** The users and groups that may use the assistant; absent: all users. */
   access: access.optional(),
 });
 
-/** One assistant as its file describes it. */
+/** One assistant, as described in its file. */
 export type Assistant = z.infer<typeof assistantFile> & {
-  /** Hex; another one for each content of the file. */
+  /** A hash of the file's content, in hex. */
   version: string;
 };
 
-/** Reads one file. Returns what is wrong with it, each problem with its field, where it does not describe an assistant. */
+/** Reads one file. Returns the assistant, or all problems of an invalid file, each with its field. */
 export function readAssistant(yaml: string): Assistant | readonly string[] {
   const read = readYaml(assistantFile, yaml, MAX_FILE_CHARACTERS);
   if ('problems' in read) return read.problems;

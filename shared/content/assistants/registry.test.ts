@@ -33,7 +33,7 @@ async function open(path = folder): Promise<AssistantRegistry<string[]>> {
   return registry;
 }
 
-/** At once: a file that is half written is looked at as well. */
+/** Writes atomically, since the registry would also read a half-written file. */
 async function put(file: string, yaml: string): Promise<void> {
   const draft = join(folder, '.draft');
   await writeFile(draft, yaml);
@@ -42,7 +42,7 @@ async function put(file: string, yaml: string): Promise<void> {
 
 const named = (name: string, more = '') => `{ name: ${name}, description: d, instructions: i${more} }`;
 
-test('a folder is read by its YAML files, in the order of the names', async () => {
+test('the YAML files of a folder are read, and assistants are sorted by name', async () => {
   await put('1.yaml', named('b'));
   await put('2.yml', named('a'));
   await put('notes.txt', 'no YAML: [');
@@ -50,13 +50,13 @@ test('a folder is read by its YAML files, in the order of the names', async () =
   expect((await open()).current()).toEqual(['a', 'b']);
 });
 
-test('an empty folder has no assistants, nor has one that is not there', async () => {
+test('an empty or missing folder has no assistants', async () => {
   expect((await open()).current()).toEqual([]);
   await registry?.close();
   expect((await open(join(folder, 'none'))).current()).toEqual([]);
 });
 
-test('a broken folder stops the start, with everything that is wrong', async () => {
+test('an invalid folder stops the start, and all problems are reported', async () => {
   await put('a.yaml', named('a'));
   await put('b.yaml', named('B'));
   await put('c.yaml', '{ name: c }');
@@ -69,7 +69,7 @@ test('a broken folder stops the start, with everything that is wrong', async () 
   });
 });
 
-test('what changes in the folder is read without a restart; what is broken changes nothing, and is told once', async () => {
+test('changes are read without a restart; an invalid change has no effect and is logged once', async () => {
   const opened = await open();
   const current = () => opened.current();
   await put('a.yaml', named('a'));
@@ -85,7 +85,7 @@ test('what changes in the folder is read without a restart; what is broken chang
   expect(lines).toHaveLength(1);
 });
 
-test('a mounted config map is read again when its link is turned', async () => {
+test('a mounted config map is read again when its symbolic link changes', async () => {
   for (const [at, name] of ['old', 'new'].entries()) {
     await mkdir(join(folder, `..${at}`));
     await writeFile(join(folder, `..${at}/a.yaml`), named(name));
@@ -101,24 +101,24 @@ test('a mounted config map is read again when its link is turned', async () => {
   expect(await until(() => Promise.resolve(current()[0] === 'new'), { timeoutMs: 5_000 })).toBe(true);
 });
 
-test('a name that stands twice, and a second default, are told with both files', () => {
+test('a duplicate name and a second default are reported with both files', () => {
   const { assistants, problems } = readAssistants([
     { name: 'a.yaml', text: named('a', ', default: true') },
     { name: 'b.yaml', text: named('a', ', default: true') },
   ]);
   expect(assistants).toEqual([]);
   expect(problems).toEqual([
-    "b.yaml: name: 'a' is the one in a.yaml already",
-    'b.yaml: default: a.yaml has the default assistant already',
+    "b.yaml: name: 'a' is already used in a.yaml",
+    'b.yaml: default: a.yaml already has the default assistant',
   ]);
 });
 
-test('an assistant that asks a retrieval service which nobody knows is told with its place', async () => {
+test('an unknown retrieval service is reported with its file and position', async () => {
   await put('a.yaml', named('a', ', sources: [wiki]'));
   expect((await open()).current()).toEqual(['a']);
   await registry?.close();
   await put('a.yaml', named('a', ', sources: [wiki, wkii]'));
   await expect(open()).rejects.toThrow(
-    "ASSISTANTS_DIR: a.yaml: sources[1]: there is no 'wkii' among RETRIEVAL_SOURCES",
+    "ASSISTANTS_DIR: a.yaml: sources[1]: 'wkii' is not in RETRIEVAL_SOURCES",
   );
 });

@@ -4,22 +4,22 @@ import { type Logger } from '../../platform/log/logger.ts';
 import { type Assistant } from './assistant-file.ts';
 import { fingerprint, readAssistants, readFolder } from './read-folder.ts';
 
-/** What is made of the assistants of a folder, kept in step with the folder. */
+/** A value built from a folder's assistants, and rebuilt when the folder changes. */
 export type AssistantRegistry<T> = InStep<T>;
 
 interface RegistryOptions<T> {
-  /** Of YAML files, one for each assistant. One that is not there holds none. */
+  /** The folder with one YAML file for each assistant. A missing folder counts as empty. */
   folder: string;
-  /** Names of the retrieval services that they may ask. */
+  /** Names of the configured retrieval services. */
   sources: readonly string[];
-  /** Makes of the assistants what this process needs. */
+  /** Builds the value that this process needs. */
   build: (assistants: readonly Assistant[]) => T;
   log: Logger;
-  /** Milliseconds between two looks at the folder. */
+  /** Milliseconds between two checks of the folder. */
   everyMs?: number;
 }
 
-/** Throws `ConfigError` with every problem where the first state is broken. */
+/** Throws `ConfigError` with all problems when the folder is invalid at the start. */
 export async function openAssistants<T>({
   folder,
   sources,

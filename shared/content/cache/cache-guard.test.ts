@@ -18,12 +18,12 @@ async function askSlowly(guard: CacheGuard): Promise<unknown> {
   return asked;
 }
 
-describe('a question', () => {
-  test('gets its answer', async () => {
+describe('a cache request', () => {
+  test('resolves with its answer', async () => {
     expect(await createCacheGuard(silentLogger).ask(answer, 20)).toBe('here');
   });
 
-  test('that fails or takes too long gets none, and no error', async () => {
+  test('that fails or times out resolves with undefined', async () => {
     const guard = createCacheGuard(silentLogger);
     expect(await guard.ask(broken, 20)).toBeUndefined();
     expect(await askSlowly(guard)).toBeUndefined();
@@ -31,11 +31,11 @@ describe('a question', () => {
   });
 });
 
-describe('after five failures in a row', () => {
+describe('after five consecutive failures', () => {
   test.each([
     ['slow', askSlowly],
     ['failing', (guard: CacheGuard) => guard.ask(broken, 20)],
-  ])('a %s cache is not asked for some seconds, then once', async (_how, fail) => {
+  ])('a %s cache is skipped for some seconds, then tried once', async (_how, fail) => {
     const guard = createCacheGuard(silentLogger);
     const question = jest.fn(answer);
     for (let failures = 0; failures < 5; failures++) await fail(guard);
@@ -52,7 +52,7 @@ describe('after five failures in a row', () => {
     expect(await guard.ask(question, 20)).toBe('here');
   });
 
-  test('with one answer between them it is still asked', async () => {
+  test('an answer in between keeps the breaker closed', async () => {
     const guard = createCacheGuard(silentLogger);
     for (let round = 0; round < 3; round++) {
       for (let failures = 0; failures < 4; failures++) await guard.ask(broken, 20);

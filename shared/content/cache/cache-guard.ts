@@ -4,15 +4,15 @@ import { createCircuits } from '../upstream/circuits.ts';
 import { withTimeout } from '../../platform/util/with-timeout.ts';
 
 /**
- * What keeps a cache that is down or slow from being worse than none: every question has so many milliseconds, and after some
- * failures in a row none is asked for some seconds.
+ * Protects callers from a cache that is down or slow: every request has a timeout, and after several consecutive failures a circuit breaker
+ * skips the cache for some seconds.
  */
 export interface CacheGuard {
-  /** Undefined where there was no answer in time. Never rejects. */
+  /** Undefined when the cache failed or did not answer in time. Never rejects. */
   ask<T>(question: () => Promise<T>, timeoutMs: number): Promise<T | undefined>;
 }
 
-/** In a row: a busy process alone may miss its own deadline now and then. */
+/** Consecutive failures that open the breaker. A busy process may miss single timeouts although the cache is fine. */
 const FAILURES = 5;
 const PAUSE_MS = 5_000;
 
@@ -22,15 +22,17 @@ export function createCacheGuard(log: Logger): CacheGuard {
     halfOpenAfterMs: PAUSE_MS,
     isFault: () => true,
     field: 'server',
-    opened: 'the cache does not answer in time; nothing is found there',
+    opened: 'the cache fails or is slow; requests skip it for 5 s',
     log,
   });
   return {
     ask: async (question, timeoutMs) => {
       try {
-        return await circuits.run('cache', () => withTimeout(question(), timeoutMs, 'The cache is slow'));
+        return await circuits.run('cache', () =>
+          withTimeout(question(), timeoutMs, 'The cache did not answer in time'),
+        );
       } catch (error) {
-        log.debug({ err: error }, 'The cache was asked in vain');
+        log.debug({ err: error }, 'Cache request failed');
         return undefined;
       }
     },

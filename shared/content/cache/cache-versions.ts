@@ -3,17 +3,17 @@ import { type JobKeys } from '../../platform/redis/keys.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 
 /**
- * A user's generation: a random secret that everything of his in the cache hangs on. It lies in the job Redis, which evicts
- * nothing, so none can come back that was given up; where there is none, a new one is made, under which nothing is cached yet.
+ * A user's cache version: a random secret from which the names and keys of all the user's cache entries are derived. The job Redis stores
+ * it and evicts nothing, so a replaced version cannot return. A user without a version gets a new one, with an empty cache.
  */
 export interface CacheVersions {
-  /** 32 hex digits. Asked for each look-up, and kept nowhere: a user's cache is cleared in all processes at once. */
+  /** 32 hex digits. Read for each look-up and never held in memory, so clearing a user's cache takes effect in all processes at once. */
   current(user: string): Promise<string>;
-  /** Gives the user another one, and tells the one until now; undefined where there was none. */
+  /** Replaces the user's version. Returns the previous one; undefined if there was none. */
   renew(user: string): Promise<string | undefined>;
 }
 
-/** Longer than any entry lives. It bounds what is kept for users who have gone. */
+/** Longer than the lifetime of any entry. Versions of inactive users expire. */
 const LIFETIME_MS = 30 * 86_400_000;
 
 export function createCacheVersions(redis: Redis, keys: Pick<JobKeys, 'cacheVersion'>): CacheVersions {
@@ -23,7 +23,7 @@ export function createCacheVersions(redis: Redis, keys: Pick<JobKeys, 'cacheVers
       const found = await redis.get(key);
       if (found !== null) return found;
       const made = newCacheVersion();
-      // Another process may have made one meanwhile: that one is it.
+      // Another process may have created one meanwhile; SET NX GET returns that one.
       return (await redis.set(key, made, 'PX', LIFETIME_MS, 'NX', 'GET')) ?? made;
     },
     renew: async (user) =>

@@ -9,41 +9,41 @@ import { type CacheStats, toStats } from './stats.ts';
 import { type EncryptedEntries } from './encrypted-entries.ts';
 
 /**
- * The cache of each user: what was answered, retrieved or computed for him, and for nobody else.
+ * The per-user cache: answers, retrieval results and computed values. A user's entries are never used for another user.
  *
  *   unknown -> (computing ->) kept -> expired | evicted | cleared
  *
- * An entry's name and its key are made of its user and his generation, so nobody finds another one's, and none outlives a
- * clear. A cache that is down or slow has nothing; it never fails anybody.
+ * An entry's name and encryption key are derived from the user and the user's cache version. So no user can read another user's entries,
+ * and no entry survives a clear. A cache that is down or slow counts as empty and never fails a request.
  */
 export interface Cache {
   get<T>(key: CacheKey, codec: Codec<T>, options?: GetOptions): Promise<CacheLookup<T>>;
-  /** False where it was not kept: too large, no room, a cache that is away or off, or an era that is over. */
+  /** False when the value was not stored: it is too large, there is no space, the cache is unavailable or off, or it was cleared since. */
   set<T>(key: CacheKey, value: T, codec: Codec<T>, options?: SetOptions): Promise<boolean>;
   /**
-   * What is kept, else what `compute` makes, which is kept. One computes for all who ask meanwhile, in all processes; where
-   * that one fails or dies, the next does. Rejects with what `compute` rejects with, or with the signal's reason.
+   * Returns the cached value, or computes and stores it. Single flight: one caller computes for all concurrent callers in all processes; if
+   * it fails or dies, another one does. Rejects with the error of `compute`, or with the signal's reason.
    */
   getOrCompute<T>(key: CacheKey, codec: Codec<T>, options: ComputeOptions<T>): Promise<T>;
-  /** Whether this is cached at all. */
+  /** Whether the cache is used for this key, by the flags. */
   uses(key: CacheKey): boolean;
-  /** For what is to be kept although nobody looked it up; undefined where the cache is away. */
+  /** The current cache version's tag, for a later `set` without a `get` before it; undefined when the cache is unavailable. */
   cacheVersion(key: CacheKey): Promise<string | undefined>;
-  /** From its return on nobody reads what was kept for this user before. Rejects where the job Redis is away. */
+  /** After it resolves, no process reads the user's earlier entries. Rejects when the job Redis is unavailable. */
   clearUserCache(user: string): Promise<void>;
-  /** Of all processes. Rejects where the cache's Redis is away. */
+  /** Statistics of all processes together. Rejects when the cache's Redis is unavailable. */
   stats(): Promise<CacheStats>;
 }
 
 export interface GetOptions {
-  /** Milliseconds: what is older is not what was asked for. */
+  /** Older values count as not found; milliseconds. */
   maxAgeMs?: number | undefined;
 }
 
 export interface SetOptions {
   /** Milliseconds; default and maximum: the kind's own. */
   ttlMs?: number | undefined;
-  /** Of the look-up before: kept only if the user's cache was not cleared since. */
+  /** The version from the look-up before: the value is stored only if the user's cache was not cleared since. */
   cacheVersion?: string | undefined;
 }
 
@@ -51,27 +51,27 @@ export interface ComputeOptions<T> {
   compute: (signal: AbortSignal) => Promise<T>;
   signal: AbortSignal;
   ttlMs?: number | undefined;
-  /** Whether a value is worth keeping; default: all are. */
+  /** Whether to store a value; default: always. */
   keep?: (value: T) => boolean;
 }
 
 export type CacheLookup<T> =
-  /** `at`: when it was kept; milliseconds since the epoch. */
+  /** `at`: when it was stored; milliseconds since the epoch. */
   | { found: true; value: T; at: number }
-  /** `era`: see `SetOptions`; undefined where the cache is off or away. */
+  /** `cacheVersion`: see `SetOptions`; undefined when the cache is off or unavailable. */
   | { found: false; cacheVersion: string | undefined };
 
 interface CacheDeps extends ClearDeps {
   entries: EntryStore;
   encryptedEntries: EncryptedEntries;
   guard: CacheGuard;
-  /** Milliseconds that a look-up may take. */
+  /** Timeout of a look-up; milliseconds. */
   timeoutMs: number;
   uses: (key: CacheKey) => boolean;
   lookups: Lookups;
 }
 
-/** Milliseconds; nobody waits for what is set. */
+/** Timeout of `set`, in milliseconds. It is long, since no user waits for it. */
 const KEEP_TIMEOUT_MS = 1_000;
 
 export function createCache(deps: CacheDeps): Cache {

@@ -10,8 +10,8 @@ export interface ClearDeps {
 }
 
 /**
- * Gives the user another generation: from its return on nobody reads what was kept for him before, in any process. The janitor
- * removes it. Rejects where the job Redis is away.
+ * Replaces the user's cache version: after it resolves, no process can read the user's earlier entries. The cache sweep removes them.
+ * Rejects when the job Redis is unavailable.
  */
 export async function clearUserCache(
   { cacheVersions, entries, log }: ClearDeps,
@@ -22,6 +22,9 @@ export async function clearUserCache(
   try {
     await entries.abandon(ownerTag({ user, cacheVersion }));
   } catch (error) {
-    log.warn({ err: error }, 'What was cleared stays in Redis, unreadable, until it expires');
+    log.warn(
+      { err: error },
+      'Cannot schedule the removal of cleared cache entries; they stay unreadable in Redis until they expire',
+    );
   }
 }

@@ -1,9 +1,9 @@
 import { type z } from 'zod';
 
-/** How a value is kept. */
+/** Converts values to and from stored bytes. */
 export interface Codec<T> {
   encode(value: T): Buffer;
-  /** Undefined for what is no such value (any more): it is computed anew. */
+  /** Undefined for bytes that are not a valid value; it is computed again. */
   decode(bytes: Buffer): T | undefined;
 }
 
@@ -18,11 +18,11 @@ function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch {
-    return undefined; // an entry opens only as it was kept, so another version kept another format here
+    return undefined; // encryption rules out damage, so another version of the software wrote another format
   }
 }
 
-/** Numbers of 32 bits, in this machine's order: another one's are nonsense, and none is read by another one. */
+/** 32-bit floats in the machine's byte order. All machines that share a cache must have the same byte order. */
 export const floatsCodec: Codec<Float32Array> = {
   encode: ({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength),
   decode: (bytes) =>

@@ -4,7 +4,7 @@ import { type CacheVersions } from './cache-versions.ts';
 import { type CacheKey, type CacheKind, type KindRules } from '../../contracts/cache-kinds.ts';
 import { type Owner, type EntryCipher } from './entry-cipher.ts';
 
-/** Where one entry is, for its owner as he is now. */
+/** An entry's owner, with the current cache version, and its address. */
 export interface Located {
   owner: Owner;
   address: EntryAddress;
@@ -12,16 +12,16 @@ export interface Located {
 
 export interface Kept<T> {
   value: T;
-  /** When it was kept; milliseconds since the epoch. */
+  /** When it was stored; milliseconds since the epoch. */
   at: number;
 }
 
-/** Between values and sealed entries. Rejects where a Redis is away. */
+/** Converts between values and encrypted entries. Rejects when a Redis is unavailable. */
 export interface EncryptedEntries {
   locate(key: CacheKey): Promise<Located>;
-  /** Undefined for what cannot be read: it is none of this owner's, or no such value any more. */
+  /** Undefined for an entry that cannot be decrypted for this owner, or whose value is no longer valid. */
   open<T>(owner: Owner, entry: FoundEntry, codec: Codec<T>): Promise<Kept<T> | undefined>;
-  /** False where it was not kept: too large, or no room. */
+  /** False when the value was not stored: it is too large, or there is no space. */
   keep<T>(kind: CacheKind, located: Located, what: Keeping<T>): Promise<boolean>;
 }
 
@@ -39,9 +39,9 @@ interface EncryptedEntriesOptions {
   rules: Readonly<Record<CacheKind, KindRules>>;
 }
 
-/** What is the same for all users belongs to nobody; that it is there is no secret. */
+/** The owner of entries that are the same for all users. Their existence is not secret. */
 const NOBODY: Owner = { user: '', cacheVersion: '0'.repeat(32) };
-/** Of the time that stands before each value. */
+/** Size of the timestamp before each value. */
 const AT_BYTES = 6;
 
 export function createEncryptedEntries({

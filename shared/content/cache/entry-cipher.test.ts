@@ -10,7 +10,7 @@ const name = 'turnout:{cache}:e:tag:id';
 const value = Buffer.from('The line is clear.');
 
 describe('the names of entries', () => {
-  test('are the same for the same', () => {
+  test('are deterministic', () => {
     expect(cipher.idsOf(ada, 'answer', 'f')).toEqual(
       createEntryCipher([OLD]).idsOf({ ...ada }, 'answer', 'f'),
     );
@@ -19,16 +19,16 @@ describe('the names of entries', () => {
 
   test.each([
     ['user', cipher.idsOf({ ...ada, user: 'adb' }, 'answer', 'f')],
-    ['generation', cipher.idsOf({ ...ada, cacheVersion: bob.cacheVersion }, 'answer', 'f')],
+    ['cache version', cipher.idsOf({ ...ada, cacheVersion: bob.cacheVersion }, 'answer', 'f')],
     ['kind', cipher.idsOf(ada, 'rag', 'f')],
     ['fingerprint', cipher.idsOf(ada, 'answer', 'g')],
     ['server key', createEntryCipher([NEW]).idsOf(ada, 'answer', 'f')],
-    ['cut between two of these', cipher.idsOf({ ...ada, user: 'ad' }, 'answer', 'af')],
+    ['the boundary between two of these', cipher.idsOf({ ...ada, user: 'ad' }, 'answer', 'af')],
   ])('differ by %s', (_what, ids) => {
     expect(ids).not.toEqual(cipher.idsOf(ada, 'answer', 'f'));
   });
 
-  test('differ for any two that are not the same', () => {
+  test('differ for any two different inputs', () => {
     const part = fc.string({ unit: 'binary', maxLength: 8 });
     const named = fc.record({ user: part, cacheVersion: part, fingerprint: part });
     fc.assert(
@@ -41,14 +41,14 @@ describe('the names of entries', () => {
     );
   });
 
-  test('are short, and fit into a key', () => {
+  test('are 22 characters of base64url', () => {
     for (const text of [cipher.tagOf(ada), ...cipher.idsOf(ada, 'answer', 'f')])
       expect(text).toMatch(/^[\w-]{22}$/);
   });
 });
 
-describe('a sealed value', () => {
-  test('opens for its owner under its name, whatever it is', async () => {
+describe('an encrypted value', () => {
+  test('can be decrypted for its owner under its name', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 2_000 }), async (bytes) => {
         const encrypted = await cipher.encrypt(ada, name, Buffer.from(bytes));
@@ -60,15 +60,15 @@ describe('a sealed value', () => {
 
   test.each([
     ['another user', { ...ada, user: 'bob' }, name, 0],
-    ['another generation', { ...ada, cacheVersion: bob.cacheVersion }, name, 0],
+    ['another cache version', { ...ada, cacheVersion: bob.cacheVersion }, name, 0],
     ['another name', ada, `${name}2`, 0],
-    ['a key that there is not', ada, name, 1],
-  ])('does not open for %s', async (_what, owner, under, key) => {
+    ['a key position that does not exist', ada, name, 1],
+  ])('cannot be decrypted for %s', async (_what, owner, under, key) => {
     const encrypted = await cipher.encrypt(ada, name, value);
     expect(await cipher.open(owner, under, key, encrypted)).toBeUndefined();
   });
 
-  test('does not open with one bit changed, or cut', async () => {
+  test('cannot be decrypted when one bit is changed or when it is truncated', async () => {
     const encrypted = await cipher.encrypt(ada, name, value);
     for (let at = 0; at < encrypted.length; at++) {
       const damaged = Buffer.from(encrypted);
@@ -78,12 +78,12 @@ describe('a sealed value', () => {
     }
   });
 
-  test('is never sealed the same way twice', async () => {
+  test('has a new nonce each time', async () => {
     const seals = await Promise.all(Array.from({ length: 100 }, () => cipher.encrypt(ada, name, value)));
     expect(new Set(seals.map((encrypted) => encrypted.subarray(0, 12).toString('hex'))).size).toBe(100);
   });
 
-  test('is compressed where that pays', async () => {
+  test('is compressed if that makes it smaller', async () => {
     const text = Buffer.from('The line is clear. '.repeat(200));
     expect((await cipher.encrypt(ada, name, text)).length).toBeLessThan(text.length / 10);
     const noise = Buffer.from(Array.from({ length: 4_000 }, (_, i) => (i * i * 31 + (i >> 3) * 17) % 251));
@@ -91,16 +91,16 @@ describe('a sealed value', () => {
   });
 });
 
-describe('server keys rotate', () => {
+describe('after a rotation of server keys', () => {
   const rotated = createEntryCipher([NEW, OLD]);
 
-  test('what the old one sealed is found and opens', async () => {
+  test('values that the old key encrypted are found and decrypted', async () => {
     const [id] = cipher.idsOf(ada, 'answer', 'f');
     expect(rotated.idsOf(ada, 'answer', 'f')[1]).toBe(id);
     expect(await rotated.open(ada, name, 1, await cipher.encrypt(ada, name, value))).toEqual(value);
   });
 
-  test('the first one seals, and the owner keeps his tag', async () => {
+  test('the first key encrypts, and owners keep their tags', async () => {
     const encrypted = await rotated.encrypt(ada, name, value);
     expect(await createEntryCipher([NEW]).open(ada, name, 0, encrypted)).toEqual(value);
     expect(await rotated.open(ada, name, 1, encrypted)).toBeUndefined();

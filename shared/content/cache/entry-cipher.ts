@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import { type CacheKind } from '../../contracts/cache-kinds.ts';
 
-/** Whose an entry is. */
+/** The owner of an entry. */
 export interface Owner {
   user: string;
   /** See `cache-versions.ts`. */
@@ -11,23 +11,23 @@ export interface Owner {
 }
 
 /**
- * Names and encrypts entries, so that the cache's Redis tells nothing of them to whoever reads it: no name says whose an entry
- * is, what it is or what it answers, and no value can be read.
+ * Names and encrypts entries, so that access to the cache's Redis reveals nothing about them: names show neither the user nor the kind nor
+ * the request of an entry, and values cannot be read.
  *
- * - An owner's tag: HMAC-SHA-256 under his generation, which is not in that Redis. It tells apart, and links to nobody.
- * - An entry's id: HMAC-SHA-256 under a server key, of user, generation, kind and fingerprint.
- * - A value: AES-256-GCM (NIST SP 800-38D) under a key that HKDF (RFC 5869) makes of the server key, the generation and the
- *   user, with the entry's whole name as associated data. What is copied under another name does not open.
+ * - An owner's tag: HMAC-SHA-256 under the user's cache version, which is not in that Redis. Tags tell owners apart but identify no user.
+ * - An entry's id: HMAC-SHA-256 under a server key, of user, cache version, kind and fingerprint.
+ * - A value: AES-256-GCM (NIST SP 800-38D) under a key that HKDF (RFC 5869) derives from the server key, the cache version and the user, with
+ *   the entry's full name as associated data. A value that is copied to another name cannot be decrypted.
  *
- * Of several server keys the first one seals, and all open: a key is retired when what it sealed has expired.
+ * With several server keys, the first one encrypts and all of them decrypt. Remove a key when the entries that it encrypted have expired.
  */
 export interface EntryCipher {
   /** 22 characters of base64url. */
   tagOf(owner: Owner): string;
-  /** The ids that an entry may have, one for each server key: that of the first is the one that it gets. */
+  /** The ids that an entry may have, one for each server key. A new entry gets the first one. */
   idsOf(owner: Owner, kind: CacheKind, fingerprint: string): readonly [string, ...string[]];
   encrypt(owner: Owner, name: string, value: Buffer): Promise<Buffer>;
-  /** `key`: the position of the entry's id among `idsOf`. Undefined for what was not sealed for that owner and name. */
+  /** `key`: the position of the entry's id in `idsOf`. Undefined for a value that was not encrypted for this owner and name. */
   open(owner: Owner, name: string, key: number, encrypted: Buffer): Promise<Buffer | undefined>;
 }
 
@@ -60,7 +60,7 @@ export function createEntryCipher([first, ...others]: readonly [string, ...strin
   };
 }
 
-/** See `Sealer`. No server key is in it, so it outlives a change of these, and with it the counts of what its owner has. */
+/** See `EntryCipher`. It depends on no server key, so the tag and the owner's counts survive a key rotation. */
 export function ownerTag({ user, cacheVersion }: Owner): string {
   return mac(cacheVersion, ['turnout cache tag v1', user]);
 }
@@ -69,7 +69,7 @@ function derive(secret: string, salt: string, info: string): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, salt, info, KEY_BYTES));
 }
 
-/** Of a list, so that no two lists are the same text. */
+/** MAC of a list. JSON encoding makes different lists different texts. */
 function mac(key: string | Buffer, parts: readonly string[]): string {
   return createHmac('sha256', key)
     .update(JSON.stringify(parts))
@@ -94,7 +94,7 @@ function decryptValue(key: Buffer, name: string, encrypted: Buffer): Buffer | un
   try {
     return Buffer.concat([opened, decipher.final()]);
   } catch {
-    return undefined; // it was sealed under another key or name, or is damaged: there is no third case, and no more to say
+    return undefined; // it was encrypted under another key or name, or is damaged
   }
 }
 
@@ -102,11 +102,11 @@ const zip = promisify(zstdCompress);
 const unzip = promisify(zstdDecompress);
 const PLAIN = 0;
 const ZIPPED = 1;
-/** Bytes; of less, nothing worth its while can be saved. */
+/** Smaller values are not compressed, since they save too little. Bytes. */
 const WORTH_A_TRY = 512;
 const WORTH_IT = 0.9;
 
-/** Compressed where that pays: before it is encrypted, for afterwards there is nothing left to compress. */
+/** Compresses a value if that saves at least 10%. This must happen before encryption, since encrypted bytes do not compress. */
 async function pack(value: Buffer): Promise<Buffer> {
   const zipped = value.length < WORTH_A_TRY ? undefined : await zip(value);
   return zipped && zipped.length <= value.length * WORTH_IT

@@ -2,27 +2,27 @@ import { z } from 'zod';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { defineScript } from '../../platform/redis/script.ts';
 
-/** What the cache may hold. Bytes are those of values and their names; Redis takes some 260 more for each entry. */
+/** Limits of the cache. Bytes count values and their names; Redis needs about 260 bytes more for each entry. */
 export interface CacheLimits {
   entries: number;
   bytes: number;
-  /** Of one user. */
+  /** Limit of one user. */
   userEntries: number;
   userBytes: number;
-  /** Percent of a user's limits: whoever has no more than that loses nothing to others. */
+  /** Percent of a user's limits. Users at or below it are never evicted for others. */
   floorPercent: number;
 }
 
-/** Where entries are: an owner's tag, and the ids that the entry may have, the one that it would get first. */
+/** An entry's address: its owner's tag, and the ids that the entry may have. A new entry gets the first id. */
 export interface EntryAddress {
   tag: string;
   ids: readonly [string, ...string[]];
 }
 
 export interface FoundEntry {
-  /** Which of the place's ids it has. */
+  /** The position of its id among the address's ids. */
   at: number;
-  /** Its whole name in Redis. */
+  /** Its full key in Redis. */
   name: string;
   encrypted: Buffer;
 }
@@ -31,7 +31,7 @@ export interface Totals {
   entries: number;
   bytes: number;
   owners: number;
-  /** Entries that had to go for others, that had expired, or whose owner's cache was cleared. */
+  /** Entries that were removed for others, because they had expired, or because their owner's cache was cleared. */
   evicted: number;
   expired: number;
   cleared: number;
@@ -39,14 +39,14 @@ export interface Totals {
   counts: Readonly<Record<string, number>>;
 }
 
-/** The entries in the cache's Redis, sealed. Each change is one script (`scripts/`); their invariants stand in its prelude. */
+/** The encrypted entries in the cache's Redis. Each change is one script (`scripts/`); `prelude.lua` states the invariants. */
 export interface EntryStore {
-  /** An entry's whole name. */
+  /** An entry's full key in Redis. */
   nameOf(tag: string, id: string): string;
   look(address: EntryAddress): Promise<FoundEntry | undefined>;
-  /** As `look`; where there is none, `compute` says that nobody else is computing it, who goes by this `holder` for a lease (ms). */
+  /** As `look`. Without an entry: `compute` when this `holder` has taken the flight for a lease (ms), `busy` when another holder has it. */
   enter(address: EntryAddress, holder: string, leaseMs: number): Promise<FoundEntry | 'compute' | 'busy'>;
-  /** Renews the holder's lease, or ends it: 0. False for one who has lost it. */
+  /** Renews the holder's lease; 0 ends it. False when the holder has lost it. */
   hold(address: EntryAddress, holder: string, leaseMs: number): Promise<boolean>;
   put(
     tag: string,
@@ -54,15 +54,15 @@ export interface EntryStore {
     encrypted: Buffer,
     lifetimeMs: number,
   ): Promise<'kept' | 'too_large' | 'no_room'>;
-  /** Nobody can read what this owner has: it may be removed. */
+  /** Marks an owner's entries for removal, when their cache version was replaced and nobody can read them. */
   abandon(tag: string): Promise<void>;
-  /** Removes some of what has expired or was abandoned. `more`: there may be more of it. */
+  /** Removes some expired and abandoned entries. `more`: there may be more of them. */
   sweep(): Promise<{ expired: number; cleared: number; more: boolean }>;
   count(counts: ReadonlyMap<string, number>): Promise<void>;
   totals(): Promise<Totals>;
 }
 
-/** Entries that one call of a script removes at most: it takes Redis about a millisecond. */
+/** How many entries one script call removes at most; this takes Redis about a millisecond. */
 const REMOVED_AT_ONCE = 64;
 
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { fingerprintOf } from './fingerprint.ts';
 
-/** The same value with the keys of every object the other way round. */
+/** The same value with the keys of every object in reverse order. */
 function turned(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(turned);
   if (value === null || typeof value !== 'object') return value;
@@ -10,7 +10,7 @@ function turned(value: unknown): unknown {
   return Object.fromEntries(entries.toReversed());
 }
 
-test('the order of keys does not count, at any depth', () => {
+test('does not depend on the order of keys, at any depth', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
       expect(fingerprintOf(turned(value) as object)).toBe(fingerprintOf(value));
@@ -18,12 +18,12 @@ test('the order of keys does not count, at any depth', () => {
   );
 });
 
-test('anything else does', () => {
+test('depends on everything else', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
       const same = JSON.stringify(turned(a)) === JSON.stringify(turned(b));
       fc.pre(!same);
-      // Keys that look like numbers come first whatever their order, so texts may differ where the values do not.
+      // JavaScript puts integer-like keys first, so the texts may differ for equal values.
       fc.pre(!/"\d+":/.test(JSON.stringify([a, b])));
       expect(fingerprintOf({ a }) === fingerprintOf({ a: b })).toBe(JSON.stringify(a) === JSON.stringify(b));
     }),
@@ -33,7 +33,7 @@ test('anything else does', () => {
   expect(fingerprintOf({ a: null })).not.toBe(fingerprintOf({}));
 });
 
-test('what is undefined is absent', () => {
+test('ignores undefined members', () => {
   expect(fingerprintOf({ a: 1, b: undefined })).toBe(fingerprintOf({ a: 1 }));
 });
 

@@ -23,7 +23,7 @@ function watched(count = jest.fn<EntryStore['count']>(() => Promise.resolve())) 
   return { count, lines, registry, lookups };
 }
 
-test('each is a line in the rollout guide’s words, with the user’s hash', async () => {
+test('each look-up is logged with the phrase of the rollout guide and the user’s hash', async () => {
   const { lines, lookups } = watched();
   lookups.tell(ofAda, true);
   lookups.tell(ofAda, false);
@@ -38,7 +38,7 @@ test('each is a line in the rollout guide’s words, with the user’s hash', as
   expect(told[2]).not.toHaveProperty('userHash');
 });
 
-test('each is counted in the process at once, and in the totals within a second', async () => {
+test('each look-up is counted in the process at once, and in the totals within a second', async () => {
   const { count, registry, lookups } = watched();
   for (const hit of [true, true, false]) lookups.tell(ofAda, hit);
   expect(await registry.metrics()).toContain('turnout_cache_lookups_total{kind="answer",found="true"} 2');
@@ -53,14 +53,14 @@ test('each is counted in the process at once, and in the totals within a second'
   await lookups.close();
 });
 
-test('the last ones are counted when it closes', async () => {
+test('pending look-ups are counted on close', async () => {
   const { count, lookups } = watched();
   lookups.tell(ofAda, true);
   await lookups.close();
   expect(count).toHaveBeenCalledTimes(1);
 });
 
-test('totals that are away cost nobody anything', async () => {
+test('look-ups work when the totals are unavailable', async () => {
   const { count, lookups } = watched(jest.fn(() => Promise.reject(new Error('away'))));
   lookups.tell(ofAda, true);
   await jest.advanceTimersByTimeAsync(1_000);

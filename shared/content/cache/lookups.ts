@@ -4,10 +4,10 @@ import { periodically } from '../../platform/util/periodically.ts';
 import { type EntryStore } from './entry-store.ts';
 import { type CacheKey, type CacheKind } from '../../contracts/cache-kinds.ts';
 
-/** Tells of each look-up: in the log, in this process's figures, and a second later in the totals of all processes. */
+/** Records each look-up in the log, in this process's metrics and, within a second, in the totals of all processes. */
 export interface Lookups {
   tell(key: CacheKey, hit: boolean): void;
-  /** Counts so far that the totals do not have yet. */
+  /** Adds pending counts to the totals. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }
@@ -32,15 +32,15 @@ export function createLookups({ entries, hashUser, registry, log }: LookupsOptio
     try {
       await entries.count(counts);
     } catch (error) {
-      // Not kept for later: a cache that is away for long would make one process's counts all that there is.
-      log.debug({ err: error }, 'Some look-ups are missing in the totals');
+      // Not retried: after a long outage, one process's accumulated counts would dominate the totals.
+      log.debug({ err: error }, 'Cannot add cache look-ups to the totals; their counts are lost');
     }
   }
 
   const flushing = periodically({
     everyMs: FLUSH_MS,
     run: flush,
-    onError: (error) => log.warn({ err: error }, 'Look-ups were not counted'),
+    onError: (error) => log.warn({ err: error }, 'Cannot count cache look-ups'),
   });
   flushing.start();
   return {
@@ -67,7 +67,7 @@ export function countName(hit: boolean, kind: CacheKind): string {
 function createCounter(registry: Registry) {
   return new Counter({
     name: 'turnout_cache_lookups_total',
-    help: 'Look-ups in the cache by what they were for.',
+    help: 'Cache look-ups by kind and by whether they found an entry.',
     labelNames: ['kind', 'found'],
     registers: [registry],
   });

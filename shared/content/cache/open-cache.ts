@@ -24,18 +24,18 @@ export interface OpenCache {
 
 interface OpenCacheOptions {
   config: Config;
-  /** As they are by now. Default: those of the environment. */
+  /** Returns the current flags. Default: those of the environment. */
   flags?: () => CacheFlags;
-  /** The job Redis, where the users' generations are. */
+  /** The job Redis, which stores the users' cache versions. */
   jobRedis: Redis;
-  /** What its connection is called. */
+  /** Name of the process, for the connection's name. */
   name: string;
-  /** Of the process's own figures. */
+  /** The process's metrics. */
   registry?: Registry;
   log: Logger;
 }
 
-/** The cache as a process has it. It does not wait for its Redis: until that answers, nothing is found. */
+/** Opens a process's cache. It does not wait for its Redis: until that is reachable, nothing is found. */
 export function openCache({
   config,
   flags = () => config,

@@ -3,7 +3,7 @@ import { createSharedWork } from './shared-work.ts';
 
 const forever = new AbortController().signal;
 
-/** Work that ends when it is told to, and says whether it was aborted. */
+/** Work that a test ends explicitly, with the signals that it was started with. */
 function work() {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const begun: AbortSignal[] = [];
@@ -14,7 +14,7 @@ function work() {
   return { begin, begun, resolve, reject };
 }
 
-test('is done once for all who ask meanwhile', async () => {
+test('work runs once for all concurrent callers', async () => {
   const [shared, one] = [createSharedWork(), work()];
   const joined = Array.from({ length: 3 }, () => shared.join('a', one.begin, forever));
   one.resolve('done');
@@ -23,7 +23,7 @@ test('is done once for all who ask meanwhile', async () => {
   expect(one.begun).toHaveLength(1);
 });
 
-test('is done again when it is over, and for each name', async () => {
+test('work runs again after it has ended, and separately for each name', async () => {
   const shared = createSharedWork();
   const [one, two, other] = [work(), work(), work()];
   for (const each of [one, two, other]) each.resolve('done');
@@ -33,7 +33,7 @@ test('is done again when it is over, and for each name', async () => {
   expect([one.begun, two.begun, other.begun].map((begun) => begun.length)).toEqual([1, 1, 1]);
 });
 
-test('fails for all who wait, and is done again for the next one', async () => {
+test('a failure reaches all waiting callers, and the next caller starts the work again', async () => {
   const shared = createSharedWork();
   const [one, two] = [work(), work()];
   const waiting = [shared.join('a', one.begin, forever), shared.join('a', one.begin, forever)];
@@ -43,8 +43,8 @@ test('fails for all who wait, and is done again for the next one', async () => {
   await expect(shared.join('a', two.begin, forever).outcome).resolves.toBe('done');
 });
 
-describe('who gives up', () => {
-  test('leaves at once, and takes nobody with him', async () => {
+describe('a caller that aborts', () => {
+  test('rejects at once, without affecting the others', async () => {
     const [shared, one] = [createSharedWork(), work()];
     const [mine, his] = [new AbortController(), new AbortController()];
     const first = shared.join('a', one.begin, mine.signal);
@@ -56,14 +56,14 @@ describe('who gives up', () => {
     await expect(second.outcome).resolves.toBe('done');
   });
 
-  test('as the last one ends the work, with his reason', async () => {
+  test('as the last one aborts the work, with its reason', async () => {
     const [shared, one, two] = [createSharedWork(), work(), work()];
     const callers = [new AbortController(), new AbortController()];
     const waiting = callers.map(({ signal }) => shared.join('a', one.begin, signal));
     callers.forEach((caller, at) => caller.abort(new Error(`gone ${at}`)));
     for (const { outcome } of waiting) await expect(outcome).rejects.toThrow('gone');
     expect(one.begun[0]?.reason).toEqual(new Error('gone 1'));
-    // Whoever comes now does not wait for work that is being given up.
+    // A new caller does not wait for work that is being aborted.
     two.resolve('done');
     await expect(shared.join('a', two.begin, forever).outcome).resolves.toBe('done');
   });

@@ -1,16 +1,16 @@
 import { unlessAborted } from '../../platform/util/unless-aborted.ts';
 
-/** Work that several callers in one process wait for together, by its name. */
+/** Shares running work by name between concurrent callers in one process. */
 export interface SharedWork {
   /**
-   * The outcome of the work of that name: of the one that is under way, else of this one. A caller who gives up rejects with
-   * his signal's reason; the work goes on for the others, and is aborted when none is left.
+   * Joins the running work of that name, or starts it. When a caller's signal aborts, its outcome rejects with the signal's reason; the work
+   * continues for the other callers, and is aborted when none is left.
    */
   join<T>(name: string, work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Joined<T>;
 }
 
 export interface Joined<T> {
-  /** Somebody else had begun it. */
+  /** Another caller had started the work. */
   joined: boolean;
   outcome: Promise<T>;
 }
@@ -37,7 +37,7 @@ export function createSharedWork(): SharedWork {
   function leave(name: string, left: UnderWay, reason: unknown): void {
     left.waiting -= 1;
     if (left.waiting > 0) return;
-    // Whoever comes now must not wait for work that is being given up.
+    // New callers must not wait for work that is being aborted.
     if (underWay.get(name) === left) underWay.delete(name);
     left.abort.abort(reason);
   }

@@ -8,16 +8,16 @@ import { createSharedWork } from './shared-work.ts';
 import { type Located, type EncryptedEntries } from './encrypted-entries.ts';
 
 /**
- * Single flight: of all who want one entry, in all processes, one computes it and the others wait.
+ * Single flight: of all concurrent callers for one entry, in all processes, one computes it and the others wait.
  *
  *   looking -> found | ours -> computing -> kept -> ended
  *           -> another's -> (waiting -> looking)
  *
- * In one process callers share one promise; between processes a flight is a lease in Redis, which its holder renews. One that
- * fails or dies leaves it to the next who looks. Where Redis cannot be asked, each process computes for itself.
+ * Callers in one process share one promise. Between processes, a flight is a lease in Redis, which its holder renews. If the holder fails
+ * or dies, the next process that looks takes the flight. When Redis is unavailable, each process computes for itself.
  */
 export interface SingleFlight {
-  /** `hit`: this caller had nothing computed. Rejects with what `compute` rejects with, or with the signal's reason. */
+  /** `hit`: the value was not computed for this caller. Rejects with the error of `compute`, or with the signal's reason. */
   run<T>(computation: Computation<T>, signal: AbortSignal): Promise<{ value: T; hit: boolean }>;
 }
 
@@ -26,7 +26,7 @@ export interface Computation<T> {
   located: Located;
   codec: Codec<T>;
   compute: (signal: AbortSignal) => Promise<T>;
-  /** Whether a value is worth keeping. */
+  /** Whether to store a value. */
   keep: (value: T) => boolean;
   /** Milliseconds. */
   ttlMs: number | undefined;
@@ -36,16 +36,16 @@ interface SingleFlightOptions {
   entries: Pick<EntryStore, 'nameOf' | 'enter' | 'hold'>;
   encryptedEntries: Pick<EncryptedEntries, 'open' | 'keep'>;
   guard: CacheGuard;
-  /** Milliseconds that a look may take, and keeping what was computed. */
+  /** Timeout of a look-up, and of storing the computed value; milliseconds. */
   timeoutMs: number;
 }
 
-/** Milliseconds. A holder who has died is replaced so soon; who lives renews in time even when he stands still for a second. */
+/** Milliseconds. A dead holder is replaced after this time; a live one renews in time even when its process freezes for a second. */
 const LEASE_MS = 1_500;
 const RENEW_MS = 400;
-/** Milliseconds between two looks at what another process is computing. */
+/** Milliseconds between two look-ups while another process is computing. */
 const [FIRST_WAIT_MS, LONGEST_WAIT_MS] = [5, 50];
-/** Nobody waits for a lease. */
+/** Timeout of a lease renewal, in milliseconds. It is long, since no caller waits for it. */
 const HOLD_TIMEOUT_MS = 1_000;
 
 export function createSingleFlight({
@@ -60,7 +60,7 @@ export function createSingleFlight({
     void guard.ask(() => entries.hold(address, holder, leaseMs), HOLD_TIMEOUT_MS);
   }
 
-  /** `ours` is false where we compute without a flight. */
+  /** `ours` is false when this process computes without a flight. */
   async function enter<T>(
     { located: { owner, address }, codec }: Computation<T>,
     holder: string,
@@ -80,7 +80,7 @@ export function createSingleFlight({
   async function compute<T>(computation: Computation<T>, signal: AbortSignal): Promise<T> {
     const { kind, located, codec, ttlMs } = computation;
     const value = await computation.compute(signal);
-    // Before the flight ends, else the next in line would compute it again; but who has it waits no longer than for a look.
+    // Store the value before the flight ends, or the next process would compute it again. The caller waits for this at most `timeoutMs`.
     if (computation.keep(value))
       await guard.ask(() => encryptedEntries.keep(kind, located, { value, codec, ttlMs }), timeoutMs);
     return value;
@@ -108,7 +108,7 @@ export function createSingleFlight({
   return {
     run: async (computation, signal) => {
       const { tag, ids } = computation.located.address;
-      // The tag changes with the user's generation: who asks after a clear joins nothing that began before.
+      // The tag changes with the user's cache version, so a caller after a clear does not join work that began before it.
       const name = entries.nameOf(tag, ids[0]);
       const { joined, outcome } = work.join(name, (ending) => lead(computation, ending), signal);
       const { value, hit } = await outcome;

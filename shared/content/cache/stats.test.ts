@@ -3,7 +3,7 @@ import { toStats } from './stats.ts';
 
 const totals = { entries: 3, bytes: 900, owners: 2, evicted: 4, expired: 5, cleared: 6 };
 
-test('look-ups are told for each kind and for all, with their rates', () => {
+test('statistics have look-ups and hit rates by kind and in total', () => {
   const counts = { 'hit/answer': 3, 'miss/answer': 1, 'miss/rag': 4, 'hit/of-another-version': 9 };
   expect(toStats({ ...totals, counts })).toEqual({
     ...totals,
@@ -20,6 +20,6 @@ test('look-ups are told for each kind and for all, with their rates', () => {
   });
 });
 
-test('without look-ups there is no rate', () => {
+test('without look-ups the hit rate is null', () => {
   expect(toStats({ ...totals, counts: {} })).toMatchObject({ hits: 0, misses: 0, hitRate: null });
 });

@@ -5,11 +5,11 @@ import { countName } from './lookups.ts';
 export interface LookupStats {
   hits: number;
   misses: number;
-  /** Share of the look-ups that found something, 0 to 1; null without look-ups. */
+  /** Share of look-ups that found an entry, 0 to 1; null without look-ups. */
   hitRate: number | null;
 }
 
-/** Of all processes, since the cache's Redis began. */
+/** Statistics of all processes since the cache's Redis started with empty data. */
 export interface CacheStats extends LookupStats, Omit<Totals, 'counts'> {
   kinds: Record<CacheKind, LookupStats>;
 }

@@ -11,6 +11,6 @@ test.each([
   ['\u202Etxt.exe', 'txt.exe'],
   ['../../etc/passwd', '../../etc/passwd'],
   ['\u{1F6E4}'.repeat(200), '\u{1F6E4}'.repeat(120)],
-])('%j is shown as %j', (name, shown) => {
+])('the display name of %j is %j', (name, shown) => {
   expect(displayName(name, 2)).toBe(shown);
 });

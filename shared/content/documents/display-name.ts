@@ -1,10 +1,10 @@
-/** White space, control and format characters (line breaks, bidirectional overrides), and what could end an attribute or a tag. */
+/** White space, control and format characters (line breaks, bidirectional overrides), and characters that could end an attribute or a tag. */
 const UNSAFE = /[\p{C}\p{Z}<>"&]+/gu;
 const MAX_CHARACTERS = 120;
 
 /**
- * A document's name as it may stand in a prompt: one line that cannot end the tag or the quotes around it. Names come from
- * clients and are a label only; no file is ever named after them.
+ * A document's name in a form that is safe in a prompt: one line that cannot end the tag or the quotes around it. Names come from clients
+ * and are only labels; no file is ever named after them.
  */
 export function displayName(name: string | undefined, index: number): string {
   const safe = Array.from((name ?? '').replaceAll(UNSAFE, ' ').trim())

@@ -1,27 +1,27 @@
-/** The smallest part that a passage is made of: a heading, or a sentence or line. Consecutive units leave no gap. */
+/** The smallest part of a passage: a heading, a sentence or a line. Consecutive units leave no gap. */
 export interface Unit {
   start: number;
   end: number;
-  /** Quarters of an estimated token. */
+  /** Estimated tokens, times 4. */
   weight: number;
-  /** `paragraph`: the first sentence of one. */
+  /** `paragraph`: the first sentence of a paragraph. */
   kind: 'heading' | 'paragraph' | 'sentence';
 }
 
-/** A sentence this heavy (~200 tokens) ends at its next white space; a run without any ends at ~250 tokens. */
+/** A sentence of this weight (~200 tokens) ends at the next white space; a run without white space ends at ~250 tokens. */
 const SOFT_LIMIT = 800;
 const HARD_LIMIT = 1_000;
 
 const NEWLINE = 0x0a;
 const HASH = 0x23;
 const TERMINATORS = codes('.!?…');
-/** These need no white space after them. */
+/** Terminators that need no white space after them. */
 const WIDE_TERMINATORS = codes('。！？');
 const CLOSERS = codes(`"'’”»)]}」』）`);
 
 /**
- * The units of a text, in order. One pass over its characters and no regular expression, so that no input, however
- * hostile, takes more than linear time; a generator, so that 20 MB of empty lines do not become millions of objects.
+ * The units of a text, in order. It makes one pass without regular expressions, so even hostile input takes only linear time. It is a
+ * generator, so 20 MB of empty lines do not become millions of objects at once.
  */
 export function* scanUnits(text: string): Generator<Unit, void> {
   let start = 0;
@@ -47,7 +47,7 @@ function isHeading(text: string, at: number): boolean {
   return hashes > 0 && hashes < 7 && isSpace(text.charCodeAt(at + hashes));
 }
 
-/** Where the sentence or line that begins at `start` ends, before the white space that follows it. */
+/** The end of the sentence or line that begins at `start`, without the white space after it. */
 function sentenceEnd(text: string, start: number): { end: number; weight: number } {
   let weight = 0;
   let ended = false;
@@ -63,7 +63,7 @@ function sentenceEnd(text: string, start: number): { end: number; weight: number
   return { end: text.length, weight };
 }
 
-/** White space goes with the sentence before it, except that the indentation of a line stays with its line. */
+/** White space belongs to the sentence before it, except that a line's indentation belongs to its line. */
 function trailingSpace(text: string, from: number, weight: number): { end: number; newlines: number } {
   let newlines = 0;
   let lineStart = from;
@@ -76,7 +76,7 @@ function trailingSpace(text: string, from: number, weight: number): { end: numbe
   return { end: newlines > 0 && at < text.length ? lineStart : at, newlines };
 }
 
-/** o200k needs ~1/4 token for a character of English, ~1/2 for other alphabets and 1 for Chinese or Japanese. */
+/** o200k needs about 1/4 token per character of English, 1/2 for other alphabets and 1 for Chinese or Japanese. */
 function weightOf(code: number): number {
   if (code < 0x80) return 1;
   return code < 0x2e80 ? 2 : 4;

@@ -4,7 +4,7 @@ import { countTokens as countExactly } from 'gpt-tokenizer/encoding/o200k_base';
 import { countAllTokens, countAllTokensInTurns, countTokens, maxTokens } from './tokens.ts';
 import { type Random } from '../../platform/util/random.ts';
 
-/** A linear congruential generator: the same numbers in each run. */
+/** A linear congruential generator, with the same numbers in each run. */
 function seeded(seed: number): Random {
   let state = seed;
   return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
@@ -20,7 +20,7 @@ describe('countTokens', () => {
     expect(countTokens(text)).toBe(tokens);
   });
 
-  test('is never more than the bound that needs no tokenizer', () => {
+  test('never exceeds the upper bound that needs no tokenizer', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary', maxLength: 2_000 }),
@@ -43,14 +43,14 @@ describe('countTokens', () => {
     ['spaces', ' '],
     ['surrogate pairs', '\u{1F6E4}'],
     ['Chinese without a break', '道'],
-  ])('20 million characters of %s are counted without being tokenised whole', (_name, unit) => {
+  ])('20 million characters of %s are estimated without tokenising all of them', (_name, unit) => {
     const text = unit.repeat(20_000_000 / unit.length);
     expect(countTokens(text)).toBeGreaterThan(10_000);
   });
 });
 
-describe('a text that is too long to be counted', () => {
-  /** What the places would be that 16 samples of 4,096 characters have, spread evenly. */
+describe('a text that is too long to count exactly', () => {
+  /** Blank exactly where 16 evenly spread samples of 4,096 characters would be taken. */
   function blankAtFixedPlaces(length: number, dense: string): string {
     const stride = (length - 4_096) / 15;
     const characters = dense
@@ -64,7 +64,7 @@ describe('a text that is too long to be counted', () => {
     return characters.join('');
   }
 
-  test('cannot be blank at the places that are looked at', () => {
+  test('cannot evade the count by blanks at predictable positions', () => {
     const text = blankAtFixedPlaces(400_000, 'zq9-x7 ');
     const truth = countAllTokens(text.match(/.{1,60000}/gsu) ?? []);
     const exact = (text.match(/.{1,60000}/gsu) ?? []).reduce((sum, piece) => sum + countTokens(piece), 0);
@@ -74,38 +74,41 @@ describe('a text that is too long to be counted', () => {
     expect(Math.abs(truth / exact - 1)).toBeLessThan(0.15);
   });
 
-  test('is looked at elsewhere each time', () => {
+  test('is sampled at other positions each time', () => {
     const text = blankAtFixedPlaces(400_000, 'zq9-x7 ');
     expect(new Set([countTokens(text), countTokens(text), countTokens(text)]).size).toBeGreaterThan(1);
   });
 
-  test.each([0.02, 0.1, 0.3])('and is dense in %d of it alone counts for at least a third of it', (share) => {
-    const dense = 'q7#Zx!'.repeat(400_000 / 6).slice(0, Math.floor(400_000 * share));
-    const text = `${' '.repeat(200_000)}${dense}${' '.repeat(200_000 - dense.length)}`;
-    const exact = (text.match(/.{1,60000}/gsu) ?? []).reduce((sum, piece) => sum + countTokens(piece), 0);
-    for (const seed of [5, 6, 7, 8, 9]) expect(countTokens(text, seeded(seed))).toBeGreaterThan(exact / 3);
-  });
+  test.each([0.02, 0.1, 0.3])(
+    'and is dense only in a share of %d counts at least a third of its tokens',
+    (share) => {
+      const dense = 'q7#Zx!'.repeat(400_000 / 6).slice(0, Math.floor(400_000 * share));
+      const text = `${' '.repeat(200_000)}${dense}${' '.repeat(200_000 - dense.length)}`;
+      const exact = (text.match(/.{1,60000}/gsu) ?? []).reduce((sum, piece) => sum + countTokens(piece), 0);
+      for (const seed of [5, 6, 7, 8, 9]) expect(countTokens(text, seeded(seed))).toBeGreaterThan(exact / 3);
+    },
+  );
 
-  test('counts like the sum of its parts where it comes in 20,000 of them', () => {
+  test('in 20,000 parts counts like the sum of its parts', () => {
     const texts = Array.from({ length: 20_000 }, () => 'aaaa');
     const one = countTokens('aaaa');
     expect(Math.abs(countAllTokens(texts, seeded(1)) / (one * texts.length) - 1)).toBeLessThan(0.01);
   });
 
-  test('is counted in bounded work, whatever its runs look like', () => {
+  test('is counted with bounded work, even without white space', () => {
     const texts = Array.from({ length: 500 }, () => '道'.repeat(64 * 1024));
     expect(countAllTokens(texts)).toBeGreaterThan(1_000_000);
   });
 });
 
-describe('counted in turns', () => {
+describe('counting in slices', () => {
   const long = '这里的火车不停地从一条轨道开到另一条轨道'.repeat(20_000);
   test.each([
-    ['nothing', [], 0],
-    ['what is one slice', ['Hello', 'there'], 0],
-    ['a text that is counted as a whole', [long.slice(0, 60_000)], 15],
-    ['what is estimated', [long, 'and ', long], 16],
-  ])('%s comes to the same, and no turn takes more than a slice', async (_what, texts, least) => {
+    ['no text', [], 0],
+    ['a single slice', ['Hello', 'there'], 0],
+    ['an exact count', [long.slice(0, 60_000)], 15],
+    ['an estimate', [long, 'and ', long], 16],
+  ])('%s: the result is the same, and each turn runs one slice', async (_what, texts, least) => {
     let turns = 0;
     const turn = (slice: () => number) => {
       turns += 1;

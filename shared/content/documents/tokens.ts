@@ -3,30 +3,30 @@ import { type Random, secureRandom } from '../../platform/util/random.ts';
 import { inSlices } from '../../platform/util/in-slices.ts';
 
 /**
- * Token counts by o200k, the encoding of OpenAI's models since GPT-4o. Other providers' tokenizers differ by up to some
- * 20%, so a caller that fills a window leaves a margin.
+ * Token counts by o200k, the encoding of OpenAI's models since GPT-4o. Other providers' tokenizers differ by up to about 20%, so callers
+ * that fill a context window must leave a margin.
  *
- * Importing this file loads the tokenizer: some 300 ms and 80 MB, once per process or thread.
+ * Importing this file loads the tokenizer: about 300 ms and 80 MB, once per process or thread.
  */
 
 /**
- * The tokenizer's time grows with the square of the length of a run without a break (100,000 times `a`: 9 s), so it is
- * given at most this many characters at once.
+ * The tokenizer's time grows quadratically with the length of a run without a break (100,000 times `a`: 9 s), so it gets at most this many
+ * characters at once.
  */
 const PIECE = 512;
-/** Long texts are counted in this many pieces at random places. */
+/** A long text is estimated from this many pieces at random positions. */
 const SAMPLES = 128;
-/** Characters. Exact counting costs ~0.2 s per MB of prose on one core; samples of a longer text are as many characters. */
+/** Longest text that is counted exactly, in characters; samples of longer texts have as many. Exact counting takes ~0.2 s per MB of prose. */
 const EXACT_LIMIT = PIECE * SAMPLES;
-/** A sample begins and ends at a space, where one is so near: half a word would count as a whole one. Characters. */
+/** A sample begins and ends at a space if one is this near, since half a word would count as a whole one. Characters. */
 const NEAR = 24;
 /**
- * UTF-8 bytes. A sampled text never counts as fewer tokens than one for each of these: prose has 4 to 5 bytes a token,
- * so luck, or a text that is dense in a few places only, cannot take an estimate below a quarter or so of the truth.
+ * UTF-8 bytes. A sampled text counts as at least one token for each of these. Prose has 4 to 5 bytes per token, so neither chance nor a text
+ * that is dense only in a few places can make the estimate less than about a quarter of the truth.
  */
 const MOST_BYTES_PER_TOKEN = 16;
 
-/** `<|endoftext|>` in a user's text is text, not an error. */
+/** `<|endoftext|>` in a user's text counts as plain text and is not an error. */
 const PLAIN_TEXT = { disallowedSpecial: new Set<string>() };
 
 /** Tokens of one text; see `countAllTokens`. */
@@ -35,20 +35,20 @@ export function countTokens(text: string, random: Random = secureRandom): number
 }
 
 /**
- * Tokens of some texts together. Exact up to cuts in runs that have no white space for 256 characters (each may add a
- * token). Above 65,536 characters in all, extrapolated from 128 pieces at places that nobody can predict, so no text can be
- * made to look shorter than it is; then at least one token for each 16 bytes. Bounded, however many and long the texts are:
- * ~15 ms for any prose of spaced words, ~300 ms for Chinese, and a memory scan.
+ * Tokens of several texts together. Exact up to 65,536 characters in total, except that each cut in a run without white space for 256
+ * characters may add a token. Longer texts are extrapolated from 128 pieces at unpredictable positions, so no text can be crafted to look
+ * shorter than it is, with at least one token for each 16 bytes. The time is bounded, however many and long the texts are: ~15 ms for prose
+ * with spaces, ~300 ms for Chinese, plus a memory scan.
  */
 export function countAllTokens(texts: readonly string[], random: Random = secureRandom): number {
   const { pieces, toAll } = planCount(texts, random);
   return toAll(countPieces(pieces));
 }
 
-/** Some 20 ms of the dearest text there is. Characters. */
+/** About 20 ms of work for the most expensive text. Characters. */
 const SLICE = 4_096;
 
-/** `countAllTokens` for an event loop: `turn` runs one slice of the work at a time. What is one slice is counted at once. */
+/** `countAllTokens` without blocking the event loop: `turn` runs one slice of the work at a time. A single slice is counted at once. */
 export async function countAllTokensInTurns(
   texts: readonly string[],
   turn: (slice: () => number) => Promise<number>,
@@ -62,7 +62,7 @@ export async function countAllTokensInTurns(
   return toAll(tokens);
 }
 
-/** What is given to the tokenizer, and what its count of that says of the whole. */
+/** The pieces for the tokenizer, and the conversion of their count into the total. */
 interface CountPlan {
   pieces: string[];
   toAll: (tokens: number) => number;
@@ -80,7 +80,7 @@ function planCount(texts: readonly string[], random: Random): CountPlan {
   };
 }
 
-/** Never less than `countTokens`, at the price of a memory scan: each token stands for at least one byte of UTF-8. */
+/** An upper bound of `countTokens`, for the cost of a memory scan: each token has at least one byte of UTF-8. */
 export function maxTokens(text: string): number {
   return Buffer.byteLength(text);
 }
@@ -90,8 +90,8 @@ function maxOfAll(texts: readonly string[]): number {
 }
 
 /**
- * One sample begins somewhere in each of 128 equal stretches and may reach into the next one (the last one's end is at the
- * beginning): each character is as likely to be counted as any other.
+ * One sample begins at a random position in each of 128 equal stretches, and may extend into the next one (the last one wraps around to the
+ * beginning). So each character is equally likely to be counted.
  */
 function samplesOf(texts: readonly string[], length: number, random: Random): string[] {
   const stride = length / SAMPLES;
@@ -99,7 +99,7 @@ function samplesOf(texts: readonly string[], length: number, random: Random): st
   return [...slicesAt(texts, length, starts)];
 }
 
-/** Texts are counted apart, as they are sent: many short ones together are fewer tokens. `starts` ascend. */
+/** Texts are counted separately, as they are sent; joined, many short texts would have fewer tokens. `starts` are ascending. */
 function* slicesAt(texts: readonly string[], length: number, starts: readonly number[]): Generator<string> {
   let at = 0;
   let before = 0;
@@ -125,7 +125,7 @@ function* slicesFrom(
   }
 }
 
-/** Looks no further than the slice: a search for a space in the whole of a long text would scan all of it. */
+/** Searches for spaces only within the slice: a search in a long text could scan all of it. */
 function trimmed(slice: string, { begins, ends }: { begins: boolean; ends: boolean }): string {
   const first = begins ? 0 : Math.max(0, slice.slice(0, NEAR).indexOf(' '));
   const last = ends ? -1 : slice.slice(-NEAR).lastIndexOf(' ');
@@ -148,7 +148,7 @@ function piecesOf(text: string): string[] {
   return pieces;
 }
 
-/** Cuts before a space where there is one, as the tokenizer itself does: its words begin with their space. */
+/** Cuts before a space if there is one, like the tokenizer, whose words begin with their space. */
 function pieceEnd(text: string, start: number): number {
   const limit = start + PIECE;
   if (limit >= text.length) return text.length;

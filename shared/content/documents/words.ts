@@ -4,8 +4,8 @@ const RUN = new RegExp(`[${UNSPACED}]+|[[\\p{L}\\p{N}\\p{M}]--[${UNSPACED}]]+`, 
 const STARTS_UNSPACED = new RegExp(`^[${UNSPACED}]`, 'v');
 
 /**
- * The words of a text as retrieval compares them: lower case, English plurals undone, Chinese and Japanese as pairs of
- * characters (the usual substitute for a dictionary). Linear in the length of the text.
+ * The words of a text, normalised for retrieval: lower case, English plurals as singulars, Chinese and Japanese as pairs of characters (the
+ * usual substitute for a dictionary). Linear in the length of the text.
  */
 export function words(text: string): string[] {
   const found: string[] = [];

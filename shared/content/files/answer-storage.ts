@@ -6,21 +6,23 @@ import { type AnswerCount, type CountedAnswer } from '../../jobs/joblog/kept-job
 import { storageFull, storedKeys } from './file-registry.ts';
 
 export interface StorageQuota {
-  /** Of files and answers together. */
+  /** Limit of files and stored answers together. */
   bytes: number;
   answers: number;
 }
 
 /**
- * What stored answers take of their users' quotas, which they share with uploaded files.
+ * Counts stored answers towards their users' quotas, which they share with uploaded files.
  *
- * reserved (admission, by the size of the request) -> counted (its copy is stored) -> gone (deleted or expired), or reserved -> gone
- * (the job was not accepted, or nothing came of it). Each expires by itself, so a process that dies leaks nothing for ever.
+ *   reserved (at admission, by the size of the request) -> counted (the copy is stored) -> gone (deleted or expired)
+ *   reserved -> gone (the job was not accepted, or produced no stored answer)
+ *
+ * Reservations and counts expire, so a process that dies leaks no quota permanently.
  */
 export interface AnswerStorage extends AnswerCount {
-  /** Throws `storage_limit_exceeded`. Changes nothing for a job whose answer is reserved or counted already. */
+  /** Throws `storage_limit_exceeded`. Idempotent: changes nothing when the job's answer is reserved or counted already. */
   reserve(answer: CountedAnswer, quota: StorageQuota): Promise<void>;
-  /** Its job was not accepted. An answer that is counted stays so. */
+  /** Releases the reservation of a job that was not accepted. A counted answer stays counted. */
   release(user: string, jobId: string): Promise<void>;
 }
 
@@ -53,7 +55,7 @@ export function createAnswerStorage(redis: Redis, keys: FileKeys): AnswerStorage
 
 function tooManyAnswers(most: number): TurnoutError {
   return new TurnoutError('storage_limit_exceeded', {
-    message: `You may have ${most} stored answers. Delete some first, or send "store": false.`,
+    message: `You have reached your limit of ${most} stored answers. Delete some, or send "store": false.`,
     param: 'store',
   });
 }

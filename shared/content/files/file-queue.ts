@@ -3,9 +3,9 @@ import { type Logger } from '../../platform/log/logger.ts';
 import { bullPrefix } from '../../jobs/queues/names.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 
-/** Work on uploaded files, one file a job. */
+/** A queue of work on uploaded files, with one job for each file. */
 export interface FileQueue<FileJob> {
-  /** Idempotent by the file's id, for as long as its job waits or is worked on. */
+  /** Idempotent by the file's id, while its job is waiting or running. */
   add(job: FileJob): Promise<void>;
   close(): Promise<void>;
 }
@@ -14,18 +14,18 @@ interface FileQueueOptions<FileJob> {
   connection: Redis;
   redisPrefix: string;
   name: string;
-  /** Milliseconds before the second attempt; doubled for each that follows. */
+  /** Milliseconds before the second attempt, doubled for each further one. */
   retryDelayMs: number;
-  /** BullMQ's: the lowest number, from 1, comes first. Without it, first come, first served. */
+  /** BullMQ's priority: from 1, lower numbers run first. Default: FIFO. */
   priorityOf?: (job: FileJob) => Promise<number>;
   log: Logger;
 }
 
 const ATTEMPTS = 8;
-/** Nobody reads BullMQ's own event stream. */
+/** BullMQ's event stream is not used, so it is kept short. */
 const QUEUE_EVENTS = 100;
 
-/** What became of a file stands in its record, or beside its bytes: a job that has ended is removed. */
+/** Ended jobs are removed, since the result is in the file's record or beside its bytes. */
 export function createFileQueue<FileJob extends { fileId: string }>({
   connection,
   redisPrefix,

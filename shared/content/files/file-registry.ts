@@ -12,7 +12,7 @@ export interface NewFile extends Pick<
   'id' | 'filename' | 'purpose' | 'format' | 'mediaType' | 'createdAt' | 'expiresAt'
 > {
   owner: string;
-  /** Stored already: a record never speaks of bytes that are not there. */
+  /** The stored bytes. Store them first: a record must never refer to missing bytes. */
   content: BlobRef;
 }
 
@@ -24,46 +24,46 @@ export interface FilePage {
 export interface FileQuery {
   limit: number;
   order: 'asc' | 'desc';
-  /** The id of the last file of the page before; it may have been deleted since. */
+  /** The id of the last file on the previous page; it may have been deleted since. */
   after?: string | undefined;
   purpose?: FilePurpose | undefined;
 }
 
 export type Settlement = { status: 'processed'; text: BlobRef } | { status: 'error'; details: string };
 
-/** The records of users' files, in the job Redis. Another user's file is as unknown as one that never was. */
+/** The records of users' files, in the job Redis. Another user's file is treated like one that does not exist. */
 export interface FileRegistry {
   /**
-   * Throws `too_many_files`, and `storage_limit_exceeded` where what the user has stored would have more bytes than `quota` together.
-   * One step: however many are created at once, no more fit.
+   * Throws `too_many_files`, and `storage_limit_exceeded` when the user's files and stored answers would exceed `quota` bytes. The check and
+   * the creation are atomic, so concurrent uploads cannot exceed the limits.
    */
   create(file: NewFile, quota?: number): Promise<void>;
-  /** Bytes of the user's files and stored answers, without those that were deleted or have expired. */
+  /** Bytes of the user's files and stored answers, without deleted and expired ones. */
   storedBytes(user: string): Promise<number>;
   find(user: string, fileId: string): Promise<StoredFile | undefined>;
   list(user: string, query: FileQuery): Promise<FilePage>;
-  /** False where the user has no such file. */
+  /** False when the user has no such file. */
   remove(user: string, fileId: string): Promise<boolean>;
-  /** The file's status afterwards; '' without a record. Only an uploaded file is moved. */
+  /** Sets the status of a file that is still `uploaded`. Returns its status afterwards; '' without a record. */
   settle(fileId: string, settlement: Settlement): Promise<'' | StoredFile['status']>;
-  /** Whether its bytes are still of use. */
+  /** Whether the file's bytes are still needed. */
   standing(fileId: string): Promise<FileStanding>;
 }
 
-/** `kept`: its user has the file. `ending`: it was deleted, or expired; its record stands for a while. `gone`: no record. */
+/** `kept`: the user has the file. `ending`: it was deleted or has expired, and its record still exists. `gone`: no record. */
 export type FileStanding = 'kept' | 'ending' | 'gone';
 
 interface FileRegistryOptions {
   redis: Redis;
   keys: FileKeys;
   maxFilesPerUser: number;
-  /** Milliseconds that a file's record outlives its end. */
+  /** How long a file's record is kept after its deletion or expiry; milliseconds. */
   graceMs: number;
 }
 
 const settled = z.union([z.literal(''), fileRecord.shape.status]);
 const script = (name: string) => new URL(`./scripts/${name}.lua`, import.meta.url);
-/** Records read at once. */
+/** How many records are read at once. */
 const PAGE = 500;
 
 export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
@@ -125,7 +125,7 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
     list: (user, query) => storing(() => list(user, query)),
     remove: (user, id) =>
       storing(async () => {
-        // Of another user in another bucket, no script could have the keys of both in a Redis Cluster.
+        // A file of another user may be in another bucket; in a Redis Cluster, one script cannot access keys of both.
         if (!fileIdSchema.safeParse(id).success || !mayBeOf(user, id)) return false;
         const listed = [keys.ofUser(user), keys.expiring(user), keys.removals(user), keys.sizes(user)];
         return (await remove([keys.record(id), ...listed], [id, user, Date.now(), graceMs])) === 1;
@@ -137,7 +137,7 @@ export function createFileRegistry(options: FileRegistryOptions): FileRegistry {
   };
 }
 
-/** What is stored of a user, as the scripts that count it take it. */
+/** The keys of a user's files and stored answers, in the order in which the scripts take them. */
 export function storedKeys(keys: FileKeys, user: string): string[] {
   return [
     keys.ofUser(user),
@@ -151,7 +151,7 @@ export function storedKeys(keys: FileKeys, user: string): string[] {
 /** `quota`: bytes. */
 export function storageFull(quota: number, param: 'file' | 'store'): TurnoutError {
   return new TurnoutError('storage_limit_exceeded', {
-    message: `Your files and stored answers may have ${quota} bytes together. Delete some first, let uploads expire (expires_after), or send "store": false.`,
+    message: `Your files and stored answers would exceed your quota of ${quota} bytes. Delete some, let uploads expire (expires_after), or send "store": false.`,
     param,
   });
 }
@@ -187,7 +187,7 @@ function settledFields(settlement: Settlement): (string | number)[] {
   return ['processed', 'text_bytes', bytes, 'text_sha256', sha256];
 }
 
-/** Whatever Redis says or does not say. */
+/** Converts any Redis failure into `store_unavailable`. */
 async function storing<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { documentFormat } from '../../contracts/job-message.ts';
 import { type BlobRef } from '../../platform/blobs/blob-ref.ts';
 
-/** OpenAI's purposes. What they are for there means nothing here: every file can be asked about. */
+/** OpenAI's purposes. Turnout does not distinguish them: requests may refer to any file. */
 export const filePurpose = z.enum(['assistants', 'batch', 'fine-tune', 'vision', 'user_data', 'evals']);
 export type FilePurpose = z.infer<typeof filePurpose>;
 
 const whole = z.string().regex(/^\d+$/).transform(Number);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** A file's record as Redis has it. Times are in milliseconds since the epoch. */
+/** A file's record in Redis. Times are in milliseconds since the epoch. */
 export const fileRecord = z.object({
   owner: z.string().min(1),
   filename: z.string().min(1),
@@ -28,7 +28,7 @@ export const fileRecord = z.object({
 });
 type FileRecord = z.infer<typeof fileRecord>;
 
-/** A file that its user can see: uploaded -> processed | error. `settle.lua` alone moves it. */
+/** A file as its user sees it: uploaded -> processed | error. Only `settle.lua` changes the status. */
 export interface StoredFile {
   id: string;
   filename: string;
@@ -38,14 +38,14 @@ export interface StoredFile {
   createdAt: number;
   expiresAt: number | undefined;
   status: FileRecord['status'];
-  /** Why it could not be read. Safe for clients. */
+  /** Why the file could not be read. Safe for clients. */
   details: string | undefined;
   content: BlobRef;
-  /** Where it was read. */
+  /** The extracted text; undefined until the file is processed. */
   text: BlobRef | undefined;
 }
 
-/** The blob store's folder of users' files: one folder a file. */
+/** The blob store's folder of users' files, with one folder for each file. */
 export const FILES_FOLDER = 'files';
 
 export function contentName(fileId: string): string {
@@ -56,12 +56,12 @@ export function textName(fileId: string): string {
   return `${FILES_FOLDER}/${fileId}/text`;
 }
 
-/** Of its passages, of one embedding model. */
+/** The embeddings of the file's passages, from one embedding model. */
 export function vectorsName(fileId: string): string {
   return `${FILES_FOLDER}/${fileId}/vectors`;
 }
 
-/** Undefined for what its user cannot see: it is another's, was deleted, or has expired. */
+/** Undefined for a file that the user cannot see: it belongs to another user, was deleted, or has expired. */
 export function visibleFile(
   id: string,
   record: FileRecord,

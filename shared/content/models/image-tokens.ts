@@ -4,16 +4,16 @@ const LOW_DETAIL = 85;
 const BASE = 85;
 const EACH_TILE = 170;
 const TILE = 512;
-/** An image is made to fit into a square of this size first, then its shorter side is made 768 at most. Pixels. */
+/** An image is first scaled down to fit into a square of this size, then until its shorter side is at most 768. Pixels. */
 const LONGEST = 2_048;
 const SHORTEST = 768;
-/** 2,048 x 768 pixels: no image has more. Of one whose size is not known, that is assumed. */
+/** Tiles of 2,048 x 768 pixels, the maximum. Images of unknown size count as this large. */
 const MOST_TILES = 8;
-/** GPT-4o mini charges 33 times as many tokens for the same image, at a price that is so much lower. */
+/** GPT-4o mini counts 33 times as many tokens for the same image, at a correspondingly lower price. */
 const MINI_FACTOR = 100 / 3;
 
 interface Image {
-  /** An address, or a data URL. */
+  /** An `https:` or data URL. */
   url: string;
   /** `low`, `high` or `auto`; anything else counts as `high`. */
   detail: unknown;
@@ -26,7 +26,7 @@ interface Size {
   height: number;
 }
 
-/** Of a data URL, the size stands in its first bytes; the data is never counted as text. Takes microseconds. */
+/** Tokens of an image. The size of a data URL is read from its first bytes; the data never counts as text. Takes microseconds. */
 export function imageTokens({ url, detail, model }: Image): number {
   const factor = model?.includes('4o-mini') ? MINI_FACTOR : 1;
   if (detail === 'low') return Math.ceil(LOW_DETAIL * factor);
@@ -41,7 +41,7 @@ function tilesOf({ width, height }: Size): number {
   return Math.ceil((width * scale) / TILE) * Math.ceil((height * scale) / TILE);
 }
 
-/** Of a JPEG, what stands before its size (a preview, colours) may be some kilobytes; behind this it is not looked for. Base64. */
+/** How much of an image is searched for its size, in base64 characters. A JPEG may have several kilobytes (a preview, colours) before it. */
 const HEAD_CHARACTERS = 128 * 1024;
 
 function sizeOf(url: string): Size | undefined {
@@ -79,7 +79,7 @@ function webpSize(bytes: Buffer): Size | undefined {
   }
 }
 
-/** A JPEG is a row of segments; those of a frame (C0 to CF, but for three tables) have the size. */
+/** A JPEG is a sequence of segments; the frame segments (C0 to CF, except three tables) contain the size. */
 function jpegSize(bytes: Buffer): Size | undefined {
   if (bytes.length < 4 || bytes.readUInt16BE(0) !== 0xffd8) return undefined;
   for (let at = 2; at + 9 <= bytes.length && bytes[at] === 0xff;) {

@@ -12,15 +12,15 @@ const WORDS = 'a railway turnout moves trains from one track to another '.repeat
 const BARE = tokensOf(asking({}));
 const schema = { type: 'object', properties: { [WORDS.slice(0, 2_000)]: { description: WORDS } } };
 
-describe('all that goes to the provider is counted', () => {
+describe('everything that is sent to the provider counts', () => {
   test.each<[string, MeasuredRequest]>([
     [
-      'the definitions of tools',
+      'tool definitions',
       asking({ tools: [{ type: 'function', function: { name: 't', parameters: schema } }] }),
     ],
-    ['functions, as they were before tools', asking({ functions: [{ name: 'f', description: WORDS }] })],
+    ['legacy function definitions', asking({ functions: [{ name: 'f', description: WORDS }] })],
     [
-      'the format of the answer',
+      'the response format',
       asking({ response_format: { type: 'json_schema', json_schema: { name: 's', schema } } }),
     ],
     ['a predicted output', asking({ prediction: { type: 'content', content: WORDS } })],
@@ -28,49 +28,46 @@ describe('all that goes to the provider is counted', () => {
       'a predicted output in parts',
       asking({ prediction: { type: 'content', content: [{ type: 'text', text: WORDS }] } }),
     ],
-    ['instructions beside the messages', asking({ instructions: WORDS })],
-    ['a field that nobody knows yet', asking({ something_new: { deep: [{ text: WORDS }] } })],
-    ['stop sequences that are texts', asking({ stop: [WORDS] })],
-    ['a setting that is a text', asking({ user: WORDS })],
-    [
-      'a choice of tools that is a text',
-      asking({ tool_choice: { type: 'function', function: { name: WORDS } } }),
-    ],
+    ['instructions outside the messages', asking({ instructions: WORDS })],
+    ['an unknown field', asking({ something_new: { deep: [{ text: WORDS }] } })],
+    ['long stop sequences', asking({ stop: [WORDS] })],
+    ['a long setting', asking({ user: WORDS })],
+    ['a long tool choice', asking({ tool_choice: { type: 'function', function: { name: WORDS } } })],
     ['a text', asking({}, [user(WORDS)])],
     ['a text in parts', asking({}, [user([{ type: 'text', text: WORDS }])])],
-    ['another field of a part', asking({}, [user([{ type: 'text', text: 'Hi', note: WORDS }])])],
+    ['other fields of a content part', asking({}, [user([{ type: 'text', text: 'Hi', note: WORDS }])])],
     [
-      'another field of an image',
+      'other fields of an image',
       asking({}, [user([{ type: 'image_url', image_url: { url: 'https://x', alt: WORDS } }])]),
     ],
-    ['the name of whoever speaks', asking({}, [{ role: 'user', name: WORDS, content: 'Hi' }])],
-    ['instructions', asking({}, [{ role: 'system', content: WORDS }, user('Hi')])],
+    ["the speaker's name", asking({}, [{ role: 'user', name: WORDS, content: 'Hi' }])],
+    ['system messages', asking({}, [{ role: 'system', content: WORDS }, user('Hi')])],
     [
       'an earlier refusal',
       asking({}, [{ role: 'assistant', content: [{ type: 'refusal', refusal: WORDS }] }]),
     ],
     [
-      'the arguments of earlier calls',
+      'the arguments of earlier tool calls',
       asking({}, [called({ name: 't', arguments: JSON.stringify({ text: WORDS }) })]),
     ],
-    ['the names of earlier calls', asking({}, [called({ name: WORDS, arguments: '{}' })])],
-    ['an id that is a text', asking({}, [{ ...called({ name: 't', arguments: '{}' }, WORDS) }])],
+    ['the names of earlier tool calls', asking({}, [called({ name: WORDS, arguments: '{}' })])],
+    ['a long id', asking({}, [{ ...called({ name: 't', arguments: '{}' }, WORDS) }])],
     [
-      'an earlier call of a function',
+      'an earlier legacy function call',
       asking({}, [{ role: 'assistant', function_call: { name: 'f', arguments: WORDS } }]),
     ],
     [
       'signed thinking',
       asking({}, [{ role: 'assistant', content: 'Hi', thinking_blocks: [{ data: WORDS }] }]),
     ],
-    ['the result of a tool', asking({}, [{ role: 'tool', tool_call_id: 'c', content: WORDS }])],
+    ['a tool result', asking({}, [{ role: 'tool', tool_call_id: 'c', content: WORDS }])],
   ])('%s', (_what, request) => {
     const measure = measureRequest(request);
     expect(measure.exact()).toBeGreaterThan(countTokens(WORDS) * 0.95);
     expect(measure.atMost).toBeGreaterThanOrEqual(measure.exact());
   });
 
-  test('and what it is predicted to answer is told apart', () => {
+  test('and the predicted output is also counted separately', () => {
     const measure = measureRequest(asking({ prediction: { type: 'content', content: WORDS } }));
     expect(measure.predicted()).toBeGreaterThan(countTokens(WORDS) * 0.95);
     expect(measureRequest(asking({})).predicted()).toBe(0);
@@ -81,7 +78,7 @@ function called(called: object, id = 'call_1'): object {
   return { role: 'assistant', tool_calls: [{ id, type: 'function', function: called }] };
 }
 
-test('settings, and what is not sent, are free', () => {
+test('settings and fields that are not sent do not count', () => {
   const request = asking({
     temperature: 1,
     n: 2,
@@ -109,24 +106,24 @@ function png(width: number, height: number, bytes = 24): string {
   return `data:image/png;base64,${head.toString('base64')}`;
 }
 
-describe('an image costs what its provider says', () => {
+describe("an image counts by OpenAI's rule", () => {
   test.each([
-    ['with little detail', png(4_000, 4_000), 'low', 85],
-    ['of one tile', png(512, 512), 'high', 255],
-    ['of 1,024 x 1,024', png(1_024, 1_024), 'high', 765],
-    ['of 2,048 x 4,096', png(2_048, 4_096), 'high', 1_105],
-    ['where nobody said how', png(512, 512), undefined, 255],
-    ['whose size is not known', 'https://example.com/image.png', 'high', 1_445],
-    ['that is none', 'data:image/png;base64,!!!!', 'high', 1_445],
+    ['low detail', png(4_000, 4_000), 'low', 85],
+    ['one tile', png(512, 512), 'high', 255],
+    ['1,024 x 1,024', png(1_024, 1_024), 'high', 765],
+    ['2,048 x 4,096', png(2_048, 4_096), 'high', 1_105],
+    ['without a detail setting', png(512, 512), undefined, 255],
+    ['of unknown size', 'https://example.com/image.png', 'high', 1_445],
+    ['an invalid image', 'data:image/png;base64,!!!!', 'high', 1_445],
   ])('%s', (_what, url, detail, tokens) => {
     expect(image(url, detail)).toBe(tokens);
   });
 
-  test('however many bytes it has', () => {
+  test('independent of its bytes', () => {
     expect(image(png(512, 512, 3_000_000))).toBe(255);
   });
 
-  test('more at a model that counts them otherwise', () => {
+  test('with more tokens for GPT-4o mini', () => {
     const request = {
       ...asking({}, [user([{ type: 'image_url', image_url: { url: 'x', detail: 'low' } }])]),
     };
@@ -134,7 +131,7 @@ describe('an image costs what its provider says', () => {
   });
 });
 
-test('a recording costs by its length, from above', () => {
+test('audio counts by an upper estimate of its duration', () => {
   const data = 'A'.repeat(5_300 * 60);
   const said = (format: string) =>
     tokensOf(asking({}, [user([{ type: 'input_audio', input_audio: { data, format } }])]));
@@ -142,7 +139,7 @@ test('a recording costs by its length, from above', () => {
   expect(said('wav')).toBeLessThan(100);
 });
 
-test('a request is never smaller than a part of it', () => {
+test('additional fields never reduce the count', () => {
   const value = fc.jsonValue({ maxDepth: 3 });
   fc.assert(
     fc.property(fc.dictionary(fc.string({ minLength: 1 }), value), (more) => {

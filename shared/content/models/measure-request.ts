@@ -4,22 +4,21 @@ import { type Random } from '../../platform/util/random.ts';
 import { imageTokens } from './image-tokens.ts';
 
 /**
- * The one count of what a request sends to its provider. Window checks, limits by the minute, budgets, fair shares and
- * estimated bills all use it, so that nothing which one of them counts is free for another.
+ * The only token count of a request. Context window checks, rate limits, budgets, fair shares and estimated bills all use it, so they agree
+ * on what counts.
  *
- * A field that is not known to be a setting counts as text: what a later API adds, or what somebody makes up, is counted
- * before anybody has thought of it.
+ * A field that is not known to be a setting counts as text, so unknown fields, such as those of later APIs, cannot bypass the count.
  */
 export interface Measure {
-  /** At least as many tokens as `exact`; takes microseconds. */
+  /** An upper bound of `exact`; takes microseconds. */
   readonly atMost: number;
-  /** Tokens as o200k counts them, see `countAllTokens`; takes up to some 300 ms the first time, however long the request. */
+  /** Tokens by o200k, see `countAllTokens`. The first call takes up to about 300 ms, however long the request is. */
   exact(): number;
-  /** Those of it that are a predicted output: what the answer does not use of it is charged like an answer. */
+  /** Tokens of the predicted output among them. The provider bills the unused part of a prediction as output. */
   predicted(): number;
 }
 
-/** The same where no thread may stand still: counted as `count` does, and once. */
+/** The same without blocking the thread: `count` counts asynchronously, once for each value. */
 export interface MeasureInTurns {
   readonly atMost: number;
   exact(): Promise<number>;
@@ -28,12 +27,12 @@ export interface MeasureInTurns {
 
 export type MeasuredRequest = Partial<ChatRequest> & Pick<ChatRequest, 'messages'>;
 
-/** Role, separators and names around a message: OpenAI's own formats need 3 or 4. */
+/** Tokens for role, separators and names around a message: OpenAI's formats need 3 or 4. */
 const PER_MESSAGE = 4;
-/** Around a call of a tool. */
+/** Tokens around a tool call. */
 const PER_TOOL_CALL = 4;
 
-/** Settings: no model reads them. Of these, texts that are longer than a setting is count all the same. */
+/** Settings, which no model reads. Values with texts longer than `LONGEST_SETTING` count nevertheless. */
 const SETTINGS: ReadonlySet<string> = new Set([
   'model',
   'stream',
@@ -63,14 +62,14 @@ const SETTINGS: ReadonlySet<string> = new Set([
   'tool_choice',
   'function_call',
 ]);
-/** Ours: they do not go to the provider. */
+/** Fields that Turnout handles itself and does not send to the provider. */
 const NOT_SENT: ReadonlySet<string> = new Set(['metadata', 'store']);
-/** JSON characters of a setting. `logit_bias` and a few stop sequences are longer than a word. */
+/** Maximum JSON characters of a setting; enough for `logit_bias` and a few stop sequences. */
 const LONGEST_SETTING = 1_024;
 
 interface Parts {
   texts: string[];
-  /** Of what is no text: frames around messages, images, recordings. */
+  /** Tokens of everything but text: message overhead, images, audio. */
   tokens: number;
 }
 
@@ -117,7 +116,7 @@ function addField({ texts }: Parts, name: string, value: unknown): void {
   if (!setting) texts.push(...found);
 }
 
-/** The names of fields inside are read as well: a schema is more names than values. Numbers and switches are settings. */
+/** Objects count as JSON, including their field names, since schemas consist mostly of names. Numbers and booleans count as settings. */
 function textsOfValue(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   return typeof value === 'object' && value !== null ? [JSON.stringify(value)] : [];
@@ -154,7 +153,7 @@ function addPart(parts: Parts, part: Part, model: string | undefined): void {
   for (const [name, value] of Object.entries(part)) if (name !== counted) addNamed(parts, name, value);
 }
 
-/** Counts what is no plain text in a part, and says which field that was. */
+/** Counts the non-text field of a part, and returns that field's name. */
 function countedField(parts: Parts, part: Part, model: string | undefined): string | undefined {
   switch (part.type) {
     case 'image_url': {
@@ -167,7 +166,7 @@ function countedField(parts: Parts, part: Part, model: string | undefined): stri
       parts.tokens += audioTokens(part.input_audio);
       return 'input_audio';
     case 'file':
-      // It is taken out of the message and comes back as passages, which are measured as such.
+      // Files are removed from the message; their passages are measured as text.
       return 'file';
     case 'text':
     case 'refusal':
@@ -175,7 +174,7 @@ function countedField(parts: Parts, part: Part, model: string | undefined): stri
   }
 }
 
-/** Ids and the like that no model reads. */
+/** Ids and similar fields that no model reads. */
 const IDS: ReadonlySet<string> = new Set(['id', 'type', 'tool_call_id', 'cache_control', 'index']);
 const LONGEST_ID = 128;
 
@@ -184,12 +183,12 @@ function addNamed({ texts }: Parts, name: string, value: unknown): void {
   if (!IDS.has(name) || found.some((text) => text.length > LONGEST_ID)) texts.push(...found);
 }
 
-/** OpenAI's models hear 10 tokens a second. */
+/** OpenAI's models count 10 tokens for each second of audio. */
 const TOKENS_PER_SECOND = 10;
-/** Base64 characters: PCM with 16 bits at 16 kHz, and anything else like an MP3 with 32 kbit/s. */
+/** Base64 characters per second: WAV counts as 16-bit PCM at 16 kHz, everything else as MP3 at 32 kbit/s. */
 const CHARACTERS_PER_SECOND = { wav: 42_000, other: 5_300 };
 
-/** From above: of a recording only its size is known. */
+/** An upper estimate, since only the size of the audio is known. */
 function audioTokens({ data, format, ...fields }: Readonly<Record<string, unknown>>): number {
   const characters = typeof data === 'string' ? data.length : JSON.stringify(fields).length;
   const perSecond = format === 'wav' ? CHARACTERS_PER_SECOND.wav : CHARACTERS_PER_SECOND.other;

@@ -23,7 +23,7 @@ export interface LitellmAddress {
   masterKey: string;
 }
 
-/** What LiteLLM knows of each of its models (`/model/info`). Rejects when it is away, or answers something else. */
+/** LiteLLM's data of all its models (`/model/info`). Rejects when LiteLLM is unavailable or the response is invalid. */
 export async function fetchModelInfo(
   { litellmUrl, masterKey }: LitellmAddress,
   signal: AbortSignal,

@@ -19,20 +19,20 @@ export interface ModelLimits {
   of(model: string): Promise<Limits>;
 }
 
-/** For models that LiteLLM knows nothing about. */
+/** Limits of models that LiteLLM has no data for. */
 const UNKNOWN: Limits = { contextWindow: 128_000, prefill: false };
 const REFRESH_MS = 60_000;
 const TIMEOUT_MS = 3_000;
 
 interface ModelLimitsOptions extends LitellmAddress {
-  /** What one process has asked, the others find there. */
+  /** Shares the result between processes. */
   cache: Pick<Cache, 'getOrCompute'>;
   log: Logger;
 }
 
 /**
- * Windows of the models, from LiteLLM's `/model/info`, asked at most once a minute and never on the way of a job that an
- * older answer can serve. LiteLLM away: what was known last, else a window that today's models have.
+ * The models' context windows, from LiteLLM's `/model/info`. Requested at most once a minute; only the first request delays a job, later
+ * ones refresh in the background. When LiteLLM is unavailable, the last known limits apply, otherwise a default (`UNKNOWN`).
  */
 export function createModelLimits(options: ModelLimitsOptions): ModelLimits {
   const { litellmUrl, cache, log } = options;
@@ -49,7 +49,7 @@ export function createModelLimits(options: ModelLimitsOptions): ModelLimits {
       });
       known = new Map(limits);
     } catch (error) {
-      log.warn({ err: error }, 'Model windows could not be read from LiteLLM');
+      log.warn({ err: error }, 'Cannot read model limits from LiteLLM; using the last known ones');
     } finally {
       asking = undefined;
     }

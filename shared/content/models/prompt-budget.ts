@@ -1,24 +1,24 @@
 import { type ChatRequest } from '../../contracts/chat-request.ts';
 import { measureRequest } from './measure-request.ts';
 
-/** What the model can take, in tokens. */
+/** The model's limits, in tokens. */
 export interface ModelWindow {
   contextWindow: number;
-  /** The longest answer that the model gives. */
+  /** The longest possible answer. */
   maxOutput?: number | undefined;
 }
 
-/** The window is filled up to here, because other providers count more tokens than o200k does. */
+/** Share of the window that is used, since other providers' tokenizers count more tokens than o200k. */
 const FILL = 0.9;
-/** What an answer gets when the client set no limit: at most this, and at most a quarter of the window. */
+/** Tokens reserved for an answer when the client sets no limit: at most this, and at most a quarter of the window. */
 const DEFAULT_OUTPUT = 4_096;
 
-/** Tokens that the request and its context may fill: the window, with a margin, less what the answer may take. */
+/** Tokens for the request and its context: the window with a margin, minus the tokens reserved for the answer. */
 export function tokensForInput(request: ChatRequest, window: ModelWindow): number {
   return Math.floor(window.contextWindow * FILL) - reservedOutput(request, window);
 }
 
-/** Those that are left for messages, beside the request's tools, formats and whatever else its model reads. */
+/** Tokens left for messages, after the request's tools, formats and everything else that the model reads. */
 export function tokensForMessages(request: ChatRequest, window: ModelWindow): number {
   return tokensForInput(request, window) - measureRequest({ ...request, messages: [] }).exact();
 }

@@ -9,22 +9,25 @@ import { TurnoutError } from '../../platform/errors/turnout-error.ts';
 import { type Logger } from '../../platform/log/logger.ts';
 
 /**
- * One circuit breaker for each server, by its name: closed -> open, when the breaker has seen enough faults -> half open some
- * time later, when one call is let through and decides. While a circuit is open its calls fail at once and cost nothing.
+ * One circuit breaker for each server, by name:
+ *
+ *   closed -> open (after enough faults) -> half open (some time later, one call is tried) -> closed | open
+ *
+ * While a circuit is open, its calls fail at once.
  */
 export interface Circuits {
-  /** Throws what the call throws; `upstream_failed`, to be tried when it half-opens, while the circuit is open. */
+  /** Throws the call's errors. While the circuit is open, throws `upstream_failed` with `retryAfterS`. */
   run<T>(name: string, call: () => Promise<T>): Promise<T>;
 }
 
 interface CircuitsOptions {
   breaker: () => IBreaker;
   halfOpenAfterMs: number;
-  /** Whether what a call threw speaks against its server. */
+  /** Whether an error counts as a fault of the server. */
   isFault: (error: unknown) => boolean;
-  /** What the log calls that which has a name: `model`. */
+  /** The log key of the name, for example `model`. */
   field: string;
-  /** What the log says of an open circuit: `most calls of this model fail`. */
+  /** The reason in the log line of an opened circuit, for example `most calls of this model fail`. */
   opened: string;
   log: Logger;
 }

@@ -1,8 +1,7 @@
 /**
- * What LiteLLM (1.106) says, in words only, of credentials that it has not got or that the provider does not know: a key
- * that Gemini refuses is a 400 there, as for a mistake of the caller's, and a key that is missing a 500, as for a provider
- * that may recover. The first is Google's machine-readable reason, the others are the words of the openai library and of
- * LiteLLM itself.
+ * Message texts by which LiteLLM (1.106) reports missing or invalid credentials. Its status codes do not tell: a key that Gemini rejects
+ * gives a 400, like a client error, and a missing key gives a 500, like a temporary failure. The first pattern is Google's machine-readable
+ * reason; the others are messages of the openai library and of LiteLLM.
  */
 const PHRASES = [
   /"reason": ?"API_KEY_INVALID"/,
@@ -10,7 +9,7 @@ const PHRASES = [
   /: Missing Gemini API key\. /,
 ];
 
-/** Whether a failed call failed for want of our credentials, as its message tells. */
+/** Whether a call failed because LiteLLM's credentials are missing or invalid, by its error message. */
 export function lacksCredentials(message: string): boolean {
   return PHRASES.some((phrase) => phrase.test(message));
 }

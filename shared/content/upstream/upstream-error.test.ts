@@ -6,13 +6,13 @@ function httpError(status: number, body: object = {}, headers: Record<string, st
   return APIError.generate(status, { error: body }, 'provider text', new Headers(headers));
 }
 
-/** As the openai client wraps what undici's fetch rejects with. */
+/** Wrapped as the openai client wraps errors of undici's fetch. */
 function connectionError(code: string): APIConnectionError {
   const socket = Object.assign(new Error('x'), { code });
   return new APIConnectionError({ cause: new TypeError('fetch failed', { cause: socket }) });
 }
 
-describe('a failed call becomes one of our errors', () => {
+describe('a failed call becomes a TurnoutError', () => {
   test.each([
     [400, 'upstream_rejected', false],
     [422, 'upstream_rejected', false],
@@ -29,20 +29,20 @@ describe('a failed call becomes one of our errors', () => {
   });
 
   test.each([
-    ['a connection that was refused', connectionError('ECONNREFUSED'), 'upstream_unreachable'],
-    ['a host that has no address', connectionError('ENOTFOUND'), 'upstream_unreachable'],
+    ['a refused connection', connectionError('ECONNREFUSED'), 'upstream_unreachable'],
+    ['a host without an address', connectionError('ENOTFOUND'), 'upstream_unreachable'],
     ['a host that does not answer', connectionError('UND_ERR_CONNECT_TIMEOUT'), 'upstream_unreachable'],
-    ['a reset after the request had been sent', connectionError('ECONNRESET'), 'upstream_cut'],
-    ['a socket that was closed before an answer', connectionError('UND_ERR_SOCKET'), 'upstream_cut'],
-    ['a connection that failed nobody knows how', new APIConnectionError({ message: 'x' }), 'upstream_cut'],
-    ['a time-out', new APIConnectionTimeoutError(), 'deadline_exceeded'],
-    ['our own abort', new APIUserAbortError(), 'cancelled'],
+    ['a reset after the request was sent', connectionError('ECONNRESET'), 'upstream_cut'],
+    ['a socket that was closed before the answer', connectionError('UND_ERR_SOCKET'), 'upstream_cut'],
+    ['a connection error without a known cause', new APIConnectionError({ message: 'x' }), 'upstream_cut'],
+    ['a timeout', new APIConnectionTimeoutError(), 'deadline_exceeded'],
+    ["the caller's abort", new APIUserAbortError(), 'cancelled'],
     [
       'an error event inside the stream',
       new APIError(undefined, { message: 'x' }, 'x', undefined),
       'upstream_cut',
     ],
-    ['a socket that broke in the middle', new TypeError('terminated'), 'upstream_cut'],
+    ['a socket that broke during the answer', new TypeError('terminated'), 'upstream_cut'],
   ])('%s', (_what, error, code) => {
     expect(upstreamError(error)).toMatchObject({ code });
   });
@@ -52,20 +52,23 @@ describe('a failed call becomes one of our errors', () => {
     [500, 'litellm.InternalServerError: OpenAIException - Missing credentials. Please pass an `api_key`'],
     [500, 'litellm.APIError: AzureException APIError - Missing credentials. Please pass one of `api_key`'],
     [500, 'litellm.APIConnectionError: Missing Gemini API key. Set the GEMINI_API_KEY'],
-  ])('credentials that LiteLLM tells of in words only: HTTP %i %s', (status, message) => {
-    expect(upstreamError(httpError(status, { message }))).toMatchObject({
-      code: 'upstream_auth',
-      retryable: false,
-    });
-  });
+  ])(
+    'missing or invalid credentials that LiteLLM reports only in the message: HTTP %i %s',
+    (status, message) => {
+      expect(upstreamError(httpError(status, { message }))).toMatchObject({
+        code: 'upstream_auth',
+        retryable: false,
+      });
+    },
+  );
 
-  test('a context that is too long keeps its own code', () => {
+  test('context_length_exceeded keeps its code', () => {
     expect(upstreamError(httpError(400, { code: 'context_length_exceeded' }))).toMatchObject({
       code: 'context_length_exceeded',
     });
   });
 
-  test("the provider's words never reach the client", () => {
+  test("the provider's message never reaches the client", () => {
     const error = upstreamError(httpError(400, { message: 'key sk-123 of organisation acme' }));
     expect(error.message).not.toContain('acme');
   });

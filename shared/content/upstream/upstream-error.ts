@@ -7,8 +7,8 @@ import { lacksCredentials } from './lacks-credentials.ts';
 const RETRY_AFTER_CAP_S = 600;
 
 /**
- * What the openai client threw, as one of our errors. Decides by class and status, and by words only where LiteLLM has
- * nothing else (`lacks-credentials.ts`); the provider's own words stay in `cause`.
+ * Converts an error of the openai client into a `TurnoutError`. It decides by class and status, and by message only where LiteLLM provides
+ * nothing else (`lacks-credentials.ts`). The provider's own message stays in `cause`, so clients never see it.
  */
 export function upstreamError(error: unknown): TurnoutError {
   if (error instanceof TurnoutError) return error;
@@ -23,7 +23,7 @@ export function upstreamError(error: unknown): TurnoutError {
   return new TurnoutError('upstream_cut', { cause: error });
 }
 
-/** Node's and undici's codes for a connection that never stood. */
+/** Node's and undici's codes for a connection that was never established. */
 const NOT_CONNECTED: ReadonlySet<unknown> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -33,7 +33,7 @@ const NOT_CONNECTED: ReadonlySet<unknown> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
-/** Any other broken connection (a reset, a closed socket) may have brought the request over, and the model may be at work. */
+/** After any other connection error (a reset, a closed socket), the request may have arrived, and the model may be running. */
 function neverConnected(error: Error): boolean {
   if ('code' in error && NOT_CONNECTED.has(error.code)) return true;
   return error.cause instanceof Error && neverConnected(error.cause);
@@ -51,7 +51,7 @@ function fromStatus(error: APIError): TurnoutError {
 function codeFor({ status, code, message }: APIError): ErrorCode {
   if (status !== undefined && lacksCredentials(message)) return 'upstream_auth';
   if (code === 'context_length_exceeded') return 'context_length_exceeded';
-  if (status === undefined) return 'upstream_cut'; // an error event inside a stream that had begun
+  if (status === undefined) return 'upstream_cut'; // an error event inside a running stream
   if (status === 401 || status === 403) return 'upstream_auth';
   if (status === 404) return 'upstream_model_not_found';
   if (status === 429) return 'upstream_rate_limited';
@@ -60,7 +60,7 @@ function codeFor({ status, code, message }: APIError): ErrorCode {
 }
 
 function retryAfterS(error: APIError): number | undefined {
-  // LiteLLM passes the provider's header on under a name of its own.
+  // LiteLLM forwards the provider's header under its own name.
   const header = error.headers?.get('retry-after') ?? error.headers?.get('llm_provider-retry-after');
   const seconds = Number(header ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0

@@ -19,37 +19,33 @@ const backendOf = (user: string, texts: Given, rest?: Partial<Rules>) => {
 const everyone = { MIGRATION_PHASE: '3' };
 const half = { MIGRATION_PHASE: '2', LITELLM_PERCENTAGE: '50' };
 
-describe('one user', () => {
+describe('a user', () => {
   test.each<[what: string, texts: Given, expected: string]>([
-    ['is on the legacy path by default', {}, 'legacy test_users'],
-    [
-      'is not on LiteLLM in phase 1 without being a test user',
-      { LITELLM_PERCENTAGE: '100' },
-      'legacy test_users',
-    ],
+    ['is on the legacy backend by default', {}, 'legacy test_users'],
+    ['is on legacy in phase 1 without being a test user', { LITELLM_PERCENTAGE: '100' }, 'legacy test_users'],
     [
       'is on LiteLLM in phase 1 as a test user',
       { TEST_USERS: 'bob,ada', LITELLM_PERCENTAGE: '100' },
       'litellm percentage',
     ],
-    ['is not, as a test user of whom none is', { TEST_USERS: 'ada' }, 'legacy percentage'],
+    ['is on legacy in phase 1 as a test user at 0%', { TEST_USERS: 'ada' }, 'legacy percentage'],
     [
-      'may be on LiteLLM in phase 2',
+      'is on LiteLLM in phase 2 at 100%',
       { MIGRATION_PHASE: '2', LITELLM_PERCENTAGE: '100' },
       'litellm percentage',
     ],
-    ['is not in phase 2 without a percentage', { MIGRATION_PHASE: '2' }, 'legacy percentage'],
-    ['is on LiteLLM in phase 3', everyone, 'litellm percentage'],
-    ['is not in phase 3 at 0', { ...everyone, LITELLM_PERCENTAGE: '0' }, 'legacy percentage'],
-    ['is forced in any phase', { FORCE_LITELLM_USER: 'ada' }, 'litellm forced'],
-    ['is bypassed at 100%', { ...everyone, BYPASS_USER: 'ada' }, 'legacy bypass'],
+    ['is on legacy in phase 2 without a percentage', { MIGRATION_PHASE: '2' }, 'legacy percentage'],
+    ['is on LiteLLM in phase 3 without a percentage', everyone, 'litellm percentage'],
+    ['is on legacy in phase 3 at 0%', { ...everyone, LITELLM_PERCENTAGE: '0' }, 'legacy percentage'],
+    ['is on LiteLLM in any phase if forced', { FORCE_LITELLM_USER: 'ada' }, 'litellm forced'],
+    ['is on legacy at 100% if bypassed', { ...everyone, BYPASS_USER: 'ada' }, 'legacy bypass'],
     [
-      'is bypassed, though forced',
+      'is on legacy if both bypassed and forced',
       { ...everyone, BYPASS_USER: 'ada', FORCE_LITELLM_USER: 'ada' },
       'legacy bypass',
     ],
     [
-      'is nowhere but legacy when LiteLLM is off, though forced',
+      'is on legacy if LiteLLM is disabled, even if forced',
       { ...everyone, ENABLE_LITELLM: 'false', FORCE_LITELLM_USER: 'ada', BYPASS_USER: 'ada' },
       'legacy disabled',
     ],
@@ -66,7 +62,7 @@ describe('one user', () => {
     expect(backendOf('ada', texts, { rolledBack: true })).toBe(expected);
   });
 
-  test('has the epoch of the flags and of the step on the decision', () => {
+  test('gets a decision with the epochs of the flags and of the step', () => {
     expect(decide('ada', rules(everyone))).toMatchObject({ epoch: 7, step: 5 });
   });
 });
@@ -86,7 +82,7 @@ describe('any user', () => {
     );
   });
 
-  test('is where he was, whatever else happens to other users', () => {
+  test('is not affected by the lists that name other users', () => {
     fc.assert(
       fc.property(user, user, share, (one, other, percent) => {
         fc.pre(one !== other && !other.includes(',') && other.trim() === other && other !== '');
@@ -97,7 +93,7 @@ describe('any user', () => {
   });
 });
 
-test('half of real-looking ids are on LiteLLM at 50%, and who is says nothing of the other percentages', () => {
+test('at 50%, half of realistic user ids are on LiteLLM, independently of the other percentages', () => {
   const users = Array.from({ length: 10_000 }, (_, n) => `user.${n}@example.com`);
   const shareOf = (has: (user: string) => boolean) => users.filter(has).length / users.length;
   const onLitellm = (user: string) => decide(user, rules(half)).path === 'litellm';

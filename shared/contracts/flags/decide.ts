@@ -2,7 +2,7 @@ import { type Decision } from '../decision.ts';
 import { isInShare } from './bucket.ts';
 import { type Flags, litellmPercentage } from '../../platform/config/flags.ts';
 
-/** What decides: the flags in force, and what the control state says about them. */
+/** The inputs of a decision: the flags in force and the control state. */
 export interface Rules {
   flags: Pick<
     Flags,
@@ -13,18 +13,18 @@ export interface Rules {
     | 'BYPASS_USER'
     | 'FORCE_LITELLM_USER'
   >;
-  /** A rollback holds: nobody is on LiteLLM by his share. */
+  /** A rollback is in force: the percentage puts no user on LiteLLM. */
   rolledBack: boolean;
-  /** Of the flags. */
+  /** The epoch of the flags. */
   epoch: number;
-  /** The epoch since which the share on LiteLLM has been what it is. */
+  /** The epoch in which the LiteLLM percentage last changed. */
   step: number;
 }
 
 /**
- * Which path a user's job takes, and why. Pure and sticky: the same user and flags give the same answer, and who is on LiteLLM
- * stays there when the percentage grows. The first that applies decides: disabled, bypass, forced, rollback, test users
- * (phase 1), percentage.
+ * Chooses the backend for a user's job and gives the reason. Pure and sticky: the same user and flags give the same decision, and
+ * a user on LiteLLM stays there when the percentage grows. The first rule that applies wins: disabled, bypass, forced, rollback,
+ * test users (phase 1), percentage.
  */
 export function decide(user: string, rules: Rules): Decision {
   const { flags, rolledBack, epoch, step } = rules;

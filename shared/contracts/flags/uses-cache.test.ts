@@ -8,24 +8,28 @@ const keyOf = (kind: CacheKey['kind'], user: string): CacheKey =>
 const users = Array.from({ length: 200 }, (_, at) => `user-${at}`);
 const all = { ENABLE_CACHE: true, CACHE_PERCENTAGE: 100, RAG_CACHE_PERCENTAGE: 100 };
 
-/** Which kinds a user with that key uses. */
+/** The kinds of entries that the user may use. */
 function kindsOf(user: string, flags: Partial<typeof all>): string[] {
   return cacheKinds.filter((kind) => usesCache({ ...all, ...flags }, keyOf(kind, user)));
 }
 
 test.each([
-  ['everything', {}, [...cacheKinds]],
-  ['nothing when it is off', { ENABLE_CACHE: false }, []],
-  ['only what is nobody’s, for nobody', { CACHE_PERCENTAGE: 0 }, ['model']],
-  ['no retrieval, for nobody', { RAG_CACHE_PERCENTAGE: 0 }, ['answer', 'assistant', 'model']],
+  ['caches every kind by default', {}, [...cacheKinds]],
+  ['caches nothing if the cache is disabled', { ENABLE_CACHE: false }, []],
+  ['caches only entries without a user at CACHE_PERCENTAGE=0', { CACHE_PERCENTAGE: 0 }, ['model']],
+  [
+    'caches no retrieval at RAG_CACHE_PERCENTAGE=0',
+    { RAG_CACHE_PERCENTAGE: 0 },
+    ['answer', 'assistant', 'model'],
+  ],
 ])('%s', (_what, flags, kinds) => {
   for (const user of users) expect(kindsOf(user, flags)).toEqual(kinds);
 });
 
-describe('of a share', () => {
+describe('at 50%', () => {
   const half = { CACHE_PERCENTAGE: 50, RAG_CACHE_PERCENTAGE: 50 };
 
-  test('each user has it or has it not', () => {
+  test('the share decides for each user whether they use the cache', () => {
     for (const user of users) {
       const [cached, retrieved] = [isInShare('cache', user, 50), isInShare('rag-cache', user, 50)];
       expect(kindsOf(user, half).includes('answer')).toBe(cached);
@@ -34,7 +38,7 @@ describe('of a share', () => {
     }
   });
 
-  test('some have each', () => {
+  test('every combination occurs among the users', () => {
     const found = new Set(users.map((user) => kindsOf(user, half).join()));
     expect([...found].sort()).toEqual([
       'answer,assistant,model',

@@ -4,7 +4,7 @@ import { type Flags } from '../../platform/config/flags.ts';
 
 export type CacheFlags = Pick<Flags, 'ENABLE_CACHE' | 'CACHE_PERCENTAGE' | 'RAG_CACHE_PERCENTAGE'>;
 
-/** Whether that is looked for in the cache, and kept there. What belongs to nobody does not depend on users' shares. */
+/** Whether an entry is looked up in the cache and stored there. The percentages do not apply to `model` entries, which have no user. */
 export function usesCache(flags: CacheFlags, key: CacheKey): boolean {
   if (!flags.ENABLE_CACHE || key.kind === 'model') return flags.ENABLE_CACHE;
   const { kind, user } = key;

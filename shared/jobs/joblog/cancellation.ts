@@ -5,12 +5,12 @@ import { type Redis } from '../../platform/redis/connect.ts';
 import { type EndingDeps, endUnfenced } from './ending.ts';
 import { isOpen, type JobState } from './job-log.ts';
 
-/** How long the holder of the fence has to end a job himself, before the canceller does. Milliseconds. */
+/** How long the canceller waits for the holder of the fence to end a job, before it ends the job itself. Milliseconds. */
 export const HOLDER_GRACE_MS = 1_000;
 
 /**
- * Ends a job on request: flagged -> ended by its holder | ended by us after a second. Resolves when it has ended, or when
- * there is nothing to end. A job that nobody has begun ends at once. If this process dies meanwhile, the sweep ends it.
+ * Cancels a job: flagged -> ended by the holder of its fence | ended by this process after a second. Resolves when the job has ended, or
+ * when there is nothing to end. A job that is not running ends at once. If this process dies meanwhile, the sweep ends the job.
  */
 export async function cancelJob(
   deps: EndingDeps,
@@ -24,17 +24,17 @@ export async function cancelJob(
   return finished.kind === 'over' ? finished.state : 'cancelled';
 }
 
-/** A worker process's ear for cancellations of the jobs whose fences it holds. */
+/** A worker process's subscription to cancellations of the jobs whose fences it holds. */
 export interface Cancellations {
-  /** What `begin` names as the holder. */
+  /** The `holder` for `JobLog.begin`. */
   readonly channel: string;
-  /** Calls back when somebody asks for the job's end. The returned function ends the watch. */
+  /** Calls back when a cancellation of the job is requested. The returned function ends the watch. */
   watch(jobId: string, onCancel: (by: CancelledBy) => void): () => void;
   close(): Promise<void>;
 }
 
 interface CancellationsOptions {
-  /** A connection of its own: it is put into subscriber mode. */
+  /** A dedicated connection: it is put into subscriber mode. */
   subscriber: Redis;
   channel: string;
   log: Logger;
@@ -50,7 +50,7 @@ export async function listenForCancellations({
     const [jobId = '', by] = message.split(' ', 2);
     const parsed = cancelledBy.safeParse(by);
     if (parsed.success) watchers.get(jobId)?.(parsed.data);
-    else log.error({ jobId }, 'A cancellation could not be read');
+    else log.error({ jobId }, 'Ignored an invalid cancellation message');
   });
   await subscriber.subscribe(channel);
   return {

@@ -11,19 +11,20 @@ import { knownHookName, type HookHandlers } from '../../contracts/hook-names.ts'
 import { type JobLog } from './job-log.ts';
 
 /**
- * What is owed for an ended job beside its outcome (`hook-names.ts`), in a waiting set of its own: a hook that fails delays neither
- * an outcome nor another hook.
+ * Runs the completion hooks of ended jobs (`hook-names.ts`). Hooks wait in their own set, so a failing hook delays neither an outcome nor
+ * another job's hooks.
  *
- * A job's hooks move: owed in the outbox row -> leased (a process runs them) -> done, or waiting (with backoff) -> leased.
- * A lease that ends without a result is taken by another process. A duty that this version does not know waits for one that
+ *   in the outbox row -> leased (a process runs them) -> done | waiting (with backoff) -> leased
+ *
+ * When a lease expires without a result, another process takes the hooks. A hook that this version does not know waits for a process that
  * does.
  */
 export interface CompletionHooks {
-  /** Parts the row from its hooks and leases them to this process. The new row's id; '' where the row has gone. */
+  /** Splits the row from its hooks and leases the hooks to this process. Returns the new row's id; '' when the row is gone. */
   take(jobId: string, row: string): Promise<string>;
-  /** Runs hooks that this process has leased. Never rejects: what fails waits for its next turn. */
+  /** Runs hooks that this process has leased. Never rejects: failed hooks are retried with backoff. */
   run(jobId: string, hookNames: readonly string[], failedBefore?: number): Promise<void>;
-  /** How many jobs wait for hooks, and since when the oldest does; milliseconds. */
+  /** How many jobs wait for hooks, and how long the oldest has waited; milliseconds. */
   waiting(): Promise<{ jobs: number; oldestMs: number }>;
   start(): void;
   close(): Promise<void>;
@@ -44,7 +45,7 @@ const SWEEP_MS = 2_000;
 const BACKOFF = { baseMs: 2_000, maxMs: 300_000 };
 const CLAIMED_OF_BUCKET = 20;
 const AT_ONCE = 16;
-/** While hooks fail, the log says so this often at most. */
+/** Failing hooks are logged at most this often. */
 const WARN_EVERY_MS = 60_000;
 
 const claims = z.array(z.string());
@@ -78,7 +79,7 @@ export function createCompletionHooks(options: CompletionHooksOptions): Completi
       const { due, since, owed } = keys.hooks(jobId);
       await release([due, since, owed], [jobId, left.join(' '), failed, turn]);
     } catch (error) {
-      failure = error; // its lease ends, and another process takes it
+      failure = error; // the lease expires, and another process takes the hooks
     }
     await warn();
   }
@@ -117,7 +118,7 @@ export function createCompletionHooks(options: CompletionHooksOptions): Completi
     const err = failure;
     failure = undefined;
     const figures = await waiting().catch(() => undefined);
-    log.warn({ err, ...figures }, 'Completion hooks failed; they wait for their next turn');
+    log.warn({ err, ...figures }, 'Completion hooks failed; retrying with backoff');
   }
 
   const work = periodically({
@@ -138,22 +139,22 @@ export function createCompletionHooks(options: CompletionHooksOptions): Completi
   };
 }
 
-/** Shows how many completion hooks wait, and for how long. */
+/** Registers the gauges of waiting completion hooks. */
 export function showWaitingHooks(registry: Registry, hooks: Pick<CompletionHooks, 'waiting'>): void {
   const jobs = new Gauge({
     name: 'turnout_completion_hooks_waiting',
-    help: 'Ended jobs whose completion hooks are not done yet. All processes show the same figure.',
+    help: 'Ended jobs whose completion hooks have not all run. All processes report the same value.',
     registers: [registry],
     collect: async () => {
       const figures = await hooks.waiting().catch(() => undefined);
-      if (!figures) return; // Redis is away: the last figures stand
+      if (!figures) return; // Redis is unavailable: keep the last values
       jobs.set(figures.jobs);
       oldest.set(figures.oldestMs / 1_000);
     },
   });
   const oldest = new Gauge({
     name: 'turnout_completion_hooks_oldest_seconds',
-    help: 'For how long the oldest of them has waited.',
+    help: 'Age of the oldest waiting completion hooks, in seconds.',
     registers: [registry],
   });
 }

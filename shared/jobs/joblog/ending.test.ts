@@ -32,8 +32,8 @@ function pathFailure(path: Backend, events: JobEvent[], ending: Ending) {
   return toOutcome(job, events, ending, 10).pathFailure;
 }
 
-describe('the path that a job was decided for has failed it', () => {
-  test('where the other one answered', () => {
+describe('the outcome reports a failure of the decided backend', () => {
+  test('when the other backend answered', () => {
     expect(
       pathFailure('litellm', [attempt('litellm'), retry('litellm'), retry('legacy', 3)], COMPLETED),
     ).toEqual({
@@ -42,14 +42,14 @@ describe('the path that a job was decided for has failed it', () => {
     });
   });
 
-  test('where both failed', () => {
+  test('when both backends failed', () => {
     expect(pathFailure('litellm', [attempt('litellm'), retry('legacy')], FAILED)).toEqual({
       error: 'upstream_stalled',
       fallback: 'failed',
     });
   });
 
-  test('where nobody else was asked', () => {
+  test('when there was no fallback', () => {
     expect(pathFailure('legacy', [attempt('legacy')], FAILED)).toEqual({
       error: 'upstream_failed',
       fallback: 'none',
@@ -57,17 +57,17 @@ describe('the path that a job was decided for has failed it', () => {
   });
 });
 
-describe('it has not', () => {
-  test('where a retry on the same path answered', () => {
+describe('the outcome reports no failure of the decided backend', () => {
+  test('when a retry on the same backend answered', () => {
     expect(pathFailure('litellm', [attempt('litellm'), retry('litellm')], COMPLETED)).toBeUndefined();
   });
 
-  test('where the job was moved off it before it was called', () => {
+  test('when the job moved to the other backend before its first call', () => {
     expect(pathFailure('litellm', [attempt('legacy')], FAILED)).toBeUndefined();
     expect(pathFailure('litellm', [attempt('litellm'), attempt('legacy', 2)], FAILED)).toBeUndefined();
   });
 
-  test('where the job was cancelled', () => {
+  test('when the job was cancelled', () => {
     const cancelled = { status: 'cancelled', by: 'client' } as const;
     expect(pathFailure('litellm', [attempt('litellm'), retry('legacy')], cancelled)).toBeUndefined();
   });
@@ -91,7 +91,7 @@ describe('the stages of a job', () => {
     return toOutcome(job, events, COMPLETED, 400).stages;
   };
 
-  test('follow one another where it was sampled', () => {
+  test('are consecutive for a sampled job', () => {
     expect(stages([routed(true), begun, token])).toEqual({
       routing: 10,
       context: 70,
@@ -100,21 +100,21 @@ describe('the stages of a job', () => {
     });
   });
 
-  test('are not told where it was not', () => {
+  test('are absent for a job that was not sampled', () => {
     expect(stages([routed(false), begun, token])).toBeUndefined();
   });
 
-  test('end where it did', () => {
+  test('stop at the stage in which the job ended', () => {
     expect(stages([routed(true), begun])).toEqual({ routing: 10, context: 70 });
   });
 
-  test('count from the first attempt: what a lost one took is part of the waiting', () => {
+  test('count from the first attempt, so the time of a lost attempt counts as waiting for the model', () => {
     const again: JobEvent = { ...begun, at: 150, attempt: 2 };
     expect(stages([routed(true), begun, again, token])).toMatchObject({ context: 70, model: 80 });
   });
 });
 
-test('the call of a model that chose the assistant is told apart from those that answer', () => {
+test('the usage of the model call that selects the assistant is separate from the usage of the answer', () => {
   const usage = { prompt_tokens: 90, completion_tokens: 1, total_tokens: 91 };
   const routed: JobEvent = {
     type: 'routed',
@@ -133,7 +133,7 @@ test('the call of a model that chose the assistant is told apart from those that
   });
 });
 
-test('who ends a job without its fence carries its outcome on at once, so that its slot is free', async () => {
+test('a process that ends a job without its fence relays the outcome at once, which frees the slot', async () => {
   const view: JobView = {
     state: 'queued',
     owner: 'ada',

@@ -16,13 +16,13 @@ export type Ending =
 export interface JobFacts {
   jobId: string;
   userHash: string;
-  /** That the user belongs to. */
+  /** The user's groups. */
   groups?: readonly string[] | undefined;
   model: string;
   /** Milliseconds since the epoch. */
   acceptedAt: number;
   decision?: Decision | undefined;
-  /** How often a worker began the job. */
+  /** How many attempts workers began. */
   attempts: number;
 }
 
@@ -53,7 +53,7 @@ function failedEvent(
   return { type: 'failed', at, error };
 }
 
-/** What the metrics learn of a job: all of it stands in its log. */
+/** A job's outcome, as the metrics service consumes it. It is computed from the job's log alone. */
 export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: Ending, at: number): Outcome {
   const firstAt = events.find(isVisible)?.at;
   const cached = events.find((event) => event.type === 'cached');
@@ -81,12 +81,15 @@ export function toOutcome(job: JobFacts, events: readonly JobEvent[], ending: En
   };
 }
 
-/** An idempotency key may make a later job under the same id: what is counted once by its id tells the two apart. */
+/** The same idempotency key may create a later job with the same id. Consumers deduplicate by this id, so it must tell the two jobs apart. */
 function idOf({ jobId, acceptedAt }: JobFacts): string {
   return `${jobId}.${acceptedAt}`;
 }
 
-/** A cancelled job says nothing of its path, and one that was moved off it says so of neither. */
+/**
+ * Whether the backend that the job was decided for failed. A cancelled job does not count, nor does one that moved to the other backend
+ * before its first call.
+ */
 function backendFailureIn(
   { decision: decided }: JobFacts,
   events: readonly JobEvent[],
@@ -132,7 +135,7 @@ function savedBy({ saved: tokens, cost }: Extract<JobEvent, { type: 'cached' }>)
   return { tokens, ...(cost === undefined ? {} : { cost }) };
 }
 
-/** The router's call, where it made one, came before all attempts. It is no part of what the client is told. */
+/** The usage of the router's own model call, which it makes before the first attempt. Clients do not see it. */
 function routingUsageIn(job: JobFacts, events: readonly JobEvent[]): Pick<Outcome, 'routingUsage'> {
   const call = events.find((event) => event.type === 'routed')?.call;
   if (!call || call.usage.total_tokens === 0) return {};
@@ -149,14 +152,14 @@ function usageRecord(
 
 export interface EndingDeps {
   jobLog: JobLog;
-  /** Carries the outcome on at once, or frees at least the job's slot: the next sweep of the outbox does the rest. */
+  /** Publishes the outcome and frees the job's slot at once. If this fails, the next sweep of the outbox does it. */
   relays: Pick<Relays, 'begin'>;
   log: Logger;
 }
 
 /**
- * Ends a job for one who does not hold its fence: a canceller, a sweep, the router. The first terminal wins: whoever holds
- * the fence is refused from here on, so this settles what the call of that attempt and those of lost attempts may cost.
+ * Ends a job for a process without its fence: a canceller, the sweep, the router. The first terminal event wins: the holder of the fence
+ * can no longer append, so this also bills estimates for the running call and for the calls of lost attempts.
  */
 export async function endUnfenced(
   { jobLog, relays, log }: EndingDeps,
@@ -181,7 +184,7 @@ export async function endUnfenced(
   }
 }
 
-/** Each job has one such line. The guide's awk reads the milliseconds as its last field: `msg` is the last key and ends with the number. */
+/** Each job has one such line. The guide's awk reads the milliseconds as its last field, so `msg` is the last key and ends with the number. */
 export function logEnding(log: Logger, job: JobFacts, ending: Ending, at: number): void {
   const { jobId, userHash, model, decision } = job;
   const error = ending.status === 'failed' ? ending.error : undefined;

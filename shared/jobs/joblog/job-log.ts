@@ -8,13 +8,15 @@ import { defineScript } from '../../platform/redis/script.ts';
 import { hookNames, type HookName } from '../../contracts/hook-names.ts';
 
 /**
- * One job's record and log in the job Redis. Every change is one Lua script (`scripts/`), whose invariants stand there.
+ * One job's record and log in the job Redis. Every change is one Lua script in `scripts/`, which states its invariants.
  *
  *   admitting -> refused | completed | queued -> running -> completed | failed | cancelled
  *
- * The ingress admits (and refuses when Kafka did not acknowledge), the router routes, or serves what is cached; an attempt begins and appends under
- * its fence, and whoever is first finishes. A request to cancel is a flag beside the state: the holder of the fence sees
- * it, and he or the canceller finishes.
+ * - The ingress admits a job, and refuses it when Kafka did not acknowledge its message.
+ * - The router routes it, or completes it with a cached answer.
+ * - An attempt begins and appends events under its fence. The first process that finishes the job sets its final state.
+ * - A cancellation request is a flag beside the state. The holder of the fence sees it and ends the job; if it does not, the process
+ *   that requested the cancellation does.
  */
 export const jobState = z.enum([
   'admitting',
@@ -29,12 +31,12 @@ export type JobState = z.infer<typeof jobState>;
 
 const OPEN: ReadonlySet<string> = new Set<JobState>(['admitting', 'queued', 'running']);
 
-/** The job has not ended, and it is there. */
+/** The job exists and has not ended. */
 export function isOpen(state: JobState | 'missing'): boolean {
   return OPEN.has(state);
 }
 
-/** An attempt's right to append: a counter and a random nonce, since a counter alone can come again after a lost tail. */
+/** An attempt's right to append. The random nonce tells apart fences whose counter repeats after Redis lost its last writes. */
 export interface Fence {
   readonly counter: number;
   readonly nonce: string;
@@ -48,7 +50,7 @@ export type Admission =
       owner: string;
       bodyHash: string;
       lastSequence: number;
-      /** Milliseconds since the epoch: when it was first asked for. */
+      /** When the job was first requested; milliseconds since the epoch. */
       createdAt: number;
     };
 
@@ -63,34 +65,34 @@ export interface NewJob {
   deadlineAt: number;
   /** The channel of the process that will follow the log. */
   reader: string;
-  /** How long a foreground job outlives its last reader, in milliseconds; undefined: a background job, which does not care. */
+  /** Grace period of a foreground job after its last reader left, in milliseconds; undefined for a background job, which needs no reader. */
   graceMs: number | undefined;
-  /** What is owed when it has ended, beside telling the metrics. */
+  /** Completion hooks to run when it has ended. */
   hookNames?: readonly HookName[];
-  /** The client's request as its later readers need it, in JSON. */
+  /** The client's request in JSON, for later reads of the response (`originals.ts`). */
   original?: string;
-  /** The request that will publish it, where several may; without spaces. */
+  /** Identifies the request that publishes the job, where several may publish it; without spaces. */
   publisher?: string;
 }
 
 export interface NewAttempt {
   nonce: string;
   path: Backend;
-  /** The channel by which the process that begins hears of a cancellation. */
+  /** The channel on which the process that begins the attempt receives cancellations. */
   holder: string;
-  /** Of the job as the process was given it; milliseconds since the epoch. */
+  /** The deadline in the job data that the process received; milliseconds since the epoch. */
   deadlineAt: number;
 }
 
 export type Begun =
   | { kind: 'begun'; fence: Fence; lastSequence: number; cancel: CancelledBy | undefined }
   | { kind: 'over'; state: JobState | 'missing' }
-  /** The attempt is one at an earlier job under the same id. */
+  /** The attempt belongs to an earlier job with the same id. */
   | { kind: 'earlier' };
 
 export type Appended =
   | { kind: 'appended'; lastSequence: number; cancel: CancelledBy | undefined }
-  /** The log ends before what the holder believes to be there. */
+  /** The log has fewer events than the holder expects. */
   | { kind: 'behind'; lastSequence: number }
   | { kind: 'fenced' }
   | { kind: 'over'; state: JobState | 'missing' };
@@ -104,7 +106,7 @@ export interface Ended {
 
 export type Finished =
   | Ended
-  /** The log has grown since one without a fence read it. */
+  /** The log has grown since a caller without the fence read it. */
   | { kind: 'moved' }
   | Exclude<Appended, { kind: 'appended' }>;
 
@@ -117,7 +119,7 @@ export interface JobView {
   createdAt: number;
   userHash: string;
   model: string;
-  /** The event with which the last attempt began; undefined where there is none, or an earlier version began it. */
+  /** The event with which the last attempt began; undefined without an attempt, or when an earlier release began it. */
   lastAttempt?: AttemptMark | undefined;
   entries: SequencedEvent[];
 }
@@ -131,7 +133,7 @@ export interface AttemptMark {
 export interface Standing {
   jobId: string;
   state: JobState | 'missing';
-  /** Who asked for its end. */
+  /** Who requested its cancellation. */
   cancel: CancelledBy | undefined;
 }
 
@@ -141,8 +143,8 @@ export interface SequencedEvent {
 }
 
 /**
- * Who ends a job: the holder of its fence, or one who holds none (a canceller, a sweep, the router). `expected`: the
- * sequence of the last event that he knows of.
+ * The process that ends a job: the holder of its fence, or one without it (a canceller, the sweep, the router). `expected` is the
+ * sequence of the last event that this process knows.
  */
 export interface Finisher {
   fence: Fence | undefined;
@@ -151,19 +153,19 @@ export interface Finisher {
 
 export interface JobLog {
   /**
-   * The time that events, deadlines and leases are measured by, in milliseconds since the epoch: that of the job Redis, as far as this
-   * process knows it, so that processes whose clocks differ agree.
+   * The clock for events, deadlines and leases, in milliseconds since the epoch. It follows the clock of the job Redis, so processes
+   * whose own clocks differ agree.
    */
   now(): number;
   admit(job: NewJob): Promise<Admission>;
   /**
-   * The state that holds after the settlement, or `missing`; `admitting` while another publisher of the job may have it accepted.
-   * `publisher`: as at its admission; without one, there is no other.
+   * Refuses a job that is still `admitting`. Returns the state afterwards, or `missing`; `admitting` while another publisher of the job is
+   * listed. `publisher`: as at its admission; omit it when there is only one.
    */
   refuse(jobId: string, publisher?: string): Promise<JobState | 'missing'>;
   /**
-   * `routed` for the first delivery, `again` for a later one of an open job, else the state that it ended in. `earlier`: the message, which
-   * has that deadline, is one of an earlier job under the same id.
+   * `routed` for the first delivery, `again` for a later delivery of an open job, otherwise the job's final state. `earlier`: according to
+   * `deadlineAt`, the message belongs to an earlier job with the same id.
    */
   route(
     jobId: string,
@@ -171,32 +173,32 @@ export interface JobLog {
     deadlineAt?: number,
   ): Promise<'routed' | 'again' | 'earlier' | 'missing' | JobState>;
   /**
-   * Answers the job at once with all of its events. Undefined for one that is not to be answered so: it was routed before, has
-   * ended, or somebody wants it to end.
+   * Completes the job in one step with all of its events. Undefined, without any change, when the job was routed, has ended, or was asked
+   * to cancel.
    */
   serve(jobId: string, events: readonly JobEvent[], outcome: Outcome): Promise<Ended | undefined>;
   begin(jobId: string, attempt: NewAttempt): Promise<Begun>;
   append(jobId: string, fence: Fence, expected: number, events: readonly JobEvent[]): Promise<Appended>;
   finish(jobId: string, finisher: Finisher, events: readonly JobEvent[], outcome: Outcome): Promise<Finished>;
-  /** With at most so many entries; default: all behind `after`. */
+  /** The job with at most `atMost` entries after the sequence `after`; default: all of them. */
   read(jobId: string, after: number, reader?: string, atMost?: number): Promise<JobView | undefined>;
-  /** How these jobs stand, in their order: one round trip for all. */
+  /** The states of these jobs, in the order of the ids, in one round trip. */
   standings(jobIds: readonly string[]): Promise<Standing[]>;
-  /** Asks for the job's end. The state that holds now, or `missing`. */
+  /** Requests the job's cancellation. Returns its current state, or `missing`. */
   cancel(jobId: string, by: CancelledBy): Promise<JobState | 'missing'>;
-  /** The `original` of its admission; undefined without a record. */
+  /** The `original` given at admission; undefined without a record. */
   original(jobId: string): Promise<string | undefined>;
-  /** Of the request that it was admitted with; undefined without a record. */
+  /** The body hash given at admission; undefined without a record. */
   bodyHash(jobId: string): Promise<string | undefined>;
-  /** The owner of a job that was deleted, for as long as its record says so; undefined for any other job. */
+  /** The owner of a deleted job, while its record exists; undefined for any other job. */
   ownerOfDeleted(jobId: string): Promise<string | undefined>;
-  /** The outcome of an ended job is published: its row goes. When its hooks have run as well, its retention begins. */
+  /** Records that an ended job's outcome is published, and removes its outbox row. When its hooks have run as well, its retention begins. */
   published(jobId: string, outboxRow: string): Promise<void>;
-  /** The hooks of an ended job have run. `deleted`: it was deleted meanwhile, and nothing of it may stay. */
+  /** Records that an ended job's hooks have run. `deleted`: the job was deleted meanwhile, and no copy of it may stay. */
   settle(jobId: string): Promise<'settled' | 'deleted' | 'missing'>;
-  /** Makes an ended job unreadable: `read` knows it no more. The state of one that is still open. */
+  /** Makes an ended job unreadable: `read` no longer finds it. Returns the state of a job that is still open, without any change. */
   delete(jobId: string): Promise<'deleted' | 'missing' | JobState>;
-  /** A process has no reader of the job any more. `cancelling`: it was the last one, and the job has to end now. */
+  /** Removes a process from the job's readers. `cancelling`: it was the last one, and the job must end now. */
   leave(jobId: string, reader: string): Promise<'cancelling' | 'left'>;
 }
 
@@ -205,13 +207,13 @@ export interface JobLogOptions {
   keys: JobKeys;
   /** Milliseconds that an ended job's record and log are kept after its outcome was published and its hooks have run. */
   retentionMs: number;
-  /** By default this process's own clock. */
+  /** Default: this process's clock. */
   now?: () => number;
 }
 
-/** An open record lives well past any deadline, so that nothing expires while somebody may still end it. */
+/** An open record expires long after any deadline, so it is still there when the job ends. */
 const OPEN_LIFETIME_MS = 8 * 86_400_000;
-/** Those who are reading the log of a deleted job come to its end. */
+/** Clients that are reading the log of a deleted job have this long to reach its end. */
 const DELETED_LOG_MS = 60_000;
 
 const stateOrMissing = z.union([jobState, z.literal('').transform(() => 'missing' as const)]);

@@ -15,7 +15,7 @@ const view: JobView = {
   entries: [{ sequence: 1, event: { type: 'completed', at: 2 } }],
 };
 
-/** One ended job; `delete` makes it unreadable, as `delete.lua` does. */
+/** One ended job. `delete` makes it unreadable, as `delete.lua` does. */
 function world() {
   const stored = new Map<string, Buffer>();
   const counted = new Set<string>();
@@ -50,9 +50,9 @@ function world() {
   return { kept, counted, delete: () => (deleted = true), die: (now: boolean) => (dies = now) };
 }
 
-test('a deleted job does not come back by the copy of a process that died', async () => {
+test('a copy that a dying process left behind does not restore a deleted job', async () => {
   const { kept, counted, ...job } = world();
-  await kept.remove(JOB, 'user-1'); // the deletion comes before the copy
+  await kept.remove(JOB, 'user-1'); // the deletion runs before the copy
   job.die(true);
   await expect(kept.keep(JOB)).rejects.toThrow('dies');
   job.delete();
@@ -62,14 +62,14 @@ test('a deleted job does not come back by the copy of a process that died', asyn
   expect(counted.size).toBe(0);
 });
 
-test('a deleted job is not found by the copy of a process that has not asked yet', async () => {
+test('a deleted job is not found, even before the copying process has removed its copy', async () => {
   const { kept, ...job } = world();
   await kept.keep(JOB);
   job.delete();
   expect(await kept.find(JOB)).toBeUndefined();
 });
 
-test('a job that nobody deleted is kept, however often', async () => {
+test('keeping a job twice is safe', async () => {
   const { kept } = world();
   await kept.keep(JOB);
   await kept.keep(JOB);
@@ -90,8 +90,8 @@ test.each([
   ['nothing', '', 0],
   ['a few words', 'a "question"', 3],
   ['a request of 16 million quotation marks', '"'.repeat(16_000_000), 1],
-  ['pairs of surrogates that are cut', `x${'\u{1F6E4}'.repeat(400_000)}`, 2_500],
-])('a job is written in pieces of which none is long, and read as it was: %s', (_what, original, count) => {
+  ['surrogate pairs that are split', `x${'\u{1F6E4}'.repeat(400_000)}`, 2_500],
+])('a job is written in bounded pieces of JSON and parses to the same job: %s', (_what, original, count) => {
   const kept = keptOf(original, count);
   const pieces = [...jsonPieces(kept)];
   expect(JSON.parse(pieces.join(''))).toEqual(kept);

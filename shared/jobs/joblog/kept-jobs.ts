@@ -10,13 +10,13 @@ import { type JobLog } from './job-log.ts';
 import { createOriginals } from './originals.ts';
 
 /**
- * Ended jobs whose logs outlive the job Redis's hour: the whole log as it was, one gzipped body a job. Whatever was a
- * projection of the log stays one.
+ * Stored answers: the logs of ended jobs, kept for longer than the hour in the job Redis. Each job's whole log is one gzipped body in the
+ * blob store, so every view that is computed from the log works for stored answers too.
  */
 export interface KeptJobs {
-  /** Copies the ended job's log and original request. Does nothing for a job that is gone or was deleted. */
+  /** Copies the ended job's log and original request. Makes no copy of a job that is gone or was deleted. */
   keep(jobId: string): Promise<void>;
-  /** Undefined where nothing was kept, or no longer, and for a deleted job. Throws `store_unavailable`. */
+  /** Undefined for a job that was not kept, has expired or was deleted. Throws `store_unavailable`. */
   find(jobId: string): Promise<KeptJob | undefined>;
   remove(jobId: string, owner: string): Promise<void>;
 }
@@ -26,11 +26,11 @@ const keptJob = z.object({
   owner: z.string().min(1),
   /** Milliseconds since the epoch. */
   createdAt: z.int(),
-  /** See `NewJob`: what a repetition under the same idempotency key is compared with. */
+  /** See `NewJob`. A request with the same idempotency key must have the same hash. */
   bodyHash: z.string(),
   /** See `NewJob.original`. */
   original: z.string(),
-  /** In order: the first one's sequence is 1. */
+  /** In order; the first event has sequence 1. */
   events: z.array(jobEvent),
 });
 export interface KeptJob extends z.infer<typeof keptJob> {
@@ -41,36 +41,36 @@ export interface CountedAnswer {
   user: string;
   jobId: string;
   bytes: number;
-  /** When it is counted no longer; milliseconds since the epoch. */
+  /** When it stops counting; milliseconds since the epoch. */
   until: number;
 }
 
-/** What stored answers take of their users' quotas. */
+/** Counts stored answers towards their users' quotas. */
 export interface AnswerCount {
-  /** Its copy is stored. */
+  /** Call it when the copy is stored. */
   count(answer: CountedAnswer): Promise<void>;
-  /** Its copy is removed. */
+  /** Call it when the copy is removed. */
   forget(user: string, jobId: string): Promise<void>;
 }
 
 interface KeptJobsOptions {
   blobs: Pick<BlobStore, 'put' | 'load' | 'removeFolder'>;
   jobLog: Pick<JobLog, 'read' | 'original' | 'bodyHash' | 'ownerOfDeleted'>;
-  /** Counts what is kept of each user. */
+  /** Counts the stored bytes of each user. */
   storage: AnswerCount;
-  /** How long a job is kept past its end; milliseconds. */
+  /** How long a job is kept after its end; milliseconds. */
   retentionMs: number;
 }
 
-/** The blob store's folder of kept jobs: one folder a job. */
+/** The blob store's folder of kept jobs, with one folder for each job. */
 const KEPT_FOLDER = 'kept';
 
-/** Characters, and events, of which one piece of JSON is made: a few milliseconds of work. */
+/** Characters, or events, per piece of JSON: a few milliseconds of work. */
 const PIECE = { characters: 256 * 1_024, events: 1_000 };
 
 /**
- * `JSON.stringify`, piece by piece: an original of 32 MB takes hundreds of milliseconds as a whole. A pair of surrogates that is
- * cut in two is written as two escapes, which are read as the pair again.
+ * `JSON.stringify` in pieces: an original of 32 MB as a whole would block the event loop for hundreds of milliseconds. A surrogate pair
+ * that is split between two pieces becomes two escapes, which `JSON.parse` joins again.
  */
 export function* jsonPieces({ original, events, ...kept }: z.input<typeof keptJob>): Generator<string> {
   yield `${JSON.stringify(kept).slice(0, -1)},"original":"`;
@@ -82,7 +82,7 @@ export function* jsonPieces({ original, events, ...kept }: z.input<typeof keptJo
   yield ']}';
 }
 
-/** Between two pieces the event loop turns: compression is done in a thread. */
+/** The event loop runs between two pieces; zlib compresses in a thread. */
 function gzipped(pieces: Iterable<string>): Promise<Buffer> {
   return buffer(Readable.from(pieces).pipe(createGzip()));
 }
@@ -94,12 +94,12 @@ export function createKeptJobs({ blobs, jobLog, storage, retentionMs }: KeptJobs
   const folderOf = (jobId: string) => `${KEPT_FOLDER}/${jobId}`;
 
   async function remove(jobId: string, owner: string): Promise<void> {
-    // In this order: a process that dies in between leaves the answer counted, until it expires.
+    // In this order: if the process dies in between, the answer still counts towards the quota until it expires.
     await blobs.removeFolder(folderOf(jobId));
     await storage.forget(owner, jobId);
   }
 
-  /** It only asks: what else is owed for the job may need its log for longer than this copy took. */
+  /** Only reads the job's record: other completion hooks may still need the job's log. */
   async function removeIfDeleted(jobId: string): Promise<void> {
     const owner = await jobLog.ownerOfDeleted(jobId);
     if (owner !== undefined) await remove(jobId, owner);
@@ -112,7 +112,7 @@ export function createKeptJobs({ blobs, jobLog, storage, retentionMs }: KeptJobs
         originals.load(jobId),
         jobLog.bodyHash(jobId),
       ]);
-      // A try before this one may have died between its copy and the question whether the job still stands.
+      // An earlier try may have died after it had stored its copy and before it checked for deletion.
       if (!view) return removeIfDeleted(jobId);
       if (original === undefined || bodyHash === undefined) return;
       const { owner, createdAt, entries } = view;
@@ -123,12 +123,12 @@ export function createKeptJobs({ blobs, jobLog, storage, retentionMs }: KeptJobs
       const until = endOf(entries.map(({ event }) => event)) + retentionMs;
       const { bytes } = await blobs.put(`${folderOf(jobId)}/log`, await gzipped(jsonPieces(kept)));
       await storage.count({ user: owner, jobId, bytes, until });
-      // It may have been deleted while it was being copied.
+      // The job may have been deleted while it was being copied.
       await removeIfDeleted(jobId);
     },
     find: async (jobId) => {
       const body = await blobs.load(`${folderOf(jobId)}/log`);
-      // Whoever was copying it while it was deleted has not asked yet.
+      // A copy may have been stored during the deletion and not be removed yet.
       if (!body || (await jobLog.ownerOfDeleted(jobId)) !== undefined) return undefined;
       return keptJob.parse(JSON.parse((await gunzip(body)).toString('utf8')));
     },
@@ -136,7 +136,7 @@ export function createKeptJobs({ blobs, jobLog, storage, retentionMs }: KeptJobs
   };
 }
 
-/** Of an ended job; milliseconds since the epoch. */
+/** When the job ended; milliseconds since the epoch. */
 export function endOf(events: readonly JobEvent[]): number {
   const end = events.at(-1);
   return end && 'at' in end ? (end.at ?? 0) : 0;

@@ -26,34 +26,34 @@ const usage = (call: number, attempt = 1): JobEvent => ({
 
 const released: JobEvent = { type: 'released', at: 1, attempt: 1 };
 
-describe('the calls that were lost', () => {
+describe('the lost calls', () => {
   test.each<[string, JobEvent[], ReturnType<typeof lostCalls>]>([
-    ['none, before the first attempt', [routed], []],
-    ['the first, of which nothing was seen', [routed, attempt(1)], [{ attempt: 1, call: 1, sent: [] }]],
+    ['none before the first attempt', [routed], []],
+    ['the first call, without any output', [routed, attempt(1)], [{ attempt: 1, call: 1, sent: [] }]],
     [
-      'the first, with what was seen of it',
+      'the first call, with its output so far',
       [attempt(1), text('a')],
       [{ attempt: 1, call: 1, sent: [text('a')] }],
     ],
-    ['none, when the attempt was given back', [attempt(1), released], []],
-    ['none, when its usage is known', [attempt(1), text('a'), usage(1)], []],
+    ['none when the attempt was released', [attempt(1), released], []],
+    ['none when the usage is recorded', [attempt(1), text('a'), usage(1)], []],
     [
-      'a later one, with what was seen of that alone',
+      'a later call, with only its own output',
       [attempt(1), text('a'), usage(1), retry(1, 2), text('b')],
       [{ attempt: 1, call: 2, sent: [text('b')] }],
     ],
     [
-      'that of an attempt whose follower called nobody',
+      'the call of an attempt whose successor made no call',
       [attempt(1), text('a'), attempt(2)],
       [{ attempt: 1, call: 1, sent: [text('a')] }],
     ],
     [
-      'that of an attempt whose follower was given back',
+      'the call of an attempt whose successor was released',
       [attempt(1), text('a'), attempt(2), { ...released, attempt: 2 }],
       [{ attempt: 1, call: 1, sent: [text('a')] }],
     ],
     [
-      "each attempt's own, where nobody settled any",
+      "each attempt's call, when no usage is recorded",
       [attempt(1), text('a'), attempt(2), retry(2, 1), text('b'), attempt(3)],
       [
         { attempt: 1, call: 1, sent: [text('a')] },
@@ -61,12 +61,12 @@ describe('the calls that were lost', () => {
       ],
     ],
     [
-      'only those that no later attempt has settled',
+      'only calls whose usage no later attempt has recorded',
       [attempt(1), text('a'), attempt(2), usage(1), retry(2, 1), text('b')],
       [{ attempt: 2, call: 1, sent: [text('b')] }],
     ],
     [
-      'none, when the last one settled them all',
+      'none when the last attempt recorded the usage of all',
       [attempt(1), attempt(2), usage(1), retry(2, 1), attempt(3), usage(1, 2)],
       [],
     ],
@@ -74,12 +74,12 @@ describe('the calls that were lost', () => {
     expect(lostCalls(history)).toEqual(lost);
   });
 
-  test('are none of those that are settled by what is not in the log yet', () => {
+  test('exclude calls whose usage is in events that are not in the log yet', () => {
     expect(lostCalls([attempt(1), text('a')], [usage(1)])).toEqual([]);
   });
 });
 
-test('their usage is estimated from the prompt that was routed and from what is in the log', () => {
+test('the usage of lost calls is estimated from the routed prompt tokens and from the output in the log', () => {
   const history = [routed, attempt(1), text('12345678'), text('9'), attempt(2)];
   expect(roughUsages(history)).toEqual([
     {

@@ -1,17 +1,17 @@
 import { isVisible, type JobEvent, type TokenUsage, type UsageEvent } from '../../contracts/job-event.ts';
 import { costOf } from '../../contracts/cost-of.ts';
 
-/** The call of the model that was under way when an attempt was lost. */
+/** The model call that was running when an attempt was lost. */
 export interface LostCall {
   attempt: number;
   call: number;
-  /** What of it is in the log. */
+  /** The call's events in the log. */
   sent: readonly JobEvent[];
 }
 
 /**
- * The calls that attempts were lost with and whose usage stands nowhere, in their order: at most one of each attempt, since
- * a call's usage is written before the next one begins. `later`: what is not in the log yet; it may tell of their usage.
+ * The calls of lost attempts whose usage is not recorded, in order. There is at most one for each attempt, since a call's usage is written
+ * before the next call begins. `later`: events that are not in the log yet; they may record the usage.
  */
 export function lostCalls(history: readonly JobEvent[], later: readonly JobEvent[] = []): LostCall[] {
   const settled = new Set([...history, ...later].filter((event) => event.type === 'usage').map(idOf));
@@ -26,7 +26,7 @@ function idOf({ attempt, call }: Pick<UsageEvent, 'attempt' | 'call'>): string {
 
 interface OneAttempt {
   attempt: number;
-  /** What stands in the log between its beginning and the next one's. */
+  /** The events between the attempt's start and the next attempt's. */
   own: JobEvent[];
 }
 
@@ -39,7 +39,7 @@ function attemptsOf(history: readonly JobEvent[]): OneAttempt[] {
   return attempts;
 }
 
-/** One that was released has told of its calls itself. Any but the first says `retry` before each of its calls. */
+/** A released attempt has recorded the usage of its calls. Every attempt but the first writes `retry` before each of its calls. */
 function lostCallOf({ attempt, own }: OneAttempt): LostCall[] {
   if (own.some(({ type }) => type === 'released')) return [];
   const last = own.findLastIndex(({ type }) => type === 'retry');
@@ -48,21 +48,21 @@ function lostCallOf({ attempt, own }: OneAttempt): LostCall[] {
   return [{ attempt, call: begun?.type === 'retry' ? begun.call : 1, sent: own.slice(last + 1) }];
 }
 
-/** UTF-8 bytes of a token: 4 in English prose; in code and in other scripts 2 to 3. */
+/** UTF-8 bytes per token: 4 in English prose, 2 to 3 in code and in other scripts. */
 const BYTES_PER_TOKEN = 4;
 
-/** Takes microseconds, and is up to a factor of two away. Of a text that a user chose, `measureRequest` is to be asked. */
+/** Takes microseconds; wrong by up to a factor of two. For text that a user controls, use `measureRequest` instead. */
 export function roughTokens(bytes: number): number {
   return Math.ceil(bytes / BYTES_PER_TOKEN);
 }
 
 /** A word of Latin letters, up to three digits, a run of marks, or a run of another script. */
 const WORDS = /[A-Za-z\u00c0-\u024f]+|\p{N}{1,3}|[^\s\p{L}\p{N}]+|\p{L}+/gu;
-/** Characters: longer words are more than one token. */
+/** Characters per token in a word of Latin letters. */
 const LETTERS = 8;
 const MARKS = 3;
 
-/** Tokens of an answer for one who has no tokenizer at hand: by its words, within some 10% for prose. Linear in its length. */
+/** Estimates an answer's tokens without a tokenizer, from its words; within about 10% for prose. Linear in its length. */
 function tokensByWords(text: string): number {
   let tokens = 0;
   for (const [word] of text.matchAll(WORDS)) {
@@ -73,7 +73,7 @@ function tokensByWords(text: string): number {
   return tokens;
 }
 
-/** The usages of the lost calls for one who has no tokenizer and no prompt at hand; the prompt was counted at the admission. */
+/** Estimated usage of the lost calls, without a tokenizer and without the prompt, whose tokens were counted at admission. */
 export function roughUsages(history: readonly JobEvent[], later: readonly JobEvent[] = []): UsageEvent[] {
   const prompt = history.find((event) => event.type === 'routed')?.promptTokens ?? 0;
   return billLostCalls(history, later, (sent) => {
@@ -82,7 +82,7 @@ export function roughUsages(history: readonly JobEvent[], later: readonly JobEve
   });
 }
 
-/** The usage events of the lost calls, priced by what the log says of the models that were called. */
+/** The usage events of the lost calls, with the prices that the log has for the models that were called. */
 export function billLostCalls(
   history: readonly JobEvent[],
   later: readonly JobEvent[],
@@ -102,12 +102,12 @@ export function billLostCalls(
   });
 }
 
-/** US dollars of the calls whose usage stands in the log. */
+/** Cost in US dollars of the calls whose usage is in the log. */
 export function billedIn(events: readonly JobEvent[]): number {
   return events.reduce((sum, event) => sum + (event.type === 'usage' ? (event.cost ?? 0) : 0), 0);
 }
 
-/** Each call but a job's first stands in the log with its model. */
+/** The log has a `retry` event with the model for every call but a job's first. */
 function modelOf(history: readonly JobEvent[], { attempt, call }: LostCall): string {
   const retry = history.find(
     (event) => event.type === 'retry' && event.attempt === attempt && event.call === call,

@@ -25,7 +25,7 @@ describe('mergeDeltas', () => {
       call('}'),
       { type: 'tool_call', choice: 0, index: 0, id: 'x', name: 'f', arguments: '{}' },
     ],
-  ])('joins %s', (_what, first, second, merged) => {
+  ])('merges %s', (_what, first, second, merged) => {
     expect(mergeDeltas(first, second)).toEqual(merged);
   });
 
@@ -40,7 +40,7 @@ describe('mergeDeltas', () => {
       { type: 'tool_call', choice: 0, index: 0, id: 'x', arguments: '' },
     ],
     ['an end', text('a'), { type: 'choice_end', choice: 0, reason: 'stop' }],
-  ])('keeps apart %s', (_what, first, second) => {
+  ])('does not merge %s', (_what, first, second) => {
     expect(mergeDeltas(first, second)).toBeUndefined();
   });
 });

@@ -1,8 +1,8 @@
 import { type JobEvent } from '../../contracts/job-event.ts';
 
 /**
- * Two neighbouring deltas as one, where that changes nothing but the number of chunks; undefined where it would.
- * Log probabilities belong to their own tokens, so a text with them stays alone.
+ * Merges two neighbouring deltas, if that changes nothing but the number of chunks; otherwise undefined. Text with log probabilities is
+ * never merged, since they belong to its tokens.
  */
 export function mergeDeltas(first: JobEvent, second: JobEvent): JobEvent | undefined {
   if (first.type === 'text' && second.type === 'text') {

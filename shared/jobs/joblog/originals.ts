@@ -2,15 +2,15 @@ import { type BlobStore } from '../../platform/blobs/blob-store.ts';
 import { type JobLog } from './job-log.ts';
 
 /**
- * The client's request as its later readers need it, in JSON (UTF-8): in the job's record where it is small, else in the blob store,
- * beside the job's other bodies and as long as the record.
+ * The client's original request in JSON (UTF-8), for later reads of the response. Small requests are stored in the job's record, larger ones
+ * in the blob store, beside the job's other bodies and for as long as the record.
  */
 export interface Originals {
-  /** What the record says of it; '' where nobody will ask for it. */
+  /** The value for the job's record; '' when the request is not needed later. */
   mark(original: Uint8Array | undefined): string;
-  /** To be called when the record stands, and before the job is published. */
+  /** Call it after the record was created and before the job is published. */
   put(jobId: string, original: Uint8Array): Promise<void>;
-  /** Undefined without a record, or where the job has none. Throws `store_unavailable`. */
+  /** Undefined without a record, or when the job has no stored request. Throws `store_unavailable`. */
   load(jobId: string): Promise<string | undefined>;
 }
 
@@ -20,7 +20,7 @@ interface OriginalsOptions {
 }
 
 const INLINE_BYTES = 64 * 1024;
-/** No JSON text begins so. */
+/** Marks a request in the blob store. No JSON text begins with `@`. */
 const IN_BLOB = '@blob';
 
 export function createOriginals({ blobs, jobLog }: OriginalsOptions): Originals {

@@ -28,7 +28,7 @@ function outcomeOf(jobId: string): Outcome {
   };
 }
 
-/** The streams of an outbox, as far as it uses them. */
+/** A fake with the stream commands that the outbox uses. */
 function redisWith(streams: Record<string, Record<string, string[]>>) {
   return {
     set: () => Promise.resolve('OK'),
@@ -42,8 +42,8 @@ afterEach(() => void jest.useRealTimers());
 
 test.each([
   ['cannot be read', ['outcome', '{', 'duties', '']],
-  ['cannot be parted from its hooks', rowOf(FIRST)],
-])('a row that %s holds up no other', async (_name, poison) => {
+  ['cannot be split from its hooks', rowOf(FIRST)],
+])('a row that %s does not delay other rows', async (_name, poison) => {
   const [first, last] = [keys.outbox(FIRST), keys.outbox(LAST)];
   const streams: Record<string, Record<string, string[]>> = {
     [first]: { '1-0': poison, '2-0': rowOf(SAME_BUCKET) },

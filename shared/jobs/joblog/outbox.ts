@@ -10,26 +10,28 @@ import { type JobLog } from './job-log.ts';
 import { periodically } from '../../platform/util/periodically.ts';
 
 /**
- * Carries outcomes from the outbox rows, which the finishing script wrote, to `turnout.events`.
+ * Publishes outcomes from the outbox rows, which the finishing script wrote, to `turnout.events`.
  *
- * A row moves: with hooks -> parted from them (`completion-hooks.ts` runs these) -> published -> gone. So a hook that fails never
- * publishes an outcome again, and Kafka being away delays no hook. The job's record stays until its row has gone.
+ *   row with hooks -> split from its hooks (`completion-hooks.ts` runs them) -> published -> removed
  *
- * Whoever ended the job relays its row at once. A row that is still there after `ABANDONED_MS` lost its relayer (or Kafka
- * was away): the sweep of one process relays it. An outcome may so be published twice, always under the same event id.
+ * A failing hook therefore never publishes an outcome again, and a Kafka outage delays no hook. The job's record stays until its row is
+ * removed.
+ *
+ * The process that ended the job relays its row at once. If the row is still there after `ABANDONED_MS`, that process died or Kafka was
+ * unavailable, and the sweep of one process relays it. So an outcome may be published twice, always with the same event id.
  */
 export interface Outbox {
-  /** Relays the row that this process has just written. Never rejects: the sweep comes after it. */
+  /** Relays the row that this process has just written. Never rejects: the sweep retries a failure. */
   relay(row: OutboxRow): Promise<void>;
   start(): void;
   close(): Promise<void>;
 }
 
 export interface OutboxRow {
-  /** Its id in the bucket's stream. */
+  /** The row's id in the bucket's stream. */
   row: string;
   outcome: Outcome;
-  /** The outcome as its row has it, with what a later version has added; absent where this process has just made it. */
+  /** The outcome's JSON in the row, with fields that a later version may have added; absent when this process has just written it. */
   written?: string;
   hookNames: readonly string[];
 }
@@ -42,7 +44,7 @@ interface OutboxOptions {
   topic: string;
   source: string;
   hooks: Pick<CompletionHooks, 'take' | 'run'>;
-  /** Tells those who count open jobs that this one is none any more; again for the same job it changes nothing. */
+  /** Releases the job's slots in the scheduler and the open-job limiter. Idempotent by job. */
   ended: (outcome: Outcome) => Promise<void>;
   logger: Logger;
 }
@@ -50,12 +52,12 @@ interface OutboxOptions {
 const ABANDONED_MS = 5_000;
 const SWEEP_MS = 2_000;
 const ROWS_AT_ONCE = 500;
-/** A sweep that takes longer overlaps with another: that does no harm. */
+/** A sweep that takes longer overlaps with another one, which is safe. */
 const LEASE_MS = 10_000;
 
 export function createOutbox(options: OutboxOptions): Outbox {
   const { redis, keys, jobLog, producer, topic, source, hooks, ended, logger } = options;
-  /** Where the next sweep of a stream begins. */
+  /** By stream: where its next sweep begins. */
   const from = new Map<string, string>();
 
   async function publish(event: Outcome, value = JSON.stringify(event)): Promise<void> {
@@ -66,7 +68,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   async function relay({ row, outcome: event, written, hookNames }: OutboxRow): Promise<void> {
     const { jobId } = event;
     const parted = hookNames.length === 0 ? row : await hooks.take(jobId, row);
-    if (parted === '') return; // another process has parted it, and relays it
+    if (parted === '') return; // another process has split it, and relays it
     const hooked = hookNames.length === 0 ? Promise.resolve() : hooks.run(jobId, hookNames);
     await allDone([publish(event, written), ended(event)]).then(
       () => jobLog.published(jobId, parted),
@@ -87,7 +89,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Rows that cannot be read delay no other row: the next sweep goes on behind the last one of a full page. */
+  /** Unreadable rows delay no other row: after a full page, the next sweep continues behind its last row. */
   async function sweepStream(stream: string): Promise<unknown[]> {
     const until = `${Date.now() - ABANDONED_MS}`;
     const rows = await redis.xrange(stream, from.get(stream) ?? '-', until, 'COUNT', ROWS_AT_ONCE);
@@ -100,7 +102,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const work = periodically({
     everyMs: SWEEP_MS,
     run: sweep,
-    onError: (error) => logger.warn({ err: error }, 'Outbox sweep failed; it will run again'),
+    onError: (error) => logger.warn({ err: error }, 'Outbox sweep failed; retrying in 2 s'),
   });
   return {
     relay: async (row) => {
@@ -109,7 +111,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       } catch (error) {
         logger.warn(
           { err: error, jobId: row.outcome.jobId },
-          'Not all that is owed for a job is done; the sweep will',
+          'Outbox relay failed; the outbox sweep will retry',
         );
       }
     },
@@ -127,13 +129,13 @@ function readRow(row: string, [, json = '', , owed = '']: readonly string[]): Ou
   };
 }
 
-/** Waits for all, also when one fails; then throws the first failure. */
+/** Waits until all have settled, then throws the first failure. */
 async function allDone(work: readonly Promise<void>[]): Promise<void> {
   const failures = await failuresOf(work);
   if (failures.length > 0) throw failures[0];
 }
 
-/** Waits for all. */
+/** Waits until all have settled. */
 async function failuresOf(work: readonly Promise<void>[]): Promise<unknown[]> {
   const results = await Promise.allSettled(work);
   return results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));

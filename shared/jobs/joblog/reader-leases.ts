@@ -2,14 +2,14 @@ import { type Logger } from '../../platform/log/logger.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { type JobKeys } from '../../platform/redis/keys.ts';
 
-/** How long a process counts as alive after its last sign. Milliseconds: the grace period of the jobs that it reads. */
+/** How long a process counts as alive after its last renewal. After that, its readers are removed from their jobs. Milliseconds. */
 const LEASE_MS = 10_000;
 const RENEW_MS = 2_500;
 
 export interface ReaderLease {
-  /** Now, for a process that was not running for a while. Resolves when it holds, or could not be renewed, which is logged. */
+  /** Renews now, for a process that was frozen for a while. Resolves also when the renewal failed, which is logged. */
   renew(): Promise<void>;
-  /** The lease ends now. */
+  /** Stops the renewal and ends the lease now. */
   end(): Promise<void>;
 }
 
@@ -19,7 +19,7 @@ export function keepReaderLease(redis: Redis, keys: JobKeys, channel: string, lo
     try {
       await redis.set(keys.readerLease(channel), '1', 'PX', LEASE_MS);
     } catch (error) {
-      log.warn({ err: error }, 'The reader lease could not be renewed');
+      log.warn({ err: error }, 'Cannot renew the reader lease; retrying in 2.5 s');
     }
   };
   void renew();
@@ -34,7 +34,7 @@ export function keepReaderLease(redis: Redis, keys: JobKeys, channel: string, lo
 }
 
 export interface ReaderLeases {
-  /** The channels whose processes have not renewed their lease. */
+  /** The channels among these whose leases have expired. */
   deadAmong(channels: readonly string[]): Promise<string[]>;
 }
 

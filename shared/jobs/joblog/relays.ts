@@ -1,10 +1,10 @@
 import { type Outbox, type OutboxRow } from './outbox.ts';
 
-/** The outcomes that this process has written and is carrying on. */
+/** The relays of outbox rows that this process has written. */
 export interface Relays {
-  /** Begins to carry it; nobody waits for it, and the sweep comes after it. */
+  /** Starts to relay the row in the background. The outbox sweep retries a failure. */
   begin(row: OutboxRow): void;
-  /** Waits for those that are under way. */
+  /** Waits until all started relays have ended. */
   idle(): Promise<void>;
 }
 

@@ -24,7 +24,7 @@ const view: JobView = {
   entries: [],
 };
 
-/** A log that has one job nobody can read. */
+/** A job log with one unreadable job. */
 function world() {
   const ended: string[] = [];
   const jobLog = {
@@ -39,7 +39,7 @@ function world() {
   return { ended, jobLog };
 }
 
-/** Open jobs as the sweep finds them: overdue, or cancelled by a client a while ago. */
+/** Open jobs as the sweep finds them: overdue, or cancelled by a client some time ago. */
 function redisWith(found: 'overdue' | 'cancelled') {
   const jobsIn = (set: string) => JOBS.filter((jobId) => keys.open(jobId) === set);
   return {
@@ -56,7 +56,7 @@ beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 test.each(['overdue', 'cancelled'] as const)(
-  'of the %s jobs, one whose log cannot be read keeps no other one from its end',
+  'among %s jobs, one with an unreadable log does not keep the sweep from ending the others',
   async (found) => {
     const { ended, jobLog } = world();
     const leases = { deadAmong: () => Promise.resolve([]) };
@@ -71,9 +71,9 @@ test.each(['overdue', 'cancelled'] as const)(
 );
 
 test.each([
-  ['has just come back', false, []],
-  ['was there all the time', true, [UNREADABLE, SAME_BUCKET, OTHER_BUCKET]],
-])('while Redis %s, jobs without a live reader are cancelled: %p', async (_what, isSteady, cancelled) => {
+  ['has just recovered', false, []],
+  ['has been available', true, [UNREADABLE, SAME_BUCKET, OTHER_BUCKET]],
+])('when Redis %s, jobs without a live reader are cancelled: %p', async (_what, isSteady, cancelled) => {
   const asked: string[] = [];
   const jobLog = {
     now: Date.now,
@@ -95,7 +95,7 @@ test.each([
   expect(asked.sort()).toEqual([...cancelled].sort());
 });
 
-test('one sweep looks at a bounded number of open jobs, and the next ones look at the others', async () => {
+test('one sweep checks a bounded number of open jobs, and the next sweeps check the others', async () => {
   const jobs = Array.from({ length: 5_000 }, (_, at) => `job_${String(at).padStart(30, '0')}00`);
   const looked: string[] = [];
   const perSweep: number[] = [];

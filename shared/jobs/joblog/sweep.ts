@@ -12,11 +12,11 @@ import { type Relays } from './relays.ts';
 import { periodically } from '../../platform/util/periodically.ts';
 
 /**
- * Somebody ends every job: the overdue ones, those that were cancelled and whose holder and canceller are gone, and the
- * foreground ones that nobody reads any more.
+ * The sweep ends jobs that no other process ends: overdue jobs, cancelled jobs whose holder and canceller have died, and foreground jobs
+ * without readers.
  *
- * Every router and worker runs it; a lease lets one of them sweep at a time. All that it does is safe to do twice. While the job Redis
- * has just come back, only deadlines and requests to cancel count.
+ * Every router and worker runs it; a lease lets one of them sweep at a time. Each of its steps is safe to repeat. Shortly after an outage
+ * of the job Redis, it ends jobs only for their deadlines and for cancellation requests.
  */
 export interface Sweep {
   start(): void;
@@ -34,10 +34,10 @@ export interface SweepOptions {
 }
 
 const EVERY_MS = 1_000;
-/** The holder of the fence ends an overdue job himself; the sweep comes after him. */
+/** The holder of the fence ends an overdue job itself. The sweep waits this long for it. */
 const OVERDUE_GRACE_MS = 2_000;
 const JOBS_AT_ONCE = 200;
-/** Open jobs that one sweep looks at; with more, it takes turns, so that its cost does not grow with their number. */
+/** Open jobs that one sweep checks. With more, successive sweeps take turns, so the cost of a sweep is bounded. */
 const JOBS_PER_SWEEP = 2_000;
 
 export function createSweep(options: SweepOptions): Sweep {
@@ -58,7 +58,7 @@ export function createSweep(options: SweepOptions): Sweep {
   const work = periodically({
     everyMs: EVERY_MS,
     run: sweep,
-    onError: (error) => log.warn({ err: error }, 'Sweep failed; it will run again'),
+    onError: (error) => log.warn({ err: error }, 'Sweep failed; retrying in 1 s'),
   });
   return {
     start: work.start,
@@ -77,28 +77,28 @@ async function endOverdue(options: SweepOptions): Promise<void> {
           status: 'failed',
           error: new TurnoutError('deadline_exceeded'),
         });
-        if (ended.kind === 'over') await redis.zrem(open, jobId); // it had ended, or its record is gone
+        if (ended.kind === 'over') await redis.zrem(open, jobId); // it had ended before, or its record is gone
         log.warn({ jobId, result: ended.kind }, 'Overdue job ended by the sweep');
       });
     }
   }
 }
 
-/** A job that cannot be ended, since its log cannot be read, keeps no other one from its end. */
+/** Isolates failures: a job whose log cannot be read does not stop the sweep from ending other jobs. */
 async function alone({ log }: SweepOptions, jobId: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    log.error({ err: error, jobId }, 'The sweep could not see to a job; it will try again');
+    log.error({ err: error, jobId }, 'The sweep failed for a job; the next sweep will retry');
   }
 }
 
-/** Reads the open sets in turn, each by its cursor: where the last look ended, the next one goes on. */
+/** Reads the open sets in turn with ZSCAN. Each read continues where the last one ended. */
 function createRounds(redis: Redis, sets: readonly string[]) {
   let set = 0;
   let cursor = '0';
 
-  /** A job may come twice in a round, when its set changes meanwhile. */
+  /** A job may appear twice in a round when its set changes meanwhile. */
   async function page(): Promise<string[]> {
     const [next, found] = await redis.zscan(sets[set] ?? '', cursor, 'COUNT', JOBS_AT_ONCE);
     cursor = next;
@@ -107,7 +107,7 @@ function createRounds(redis: Redis, sets: readonly string[]) {
   }
 
   return {
-    /** Some more than that many at most, and each set at most once. */
+    /** Reads pages until it has at least `atMost` jobs or has read each set once; the last page may exceed `atMost`. */
     next: async (atMost: number): Promise<string[]> => {
       const jobs: string[] = [];
       for (let ended = 0; ended < sets.length && jobs.length < atMost;) {
@@ -139,7 +139,7 @@ async function tend(options: SweepOptions, jobId: string): Promise<void> {
     });
 }
 
-/** Somebody asked for its end, and neither the holder of the fence nor he himself has done it. */
+/** Ends a cancelled job that neither the holder of the fence nor the canceller has ended in time. */
 async function endCancelled(options: SweepOptions, jobId: string, by: string, at: number): Promise<void> {
   if (options.jobLog.now() - at < HOLDER_GRACE_MS * 2) return;
   const ended = await endUnfenced(options, jobId, { status: 'cancelled', by: cancelledBy.parse(by) });
@@ -149,13 +149,13 @@ async function endCancelled(options: SweepOptions, jobId: string, by: string, at
 interface Readers {
   /** Channels, separated by spaces. */
   readers: string;
-  /** Since when there has been none, in milliseconds since the epoch; 0: there is one. */
+  /** Since when the job has had no reader, in milliseconds since the epoch; 0 while it has one. */
   left: number;
   /** Milliseconds. */
   graceMs: number;
 }
 
-/** Readers of dead processes leave; a job that has had no reader for too long is cancelled. */
+/** Removes the readers of dead processes, and cancels a job that has had no reader for longer than its grace period. */
 async function endIfUnread(
   options: SweepOptions,
   jobId: string,
@@ -165,10 +165,10 @@ async function endIfUnread(
   const dead = await leases.deadAmong(readers.split(' ').filter((channel) => channel !== ''));
   const isAbandoned = left > 0 && jobLog.now() - left > graceMs;
   if (dead.length === 0 && !isAbandoned) return;
-  // After the leases were read: their holders could not renew them, nor could a client come back, while Redis was away.
+  // Checked after the leases were read: during an outage of Redis, processes could not renew leases and clients could not reconnect.
   if (!(await steadiness.isSteady())) return;
   const departures = await Promise.all(dead.map((reader) => jobLog.leave(jobId, reader)));
   if (!isAbandoned && !departures.includes('cancelling')) return;
-  log.warn({ jobId }, 'Nobody reads this job any more; it is cancelled');
+  log.warn({ jobId }, 'Foreground job without readers cancelled by the sweep');
   await cancelJob(options, jobId, 'disconnect');
 }

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { addUsage } from './usage.ts';
 
-test('the usage of two calls is their sum, details included', () => {
+test('the usage of two calls is their sum, including details', () => {
   const first = {
     prompt_tokens: 1,
     completion_tokens: 2,
@@ -22,7 +22,7 @@ test('the usage of two calls is their sum, details included', () => {
   });
 });
 
-test('what only one call reports is kept', () => {
+test('details that only one call reports are kept', () => {
   const plain = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
   const detailed = { ...plain, prompt_tokens_details: { cached_tokens: 5 } };
   expect(addUsage(plain, detailed)).toMatchObject({ prompt_tokens_details: { cached_tokens: 5 } });

@@ -1,6 +1,6 @@
 import { type JobEvent, type TokenUsage } from '../../contracts/job-event.ts';
 
-/** Of an answer that no model was called for. */
+/** Usage of an answer without a model call. */
 export const NO_USAGE: TokenUsage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
 
 /** The usage of two calls together; details (cached, reasoning tokens) are added where both are numbers. */
@@ -26,13 +26,13 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-/** What all calls of a job used together; undefined before the first one's end, nothing where the cache had the answer. */
+/** The usage of all calls of a job; undefined before the first call has ended, zero for an answer from the cache. */
 export function usageOf(events: readonly JobEvent[]): TokenUsage | undefined {
   const calls = events.flatMap(usageIn);
   return calls.length === 0 ? undefined : calls.reduce(addUsage);
 }
 
-/** What an event adds to its job's usage. */
+/** The usage that an event adds to its job. */
 export function usageIn(event: JobEvent): TokenUsage[] {
   if (event.type === 'usage') return [event.usage];
   return event.type === 'cached' ? [NO_USAGE] : [];

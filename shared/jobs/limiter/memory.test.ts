@@ -7,19 +7,19 @@ const info = (used: number, max: number) =>
   `# Memory\r\nused_memory:${used}\r\nused_memory_human:1K\r\nmaxmemory:${max}\r\nmaxmemory_policy:noeviction\r\n`;
 
 test.each([
-  ['of its maxmemory', info(50, 100), undefined, 0.5],
-  ['of a lower limit of ours', info(50, 100), 80, 0.625],
-  ['of a limit of ours alone', info(50, 0), 100, 0.5],
-  ['nothing where there is no limit', info(50, 0), undefined, 0],
-])('Redis is full by %s', (_what, text, limit, share) => {
+  ['maxmemory', info(50, 100), undefined, 0.5],
+  ['a lower configured limit', info(50, 100), 80, 0.625],
+  ['a configured limit and no maxmemory', info(50, 0), 100, 0.5],
+  ['no limit is 0', info(50, 0), undefined, 0],
+])('memory usage with %s', (_what, text, limit, share) => {
   expect(shareIn(text, limit)).toBe(share);
 });
 
 test.each([
-  ['is warned of, with what to do', info(50, 0), undefined, 1],
-  ['is none where a limit of ours stands', info(50, 0), 100, 0],
-  ['is none where Redis has one', info(50, 100), undefined, 0],
-])('a job Redis without maxmemory %s', async (_what, text, limitBytes, warnings) => {
+  ['is logged, with what to do, without any limit', info(50, 0), undefined, 1],
+  ['is not logged with a configured limit', info(50, 0), 100, 0],
+  ['is not logged when Redis has maxmemory', info(50, 100), undefined, 0],
+])('a warning of a missing maxmemory %s', async (_what, text, limitBytes, warnings) => {
   const lines: string[] = [];
   const log = createLogger('test', { LOG_LEVEL: 'info' }, { write: (line) => void lines.push(line) });
   const redis = { info: () => Promise.resolve(text) } as unknown as Redis;
@@ -31,12 +31,12 @@ test.each([
     expect(line).toMatch(/has no maxmemory.*set maxmemory in Redis, or REDIS_MAX_BYTES/);
 });
 
-test('the append-only file is a share of its disk, where that is known', () => {
+test('disk usage is the size of the append-only file relative to its disk, or 0 when the disk is unknown', () => {
   const text = 'aof_current_size:50\r\naof_base_size:10\r\n';
   expect([diskShareIn(text, 100), diskShareIn(text, undefined)]).toEqual([0.5, 0]);
 });
 
-test('operators hear once when the disk is nearly full, or cannot be written to, and when that is over', async () => {
+test('a nearly full disk and failing disk writes are logged once when they begin and once when they end', async () => {
   const answers = [
     'aof_current_size:85\r\naof_last_bgrewrite_status:err\r\n',
     'aof_current_size:85\r\n',

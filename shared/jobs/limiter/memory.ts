@@ -5,11 +5,11 @@ import { type Redis } from '../../platform/redis/connect.ts';
 import { periodically } from '../../platform/util/periodically.ts';
 
 /**
- * How full the job Redis is: its memory by its own `maxmemory`, or by a lower limit of ours; its disk by the size of its append-only file.
- * A Redis whose disk is full ends itself (`appendfsync always`), so jobs are refused before.
+ * Watches how full the job Redis is: its memory relative to its `maxmemory` or to a lower configured limit, and its disk by the size of its
+ * append-only file. Redis exits when its disk is full (`appendfsync always`), so jobs are refused before that.
  */
 export interface MemoryWatch {
-  /** 0 to 1, of the fullest server; 0 where no limit is known. */
+  /** Usage of the fullest server, from 0 to 1; 0 when no limit is known. */
   share(): number;
   start(): Promise<void>;
   close(): Promise<void>;
@@ -17,15 +17,15 @@ export interface MemoryWatch {
 
 interface MemoryWatchOptions {
   redis: Redis;
-  /** Bytes, where the servers themselves have no `maxmemory`. */
+  /** Limit in bytes, for servers without `maxmemory`, or lower than it. */
   limitBytes: number | undefined;
-  /** Bytes that the append-only file may have; undefined: not known. */
+  /** How large the append-only file may become, in bytes; undefined: unknown. */
   diskBytes?: number | undefined;
   log: Logger;
 }
 
 const EVERY_MS = 1_000;
-/** Operators hear of it, also while nobody asks for a job. */
+/** Above this share, an error is logged, also while there are no requests. */
 const NEARLY_FULL = 0.8;
 
 export function createMemoryWatch({ redis, limitBytes, diskBytes, log }: MemoryWatchOptions): MemoryWatch {
@@ -46,7 +46,7 @@ export function createMemoryWatch({ redis, limitBytes, diskBytes, log }: MemoryW
     tell('The job Redis cannot write its data to its disk', failing.length > 0, { failing });
   }
 
-  /** When it begins, and when it is over. */
+  /** Logs a problem once when it begins and once when it is over. */
   function tell(what: string, isSo: boolean, details: object): void {
     if (isSo === trouble.has(what)) return;
     if (isSo) {
@@ -62,7 +62,7 @@ export function createMemoryWatch({ redis, limitBytes, diskBytes, log }: MemoryW
     if (warned || limitBytes !== undefined || infos.every((info) => numberIn(info, 'maxmemory') > 0)) return;
     warned = true;
     log.warn(
-      'The job Redis has no maxmemory, so jobs are accepted until the machine has no memory left: set maxmemory in Redis, or REDIS_MAX_BYTES',
+      'The job Redis has no maxmemory, so Turnout accepts jobs until the machine runs out of memory: set maxmemory in Redis, or REDIS_MAX_BYTES',
     );
   }
 
@@ -79,34 +79,37 @@ export function createMemoryWatch({ redis, limitBytes, diskBytes, log }: MemoryW
   };
 }
 
-/** Above it nothing more is routed: what is left is for the answers of the jobs that are. */
+/** Above this share, routing stops. The rest is reserved for the answers of jobs that are routed already. */
 const FULL = 0.95;
 
-/** Resolves when there is room for more; rejects with the signal's reason. */
+/** Returns a function that waits until Redis has free capacity. It rejects with the signal's reason. */
 export function roomIn(
   memory: Pick<MemoryWatch, 'share'>,
   log: Logger,
 ): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
     if (memory.share() < FULL) return;
-    log.error({ share: memory.share() }, 'The job Redis is full; nothing is routed until there is room');
+    log.error(
+      { share: memory.share() },
+      'The job Redis is full; routing is paused until it has free capacity',
+    );
     while (memory.share() >= FULL) await delay(EVERY_MS, undefined, { signal });
   };
 }
 
-/** Redis refuses writes at `maxmemory`; a limit of ours may be lower. */
+/** Memory usage relative to the lower of `maxmemory`, at which Redis refuses writes, and `limitBytes`; 0 when neither is set. */
 export function shareIn(info: string, limitBytes: number | undefined): number {
   const used = numberIn(info, 'used_memory');
   const limits = [numberIn(info, 'maxmemory'), limitBytes ?? 0].filter((bytes) => bytes > 0);
   return limits.length === 0 ? 0 : used / Math.min(...limits);
 }
 
-/** The append-only file's share of its disk; 0 where that is not known. */
+/** The append-only file's share of its disk; 0 when the disk's size is unknown. */
 export function diskShareIn(info: string, diskBytes: number | undefined): number {
   return diskBytes === undefined ? 0 : numberIn(info, 'aof_current_size') / diskBytes;
 }
 
-/** Which of Redis's last writes to its disk failed: it says so for as long as the next one has not succeeded. */
+/** Which kinds of disk writes last failed. Redis reports a failure until the next write of that kind succeeds. */
 function failedWrites(info: string): string[] {
   const statuses = ['aof_last_write_status', 'aof_last_bgrewrite_status', 'rdb_last_bgsave_status'];
   return statuses.filter((name) => new RegExp(`^${name}:err`, 'm').test(info));

@@ -5,17 +5,17 @@ import { defineScript } from '../../platform/redis/script.ts';
 export interface LimiterRequest {
   jobId: string;
   userHash: string;
-  /** Milliseconds since the epoch: when it has ended in any case. */
+  /** The job's deadline; milliseconds since the epoch. */
   deadlineAt: number;
-  /** Of his jobs, so many may be open. */
+  /** How many open jobs the user may have; undefined: no limit. */
   queuedJobs: number | undefined;
-  /** Of its request and documents. */
+  /** Size of the job's request and documents. */
   bytes: number;
-  /** So many bytes all open jobs of the user may have together. One that is alone is let in whatever its size. */
+  /** How many bytes all open jobs of the user may have together. A user's only job is admitted whatever its size. */
   openBytes: number;
-  /** Milliseconds that it may wait for its turn; undefined: as long as it takes. */
+  /** How long the job may wait for a worker, in milliseconds; undefined: no limit. */
   longestWaitMs: number | undefined;
-  /** It was refused before, and comes when it was told to. */
+  /** The client retries a refused request after the time that it was given. */
   returning?: boolean;
 }
 
@@ -24,24 +24,24 @@ export type LimiterAnswer =
   | {
       /** The reason: the user's limit of jobs or of bytes, the limit of all open jobs, or too long a wait. */
       kind: 'limit' | 'bytes' | 'full' | 'wait';
-      /** Milliseconds until a place is expected that nobody else was told of. */
+      /** Milliseconds until capacity is expected that no other refused request of the user was promised. */
       retryAfterMs: number;
-      /** Of his own jobs, those that are before it. */
+      /** How many of the user's own jobs are ahead of it. */
       ahead: number;
-      /** Milliseconds that it would have waited. */
+      /** How long the job would have waited, in milliseconds. */
       waitMs: number;
     };
 
-/** The door before the queue, in the job Redis (`scripts/`): how many jobs are open, of whom, and how fast they end. */
+/** Limits open jobs before they are queued. The job Redis (`scripts/`) counts open jobs by user and measures how fast jobs end. */
 export interface OpenJobLimiter {
   enter(entrant: LimiterRequest): Promise<LimiterAnswer>;
-  /** The job has ended. `slots`: how many jobs run at a time, where that is known. */
+  /** The job has ended. `slots`: the number of all workers' slots, where known. */
   leave(jobId: string, userHash: string, slots?: number): Promise<void>;
-  /** It was not accepted after all, which says nothing of the pace. */
+  /** The job was not accepted after all. This does not count towards the measured pace. */
   undo(jobId: string, userHash: string): Promise<void>;
 }
 
-/** A job that was let in is let go by its end; where nobody tells of that, so long behind its deadline. Milliseconds. */
+/** A job leaves the limiter when it ends. If its end is never reported, it leaves this long after its deadline. Milliseconds. */
 const GRACE_MS = 60_000;
 
 const reply = z.union([
@@ -50,7 +50,7 @@ const reply = z.union([
 ]);
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 
-/** `places`: how many jobs of all users may be open. */
+/** `places`: how many open jobs all users together may have. */
 export function createOpenJobLimiter(redis: Redis, redisPrefix: string, places: number): OpenJobLimiter {
   const keys = ['open', 'users', 'pace', 'promised', 'bytes'].map((name) => `${redisPrefix}:{gate}:${name}`);
   const enter = defineScript(redis, script('enter'), [script('prelude')]);

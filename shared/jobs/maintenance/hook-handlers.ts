@@ -17,14 +17,14 @@ export interface HookHandlersOptions {
   blobs: Parameters<typeof createKeptJobs>[0]['blobs'];
   storage: AnswerCount;
   redisPrefix: string;
-  /** Milliseconds that BullMQ's finished nodes are kept. */
+  /** How long finished BullMQ nodes are kept; milliseconds. */
   keepFinishedMs: number;
-  /** How long a stored answer is kept past its job's end; milliseconds. */
+  /** How long a stored answer is kept after its job's end; milliseconds. */
   responseRetentionMs: number;
   log: Logger;
 }
 
-/** Every duty's handler: what each router and llm-worker, who relay the outbox, can do for an ended job. */
+/** The handlers of all completion hooks. Every router and llm-worker needs them, since these relay the outbox. */
 export function createHookHandlers(options: HookHandlersOptions): {
   handlers: HookHandlers;
   close: () => Promise<void>;

@@ -16,16 +16,16 @@ interface JobMaintenanceOptions extends HookHandlersOptions, SlotReleaseOptions 
   steadiness: Pick<Steadiness, 'isSteady'>;
 }
 
-/** What every router and worker does beside its work. */
+/** The maintenance that every router and worker runs. */
 export interface JobMaintenance {
-  /** Carries on the outcomes that this process writes. */
+  /** Publishes the outcomes that this process writes. */
   relays: Relays;
   hooks: Pick<CompletionHooks, 'waiting'>;
-  /** Waits for those that are under way. */
+  /** Stops the maintenance and waits for the relays that are running. */
   close(): Promise<void>;
 }
 
-/** Ends the jobs that nobody else ends, and carries on what is owed for those that have ended. */
+/** Ends jobs that no other process ends (`sweep.ts`), publishes the outcomes of ended jobs and runs their completion hooks. */
 export function startJobMaintenance(options: JobMaintenanceOptions): JobMaintenance {
   const { redis, keys, jobLog, producer, topic, source, scheduler, openJobLimiter, steadiness, log } =
     options;

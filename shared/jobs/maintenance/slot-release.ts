@@ -8,14 +8,14 @@ export interface SlotReleaseOptions {
   openJobLimiter: Pick<OpenJobLimiter, 'leave' | 'undo'>;
 }
 
-/** Tells those who count open jobs that one has ended; again for the same job it changes nothing. */
+/** Releases an ended job's slots in the scheduler and in the open-job limiter. Idempotent by job. */
 export function createSlotRelease({
   scheduler,
   openJobLimiter,
 }: SlotReleaseOptions): (outcome: Outcome) => Promise<void> {
   return async (outcome) => {
     const { jobId, userHash, cached } = outcome;
-    // What the cache has answered took no slot, and says nothing of how fast these come free.
+    // A job with a cached answer took no worker's slot, so it must not count towards the pace at which slots become free.
     if (cached) return openJobLimiter.undo(jobId, userHash);
     await Promise.all([
       scheduler.ended(jobId, tokensOf(outcome)),

@@ -10,16 +10,16 @@ import { inSlices } from '../../platform/util/in-slices.ts';
 import { bullPrefix, CONTEXT_QUEUE, DOCUMENT_QUEUE, LLM_QUEUE, SOURCE_QUEUE } from './names.ts';
 import { createUserTurns } from './user-turns.ts';
 
-/** What the scheduler knows of a job. */
+/** The scheduler's data of a job. */
 export interface Scheduled {
   jobId: string;
   user: string;
   priority: Priority;
-  /** Tokens that it will probably take, at least 1. */
+  /** Estimated tokens, at least 1. */
   cost: number;
-  /** Of its user, above 0: with twice the weight he gets twice as much. */
+  /** The user's weight, above 0: a user with twice the weight gets twice the share. */
   weight: number;
-  /** So many of his jobs run at a time. */
+  /** How many of the user's jobs may run at a time; undefined: no limit of their own. */
   concurrentJobs?: number | undefined;
 }
 
@@ -27,37 +27,37 @@ export interface Scheduled {
 export interface DecidedJob {
   llm: LlmJob;
   context: ContextJob[];
-  /** What decides when it runs. */
+  /** The scheduler's input. */
   schedule: Omit<Scheduled, 'jobId' | 'user'>;
 }
 
-/** Hands decided jobs over to be run. Idempotent by job id: a redelivered message adds nothing. */
+/** Queues decided jobs. Idempotent by job id: a redelivered message adds nothing. */
 export interface Dispatch {
   dispatch(jobs: readonly DecidedJob[]): Promise<void>;
-  /** It was handed over and will run, or BullMQ gave it up and a worker ends it. */
+  /** True when the job is queued and will run, or BullMQ gave it up and a worker ends it. */
   has(jobId: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
 const nodeState = z.enum(['queued', 'completed', 'failed', 'lost', 'gone']);
-/** What BullMQ has of a job; `scripts/node-states.lua` tells what each means. */
+/** A job's state in BullMQ, as described in `scripts/node-states.lua`. */
 export type NodeState = z.infer<typeof nodeState>;
 
 export interface FlowDispatch extends Dispatch {
-  /** In the order of the ids. */
+  /** The states, in the order of the ids. */
   states(jobIds: readonly string[]): Promise<NodeState[]>;
 }
 
-/** Redis serves no other client while it runs a MULTI, so one MULTI adds at most this many nodes. */
+/** Redis serves no other client while it executes a MULTI, so one MULTI adds at most this many nodes. */
 const NODES_AT_ONCE = 500;
 
 /**
- * Into BullMQ at once, as flows: the children first, then the model call. Finished nodes are kept for that many milliseconds. Before
- * it stands `shared/jobs/scheduling`, which says when.
+ * Adds jobs to BullMQ immediately, as flows: the children run first, then the model call. `shared/jobs/scheduling` decides when to dispatch
+ * a job. Finished nodes are kept for `keepFinishedMs`.
  *
- * A job may be dispatched again while it is open: what BullMQ will run stays as it is, and what it is done with (a node of an earlier
- * job under the same id, or one whose attempt did not end its job) is replaced. `dispatch` rejects where Redis did not take every node;
- * nothing of those jobs is left behind then.
+ * An open job may be dispatched again: nodes that BullMQ will run stay unchanged, and finished nodes (of an earlier job with the same id, or
+ * of an attempt that did not end its job) are replaced. `dispatch` rejects when Redis refused a node; then no node of the jobs in that MULTI
+ * is left behind.
  */
 export function createFlowDispatch(
   connection: Redis,
@@ -77,7 +77,7 @@ export function createFlowDispatch(
     return jobIds.length === 0 ? [] : nodeState.array().parse(await stateOf(keys, jobIds));
   }
 
-  /** Of its user's jobs whose documents wait for a parser, which one it is; from 1. */
+  /** The job's position, from 1, among its user's jobs whose documents wait for a parser. */
   async function turnOf({ llm, context }: DecidedJob): Promise<number> {
     if (!context.some(parsedOf)) return 1;
     return turns.join(userDigest(llm.user), llm.jobId);
@@ -87,7 +87,7 @@ export function createFlowDispatch(
     const nodes = JSON.stringify(jobs.map((job) => nodesOf(job, prefix)));
     const flows = await Promise.all(jobs.map(async (job) => toFlow(job, keep, await turnOf(job))));
     try {
-      // On one connection, so in this order, without waiting in between.
+      // Both use one connection, so Redis executes them in this order.
       const cleared = clear(keys, ['ended', nodes]);
       const added = producer.addBulk(flows);
       await Promise.all([cleared, added]);
@@ -124,8 +124,8 @@ export function createFlowDispatch(
 }
 
 /**
- * BullMQ's own backend, except that adding flows fails when Redis refused any of their nodes: `addBulk` ignores the errors of single
- * commands inside its MULTI (BullMQ 6.7, `FlowProducer.addBulk`), so that a job could be taken for queued that is not there.
+ * BullMQ's own backend, except that adding flows fails when Redis refused one of their nodes. `addBulk` ignores errors of single commands
+ * in its MULTI (BullMQ 6.7, `FlowProducer.addBulk`), so a job that was not added would count as queued.
  */
 const createCheckedBackend: typeof createRedisBackend = (...options) => {
   const backend = createRedisBackend(...options);
@@ -145,12 +145,12 @@ function script(name: string): URL {
   return new URL(`scripts/${name}.lua`, import.meta.url);
 }
 
-/** A `SCRIPT FLUSH`, or a failover: ioredis loads a script again by itself, but not inside a MULTI. */
+/** True after a `SCRIPT FLUSH` or a failover. ioredis reloads missing scripts itself, except inside a MULTI. */
 function isScriptMissing(error: unknown): boolean {
   return error instanceof Error && error.message.includes('NOSCRIPT');
 }
 
-/** As `scripts/clear-nodes.lua` takes them. */
+/** A job's nodes, in the format of `scripts/clear-nodes.lua`. */
 function nodesOf({ llm, context }: DecidedJob, prefix: string) {
   const children = context.map((child) => ({
     queue: `${prefix}:${queueOf(child)}`,
@@ -181,27 +181,27 @@ function toFlow({ llm, context }: DecidedJob, keep: Keep, turn: number): FlowJob
         ...keep,
         attempts: 2,
         backoff: { type: 'fixed', delay: 200 },
-        // The parent always runs: it is the one that can end the job, and it sees which piece is missing.
+        // The parent always runs: only it can end the job, and it sees which pieces are missing.
         ignoreDependencyOnFailure: true,
       },
     })),
   };
 }
 
-/** Of a child that fetches all pieces, `context`. */
+/** The name of a child with one piece; `context` for a child that fetches several. */
 function nameOf({ pieces: [first, ...others] }: ContextJob): string {
   return first && others.length === 0 ? first.piece : 'context';
 }
 
-/** What a parser must read may take long, and what only waits for another service takes nobody's place: each has its own queue. */
+/** Parsing may take long, and fetches from other services only wait. Both have their own queue, so they do not delay other context. */
 function queueOf(child: ContextJob): string {
   if (parsedOf(child)) return DOCUMENT_QUEUE;
   return child.pieces.some(({ kind }) => kind === 'remote') ? SOURCE_QUEUE : CONTEXT_QUEUE;
 }
 
 /**
- * Of several jobs the first documents come first, then the second ones: a request with hundreds of slow ones does not keep the others
- * waiting. A user's second job counts one behind the first, so that many jobs do not either.
+ * Interleaves documents: all jobs' first documents are parsed first, then their second ones, so a request with hundreds of slow documents
+ * does not delay others. Each further job of a user starts one position later, so many jobs of one user do not delay others either.
  */
 function priorityOf(child: ContextJob, turn: number): Pick<JobsOptions, 'priority'> {
   const parsed = parsedOf(child);

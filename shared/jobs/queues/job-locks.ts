@@ -7,23 +7,23 @@ import { workerTimings } from './names.ts';
 import { createRenewLocks, type JobLock, type SlotLease, lockName } from './renew-locks.ts';
 
 /**
- * The BullMQ locks of the jobs that this process runs. A thread of its own renews them (`lock-thread.ts`), so that work which blocks
- * the event loop costs no other job of this process its lock. Workers set `skipLockRenewal`.
+ * The BullMQ locks of the jobs that this process runs. A dedicated thread renews them (`lock-thread.ts`), so no job loses its lock because
+ * another one blocks the event loop. Workers set `skipLockRenewal`.
  *
  * Invariants:
- * - A lock is renewed from the beginning of its job's work to its end. The thread hears of the end up to a second
- *   later; a job that has ended has no lock that could be renewed.
- * - The thread renews nothing once the event loop has stood still for a minute: what hangs for ever loses its jobs. A process that is
+ * - A lock is renewed from the start of its job's work to the end. The thread is notified of the end up to a second later, which is safe:
+ *   an ended job has no lock that could be renewed.
+ * - The thread renews nothing after the event loop has been blocked for a minute, so a process that hangs loses its jobs. A process that is
  *   stopped (SIGSTOP) stops with its threads.
- * - A lost lock is told to the main thread once, which gives the attempt up; the thread does not renew it again.
- * - A thread that died is replaced within a second, and knows the jobs that run. `close` leaves no thread behind.
+ * - The thread reports a lost lock to the main thread once, which gives the attempt up; the thread does not renew it again.
+ * - A thread that died is replaced within a second, and the new one gets the running jobs. `close` leaves no thread behind.
  */
 export interface JobLocks {
-  /** Resolves when the thread runs. Jobs that are fetched before may lose their locks. */
+  /** Resolves when the thread runs. Jobs that are fetched before that may lose their locks. */
   ready(): Promise<void>;
   /**
-   * Renews the job's lock during the work. Where the lock was lost before it begins (the event loop stood still since the job was
-   * fetched), it does not begin, and BullMQ leaves the job alone.
+   * Renews the job's lock during the work. If the lock was lost before the work begins (the event loop was blocked after the job was
+   * fetched), the work does not begin; this throws BullMQ's `WaitingError`, so BullMQ does not change the job's state.
    */
   during<T>(job: LockedJob, token: string | undefined, work: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -33,15 +33,15 @@ export type LockedJob = Pick<Job, 'id' | 'queueName' | 'processedOn'>;
 
 interface JobLocksOptions {
   redis: Redis;
-  /** With what the thread connects and logs. */
+  /** The thread's settings for its connection and its log. */
   config: Pick<Config, 'REDIS_URL' | 'REDIS_PREFIX' | 'LOG_LEVEL' | 'LOG_FILE'>;
   /** The service's name, for the thread's log lines. */
   service: string;
-  /** What else is to live for as long as this process does. */
+  /** A lease that the thread renews as well, for as long as this process is alive. */
   lease?: SlotLease;
-  /** Other workers may have these jobs. */
+  /** Called with jobs whose locks were lost. Other workers may run them. */
   onLost?: (jobIds: string[]) => void;
-  /** Milliseconds without a sign of life from the event loop after which nothing is renewed. Default: 60,000. */
+  /** After the event loop has been silent for this many milliseconds, nothing is renewed. Default: 60,000. */
   longestSilenceMs?: number;
   log: Logger;
 }
@@ -52,7 +52,7 @@ export interface LockThreadSettings extends Pick<JobLocksOptions, 'config' | 'se
 
 export type FromLockThread = { kind: 'ready' } | { kind: 'lost'; locks: JobLock[] };
 
-/** What the thread hears: which jobs have ended since the last message, and which one begins. Each message is a sign of life. */
+/** A message to the thread: which jobs have ended since the last message, and which one begins. Each message proves that the event loop runs. */
 export interface ToLockThread {
   ended: JobLock[];
   begun?: JobLock;
@@ -73,7 +73,7 @@ export function createJobLocks({
   const config = { REDIS_URL, REDIS_PREFIX, LOG_LEVEL, LOG_FILE };
   const settings: LockThreadSettings = { config, service, longestSilenceMs, ...(lease && { lease }) };
   const held = new Map<string, JobLock>();
-  /** Not told yet. What is renewed for a moment longer is lost or another token's, and neither is held here. */
+  /** Ended jobs that the thread does not know of yet. If it still renews them, it can only find them lost, and `isHeld` ignores that. */
   let ended: JobLock[] = [];
   const running = Promise.withResolvers<undefined>();
   let thread: Worker | undefined = start();
@@ -84,7 +84,9 @@ export function createJobLocks({
       if (message.kind === 'ready') running.resolve(undefined);
       else giveUp(message.locks.filter(isHeld));
     });
-    started.on('error', (error) => log.error({ err: error }, 'The thread that renews locks failed'));
+    started.on('error', (error) =>
+      log.error({ err: error }, 'The lock renewal thread failed; restarting it within 1 s'),
+    );
     started.on('exit', () => {
       if (thread === started) thread = undefined;
     });
@@ -95,7 +97,7 @@ export function createJobLocks({
   function giveUp(lost: readonly JobLock[]): void {
     const jobIds = lost.map(({ jobId }) => jobId);
     if (jobIds.length === 0) return;
-    log.warn({ jobIds }, 'Locks were lost; other workers may have these jobs');
+    log.warn({ jobIds }, 'Job locks were lost; other workers may run these jobs');
     onLost?.(jobIds);
   }
 
@@ -104,7 +106,7 @@ export function createJobLocks({
     ended = [];
   }
 
-  /** A job may have been lost and fetched again: then it is held by another token. */
+  /** A job may have been lost and fetched again; then this process holds it with another token. */
   function isHeld(lock: JobLock): boolean {
     return held.get(lockName(lock))?.token === lock.token;
   }
@@ -120,11 +122,14 @@ export function createJobLocks({
     tell();
   }, workerTimings.lockRenewTime);
 
-  /** Whether a job that was fetched some time ago is still this process's. */
+  /** Whether another worker has taken the job over. Only jobs that were fetched some time ago are checked in Redis. */
   async function isLost(lock: JobLock, { processedOn = 0 }: LockedJob): Promise<boolean> {
     if (Date.now() - processedOn < workerTimings.lockRenewTime) return false;
     const lost = await renew([lock]).catch((error: unknown) => {
-      log.warn({ err: error, jobId: lock.jobId }, 'Cannot check the lock of a job that was fetched late');
+      log.warn(
+        { err: error, jobId: lock.jobId },
+        'Cannot check the lock of a job that started late; running it',
+      );
       return [];
     });
     return lost.length > 0;

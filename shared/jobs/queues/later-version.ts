@@ -5,8 +5,8 @@ import { laterVersion } from '../../contracts/tolerant.ts';
 const LOOK_AGAIN_MS = 1_000;
 
 /**
- * A job whose data are of a later major version goes back to the queue until a worker of that version takes it, at the latest until
- * its deadline. Throws `DelayedError` for one that went back, which BullMQ does not count as a failure.
+ * Puts a job whose data has a later major version back into the queue, until a worker of that version takes it or its deadline passes.
+ * Throws `DelayedError` for such a job; BullMQ does not count it as a failure.
  */
 export async function leaveToLaterVersion(job: Job, token: string | undefined, major: number): Promise<void> {
   const data: unknown = job.data;
@@ -15,7 +15,7 @@ export async function leaveToLaterVersion(job: Job, token: string | undefined, m
   throw new DelayedError();
 }
 
-/** One that tells none has passed: nothing else would end the waiting. */
+/** A missing deadline counts as passed, since nothing else would end the wait. */
 function deadlineIn(data: unknown): number {
   const deadline = (data as { deadlineAt?: unknown } | null)?.deadlineAt;
   return typeof deadline === 'number' ? deadline : 0;

@@ -6,7 +6,7 @@ import type { FromLockThread, LockThreadSettings, ToLockThread } from './job-loc
 import { workerTimings } from './names.ts';
 import { createRenewLease, createRenewLocks, type JobLock, lockName } from './renew-locks.ts';
 
-/** The thread of `job-locks.ts`, which says what holds. */
+/** The thread of `job-locks.ts`. The invariants are described there. */
 const { config, service, lease, longestSilenceMs } = workerData as LockThreadSettings;
 const log = createLogger(service, config);
 const redis = connectRedisWaiting(config.REDIS_URL, `${service}-locks`, log);
@@ -30,7 +30,7 @@ periodically({
     lost.forEach(forget);
     if (lost.length > 0) tell({ kind: 'lost', locks: lost });
   },
-  onError: (error) => log.warn({ err: error }, 'Locks were not renewed; retrying in 1 s'),
+  onError: (error) => log.warn({ err: error }, 'Cannot renew job locks; retrying in 1 s'),
 }).start();
 tell({ kind: 'ready' });
 
@@ -38,15 +38,14 @@ function tell(message: FromLockThread): void {
   parentPort?.postMessage(message);
 }
 
-/** A job may have been lost and fetched again meanwhile: then another token has its lock. */
+/** A job may have been lost and fetched again meanwhile; then its lock has another token. */
 function forget(lock: JobLock): void {
   if (held.get(lockName(lock))?.token === lock.token) held.delete(lockName(lock));
 }
 
 function isSilent(): boolean {
   const is = performance.now() - heardAt > longestSilenceMs;
-  if (is && !silent)
-    log.error({ longestSilenceMs }, 'The event loop hangs; its locks are not renewed any more');
+  if (is && !silent) log.error({ longestSilenceMs }, 'The event loop hangs; job locks are no longer renewed');
   silent = is;
   return is;
 }

@@ -1,15 +1,15 @@
 /** BullMQ's queues and the settings that all workers share. */
 export const LLM_QUEUE = 'llm';
 export const CONTEXT_QUEUE = 'context';
-/** Pieces of context whose document must be read by a parser: slow ones there hold up no text. */
+/** Pieces of context whose document must be parsed. Their own queue keeps slow parsing from delaying plain text. */
 export const DOCUMENT_QUEUE = 'documents';
-/** Pieces of context that other services have: whoever fetches one only waits, so many are fetched at once. */
+/** Pieces of context from other services. Fetching only waits, so many are fetched at once. */
 export const SOURCE_QUEUE = 'sources';
-/** Uploaded files whose text is to be read. */
+/** Uploaded files whose text must be extracted. */
 export const EXTRACT_QUEUE = 'extract';
-/** Uploaded files whose passages are to be embedded. */
+/** Uploaded files whose passages must be embedded. */
 export const VECTORS_QUEUE = 'vectors';
-/** Webhooks to be delivered. */
+/** Webhook deliveries. */
 export const WEBHOOK_QUEUE = 'webhooks';
 
 /** All of BullMQ's keys share one hash tag. */
@@ -18,8 +18,8 @@ export function bullPrefix(redisPrefix: string): string {
 }
 
 /**
- * A killed worker's job is found stalled and runs again 3 to 5 s later (BullMQ's defaults: 60 s). Locks are renewed so
- * often that a process may stand still for 3 s before it loses them. Milliseconds.
+ * A killed worker's job is found stalled and runs again 3 to 5 s later (BullMQ's defaults: 60 s). A process may freeze for 3 s before it
+ * loses its locks. Milliseconds.
  */
 export const workerTimings = {
   lockDuration: 4_000,

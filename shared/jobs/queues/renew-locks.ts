@@ -14,13 +14,13 @@ export function lockName({ queue, jobId }: JobLock): string {
   return `${queue}:${jobId}`;
 }
 
-/** Renews these locks, and takes those back that ran out. Resolves with the lost ones: other workers have their jobs. */
+/** Renews these locks, and takes expired ones back. Resolves with the lost locks, whose jobs other workers have taken over. */
 export type RenewLocks = (locks: readonly JobLock[]) => Promise<JobLock[]>;
 
 const positions = z.int().array();
 
 /**
- * While Redis is away for longer than a lock lives, locks run out although their holders live; so they are taken back
+ * When Redis is unavailable for longer than a lock's duration, locks expire although their holders are alive. Renewal takes them back
  * (`scripts/renew-locks.lua`).
  */
 export function createRenewLocks(redis: Redis, redisPrefix: string): RenewLocks {
@@ -34,14 +34,14 @@ export function createRenewLocks(redis: Redis, redisPrefix: string): RenewLocks 
   };
 }
 
-/** A member of a sorted set that lives for that long after each renewal. Milliseconds. */
+/** A member of a sorted set that is valid for `leaseMs` milliseconds after each renewal. */
 export interface SlotLease {
   key: string;
   member: string;
   leaseMs: number;
 }
 
-/** Renews a lease that was taken elsewhere; one that is not there any more stays away. */
+/** Renews a lease that was created elsewhere. It does not create a missing lease. */
 export function createRenewLease(redis: Redis, { key, member, leaseMs }: SlotLease): () => Promise<void> {
   const renew = defineScript(redis, new URL('scripts/renew-lease.lua', import.meta.url));
   return async () => {

@@ -3,22 +3,25 @@ import { type Redis } from '../../platform/redis/connect.ts';
 import { bullPrefix } from './names.ts';
 
 /**
- * Users take turns in a BullMQ queue: the n-th piece of work that waits for a user has priority n, so the first ones of all users
- * come first, then the second ones. However many one user queues, another user's first piece is the next that is taken.
+ * Round-robin between users in a BullMQ queue: a user's n-th waiting piece of work has priority n, so all users' first pieces run first,
+ * then their second ones. However many pieces one user queues, another user's first piece is next.
  *
- * Work joins before it is queued, and leaves when a worker is done with it. What never leaves, since its process died, only
- * puts its user's later work further back, and is forgotten after a day.
+ * Work joins before it is queued, and leaves when a worker has finished it. If its process dies and it never leaves, that user's later work
+ * has a lower priority until the entry expires after a day.
  */
 export interface UserTurns {
-  /** How many pieces of the user's wait now, with this one. Idempotent by id. `user`: the digest. */
+  /** Returns how many pieces of the user wait now, including this one. Idempotent by id. `user`: the digest of the user id. */
   join(user: string, id: string): Promise<number>;
   leave(user: string, id: string): Promise<void>;
 }
 
-/** What a worker does when its work could not leave: no reason to fail work that is done. */
+/** Logs that finished work could not leave. That is no reason to fail the work. */
 export function stayedInTurns(log: Pick<Logger, 'warn'>): (error: unknown) => void {
   return (error) => {
-    log.warn({ err: error }, 'Work that is done still counts as waiting; its user is served later for a day');
+    log.warn(
+      { err: error },
+      'Cannot remove finished work from the user turns; its user has a lower priority for a day',
+    );
   };
 }
 
@@ -30,7 +33,7 @@ export function createUserTurns(redis: Redis, redisPrefix: string, queue: string
     join: async (user, id) => {
       const key = keyOf(user);
       const now = Date.now();
-      // On one connection, so in this order.
+      // All use one connection, so Redis executes them in this order.
       const [, , waiting] = await Promise.all([
         redis.zadd(key, now, id),
         redis.zremrangebyscore(key, '-inf', now - FORGOTTEN_AFTER_MS),

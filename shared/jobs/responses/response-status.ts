@@ -2,7 +2,7 @@ import { isTerminal, type JobEvent } from '../../contracts/job-event.ts';
 
 export type ResponseStatus = 'queued' | 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
 
-/** Why an answer ended early, in OpenAI's words. */
+/** Why an answer ended early, in OpenAI's terms. */
 export type IncompleteReason = 'max_output_tokens' | 'content_filter';
 
 const INCOMPLETE: ReadonlyMap<string, IncompleteReason> = new Map([
@@ -10,7 +10,7 @@ const INCOMPLETE: ReadonlyMap<string, IncompleteReason> = new Map([
   ['content_filter', 'content_filter'],
 ]);
 
-/** The status of a response, from its job's log. */
+/** The status of a response, computed from its job's log. */
 export function responseStatus(events: readonly JobEvent[]): ResponseStatus {
   const last = events.at(-1);
   if (last && isTerminal(last))
@@ -18,13 +18,13 @@ export function responseStatus(events: readonly JobEvent[]): ResponseStatus {
   return events.some(({ type }) => type === 'attempt') ? 'in_progress' : 'queued';
 }
 
-/** Undefined where the model came to its own end. */
+/** Undefined when the answer ended normally. */
 function incompleteReason(events: readonly JobEvent[]): IncompleteReason | undefined {
   const end = events.findLast((event) => event.type === 'choice_end');
   return end && incompleteReasonOf(end.reason);
 }
 
-/** By a choice's `finish_reason`. */
+/** The incomplete reason for a choice's `finish_reason`; undefined when the answer ended normally. */
 export function incompleteReasonOf(finishReason: string): IncompleteReason | undefined {
   return INCOMPLETE.get(finishReason);
 }

@@ -5,46 +5,47 @@ import { periodically } from '../../platform/util/periodically.ts';
 import { type FairQueue, MOST_AT_ONCE, type Released, type SchedulerStep } from './fair-queue.ts';
 
 /**
- * Hands decided jobs over in fair order: staged, then released into BullMQ as slots are free there. What a process of this kind hears
- * of (jobs that come, jobs that end, its own slots) goes into the next step; while one is under way, all that comes waits for the one
- * after it. A process that dies between a release and its BullMQ node leaves the job to whoever makes a step some seconds later.
+ * Hands decided jobs over in fair order: staged -> released into BullMQ when slots are free there.
  *
- * A job counts as handed over when BullMQ says that it has it. From then on each step names some jobs to be looked at again: one that is
- * open in the job log and that BullMQ will not run is released once more, so that no lost node leaves a job waiting for its deadline.
+ * New jobs, ended jobs and the process's own slots go into the next step of the scheduler. While a step is running, they are collected for
+ * the one after it. If a process dies after a release and before its BullMQ node exists, a step of any process releases the job again some
+ * seconds later.
+ *
+ * A job counts as handed over when BullMQ reports that it has it. From then on, each step names some jobs to check: a job that is open in
+ * the job log and that BullMQ will not run is released again. So a lost node does not leave a job waiting until its deadline.
  */
 export interface FairDispatch extends Dispatch {
   /**
-   * A job has ended. `tokens`: what it came to; where that is not known, it was what it was taken for. Again for the same job it
-   * changes nothing.
+   * A job has ended. `tokens`: its actual tokens; if they are unknown, its estimate stays. Idempotent by job.
    */
   ended(jobId: string, tokens?: number): Promise<void>;
-  /** Of all workers, by the last step; undefined before the first one. */
+  /** The slots of all workers, as of the last step; undefined before the first step. */
   slots(): number | undefined;
-  /** A slot is free. Never rejects; does nothing where nothing waited lately. */
+  /** Call it when a slot is free: releases jobs, unless no job was staged at the last step. Never rejects. */
   pump(): void;
   start(): void;
 }
 
 interface FairDispatchOptions {
   queue: FairQueue;
-  /** Where released jobs go. */
+  /** Receives released jobs. */
   flows: FlowDispatch;
-  /** What the records of these jobs say; those that have ended are in neither list. */
+  /** Which of these jobs are open, and which have no record. Ended jobs are in neither list. */
   standingsOf: (jobIds: readonly string[]) => Promise<{ open: string[]; missing: string[] }>;
-  /** Of a process that runs jobs. */
+  /** Only in a process that runs jobs. */
   worker?: WorkerSlots | undefined;
   log: Logger;
 }
 
 export interface WorkerSlots {
   id: string;
-  /** How many jobs it runs at a time; 0 when it takes no more. */
+  /** How many jobs it runs at a time; 0 when it accepts no more. */
   slots: () => number;
-  /** The jobs that it holds. */
+  /** The jobs that it is running. */
   held: () => readonly string[];
 }
 
-/** Others may have ended what this process waits for; and what was released has to be told of in time. */
+/** How often a process makes a step without new work: to renew its slots and its jobs, and to release jobs for slots that others freed. */
 const EVERY_MS = 1_000;
 
 export function createFairDispatch({
@@ -75,22 +76,25 @@ export function createFairDispatch({
     if (payloads.length === MOST_AT_ONCE) releaseNext();
   }
 
-  /** Never rejects: what was not handed over is released again. */
+  /** Never rejects: jobs that were not handed over are released again. */
   async function handOver(payloads: readonly string[]): Promise<void> {
     try {
       const jobs = payloads.map((payload) => JSON.parse(payload) as DecidedJob);
       await flows.dispatch(jobs).catch((error: unknown) => {
-        log.warn({ err: error }, 'Redis did not take every released job; those are released again');
+        log.warn(
+          { err: error },
+          'Cannot queue all released jobs in BullMQ; releasing the missing ones again',
+        );
       });
       const ids = jobs.map(({ llm }) => llm.jobId);
       const states = await flows.states(ids);
       await queue.confirm(ids.filter((_, at) => states[at] !== 'gone' && states[at] !== 'lost'));
     } catch (error) {
-      log.warn({ err: error }, 'Released jobs were not handed over; they are released again');
+      log.warn({ err: error }, 'Cannot confirm released jobs; releasing them again');
     }
   }
 
-  /** Never rejects: a later step names them again. A job that BullMQ gave up is ended by the workers (`given-up.ts`). */
+  /** Never rejects: a later step names the jobs again. Workers end a job that BullMQ gave up (`given-up.ts`). */
   async function lookAt(jobIds: readonly string[]): Promise<void> {
     try {
       const states = await flows.states(jobIds);
@@ -98,18 +102,18 @@ export function createFairDispatch({
       if (idle.length === 0) return;
       const { open: lost, missing } = await standingsOf(idle);
       if (lost.length > 0)
-        log.warn({ jobIds: lost }, 'Open jobs were queued nowhere; they are released again');
-      // A job without a record has no end that would take it out of the scheduler.
+        log.warn({ jobIds: lost }, 'Open jobs were missing in BullMQ; releasing them again');
+      // A job without a record never ends, so nothing else removes it from the scheduler.
       const leave = missing.map((jobId) => ({ jobId }));
       if (lost.length + leave.length > 0) await commit.add({ lost, leave });
     } catch (error) {
-      log.warn({ err: error }, 'Released jobs were not looked at; it will be tried again');
+      log.warn({ err: error }, 'Cannot check released jobs; a later step will retry');
     }
   }
 
   function releaseNext(): void {
     commit.add({}).catch((error: unknown) => {
-      log.warn({ err: error }, 'No jobs could be released; it will be tried again');
+      log.warn({ err: error }, 'Cannot release jobs; retrying in 1 s');
     });
   }
 
@@ -117,20 +121,19 @@ export function createFairDispatch({
     everyMs: EVERY_MS,
     run: () =>
       commit.add(worker ? { worker: { id: worker.id, slots: worker.slots() }, renew: worker.held() } : {}),
-    onError: (error) =>
-      log.warn({ err: error }, 'The scheduler could not be told of; it will be tried again'),
+    onError: (error) => log.warn({ err: error }, 'Scheduler step failed; retrying in 1 s'),
   });
 
   return {
     dispatch: async (jobs) => {
       await commit.add({ stage: jobs.map(toStaged) });
-      // Those that were released by it are in BullMQ when this resolves, as far as Redis let them.
+      // When this resolves, the jobs that the step released are in BullMQ, except those that Redis refused.
       await Promise.all(releases);
     },
     has: async (jobId) => (await queue.has(jobId)) || flows.has(jobId),
     ended: (jobId, tokens) => commit.add({ leave: [{ jobId, tokens }] }),
     slots: () => last?.slots,
-    // What was staged since the last step of this process found the slot taken; the next tick sees it free.
+    // A job that another process staged since this process's last step is released by the next tick.
     pump: () => {
       if (last?.staged !== 0) releaseNext();
     },

@@ -8,50 +8,50 @@ import { defineScript } from '../../platform/redis/script.ts';
 import { type Priority, priorities, rankOf } from '../../contracts/priority.ts';
 
 export interface StagedJob extends Scheduled {
-  /** What is given out when it is released. */
+  /** Returned by the step that releases the job. */
   payload: string;
 }
 
-/** What has happened since the last step. */
+/** Changes since the last step. */
 export interface SchedulerStep {
   stage?: readonly StagedJob[];
-  /** Jobs that have ended. `tokens`: what they came to. */
+  /** Jobs that have ended. `tokens`: the actual tokens. */
   leave?: readonly { jobId: string; tokens?: number | undefined }[];
-  /** Jobs whose holder lives. */
+  /** Jobs that the process is running. */
   renew?: readonly string[];
-  /** Jobs that were released and are open, and that BullMQ will not run: they are released again. */
+  /** Released jobs that are open and that BullMQ will not run; they are released again. */
   lost?: readonly string[];
-  /** A worker process says how many slots it has; 0: it goes. */
+  /** The slots of a worker process; 0 when it stops. */
   worker?: { id: string; slots: number } | undefined;
 }
 
 export interface Released {
-  /** Of the jobs to be handed over now; `confirm` must follow, or they are released again. */
+  /** The payloads of the jobs to hand over now. Call `confirm` afterwards, or the jobs are released again. */
   payloads: string[];
-  /** Jobs that stay. */
+  /** How many jobs are still staged. */
   staged: number;
-  /** Of all workers that live. */
+  /** The slots of all live workers. */
   slots: number;
-  /** Jobs that were confirmed some time ago: whether BullMQ still has them is to be looked at. */
+  /** Jobs that were confirmed some time ago. Check whether BullMQ still has them. */
   due: string[];
 }
 
-/** What waits, by class. */
+/** The staged jobs, by class. */
 export interface Backlog {
   jobs: Readonly<Record<Priority, number>>;
-  /** Of all of them together, in tokens. */
+  /** The estimated tokens of all staged jobs. */
   cost: number;
 }
 
 /**
- * Jobs between the router and BullMQ, in the job Redis: of what the model can take, each user gets his share (`scripts/prelude.lua`
- * tells the states). Any process may make a step; all see the same.
+ * The queue between the router and BullMQ, in the job Redis. It gives each user a fair share of the workers' capacity. The states of a job
+ * are described in `scripts/prelude.lua`. Any process may make a step; all processes share the same state.
  */
 export interface FairQueue {
   step(step: SchedulerStep): Promise<Released>;
-  /** Their BullMQ nodes are there. The payload is kept until the job leaves: should the node be lost, it is needed again. */
+  /** Records that the jobs' BullMQ nodes exist. The payloads are kept until the jobs end, in case a node is lost. */
   confirm(jobIds: readonly string[]): Promise<void>;
-  /** It waits, or is being released; of what was confirmed, BullMQ knows. */
+  /** True for a job that is staged or being released. For confirmed jobs, ask BullMQ. */
   has(jobId: string): Promise<boolean>;
   backlog(): Promise<Backlog>;
 }
@@ -59,22 +59,22 @@ export interface FairQueue {
 export interface FairQueueOptions {
   redis: Redis;
   redisPrefix: string;
-  /** How many more jobs are released than there are slots, in percent of them: a slot that is free finds one at once. */
+  /** How many jobs are released beyond the number of slots, in percent of it, so that a free slot gets a job at once. */
   aheadPercent: number;
-  /** One user's jobs take at most this share of all slots, in percent. */
+  /** One user's jobs get at most this share of all slots, in percent. */
   userPercent: number;
-  /** This share of all slots, in percent, is kept for interactive jobs. */
+  /** This share of all slots, in percent, is reserved for interactive jobs. */
   interactivePercent: number;
-  /** Milliseconds that a background or batch job is passed over at most, at the head of its user's. */
+  /** How long a background or batch job at the head of its user's queue yields to interactive jobs, in milliseconds. */
   ageingMs: number;
 }
 
-/** More are released by the next step. */
+/** How many jobs one step releases at most. */
 export const MOST_AT_ONCE = 200;
-/** A worker tells of itself each second. Milliseconds. */
+/** A worker renews its lease each second. Milliseconds. */
 const WORKER_LEASE_MS = 5_000;
 
-/** By which a worker's slots count; its steps take it. */
+/** The lease during which a worker's slots count. The worker's scheduler steps create it. */
 export function workerLease(redisPrefix: string, workerId: string): SlotLease {
   return { key: `${keyOf(redisPrefix)}:workers`, member: workerId, leaseMs: WORKER_LEASE_MS };
 }
@@ -128,7 +128,7 @@ export function createFairQueue({ redis, redisPrefix, ...options }: FairQueueOpt
   };
 }
 
-/** The key of a user says nothing of his name. */
+/** Redis keys have a digest of the user id, not the id. */
 function toJob({ jobId, user, priority, cost, weight, concurrentJobs: limit }: Scheduled) {
   return { id: jobId, user: userDigest(user), rank: rankOf(priority), cost, weight, limit };
 }

@@ -1,12 +1,12 @@
 import { type JobMessage } from '../../contracts/job-message.ts';
 import { type Outcome } from '../../contracts/outcome.ts';
 
-/** Where a request says nothing of how long its answer may be, or where that is not known. Tokens. */
+/** Tokens of an answer whose request sets no limit, or whose limit is unknown. */
 const USUAL_ANSWER = 500;
-/** More is a limit and no estimate. */
+/** A request's limit above this is not a useful estimate. Tokens. */
 const LONGEST_ESTIMATE = 2_000;
 
-/** Tokens that a job will probably take: its prompt, and the answer that it allows. What it takes is charged when it has ended. */
+/** Estimated tokens of a job: its prompt and the answer that it allows. Its actual tokens replace the estimate when it has ended. */
 export function estimatedTokens(request: JobMessage['request'], promptTokens: number): number {
   return Math.max(1, promptTokens) + answerTokens(request);
 }
@@ -18,7 +18,7 @@ function answerTokens(request: JobMessage['request']): number {
   return each * (n ?? 1);
 }
 
-/** What a job has taken of the model, whoever says so. */
+/** A job's tokens, reported by the provider or estimated. */
 export function tokensOf({ usage }: Pick<Outcome, 'usage'>): number {
   return usage.reduce((sum, { tokens }) => sum + tokens.total_tokens, 0);
 }

@@ -18,12 +18,12 @@ interface SchedulerOptions {
     | 'SCHEDULER_INTERACTIVE_PERCENT'
   >;
   jobLog: Pick<JobLog, 'standings'>;
-  /** Of a process that runs jobs. */
+  /** Only in a process that runs jobs. */
   worker?: WorkerSlots;
   log: Logger;
 }
 
-/** The way into BullMQ, as every router, llm-worker and ingress has it: a process that stages a job, or ends one, releases the next. */
+/** The scheduler of every router, llm-worker and ingress. The process that stages a job, or ends one, also releases the next jobs. */
 export function openScheduler({ redis, config, jobLog, worker, log }: SchedulerOptions): FairDispatch {
   const { REDIS_PREFIX: redisPrefix } = config;
   const queue = createFairQueue({

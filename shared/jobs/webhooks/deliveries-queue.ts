@@ -12,15 +12,15 @@ export const deliveryJob = z.object({
   version: z.literal(1),
   user: z.string().min(1),
   endpointId: z.string().min(1),
-  /** When it became due, in milliseconds since the epoch: the tries begin there. */
+  /** When the delivery became due, in milliseconds since the epoch. The retry schedule starts there. */
   createdAt: z.int(),
   event: webhookEvent,
-  /** Its owner waits for what becomes of it: one try, which no log keeps. */
+  /** A test delivery whose result the endpoint's owner waits for: one attempt, not in the delivery log. */
   test: z.boolean(),
 });
 export type DeliveryJob = z.infer<typeof deliveryJob>;
 
-/** What became of a test. */
+/** The result of a test delivery. */
 export const testResult = z.union([
   z.object({ status: z.int() }),
   z.object({ error: z.enum(errorCodes), message: z.string() }),
@@ -28,16 +28,16 @@ export const testResult = z.union([
 export type TestResult = z.infer<typeof testResult>;
 
 export interface DeliveriesQueue {
-  /** Adds nothing when it was added before and is still known. */
+  /** Idempotent while BullMQ keeps the delivery's node. */
   add(job: Omit<DeliveryJob, 'version' | 'test'>): Promise<void>;
-  /** Sends a sample event. Undefined when no worker did it in time. */
+  /** Sends a sample event. Undefined when no worker has sent it in time. */
   test(user: string, endpointId: string, type: EventType, timeoutMs: number): Promise<TestResult | undefined>;
-  /** Makes a delayed delivery due now. False when it is not delayed any more. */
+  /** Makes a delayed delivery due now. False when it is not delayed. */
   wake(deliveryId: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** More than any schedule has: when to stop is the schedule's to say. */
+/** More than any schedule has, since the retry schedule decides when to stop. */
 const ATTEMPTS = 1_000_000;
 const TEST_KEPT_S = 60;
 
@@ -77,7 +77,7 @@ export function createDeliveriesQueue(
 
 const LOOK_EVERY_MS = 50;
 
-/** A test that nobody took in time is taken back, so that it does not arrive when its owner waits no longer. */
+/** Removes a test that no worker has taken in time, so that it does not arrive after its owner has stopped waiting. */
 async function resultOf(queue: Queue, jobId: string, until: number): Promise<TestResult | undefined> {
   for (;;) {
     const job = await queue.getJob(jobId);

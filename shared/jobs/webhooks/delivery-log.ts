@@ -6,11 +6,11 @@ import { defineScript } from '../../platform/redis/script.ts';
 import { deliveryId, eventType, type WebhookEvent } from './event.ts';
 
 /**
- * What became of a delivery. Holds neither its body nor a secret. Times in milliseconds since the epoch.
+ * The state of a delivery. It contains neither the body nor a secret. Times are in milliseconds since the epoch.
  *
  *   pending -> (retrying ->) delivered | failed
  *
- * The duty writes `pending`, the delivery worker the rest.
+ * The completion hook `notify` writes `pending`, the delivery worker the other states.
  */
 const deliverySchema = z.object({
   version: z.literal(1),
@@ -20,9 +20,9 @@ const deliverySchema = z.object({
   responseId: z.string(),
   state: z.enum(['pending', 'retrying', 'delivered', 'failed']),
   createdAt: z.int(),
-  /** How often it was sent. */
+  /** How many times it was sent. */
   tries: z.int().min(0),
-  /** The HTTP status of the last answer. */
+  /** The HTTP status of the last response. */
   status: z.int().optional(),
   /** Why the last try failed. */
   error: z.enum(errorCodes).optional(),
@@ -36,12 +36,12 @@ export interface DeliveryPage {
   hasMore: boolean;
 }
 
-/** The last deliveries of each endpoint: at most 500, for 7 days after the last of them moved. */
+/** The last deliveries of each endpoint: at most 500, until 7 days after the last write. */
 export interface DeliveryLog {
-  /** Writes it unless it is there. Returns what is there now. */
+  /** Writes the delivery unless it exists. Returns the stored one. */
   begin(user: string, endpointId: string, delivery: Delivery): Promise<Delivery>;
   write(user: string, endpointId: string, delivery: Delivery): Promise<void>;
-  /** The newest first, behind the one with the id `after`. Undefined where there is no such one. */
+  /** Newest first, starting after the delivery with the id `after`. Undefined when that does not exist. */
   list(
     user: string,
     endpointId: string,

@@ -5,7 +5,7 @@ import { type JobKeys } from '../../platform/redis/keys.ts';
 import { defineScript } from '../../platform/redis/script.ts';
 import { eventType } from './event.ts';
 
-/** Times in milliseconds since the epoch. */
+/** Times are in milliseconds since the epoch. */
 const endpointSchema = z.object({
   version: z.literal(1),
   /** `we_` and 32 hex digits. */
@@ -15,27 +15,27 @@ const endpointSchema = z.object({
   eventTypes: z.array(eventType),
   createdAt: z.int(),
   updatedAt: z.int(),
-  /** Why nothing is sent to it: the owner's wish, or because it answered 410. Absent: it is enabled. */
+  /** Why the endpoint is disabled: by its owner, or because it answered 410 (`gone`). Absent: it is enabled. */
   disabled: z.enum(['owner', 'gone']).optional(),
-  /** Sealed (`secrets.ts`). */
+  /** Encrypted (`secrets.ts`). */
   secret: z.string(),
   /** See `hintOf`. */
   hint: z.string(),
-  /** The secret before the last rotation, which signs as well until then. */
+  /** The secret before the last rotation. Until `until`, deliveries are signed with it as well. */
   oldSecret: z.object({ sealed: z.string(), until: z.int() }).optional(),
 });
 export type Endpoint = Readonly<z.infer<typeof endpointSchema>>;
 
-/** The webhook endpoints of each user, in the job Redis. Other users' ids do not exist here. */
+/** The webhook endpoints of each user, in the job Redis. An id of another user's endpoint is not found. */
 export interface EndpointStore {
   /** Throws `webhook_limit`. */
   add(user: string, endpoint: Endpoint): Promise<void>;
-  /** The newest first. */
+  /** Newest first. */
   list(user: string): Promise<Endpoint[]>;
   find(user: string, id: string): Promise<Endpoint | undefined>;
-  /** What it is now; undefined when it is not there. `change` may be called more than once. */
+  /** Returns the changed endpoint; undefined when it does not exist. `change` may be called more than once. */
   change(user: string, id: string, change: (endpoint: Endpoint) => Endpoint): Promise<Endpoint | undefined>;
-  /** False when it was not there. */
+  /** False when it does not exist. */
   remove(user: string, id: string): Promise<boolean>;
 }
 

@@ -13,7 +13,7 @@ describe("the event of a job's end", () => {
     ['response.incomplete', [cut, { type: 'completed', at }]],
     ['response.failed', [{ type: 'failed', at, error: { code: 'upstream_failed', message: '' } }]],
     ['response.cancelled', [{ type: 'cancelled', at, by: 'client' }]],
-  ])('is %s, the same each time', (type, events) => {
+  ])('is %s', (type, events) => {
     expect(eventOfJob(jobId, events)).toEqual({
       id: `evt_${digits}`,
       object: 'event',
@@ -24,21 +24,21 @@ describe("the event of a job's end", () => {
   });
 
   test.each<[string, JobEvent[]]>([
-    ['has no log', []],
-    ['is open', [{ type: 'attempt', at, attempt: 1, path: 'litellm' }]],
-  ])('is none while the job %s', (_what, events) => {
+    ['without a log', []],
+    ['that is open', [{ type: 'attempt', at, attempt: 1, path: 'litellm' }]],
+  ])('does not exist for a job %s', (_what, events) => {
     expect(eventOfJob(jobId, events)).toBeUndefined();
   });
 });
 
-test('a delivery has one id for one endpoint and event', () => {
+test('a delivery has one id for each endpoint and event', () => {
   const id = deliveryId('we_1', 'evt_1');
   expect(id).toMatch(/^whd_[0-9a-f]{32}$/);
   expect(deliveryId('we_1', 'evt_1')).toBe(id);
   expect(new Set([id, deliveryId('we_2', 'evt_1'), deliveryId('we_1', 'evt_2')]).size).toBe(3);
 });
 
-test('no two sample events are the same', () => {
+test('each sample event has its own id', () => {
   const [one, other] = [sampleEvent('response.failed', at), sampleEvent('response.failed', at)];
   expect(one).toMatchObject({ type: 'response.failed', created_at: 1_700_000_000 });
   expect(one.id).not.toBe(other.id);

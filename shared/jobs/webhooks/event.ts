@@ -4,7 +4,7 @@ import { isTerminal, type JobEvent } from '../../contracts/job-event.ts';
 import { responseIdOf } from '../responses/response-id.ts';
 import { responseStatus } from '../responses/response-status.ts';
 
-/** What an endpoint can ask to be told, in OpenAI's words. */
+/** The event types that an endpoint can subscribe to, with OpenAI's names. */
 export const eventType = z.enum([
   'response.completed',
   'response.failed',
@@ -24,7 +24,7 @@ export const webhookEvent = z.object({
 });
 export type WebhookEvent = z.infer<typeof webhookEvent>;
 
-/** The event of a job's end, made from its log alone: the same one however often it is made. Undefined for an open job. */
+/** The event of a job's end, computed from its log alone, so repeated calls return the same event. Undefined for an open job. */
 export function eventOfJob(jobId: string, events: readonly JobEvent[]): WebhookEvent | undefined {
   const last = events.at(-1);
   if (!last || !isTerminal(last)) return undefined;
@@ -37,7 +37,7 @@ export function eventOfJob(jobId: string, events: readonly JobEvent[]): WebhookE
   };
 }
 
-/** An event about a response that does not exist. */
+/** A test event, for a response that does not exist. */
 export function sampleEvent(type: EventType, now: number): WebhookEvent {
   const digits = () => randomBytes(16).toString('hex');
   return {
@@ -49,7 +49,7 @@ export function sampleEvent(type: EventType, now: number): WebhookEvent {
   };
 }
 
-/** `whd_` and 32 hex digits: the same for the same endpoint and event. */
+/** `whd_` and 32 hex digits, derived from the endpoint and the event. */
 export function deliveryId(endpointId: string, eventId: string): string {
   return `whd_${createHash('sha256').update(`${endpointId}\0${eventId}`).digest('hex').slice(0, 32)}`;
 }

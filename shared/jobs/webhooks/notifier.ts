@@ -11,16 +11,16 @@ export interface NotifierOptions {
   queue: Pick<DeliveriesQueue, 'add'>;
 }
 
-/** The duty `notify`: one delivery for each endpoint that wants to hear of the job's end. Done again it adds nothing. */
+/** The completion hook `notify`: queues one delivery for each endpoint that subscribes to the event of the job's end. Idempotent. */
 export interface Notifier {
   notify(jobId: string): Promise<void>;
 }
 
-/** Behind the end of any log: asks who owns the job and for none of its events. */
+/** A sequence after the end of any log: reads the job's owner without its events. */
 const NO_EVENTS = Number.MAX_SAFE_INTEGER;
 
 export function createNotifier({ jobLog, endpoints, deliveries, queue }: NotifierOptions): Notifier {
-  /** The log comes first: a delivery that stands there and not in the queue is added by the next repetition. */
+  /** Writes the delivery log first: if the process dies before it queues the delivery, the next run of the hook queues it. */
   async function addOne(user: string, endpoint: Endpoint, event: WebhookEvent): Promise<void> {
     const { id: endpointId } = endpoint;
     const now = Date.now();
@@ -37,7 +37,7 @@ export function createNotifier({ jobLog, endpoints, deliveries, queue }: Notifie
     notify: async (jobId) => {
       const owner = (await jobLog.read(jobId, NO_EVENTS))?.owner;
       const enabled = owner === undefined ? [] : (await endpoints.list(owner)).filter(isEnabled);
-      if (owner === undefined || enabled.length === 0) return; // most users have none: their logs are not read
+      if (owner === undefined || enabled.length === 0) return; // most users have no endpoints, so their logs are not read
       const view = await jobLog.read(jobId, 0);
       const event = eventOfJob(jobId, view?.entries.map((entry) => entry.event) ?? []);
       if (!event) return;

@@ -25,18 +25,18 @@ export interface EndpointChanges extends Partial<NewEndpoint> {
   enabled?: boolean;
 }
 
-/** The only moment at which a secret is shown. */
+/** The only response that contains a secret. */
 export interface WithSecret {
   endpoint: Endpoint;
   secret: string;
 }
 
-/** What an owner, or an operator for him, does with his endpoints. A URL that is refused is an `invalid_value` of `url`. */
+/** Endpoint management for owners, and for operators on their behalf. Throws `invalid_value` of `url` for a URL that is not allowed. */
 export interface Registry {
   register(user: string, wanted: NewEndpoint): Promise<WithSecret>;
-  /** Undefined when it is not there; so below. */
+  /** Undefined when the endpoint does not exist; likewise `rotate`. */
   update(user: string, id: string, changes: EndpointChanges): Promise<Endpoint | undefined>;
-  /** `keepOld`: the secret until now signs as well for 24 hours. */
+  /** `keepOld`: deliveries are also signed with the old secret for 24 hours. */
   rotate(user: string, id: string, options: { keepOld: boolean }): Promise<WithSecret | undefined>;
 }
 
@@ -47,7 +47,7 @@ interface RegistryOptions {
   resolve?: Resolve;
 }
 
-/** OpenAI's: `keep_old_secret_active_for_24_hours`. */
+/** As OpenAI's `keep_old_secret_active_for_24_hours`. */
 const OLD_SECRET_MS = 24 * 3_600_000;
 
 export function createRegistry({ store, box, rules, ...options }: RegistryOptions): Registry {
@@ -84,7 +84,7 @@ export function createRegistry({ store, box, rules, ...options }: RegistryOption
   };
 }
 
-/** The secrets that sign now, the current one first. Throws `webhook_secret_unreadable`. */
+/** The secrets to sign with now, the current one first. Throws `webhook_secret_unreadable`. */
 export function signingSecrets({ id, secret, oldSecret }: Endpoint, box: SecretBox, now: number): string[] {
   const old = oldSecret && oldSecret.until > now ? [oldSecret.sealed] : [];
   return [secret, ...old].map((text) => box.open(text, id));
@@ -103,13 +103,13 @@ function encrypted(box: SecretBox, id: string, secret: string): Pick<Endpoint, '
   return { secret: box.encrypt(secret, id), hint: hintOf(secret) };
 }
 
-/** A secret before the last one is forgotten in any case. */
+/** An endpoint has at most one old secret: the one of the previous rotation is always removed. */
 function rotated(before: Endpoint, fresh: Partial<Endpoint>, keepOld: boolean): Endpoint {
   const oldSecret = { sealed: before.secret, until: Date.now() + OLD_SECRET_MS };
   return { ...before, ...fresh, oldSecret: keepOld ? oldSecret : undefined };
 }
 
-/** An update that changes nothing leaves `updatedAt` alone, as at OpenAI. */
+/** An update without changes leaves `updatedAt` unchanged, as OpenAI does. */
 function changed(endpoint: Endpoint, { enabled, ...changes }: EndpointChanges): Endpoint {
   const { disabled, ...rest } = { ...endpoint, ...changes };
   const off = enabled === undefined ? disabled : enabled ? undefined : (disabled ?? 'owner');

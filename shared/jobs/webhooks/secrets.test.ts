@@ -3,14 +3,14 @@ import { createSecretBox, hintOf, newSecret } from './secrets.ts';
 
 const box = createSecretBox('s'.repeat(32));
 
-test('a secret is what Standard Webhooks asks for: whsec_ and the base64 of 24 to 64 random bytes', () => {
+test('a secret has the format of Standard Webhooks: whsec_ and the base64 of 24 to 64 random bytes', () => {
   const secret = newSecret();
   expect(Buffer.from(secret.replace(/^whsec_/, ''), 'base64')).toHaveLength(32);
   expect(newSecret()).not.toBe(secret);
   expect(secret.endsWith(hintOf(secret).slice(-5))).toBe(true);
 });
 
-test('a sealed secret opens again, for its own endpoint only', () => {
+test('an encrypted secret can be decrypted for its own endpoint only', () => {
   const secret = newSecret();
   const encrypted = box.encrypt(secret, 'we_1');
   expect(encrypted).not.toContain(secret.slice(6, 20));
@@ -24,9 +24,9 @@ test('a sealed secret opens again, for its own endpoint only', () => {
 test.each([
   ['another TURNOUT_SECRET', (encrypted: string) => createSecretBox('t'.repeat(32)).open(encrypted, 'we_1')],
   ['a changed byte', (encrypted: string) => box.open(`${encrypted.slice(0, -4)}AAAA`, 'we_1')],
-  ['a cut text', (encrypted: string) => box.open(encrypted.slice(0, 20), 'we_1')],
-  ['no text', () => box.open('', 'we_1')],
-])('it does not open with %s', (_what, open) => {
+  ['a truncated text', (encrypted: string) => box.open(encrypted.slice(0, 20), 'we_1')],
+  ['an empty text', () => box.open('', 'we_1')],
+])('decryption fails with %s', (_what, open) => {
   const encrypted = box.encrypt(newSecret(), 'we_1');
   expect(() => open(encrypted)).toThrow(expect.objectContaining({ code: 'webhook_secret_unreadable' }));
 });

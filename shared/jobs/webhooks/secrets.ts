@@ -1,10 +1,10 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { TurnoutError } from '../../platform/errors/turnout-error.ts';
 
-/** Signing secrets as the job Redis keeps them: AES-256-GCM, bound to the endpoint that they belong to. */
+/** Encrypts signing secrets for the job Redis with AES-256-GCM, bound to the id of their endpoint. */
 export interface SecretBox {
   encrypt(secret: string, endpointId: string): string;
-  /** Throws `webhook_secret_unreadable` for what was sealed under another `TURNOUT_SECRET` or for another endpoint. */
+  /** Throws `webhook_secret_unreadable` for a secret that was encrypted with another `TURNOUT_SECRET` or for another endpoint. */
   open(encrypted: string, endpointId: string): string;
 }
 
@@ -12,12 +12,12 @@ const SECRET_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Standard Webhooks' form: `whsec_` and the base64 of 32 random bytes. */
+/** In the format of Standard Webhooks: `whsec_` and the base64 of 32 random bytes. */
 export function newSecret(): string {
   return `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
 }
 
-/** What a secret may be recognised by. */
+/** A hint by which owners can recognise a secret. */
 export function hintOf(secret: string): string {
   return `whsec_...${secret.slice(-5)}`;
 }

@@ -3,47 +3,46 @@ import { type BlobRef } from './blob-ref.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 
 /**
- * Bodies that are too large for a message ("claim check"), and users' files.
+ * Holds bodies that are too large for a message ("claim check"), and users' files.
  *
- * Durable: what `put` or `putStream` acknowledged survives a crash of the process and of the store's machine (the disk
- * syncs the file and its folders; S3 acknowledges what it has stored). Atomic: a reader finds the old body, the new one or
- * none, never a part, also while it is being written and after a writer died. The last of concurrent puts wins. Whoever
- * reads after an acknowledgement finds what was put (S3 has promised that since December 2020; a compatible store must,
- * too).
+ * Durable: a body that `put` or `putStream` acknowledged survives a crash of the process and of the store's machine. The disk
+ * store syncs the file and its folders; S3 acknowledges only what it has stored.
+ * Atomic: a reader gets the old body, the new body or none, never a part, even during a write or after a writer crashed. The
+ * last of concurrent puts wins.
+ * Consistent: a read after an acknowledgement sees the new body. S3 guarantees this since December 2020; a compatible store must
+ * guarantee it too.
  *
- * `get` and `openStream` never give other bytes than those that were put. Failures are `TurnoutError`s:
- * `unreadable_message` (missing, damaged or badly named: no retry helps) or `store_unavailable` (the store itself failed: a
- * retry may help).
+ * `get` and `openStream` return exactly the bytes that were put, or fail. Failures are `TurnoutError`s: `unreadable_message`
+ * (missing, damaged or badly named; a retry does not help) or `store_unavailable` (the store failed; a retry may help).
  */
 export interface BlobStore {
-  /** Writes the body whole, replacing one of the same name. Text is stored as UTF-8. */
+  /** Writes a body and replaces one of the same name. Text is stored as UTF-8. */
   put(name: string, body: Uint8Array | string): Promise<BlobRef>;
   /**
-   * Writes a body as it arrives, in memory that does not grow with it. Nothing is stored when it ends in an error, which
-   * is passed on as it is, or has more than `maxBytes`: `body_too_large`.
+   * Writes a body as it arrives, in constant memory. Stores nothing if the source fails (rejects with the source's error) or
+   * exceeds `maxBytes` (rejects with `body_too_large`).
    */
   putStream(name: string, body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<BlobRef>;
   /** Reads the body and verifies its length and SHA-256. Rejects with the signal's reason when aborted. */
   get(ref: BlobRef, signal?: AbortSignal): Promise<Buffer>;
   /**
-   * Reads a body of any size piece by piece. What is missing or has another length rejects at once; damage is found before
-   * the stream's end, which then is an error instead.
+   * Reads a body of any size in chunks. Rejects at once if the body is missing or has the wrong length. If the bytes are
+   * damaged, the stream fails instead of ending.
    */
   openStream(ref: BlobRef): Promise<Readable>;
-  /** What was last put under that name, for one who has no reference to check it against; undefined where nothing is. */
+  /** Reads the body last put under the name, unverified, for callers without a reference; undefined if there is none. */
   load(name: string): Promise<Buffer | undefined>;
-  /** Removes everything under `prefix/`. It is no error when there is nothing. */
+  /** Removes everything under `prefix/`. Succeeds if there is nothing. */
   removeFolder(prefix: string): Promise<void>;
   /**
-   * One page of the folders directly below `prefix/`: at most `limit` of them, in an order that does not change, those
-   * behind the folder named `after`. Memory is bounded by `limit`, whatever the store holds. A page that is not full is
-   * the last one.
+   * Returns one page of the folders directly below `prefix/`: at most `limit` of them, in a stable order, starting after the
+   * folder named `after`. Memory is bounded by `limit`, not by the size of the store. A page that is not full is the last one.
    */
   listFolders(prefix: string, page: FolderPage): Promise<BlobFolder[]>;
 }
 
 export interface FolderPage {
-  /** The name of the last folder of the page before. */
+  /** Name of the last folder on the previous page. */
   after?: string | undefined;
   limit: number;
 }
@@ -51,7 +50,7 @@ export interface FolderPage {
 export interface BlobFolder {
   /** Without the prefix. */
   name: string;
-  /** When a body was last put below it, by the store's clock; milliseconds since the epoch. */
+  /** When a body in the folder was last written, by the store's clock; milliseconds since the epoch. */
   changedAt: number;
 }
 
@@ -59,34 +58,34 @@ const SEGMENT = '[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}';
 const NAME = new RegExp(`^${SEGMENT}(/${SEGMENT}){0,7}$`);
 
 /**
- * The name, if it is one: segments of `A-Z a-z 0-9 . _ -` joined by `/`. No segment starts with a dot, so neither `..`
- * nor a store's own temporary names can be spelled. Throws `unreadable_message`: names come out of messages.
+ * Returns the name if it is valid: segments of `A-Z a-z 0-9 . _ -` joined by `/`. No segment starts with a dot, so a name can
+ * contain neither `..` nor a store's temporary names. Throws `unreadable_message`, because names come from messages.
  */
 export function checkedBlobName(name: string): string {
   if (NAME.test(name)) return name;
   throw new TurnoutError('unreadable_message', {
-    message: 'A stored body has a name that is not allowed.',
-    cause: new Error(`not a blob name: ${JSON.stringify(name.slice(0, 200))}`),
+    message: 'A stored object has an invalid name.',
+    cause: new Error(`Invalid blob name: ${JSON.stringify(name.slice(0, 200))}`),
   });
 }
 
 export function missingBlob(ref: BlobRef, cause?: unknown): TurnoutError {
   return new TurnoutError('unreadable_message', {
-    message: 'A stored body is missing.',
-    cause: new Error(`no blob ${ref.name}`, { cause }),
+    message: 'A stored object is missing.',
+    cause: new Error(`Blob ${ref.name} does not exist`, { cause }),
   });
 }
 
 export function damagedBlob(ref: BlobRef, what: string): TurnoutError {
   return new TurnoutError('unreadable_message', {
-    message: 'A stored body is damaged.',
-    cause: new Error(`blob ${ref.name}: ${what}`),
+    message: 'A stored object is damaged.',
+    cause: new Error(`Blob ${ref.name} ${what}`),
   });
 }
 
 export function blobStoreFailed(doing: string, cause: unknown): TurnoutError {
   return new TurnoutError('store_unavailable', {
-    message: 'The store of large bodies is unavailable. Try again.',
-    cause: new Error(doing, { cause }),
+    message: 'The blob store is unavailable. Try again.',
+    cause: new Error(`Blob store failed while ${doing}`, { cause }),
   });
 }

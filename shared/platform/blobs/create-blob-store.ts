@@ -24,8 +24,8 @@ export interface OpenBlobStore extends BlobStore {
 }
 
 /**
- * The store that the settings choose. A bucket is asked for at once, so that a wrong name or missing credentials stop the
- * process at its start. Throws `ConfigError`.
+ * Creates the configured blob store. For S3 it checks the bucket at once, so that a wrong name or missing credentials stop the
+ * process at start. Throws `ConfigError`.
  */
 export async function createBlobStore(config: BlobStoreConfig): Promise<OpenBlobStore> {
   if (config.BLOB_STORE === 'disk')
@@ -44,10 +44,10 @@ export async function createBlobStore(config: BlobStoreConfig): Promise<OpenBlob
 
 function requiredBucket({ S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY }: BlobStoreConfig): string {
   const problems = [
-    ...(S3_BUCKET === undefined ? ['S3_BUCKET is required with BLOB_STORE=s3 and not set'] : []),
+    ...(S3_BUCKET === undefined ? ['S3_BUCKET is not set; BLOB_STORE=s3 requires it'] : []),
     ...((S3_ACCESS_KEY_ID === undefined) === (S3_SECRET_ACCESS_KEY === undefined)
       ? []
-      : ['S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are set together or not at all']),
+      : ['S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY must be set together: set both or neither']),
   ];
   if (S3_BUCKET === undefined || problems.length > 0) throw new ConfigError(problems);
   return S3_BUCKET;
@@ -57,7 +57,7 @@ function clientConfig(config: BlobStoreConfig): S3ClientConfig {
   return {
     region: config.S3_REGION,
     forcePathStyle: config.S3_FORCE_PATH_STYLE,
-    // Bodies have their own SHA-256; not every compatible store knows the SDK's newer checksums.
+    // Blobs carry their own SHA-256, and not every compatible store supports the SDK's newer checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { connectionTimeout: 3_000, socketTimeout: 30_000 },
@@ -66,7 +66,7 @@ function clientConfig(config: BlobStoreConfig): S3ClientConfig {
   };
 }
 
-/** Without settings of ours, the SDK's own chain: environment, profile, web identity, instance. */
+/** Credentials from the settings. Without them the SDK uses its own chain: environment, profile, web identity, instance. */
 function ownCredentials(config: BlobStoreConfig): Pick<S3ClientConfig, 'credentials'> {
   const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = config;
   if (accessKeyId === undefined || secretAccessKey === undefined) return {};
@@ -81,11 +81,11 @@ function whyUnusable(error: unknown, bucket: string): string {
   if (!(error instanceof S3ServiceException)) {
     const { name, message } = error as Error;
     return name === 'CredentialsProviderError'
-      ? `${named} needs credentials and none were found: set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY, or what the AWS SDK looks for`
-      : `${named} cannot be reached (S3_ENDPOINT, S3_REGION): ${message}`;
+      ? `${named} needs credentials, and none were found: set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY, or provide credentials to the AWS SDK`
+      : `${named} cannot be reached; check S3_ENDPOINT and S3_REGION: ${message}`;
   }
   const status = error.$metadata.httpStatusCode;
-  if (status === 404) return `${named} does not exist there (S3_ENDPOINT, S3_REGION)`;
-  if (status === 403) return `${named} is refused to these credentials, or they are wrong`;
+  if (status === 404) return `${named} does not exist; check S3_ENDPOINT and S3_REGION`;
+  if (status === 403) return `${named} cannot be accessed: the credentials are wrong or lack permission`;
   return `${named} cannot be used: the store answered ${String(status)} ${error.name}`;
 }

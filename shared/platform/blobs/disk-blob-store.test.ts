@@ -22,7 +22,7 @@ async function setUp() {
 blobStoreConformance('the disk', setUp);
 
 describe('the disk blob store', () => {
-  test('only the owner can read what it writes, and no temporary file is left', async () => {
+  test('writes files that only their owner can read, and leaves no temporary file', async () => {
     const { folder, store, cleanUp } = await setUp();
     try {
       await store.put('jobs/1/a', 'text');
@@ -34,7 +34,7 @@ describe('the disk blob store', () => {
     }
   });
 
-  test('a failing disk is a retryable error that hides the path from clients', async () => {
+  test('reports a failing disk as a retryable error that hides the file path from clients', async () => {
     const { folder, store, cleanUp } = await setUp();
     try {
       await writeFile(join(folder, 'jobs'), 'a file where a folder should be');

@@ -15,26 +15,26 @@ import {
 } from './blob-store.ts';
 import { measuredStream, verifiedChunks } from './measured-stream.ts';
 
-/** Small enough that hashing one piece (~1 ms) does not hold up the event loop. */
+/** Small enough that hashing one piece (~1 ms) does not block the event loop noticeably. */
 const PIECE_BYTES = 1024 * 1024;
 
 /**
- * Blobs as files below one folder that all services of this machine share. Only the owner can read them: files are 0600,
- * folders 0700.
+ * Stores blobs as files below one folder that all services of this machine share. Only the owner can read them: files have mode
+ * 0600, folders 0700.
  */
 export function createDiskBlobStore(folder: string): BlobStore {
   const root = resolve(folder);
-  const backendOf = (name: string) => join(root, checkedBlobName(name));
+  const pathOf = (name: string) => join(root, checkedBlobName(name));
 
   return {
     put: async (name, body) => {
-      const path = backendOf(name);
+      const path = pathOf(name);
       const measured = measuredStream(pieces(body), Infinity);
       await storing(`writing ${name}`, () => writeWhole(path, measured.chunks));
       return { kind: 'blob', name, ...measured.digest() };
     },
     putStream: async (name, body, maxBytes) => {
-      const path = backendOf(name);
+      const path = pathOf(name);
       const measured = measuredStream(body, maxBytes);
       try {
         await storing(`writing ${name}`, () => writeWhole(path, measured.chunks));
@@ -44,7 +44,7 @@ export function createDiskBlobStore(folder: string): BlobStore {
       return { kind: 'blob', name, ...measured.digest() };
     },
     get: async (ref, signal) => {
-      const path = backendOf(ref.name);
+      const path = pathOf(ref.name);
       signal?.throwIfAborted();
       const file = await openForReading(path, ref);
       try {
@@ -54,7 +54,7 @@ export function createDiskBlobStore(folder: string): BlobStore {
       }
     },
     openStream: async (ref) => {
-      const file = await openForReading(backendOf(ref.name), ref);
+      const file = await openForReading(pathOf(ref.name), ref);
       try {
         await checkSize(file, ref);
       } catch (error) {
@@ -62,19 +62,19 @@ export function createDiskBlobStore(folder: string): BlobStore {
         throw error;
       }
       const stream = Readable.from(verifiedChunks(ref, readChunks(file, ref)), { objectMode: false });
-      // Not in the generator: who closes the stream before reading of it never begins that.
+      // Not in the generator's `finally`: if the stream is closed before the first read, the generator never starts.
       return stream.once('close', () => void file.close());
     },
     load: async (name) => {
-      const path = backendOf(name);
+      const path = pathOf(name);
       return storing(`reading ${name}`, () => unlessMissing(readFile(path)));
     },
     removeFolder: async (prefix) => {
-      const path = backendOf(prefix);
+      const path = pathOf(prefix);
       await storing(`removing ${prefix}`, () => rm(path, { recursive: true, force: true }));
     },
     listFolders: async (prefix, page) => {
-      const path = backendOf(prefix);
+      const path = pathOf(prefix);
       return storing(`listing ${prefix}`, () => pageOfFolders(path, page));
     },
   };
@@ -89,7 +89,7 @@ async function pageOfFolders(folder: string, page: FolderPage): Promise<BlobFold
   return found;
 }
 
-/** A file system lists in no order: one walk keeps the first `limit` names behind `after`, and no others. */
+/** File systems list names in no order. One pass keeps only the first `limit` names after `after`. */
 async function firstNames(folder: string, { after = '', limit }: FolderPage): Promise<string[]> {
   const entries = await unlessMissing(opendir(folder, { bufferSize: 1_024 }));
   let names: string[] = [];
@@ -107,7 +107,7 @@ function byCodeUnits(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** Undefined for what is not there, or was removed by another process meanwhile. */
+/** Undefined if the file or folder does not exist, for example because another process has just removed it. */
 function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
   return work.catch((error: unknown) => {
     if (isMissing(error)) return undefined;
@@ -116,8 +116,8 @@ function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
 }
 
 /**
- * A reader sees the old file, the new one or none, never a part: the bytes go to a temporary name, reach the disk, and
- * only then take their place. Syncing the folders makes their new entries survive a power failure as well.
+ * Writes a file atomically: a reader sees the old file, the new one or none, never a part. The bytes go to a temporary file, are
+ * synced to the disk, and the file is then renamed. Syncing the folders makes their new entries survive a power failure.
  */
 async function writeWhole(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const folder = dirname(path);
@@ -136,7 +136,7 @@ async function writeWhole(path: string, chunks: AsyncIterable<Uint8Array>): Prom
 async function writeSynced(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
-    // Unlike write(), writeFile() goes on after a short write.
+    // Unlike write(), writeFile() continues after a short write.
     for await (const chunk of chunks) await file.writeFile(chunk);
     await file.sync();
   } finally {
@@ -149,7 +149,7 @@ function* pieces(body: Uint8Array | string): Generator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
 }
 
-/** Syncs `folder` and those above it, up to and with `top`. */
+/** Syncs `folder` and its parents, up to and including `top`. */
 async function syncFolders(folder: string, top: string): Promise<void> {
   await syncFolder(folder);
   if (folder !== top) await syncFolders(dirname(folder), top);
@@ -189,7 +189,7 @@ async function readVerified(
   return body;
 }
 
-/** Before the memory is taken: a damaged reference must not make us read a file of any size. */
+/** Runs before memory is allocated, so that a damaged reference cannot make the process read a file of any size. */
 async function checkSize(file: FileHandle, ref: BlobRef): Promise<void> {
   const { size } = await storing(`reading ${ref.name}`, () => file.stat());
   if (size !== ref.bytes) throw damagedBlob(ref, `has ${size} bytes instead of ${ref.bytes}`);

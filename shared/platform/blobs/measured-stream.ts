@@ -3,16 +3,16 @@ import { type BlobRef } from './blob-ref.ts';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { damagedBlob } from './blob-store.ts';
 
-/** Bytes on their way into a store. */
+/** A stream of bytes into a store, with their count and hash. */
 export interface MeasuredStream {
   chunks: AsyncGenerator<Uint8Array>;
-  /** Of what has passed: complete when `chunks` has ended. */
+  /** Digest of the bytes so far; complete once `chunks` has ended. */
   digest(): Pick<BlobRef, 'sha256' | 'bytes'>;
-  /** What ended the stream early: its source's own error, or the limit's. Then nothing is wrong with the store. */
+  /** The error that ended the stream early: the source's error or `body_too_large`. The store itself did not fail then. */
   failure(): unknown;
 }
 
-/** Counts and hashes what passes, and ends with `body_too_large` once that is more than `maxBytes`. */
+/** Counts and hashes the bytes of a stream. Throws `body_too_large` after more than `maxBytes`. */
 export function measuredStream(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   maxBytes: number,
@@ -43,8 +43,8 @@ export function measuredStream(
 }
 
 /**
- * The chunks of a stored body. The last one is held back until all of them were verified: who reads to the end has read
- * what was put. Throws `unreadable_message` instead of ending.
+ * Verifies the chunks of a stored body. It holds back the last chunk until length and hash are verified, so a reader that reaches
+ * the end has read the original bytes. Throws `unreadable_message` instead of ending if they do not match.
  */
 export async function* verifiedChunks(
   ref: BlobRef,
@@ -61,6 +61,6 @@ export async function* verifiedChunks(
     held = chunk;
   }
   if (bytes !== ref.bytes) throw damagedBlob(ref, `ends after ${bytes} of ${ref.bytes} bytes`);
-  if (hash.digest('hex') !== ref.sha256) throw damagedBlob(ref, 'its SHA-256 does not match');
+  if (hash.digest('hex') !== ref.sha256) throw damagedBlob(ref, 'does not match its SHA-256');
   if (held) yield held;
 }

@@ -2,23 +2,23 @@ import { type Redis } from '../redis/connect.ts';
 import { type BlobKeys } from '../redis/keys.ts';
 import { type BlobStore } from './blob-store.ts';
 
-/** The folders of the blob store whose bytes are removed one day: its top-level folders. */
+/** The top-level folders of the blob store. The sweep removes expired folders below them. */
 export type BlobKind = 'files' | 'jobs' | 'kept';
 
 /**
- * Tombstones: the folders of the blob store that will be removed, and since when their delay counts. They stand in the job
- * Redis beside the records, so a Redis that lost its records has lost them too: then nothing is removed.
+ * Tombstones: the folders of the blob store to remove, each with the time from which its delay counts. They are stored in the job
+ * Redis beside the records. A Redis that loses the records therefore loses the tombstones too, and nothing is removed.
  *
- * A folder moves: unplanned -> planned -> removed, or back to unplanned when its record came back.
+ * States of a folder: unplanned -> planned -> removed, or back to unplanned if its record reappears.
  */
 export interface Removals {
-  /** Plans the removal of a folder, or moves it to another time. `from`: milliseconds since the epoch. */
+  /** Plans the removal of a folder, or changes its time. `from`: start of the delay, milliseconds since the epoch. */
   plan(kind: BlobKind, id: string, from: number): Promise<void>;
-  /** Which of these folders are planned. */
+  /** For each of the folders, whether its removal is planned. */
   planned(kind: BlobKind, ids: readonly string[]): Promise<boolean[]>;
-  /** Up to `limit` folders of each bucket whose time is not after `until`; milliseconds since the epoch. */
+  /** Yields, for each bucket, up to `limit` folders whose time is not after `until`; milliseconds since the epoch. */
   due(kind: BlobKind, until: number, limit: number): AsyncIterable<string[]>;
-  /** The folder stays, or is gone. */
+  /** Deletes the tombstone, because the folder was removed or is needed again. */
   forget(kind: BlobKind, id: string): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export function createRemovals(redis: Redis, keys: BlobKeys): Removals {
   };
 }
 
-/** The same store; the removal of a job's bodies is planned before the first of them is put. */
+/** Wraps a store so that the removal of a job's folder is planned before any body is written to it. */
 export function withPlannedRemovals<Store extends Pick<BlobStore, 'put'>>(
   store: Store,
   removals: Pick<Removals, 'plan'>,

@@ -25,17 +25,17 @@ import { measuredStream, verifiedChunks } from './measured-stream.ts';
 export interface S3BlobStoreOptions {
   client: S3Client;
   bucket: string;
-  /** What all keys begin with: '' or `folder/`. */
+  /** Prefix of all keys: '' or `folder/`. */
   prefix: string;
 }
 
-/** S3's least size of a part, and what one upload keeps in memory. */
+/** S3's minimum part size; each upload buffers one part in memory. */
 const PART_BYTES = 5 * 1024 * 1024;
 const DELETES_AT_ONCE = 16;
 
 /**
- * Blobs as objects of one bucket. An object appears whole or not at all: by one PUT, or when the parts of a streamed one
- * are completed. What a process that died leaves of an upload is invisible parts; a lifecycle rule of the bucket
+ * Stores blobs as objects of one bucket. An object appears whole or not at all: after a single PUT, or when a multipart upload is
+ * completed. A process that crashes during an upload leaves invisible parts behind; a lifecycle rule of the bucket
  * (`AbortIncompleteMultipartUpload`) removes them.
  */
 export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
@@ -55,7 +55,7 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
       const target = at(name);
       const bytes = typeof body === 'string' ? Buffer.from(body) : body;
       const hash = createHash('sha256').update(bytes).digest();
-      // The store compares what arrived with the checksum before it acknowledges.
+      // The store verifies the checksum before it acknowledges.
       const command = { ...target, Body: bytes, ChecksumSHA256: hash.toString('base64') };
       await storing(`writing ${name}`, () => client.send(new PutObjectCommand(command)));
       return { kind: 'blob', name, sha256: hash.toString('hex'), bytes: bytes.byteLength };
@@ -111,12 +111,12 @@ interface Found {
   length: number | undefined;
 }
 
-/** Undefined where there is no such object. */
+/** Undefined if the object does not exist. */
 async function read(client: S3Client, location: Location, signal?: AbortSignal): Promise<Found | undefined> {
   try {
     const abort = signal ? { abortSignal: signal } : {};
     const { Body, ContentLength } = await client.send(new GetObjectCommand(location), abort);
-    if (!(Body instanceof Readable)) throw new Error('the answer has no body');
+    if (!(Body instanceof Readable)) throw new Error('The S3 response has no body');
     return { body: Body, length: ContentLength };
   } catch (error) {
     if (isMissing(error)) return undefined;
@@ -124,12 +124,12 @@ async function read(client: S3Client, location: Location, signal?: AbortSignal):
   }
 }
 
-/** A missing bucket is a 404 as well, and no missing object. */
+/** Checks the error name, because a missing bucket is a 404 too. */
 function isMissing(error: unknown): boolean {
   return error instanceof S3ServiceException && error.name === 'NoSuchKey';
 }
 
-/** A connection that breaks in the middle is the store's failure, not damage. */
+/** Reports a connection that breaks while reading as a failure of the store, not as damage. */
 async function* whileReading(name: string, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* body;
@@ -153,7 +153,7 @@ async function* objectsBelow(
   for await (const { Contents = [] } of paginateListObjectsV2({ client }, where)) yield Contents;
 }
 
-/** One by one: not every compatible store has the call that removes many. */
+/** Deletes one object per call, because not every compatible store supports bulk deletion. */
 async function removeAll(client: S3Client, Bucket: string, objects: readonly StoredObject[]): Promise<void> {
   for (let first = 0; first < objects.length; first += DELETES_AT_ONCE) {
     const some = objects.slice(first, first + DELETES_AT_ONCE);
@@ -162,8 +162,8 @@ async function removeAll(client: S3Client, Bucket: string, objects: readonly Sto
 }
 
 /**
- * S3 has no folders: the keys of one follow each other, and a folder is complete when the next one begins. `0` is the
- * character behind `/`: keys from `name0` on are behind everything below `name/`.
+ * S3 has no folders, but it lists the keys of a folder consecutively: a folder is complete when the next one begins. `0` is the
+ * character after `/`, so `name0` sorts after everything below `name/`.
  */
 async function pageOfFolders(
   client: S3Client,

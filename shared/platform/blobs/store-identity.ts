@@ -5,25 +5,25 @@ import { type BlobKeys } from '../redis/keys.ts';
 import { type BlobStore } from './blob-store.ts';
 
 /**
- * Whether the job Redis and the blob store belong together. Both carry a random id and a round, which each sweep raises: in
- * the job Redis first, then in the store.
+ * Checks that the job Redis and the blob store belong together. Both hold a random id and a round number. Each sweep raises the
+ * round, first in the job Redis, then in the store.
  *
- * States: neither has an id -> `new`; both have the same -> `same`; anything else -> `stopped`, until an operator adopts the
- * pair (`bin/turnout blobs adopt`).
+ * States: neither side has an id -> `new`; both have the same id -> `same`; anything else -> `stopped`, until an operator adopts
+ * the pair (`bin/turnout blobs adopt`).
  */
 export interface StoreIdentity {
   /** Compares both sides and changes nothing. */
   compare(): Promise<IdentityComparison>;
-  /** Gives both sides one new id. `since`: the registry knows every folder that was put after it; ms since the epoch. */
+  /** Gives both sides a new common id. `since`: the registry knows every folder written after this time; ms since the epoch. */
   adopt(since: number): Promise<void>;
-  /** To be called with each sweep of a pair that is `same`. */
+  /** Must be called with each sweep of a pair in state `same`. */
   raiseRound(): Promise<void>;
 }
 
 export type IdentityComparison =
   { kind: 'new' } | { kind: 'same'; since: number } | { kind: 'stopped'; reason: IdentityReason };
 
-/** `registry_rolled_back`: the job Redis is an older copy of the one that the store was last swept with. */
+/** `registry_rolled_back`: the job Redis is an older copy of the one that last swept the store, such as a restored backup. */
 export type IdentityReason = 'registry_empty' | 'store_empty' | 'other_identity' | 'registry_rolled_back';
 
 interface Side {
@@ -31,12 +31,12 @@ interface Side {
   round: number;
 }
 
-/** Beside the folders of bodies, under a name that no sweep lists. */
+/** Outside the folders that a sweep lists. */
 const MARKER = 'identity/marker';
 
 const marker = z.object({ version: z.literal(1), id: z.string().min(1), round: z.int() });
 const whole = z.string().regex(/^\d+$/).transform(Number);
-/** `settled` 0: an adoption has begun, and the store may not have its id yet. */
+/** `settled` is 0 while an adoption is under way and the store may not have the id yet. */
 const registry = z.object({ id: z.string().min(1), since: whole, round: whole, settled: whole });
 
 export interface StoreIdentityDeps {

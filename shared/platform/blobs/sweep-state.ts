@@ -4,15 +4,15 @@ import { type BlobKeys } from '../redis/keys.ts';
 import { type BlobKind } from './removals.ts';
 import { type IdentityReason } from './store-identity.ts';
 
-/** Why a sweep of the blob store stopped before it removed anything. */
+/** The reasons why a sweep of the blob store stops before it removes anything. */
 export const stopReasons = {
-  registry_empty: 'the blob store was swept with a job Redis before, and this one has never seen it',
-  store_empty: 'the job Redis was used with a blob store before, and this one does not carry its identity',
-  other_identity: 'the job Redis and the blob store carry different identities',
-  registry_rolled_back: 'the job Redis is an older copy of the one that the blob store was last swept with',
-  registry_unproven: 'the blob store holds data, and the job Redis does not know it',
+  registry_empty: 'the blob store has an identity but the job Redis has none: it is new, or was emptied',
+  store_empty: 'the job Redis has an identity but the blob store has none: it is new, or was emptied',
+  other_identity: 'the job Redis and the blob store have different identities',
+  registry_rolled_back: 'the job Redis is an older copy of the one that last swept the blob store',
+  registry_unproven: 'the blob store holds data that the job Redis does not know',
   registry_younger: 'folders without a record are older than the job Redis',
-  large_share: 'too large a share of the folders has no record',
+  large_share: 'too many of the folders have no record',
 } as const satisfies Record<IdentityReason, string> & Record<string, string>;
 export type StopReason = keyof typeof stopReasons;
 
@@ -21,21 +21,21 @@ const sweepStop = z.object({
   /** When it stopped; milliseconds since the epoch. */
   at: z.int(),
   kind: z.string().optional(),
-  /** Folders that were looked at, and those of them without a record. */
+  /** Number of folders inspected, and how many of them have no record. */
   looked: z.int().optional(),
   unknown: z.int().optional(),
 });
 export type SweepStop = z.infer<typeof sweepStop>;
 
-/** What the sweeps of all processes share, in the job Redis. */
+/** State in the job Redis that the sweeps of all processes share. */
 export interface SweepState {
-  /** The name of the last folder that was looked at; '' at the beginning. */
+  /** Name of the last inspected folder; '' at the beginning. */
   cursor(kind: BlobKind): Promise<string>;
   moveTo(kind: BlobKind, name: string): Promise<void>;
-  /** Undefined: the last sweep did not stop. */
+  /** Undefined if the last sweep did not stop. */
   stopped(): Promise<SweepStop | undefined>;
   setStopped(stop: SweepStop | undefined): Promise<void>;
-  /** Until when a large share may be removed; milliseconds since the epoch, 0: never. */
+  /** Until when an operator allows the removal of a large share; milliseconds since the epoch, 0 if not allowed. */
   allowedUntil(): Promise<number>;
   allowUntil(at: number): Promise<void>;
 }

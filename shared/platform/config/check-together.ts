@@ -1,15 +1,15 @@
 import { type Config } from './schema.ts';
 
-/** The longest deadline that a job may have. Milliseconds. */
+/** The longest deadline of a job, in milliseconds. */
 export const MAX_DEADLINE_MS = 24 * 3_600_000;
 
 type Rule = readonly [isBroken: (config: Config) => boolean, problem: string];
 
-/** Each variable may be right by itself, and two of them wrong together. */
+/** Rules for combinations of variables that are each valid on their own. */
 const RULES: readonly Rule[] = [
   [
     ({ LAME_DUCK_MS: lameDuck, SHUTDOWN_TIMEOUT_MS: whole }) => lameDuck >= whole,
-    'LAME_DUCK_MS must be shorter than SHUTDOWN_TIMEOUT_MS: it is a part of it, and open answers get the rest',
+    'LAME_DUCK_MS must be shorter than SHUTDOWN_TIMEOUT_MS: it is part of that time, and open answers get the rest',
   ],
   [
     ({ DEFAULT_DEADLINE_MS: deadline }) => deadline > MAX_DEADLINE_MS,
@@ -21,7 +21,7 @@ const RULES: readonly Rule[] = [
   ],
 ];
 
-/** What is wrong with the configuration as a whole, one line each. */
+/** The problems between variables, one line for each. */
 export function checkTogether(config: Config): string[] {
   return RULES.filter(([isBroken]) => isBroken(config)).map(([, problem]) => problem);
 }

@@ -7,7 +7,7 @@ function flags(texts: Record<string, string>): Flags {
   return read;
 }
 
-test('the defaults are the guide’s', () => {
+test('the defaults match the rollout guide', () => {
   expect(flags({})).toEqual({
     ENABLE_LITELLM: true,
     MIGRATION_PHASE: 1,
@@ -26,7 +26,7 @@ test('the defaults are the guide’s', () => {
   });
 });
 
-test('flags as texts are read as the same flags', () => {
+test('flags survive the conversion to text and back', () => {
   const some = flags({ LITELLM_PERCENTAGE: '15', TEST_USERS: 'ada,bob', ENABLE_CACHE: 'false' });
   expect(readFlags(textsOf(some))).toEqual(some);
 });
@@ -37,15 +37,15 @@ test.each([
   [{ MIGRATION_PHASE: '3' }, 100],
   [{ MIGRATION_PHASE: '3', LITELLM_PERCENTAGE: '20' }, 20],
   [{ MIGRATION_PHASE: '2', LITELLM_PERCENTAGE: '0.5' }, 0.5],
-])('of %j the share on LiteLLM is %d%%', (texts, share) => {
+])('the LiteLLM percentage of %j is %d%%', (texts, share) => {
   expect(litellmPercentage(flags(texts))).toBe(share);
 });
 
-test('user ids may have spaces around them, and each counts once', () => {
+test('user ids are trimmed and deduplicated', () => {
   expect(flags({ TEST_USERS: 'ada, bob,ada' }).TEST_USERS).toEqual(['ada', 'bob']);
 });
 
-describe('refused', () => {
+describe('invalid flags are rejected', () => {
   test.each([
     [{ LITELLM_PERCENTAGE: '101' }, 'LITELLM_PERCENTAGE: "101" is not valid'],
     [{ LITELLM_PERCENTAGE: 'abc' }, 'LITELLM_PERCENTAGE: "abc" is not valid'],
@@ -53,12 +53,12 @@ describe('refused', () => {
     [{ MIGRATION_PHASE: '4' }, 'MIGRATION_PHASE: "4" is not valid'],
     [{ ENABLE_LITELLM: 'perhaps' }, 'ENABLE_LITELLM: "perhaps" is not valid'],
     [{ BYPASS_USER: 'a,,b' }, 'BYPASS_USER: "a,,b" is not valid'],
-    [{ litellm_percentage: '5' }, '"litellm_percentage" is no flag'],
+    [{ litellm_percentage: '5' }, '"litellm_percentage" is not a flag'],
   ])('%j', (texts, problem) => {
     expect(readFlags(texts)).toEqual([expect.stringContaining(problem)]);
   });
 
-  test('with everything that is wrong at once', () => {
+  test('with all problems at once', () => {
     expect(readFlags({ A: '1', MIGRATION_PHASE: '0', CACHE_PERCENTAGE: '200' })).toHaveLength(3);
   });
 });

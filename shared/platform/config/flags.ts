@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 const flag = z.stringbool();
 
-/** A number from 0 to 100, in digits. */
+/** A decimal number from 0 to 100. */
 export const percentage = z
   .string()
   .regex(/^\d{1,3}(\.\d+)?$/, 'must be a number from 0 to 100')
@@ -18,37 +18,39 @@ const users = z
 const phase = z.enum(['1', '2', '3'], 'must be 1, 2 or 3').transform((text) => Number(text) as 1 | 2 | 3);
 
 /**
- * The rollout guide's flags, each as the text that its environment variable, an operator's command or a control message has,
- * with its default. An empty text counts as not set.
+ * The rollout guide's flags with their defaults. Each is parsed from text: from its environment variable, an operator's command or
+ * a control message. An empty text counts as not set.
  */
 export const flagTexts = {
-  /** The emergency switch: false sends everyone to the legacy path at once. */
+  /** The emergency switch: false sends all users to the legacy backend at once. */
   ENABLE_LITELLM: flag.default(true),
-  /** Percent of users on LiteLLM. Unset: 0, and 100 in phase 3. */
+  /** Percent of users on LiteLLM. Unset: 100 in phase 3, otherwise 0. */
   LITELLM_PERCENTAGE: percentage.optional(),
-  /** 1: only of `TEST_USERS`. 2: of all users. 3: everyone, unless the percentage says less. */
+  /** 1: the percentage applies to `TEST_USERS` only. 2: to all users. 3: all users are on LiteLLM, unless a percentage is set. */
   MIGRATION_PHASE: phase.default(1),
+  /** The users of phase 1, comma-separated. */
   TEST_USERS: users,
-  /** Always legacy. */
+  /** Users who are always on the legacy backend. */
   BYPASS_USER: users,
-  /** Always LiteLLM, in any phase. */
+  /** Users who are always on LiteLLM, in any phase. */
   FORCE_LITELLM_USER: users,
-  /** The cache of each user. */
+  /** The per-user cache. */
   ENABLE_CACHE: flag.default(true),
-  /** Percent of the users who have one, and of these whose retrieval is cached as well. */
+  /** Percent of the users who have a cache. */
   CACHE_PERCENTAGE: percentage.default(100),
+  /** Percent of the users with a cache whose retrieval and embeddings are cached as well. */
   RAG_CACHE_PERCENTAGE: percentage.default(100),
   /** False: the pieces of a job's context are fetched one after another. */
   ENABLE_PARALLEL: flag.default(true),
-  /** Percent of the users on LiteLLM whose pieces are fetched in parallel. */
+  /** Percent of users on LiteLLM whose pieces are fetched in parallel. */
   PARALLEL_PERCENTAGE: percentage.default(50),
-  /** False: the judge only reports that it would roll back. */
+  /** False: the judge only reports what it would do. */
   ENABLE_ROLLBACK: flag.default(true),
-  /** Percent of a path's jobs that may fail: the alert, and what LiteLLM is measured by where nobody is on the legacy path. */
+  /** Acceptable failure rate of a backend in percent: threshold of the alert, and LiteLLM's bound when no user is on the legacy backend. */
   ERROR_THRESHOLD: percentage.default(5),
-  /** False: no job's stages are timed. */
+  /** False: the stages of jobs are not timed. */
   ENABLE_DETAILED_METRICS: flag.default(true),
-  /** Percent of the jobs whose stages are timed. Counts, errors and usage are of all jobs. */
+  /** Percent of jobs whose stages are timed. Counts, errors and usage always cover all jobs. */
   METRICS_SAMPLING_RATE: percentage.default(25),
 } as const;
 
@@ -57,7 +59,7 @@ export type Flags = z.infer<typeof flagsSchema>;
 export type FlagName = keyof Flags;
 export const flagNames = Object.keys(flagTexts) as FlagName[];
 
-/** Flags by name, each as a text; one that is missing or empty has its default. */
+/** Flags by name, with their values as text. A missing or empty flag has its default. */
 export type FlagTexts = Readonly<Record<string, string>>;
 
 export function textsOf(flags: Flags): Record<FlagName, string> {
@@ -68,7 +70,7 @@ export function textsOf(flags: Flags): Record<FlagName, string> {
   return Object.fromEntries(texts) as Record<FlagName, string>;
 }
 
-/** The flags that the texts say, or what is wrong with them: one line for each. */
+/** Parses flags, or returns the problems, one line for each. */
 export function readFlags(texts: FlagTexts): Flags | string[] {
   const unknown = Object.keys(texts).filter((name) => !flagNames.includes(name as FlagName));
   const given = Object.entries(texts).filter(([, text]) => text !== '');
@@ -77,11 +79,11 @@ export function readFlags(texts: FlagTexts): Flags | string[] {
     const name = String(path[0]);
     return `${name}: ${JSON.stringify(texts[name])} is not valid: ${message}`;
   });
-  const problems = [...unknown.map((name) => `${JSON.stringify(name)} is no flag`), ...wrong];
+  const problems = [...unknown.map((name) => `${JSON.stringify(name)} is not a flag`), ...wrong];
   return parsed.success && problems.length === 0 ? parsed.data : problems;
 }
 
-/** The share of users on LiteLLM that the flags speak of: 0 to 100. */
+/** The percentage of users on LiteLLM according to the flags: 0 to 100. */
 export function litellmPercentage({
   LITELLM_PERCENTAGE,
   MIGRATION_PHASE,

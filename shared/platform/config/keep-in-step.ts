@@ -2,36 +2,36 @@ import { type Logger } from '../log/logger.ts';
 import { periodically } from '../util/periodically.ts';
 import { ConfigError } from './load.ts';
 
-/** What is made of files, kept in step with them. */
+/** A value that is built from files and rebuilt when they change. */
 export interface InStep<T> {
-  /** Made of one state of the files: whoever needs it twice for one request asks once. */
+  /** The value of one state of the files. A request that needs it more than once must call this once and keep the result. */
   current(): T;
-  /** Looks at the files now. Never rejects: what is wrong is logged. */
+  /** Checks the files now. Never rejects: problems are logged. */
   refresh(): Promise<void>;
   close(): Promise<void>;
 }
 
 interface InStepOptions<T> {
-  /** What is read, as the log names it: `Assistants`. */
+  /** Name of the value in log messages, such as `Assistants`. */
   what: string;
-  /** Changes whenever one of the files does. */
+  /** Returns a text that changes whenever one of the files changes. */
   fingerprint: () => Promise<string>;
-  /** Throws `ConfigError` with every problem where the files are not valid. */
+  /** Builds the value. Throws `ConfigError` with all problems if the files are not valid. */
   read: () => Promise<T>;
   log: Logger;
-  /** Milliseconds between two looks at the files. */
+  /** Interval between two checks of the files, in milliseconds. */
   everyMs?: number;
 }
 
 const LOOK_EVERY_MS = 2_000;
 
 /**
- * Reads files, and again whenever one of them changes: valid -> valid (exchanged at once), valid -> broken (the last valid state
- * serves on, and the log says what is wrong, once for each change). Throws what `read` throws of the first state.
+ * Reads files now and again whenever one of them changes. valid -> valid: the new value replaces the old one at once. valid ->
+ * broken: the last valid value stays in use, and the problem is logged once for each change. Rejects if the first `read` fails.
  */
 export async function keepInStep<T>(options: InStepOptions<T>): Promise<InStep<T>> {
   const { what, fingerprint, read, log, everyMs = LOOK_EVERY_MS } = options;
-  // Taken before the files are read: what changes in between is read again.
+  // Taken before the files are read, so that a change in between triggers another read.
   let seen = await fingerprint();
   let current = await read();
 
@@ -41,16 +41,16 @@ export async function keepInStep<T>(options: InStepOptions<T>): Promise<InStep<T
     try {
       current = await read();
     } catch (error) {
-      // Files that are wrong stay so until one of them changes; anything else may pass.
+      // Invalid files stay invalid until one of them changes. Any other error may be transient and is retried.
       if (!(error instanceof ConfigError)) throw error;
-      log.error({ err: error }, `${what} are not valid; those from before serve on`);
+      log.error({ err: error }, `${what} are not valid; still using the last valid version`);
     }
     seen = now;
   }
 
   let underWay: Promise<void> | undefined;
   const onError = (error: unknown) => {
-    log.error({ err: error }, `${what} could not be read; those from before serve on`);
+    log.error({ err: error }, `${what} could not be read; still using the last valid version`);
   };
   const refresh = () =>
     (underWay ??= look()
@@ -61,7 +61,7 @@ export async function keepInStep<T>(options: InStepOptions<T>): Promise<InStep<T
   return { current: () => current, refresh, close: () => looking.close() };
 }
 
-/** A file as one that changed shows it: looked at instead of listened to, since a mounted config map changes by a symbolic link. */
+/** Fingerprint of one file, for polling. File watching would miss changes of a mounted config map, which swaps a symbolic link. */
 export function markOf(
   name: string,
   { ino, size, mtimeMs }: { ino: number; size: number; mtimeMs: number },

@@ -16,7 +16,7 @@ function problemsOf(env: Record<string, string>): readonly string[] {
   return [];
 }
 
-describe('a good environment', () => {
+describe('a valid environment', () => {
   test('needs only the two secrets', () => {
     const config = parseConfig(required);
     expect(config).toMatchObject({
@@ -28,12 +28,12 @@ describe('a good environment', () => {
     expect(Object.isFrozen(config)).toBe(true);
   });
 
-  test('may leave a variable empty: that is not set', () => {
+  test('treats an empty variable as not set', () => {
     const config = parseConfig({ ...required, PORT: '', LOG_FILE: '', ENABLE_LITELLM: '' });
     expect([config.PORT, config.LOG_FILE, config.ENABLE_LITELLM]).toEqual([0, undefined, true]);
   });
 
-  test('may hold variables of others', () => {
+  test('may hold variables of other programs', () => {
     expect(parseConfig({ ...required, EDITOR: 'vi' })).not.toHaveProperty('EDITOR');
   });
 
@@ -52,7 +52,7 @@ describe('a good environment', () => {
   });
 });
 
-describe('a bad environment', () => {
+describe('an invalid environment', () => {
   test.each([
     [
       { LAME_DUCK_MS: '5000', SHUTDOWN_TIMEOUT_MS: '5000' },
@@ -60,11 +60,11 @@ describe('a bad environment', () => {
     ],
     [{ DEFAULT_DEADLINE_MS: '86400001' }, /^DEFAULT_DEADLINE_MS must be at most 86400000/],
     [{ RESPONSE_RETENTION_MS: '1000' }, /^RESPONSE_RETENTION_MS must be at least LOG_RETENTION_MS/],
-  ])('whose settings do not fit together (%j) is refused', (env, problem) => {
+  ])('is rejected if its settings contradict each other (%j)', (env, problem) => {
     expect(problemsOf(env)).toEqual([expect.stringMatching(problem)]);
   });
 
-  test('is told whole: every bad variable at once', () => {
+  test('is reported with every bad variable at once', () => {
     const problems = problemsOf({
       PORT: '70000',
       LOG_LEVEL: 'loud',
@@ -79,14 +79,14 @@ describe('a bad environment', () => {
     ]);
   });
 
-  test('is told what is missing', () => {
+  test('is reported with the missing variables', () => {
     expect(problemsOf({ TURNOUT_SECRET: '', LITELLM_MASTER_KEY: '' })).toEqual([
       'LITELLM_MASTER_KEY is required and not set',
       'TURNOUT_SECRET is required and not set',
     ]);
   });
 
-  test('shows the value that is wrong', () => {
+  test('is reported with the bad value', () => {
     expect(problemsOf({ PORT: 'abc' })).toEqual([expect.stringMatching(/^PORT: "abc" is not valid: /)]);
   });
 
@@ -105,7 +105,7 @@ describe('a bad environment', () => {
     ['REDIS_URL', 'http://x'],
     ['TOPIC_PREFIX', 'Has Space'],
     ['LITELLM_URL', 'ftp://x'],
-  ])('%s=%s is refused', (variable, value) => {
+  ])('%s=%s is rejected', (variable, value) => {
     expect(problemsOf({ [variable]: value })).toEqual([expect.stringContaining(variable)]);
   });
 
@@ -126,13 +126,13 @@ describe('RETRIEVAL_SOURCES', () => {
   const wiki = { name: 'wiki', url: 'https://rag.example.org/search', authorization: 'Bearer hush' };
   const parse = (sources: unknown) => ({ RETRIEVAL_SOURCES: JSON.stringify(sources) });
 
-  test('has defaults for what a service leaves out', () => {
+  test('has defaults for settings that are left out', () => {
     expect(parseConfig({ ...required, ...parse([wiki]) }).RETRIEVAL_SOURCES).toEqual([
       {
         ...wiki,
         required: false,
         always: false,
-        tellUser: false,
+        forwardUser: false,
         private: true,
         timeoutMs: 2_000,
         results: 8,
@@ -149,13 +149,13 @@ describe('RETRIEVAL_SOURCES', () => {
     ['[0]', [{ ...wiki, timeout: 3 }]],
     ['', [wiki, wiki]],
     ['', { wiki }],
-  ])('names what is wrong by its place (%s), and never its secrets', (place, sources) => {
+  ])('reports a problem with its path (%s), and without secrets', (place, sources) => {
     const problems = problemsOf(parse(sources));
     expect(problems).toEqual([expect.stringContaining(`RETRIEVAL_SOURCES${place}`)]);
     expect(problems.join()).not.toContain('hush');
   });
 
-  test('that is no JSON is told without what it says', () => {
+  test('that is not JSON is reported without its content', () => {
     expect(problemsOf({ RETRIEVAL_SOURCES: '[{"authorization":"hush"' })).toEqual([
       expect.stringMatching(/^RETRIEVAL_SOURCES: its value is not valid: must be JSON$/),
     ]);
@@ -172,7 +172,7 @@ describe('the .env file', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('stands behind the environment of the process', () => {
+  test('is overridden by the environment of the process', () => {
     writeFileSync(
       file,
       'PORT=81\nHOST=0.0.0.0\nTURNOUT_SECRET=' + 's'.repeat(32) + '\nLITELLM_MASTER_KEY=k\n',
@@ -184,5 +184,23 @@ describe('the .env file', () => {
   test('may be missing', () => {
     process.env = { ...required };
     expect(loadConfig(join(folder, 'nothing'))).toMatchObject(required);
+  });
+});
+
+describe('an old name of a setting', () => {
+  test('works', () => {
+    expect(parseConfig({ ...required, UNREACHABLE_PATIENCE_MS: '7' }).UNREACHABLE_GRACE_MS).toBe(7);
+  });
+
+  test('gives way to the new name', () => {
+    const both = { ...required, UNREACHABLE_PATIENCE_MS: '7', UNREACHABLE_GRACE_MS: '9' };
+    expect(parseConfig(both).UNREACHABLE_GRACE_MS).toBe(9);
+  });
+
+  test('of a retrieval source works', () => {
+    const source = { name: 'wiki', url: 'https://rag.example.com/search', tellUser: true };
+    const { RETRIEVAL_SOURCES } = parseConfig({ ...required, RETRIEVAL_SOURCES: JSON.stringify([source]) });
+    expect(RETRIEVAL_SOURCES[0]).toMatchObject({ forwardUser: true });
+    expect(RETRIEVAL_SOURCES[0]).not.toHaveProperty('tellUser');
   });
 });

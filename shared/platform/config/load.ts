@@ -4,7 +4,7 @@ import { type z } from 'zod';
 import { checkTogether } from './check-together.ts';
 import { type Config, configSchema } from './schema.ts';
 
-/** The configuration is wrong. `problems` has one line for each bad variable. */
+/** The configuration is not valid. `problems` has one line for each bad variable. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
@@ -15,17 +15,29 @@ export class ConfigError extends Error {
   }
 }
 
+/** Old names of settings. Each works until two minor versions after the release that replaced it. */
+export const deprecatedSettings: Readonly<Record<string, string>> = {
+  UNREACHABLE_PATIENCE_MS: 'UNREACHABLE_GRACE_MS',
+};
+
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Checks the environment as a whole. An empty variable counts as not set. Throws one `ConfigError` that names every problem. */
+/** Parses and checks the environment. An empty variable counts as not set. Throws one `ConfigError` that names every problem. */
 export function parseConfig(env: Variables): Config {
-  const config = parseSettings(configSchema, env);
+  const config = parseSettings(configSchema, withCurrentNames(env));
   const problems = checkTogether(config);
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
 
-/** The same for a program that needs only a part of the configuration. */
+/** The value of an old name counts where the new one is not set. */
+function withCurrentNames(env: Variables): Variables {
+  const given = { ...env };
+  for (const [old, current] of Object.entries(deprecatedSettings)) given[current] ||= env[old];
+  return given;
+}
+
+/** The same for programs that need only a part of the configuration. */
 export function parseSettings<T>(schema: z.ZodType<T>, env: Variables): Readonly<T> {
   const given = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
@@ -35,7 +47,7 @@ export function parseSettings<T>(schema: z.ZodType<T>, env: Variables): Readonly
   return Object.freeze(result.data);
 }
 
-/** The process's environment over a `.env` file in the working folder, if there is one. */
+/** Loads the configuration from the environment and from a `.env` file in the working folder, if any. The environment wins. */
 export function loadConfig(file = '.env'): Config {
   const fromFile = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
   return parseConfig({ ...fromFile, ...process.env });
@@ -43,7 +55,7 @@ export function loadConfig(file = '.env'): Config {
 
 const SECRET = /KEY|SECRET|PASSWORD|_URL$|RETRIEVAL_SOURCES/;
 
-/** What stands inside a variable is named by its path: `RETRIEVAL_SOURCES[0].url`. */
+/** Describes a problem. A value inside a variable is named by its path: `RETRIEVAL_SOURCES[0].url`. Secrets are not shown. */
 function describe(issue: z.core.$ZodIssue, given: Record<string, unknown>): string {
   const [variable = '', ...inside] = issue.path.map(String);
   if (!(variable in given)) return `${variable} is required and not set`;

@@ -1,7 +1,7 @@
 import { parseDocument } from 'yaml';
 import { type z } from 'zod';
 
-/** The value of a YAML text, or what is wrong with it, each problem with its field. */
+/** Parses and checks a YAML text. Returns the value, or the problems, each with its field. */
 export function readYaml<T>(
   schema: z.ZodType<T>,
   yaml: string,
@@ -18,10 +18,10 @@ function parseYaml(yaml: string): unknown {
   try {
     const document = parseDocument(yaml);
     const [first] = document.errors;
-    // Of more than one line: the message draws the place as well.
+    // Only the first line: the rest of the message is an excerpt of the file.
     return first ? new Error(first.message.split('\n', 1).join('').replace(/:$/, '')) : document.toJS();
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error)); // aliases that would unfold into something huge
+    return error instanceof Error ? error : new Error(String(error)); // aliases that would expand to a huge value
   }
 }
 

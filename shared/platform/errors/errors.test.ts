@@ -19,24 +19,24 @@ describe.each(errorCodes)('%s', (code) => {
     expect(statuses[spec.type](spec.status)).toBe(true);
   });
 
-  test('is retryable only where the same request may succeed later', () => {
+  test('is retryable only if the same request may succeed later', () => {
     if (spec.retryable) expect(spec.status === 429 || spec.status >= 500).toBe(true);
   });
 
-  test('has a message that tells nothing of the inside', () => {
+  test('has a message that reveals no internals', () => {
     expect(spec.message).toMatch(/^[A-Z].*\.$/);
     expect(spec.message).not.toMatch(/kafka|redis|bullmq|litellm|postgres/i);
   });
 });
 
 describe('an error', () => {
-  test('has what the catalogue says of its code', () => {
+  test('has the properties that the catalogue gives for its code', () => {
     const error = new TurnoutError('upstream_rate_limited', { retryAfterS: 3 });
     const { status, type, retryable, message } = catalogue.upstream_rate_limited;
     expect(error).toMatchObject({ name: 'TurnoutError', status, type, retryable, message, retryAfterS: 3 });
   });
 
-  test('shows its own message and parameter to the client, and never its cause', () => {
+  test('shows its message and parameter to the client, but never its cause', () => {
     const cause = new Error('password wrong at 10.0.0.1');
     const error = new TurnoutError('invalid_value', { message: 'n must be 1.', param: 'n', cause });
     expect(toEnvelope(error)).toEqual({
@@ -45,17 +45,17 @@ describe('an error', () => {
     expect(error.cause).toBe(cause);
   });
 
-  test('without a parameter says null, as OpenAI does', () => {
+  test('has param null if there is no parameter, as in OpenAI’s API', () => {
     expect(toEnvelope(new TurnoutError('internal_error')).error.param).toBeNull();
   });
 
-  test('passes through as it is', () => {
+  test('is not wrapped again', () => {
     const error = new TurnoutError('cancelled');
     expect(TurnoutError.from(error)).toBe(error);
   });
 
   test.each([new TypeError('x is not a function'), 'a string', undefined])(
-    'made of %p is an internal one',
+    'made from %p is an internal_error',
     (thrown) => {
       const error = TurnoutError.from(thrown);
       expect(error).toMatchObject({

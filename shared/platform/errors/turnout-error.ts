@@ -3,23 +3,23 @@ import { type ErrorCode, errorSpec, isKnownCode } from './catalogue.ts';
 interface TurnoutErrorOptions {
   /** Replaces the catalogue's message. Must be safe for clients. */
   message?: string | undefined;
-  /** The request parameter that is at fault, as a path: `messages[0].content`. */
+  /** The request parameter at fault, as a path: `messages[0].content`. */
   param?: string | undefined;
-  /** Seconds after which a retry makes sense. */
+  /** Delay before a retry makes sense, in seconds. */
   retryAfterS?: number | undefined;
   cause?: unknown;
-  /** What the process that wrote the error knew of its code. It counts where this version does not know the code. */
+  /** Properties of the code as stored by the process that wrote the error. Used if this release does not know the code. */
   written?: WrittenSpec | undefined;
 }
 
-/** What travels with a code, for readers of an earlier version. */
+/** Properties stored with a code, for readers of an earlier release. */
 export interface WrittenSpec {
   status?: number | undefined;
   type?: string | undefined;
   retryable?: boolean | undefined;
 }
 
-/** The one error that this system throws on purpose. `message` is safe for clients; what is not safe lies in `cause`. */
+/** The only error class for expected failures. `message` is safe for clients; internal details belong in `cause`. */
 export class TurnoutError extends Error {
   override readonly name = 'TurnoutError';
   readonly code: ErrorCode;
@@ -42,7 +42,7 @@ export class TurnoutError extends Error {
     this.retryAfterS = options.retryAfterS;
   }
 
-  /** Anything thrown becomes a `TurnoutError`; what was not one already is an `internal_error` with it as the cause. */
+  /** Converts any thrown value. Anything but a `TurnoutError` becomes the cause of an `internal_error`. */
   static from(error: unknown): TurnoutError {
     return error instanceof TurnoutError ? error : new TurnoutError('internal_error', { cause: error });
   }

@@ -12,15 +12,15 @@ test.each([
     Object.assign(new KafkaJSNonRetriableError('x'), { cause: answer('RECORD_LIST_TOO_LARGE', false) }),
   ],
   ['rejected', answer('TOPIC_AUTHORIZATION_FAILED', false)],
-  ['rejected', new TypeError('a header is no text')],
+  ['rejected', new TypeError('a header is not text')],
   ['away', answer('OUT_OF_ORDER_SEQUENCE_NUMBER', false)],
   ['away', new Error('The producer is disconnected')],
-  ['away', 'no error at all'],
+  ['away', 'not an Error object'],
 ])('%s: %s', (verdict, error) => {
   expect(judgeSendFailure(error)).toBe(verdict);
 });
 
-test('a broker that is away is away, however often kafkajs has tried', () => {
+test('an unreachable broker is judged as away even after kafkajs has used up its retries', () => {
   const error = new KafkaJSNumberOfRetriesExceeded(answer('NOT_LEADER_FOR_PARTITION', true), {
     retryCount: 5,
     retryTime: 100,

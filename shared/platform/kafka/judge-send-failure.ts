@@ -1,5 +1,5 @@
 const TOO_LARGE: ReadonlySet<unknown> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
-/** What a repetition does not change, in the names of Kafka's protocol. */
+/** Kafka protocol errors that a retry does not fix. */
 const REJECTED: ReadonlySet<unknown> = new Set([
   'INVALID_RECORD',
   'INVALID_TIMESTAMP',
@@ -11,7 +11,7 @@ const REJECTED: ReadonlySet<unknown> = new Set([
 /** kafkajs could not even encode the message. */
 const BROKEN: ReadonlySet<string> = new Set(['TypeError', 'RangeError']);
 
-/** Whether a failed request of kafkajs says something of its messages, or of Kafka and the way to it (`away`). */
+/** Decides whether a failed kafkajs request is the fault of its messages, or of Kafka or the network (`away`). */
 export function judgeSendFailure(error: unknown): 'too_large' | 'rejected' | 'away' {
   const causes = chainOf(error);
   const types = causes.map((cause) => ('type' in cause ? cause.type : undefined));
@@ -20,7 +20,7 @@ export function judgeSendFailure(error: unknown): 'too_large' | 'rejected' | 'aw
   return isBroken || types.some((type) => REJECTED.has(type)) ? 'rejected' : 'away';
 }
 
-/** kafkajs wraps the broker's answer once or twice. */
+/** kafkajs wraps the broker's error once or twice. */
 function chainOf(error: unknown): Error[] {
   const chain: Error[] = [];
   for (let at = error; at instanceof Error && !chain.includes(at); at = at.cause) chain.push(at);

@@ -10,20 +10,20 @@ import { type Batch, type Consumer, type ConsumerOptions, type InboundMessage } 
 
 export const SESSION_TIMEOUT_MS = 6_000;
 const HEARTBEAT_MS = 1_500;
-/** How long the broker holds an empty fetch; also the longest that `close` waits for an idle consumer. */
+/** How long the broker holds an empty fetch, and thus the longest that `close` waits for an idle consumer. */
 const LONG_POLL_MS = 500;
 
-/** How long removing a temporary group may take when the broker is away. */
+/** Time limit for the removal of a temporary group. */
 const FORGET_TIMEOUT_MS = 2_000;
 
-/** A batch waits so long for its partition's position; then the partition is paused until it has one. */
+/** How long a batch waits for its partition's position. After that, the partition is paused until it has one. */
 const POSITION_MS = 1_000;
 
 /**
  * A member of a consumer group: joining -> positioning (each assignment, each partition) -> consuming -> closed.
  *
- * A batch that was fetched before its partition's position was set is stale afterwards, is dropped, and comes again from
- * the right place.
+ * A batch that was fetched before its partition's position was set is stale afterwards. It is dropped and fetched again from the
+ * new position.
  */
 export function createConsumer(client: KafkaClient, options: ConsumerOptions, log: Logger): Consumer {
   const consumer = client.consumer({
@@ -34,7 +34,7 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     maxWaitTimeInMs: LONG_POLL_MS,
     ...(options.bytesAtOnce === undefined ? {} : { maxBytesPerPartition: options.bytesAtOnce }),
     allowAutoTopicCreation: false,
-    // Cold-start coordinator errors and restarts of the broker: never give up, a process without its consumer is useless.
+    // Never stop retrying after coordinator errors of a cold broker or broker restarts: the process is useless without its consumer.
     retry: {
       initialRetryTime: 100,
       maxRetryTime: 2_000,
@@ -75,23 +75,24 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     },
   };
 
-  /** A group that stays behind is the broker's to expire. */
+  /** If the removal fails, the broker expires the group later. */
   async function forget(): Promise<void> {
     await withTimeout(deleteGroup(client, options.groupId), FORGET_TIMEOUT_MS, 'Kafka did not answer').catch(
-      (error: unknown) => log.debug({ err: error }, 'Kafka: a temporary group was left behind'),
+      (error: unknown) => log.debug({ err: error }, 'Kafka: a temporary group could not be deleted'),
     );
   }
 
-  /** kafkajs gives up for good on what it takes for permanent: a cold broker without a group coordinator, for one. */
+  /** Restarts the consumer after errors that kafkajs takes for permanent, such as a cold broker without a group coordinator. */
   async function revive(): Promise<void> {
     crashes += 1;
     const backoff = { baseMs: 200, maxMs: 2_000, signal: stopping.signal };
     try {
       await delay(backoffMs(crashes, backoff), undefined, { signal: stopping.signal });
       await retrying(() => run(consumer), { attempts: Infinity, ...backoff });
-      if (stopping.signal.aborted) await consumer.disconnect(); // closed while it was coming back
+      if (stopping.signal.aborted) await consumer.disconnect(); // closed during the restart
     } catch (error) {
-      if (!stopping.signal.aborted) log.error({ err: error }, 'Kafka: a crashed consumer did not come back');
+      if (!stopping.signal.aborted)
+        log.error({ err: error }, 'Kafka: a crashed consumer could not be restarted');
     }
   }
 
@@ -113,9 +114,9 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     const { partition } = payload.batch;
     const placement = placements.of(partition);
     if (placement && !(await placement.placedWithin(POSITION_MS))) {
-      // Waiting longer would hold up the broker's other partitions, and the membership.
+      // Waiting longer would block the broker's other partitions and could cost the group membership.
       const resume = payload.pause();
-      // Placed at this very moment: what would have resumed it has been.
+      // The position was set just now: its `resume` ran before our `pause`, so resume here.
       if (placements.of(partition)?.isPlaced() ?? true) resume();
       return;
     }
@@ -123,16 +124,16 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
     await workInProgress.during(`topic ${options.topic}`, () =>
       options.onBatch(toBatch(payload), stopping.signal),
     );
-    // Placed anew meanwhile: where to go on has been decided, or is about to be.
+    // If the placement has changed meanwhile, the new one decides where to continue.
     const same = placements.of(partition) === placement;
     if (same && !payload.isStale()) payload.resolveOffset(payload.batch.lastOffset());
     await payload.commitOffsetsIfNecessary();
   }
 }
 
-/** kafkajs sends heartbeats only when asked: without this a batch longer than the session would lose the membership. */
+/** Sends heartbeats during a batch, which kafkajs does not. Without them, a batch longer than the session loses the membership. */
 export async function whileBeating(payload: EachBatchPayload, work: () => Promise<void>): Promise<void> {
-  // A heartbeat that fails is followed by a rejoin, which the fetch loop sees by itself.
+  // After a failed heartbeat the consumer rejoins; the fetch loop notices that by itself.
   const beat = setInterval(() => void payload.heartbeat().catch(() => clearInterval(beat)), HEARTBEAT_MS);
   try {
     await work();

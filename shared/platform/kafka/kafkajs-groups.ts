@@ -1,6 +1,6 @@
 import { type Kafka as KafkaClient } from 'kafkajs';
 
-/** Of a group without members. */
+/** Deletes a consumer group; it must have no members. */
 export async function deleteGroup(client: KafkaClient, groupId: string): Promise<void> {
   const admin = client.admin();
   await admin.connect();

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import { stopIdleTimers } from './kafkajs-idle-timer.ts';
 
-test('an idle connection arms no timer', () => {
+test('an idle connection sets no timer', () => {
   stopIdleTimers();
   const logger = { namespace: () => ({ debug: () => undefined }) };
   const queue = new RequestQueue({

@@ -1,7 +1,7 @@
 import { type Admin, type Kafka as KafkaClient } from 'kafkajs';
 import { type ConsumerOptions, type PartitionOffsets } from './port.ts';
 
-/** Asked when a partition is assigned, and hardly ever else: each question has a connection of its own. */
+/** Looks up offsets of a partition. Each call opens its own connection; that is fine because calls are rare, mostly at assignment. */
 export function partitionOffsets(
   client: KafkaClient,
   { groupId, topic }: Pick<ConsumerOptions, 'groupId' | 'topic'>,
@@ -16,13 +16,13 @@ export function partitionOffsets(
     at: async (timestamp) => {
       const offsets = await ask(client, (admin) => admin.fetchTopicOffsetsByTimestamp(topic, timestamp));
       const found = offsets.find((one) => one.partition === partition);
-      if (!found) throw new Error(`Kafka knows no partition ${partition} of ${topic}`);
+      if (!found) throw new Error(`Topic ${topic} has no partition ${partition}`);
       return BigInt(found.offset);
     },
     end: async () => {
       const offsets = await ask(client, (admin) => admin.fetchTopicOffsets(topic));
       const found = offsets.find((one) => one.partition === partition);
-      if (!found) throw new Error(`Kafka knows no partition ${partition} of ${topic}`);
+      if (!found) throw new Error(`Topic ${topic} has no partition ${partition}`);
       return BigInt(found.high);
     },
   };

@@ -5,21 +5,21 @@ import { retrying } from '../util/retrying.ts';
 import { partitionOffsets } from './kafkajs-offsets.ts';
 import { type ConsumerOptions } from './port.ts';
 
-/** One answer to the question where a partition begins: asked -> placed | dropped, when it is asked again. */
+/** One attempt to set the start position of a partition: asked -> placed | dropped. A newer attempt drops the previous one. */
 export interface Placement {
-  /** False when it is not placed after so many milliseconds, or when it is dropped. */
+  /** Resolves to false if the partition has no position in time, or if the attempt is dropped. */
   placedWithin(milliseconds: number): Promise<boolean>;
   isPlaced(): boolean;
 }
 
-/** The placements of the partitions that a member is assigned. */
+/** The placements of the partitions that are assigned to a member. */
 export interface Placements {
-  /** A new assignment: what was asked for the one before is dropped. */
+  /** Begins a new assignment and drops the placements of the previous one. */
   assign(partitions: readonly number[]): void;
-  /** Asks again for every assigned partition. */
+  /** Asks for the position of every assigned partition again. */
   repeat(): void;
   of(partition: number): Placement | undefined;
-  /** Asks nothing any more. A batch in flight is still one of its placement. */
+  /** Stops asking. A batch in flight still belongs to its placement. */
   close(): void;
 }
 
@@ -30,7 +30,7 @@ interface PlacementsDeps {
   log: Logger;
 }
 
-/** kafkajs has no `assign`: a position is set by `seek`. A partition that was paused meanwhile is read again from then on. */
+/** kafkajs has no `assign`, so positions are set by `seek`. A partition that was paused while it waited is then resumed. */
 export function createPlacements({ client, consumer, options, log }: PlacementsDeps): Placements {
   const { topic } = options;
   const placements = new Map<number, Placement & { drop: () => void }>();
@@ -41,7 +41,7 @@ export function createPlacements({ client, consumer, options, log }: PlacementsD
     const question = { topic, partition, offsets: partitionOffsets(client, options, partition), signal };
     const ask = () => options.position?.(question) ?? Promise.resolve(undefined);
     const offset = await retrying(ask, { attempts: Infinity, baseMs: 100, maxMs: 2_000, signal });
-    // A newer question may have been answered already: its answer must not be undone.
+    // A newer attempt may have set the position already; do not overwrite it.
     signal.throwIfAborted();
     if (offset !== undefined) consumer.seek({ topic, partition, offset: offset.toString() });
     consumer.resume([{ topic, partitions: [partition] }]);

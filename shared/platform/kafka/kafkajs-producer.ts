@@ -9,43 +9,43 @@ import { type KafkaProducer, type OutboundMessage } from './port.ts';
 import { createSendQueue, DEFAULT_TIMEOUT_MS } from './send-queue.ts';
 
 const BROKER_TIMEOUT_MS = 5_000;
-/** A new connection with its producer id. A broker that stands still accepts connections and answers nothing. */
+/** Time limit for a new connection and its producer id. A frozen broker accepts connections but never answers. */
 const CONNECT_TIMEOUT_MS = 8_000;
 const WATCH_MS = 1_000;
-/** Where nothing was acknowledged for so long, Kafka is asked whether it is there. */
+/** After this time without an acknowledgement, the producer checks whether Kafka answers. */
 const QUIET_MS = 3_000;
-/** Firewalls and load balancers forget connections that are silent for some minutes. */
+/** Firewalls and load balancers drop connections that are silent for some minutes. */
 const STALE_MS = 60_000;
 
 interface ProducerOptions {
   log: Logger;
-  /** The largest batch of a topic, in bytes, where it is known. */
+  /** The largest batch of a topic, in bytes; undefined if unknown. */
   maxBatchBytes: (topic: string) => number | undefined;
 }
 
 /**
- * Idempotent, acks=all, one request in flight (more loses the order and the idempotence in kafkajs). `send-queue.ts` owns what
- * waits; this owns the connection:
+ * Idempotent producer with acks=all and one request in flight (with more, kafkajs loses order and idempotence). `send-queue.ts`
+ * owns the waiting messages; this module owns the connection:
  *
  *   connected -> broken (a request failed, or Kafka does not answer while idle) -> connecting -> connected | broken
  *
- * A broken kafkajs producer is replaced: after a failed request its sequence numbers may no longer be the broker's, so the next
- * batch could be taken for a repetition of another one. Only a new producer id repairs that. A message may then be written
- * twice, which every reader of ours tolerates. The replacement needs no message: a process that gets none, because it is
- * not ready, becomes ready again.
+ * A broken kafkajs producer is replaced. After a failed request its sequence numbers may differ from the broker's, and the broker
+ * could take the next batch for a duplicate of another one. Only a new producer id repairs that. A message may then be written
+ * twice, which all readers tolerate. The replacement does not wait for a message to send: a process that is not ready gets no
+ * messages, and must become ready again without one.
  */
 export async function createProducer(client: KafkaClient, options: ProducerOptions): Promise<KafkaProducer> {
   const { log, maxBatchBytes } = options;
   let current = newClientProducer(client);
-  /** It has to be replaced before anything is sent. */
+  /** The producer must be replaced before the next send. */
   let isBroken = false;
-  /** As of the last request, or of the last question to an idle broker. */
+  /** Result of the last request, or of the last check while idle. */
   let isAnswering = true;
   let acknowledgedAt = Date.now();
   let connecting: Promise<void> | undefined;
   const topics = new Set<string>();
   const pulse = createPulse(client, log);
-  // A cold broker has no coordinator for producer ids yet.
+  // Retried, because a cold broker has no coordinator for producer ids yet.
   await retrying(() => current.connect(), { attempts: 10, baseMs: 200, maxMs: 2_000 });
 
   const queue = createSendQueue({
@@ -68,7 +68,7 @@ export async function createProducer(client: KafkaClient, options: ProducerOptio
       });
     } catch (error) {
       const isAway = judgeSendFailure(error) === 'away';
-      // A message that was refused alone leaves the sequence as it was; of a group, other partitions may have theirs.
+      // A single rejected message leaves the sequence numbers intact. Of a group, other partitions may have been written.
       isBroken = isAway || messages.length > 1;
       isAnswering &&= !isAway;
       throw error;
@@ -82,7 +82,7 @@ export async function createProducer(client: KafkaClient, options: ProducerOptio
     isAnswering = true;
   }
 
-  /** One at a time, whoever asks. */
+  /** Concurrent callers share one reconnect. */
   function reconnect(): Promise<void> {
     connecting ??= replace().finally(() => (connecting = undefined));
     return connecting;
@@ -95,10 +95,10 @@ export async function createProducer(client: KafkaClient, options: ProducerOptio
     try {
       await withTimeout(current.connect(), CONNECT_TIMEOUT_MS, 'Kafka did not answer');
     } catch (error) {
-      log.debug({ err: error }, 'Kafka: a new producer did not connect');
+      log.debug({ err: error }, 'Kafka: a new producer could not connect');
       throw error;
     }
-    if (!isAnswering) log.info('Kafka answers again');
+    if (!isAnswering) log.info('Kafka is reachable again');
     isBroken = false;
     acknowledged();
   }
@@ -106,7 +106,9 @@ export async function createProducer(client: KafkaClient, options: ProducerOptio
   function discard(producer: ClientProducer): void {
     producer
       .disconnect()
-      .catch((error: unknown) => log.debug({ err: error }, 'Kafka: a broken producer did not disconnect'));
+      .catch((error: unknown) =>
+        log.debug({ err: error }, 'Kafka: a broken producer could not be disconnected'),
+      );
   }
 
   async function watch(): Promise<void> {
@@ -114,11 +116,11 @@ export async function createProducer(client: KafkaClient, options: ProducerOptio
     if (Date.now() - acknowledgedAt < QUIET_MS) return;
     try {
       await pulse.check([...topics]);
-      // Kafka was away meanwhile: what is open to it may be half a connection.
+      // Kafka was unreachable in between, so the producer's connections may be half-open.
       if (!isAnswering && !queue.inFlight()) await reconnect();
       acknowledged();
     } catch (error) {
-      if (isAnswering) log.warn({ err: error }, 'Kafka does not answer');
+      if (isAnswering) log.warn({ err: error }, 'Kafka is unreachable');
       isAnswering = false;
     }
   }
@@ -126,7 +128,7 @@ export async function createProducer(client: KafkaClient, options: ProducerOptio
   const watching = periodically({
     everyMs: WATCH_MS,
     run: watch,
-    onError: (error) => log.debug({ err: error }, 'Kafka: still away'),
+    onError: (error) => log.debug({ err: error }, 'Kafka: still unreachable'),
   });
   watching.start();
 
@@ -150,7 +152,7 @@ function newClientProducer(client: KafkaClient): ClientProducer {
     maxInFlightRequests: 1,
     allowAutoTopicCreation: false,
     createPartitioner: Partitioners.DefaultPartitioner,
-    // Retries within kafkajs keep the producer id, so a request whose answer was lost is not written twice.
+    // Retries inside kafkajs keep the producer id, so a request is not written twice if only its response was lost.
     retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 4 },
   });
 }

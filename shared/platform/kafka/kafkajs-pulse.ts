@@ -2,9 +2,9 @@ import { type Admin, type Kafka as KafkaClient } from 'kafkajs';
 import { type Logger } from '../log/logger.ts';
 import { withTimeout } from '../util/with-timeout.ts';
 
-/** Asks Kafka whether it is there, over a connection of its own, which it keeps. */
+/** Health check of Kafka over its own permanent connection. */
 export interface Pulse {
-  /** Rejects when Kafka does not answer in time, or when a partition of one of the topics has no leader. */
+  /** Rejects if Kafka does not answer in time, or if a partition of one of the topics has no leader. */
   check(topics: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export function createPulse(client: KafkaClient, log: Logger): Pulse {
     else await admin.fetchTopicMetadata({ topics: [...topics] });
   }
 
-  /** A connection that failed is not asked again. */
+  /** Discards a failed connection; the next check opens a new one. */
   async function drop(): Promise<void> {
     const dropped = admin;
     admin = undefined;
@@ -35,7 +35,7 @@ export function createPulse(client: KafkaClient, log: Logger): Pulse {
       try {
         await withTimeout(ask(topics), ANSWER_MS, 'Kafka did not answer');
       } catch (error) {
-        drop().catch((late: unknown) => log.debug({ err: late }, 'Kafka: a connection did not close'));
+        drop().catch((late: unknown) => log.debug({ err: late }, 'Kafka: a connection could not be closed'));
         throw error;
       }
     },

@@ -6,9 +6,9 @@ import { createConsumer } from './kafkajs-consumer.ts';
 import { type FollowTopicOptions, type TopicFollower } from './port.ts';
 
 /**
- * following -> caught up -> following -> closed. The one member of a group that nobody else has; after a rejoin it goes on behind
- * the last message that was taken, which it alone knows. A topic that ends before that message, or hands over messages below it that are
- * newer, was deleted and made again: it is read from its beginning.
+ * following -> caught up -> following -> closed. The follower is the only member of its own consumer group. It keeps its position in
+ * memory and continues from there after a rejoin. If the topic ends before that position, or delivers newer messages below it, the
+ * topic was deleted and recreated: the follower reads it from the beginning.
  */
 export async function followTopic(
   client: KafkaClient,
@@ -18,7 +18,7 @@ export async function followTopic(
   const { promise: caughtUp, resolve } = Promise.withResolvers<undefined>();
   const end = await endOf(client, topic);
   let next = 0n;
-  /** When Kafka took the newest message that was handed over; milliseconds since the epoch. */
+  /** Kafka timestamp of the newest delivered message; milliseconds since the epoch. */
   let newestAt = 0;
   const moveTo = (offset: bigint) => {
     next = offset;
@@ -27,7 +27,7 @@ export async function followTopic(
   const beginAnew = (found: object) => {
     log.error(
       { topic, next: next.toString(), ...found },
-      'The topic was made anew; it is read from its beginning',
+      'Topic was recreated; reading it from the beginning',
     );
     next = 0n;
   };
@@ -61,7 +61,7 @@ export async function followTopic(
   return { caughtUp, joined: () => consumer.joined(), close: () => consumer.close() };
 }
 
-/** 0 for a topic without messages: also one whose messages are all gone. A topic that was just made has no leader yet. */
+/** The end offset; 0 if the topic has no messages, or none any more. Retries, because a new topic has no leader yet. */
 async function endOf(client: KafkaClient, topic: string): Promise<bigint> {
   const admin = client.admin();
   const backoff = { attempts: 10, baseMs: 200, maxMs: 2_000 };

@@ -6,14 +6,14 @@ import { SESSION_TIMEOUT_MS, toBatch, whileBeating } from './kafkajs-consumer.ts
 import { deleteGroup } from './kafkajs-groups.ts';
 import { type ReadTopicOptions } from './port.ts';
 
-/** How long leaving may take when the broker went away meanwhile. */
+/** Time limit for leaving the group. */
 const LEAVE_TIMEOUT_MS = 3_000;
 
 /**
  * asked -> reading -> whole | failed.
  *
- * kafkajs has no `assign`, so the reader is the one member of a group that nobody else has, which commits nothing and is
- * deleted afterwards. The ends are taken before it joins: what is sent later is not waited for.
+ * kafkajs has no `assign`, so the reader joins its own consumer group, commits nothing, and deletes the group afterwards. The end
+ * offsets are read before it joins: it does not wait for messages that are sent later.
  */
 export async function readTopic(client: KafkaClient, options: ReadTopicOptions, log: Logger): Promise<void> {
   const readTimeout = startReadTimeout(options);
@@ -22,15 +22,15 @@ export async function readTopic(client: KafkaClient, options: ReadTopicOptions, 
     await Promise.race([reading, readTimeout.over]);
   } finally {
     readTimeout.stop();
-    // After the patience is over nobody waits for the rest; `read` still leaves its group.
-    reading.catch((error: unknown) => log.debug({ err: error }, 'Kafka: a reader of a topic failed'));
+    // After the timeout nothing awaits `reading`, but it still has to leave its group.
+    reading.catch((error: unknown) => log.debug({ err: error }, 'Kafka: a topic reader failed'));
   }
 }
 
 interface ReadTimeout {
-  /** Rejects when nothing came for too long. */
+  /** Rejects when no messages have arrived for too long. */
   over: Promise<never>;
-  /** Something came: the wait begins again when the work on it is done. */
+  /** Runs the work on messages that have arrived, and restarts the timeout when it is done. */
   pauseFor<T>(work: () => Promise<T>): Promise<T>;
   stop(): void;
   ended(): boolean;
@@ -48,10 +48,10 @@ function startReadTimeout({ topic, timeoutMs }: ReadTopicOptions): ReadTimeout {
     if (ended) return;
     timer = setTimeout(() => {
       ended = true;
-      reject(new Error(`Kafka sent nothing of ${topic} for ${timeoutMs} ms`));
+      reject(new Error(`Kafka sent no messages of topic ${topic} for ${timeoutMs} ms`));
     }, timeoutMs);
   };
-  promise.catch(() => undefined); // it may lose the race
+  promise.catch(() => undefined); // not awaited if the reading ends first
   wait();
   return {
     over: promise,
@@ -90,7 +90,7 @@ async function read(
   }
 }
 
-/** What is still to be read of a partition: the next offset, and the end. */
+/** The offsets of a partition that are still to be read. */
 interface Range {
   next: bigint;
   end: bigint;
@@ -100,7 +100,8 @@ async function missingRanges(client: KafkaClient, topic: string): Promise<Map<nu
   const admin = client.admin();
   await admin.connect();
   try {
-    if (!(await admin.listTopics()).includes(topic)) throw new Error(`Kafka has no topic ${topic}`);
+    if (!(await admin.listTopics()).includes(topic))
+      throw new Error(`Topic ${topic} does not exist in Kafka`);
     const ranges = (await admin.fetchTopicOffsets(topic)).map(
       ({ partition, low, high }) => [partition, { next: BigInt(low), end: BigInt(high) }] as const,
     );
@@ -117,7 +118,7 @@ async function readMissing(
   readTimeout: ReadTimeout,
 ): Promise<void> {
   const { promise: whole, resolve, reject } = Promise.withResolvers<undefined>();
-  whole.catch(() => undefined); // connecting may fail before anybody waits for it
+  whole.catch(() => undefined); // `connect` may fail before this is awaited
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) reject(payload.error);
   });
@@ -131,14 +132,14 @@ async function readMissing(
         await whileBeating(payload, () => readTimeout.pauseFor(() => take(payload, missing, options)));
         if (missing.size === 0) resolve(undefined);
       } catch (error) {
-        reject(error); // kafkajs would bring the batch again, for ever
+        reject(error); // kafkajs would deliver the batch again and again
       }
     },
   });
   await whole;
 }
 
-/** Hands over what was not handed over before: after a rejoin the group, which commits nothing, begins again. */
+/** Delivers only messages that were not delivered before: the group commits nothing, so it starts over after a rejoin. */
 async function take(
   payload: EachBatchPayload,
   missing: Map<number, Range>,
@@ -153,7 +154,7 @@ async function take(
   if (range.next >= range.end) missing.delete(partition);
 }
 
-/** A group that stays behind is the broker's to expire; it is not worth the reader's failure. */
+/** Never rejects: if the group cannot be deleted, the broker expires it later. */
 async function leave(
   client: KafkaClient,
   consumer: ClientConsumer,
@@ -161,7 +162,8 @@ async function leave(
   log: Logger,
 ): Promise<void> {
   const leaving = consumer.disconnect().then(() => deleteGroup(client, groupId));
-  await withTimeout(leaving, LEAVE_TIMEOUT_MS, 'Kafka did not let the reader go in time').catch(
-    (error: unknown) => log.debug({ err: error, groupId }, 'Kafka: a reader left its group behind'),
+  await withTimeout(leaving, LEAVE_TIMEOUT_MS, 'The reader could not leave its group in time').catch(
+    (error: unknown) =>
+      log.debug({ err: error, groupId }, 'Kafka: the group of a topic reader could not be deleted'),
   );
 }

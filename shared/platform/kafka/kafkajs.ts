@@ -19,11 +19,11 @@ export interface KafkaOptions {
   brokers: readonly string[];
   clientId: string;
   log: Logger;
-  /** How connections are opened; default: by kafkajs itself. */
+  /** Opens connections; default: kafkajs's own factory. */
   socketFactory?: ISocketFactory;
 }
 
-/** The Kafka port on kafkajs 2.2. */
+/** The Kafka port, implemented with kafkajs 2.2. */
 export function createKafka({ brokers, clientId, log, socketFactory }: KafkaOptions): Kafka {
   stopIdleTimers();
   const client = new KafkaClient({
@@ -36,7 +36,7 @@ export function createKafka({ brokers, clientId, log, socketFactory }: KafkaOpti
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => forward(log, entry),
   });
-  /** Bytes of a record batch, by topic. */
+  /** Largest record batch in bytes, by topic. */
   const batchBytes = new Map<string, number>();
   return {
     ensureTopics: async (specs) => {
@@ -78,7 +78,7 @@ interface Checked {
   log: Logger;
 }
 
-/** Never rejects: a broker that does not tell its settings, or may not, is used as it is. */
+/** Warns about topics whose settings differ from what Turnout needs. Never rejects: some brokers do not reveal their settings. */
 async function checkTopics(client: KafkaClient, specs: readonly TopicSpec[], { batchBytes, log }: Checked) {
   const admin = client.admin();
   try {
@@ -90,10 +90,10 @@ async function checkTopics(client: KafkaClient, specs: readonly TopicSpec[], { b
       const bytes = Number(topic.config['max.message.bytes']);
       if (bytes > 0) batchBytes.set(spec.topic, bytes);
       for (const difference of differencesOf(spec, topic))
-        log.warn(difference, 'A topic is not set as Turnout needs it');
+        log.warn(difference, 'Topic settings differ from what Turnout needs');
     }
   } catch (error) {
-    log.warn({ err: error }, 'The settings of the topics could not be read; they were not checked');
+    log.warn({ err: error }, 'Topic settings could not be read and were not checked');
   } finally {
     await admin.disconnect();
   }
@@ -124,7 +124,7 @@ async function describeTopics(admin: Admin, specs: readonly TopicSpec[]): Promis
   );
 }
 
-/** kafkajs warns of much that it then repairs by itself; what matters surfaces as a rejected call. */
+/** Forwards kafkajs's log at a lower level: it warns of many problems that it then fixes by itself. Real failures reject a call. */
 function forward(log: Logger, { level, namespace, log: entry }: LogEntry): void {
   const { message, error } = entry as { message: string; error?: unknown };
   const write = level === logLevel.ERROR ? log.warn.bind(log) : log.debug.bind(log);

@@ -1,4 +1,4 @@
-/** What Turnout needs of Kafka, and no more: the one adapter (`kafkajs.ts`) can be replaced behind it. */
+/** The port: exactly what Turnout needs from Kafka. `kafkajs.ts` is its only adapter and can be replaced. */
 export interface OutboundMessage {
   topic: string;
   key: string;
@@ -18,27 +18,27 @@ export interface InboundMessage {
 }
 
 export interface SendOptions {
-  /** Milliseconds since the epoch: how long the caller waits. Default: 8 s from now. */
+  /** When the caller stops waiting; milliseconds since the epoch. Default: 8 s from now. */
   deadlineAt?: number;
-  /** Fires when the caller waits no longer. */
+  /** Aborted when the caller stops waiting. */
   signal?: AbortSignal;
 }
 
 export interface Producer {
   /**
-   * Resolves when all in-sync replicas have the message. While Kafka is away it is sent again, until its deadline. Rejects with
-   * a `SendError`, which says whether Kafka may have it. A message that its caller has given up is not sent any more.
+   * Resolves when all in-sync replicas have the message. While Kafka is unreachable, the message is sent again until its deadline.
+   * Rejects with a `SendError` that says whether Kafka may have the message. After an abort the message is not sent any more.
    */
   send(message: OutboundMessage, options?: SendOptions): Promise<void>;
-  /** Whether Kafka takes messages, as far as is known; it is found out without any, too. */
+  /** Whether Kafka accepted the last request or the last check; checks also run while no messages are sent. */
   connected(): boolean;
   close(): Promise<void>;
 }
 
 export interface KafkaProducer extends Producer {
   /**
-   * For a process that stood still: where nothing was acknowledged for a minute, connects anew, since firewalls forget silent
-   * connections. Rejects when Kafka does not answer.
+   * For a process that resumes after a freeze: reconnects if nothing was acknowledged for a minute, because firewalls drop silent
+   * connections. Rejects if Kafka does not answer.
    */
   refresh(): Promise<void>;
 }
@@ -49,43 +49,43 @@ export interface Batch {
   messages: InboundMessage[];
 }
 
-/** Where does this partition begin? */
+/** Asks for the start position of a partition. */
 export interface PositionQuestion {
   topic: string;
   partition: number;
-  /** What Kafka knows of it. */
+  /** Kafka's own offsets of the partition. */
   offsets: PartitionOffsets;
-  /** Fires when nobody waits for the answer any more: it is asked anew, or the partition is another member's. */
+  /** Aborted when the answer is no longer needed: the position is asked for again, or another member has the partition. */
   signal: AbortSignal;
 }
 
 export interface PartitionOffsets {
-  /** The group's committed offset; undefined when it never committed one. */
+  /** The group's committed offset; undefined if it never committed one. */
   committed(): Promise<bigint | undefined>;
-  /** The first offset whose message came at that time or later (ms since the epoch); the partition's end when none did. */
+  /** The offset of the first message at that time or later (ms since the epoch); the partition's end if there is none. */
   at(timestamp: number): Promise<bigint>;
-  /** The offset that the next message will have. */
+  /** The offset of the next message to be written. */
   end(): Promise<bigint>;
 }
 
 export interface ConsumerOptions {
   groupId: string;
   topic: string;
-  /** Partitions worked on at the same time. Within one partition batches come one after another. */
+  /** How many partitions are processed concurrently. Within one partition, batches are processed one after another. */
   partitionsAtOnce?: number;
   /**
-   * Bytes of one partition that are fetched at once, or a single message that is larger: for as long as they take, all partitions of
+   * How many bytes of one partition are fetched at once; a single message may be larger. While they are processed, all partitions of
    * the same broker wait. Default: 1 MiB.
    */
   bytesAtOnce?: number;
-  /** The group is this consumer's own: nothing is committed, and it is removed with it. */
+  /** The group belongs to this consumer alone: it commits nothing and deletes the group when it closes. */
   temporary?: boolean;
   /**
-   * Where to begin, asked at each assignment: the next offset to read, or undefined for the group's committed one. Until
-   * it resolves nothing of the partition is handed to `onBatch`; when it rejects, it is asked again.
+   * Called at each assignment. Returns the next offset to read, or undefined for the group's committed offset. `onBatch` gets no
+   * messages of the partition until it resolves; if it rejects, it is called again.
    */
   position?(question: PositionQuestion): Promise<bigint | undefined>;
-  /** When it resolves, the batch is done and its offsets are committed (later, as a hint). When it rejects, it comes again. */
+  /** If it resolves, the batch is done and its offset is committed later, as a hint. If it rejects, the batch is delivered again. */
   onBatch(batch: Batch, signal: AbortSignal): Promise<void>;
 }
 
@@ -93,7 +93,7 @@ export interface Consumer {
   start(): Promise<void>;
   /** True while the consumer is a member of its group. */
   joined(): boolean;
-  /** Asks for the position of every assigned partition again, and goes on from there. A batch in flight may come again. */
+  /** Asks for the position of every assigned partition again and continues from there. A batch in flight may be delivered again. */
   reposition(): void;
   /** Finishes the batches in flight, then leaves the group. */
   close(): Promise<void>;
@@ -101,26 +101,26 @@ export interface Consumer {
 
 export interface ReadTopicOptions {
   topic: string;
-  /** How long Kafka may send nothing, in milliseconds: an end for a reader whose broker is away. */
+  /** The reading fails if Kafka sends nothing for this many milliseconds. */
   timeoutMs: number;
-  /** One at a time; in order within a partition. Its failure ends the reading. */
+  /** Called with one batch at a time, in order within a partition. If it rejects, the reading fails. */
   onBatch: (batch: Batch) => Promise<void>;
 }
 
 export interface FollowTopicOptions {
-  /** Of one partition. */
+  /** Must have one partition. */
   topic: string;
   /**
-   * One at a time, in order, each once. While it rejects, the message comes again. A topic that was deleted and made again is handed over
-   * from its beginning.
+   * Called with one message at a time, in order, each once. If it rejects, the message is delivered again. If the topic is deleted and
+   * recreated, it is delivered from the beginning.
    */
   onMessage: (message: InboundMessage) => Promise<void>;
 }
 
 export interface TopicFollower {
-  /** Resolves when everything was handed over that the topic had at the call. */
+  /** Resolves when all messages that existed at the time of the call have been delivered. */
   caughtUp: Promise<void>;
-  /** True while it is connected, as far as it knows. */
+  /** True while the follower is a member of its group. */
   joined(): boolean;
   close(): Promise<void>;
 }
@@ -128,25 +128,21 @@ export interface TopicFollower {
 export interface TopicSpec {
   topic: string;
   partitions: number;
-  /** Copies of each partition, on as many brokers; undefined: the broker's default. */
+  /** Replication factor; undefined: the broker's default. */
   replication?: number | undefined;
   config?: Record<string, string>;
 }
 
 export interface Kafka {
-  /**
-   * Creates the topics that are missing, and warns of those that are set otherwise than is needed. Retries while a cold cluster has no
-   * controller yet.
-   */
+  /** Creates missing topics and warns of topics with unsuitable settings. Retries while a cold cluster has no controller yet. */
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>;
   producer(): Promise<KafkaProducer>;
   consumer(options: ConsumerOptions): Consumer;
   /**
-   * Reads a topic that has no transactions from its beginning to its end as it is at the call, each message once, and
-   * leaves nothing behind. Rejects when there is no such topic, when Kafka sends nothing for too long, or with what
-   * `onBatch` threw.
+   * Reads a topic without transactions from its beginning to its end at the time of the call, each message once. Rejects if the topic
+   * does not exist, if Kafka sends nothing for too long, or if `onBatch` rejects.
    */
   readTopic(options: ReadTopicOptions): Promise<void>;
-  /** Reads a topic from its beginning and goes on for as long as it is open. */
+  /** Reads a topic from its beginning and then its new messages, until it is closed. */
   followTopic(options: FollowTopicOptions): Promise<TopicFollower>;
 }

@@ -1,19 +1,19 @@
 import { type OutboundMessage } from './port.ts';
 
-/** The head of a record batch (format 2): what each batch has once. Bytes. */
+/** Header of a record batch (format 2), once per batch. Bytes. */
 export const BATCH_OVERHEAD_BYTES = 61;
-/** Length, attributes, time, offset and the lengths of key and value: at most so many bytes of a record. */
+/** Upper bound for a record's length, attributes, time, offset and the lengths of its key and value. Bytes. */
 const RECORD_OVERHEAD_BYTES = 31;
-/** The lengths of a header's name and value. */
+/** Upper bound for the lengths of a header's name and value. Bytes. */
 const HEADER_OVERHEAD_BYTES = 10;
 
-/** Bytes of the message without anything around it: no record of it is smaller. */
+/** Bytes of key, value and headers: a lower bound for the size of the record. */
 export function contentBytes({ key, value, headers }: OutboundMessage): number {
   const texts = [key, value, ...Object.entries(headers).flat()];
   return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
-/** Bytes of the message's record in an uncompressed batch; the true size is up to some dozen bytes smaller. */
+/** Upper bound for the record's bytes in an uncompressed batch; the true size is up to a few dozen bytes smaller. */
 export function recordBytes(message: OutboundMessage): number {
   const headers = Object.keys(message.headers).length * HEADER_OVERHEAD_BYTES;
   return contentBytes(message) + RECORD_OVERHEAD_BYTES + headers;

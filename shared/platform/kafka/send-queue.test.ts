@@ -8,7 +8,7 @@ function message(value: string, topic = 't'): OutboundMessage {
   return { topic, key: 'k', value, headers: {} };
 }
 
-/** A broker that the test answers for: each request waits until `answer` or `fail`. */
+/** A fake broker: each request waits until the test calls `answer` or `fail`. */
 function broker(more: Partial<Transport> = {}) {
   const requests: { messages: readonly OutboundMessage[]; answer: () => void; fail: (e: Error) => void }[] =
     [];
@@ -28,7 +28,7 @@ function broker(more: Partial<Transport> = {}) {
 }
 
 const settle = () => jest.advanceTimersByTimeAsync(0);
-/** Longer than any pause between two attempts, and shorter than any deadline here. */
+/** Longer than any pause between two attempts, and shorter than any deadline in these tests. */
 const afterPause = () => jest.advanceTimersByTimeAsync(1_100);
 const outcome = (sending: Promise<void>) =>
   sending.then(
@@ -40,7 +40,7 @@ beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 describe('a group', () => {
-  test('is bounded in bytes: large messages of many users travel in several requests, in order', async () => {
+  test('is bounded in bytes: many large messages are split over several requests, in order', async () => {
     const { queue, requests, values } = broker();
     const sent = Array.from({ length: 13 }, (_, i) =>
       outcome(queue.send(message(String(i).padEnd(220 * KB, 'x')))),
@@ -54,7 +54,7 @@ describe('a group', () => {
     expect(values().flat()).toEqual(sent.map((_, i) => String(i).padEnd(8, 'x')));
   });
 
-  test('counts keys and headers, and characters of several bytes', async () => {
+  test('counts the bytes of keys and headers, including multi-byte characters', async () => {
     const { queue, requests } = broker();
     const heavy = { topic: 't', key: '€'.repeat(100_000), value: 'v', headers: { h: 'ä'.repeat(150_000) } };
     void outcome(queue.send(heavy));
@@ -65,7 +65,7 @@ describe('a group', () => {
     expect(requests.map(({ messages }) => messages.length)).toEqual([1, 1]);
   });
 
-  test('follows a topic that takes smaller batches', async () => {
+  test('respects the smaller batch limit of a topic', async () => {
     const { queue, requests } = broker({ maxBatchBytes: () => 10 * KB });
     for (let i = 0; i < 3; i += 1) void outcome(queue.send(message('x'.repeat(4 * KB))));
     await settle();
@@ -74,7 +74,7 @@ describe('a group', () => {
     expect(requests.map(({ messages }) => messages.length)).toEqual([2, 1]);
   });
 
-  test('has one topic: one that Kafka does not take holds up no other one', async () => {
+  test('contains a single topic: a topic that Kafka rejects does not block the others', async () => {
     const { queue, requests, values } = broker();
     void outcome(queue.send(message('missing', 'none')));
     const other = outcome(queue.send(message('fine')));
@@ -86,7 +86,7 @@ describe('a group', () => {
     expect(values().slice(0, 2)).toEqual([['missing'], ['fine']]);
   });
 
-  test('of which Kafka refuses a message is sent again one by one: only that message fails', async () => {
+  test('with a message that Kafka rejects is sent again one by one: only that message fails', async () => {
     const { queue, requests } = broker();
     const sent = ['a', 'large', 'b'].map((value) => outcome(queue.send(message(value))));
     await settle();
@@ -102,13 +102,13 @@ describe('a group', () => {
 });
 
 describe('a message', () => {
-  test('that is larger than its topic takes is refused at once, and nothing is sent', async () => {
+  test('that exceeds its topic’s limit is rejected at once, and nothing is sent', async () => {
     const { queue, requests } = broker({ maxBatchBytes: () => KB });
     expect(await outcome(queue.send(message('x'.repeat(KB))))).toBe('too_large');
     expect(requests).toEqual([]);
   });
 
-  test('that waits is dropped when its caller gives it up: it is certainly not sent, now or later', async () => {
+  test('that waits is dropped when its caller aborts: it is never sent', async () => {
     const { queue, requests, values } = broker();
     const giving = new AbortController();
     void outcome(queue.send(message('flying')));
@@ -123,7 +123,7 @@ describe('a message', () => {
     expect(values()).toEqual([['flying'], ['live']]);
   });
 
-  test('that waits is dropped at its deadline, while another one is in flight', async () => {
+  test('that waits is dropped at its deadline while another one is in flight', async () => {
     const { queue, requests, values } = broker();
     void outcome(queue.send(message('flying'), { deadlineAt: Date.now() + 60_000 }));
     await settle();
@@ -135,7 +135,7 @@ describe('a message', () => {
     expect(values()).toEqual([['flying']]);
   });
 
-  test('in flight at its deadline is unknown, and is not sent again', async () => {
+  test('that is in flight at its deadline fails as unknown and is not sent again', async () => {
     const { queue, requests } = broker();
     const late = outcome(queue.send(message('late'), { deadlineAt: Date.now() + 500 }));
     await jest.advanceTimersByTimeAsync(500);
@@ -145,7 +145,7 @@ describe('a message', () => {
     expect(requests).toHaveLength(1);
   });
 
-  test('is sent again while Kafka is away, for as long as its caller waits', async () => {
+  test('is sent again while Kafka is unreachable, for as long as its caller waits', async () => {
     const { queue, requests } = broker();
     const patient = outcome(queue.send(message('patient'), { deadlineAt: Date.now() + 30_000 }));
     await settle();
@@ -157,7 +157,7 @@ describe('a message', () => {
     expect(await patient).toBe('acknowledged');
   });
 
-  test('that was never sent, because nothing could be, is not sent; that says so', async () => {
+  test('that could never be sent before its deadline fails as not_sent', async () => {
     const { queue, requests } = broker({ prepare: () => Promise.reject(new Error('away')) });
     const waiting = outcome(queue.send(message('waiting'), { deadlineAt: Date.now() + 5_000 }));
     await jest.advanceTimersByTimeAsync(5_000);
@@ -165,7 +165,7 @@ describe('a message', () => {
     expect(requests).toEqual([]);
   });
 
-  test('that was tried once is unknown when it is given up later', async () => {
+  test('that was tried once fails as unknown if its caller aborts later', async () => {
     const { queue, requests } = broker();
     const giving = new AbortController();
     const tried = outcome(
@@ -178,7 +178,7 @@ describe('a message', () => {
     expect(await tried).toBe('unknown');
   });
 
-  test('behind a close is not taken; those before it are sent, or given up when the patience ends', async () => {
+  test('sent after close is rejected; earlier ones are sent, or dropped when the grace period ends', async () => {
     const { queue, requests } = broker();
     const before = outcome(queue.send(message('before'), { deadlineAt: Date.now() + 60_000 }));
     await settle();

@@ -4,53 +4,53 @@ import { BATCH_OVERHEAD_BYTES, contentBytes, recordBytes } from './record-size.t
 import { SendError } from './send-error.ts';
 
 /**
- * The messages that wait for the broker, and the one group of them that is on its way.
+ * Holds the messages that wait for the broker, and the one group of messages that is in flight.
  *
  *   waiting -> in flight -> acknowledged
- *      |  ^        |-> (Kafka is away) waiting again, as long as its caller waits
- *      |  |        |-> (Kafka refuses something in the group) waiting again, to travel alone -> acknowledged | refused
+ *      |  ^        |-> (Kafka is unreachable) waiting again, as long as the caller waits
+ *      |  |        |-> (Kafka rejects something in the group) waiting again, to be sent alone -> acknowledged | rejected
  *      |  `--------'
- *      `-> given up: its caller aborted, or its deadline passed. It leaves the queue at once and is never sent.
+ *      `-> dropped: the caller aborted, or the deadline passed. The message leaves the queue at once and is never sent.
  *
- * A group has messages of one topic and is bounded in bytes, because the broker limits the batch that the client makes of it
- * (one a partition). Topics take turns: one that Kafka does not take holds up no other one. Within a topic the order is
- * that of `send`, except behind a message that was sent again.
+ * A group has messages of one topic and is bounded in bytes, because the broker limits the batches that the client makes of it
+ * (one per partition). Topics take turns, so a topic that Kafka rejects does not block the others. Within a topic, messages keep
+ * the order of the `send` calls, except after a message that was sent again.
  */
 export interface SendQueue {
-  /** Resolves when Kafka has the message; rejects with a `SendError`. */
+  /** Resolves when Kafka has acknowledged the message; rejects with a `SendError`. */
   send(message: OutboundMessage, options?: SendOptions): Promise<void>;
-  /** True while a group is on its way. */
+  /** True while a group is in flight. */
   inFlight(): boolean;
-  /** Takes nothing more. Resolves when nothing waits and nothing is in flight; gives up what is left after so many milliseconds. */
+  /** Accepts no more messages. Resolves when no message is waiting or in flight; after the grace period it drops the waiting ones. */
   close(graceMs: number): Promise<void>;
 }
 
 export interface Transport {
-  /** Rejects while nothing can be sent. Nothing was sent then. */
+  /** Called before each group. Rejects while nothing can be sent. */
   prepare(): Promise<void>;
-  /** One topic, one request. */
+  /** Sends messages of one topic in one request. */
   flush(messages: readonly OutboundMessage[]): Promise<void>;
-  /** What a failed flush says: of its messages, or (`away`) of Kafka and the way to it. */
+  /** Decides whether a failed flush is the fault of its messages, or of Kafka or the network (`away`). */
   judge(error: unknown): 'too_large' | 'rejected' | 'away';
-  /** The largest batch that the topic takes, in bytes; undefined where nobody has asked yet. */
+  /** The largest batch of the topic, in bytes; undefined if not known yet. */
   maxBatchBytes(topic: string): number | undefined;
 }
 
-/** Without a deadline of its own a message waits so long. Milliseconds. */
+/** How long a message without a deadline waits, in milliseconds. */
 export const DEFAULT_TIMEOUT_MS = 8_000;
-/** The broker's default limit is 1 MiB; what is larger travels alone. */
+/** Below the broker's default limit of 1 MiB. A larger message is sent alone. */
 const GROUP_BYTES = 1_000_000;
 const GROUP_MESSAGES = 1_000;
 const BACKOFF = { baseMs: 50, maxMs: 1_000 };
-/** The longest that a timer can wait. */
+/** The longest delay of a Node timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 interface Waiting {
   message: OutboundMessage;
   bytes: number;
-  /** It was part of a request whose outcome nobody knows. */
+  /** It was part of a request with an unknown outcome. */
   tried: boolean;
-  /** Something in its group was refused: it may have been this one. */
+  /** Kafka rejected a message of its group, possibly this one; it must be sent alone. */
   alone: boolean;
   flying: boolean;
   settled: boolean;
@@ -58,7 +58,7 @@ interface Waiting {
 }
 
 export function createSendQueue(transport: Transport): SendQueue {
-  /** By topic; the topic whose turn it is stands first. */
+  /** By topic; the first topic is next. */
   const waiting = new Map<string, Set<Waiting>>();
   let pumping: Promise<void> | undefined;
   let flying = false;
@@ -77,11 +77,15 @@ export function createSendQueue(transport: Transport): SendQueue {
 
   function refusalOf(message: OutboundMessage, { signal }: SendOptions): SendError | undefined {
     if (closed) return new SendError('not_sent', 'The producer is closed');
-    if (signal?.aborted) return new SendError('not_sent', 'Given up before it was sent', signal.reason);
+    if (signal?.aborted)
+      return new SendError('not_sent', 'The caller aborted before the message was sent', signal.reason);
     const limit = transport.maxBatchBytes(message.topic) ?? Infinity;
     const bytes = contentBytes(message) + BATCH_OVERHEAD_BYTES;
     if (bytes <= limit) return undefined;
-    return new SendError('too_large', `The topic takes batches of ${limit} bytes; this one has ${bytes}`);
+    return new SendError(
+      'too_large',
+      `The topic accepts batches of up to ${limit} bytes; this one has ${bytes}`,
+    );
   }
 
   function enqueue(
@@ -91,7 +95,7 @@ export function createSendQueue(transport: Transport): SendQueue {
   ): Waiting {
     const left = Math.min(MAX_TIMER_MS, Math.max(0, deadlineAt - Date.now()));
     const timer = setTimeout(() => giveUp(entry, 'Kafka did not acknowledge in time'), left);
-    const abort = () => giveUp(entry, 'Its caller gave it up', signal?.reason);
+    const abort = () => giveUp(entry, 'The caller aborted', signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
     const entry: Waiting = {
       message,
@@ -116,7 +120,7 @@ export function createSendQueue(transport: Transport): SendQueue {
     entry.settle(new SendError(sent ? 'unknown' : 'not_sent', message, cause));
     const { topic } = entry.message;
     const queue = queueOf(topic);
-    queue.delete(entry); // what is in flight is in no queue
+    queue.delete(entry); // no effect while it is in flight: it is in no queue then
     if (queue.size === 0) waiting.delete(topic);
   }
 
@@ -141,7 +145,7 @@ export function createSendQueue(transport: Transport): SendQueue {
     try {
       await transport.prepare();
     } catch {
-      return false; // told by the transport; the callers' deadlines go on
+      return false; // the transport logs it; the callers' deadlines keep running
     }
     const group = take();
     return group.length === 0 || deliver(group);
@@ -159,7 +163,7 @@ export function createSendQueue(transport: Transport): SendQueue {
     });
   }
 
-  /** The first messages of the topic whose turn it is, which then goes behind the others. */
+  /** Takes the first messages of the next topic, and moves that topic behind the others. */
   function take(): Waiting[] {
     const [next] = waiting;
     if (!next) return [];
@@ -189,7 +193,7 @@ export function createSendQueue(transport: Transport): SendQueue {
     const verdict = transport.judge(error);
     const [first] = group;
     if (verdict !== 'away' && first && group.length === 1) {
-      first.settle(new SendError(verdict, 'Kafka refused the message', error));
+      first.settle(new SendError(verdict, 'Kafka rejected the message', error));
       return true;
     }
     for (const entry of group) {
@@ -201,7 +205,7 @@ export function createSendQueue(transport: Transport): SendQueue {
     return verdict !== 'away';
   }
 
-  /** Before those that came later. */
+  /** Puts messages back in front of those that were added later. */
   function putBack(group: readonly Waiting[]): void {
     const [first] = group;
     if (!first) return;
@@ -228,7 +232,7 @@ export function createSendQueue(transport: Transport): SendQueue {
   };
 }
 
-/** The first messages that fit into one batch; one, if it is too large for any company, or must travel alone. */
+/** The first messages that fit into one batch; a single one if it is too large or must be sent alone. */
 function firstGroup(queue: Iterable<Waiting>, limit = GROUP_BYTES): Waiting[] {
   const most = Math.min(limit, GROUP_BYTES);
   const group: Waiting[] = [];

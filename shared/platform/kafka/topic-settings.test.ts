@@ -15,27 +15,35 @@ const good: FoundTopic = {
 };
 
 test.each<[string, Partial<FoundTopic>, string[]]>([
-  ['is as it is needed', {}, []],
+  ['meets the needs exactly', {}, []],
   [
-    'has more than is needed',
+    'exceeds the needs',
     { partitions: 12, replicas: 5, config: { ...good.config, 'retention.ms': '2000' } },
     [],
   ],
-  ['keeps its messages for ever', { config: { ...good.config, 'retention.ms': '-1' } }, []],
-  ['has fewer partitions or copies', { partitions: 3, replicas: 1 }, ['partitions 3 < 6', 'replicas 1 < 3']],
-  ['forgets too soon', { config: { ...good.config, 'retention.ms': '999' } }, ['retention.ms 999 < 1000']],
+  ['keeps its messages forever', { config: { ...good.config, 'retention.ms': '-1' } }, []],
   [
-    'forgets otherwise',
+    'has fewer partitions or replicas',
+    { partitions: 3, replicas: 1 },
+    ['partitions 3 < 6', 'replicas 1 < 3'],
+  ],
+  [
+    'deletes messages too soon',
+    { config: { ...good.config, 'retention.ms': '999' } },
+    ['retention.ms 999 < 1000'],
+  ],
+  [
+    'has another cleanup policy',
     { config: { ...good.config, 'cleanup.policy': 'delete' } },
     ['cleanup.policy delete < compact'],
   ],
-  ['does not say how it is set', { config: {} }, []],
-])('of a topic that %s, differences are told', (_what, found, differences) => {
+  ['does not reveal its settings', { config: {} }, []],
+])('differences of a topic that %s', (_what, found, differences) => {
   const told = differencesOf(spec, { ...good, ...found });
   expect(told.map((one) => `${one.setting} ${one.found} < ${one.needed}`)).toEqual(differences);
 });
 
-test('a topic that must keep everything and does not is a difference', () => {
+test('a size limit on a topic that must keep everything is a difference', () => {
   const needed = { topic: 't', partitions: 1, config: { 'retention.bytes': '-1' } };
   const found = { partitions: 1, replicas: 1, config: { 'retention.bytes': '5000' } };
   expect(differencesOf(needed, found)).toHaveLength(1);

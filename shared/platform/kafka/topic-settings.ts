@@ -1,9 +1,9 @@
 import { type TopicSpec } from './port.ts';
 
-/** What the broker says of a topic. */
+/** A topic as the broker describes it. */
 export interface FoundTopic {
   partitions: number;
-  /** Of the partition that has the fewest. */
+  /** Replicas of the partition with the fewest. */
   replicas: number;
   config: Readonly<Record<string, string>>;
 }
@@ -15,11 +15,11 @@ export interface SettingDifference {
   needed: string;
 }
 
-/** Settings that must be as they are needed; those of time and size may be larger, and -1 is without end. */
+/** EXACT settings must be equal to the needed value. AT_LEAST settings may be larger; -1 means unlimited. */
 const EXACT: ReadonlySet<string> = new Set(['cleanup.policy', 'message.timestamp.type']);
 const AT_LEAST: ReadonlySet<string> = new Set(['retention.ms', 'retention.bytes', 'max.message.bytes']);
 
-/** Where an existing topic has less than Turnout needs: partitions, copies or settings. More than needed is no difference. */
+/** Lists where an existing topic falls short of what Turnout needs: partitions, replicas or settings. Exceeding the need is fine. */
 export function differencesOf({ topic, ...needed }: TopicSpec, found: FoundTopic): SettingDifference[] {
   const counts = [
     { setting: 'partitions', found: found.partitions, needed: needed.partitions },

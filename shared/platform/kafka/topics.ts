@@ -4,7 +4,7 @@ export interface Topics {
   jobs: string;
   deadLetters: string;
   events: string;
-  /** What operators, the environment and the judge command, and what became of it. */
+  /** Commands of operators, the environment, the judge and the plan, with their results. */
   control: string;
   /** The flags in force. */
   controlState: string;
@@ -22,12 +22,12 @@ export function topicNames(prefix: string): Topics {
 
 const DAY_MS = 86_400_000;
 
-/** A dead letter is larger than its message, by its headers; twice the broker's default takes any of them. */
+/** A dead letter is larger than its message because of its headers. Twice the broker's default fits all of them. */
 const DEAD_LETTER_BYTES = 2 * 1024 * 1024;
-/** How long a dead letter can be looked at and sent again, in milliseconds. */
+/** How long a dead letter can be inspected and replayed, in milliseconds. */
 export const DEAD_LETTER_LIFETIME_MS = 30 * DAY_MS;
 
-/** `replication`: copies of each partition; undefined: the broker's default. */
+/** `replication`: replication factor; undefined: the broker's default. */
 export function topicSpecs(topics: Topics, jobPartitions: number, replication?: number): TopicSpec[] {
   const specs: TopicSpec[] = [
     {
@@ -35,7 +35,7 @@ export function topicSpecs(topics: Topics, jobPartitions: number, replication?: 
       partitions: jobPartitions,
       config: {
         'retention.ms': String(7 * DAY_MS),
-        // The router's replay window is measured in it: the broker's clock, not that of whichever ingress.
+        // The router measures its replay window with message timestamps. They must come from the broker's clock, not the ingresses'.
         'message.timestamp.type': 'LogAppendTime',
       },
     },
@@ -48,12 +48,12 @@ export function topicSpecs(topics: Topics, jobPartitions: number, replication?: 
       },
     },
     { topic: topics.events, partitions: jobPartitions, config: { 'retention.ms': String(30 * DAY_MS) } },
-    // One partition each: commands have an order. The audit is kept for ever.
+    // One partition each, because the order of commands matters. The audit trail never expires.
     { topic: topics.control, partitions: 1, config: { 'retention.ms': '-1', 'retention.bytes': '-1' } },
     {
       topic: topics.controlState,
       partitions: 1,
-      // Its leader repeats the record all the time: with large segments a reader that starts had days of them to read.
+      // The leader rewrites the record all the time. With large segments, a starting reader would have to read days of records.
       config: {
         'cleanup.policy': 'compact',
         'segment.ms': String(DAY_MS / 144),

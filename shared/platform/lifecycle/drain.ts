@@ -1,8 +1,8 @@
-/** How the time between SIGTERM and the forced end of a process is spent. Milliseconds. */
+/** How a process spends the time between SIGTERM and its forced end. Milliseconds. */
 export interface DrainPlan {
-  /** What is in flight may go on for so long. */
+  /** How long work in flight may continue. */
   drainMs: number;
-  /** The rest: what has not ended by then is cut or given back, and the process disconnects. */
+  /** The rest, in which the process interrupts or returns unfinished work and disconnects. */
   reserveMs: number;
 }
 

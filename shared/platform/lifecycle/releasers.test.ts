@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { silentLogger } from '../log/logger.ts';
 import { createReleasers } from './releasers.ts';
 
-test('what was acquired last is released first, one after another', async () => {
+test('resources are released one after another, the last acquired first', async () => {
   const releasers = createReleasers(silentLogger);
   const released: string[] = [];
   const slowly = (name: string) => async () => {
@@ -16,7 +16,7 @@ test('what was acquired last is released first, one after another', async () => 
   expect(released).toEqual(['third', 'second', 'first']);
 });
 
-test('closing twice releases once, and both calls wait for it', async () => {
+test('two close calls release once, and both wait for it', async () => {
   const releasers = createReleasers(silentLogger);
   const blocked = Promise.withResolvers<undefined>();
   let releases = 0;
@@ -32,7 +32,7 @@ test('closing twice releases once, and both calls wait for it', async () => {
   expect(releases).toBe(1);
 });
 
-test('one that fails keeps no other from its release, and the failure is told at the end', async () => {
+test('a failing release does not prevent the others, and is reported at the end', async () => {
   const releasers = createReleasers(silentLogger);
   const released: string[] = [];
   releasers.defer('first', () => released.push('first'));
@@ -46,7 +46,7 @@ test('one that fails keeps no other from its release, and the failure is told at
   expect((failure as AggregateError).errors.map(String)).toEqual(['Error: thrown', 'Error: rejected']);
 });
 
-test('what a start acquires when it is being closed already is released as well', async () => {
+test('resources acquired during or after close are released as well', async () => {
   const releasers = createReleasers(silentLogger);
   const released: string[] = [];
   releasers.defer('early', () => {

@@ -1,13 +1,13 @@
 import { type Logger } from '../log/logger.ts';
 
 /**
- * What was acquired is released in the opposite order. `close` runs once; a second call waits for the first. A releaser
- * that fails is logged and does not keep the others from running; the first failure is thrown when all have run.
+ * Releases acquired resources in reverse order. `close` runs once; a second call waits for the first. A failing releaser is logged
+ * and does not prevent the others. After all have run, `close` throws an `AggregateError` with the failures.
  */
 export interface Releasers {
   defer(name: string, release: () => unknown): void;
   close(): Promise<void>;
-  /** True from the first `close` on: a process that is closing is not ready for more. */
+  /** True from the first `close` on; the process is not ready any more. */
   closing(): boolean;
 }
 
@@ -25,14 +25,14 @@ export function createReleasers(log: Logger): Releasers {
         log.error({ err: error, releaser: last.name }, 'A resource could not be released');
       }
     }
-    if (failures.length > 0) throw new AggregateError(failures, 'some resources could not be released');
+    if (failures.length > 0) throw new AggregateError(failures, 'Some resources could not be released');
   }
 
   return {
     defer: (name, release) => {
       deferred.push({ name, release });
       if (!closing) return;
-      // A start that its own shutdown overtook: what it still acquires goes after the rest. A failure was logged.
+      // The shutdown has overtaken the start: release what it still acquires after the rest. Failures are logged in `releaseAll`.
       closing = closing.then(releaseAll, releaseAll);
       closing.catch(() => undefined);
     },

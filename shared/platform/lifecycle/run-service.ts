@@ -3,8 +3,9 @@ import { ConfigError, loadConfig } from '../config/load.ts';
 import { type Config } from '../config/schema.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
 import { watchEventLoop } from '../telemetry/event-loop.ts';
+import { VERSION } from '../version.ts';
 
-/** What a service's `app.ts` builds. `close` stops the intake, drains what is in flight, then disconnects. */
+/** A service as built by its `app.ts`. `close` stops taking work, drains the work in flight, then disconnects. */
 export interface Service {
   start(): Promise<{ url: string }>;
   close(): Promise<void>;
@@ -15,14 +16,14 @@ export interface ServiceDeps {
   log: Logger;
 }
 
-/** sysexits.h: the configuration is wrong; a supervisor must not simply try again. */
+/** EX_CONFIG of sysexits.h: the configuration is invalid, so a restart by the supervisor does not help. */
 const EX_CONFIG = 78;
 
 /**
  * One process, one service: starting -> ready -> draining -> closed.
  *
- * SIGTERM and SIGINT drain within `SHUTDOWN_TIMEOUT_MS`; a second signal, or the time running out, ends the process at
- * once. An uncaught error drains as well and exits with 1.
+ * On SIGTERM or SIGINT the service drains within `SHUTDOWN_TIMEOUT_MS`. A second signal or the timeout ends the process at once.
+ * After an uncaught error the service drains as well, and the process exits with 1.
  */
 export async function runService(name: string, build: (deps: ServiceDeps) => Service): Promise<void> {
   const config = configOrExit();
@@ -43,13 +44,13 @@ export async function runService(name: string, build: (deps: ServiceDeps) => Ser
 
   try {
     const { url } = await service.start();
-    // One that was told to stop meanwhile is not.
-    if (!stopping.signal.aborted) log.info({ url }, 'Service ready');
+    // Not if it was stopped during the start.
+    if (!stopping.signal.aborted) log.info({ url, version: VERSION }, 'Service ready');
   } catch (error) {
     log.fatal({ err: error }, 'Service could not start');
     await service
       .close()
-      .catch((closing: unknown) => log.error({ err: closing }, 'Clean-up after a failed start failed'));
+      .catch((closing: unknown) => log.error({ err: closing }, 'Clean-up after the failed start failed'));
     log.flush(() => process.exit(1));
   }
 }

@@ -8,11 +8,11 @@ interface ErrorDescription {
 }
 
 /**
- * What a log says of an error: nothing but these. Whatever else libraries hang on their errors (the arguments of a Redis
- * command, the body of a response) may be a user's words or a key.
+ * Reduces an error to the fields that may be logged. Other properties that libraries attach to errors, such as the arguments of a
+ * Redis command or the body of a response, may contain a user's text or a key.
  */
 export function describeError(error: unknown, depth = 3): ErrorDescription {
-  if (!isError(error)) return { type: typeof error, message: 'not an error was thrown' };
+  if (!isError(error)) return { type: typeof error, message: 'A value that is not an Error was thrown' };
   const { code, errors } = error as { code?: unknown; errors?: unknown };
   return {
     type: error.name,
@@ -26,7 +26,7 @@ export function describeError(error: unknown, depth = 3): ErrorDescription {
   };
 }
 
-/** By its shape: `instanceof` does not know the errors of another realm (a `vm` context). */
+/** Checks the shape, because `instanceof` fails for errors of another realm (a `vm` context). */
 function isError(error: unknown): error is Error {
   return (
     typeof error === 'object' && error !== null && 'name' in error && 'message' in error && 'stack' in error

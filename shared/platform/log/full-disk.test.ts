@@ -6,12 +6,12 @@ import { expect, jest, test } from '@jest/globals';
 
 const LOGGER = pathToFileURL(join(import.meta.dirname, 'logger.ts')).href;
 
-/** Every write to this device fails as on a full disk. */
+/** Every write to this device fails with ENOSPC, as on a full disk. */
 const FULL = '/dev/full';
 
 jest.setTimeout(30_000);
 
-test('a full disk costs lines of the log and not the process, and the other log says so', async () => {
+test('a full disk loses log lines but does not stop the process, and the other log reports it', async () => {
   const program = `
     import { createLogger } from '${LOGGER}';
     const log = createLogger('test', { LOG_LEVEL: 'info', LOG_FILE: '${FULL}' });

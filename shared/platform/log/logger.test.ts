@@ -16,7 +16,7 @@ function fieldsOf(write: (log: Logger) => void): Record<string, unknown> {
   return JSON.parse(written(write)[0] ?? '') as Record<string, unknown>;
 }
 
-describe('a line', () => {
+describe('a log line', () => {
   test('is JSON with level, time, service and process, and the message last', () => {
     const fields = fieldsOf((log) => log.info({ path: 'litellm', ms: 12 }, 'Something happened'));
     expect(Object.keys(fields)).toEqual(['level', 'time', 'service', 'pid', 'path', 'ms', 'msg']);
@@ -24,25 +24,25 @@ describe('a line', () => {
     expect(new Date(fields['time'] as string).toISOString()).toBe(fields['time']);
   });
 
-  test("ends with the number that the guide's awk reads", () => {
+  test("ends with the number that the rollout guide's awk command reads", () => {
     const [line = ''] = written((log) => log.info({ jobId: 'job_1' }, 'Request completed in 1234'));
     expect(line.trimEnd().split(' ').at(-1)).toBe('1234"}');
   });
 
-  test('has the bindings of a child before the message', () => {
+  test('has the bindings of a child logger before the message', () => {
     expect(Object.keys(fieldsOf((log) => log.child({ jobId: 'j' }).info('x'))).slice(-2)).toEqual([
       'jobId',
       'msg',
     ]);
   });
 
-  test('below the level is not written', () => {
+  test('below the log level is not written', () => {
     expect(written((log) => log.debug('quiet'))).toEqual([]);
     expect(written((log) => log.debug('loud'), 'debug')).toHaveLength(1);
   });
 });
 
-describe('is never shown', () => {
+describe('the log never contains', () => {
   test.each([
     ['an authorization header', { headers: { authorization: 'hush' } }],
     ['a cookie', { headers: { cookie: 'hush' } }],
@@ -58,7 +58,7 @@ describe('is never shown', () => {
       'the body of a response',
       { err: new Error('outer', { cause: Object.assign(new Error('x'), { response: 'hush' }) }) },
     ],
-    ['something thrown that is no error', { err: { text: 'hush' } }],
+    ['a thrown value that is not an error', { err: { text: 'hush' } }],
   ])('%s', (_name, fields) => {
     const [line = ''] = written((log) => log.info(fields, 'x'));
     expect(line).not.toContain('hush');
@@ -66,7 +66,7 @@ describe('is never shown', () => {
   });
 });
 
-test('an error is told with its type, code, stack and causes', () => {
+test('an error is logged with its type, code, stack and causes', () => {
   const cause = Object.assign(new TypeError('no socket'), { code: 'ECONNREFUSED' });
   const several = new AggregateError([new Error('one')], 'some', { cause });
   const { err } = fieldsOf((log) => log.error({ err: several }, 'failed')) as {
@@ -81,7 +81,7 @@ test('an error is told with its type, code, stack and causes', () => {
   expect(err['stack']).toContain('logger.test.ts');
 });
 
-test('LOG_FILE gets the same lines, in a folder that need not exist', async () => {
+test('LOG_FILE gets the same lines, and its folder is created', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'turnout-log-'));
   const file = join(folder, 'new', 'service.log');
   const lines: string[] = [];

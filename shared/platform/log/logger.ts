@@ -3,7 +3,7 @@ import { describeError } from './describe-error.ts';
 
 export type { Logger } from 'pino';
 
-/** No prompt, answer, document, key or raw user id is ever logged; these paths are the net below that rule. */
+/** No code may log a prompt, answer, document, key or raw user id. Redacting these paths is a second safeguard. */
 const REDACTED = [
   'authorization',
   'headers.authorization',
@@ -20,8 +20,8 @@ interface LogSettings {
 }
 
 /**
- * JSON lines on standard output and, when `LOG_FILE` is set, in that file as well. `msg` is the last key of a line (pino
- * writes it last by itself): the rollout guide's awk commands depend on it.
+ * Writes JSON lines to standard output and, if `LOG_FILE` is set, to that file as well. `msg` is the last key of a line, as pino
+ * guarantees; the rollout guide's awk commands depend on it.
  */
 export function createLogger(service: string, config: LogSettings, output?: pino.DestinationStream): Logger {
   const onError = (err: Error, to: string) =>
@@ -45,12 +45,12 @@ export function createLogger(service: string, config: LogSettings, output?: pino
   return log;
 }
 
-/** What waits for a log that cannot be written. Bytes; lines beyond it are dropped. */
+/** The most bytes that are buffered while a log cannot be written. Further lines are dropped. */
 const MOST_WAITING = 4 * 1024 * 1024;
-/** While a log cannot be written, the logger says so this often at most. */
+/** Minimum interval between two reports that a log cannot be written. */
 const TELL_EVERY_MS = 60_000;
 
-/** A full disk costs lines, and never the process: what waits is written with the first line for which there is room again. */
+/** A full disk loses log lines but never stops the process. Buffered lines are written with the first line that succeeds again. */
 function destination(dest: string | number, onError: (error: Error) => void): pino.DestinationStream {
   const stream = pino.destination({ dest, mkdir: true, append: true, sync: false, maxLength: MOST_WAITING });
   let [toldAt, isFailing] = [-Infinity, false];
@@ -61,7 +61,7 @@ function destination(dest: string | number, onError: (error: Error) => void): pi
     toldAt = performance.now();
     onError(error);
   });
-  // At the process's exit sonic-boom (4.2.1) writes what waits, again and again until it succeeds: before a full disk, for ever.
+  // At exit, sonic-boom (4.2.1) retries the flush until it succeeds. With a full disk that would never end.
   const flushSync = stream.flushSync.bind(stream);
   stream.flushSync = () => {
     if (!isFailing) flushSync();

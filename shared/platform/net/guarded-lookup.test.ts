@@ -10,7 +10,7 @@ function answering(...addresses: string[]): Resolve {
   return () => Promise.resolve(found);
 }
 
-/** As Node asks it when it connects. */
+/** Calls the look-up as Node does when it connects. */
 function lookUp(resolve: Resolve, rules = strict): Promise<LookupAddress[]> {
   return new Promise((done, fail) => {
     guardedLookup(rules, resolve)('hooks.example.com', { all: true }, (error, addresses) => {
@@ -21,7 +21,7 @@ function lookUp(resolve: Resolve, rules = strict): Promise<LookupAddress[]> {
 }
 
 describe('a connection is made', () => {
-  test('to the public addresses of a name, whatever else it has', async () => {
+  test('only to the public addresses of a name', async () => {
     expect(await lookUp(answering('10.0.0.1', PUBLIC, '::1'))).toEqual([{ address: PUBLIC, family: 4 }]);
   });
 
@@ -32,23 +32,23 @@ describe('a connection is made', () => {
     [['::ffff:127.0.0.1']],
     [['64:ff9b::a9fe:a9fe']],
     [['fd00:ec2::254']],
-  ])('to none of %p', async (addresses) => {
+  ])('to none of the private addresses %p', async (addresses) => {
     await expect(lookUp(answering(...addresses))).rejects.toMatchObject({ code: 'webhook_target_refused' });
   });
 
-  test('to a private address where that is allowed', async () => {
+  test('to a private address if that is allowed', async () => {
     const allowed = { allowHttp: true, allowPrivate: true };
     expect(await lookUp(answering('127.0.0.1'), allowed)).toEqual([{ address: '127.0.0.1', family: 4 }]);
   });
 
   test.each([
     ['has no address', answering()],
-    ['is not known', () => Promise.reject(new Error('ENOTFOUND'))],
+    ['does not exist', () => Promise.reject(new Error('ENOTFOUND'))],
   ])('to no name that %s', async (_what, resolve) => {
     await expect(lookUp(resolve)).rejects.toMatchObject({ code: 'webhook_unreachable' });
   });
 
-  test('to one address where Node wants one', async () => {
+  test('to a single address if Node asks for one', async () => {
     const one = await new Promise((done) => {
       guardedLookup(strict, answering(PUBLIC))('hooks.example.com', {}, (...answer) => done(answer));
     });
@@ -56,14 +56,14 @@ describe('a connection is made', () => {
   });
 });
 
-test('a name that was public when it was registered and is rebound to this machine is not connected to', async () => {
+test('a name that was public at registration and now resolves to this machine (DNS rebinding) is refused', async () => {
   const answers = [[PUBLIC], ['127.0.0.1']];
   const rebinding: Resolve = (name) => answering(...(answers.shift() ?? []))(name);
   await checkTarget('https://hooks.example.com/', strict, rebinding);
   await expect(lookUp(rebinding)).rejects.toMatchObject({ code: 'webhook_target_refused' });
 });
 
-test('at registration a name is resolved, and a literal address is not', async () => {
+test('registration resolves a name, but not a literal address', async () => {
   const asked: string[] = [];
   const resolve: Resolve = (name) => {
     asked.push(name);

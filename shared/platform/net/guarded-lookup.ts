@@ -3,16 +3,16 @@ import { isIP, type LookupFunction } from 'node:net';
 import { TurnoutError } from '../errors/turnout-error.ts';
 import { hostOf, isPublicAddress, parseTarget, refused, type TargetRules } from './target-guard.ts';
 
-/** All addresses of a name; rejects or gives none when it has none. */
+/** Returns all addresses of a name; rejects or returns an empty list if there are none. */
 export type Resolve = (hostname: string) => Promise<LookupAddress[]>;
 
 const DNS_TIMEOUT_MS = 2_000;
 const DNS_TRIES = 2;
 
 /**
- * Asks the name servers by sockets of its own. The system's `getaddrinfo` blocks one of the process's four pool threads for
- * as long as a name server is silent, so that one hostile name would hold up everybody's. Where private targets are allowed
- * it is used all the same: only it knows the hosts file and the search domains.
+ * Creates a resolver that queries the name servers over its own sockets. The system's `getaddrinfo` would block one of the process's
+ * four pool threads while a name server is silent, so a hostile name could delay all other look-ups. If private targets are allowed,
+ * `getaddrinfo` is used nevertheless: only it knows the hosts file and the search domains.
  */
 export function createResolve({ allowPrivate }: TargetRules): Resolve {
   if (allowPrivate) return (hostname) => dns.lookup(hostname, { all: true });
@@ -27,7 +27,7 @@ function found(answer: PromiseSettledResult<string[]>, family: 4 | 6): LookupAdd
   return answer.status === 'fulfilled' ? answer.value.map((address) => ({ address, family })) : [];
 }
 
-/** The addresses that may be connected to. Throws `webhook_unreachable` (none at all) or `webhook_target_refused`. */
+/** The allowed addresses of a name. Throws `webhook_unreachable` (no address at all) or `webhook_target_refused` (none allowed). */
 async function allowedAddresses(
   hostname: string,
   rules: TargetRules,
@@ -44,7 +44,7 @@ async function allowedAddresses(
 
 const UNRESOLVED = 'The host name of the URL could not be resolved.';
 
-/** `lookup` for `http.request` and `https.request`: what it gives is what is connected to. */
+/** A `lookup` for `http.request` and `https.request`. Node connects only to the addresses that it returns. */
 export function guardedLookup(rules: TargetRules, resolve: Resolve): LookupFunction {
   return (hostname, options, callback) => {
     allowedAddresses(hostname, rules, resolve).then(
@@ -55,7 +55,7 @@ export function guardedLookup(rules: TargetRules, resolve: Resolve): LookupFunct
   };
 }
 
-/** Throws as `parseTarget` and the look-up do. That it passes promises nothing of the next look-up. */
+/** Checks a URL at registration. Throws like `parseTarget` and the look-up. The next look-up may still refuse the target. */
 export async function checkTarget(text: string, rules: TargetRules, resolve: Resolve): Promise<URL> {
   const url = parseTarget(text, rules);
   const host = hostOf(url);

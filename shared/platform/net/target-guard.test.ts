@@ -17,7 +17,7 @@ describe('a target on the public internet is accepted:', () => {
   });
 });
 
-describe('a target that is not is refused:', () => {
+describe('any other target is refused:', () => {
   test.each([
     // this machine, in every spelling
     'https://127.0.0.1/',
@@ -43,7 +43,7 @@ describe('a target that is not is refused:', () => {
     'https://LOCALHOST/',
     'https://localhost./',
     'https://me.localhost/',
-    // another address inside
+    // addresses that embed another address
     'https://[::ffff:127.0.0.1]/',
     'https://[::ffff:7f00:1]/',
     'https://[::ffff:8.8.8.8]/',
@@ -53,7 +53,7 @@ describe('a target that is not is refused:', () => {
     'https://[64:ff9b:1::a00:1]/',
     'https://[2002:7f00:1::]/',
     'https://[2001:0:7f00:1::]/',
-    // this network
+    // the local network
     'https://10.0.0.1/',
     'https://172.16.0.1/',
     'https://172.31.255.255/',
@@ -67,7 +67,7 @@ describe('a target that is not is refused:', () => {
     'https://printer/',
     'https://printer.local/',
     'https://router.home.arpa/',
-    // the clouds' metadata
+    // metadata services of cloud providers
     'https://169.254.169.254/latest/meta-data/',
     'https://169.254.170.2/',
     'https://0xa9fea9fe/',
@@ -79,7 +79,7 @@ describe('a target that is not is refused:', () => {
     'https://100.100.100.200/',
     'https://192.0.0.192/',
     'https://168.63.129.16/',
-    // everybody and nobody
+    // multicast, broadcast and reserved addresses
     'https://224.0.0.1/',
     'https://255.255.255.255/',
     'https://240.0.0.1/',
@@ -89,7 +89,7 @@ describe('a target that is not is refused:', () => {
     'https://[2001:db8::1]/',
     'https://[100::1]/',
     'https://[5f00::1]/',
-    // what is not https, or not only that
+    // other schemes, credentials, ports
     'http://hooks.example.com/',
     'ftp://hooks.example.com/',
     'file:///etc/passwd',
@@ -104,7 +104,7 @@ describe('a target that is not is refused:', () => {
     'https://hooks.example.com:1/',
     'https://hooks.example.com:0/',
     'https://hooks.example.com:65536/',
-    // no URL
+    // not a valid URL
     '',
     'hooks.example.com',
     '//hooks.example.com/',
@@ -128,16 +128,24 @@ describe('a setting allows', () => {
       'http://a.example/',
     ],
     ['this machine', { allowHttp: true, allowPrivate: true }, 'http://127.0.0.1:81/'],
-    ['a name of this network', { allowHttp: false, allowPrivate: true }, 'https://hooks.internal/'],
+    ['a name of the local network', { allowHttp: false, allowPrivate: true }, 'https://hooks.internal/'],
   ])('%s', (_what, rules, url) => {
     expect(parseTarget(url, rules).href).toBe(url);
   });
 
   test.each([
-    ['http by itself no private target', { allowHttp: true, allowPrivate: false }, 'http://127.0.0.1/'],
-    ['private targets by itself no http', { allowHttp: false, allowPrivate: true }, 'http://127.0.0.1/'],
-    ['nothing ever credentials', { allowHttp: true, allowPrivate: true }, 'http://a:b@127.0.0.1/'],
-    ['nothing ever another scheme', { allowHttp: true, allowPrivate: true }, 'ftp://127.0.0.1/'],
+    [
+      'private targets only with ALLOW_PRIVATE, not with http alone',
+      { allowHttp: true, allowPrivate: false },
+      'http://127.0.0.1/',
+    ],
+    [
+      'http only with ALLOW_HTTP, not with private targets alone',
+      { allowHttp: false, allowPrivate: true },
+      'http://127.0.0.1/',
+    ],
+    ['no credentials in any case', { allowHttp: true, allowPrivate: true }, 'http://a:b@127.0.0.1/'],
+    ['no other scheme in any case', { allowHttp: true, allowPrivate: true }, 'ftp://127.0.0.1/'],
   ])('%s', (_what, rules, url) => {
     expect(() => parseTarget(url, rules)).toThrow(
       expect.objectContaining({ code: 'webhook_target_refused' }),
@@ -146,6 +154,6 @@ describe('a setting allows', () => {
 });
 
 test.each(['', 'hooks.example.com', '1.2.3', 'fe80::1%eth0', '::ffff:1.1.1.1'])(
-  'what is no plain public address is none: %p',
+  'isPublicAddress is false for %p',
   (address) => expect(isPublicAddress(address)).toBe(false),
 );

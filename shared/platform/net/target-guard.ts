@@ -3,27 +3,27 @@ import ipaddr from 'ipaddr.js';
 import { TurnoutError } from '../errors/turnout-error.ts';
 
 /**
- * Where a webhook may go. Two checks, and both are needed: the URL's own words here (Node asks no resolver about a literal
- * address), and in `guarded-lookup.ts` every address that a connection is really made to, so that a name which answers
- * otherwise the second time (DNS rebinding) gains nothing.
+ * Restricts the targets of webhooks. Two checks are needed. This module checks the URL itself, because Node does not call the look-up
+ * for a literal address. `guarded-lookup.ts` checks every address that a connection is made to, so that a name that resolves
+ * differently the second time (DNS rebinding) is refused.
  */
 export interface TargetRules {
-  /** Plain http as well. */
+  /** Allows plain http. */
   allowHttp: boolean;
-  /** Private, loopback and link-local targets, any name and any port. */
+  /** Allows private, loopback and link-local targets, any name and any port. */
   allowPrivate: boolean;
 }
 
 const MAX_URL_LENGTH = 2_048;
-/** Below it live other protocols; a public web server answers on 80 or 443, or above. */
+/** Ports below it belong to other protocols, except 80 and 443. */
 const FIRST_FREE_PORT = 1_024;
-/** Names that mean this machine or this network. Others that do so are refused by what they resolve to. */
+/** Names of this machine or the local network. Other names are checked by the addresses that they resolve to. */
 const INTERNAL_NAME = /^localhost$|\.(localhost|local|internal|home\.arpa)$|^[^.]+$/;
-/** The host agent of every Azure machine: a public address that is answered from within only. */
+/** The host agent of every Azure machine: a public address that is only reachable from inside. */
 const AZURE_HOST = '168.63.129.16';
 const GLOBAL_UNICAST: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3];
 
-/** Throws `webhook_target_refused`, whose message says what is wrong with the URL. */
+/** Parses and checks a URL. Throws `webhook_target_refused` with the reason. */
 export function parseTarget(text: string, rules: TargetRules): URL {
   if (text.length > MAX_URL_LENGTH) throw refused(`it is longer than ${MAX_URL_LENGTH} characters`);
   const url = URL.parse(text);
@@ -37,14 +37,14 @@ export function parseTarget(text: string, rules: TargetRules): URL {
   return url;
 }
 
-/** The host as a resolver or `isIP` takes it: WHATWG's URL has made `127.1` and `0x7f000001` plain already. */
+/** The host without IPv6 brackets, for a resolver or `isIP`. WHATWG's URL has already normalized spellings like `127.1`. */
 export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
 /**
- * True for addresses of the public internet only. What carries another address inside (IPv4-mapped, NAT64, 6to4, Teredo) is
- * not public, whatever it carries.
+ * True only for addresses of the public internet. An address that embeds another one (IPv4-mapped, NAT64, 6to4, Teredo) never counts
+ * as public.
  */
 export function isPublicAddress(address: string): boolean {
   if (isIP(address) === 0) return false;

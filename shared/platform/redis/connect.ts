@@ -1,22 +1,23 @@
 import { Cluster, Redis as Server } from 'ioredis';
 import { type Logger } from '../log/logger.ts';
 
-/** One server, or a Redis Cluster: every command of ours names keys of one slot. */
+/** A single server or a Redis Cluster. Every command uses keys of one slot only, so that both work. */
 export type Redis = Server | Cluster;
 
 /**
- * A connection that keeps trying for as long as the process lives. Commands wait at most one reconnect and then fail
+ * Opens a connection that reconnects for as long as the process lives. Commands wait for at most one reconnect and then fail
  * (`maxRetriesPerRequest`), so that a caller can answer 503 instead of hanging.
  *
- * `url`: `redis://` or `rediss://` of a server, or `redis+cluster://` or `rediss+cluster://` of any node of a cluster, which tells the rest.
+ * `url`: `redis://` or `rediss://` of a server, or `redis+cluster://` or `rediss+cluster://` of any node of a cluster; the client
+ * discovers the other nodes.
  */
 export function connectRedis(url: string, name: string, log: Logger): Redis {
   return connect(url, name, log, { maxRetriesPerRequest: 1, commandTimeout: 5_000 });
 }
 
 /**
- * For what one can do without: a command fails at once while there is no connection, and none is sent again. Who calls gives
- * up a slow one by himself, sooner than this does.
+ * For optional work, such as the cache: commands fail at once while there is no connection, and are never resent. Callers need their
+ * own, shorter timeout for slow commands.
  */
 export function connectRedisFailingFast(url: string, name: string, log: Logger): Redis {
   return connect(url, name, log, {
@@ -27,12 +28,12 @@ export function connectRedisFailingFast(url: string, name: string, log: Logger):
   });
 }
 
-/** BullMQ and subscriptions need a connection whose commands wait for as long as it takes. */
+/** For BullMQ and subscriptions: commands wait for the connection without a limit. */
 export function connectRedisWaiting(url: string, name: string, log: Logger): Redis {
   return connect(url, name, log, { maxRetriesPerRequest: null });
 }
 
-/** Ends the connection after the commands in flight. A server that is away is not waited for. */
+/** Closes the connection after the commands in flight; does not wait for an unreachable server. */
 export async function closeRedis(redis: Redis): Promise<void> {
   if (redis.status === 'ready') await redis.quit();
   else redis.disconnect();
@@ -40,7 +41,7 @@ export async function closeRedis(redis: Redis): Promise<void> {
 
 const CLUSTER_SCHEME = /^(rediss?)\+cluster:/;
 
-/** How long a command waits for a connection, and for its answer. */
+/** How long a command waits for a connection and for its reply. */
 interface RetryOptions {
   maxRetriesPerRequest: number | null;
   enableOfflineQueue?: boolean;

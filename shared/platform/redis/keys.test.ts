@@ -11,7 +11,7 @@ function tagOf(key: string): string {
 describe("a job's keys", () => {
   const jobId = `job_${'0'.repeat(30)}c5`;
 
-  test('share one hash tag, so that a script may touch them all', () => {
+  test('share one hash tag, so that a script may use them all', () => {
     const all = [keys.record(jobId), keys.log(jobId), keys.open(jobId), keys.outbox(jobId)];
     expect(all).toEqual([
       `turnout:{b05}:job:${jobId}`,
@@ -22,7 +22,7 @@ describe("a job's keys", () => {
     expect(new Set(all.map(tagOf))).toEqual(new Set(['b05']));
   });
 
-  test('are those of no other job or prefix', () => {
+  test('differ from those of other jobs and prefixes', () => {
     const other = `job_${'1'.repeat(30)}c5`;
     expect(keys.record(other)).not.toBe(keys.record(jobId));
     expect(jobKeys('other').record(jobId)).not.toBe(keys.record(jobId));
@@ -33,7 +33,7 @@ describe("a user's files", () => {
   const files = fileKeys('turnout');
   const users = ['user-1', 'a{b}:c', 'Weiche 道岔'];
 
-  test.each(users)('of %j share one hash tag with his lists, and no other user has his keys', (user) => {
+  test.each(users)('of %j share one hash tag with the user’s lists, and no key with other users', (user) => {
     const ids = [1, 2].map((now) => newFileId(user, now));
     const all = [...ids.map((id) => files.record(id)), files.ofUser(user), files.expiring(user)];
     expect(new Set(all).size).toBe(4);
@@ -43,7 +43,7 @@ describe("a user's files", () => {
       expect(files.ofUser(other)).not.toBe(files.ofUser(user));
   });
 
-  test('sort by their age', () => {
+  test('sort by age', () => {
     const ids = [1_700_000_000_000, 1_700_000_000_001, 1_800_000_000_000].map((now) => newFileId('u', now));
     expect(ids.toSorted()).toEqual(ids);
   });
@@ -57,7 +57,7 @@ describe("a user's keys", () => {
     keys.webhookTest(user, 'we_1'),
   ];
 
-  test('share one hash tag and do not name the user', () => {
+  test('share one hash tag and do not contain the user id', () => {
     expect(new Set(all('user-1')).size).toBe(4);
     expect(new Set(all('user-1').map(tagOf)).size).toBe(1);
     expect(all('user-1').join()).not.toContain('user-1');
@@ -66,13 +66,13 @@ describe("a user's keys", () => {
 });
 
 describe('the 64 buckets', () => {
-  test('are all swept', () => {
+  test('all have an outbox', () => {
     const outboxes = keys.outboxes();
     expect(new Set(outboxes).size).toBe(64);
     expect([outboxes.at(0), outboxes.at(-1)]).toEqual(['turnout:{b00}:outbox', 'turnout:{b3f}:outbox']);
   });
 
-  test('hold every job that can be', () => {
+  test('cover every possible job id', () => {
     const outboxes = new Set(keys.outboxes());
     for (let last = 0; last < 256; last += 1) {
       const jobId = `job_${'a'.repeat(30)}${last.toString(16).padStart(2, '0')}`;
@@ -80,7 +80,7 @@ describe('the 64 buckets', () => {
     }
   });
 
-  test('are filled evenly, by random ids and by those of idempotency keys', () => {
+  test('are filled evenly by random ids and by ids of idempotency keys', () => {
     for (const id of [() => newJobId('s', 'u'), (_: unknown, i: number) => newJobId('s', 'u', `key-${i}`)]) {
       const filled = Map.groupBy(Array.from({ length: 6_400 }, id), (jobId) => keys.open(jobId));
       expect(filled.size).toBe(64);

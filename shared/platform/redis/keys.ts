@@ -1,89 +1,89 @@
 import { userDigest } from '../ids.ts';
 
 /**
- * Keys of the job Redis. A job's keys and its outbox row share one of 64 bucket tags, `{b00}` to `{b3f}`, so that every
- * script stays legal in Redis Cluster. What belongs to a user has a tag of his, made of his id's hash: no key names a user.
+ * Keys of the job Redis. A job's keys and its outbox row share one of 64 bucket hash tags, `{b00}` to `{b3f}`, so that scripts work in
+ * Redis Cluster. A user's own keys share a hash tag that is made from a hash of the user id; no key contains a user id.
  */
 const BUCKETS = 64;
 
 export interface JobKeys {
-  /** Hash: the job's record. */
+  /** Hash: the job record. */
   record(jobId: string): string;
-  /** Stream: the job's log. Entry `<sequence>-0`. */
+  /** Stream: the job log. Entries have the id `<sequence>-0`. */
   log(jobId: string): string;
   /** Sorted set of the bucket's open jobs by deadline. */
   open(jobId: string): string;
-  /** Stream of the bucket's outcomes that are not published yet. */
+  /** Stream: the bucket's outcomes that are not published yet. */
   outbox(jobId: string): string;
   /** The outbox streams of all buckets. */
   outboxes(): string[];
-  /** String with an expiry: one process sweeps the outbox at a time. */
+  /** String with an expiry: the lease of the one process that sweeps the outboxes. */
   outboxLease(): string;
-  /** The completion hooks of the job's bucket. */
+  /** Keys for the completion hooks of the job's bucket. */
   hooks(jobId: string): HookKeys;
-  /** The same of all buckets. */
+  /** The same for all buckets. */
   allHooks(): HookKeys[];
   /** The sets of open jobs of all buckets. */
   openSets(): string[];
-  /** String with an expiry: one process sweeps at a time. */
+  /** String with an expiry: the lease of the one process that sweeps overdue jobs. */
   sweepLease(): string;
-  /** String with an expiry: the process behind this channel lives. */
+  /** String with an expiry: exists while the process that reads this channel is alive. */
   readerLease(channel: string): string;
   /** Hash: partition -> the router's watermark. */
   watermarks(topic: string): string;
-  /** String with an expiry: when this dead letter was sent again. */
+  /** String with an expiry: when this dead letter was replayed. */
   replayed(origin: string): string;
-  /** Hash: id -> a webhook endpoint of the user's. */
+  /** Hash: id -> webhook endpoint of the user. */
   webhookEndpoints(user: string): string;
   /** Sorted set: the endpoint's deliveries by the time of their events. */
   webhookDeliveries(user: string, endpointId: string): string;
-  /** Hash: id -> what became of that delivery. */
+  /** Hash: id -> result of the delivery. */
   webhookDeliveryRecords(user: string, endpointId: string): string;
-  /** String with an expiry: a test of this endpoint is under way. */
+  /** String with an expiry: exists while a test of this endpoint runs. */
   webhookTest(user: string, endpointId: string): string;
-  /** String with an expiry: the secret that the user's entries in the cache hang on. */
+  /** String with an expiry: the user's cache version, from which the keys of all their cache entries are derived. */
   cacheVersion(user: string): string;
-  /** Channel of the processes' live events: one per process. */
+  /** Pub/sub channel for live events; each process has one. */
   channel(instance: string): string;
 }
 
-/** Jobs whose completion hooks wait. */
+/** Keys for the jobs with pending completion hooks. */
 export interface HookKeys {
-  /** Sorted set: by when they are run next. */
+  /** Sorted set of jobs by the time of the next run. */
   due: string;
-  /** Sorted set: by since when they wait. */
+  /** Sorted set of jobs by the time since which they wait. */
   since: string;
-  /** Hash: job -> failed attempts and duties. */
+  /** Hash: job -> number of failed attempts, and the pending hooks. */
   owed: string;
 }
 
-/** A user's files share the hash tag of one of the same buckets: the last digits of their ids are the user's. */
+/** Keys of a user's files. They share one bucket's hash tag, because the file ids end with the last digits of the user's digest. */
 export interface FileKeys {
-  /** Hash: the file's record. */
+  /** Hash: the file record. */
   record(fileId: string): string;
-  /** Sorted set of the user's files, by id alone: the oldest first. */
+  /** Sorted set of the user's files, ordered by id and thus oldest first. */
   ofUser(user: string): string;
-  /** Sorted set: those of them that expire, by when. */
+  /** Sorted set of the user's files that expire, by expiry time. */
   expiring(user: string): string;
-  /** Hash: the bytes of each of them, and of all. */
+  /** Hash: the size of each file and the total, in bytes. */
   sizes(user: string): string;
-  /** Sorted set: the user's stored answers, by when they expire. */
+  /** Sorted set of the user's stored answers, by expiry time. */
   answers(user: string): string;
-  /** Hash: the bytes of each of them, and of all. */
+  /** Hash: the size of each stored answer and the total, in bytes. */
   answerSizes(user: string): string;
-  /** Sorted set of the user's bucket: files whose bytes will be removed, by when (`BlobKeys.removals`). */
+  /** Sorted set of the user's bucket: files whose bytes will be removed, by time (`BlobKeys.removals`). */
   removals(user: string): string;
 }
 
-/** What the job Redis knows of the blob store. */
+/** Keys for the job Redis's data about the blob store. */
 export interface BlobKeys {
-  /** Hash: the identity that the blob store carries too, and where its sweep stands. */
+  /** Hash: the identity shared with the blob store, and the position of the sweep. */
   registry(): string;
-  /** String with an expiry: one process sweeps the blob store at a time. */
+  /** String with an expiry: the lease of the one process that sweeps the blob store. */
   sweepLease(): string;
-  /** Sorted set: the folders of one kind and bucket that will be removed, by the time from which their delay counts. */
+  /** Sorted set of the folders of one kind and bucket that will be removed, by the start of their delay. */
   removals(kind: string, id: string): string;
-  /** The same of all buckets. */
+  /** The same for all buckets. */
   allRemovals(kind: string): string[];
 }
 
@@ -142,7 +142,7 @@ export function jobKeys(prefix: string): JobKeys {
   };
 }
 
-/** The last six bits of the id: uniform, since ids are random, an HMAC or end in a hash. */
+/** The last six bits of the id. They are uniformly distributed, because ids are random, an HMAC, or end with a hash. */
 function bucketOf(hex: string): number {
   return Number.parseInt(hex.slice(-2), 16) % BUCKETS;
 }

@@ -3,8 +3,8 @@ import { type Logger } from '../log/logger.ts';
 import { type Redis } from './connect.ts';
 
 /**
- * Calls back when the connection comes back to another Redis process: a restart, or a failover to a replica, either of
- * which may have lost what the one before had acknowledged. Of a cluster: when one of its masters is another.
+ * Calls back when the connection reaches another Redis process than before: after a restart or a failover to a replica, both of which
+ * may have lost acknowledged writes. With a cluster, it calls back when one of the masters has changed.
  */
 export function onReplaced(redis: Redis, log: Logger, callback: () => void): void {
   let known: string | undefined;
@@ -16,11 +16,11 @@ export function onReplaced(redis: Redis, log: Logger, callback: () => void): voi
   };
   const look = () =>
     void compare().catch((error: unknown) => {
-      log.warn({ err: error }, 'Redis did not say who it is');
-      // As good as another one: to look again is harmless.
+      log.warn({ err: error }, 'Redis run id could not be read; assuming that Redis was replaced');
+      // Assume a replacement: an unnecessary callback does no harm.
       if (redis.status === 'ready') callback();
     });
-  // A cluster stays ready while its nodes come and go, and a replica becomes a master: it looks again who has which slots then.
+  // A cluster connection stays ready while nodes change and replicas become masters, but it emits `refresh` when it rereads the slots.
   redis.on(redis instanceof Cluster ? 'refresh' : 'ready', look);
   if (redis.status === 'ready') look();
 }

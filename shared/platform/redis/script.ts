@@ -7,13 +7,13 @@ type Argument = string | number | Buffer;
 
 export interface Script {
   (keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
-  /** The same, with every text of the reply as the bytes that it is. */
+  /** The same, but returns the texts of the reply as buffers. */
   raw(keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
 }
 
 /**
- * A Lua file beside its TypeScript, called by its SHA and loaded on first use (ioredis). `prelude` files go before it:
- * Redis has no include.
+ * Defines a command from a Lua file. ioredis calls it by its SHA and loads it on first use. The `prelude` files are prepended, because
+ * Redis scripts have no include.
  */
 export function defineScript(redis: Redis, file: URL, prelude: readonly URL[] = []): Script {
   const lua = [...prelude, file].map((url) => readFileSync(url, 'utf8')).join('\n');
@@ -29,17 +29,17 @@ function callerOf(redis: Redis, command: string) {
   >;
   return async (keys: readonly string[], args: readonly Argument[]): Promise<unknown> => {
     const run = commands[command];
-    if (!run) throw new Error(`${command} was not defined`);
+    if (!run) throw new Error(`Redis script ${command} is not defined`);
     return run.call(redis, keys.length, ...keys, ...args);
   };
 }
 
-/** ioredis has no type for what `defineCommand` keeps. */
+/** The scripts stored by `defineCommand`; ioredis has no type for them. */
 const definedScripts = z.record(z.string(), z.looseObject({ lua: z.string() }));
 
 /**
- * Loads every script that this connection knows into its servers. ioredis does that by itself for single commands, but not for those in
- * a MULTI: after a `SCRIPT FLUSH` or a failover they would fail with NOSCRIPT for as long as the connection lives.
+ * Loads all scripts of this connection into its servers. ioredis reloads a missing script by itself, but not inside a MULTI: after a
+ * `SCRIPT FLUSH` or a failover, such calls would fail with NOSCRIPT until the connection is closed.
  */
 export async function reloadScripts(redis: Redis): Promise<void> {
   const scripts = Object.values(definedScripts.parse({ ...redis.scriptsSet }));

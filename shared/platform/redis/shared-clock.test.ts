@@ -6,7 +6,7 @@ import { createSharedClock, showClockSkew } from './shared-clock.ts';
 
 const START = 1_800_000_000_000;
 
-/** A process whose clock is `skewMs` ahead of Redis's. Asking Redis takes `roundTripMs`, half of it on the way there. */
+/** A process whose clock is `skewMs` ahead of Redis. A call takes `roundTripMs`, half of it on the way to Redis. */
 function skewed({ skewMs = 0, roundTripMs = 2 }) {
   const world = { redisMs: START, skewMs, roundTripMs, away: false, asked: 0 };
   const time = () => {
@@ -29,7 +29,7 @@ function skewed({ skewMs = 0, roundTripMs = 2 }) {
 }
 
 test.each([-5_000, 15_000])(
-  'a process whose clock is %d ms off tells the time of Redis, shows the difference and warns',
+  'a process whose clock is %d ms off uses the time of Redis, exports the difference and warns',
   async (skewMs) => {
     const { world, clock, lines } = skewed({ skewMs });
     const registry = new Registry();
@@ -45,7 +45,7 @@ test.each([-5_000, 15_000])(
   },
 );
 
-test('what lies within the error of the measurement changes nothing', async () => {
+test('a change within the measurement error is ignored', async () => {
   const { world, clock, lines } = skewed({ skewMs: 4 });
   await clock.measure();
   expect(clock.skewMs()).toBe(0);
@@ -58,7 +58,7 @@ test('what lies within the error of the measurement changes nothing', async () =
   expect(lines).toEqual([]);
 });
 
-test('a clock that was set is found out by the next measurement', async () => {
+test('the next measurement detects that the clock was set', async () => {
   const { world, clock } = skewed({});
   await clock.measure();
   world.skewMs = 3_600_000;
@@ -66,7 +66,7 @@ test('a clock that was set is found out by the next measurement', async () => {
   expect(clock.now()).toBe(world.redisMs);
 });
 
-test('an answer that took long tells nothing, and while Redis is away the last known difference holds', async () => {
+test('slow replies are ignored, and the last known difference is used while Redis is unreachable', async () => {
   const { world, clock, lines } = skewed({ skewMs: 500 });
   await clock.measure();
   Object.assign(world, { skewMs: 700, roundTripMs: 5_000 });

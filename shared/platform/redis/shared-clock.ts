@@ -6,17 +6,17 @@ import { withTimeout } from '../util/with-timeout.ts';
 import { type Redis } from './connect.ts';
 
 /**
- * One clock for all that processes compare with each other: the job Redis's. Scripts read it themselves (`TIME`); a process estimates it
- * from its own clock and the difference that it measured.
+ * The clock of the job Redis, used for all times that processes compare with each other. Scripts read it with `TIME`; a process
+ * estimates it from its own clock and the measured difference.
  */
 export interface SharedClock {
-  /** Redis's time by this process's estimate, in milliseconds since the epoch. Before the first measurement it is the process's own. */
+  /** Estimate of Redis's time, in milliseconds since the epoch. Before the first measurement it is the process's own time. */
   now(): number;
-  /** How far this process's clock is ahead of Redis's, in milliseconds; below 0 where it is behind, undefined until it was measured. */
+  /** How far this process's clock is ahead of Redis, in milliseconds; negative if behind, undefined before the first measurement. */
   skewMs(): number | undefined;
-  /** Measures now, for a process that was frozen. Never rejects; what was known holds where Redis does not answer soon. */
+  /** Measures now, for a process that resumes after a freeze. Never rejects; without a quick reply the last known difference is kept. */
   measure(): Promise<void>;
-  /** Measures once, then every few seconds until it is closed. */
+  /** Measures once, then every few seconds until closed. */
   start(): Promise<void>;
   close(): Promise<void>;
 }
@@ -29,20 +29,20 @@ interface SharedClockOptions {
 }
 
 const EVERY_MS = 5_000;
-/** Of so many questions the quickest answer counts. */
+/** Number of `TIME` calls per measurement; the quickest reply counts. */
 const SAMPLES = 3;
-/** An answer that took longer tells too little. */
+/** Slower replies are too inaccurate and are ignored. */
 const SLOWEST_ANSWER_MS = 1_000;
-/** While Redis is away, nobody waits longer than this for a measurement. */
+/** Time limit of a measurement. */
 const TIMEOUT_MS = 2_000;
-/** A smaller change of the skew is taken for an error of the measurement: the estimate would only jitter. */
+/** Smaller changes of the skew count as measurement error, so that the estimate does not jitter. */
 const SMALLEST_CHANGE_MS = 5;
 const WARN_ABOVE_MS = 1_000;
 const WARN_EVERY_MS = 60_000;
 
 interface Measured {
   skewMs: number;
-  /** How long the answer took: the skew is known to half of it. */
+  /** How long the reply took; the skew is accurate to half of it. */
   roundTripMs: number;
 }
 
@@ -52,7 +52,11 @@ export function createSharedClock({ redis, log, clock = () => Date.now() }: Shar
   let failing = false;
 
   async function measureNow(): Promise<void> {
-    const measured = await withTimeout(measureSkew(redis, clock), TIMEOUT_MS, 'Redis did not tell its time');
+    const measured = await withTimeout(
+      measureSkew(redis, clock),
+      TIMEOUT_MS,
+      'Redis did not answer TIME in time',
+    );
     failing = false;
     if (!measured) return;
     const smallest = Math.max(SMALLEST_CHANGE_MS, measured.roundTripMs / 2);
@@ -66,7 +70,7 @@ export function createSharedClock({ redis, log, clock = () => Date.now() }: Shar
       warnedAt = undefined;
       return;
     }
-    // By a clock that no skew moves.
+    // Monotonic, so independent of the skew.
     const now = performance.now();
     if (warnedAt !== undefined && now - warnedAt < WARN_EVERY_MS) return;
     warnedAt = now;
@@ -92,7 +96,7 @@ export function createSharedClock({ redis, log, clock = () => Date.now() }: Shar
   };
 }
 
-/** The quickest of some answers; undefined where none came soon. Of a cluster, the master whose clock differs most from ours. */
+/** Measures the skew; undefined if no reply was quick enough. With a cluster, it is the skew to the master that differs most. */
 async function measureSkew(redis: Redis, clock: () => number): Promise<Measured | undefined> {
   const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
   const measured = await Promise.all(servers.map((server) => quickest(() => server.time(), clock)));
@@ -112,7 +116,7 @@ async function quickest(
     const [seconds, microseconds] = await askTime();
     const roundTripMs = clock() - before;
     const redisMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
-    // A clock that was set meanwhile tells nothing.
+    // Below 0: the clock was set during the call.
     if (roundTripMs < 0 || roundTripMs > SLOWEST_ANSWER_MS) continue;
     if (!best || roundTripMs < best.roundTripMs)
       best = { skewMs: before + roundTripMs / 2 - redisMs, roundTripMs };
@@ -120,11 +124,11 @@ async function quickest(
   return best;
 }
 
-/** Shows the skew as `turnout_clock_skew_seconds`, from its first measurement on. */
+/** Exports the skew as `turnout_clock_skew_seconds`, once it has been measured. */
 export function showClockSkew(registry: Registry, clock: Pick<SharedClock, 'skewMs'>): void {
   new Gauge({
     name: 'turnout_clock_skew_seconds',
-    help: "How far this process's clock is ahead of the job Redis's; below 0: behind",
+    help: 'How far the clock of this process is ahead of the job Redis; negative: behind',
     registers: [registry],
     collect() {
       const skew = clock.skewMs();

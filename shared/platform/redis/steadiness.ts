@@ -7,14 +7,14 @@ import { onReplaced } from './on-replaced.ts';
 import { defineScript } from './script.ts';
 
 /**
- * Whether an expired lease means that its holder is gone. It does not while Redis has just come back: live processes could not renew
- * their leases meanwhile. When Redis came back is kept in Redis itself (`scripts/steady.lua`), so that every process gives the same grace,
- * also one that has just started.
+ * Decides whether an expired lease means that its holder is gone. Right after Redis was unavailable it does not, because live processes
+ * could not renew their leases. The time when Redis became available again is stored in Redis itself (`scripts/steady.lua`), so that
+ * all processes apply the same grace period, even one that has just started.
  */
 export interface Steadiness {
-  /** Asks Redis. Ask after reading a lease and before acting on it: Redis may have been away in between. */
+  /** Asks Redis. Call it after reading a lease and before acting on it, because Redis may have been unavailable in between. */
   isSteady(): Promise<boolean>;
-  /** Asks each second from now on: how Redis's pauses are noticed. */
+  /** Starts to ask every second, which is how pauses of Redis are detected. */
   start(): void;
   close(): Promise<void>;
 }
@@ -23,12 +23,12 @@ interface SteadinessOptions {
   redis: Redis;
   redisPrefix: string;
   log: Logger;
-  /** Milliseconds after Redis came back in which no expired lease counts. */
+  /** Grace period after Redis became available again, in milliseconds; expired leases do not count during it. */
   graceMs?: number;
 }
 
 const EVERY_MS = 1_000;
-/** Longer pauses count as absence. A BullMQ lock (4 s, renewed each second) outlives this one. Milliseconds. */
+/** Longer pauses count as unavailability. A BullMQ lock (4 s, renewed every second) survives a pause of this length. Milliseconds. */
 const LONGEST_PAUSE_MS = 2_500;
 const GRACE_MS = 30_000;
 
@@ -41,14 +41,14 @@ export function createSteadiness({
   const steady = defineScript(redis, new URL('scripts/steady.lua', import.meta.url));
   let replacedAt = -Infinity;
   let wasSteady = true;
-  // A cluster's other masters have other leases than the one that answers here.
+  // The script runs on one master only; the others hold leases too.
   if (redis instanceof Cluster) onReplaced(redis, log, () => (replacedAt = performance.now()));
 
   async function isSteady(): Promise<boolean> {
     const sinceMs = z.int().parse(await steady([`${redisPrefix}:steady`], [LONGEST_PAUSE_MS]));
     const now = (sinceMs < 0 || sinceMs > graceMs) && performance.now() - replacedAt > graceMs;
     if (!now && wasSteady)
-      log.warn({ graceMs }, 'The job Redis was away; expired leases do not count for a while');
+      log.warn({ graceMs }, 'The job Redis was unavailable; ignoring expired leases during the grace period');
     wasSteady = now;
     return now;
   }
@@ -59,7 +59,7 @@ export function createSteadiness({
       await isSteady();
     },
     onError: (error) =>
-      log.warn({ err: error }, 'Cannot tell whether the job Redis was away; retrying in 1 s'),
+      log.warn({ err: error }, 'Cannot check whether the job Redis was unavailable; retrying in 1 s'),
   });
   return { isSteady, start: asking.start, close: asking.close };
 }

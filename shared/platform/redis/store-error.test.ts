@@ -8,13 +8,13 @@ const replied = (message: string) => new (ReplyError as new (message: string) =>
 const reply = replied('READONLY');
 
 test.each<[string, boolean, unknown]>([
-  ['what Redis answered', true, reply],
+  ['an error reply of Redis', true, reply],
   ['a connection that broke', true, coded('ECONNRESET')],
   ['a command that could not be sent', true, named('MaxRetriesPerRequestError')],
   ['a bug', false, new TypeError('x')],
-  ['a file that is not there', false, coded('ENOENT')],
-  ['no error at all', false, 'ReplyError'],
-])('is an error of the store: %s: %p', (_what, expected, error) => {
+  ['a missing file', false, coded('ENOENT')],
+  ['a value that is not an Error', false, 'ReplyError'],
+])('isStoreError of %s: %p', (_what, expected, error) => {
   expect(isStoreError(error)).toBe(expected);
 });
 
@@ -29,6 +29,6 @@ test.each<[boolean, unknown]>([
   [false, replied('WRONGTYPE Operation against a key holding the wrong kind of value')],
   [false, replied('ERR unknown command')],
   [false, new TypeError('x')],
-])('may succeed later: %p: %p', (expected, error) => {
+])('isStoreAway is %p for %p', (expected, error) => {
   expect(isStoreAway(error)).toBe(expected);
 });

@@ -4,7 +4,7 @@ import { measureEventLoop, watchEventLoop } from './event-loop.ts';
 import { createProbes } from './probes.ts';
 import { createWorkInProgress } from './work-in-progress.ts';
 
-/** A watch on a clock that a test moves, and what it warned of. */
+/** A watch on a fake clock, and the warnings that it logged. */
 function watched() {
   let at = 0;
   let cpu = 0;
@@ -12,7 +12,7 @@ function watched() {
   const work = createWorkInProgress(() => at);
   const log = { warn: (fields: object, msg: string) => lines.push({ ...fields, msg }) };
   const watch = watchEventLoop({ log: log as never, work, now: () => at, cpu: () => cpu });
-  watch.close(); // the test looks by itself
+  watch.close(); // the test calls `look` itself
   const pass = (ms: number, busy = ms) => {
     at += ms;
     cpu += busy;
@@ -20,15 +20,15 @@ function watched() {
   return { watch, work, lines, pass };
 }
 
-describe('an event loop that stood still is told, and what ran', () => {
-  test('not when it is as late as it may be', () => {
+describe('a blocked event loop is reported', () => {
+  test('but not for a delay below the limit', () => {
     const { watch, lines, pass } = watched();
     pass(119);
     watch.look();
     expect(lines).toEqual([]);
   });
 
-  test('by the work that was begun before it, and all that is open', () => {
+  test('with the work that began before it and all open work', () => {
     const { watch, work, lines, pass } = watched();
     work.begin('POST /v1/responses');
     work.begin('POST /v1/chat/completions').mark('POST /v1/chat/completions: handler');
@@ -46,7 +46,7 @@ describe('an event loop that stood still is told, and what ran', () => {
     ]);
   });
 
-  test('by nothing that had ended before', async () => {
+  test('without work that had ended before', async () => {
     const { watch, work, lines, pass } = watched();
     await work.during('topic turnout.jobs', () => Promise.resolve());
     pass(500, 3);
@@ -54,7 +54,7 @@ describe('an event loop that stood still is told, and what ran', () => {
     expect(lines).toEqual([expect.objectContaining({ ms: 480, cpuMs: 3, work: 'unknown', open: {} })]);
   });
 
-  test('each time once', () => {
+  test('once for each block', () => {
     const { watch, lines, pass } = watched();
     pass(500);
     watch.look();
@@ -63,7 +63,7 @@ describe('an event loop that stood still is told, and what ran', () => {
     expect(lines).toHaveLength(1);
   });
 
-  test('however much was done before', () => {
+  test('even after more work than there are marks', () => {
     const { watch, work, lines, pass } = watched();
     for (let i = 0; i < 10_000; i += 1) work.begin(`work ${i}`).end();
     work.begin('the last');
@@ -73,7 +73,7 @@ describe('an event loop that stood still is told, and what ran', () => {
   });
 });
 
-test('work that fails is closed as well', async () => {
+test('failed work is closed as well', async () => {
   const work = createWorkInProgress();
   const failing = work.during('queue llm', () => Promise.reject(new Error('no')));
   expect(work.open()).toEqual({ 'queue llm': 1 });
@@ -87,14 +87,14 @@ describe('the delay of the event loop', () => {
     return metric?.values.find(({ labels }) => String(labels['quantile']) === quantile)?.value;
   };
 
-  test('is a figure of every service', async () => {
+  test('is a metric of every service', async () => {
     const { registry } = createProbes('test', {});
     const text = await registry.metrics();
     for (const quantile of ['0.5', '0.99', '0.999', '1'])
       expect(text).toContain(`turnout_event_loop_delay_seconds{quantile="${quantile}",service="test"} `);
   });
 
-  test('outlives one look, and is forgotten after two minutes', async () => {
+  test('survives a scrape, and is forgotten after two minutes', async () => {
     let at = 0;
     let worstMs = 510;
     const registry = new Registry();

@@ -5,15 +5,15 @@ import { type WorkInProgress, workInProgress } from './work-in-progress.ts';
 
 /** Milliseconds between two samples. */
 const RESOLUTION_MS = 10;
-/** A figure is that of the last one to two minutes, however many ask for it. Milliseconds. */
+/** A value covers the last one to two windows, independent of the number of scrapes. Milliseconds. */
 const WINDOW_MS = 60_000;
 const QUANTILES = [0.5, 0.99, 0.999, 1] as const;
 
 type Delays = readonly number[];
 
 /**
- * `turnout_event_loop_delay_seconds{quantile}`: how late this process gets to what is due, in the last one to two minutes (since the
- * last look, where nobody looked for longer). Quantile 1 is the maximum.
+ * Exports `turnout_event_loop_delay_seconds{quantile}`: how late the event loop was in the last one to two minutes, or since the last
+ * scrape if that is longer ago. Quantile 1 is the maximum.
  */
 export function measureEventLoop(
   registry: Registry,
@@ -50,34 +50,34 @@ export function measureEventLoop(
   });
 }
 
-/** Node counts the sample's own interval as well. An empty histogram has the largest number there is. */
+/** Subtracts the sampling interval, which Node includes. An empty histogram returns a huge number, which counts as 0. */
 function delaySeconds(nanoseconds: number): number {
   if (!Number.isFinite(nanoseconds) || nanoseconds > Number.MAX_SAFE_INTEGER) return 0;
   return Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1_000);
 }
 
-/** One request blocks an event loop for at most so long. Milliseconds. */
+/** The longest that one request may block the event loop. Milliseconds. */
 const BLOCKED_MS = 100;
 const LOOK_EVERY_MS = 20;
 
 interface LoopWatchOptions {
   log: Pick<Logger, 'warn'>;
   work?: WorkInProgress;
-  /** Milliseconds, of a clock that never jumps. */
+  /** A monotonic clock, in milliseconds. */
   now?: () => number;
-  /** CPU time of this thread so far, in milliseconds: what threads beside it take holds no event loop up. */
+  /** CPU time of this thread in milliseconds. Other threads do not block the event loop and are not counted. */
   cpu?: () => number;
 }
 
 export interface LoopWatch {
-  /** Looks how long ago the last look was. */
+  /** Checks how long ago the last check was. */
   look(): void;
   close(): void;
 }
 
 /**
- * Warns when the event loop stood still for 100 ms or longer, with what was done meanwhile. Where `cpuMs` is far less than
- * `ms`, the machine gave the process no time, or it was stopped.
+ * Warns if the event loop was blocked for 100 ms or longer, and logs the work that ran. If `cpuMs` is far below `ms`, the process got
+ * no CPU time or was stopped.
  */
 export function watchEventLoop({
   log,

@@ -2,13 +2,14 @@ import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { withTimeout } from '../util/with-timeout.ts';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { VERSION } from '../version.ts';
 import { measureEventLoop } from './event-loop.ts';
 
-/** What a process says of itself: alive, ready, and its Prometheus figures. */
+/** Health and metrics of a process: liveness, readiness and its Prometheus registry. */
 export interface Probes {
   readonly registry: Registry;
-  /** Names of the checks that fail now; empty when ready. */
+  /** Names of the checks that fail now; empty if the process is ready. */
   unready(): Promise<string[]>;
 }
 
@@ -19,6 +20,7 @@ export function createProbes(service: string, checks: Readonly<Record<string, Re
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
   measureEventLoop(registry);
+  showBuild(registry);
   return {
     registry,
     unready: async () => {
@@ -30,26 +32,39 @@ export function createProbes(service: string, checks: Readonly<Record<string, Re
   };
 }
 
-/** Shorter than the patience of whoever asks: Kubernetes waits one second by default. */
+/** What `/livez` answers. */
+export const LIVE = `ok ${VERSION}\n`;
+
+/** `turnout_build_info{version,node}`: always 1. */
+function showBuild(registry: Registry): void {
+  new Gauge({
+    name: 'turnout_build_info',
+    help: 'The version of Turnout and of Node that this process runs; always 1.',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  }).set({ version: VERSION, node: process.versions.node }, 1);
+}
+
+/** Below the default timeout of a Kubernetes probe, which is one second. */
 const CHECK_TIMEOUT_MS = 800;
 
 async function passes(check: ReadyCheck): Promise<boolean> {
   try {
-    return await withTimeout(Promise.resolve(check()), CHECK_TIMEOUT_MS, 'The check did not answer');
+    return await withTimeout(Promise.resolve(check()), CHECK_TIMEOUT_MS, 'The ready check timed out');
   } catch {
-    return false; // an unreachable dependency is the answer, not an error of the probe
+    return false; // a failing dependency is a result of the probe, not an error
   }
 }
 
 export type Route = RequestListener;
 
 export interface HttpServer {
-  /** Resolves with the address once the server listens. Port 0 takes a free one. */
+  /** Resolves with the address once the server listens. Port 0 selects a free port. */
   listen(host: string, port: number): Promise<{ url: string }>;
   close(): Promise<void>;
 }
 
-/** `/livez`, `/readyz` and `/metrics` for a process that has no other HTTP, plus the routes given (by exact path). */
+/** A server with `/livez`, `/readyz` and `/metrics` for a process without other HTTP routes, plus the given routes (by exact path). */
 export function createProbeServer(probes: Probes, routes: Readonly<Record<string, Route>> = {}): HttpServer {
   const table: Record<string, Route> = { ...probeRoutes(probes), ...routes };
   const server = createServer((request, response) => {
@@ -76,7 +91,7 @@ export function createProbeServer(probes: Probes, routes: Readonly<Record<string
 
 function probeRoutes(probes: Probes): Record<string, Route> {
   return {
-    '/livez': (_request, response) => void response.end('ok\n'),
+    '/livez': (_request, response) => void response.end(LIVE),
     '/readyz': (_request, response) => {
       void probes.unready().then((failing) => {
         response.writeHead(failing.length === 0 ? 200 : 503, { 'content-type': 'application/json' });

@@ -1,25 +1,25 @@
 /**
- * What this process is doing, by name: for whoever wants to know what blocked the event loop. A piece of work is open from its
- * beginning to its end; a mark is set whenever one begins, goes on or ends.
+ * Tracks the work of this process by label, to find out what blocked the event loop. A piece of work is open from its beginning to its
+ * end. A mark is set whenever a piece of work begins, continues or ends.
  */
 export interface WorkInProgress {
-  /** Does the work under that label: a route, a queue, a topic. Never an id or anything of a user's. */
+  /** Runs the work under a label: a route, a queue or a topic. A label must never contain an id or user data. */
   during<T>(label: string, work: () => Promise<T>): Promise<T>;
-  /** Opens a piece of work that goes on elsewhere. */
+  /** Opens a piece of work that continues elsewhere. */
   begin(label: string): OpenWork;
   /**
-   * The label under which most of the time between two moments passed, as far as marks tell; undefined where none was open.
-   * Work that goes on behind an `await` sets no mark: see `open` for all that it may have been.
+   * The label with the longest time between two marks in the given interval; undefined if there is none. Work that continues after an
+   * `await` sets no mark, so `open` lists all further candidates.
    */
   mostOf(since: number, until: number): string | undefined;
-  /** Label -> how many of it are open. */
+  /** Label -> number of open pieces of work. */
   open(): Readonly<Record<string, number>>;
 }
 
 export interface OpenWork {
-  /** It goes on, maybe under another label. */
+  /** Marks that the work continues, optionally under another label. */
   mark(label?: string): void;
-  /** Counts once. */
+  /** Ends the work; further calls have no effect. */
   end(): void;
 }
 
@@ -28,10 +28,10 @@ interface Mark {
   at: number;
 }
 
-/** Marks that are remembered: those of the last moments. */
+/** Minimum number of recent marks that are kept. */
 const MARKS = 256;
 
-/** `now`: milliseconds, of a clock that never jumps. */
+/** `now`: a monotonic clock, in milliseconds. */
 export function createWorkInProgress(now: () => number = () => performance.now()): WorkInProgress {
   const counts = new Map<string, number>();
   const marks: Mark[] = [];
@@ -83,5 +83,5 @@ function longest(marks: readonly Mark[], since: number, until: number): string |
   return found.label;
 }
 
-/** That of this process. */
+/** The instance of this process. */
 export const workInProgress = createWorkInProgress();

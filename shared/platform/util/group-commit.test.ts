@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { groupCommit } from './group-commit.ts';
 
-/** A flush that ends when the test says so. */
+/** A flush that ends when the test calls `end`. */
 function heldFlush() {
   const groups: string[][] = [];
   const gates: PromiseWithResolvers<undefined>[] = [];
@@ -24,7 +24,7 @@ function heldFlush() {
   };
 }
 
-test('the first item goes at once, what comes meanwhile goes together', async () => {
+test('the first item is flushed at once, items that arrive meanwhile are flushed together', async () => {
   const { groups, flush, end } = heldFlush();
   const commit = groupCommit(flush);
   const added = ['a', 'b', 'c'].map((item) => commit.add(item));
@@ -35,7 +35,7 @@ test('the first item goes at once, what comes meanwhile goes together', async ()
   await Promise.all(added);
 });
 
-test('a group is never larger than asked', async () => {
+test('a group never exceeds the maximum', async () => {
   const { groups, flush, end } = heldFlush();
   const commit = groupCommit(flush, 2);
   const added = ['a', 'b', 'c', 'd'].map((item) => commit.add(item));
@@ -44,7 +44,7 @@ test('a group is never larger than asked', async () => {
   await Promise.all(added);
 });
 
-describe('when a flush fails', () => {
+describe('if a flush fails', () => {
   test('its own items are rejected, and the next ones are flushed', async () => {
     const { groups, flush, end } = heldFlush();
     const commit = groupCommit(flush);
@@ -55,7 +55,7 @@ describe('when a flush fails', () => {
     expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
   });
 
-  test('by throwing at once, the caller is rejected as well', async () => {
+  test('by throwing synchronously, its items are rejected as well', async () => {
     const commit = groupCommit(() => {
       throw new Error('broken');
     });
@@ -64,7 +64,7 @@ describe('when a flush fails', () => {
   });
 });
 
-test('idle waits for what is in flight and what is waiting', async () => {
+test('idle waits for items in flight and waiting items', async () => {
   const { flush, end } = heldFlush();
   const commit = groupCommit(flush);
   await commit.idle();

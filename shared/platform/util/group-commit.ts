@@ -1,6 +1,6 @@
 /**
- * Group commit (DeWitt et al. 1984, "Implementation Techniques for Main Memory Database Systems", section 4): the first
- * item is flushed at once; whatever arrives while a flush is in flight goes with the next one. There is no timer.
+ * Group commit (DeWitt et al. 1984, "Implementation Techniques for Main Memory Database Systems", section 4): the first item is
+ * flushed at once; items that arrive while a flush is in flight go with the next one. There is no timer.
  *
  * States: idle -> flushing -> (items waiting ? flushing : idle). `pump` alone moves between them.
  */
@@ -25,7 +25,7 @@ export function groupCommit<T>(flush: (items: T[]) => Promise<void>, maxItems = 
     while (waiting.length > 0) {
       const group = waiting.splice(0, maxItems);
       try {
-        // Wrapped: a flush that throws at once must still leave `pumping` set before it is cleared.
+        // Wrapped, because a flush that throws synchronously would clear `pumping` before `add` sets it.
         await (async () => flush(group.map(({ item }) => item)))();
         for (const { resolve } of group) resolve();
       } catch (error) {

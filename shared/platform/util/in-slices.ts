@@ -1,4 +1,4 @@
-/** Cuts a list into runs whose sizes add up to at most that many; an item that is larger by itself makes a run of its own. */
+/** Splits a list into slices whose sizes add up to at most `atMost`; a larger item gets a slice of its own. */
 export function inSlices<T>(items: readonly T[], atMost: number, sizeOf: (item: T) => number): T[][] {
   const slices: T[][] = [];
   let size = Infinity;

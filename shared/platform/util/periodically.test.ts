@@ -4,7 +4,7 @@ import { periodically } from './periodically.ts';
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
-test('a run that takes longer than the period is not overtaken, and none queues up behind it', async () => {
+test('runs neither overlap nor queue up if one takes longer than the period', async () => {
   const gates: (() => void)[] = [];
   const run = () => new Promise<void>((resolve) => gates.push(resolve));
   const work = periodically({ everyMs: 10, run, onError: () => undefined });
@@ -18,7 +18,7 @@ test('a run that takes longer than the period is not overtaken, and none queues 
   await work.close();
 });
 
-test('a run that fails is told of, and the next one comes', async () => {
+test('a failed run is reported, and the next one follows', async () => {
   const errors: unknown[] = [];
   const run = () => Promise.reject(new Error('no'));
   const work = periodically({ everyMs: 10, run, onError: (error) => errors.push(error) });
@@ -28,7 +28,7 @@ test('a run that fails is told of, and the next one comes', async () => {
   await work.close();
 });
 
-test('closing waits for the run under way, and no other begins', async () => {
+test('close waits for the current run and prevents further ones', async () => {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   let runs = 0;
   const work = periodically({

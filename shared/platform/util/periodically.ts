@@ -1,18 +1,18 @@
-/** Work that is done again and again until it is closed: idle -> running -> idle. */
+/** Work that is repeated until it is closed: idle -> running -> idle. */
 export interface Periodic {
   start: () => void;
-  /** Begins no more runs, and waits for the one that is under way. */
+  /** Prevents further runs, and waits for the current one. */
   close: () => Promise<void>;
 }
 
 interface PeriodicOptions {
   everyMs: number;
   run: () => Promise<void>;
-  /** A run failed; the next one comes all the same. */
+  /** Called if a run fails; the next run follows nevertheless. */
   onError: (error: unknown) => void;
 }
 
-/** Runs never overlap and never queue up: a tick that finds one under way is skipped. */
+/** Runs never overlap and never queue up: a tick during a run is skipped. */
 export function periodically({ everyMs, run, onError }: PeriodicOptions): Periodic {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;

@@ -8,7 +8,7 @@ const NUMBER_BYTES = 4;
 let pool = Buffer.alloc(0);
 let used = 0;
 
-/** Nobody can predict the next number from earlier ones, as one can with `Math.random`. Takes nanoseconds: bytes are drawn in pools. */
+/** Unlike with `Math.random`, the next number cannot be predicted from earlier ones. Takes nanoseconds, because bytes are drawn in pools. */
 export const secureRandom: Random = () => {
   if (used + NUMBER_BYTES > pool.length) [pool, used] = [randomBytes(POOL_BYTES), 0];
   const drawn = pool.readUInt32LE(used);

@@ -1,16 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface RetryOptions {
-  /** Attempts in all, at least 1. `Infinity` for as long as the signal lets it. */
+  /** Total number of attempts, at least 1. `Infinity`: until the signal is aborted. */
   attempts: number;
   baseMs: number;
   maxMs: number;
   signal?: AbortSignal;
-  /** False ends the retrying at once. */
+  /** Returns false for errors that must not be retried. */
   retryable?: (error: unknown) => boolean;
 }
 
-/** Calls until it succeeds. Exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015). */
+/** Repeats a call until it succeeds. Exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015). */
 export async function retrying<T>(call: () => Promise<T>, options: RetryOptions): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -22,7 +22,7 @@ export async function retrying<T>(call: () => Promise<T>, options: RetryOptions)
   }
 }
 
-/** Milliseconds to wait after the given failed attempt (from 1). */
+/** Delay in milliseconds after the given failed attempt (from 1). */
 export function backoffMs(
   attempt: number,
   { baseMs, maxMs }: Pick<RetryOptions, 'baseMs' | 'maxMs'>,

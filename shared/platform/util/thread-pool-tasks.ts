@@ -1,9 +1,9 @@
-/** Tasks for the pool's own test. */
+/** Tasks for the test of the thread pool. */
 export function length(bytes: Uint8Array): number {
   return bytes.byteLength;
 }
 
-/** Computes for so many milliseconds. */
+/** Blocks its thread for `ms` milliseconds. */
 export function spin(ms: number): number {
   const until = performance.now() + ms;
   while (performance.now() < until);

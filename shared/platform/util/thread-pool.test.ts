@@ -12,22 +12,22 @@ afterEach(() => pool.close());
 const forEver = { user: 'ada', input: Infinity };
 
 describe('a thread pool', () => {
-  test('computes beside the event loop', async () => {
+  test('runs a task in a thread', async () => {
     expect(await pool.run('length', { user: 'ada', input: Buffer.from('four') })).toBe(4);
   });
 
-  test('lets another user work while one keeps threads busy for ever', async () => {
+  test('runs tasks of other users while one user’s tasks never end', async () => {
     const cancel = new AbortController();
     const endless = [1, 2, 3].map(() => pool.run('spin', { ...forEver, signal: cancel.signal }));
     const failed = Promise.allSettled(endless);
     expect(await pool.run('spin', { user: 'grace', input: 1 })).toBe(1);
     cancel.abort(new Error('enough'));
     expect(await failed).toMatchObject([1, 2, 3].map(() => ({ reason: { message: 'enough' } })));
-    // The threads that were ended are replaced.
+    // Terminated threads are replaced.
     expect(await pool.run('spin', { user: 'ada', input: 1 })).toBe(1);
   });
 
-  test('makes the input when its turn has come', async () => {
+  test('creates the input only when the task starts', async () => {
     const cancel = new AbortController();
     const endless = pool.run('spin', { ...forEver, signal: cancel.signal });
     let made = false;
@@ -43,14 +43,14 @@ describe('a thread pool', () => {
     expect(await waiting).toBe(1);
   });
 
-  test('moves buffers instead of copying them', async () => {
+  test('transfers buffers instead of copying them', async () => {
     const bytes = new Uint8Array(8);
     const transfer = ({ buffer }: Uint8Array) => [buffer as ArrayBuffer];
     await pool.run('length', { user: 'ada', input: bytes, transfer });
     expect(bytes.byteLength).toBe(0);
   });
 
-  test('passes on what a task throws', async () => {
+  test('rejects with the error that a task throws', async () => {
     await expect(pool.run('fail', { user: 'ada', input: 'no' })).rejects.toThrow('no');
   });
 });

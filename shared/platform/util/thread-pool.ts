@@ -4,35 +4,35 @@ import { type Transferable } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { createTurns } from './turns.ts';
 
-/** A module's functions, as a thread runs them: what they take and give must be cloneable (no functions, no classes). */
+/** The functions of a module that threads run. Their inputs and results must be cloneable (no functions, no classes). */
 type Tasks = Readonly<Record<string, (input: never) => unknown>>;
 
 /**
- * Threads for work whose CPU cost grows with a user's input, so that no event loop stands still for it. They start when they
- * are first needed, and end when they have been idle for a while.
+ * Threads for work whose CPU cost grows with a user's input, so that it does not block the event loop. Threads start when they are
+ * needed, and end after they have been idle for a while.
  *
- * Users take turns, and one user never holds all threads. A task that is aborted ends with its thread, which is replaced.
- * Errors lose their class and fields on the way: a task returns the failures that its caller tells apart as values.
+ * Users take turns, and one user never occupies all threads. Aborting a task terminates its thread, which is then replaced. Errors
+ * lose their class and fields between threads, so a task must return expected failures as values.
  */
 export interface ThreadPool<T extends Tasks> {
   /**
-   * Runs the function of that name in a thread. Rejects with the signal's reason when it fires, with what the function
-   * throws, and with `ERR_WORKER_OUT_OF_MEMORY` as the error's code where its heap was not enough.
+   * Runs the function of that name in a thread. Rejects with the signal's reason if it is aborted, with the error that the function
+   * throws, or with an error with code `ERR_WORKER_OUT_OF_MEMORY` if the heap limit is exceeded.
    */
   run<Name extends keyof T & string>(
     name: Name,
     task: PoolTask<Parameters<T[Name]>[0]>,
   ): Promise<Awaited<ReturnType<T[Name]>>>;
-  /** Ends the threads; what they were doing rejects. */
+  /** Terminates the threads; running tasks reject. */
   close(): Promise<void>;
 }
 
 export interface PoolTask<Input> {
-  /** Whose work it is. */
+  /** The user that the work belongs to. */
   user: string;
-  /** What the function gets. As a function it is made when the task's turn has come: what waits takes no memory. */
+  /** The input, or a function that creates it when the task starts, so that a waiting task uses no memory. */
   input: (() => Promise<Input>) | Input;
-  /** Buffers of the input that move into the thread instead of being copied; nobody may use them afterwards. */
+  /** Buffers of the input that are transferred to the thread instead of copied. The caller must not use them afterwards. */
   transfer?: (input: Input) => Transferable[];
   signal?: AbortSignal | undefined;
 }
@@ -42,12 +42,12 @@ interface ThreadPoolOptions {
   threads?: number;
 }
 
-/** Against an input that makes a thread need more than any known one does. A request of 32 MB takes some 300 MB. */
+/** Protects against inputs that need far more memory than usual. A request of 32 MB takes about 300 MB. */
 const MAX_HEAP_MB = 1_024;
-/** A thread that has loaded the tokenizer keeps some 80 MB for that long. */
+/** How long an idle thread stays alive. A thread that has loaded the tokenizer holds about 80 MB. */
 const IDLE_MS = 60_000;
 
-/** `module`: the file that exports the functions; the threads load it. */
+/** `module`: the file that exports the functions; every thread loads it. */
 export function createThreadPool<T extends Tasks>(
   module: URL,
   { threads = defaultThreads() }: ThreadPoolOptions = {},
@@ -73,7 +73,7 @@ export function createThreadPool<T extends Tasks>(
         transferList: transfer?.(input),
       })) as unknown;
     } catch (error) {
-      signal?.throwIfAborted(); // Piscina has an error of its own for it
+      signal?.throwIfAborted(); // Piscina throws its own error for an abort
       throw error;
     }
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createTurns } from './turns.ts';
 
-/** Work that ends when it is told to, and the order in which it began. */
+/** Work that ends when the test calls `end`; `begun` records the order of starts. */
 function ground({ places, perKey }: { places: number; perKey: number }) {
   const turns = createTurns({ places, perKey });
   const begun: string[] = [];
@@ -25,7 +25,7 @@ function ground({ places, perKey }: { places: number; perKey: number }) {
 }
 
 describe('turns', () => {
-  test('go round by key: a user with much waiting work does not delay another one', async () => {
+  test('rotate by key: a user with much waiting work does not delay other users', async () => {
     const { begun, run, end } = ground({ places: 1, perKey: 1 });
     for (const name of ['a1', 'a2', 'a3']) void run('a', name);
     void run('b', 'b1');
@@ -34,7 +34,7 @@ describe('turns', () => {
     expect(begun).toEqual(['a1', 'b1', 'a2', 'a3']);
   });
 
-  test('one key never holds all places', async () => {
+  test('one key never occupies all slots', async () => {
     const { begun, run } = ground({ places: 2, perKey: 1 });
     for (const name of ['a1', 'a2']) void run('a', name);
     await new Promise(setImmediate);
@@ -57,7 +57,7 @@ describe('turns', () => {
     expect(begun).toEqual(['a1', 'c1']);
   });
 
-  test('work that fails gives its place back', async () => {
+  test('failed work frees its slot', async () => {
     const { begun, run, fail } = ground({ places: 1, perKey: 1 });
     await expect(fail()).rejects.toThrow('failed');
     void run('b', 'b1');

@@ -1,29 +1,29 @@
 /**
- * Places for work that others wait for, shared fairly: keys (users) take turns, and one key holds at most `perKey` places.
+ * Shares slots for work fairly between keys (users): keys take turns, and one key occupies at most `perKey` slots.
  *
- * A piece of work: waiting -> running -> done. `fill` alone starts it; one whose signal fires while it waits never starts.
+ * A piece of work: waiting -> running -> done. Only `fill` starts work. Work whose signal is aborted while it waits never starts.
  */
 export interface Turns {
-  /** Runs the work when a place is free and the key's turn has come. Rejects with the signal's reason when it fires before. */
+  /** Runs the work when a slot is free and it is the key's turn. Rejects with the signal's reason if it is aborted before that. */
   run<T>(key: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
 interface TurnsOptions {
-  /** How many pieces of work run at a time, at least 1. */
+  /** Number of slots, at least 1. */
   places: number;
-  /** How many of them may belong to one key, at least 1. */
+  /** The most slots that one key may occupy, at least 1. */
   perKey: number;
 }
 
-/** What one key has running and waiting; exists for as long as there is any. */
+/** The running and waiting work of one key; exists as long as there is any. */
 interface Lane {
   running: number;
-  /** In the order of arrival; calling one starts it. */
+  /** In order of arrival; calling an entry starts its work. */
   waiting: Set<() => void>;
 }
 
 export function createTurns({ places, perKey }: TurnsOptions): Turns {
-  /** In the order in which the keys get the next free place. */
+  /** In the order in which the keys get the next free slot. */
   const lanes = new Map<string, Lane>();
   let free = places;
 
@@ -40,7 +40,7 @@ export function createTurns({ places, perKey }: TurnsOptions): Turns {
     }
   }
 
-  /** All other keys come first. */
+  /** Moves a key behind all others. */
   function moveBehind(key: string, lane: Lane): void {
     lanes.delete(key);
     lanes.set(key, lane);
@@ -84,7 +84,7 @@ export function createTurns({ places, perKey }: TurnsOptions): Turns {
       } finally {
         free += 1;
         lane.running -= 1;
-        moveBehind(key, lane); // it has just had its turn: a key that came meanwhile goes first
+        moveBehind(key, lane); // it has just had its turn, so keys that arrived meanwhile come first
         forget(key, lane);
         fill();
       }

@@ -1,4 +1,4 @@
-/** The work's outcome, or the signal's reason as soon as it fires: work that does not heed it goes on by itself. */
+/** Settles like the work, or rejects with the signal's reason as soon as it is aborted. The work itself is not stopped. */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason as Error);

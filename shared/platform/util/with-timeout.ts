@@ -2,7 +2,7 @@ class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
 }
 
-/** Rejects with a `TimeoutError` when the promise has not settled after `ms` milliseconds. The work itself goes on. */
+/** Rejects with a `TimeoutError` if the promise has not settled after `ms` milliseconds. The work itself is not stopped. */
 export async function withTimeout<T>(promise: Promise<T>, ms: number, message: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_resolve, reject) => {

@@ -11,20 +11,20 @@ export const keyOwner = z.object({
 });
 
 /**
- * What is kept of an API key: never the key. Times in milliseconds since the epoch.
+ * The stored record of an API key; the key itself is never stored. Times in milliseconds since the epoch.
  *
- * usable -> expired (by the clock) | revoked. Both are for good: `rotate` makes another key.
+ * usable -> expired (by the clock) | revoked. Both states are final: `rotate` makes a new key.
  */
 export const apiKey = z.object({
   version: z.literal(1),
-  /** `key_` and 16 hex digits; for a key of the file, its id there. */
+  /** `key_` and 16 hex digits; for a key of the key file, its id in the file. */
   id: z.string().min(1),
   ...keyOwner.shape,
-  /** For people. */
+  /** A label for humans. */
   name: z.string().max(200).default(''),
-  /** How the key begins, so that its owner knows which one it is. Empty for a key of the file. */
+  /** The first characters of the key, so that its owner can recognize it. Empty for a key of the key file. */
   prefix: z.string(),
-  /** Keys are 256 random bits, so their plain SHA-256 is enough: there is nothing to guess by a dictionary. */
+  /** A plain SHA-256 is sufficient: keys are 256 random bits, so a dictionary attack is impossible. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   createdAt: at,
   expiresAt: at.optional(),
@@ -37,7 +37,7 @@ export type NewKey = Pick<ApiKey, 'user' | 'groups' | 'admin' | 'name' | 'expire
 const PREFIX = 'sk-turnout-';
 const SHOWN = PREFIX.length + 6;
 
-/** A key, which is shown once, and what is kept of it. */
+/** Makes a key, which is shown once, and the record that is stored. */
 export function newApiKey(owner: NewKey, now: number): { key: string; record: ApiKey } {
   const key = `${PREFIX}${randomBytes(32).toString('base64url')}`;
   const record = {

@@ -8,14 +8,14 @@ import { isToken, type TokenReader } from './tokens.ts';
 
 export interface Authenticator {
   /**
-   * Who stands behind an `Authorization` header. Throws `invalid_api_key`, `user_blocked`; `store_unavailable` where nobody can
-   * say whether a key was revoked.
+   * Returns the principal of an `Authorization` header. Throws `invalid_api_key`, `user_blocked`, or `store_unavailable` if Redis cannot
+   * tell whether the key was revoked.
    */
   authenticate(authorization: string | undefined): Promise<Principal>;
 }
 
 interface AuthenticatorOptions {
-  /** Keys of the deployment's file. */
+  /** Keys of the deployment's key file. */
   fileKeys: readonly FileKey[];
   store: Pick<KeyStore, 'find' | 'used'>;
   /** Undefined: no identity provider is trusted. */
@@ -25,12 +25,12 @@ interface AuthenticatorOptions {
 }
 
 const RETRY_AFTER_S = 2;
-/** When a key was last used is written at most so often by one process. Milliseconds. */
+/** Minimum interval between two writes of a key's last use by one process. Milliseconds. */
 const USED_EVERY_MS = 60_000;
 
 /**
- * API keys and tokens become one principal. A key is looked for by its SHA-256, here and in Redis: how long that takes says nothing
- * about the key. What Redis knows of a key goes before the file: so a key of the file can be revoked, too.
+ * Turns API keys and tokens into principals. A key is looked up by its SHA-256, in the key file and in Redis, so that the duration
+ * reveals nothing about the key. A record in Redis overrides the file, so that keys of the file can be revoked, too.
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { store, tokens, log, now = Date.now } = options;
@@ -47,7 +47,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     if (at - (told.get(keyId) ?? 0) < USED_EVERY_MS) return;
     told.set(keyId, at);
     store.used(keyId, at).catch((error: unknown) => {
-      log.warn({ err: error, keyId }, 'The last use of a key was not written');
+      log.warn({ err: error, keyId }, 'The last use of an API key could not be written');
     });
   }
 

@@ -30,7 +30,7 @@ users:
 
 const of = (user: string, ...groups: string[]) => entitlementOf(POLICY, { user, groups });
 
-describe('who is in no group', () => {
+describe('a user without a group', () => {
   test('has the default', () => {
     expect(of('eve')).toMatchObject({ weight: 1, requestsPerMinute: 10, tokensPerMinute: undefined });
     expect(['small', 'smaller', 'gpt-5'].map((model) => of('eve').mayUseModel(model))).toEqual([
@@ -40,12 +40,12 @@ describe('who is in no group', () => {
     ]);
   });
 
-  test('has the default where his groups are unknown', () => {
+  test('has the default if the policy does not know their groups', () => {
     expect(of('eve', 'nobody').weight).toBe(1);
   });
 });
 
-describe('who is in two groups', () => {
+describe('a user in two groups', () => {
   const both = of('bob', 'research', 'interns');
 
   test('has the models of both, and the larger weight', () => {
@@ -59,7 +59,7 @@ describe('who is in two groups', () => {
   });
 });
 
-test('of each budget line he has the highest of his groups, and none where one of them leaves it open', () => {
+test('each budget line is the highest of the user’s groups, or unlimited if one group does not limit it', () => {
   expect(of('bob', 'research', 'interns').budgets).toEqual([
     { group: undefined, daily_usd: 5 },
     { group: 'research', monthly_usd: 1_000 },
@@ -67,7 +67,7 @@ test('of each budget line he has the highest of his groups, and none where one o
   expect(of('eve').budgets).toEqual([{ group: undefined, daily_usd: 1, monthly_tokens: 100 }]);
 });
 
-test('what a user has of his own goes before his groups', () => {
+test('a user’s own entry overrides their groups', () => {
   const ada = of('ada', 'research');
   expect(ada.weight).toBe(0.5);
   expect(ada.mayUseModel('anything')).toBe(true);
@@ -75,13 +75,13 @@ test('what a user has of his own goes before his groups', () => {
 
 test.each([
   ['default: {modles: []}', 'default: Unrecognized key: "modles"'],
-  ["default: {models: ['a*b']}", 'default.models[0]: may have one *, at its end'],
+  ["default: {models: ['a*b']}", 'default.models[0]: may contain one *, at the end'],
   ['users: {ada: {weight: 0}}', 'users.ada.weight: Too small: expected number to be >=0.01'],
   ['default: [', 'Flow sequence in block collection must be sufficiently indented'],
-])('%s is said to be wrong', (yaml, problem) => {
+])('%s is reported as invalid', (yaml, problem) => {
   expect(readPolicy(yaml)).toEqual({ problems: [expect.stringContaining(problem)] });
 });
 
-test('an empty file is no policy: everybody may do everything', () => {
+test('an empty file sets no restrictions', () => {
   expect(readPolicy('{}')).toEqual({ value: { default: {}, groups: {}, users: {} } });
 });

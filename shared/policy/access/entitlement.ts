@@ -1,35 +1,35 @@
 import { type Budget, type Grant, type PolicyFile } from './policy-file.ts';
 import { type Principal } from './principal.ts';
 
-/** What somebody may do. An absent limit is none. */
+/** The permissions and limits of a user. An undefined limit means unlimited, unless stated otherwise. */
 export interface Entitlement {
   mayUseModel: (model: string) => boolean;
-  /** His share of what is scarce, beside those of others. */
+  /** The user's share of scarce resources, relative to other users' weights. */
   weight: number;
   requestsPerMinute: number | undefined;
   tokensPerMinute: number | undefined;
-  /** Jobs that run at a time. */
+  /** Jobs that may run at the same time. */
   concurrentJobs: number | undefined;
-  /** Jobs that wait or run. */
+  /** Jobs that may wait or run. */
   queuedJobs: number | undefined;
-  /** Bytes of those jobs; undefined: `MAX_OPEN_BYTES_PER_USER`. */
+  /** Total bytes of those jobs; undefined: `MAX_OPEN_BYTES_PER_USER`. */
   queuedBytes: number | undefined;
-  /** Bytes of all uploaded files and stored answers; undefined: `MAX_STORED_BYTES_PER_USER`. */
+  /** Total bytes of uploaded files and stored answers; undefined: `MAX_STORED_BYTES_PER_USER`. */
   storedBytes: number | undefined;
-  /** His own budget, and those that he shares with the others of his groups. */
+  /** The user's own budget, and the shared budgets of their groups. */
   budgets: readonly AccountBudget[];
 }
 
 export interface AccountBudget extends Budget {
-  /** The group whose members share it; undefined: his own. */
+  /** The group whose members share the budget; undefined: the user's own budget. */
   group: string | undefined;
 }
 
 type Who = Pick<Principal, 'user' | 'groups'>;
 
 /**
- * Each field by itself: what the user's own entry says; else the most generous of what his groups say; else the default. Of
- * models, the groups' are taken together.
+ * Resolves each field separately: the user's own entry wins, then the most generous value of their groups, then the default. The models
+ * of all groups are combined.
  */
 export function entitlementOf(policy: PolicyFile, { user, groups }: Who): Entitlement {
   const own = policy.users[user] ?? {};
@@ -77,7 +77,7 @@ function union(grants: readonly Grant[]): readonly string[] | undefined {
 
 const BUDGET_FIELDS = ['daily_usd', 'monthly_usd', 'daily_tokens', 'monthly_tokens'] as const;
 
-/** Of each line the highest; one that a group leaves open is open. */
+/** The highest amount of each budget line; a line is unlimited if one group does not limit it. */
 function mostGenerous(grants: readonly Grant[]): Budget | undefined {
   const stated = grants.flatMap(({ budget }) => budget ?? []);
   if (stated.length === 0) return undefined;

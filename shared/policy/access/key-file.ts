@@ -17,7 +17,7 @@ const keyFile = z.object({
   ),
 });
 
-/** A key that the deployment brings along: ids and hashes, no key. */
+/** A key that the deployment provides in a file, as id and hash, without the key itself. */
 export interface FileKey extends z.infer<typeof keyOwner> {
   id: string;
   sha256: string;
@@ -25,7 +25,7 @@ export interface FileKey extends z.infer<typeof keyOwner> {
   expiresAt: number | undefined;
 }
 
-/** Throws `ConfigError` for a file that is not there, or not what it should be. */
+/** Throws `ConfigError` if the file is missing or invalid. */
 export function readKeyFile(file: string): FileKey[] {
   try {
     const { keys } = keyFile.parse(JSON.parse(readFileSync(file, 'utf8')));

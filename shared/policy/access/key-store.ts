@@ -3,15 +3,15 @@ import { type Redis } from '../../platform/redis/connect.ts';
 import { defineScript } from '../../platform/redis/script.ts';
 import { type ApiKey, apiKey } from './api-key.ts';
 
-/** Who may enter, in the job Redis: all of it under one hash tag. */
+/** Keys of the job Redis for API keys and blocked users, all with one hash tag. */
 interface AccessKeys {
-  /** Hash: SHA-256 of a key -> its id. */
+  /** Hash: SHA-256 of an API key -> its id. */
   hashes: string;
-  /** Hash: id -> the key's record. */
+  /** Hash: id -> record of the API key. */
   keys: string;
-  /** Hash: id -> when it was last used, in milliseconds since the epoch. */
+  /** Hash: id -> time of the last use, in milliseconds since the epoch. */
   used: string;
-  /** Hash: user -> since when nothing of his is accepted. */
+  /** Hash: user -> time since which the user is blocked. */
   blocked: string;
 }
 
@@ -26,23 +26,23 @@ export interface FoundKey {
 }
 
 /**
- * The keys that operators have made, the marks on those of the file that they have revoked, and the users whom they have
- * blocked. Each request asks it: what is revoked is so with the next one.
+ * The API keys that operators have made, the revocations of keys of the file, and the blocked users. Every request reads it, so that a
+ * revocation or block takes effect with the next request.
  */
 export interface KeyStore {
-  /** `sha256`: of a key. `user`: whose it is, where the caller knows that. */
+  /** `sha256`: hash of an API key. `user`: the key's user, if the caller knows it. */
   find(asked: { sha256?: string; user?: string }): Promise<FoundKey>;
-  /** Writes the first record under its id. False where there is one. */
+  /** Adds a record. False if there already is one with its id. */
   add(key: ApiKey): Promise<boolean>;
-  /** By their age, the oldest first. */
+  /** All keys, oldest first. */
   list(): Promise<ApiKey[]>;
-  /** What it is now; undefined where there is none. `change` may be called more than once. */
+  /** Changes a record and returns the new one; undefined if it does not exist. `change` may be called more than once. */
   change(id: string, change: (key: ApiKey) => ApiKey): Promise<ApiKey | undefined>;
-  /** Id -> when it was last used; milliseconds since the epoch. */
+  /** Id -> time of the last use; milliseconds since the epoch. */
   lastUses(): Promise<ReadonlyMap<string, number>>;
   used(id: string, at: number): Promise<void>;
   block(user: string, at: number): Promise<void>;
-  /** False where he was not blocked. */
+  /** False if the user was not blocked. */
   unblock(user: string): Promise<boolean>;
   blocked(): Promise<ReadonlyMap<string, number>>;
 }

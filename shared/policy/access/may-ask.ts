@@ -1,7 +1,7 @@
 import { type RetrievalSource } from '../../platform/config/retrieval-sources.ts';
 import { type Principal } from './principal.ts';
 
-/** Whether somebody may have passages of a retrieval service. For who may not, it is as if there were none of that name. */
+/** Whether a user may get passages of a retrieval service. Sources that a user may not use are treated as nonexistent. */
 export function mayAsk(
   { groups: allowed }: Pick<RetrievalSource, 'groups'>,
   { groups }: Pick<Principal, 'groups'>,

@@ -9,7 +9,7 @@ import { createTokenReader, type TokenConfig, tokenRules } from './tokens.ts';
 interface OpenOptions {
   config: TokenConfig & Pick<Config, 'REDIS_PREFIX'>;
   redis: Redis;
-  /** Those that are known beside the ones in Redis. */
+  /** Keys beside those in Redis. */
   fileKeys: readonly FileKey[];
   log: Logger;
 }

@@ -6,21 +6,21 @@ import { type Entitlement, entitlementOf } from './entitlement.ts';
 import { OPEN_POLICY, type PolicyFile, readPolicy } from './policy-file.ts';
 import { type Principal } from './principal.ts';
 
-/** Who may do what, as the file says by now. */
+/** Permissions and limits of users, according to the current policy file. */
 export interface Policy {
   of(who: Pick<Principal, 'user' | 'groups'>): Entitlement;
   close(): Promise<void>;
 }
 
 interface PolicyOptions {
-  /** Undefined: everybody may do everything. */
+  /** Undefined: no restrictions. */
   file: string | undefined;
   log: Logger;
-  /** Milliseconds between two looks at the file. */
+  /** Interval between two checks of the file, in milliseconds. */
   everyMs?: number;
 }
 
-/** Throws `ConfigError` with every problem where the file is not valid at first, or not there. */
+/** Throws `ConfigError` with all problems if the file is missing or not valid at the start. */
 export async function openPolicy({ file, ...options }: PolicyOptions): Promise<Policy> {
   if (file === undefined)
     return { of: (who) => entitlementOf(OPEN_POLICY, who), close: () => Promise.resolve() };
@@ -39,7 +39,7 @@ export async function openPolicy({ file, ...options }: PolicyOptions): Promise<P
   return { of: (who) => entitlementOf(policy.current(), who), close: () => policy.close() };
 }
 
-/** A file that goes missing later is not one that lets everybody do everything. */
+/** A `ConfigError` keeps the last policy in force: a policy file that disappears later must not remove all restrictions. */
 function cannotRead(file: string): (error: unknown) => never {
   return (error) => {
     throw new ConfigError([

@@ -1,9 +1,9 @@
-/** Whoever sent a request, however he showed who he is: all that access and limits go by. */
+/** The authenticated sender of a request, by key or by token. Access and limits depend only on these fields. */
 export interface Principal {
   user: string;
-  /** The groups that he belongs to. */
+  /** The user's groups. */
   groups: readonly string[];
-  /** The admin routes answer to him. */
+  /** True if the user may use the admin routes. */
   admin: boolean;
   /** The id of the API key; undefined for a token of the identity provider. */
   keyId?: string | undefined;

@@ -12,7 +12,7 @@ let keys: object[];
 let asked: string[];
 let privateKey: PrivateKey;
 
-/** An identity provider: its discovery document and its keys. */
+/** A fake identity provider with a discovery document and keys. */
 beforeEach(async () => {
   const pair = await generateKeyPair('RS256');
   privateKey = pair.privateKey;
@@ -52,12 +52,12 @@ function token(claims: JWTPayload, { expiresIn = 60, key = privateKey, kid = 'on
 }
 
 describe('a token of the provider', () => {
-  test('is a user with his groups', async () => {
+  test('identifies a user with their groups', async () => {
     const principal = await reader().read(await token(CLAIMS));
     expect(principal).toEqual({ user: 'ada', groups: ['staff'], admin: false });
   });
 
-  test('names no user of the API keys', async () => {
+  test('gets a prefix, so that its user cannot be a user of the API keys', async () => {
     const config = {
       OIDC_ISSUER: `${issuer}/`,
       OIDC_AUDIENCES: ['turnout'],
@@ -80,7 +80,7 @@ describe('a token of the provider', () => {
     expect(await reader().read(await token({ ...CLAIMS, groups: ['ops'] }))).toMatchObject({ admin: true });
   });
 
-  test('of Cognito says by client_id whom it is for, and has its groups elsewhere', async () => {
+  test('of Cognito names its audience in client_id, and its groups in another claim', async () => {
     const cognito = { sub: 'ada', token_use: 'access', client_id: 'turnout', 'cognito:groups': ['a'] };
     const rules = { groupsClaim: 'cognito:groups' };
     expect(await reader(rules).read(await token(cognito))).toMatchObject({ user: 'ada', groups: ['a'] });
@@ -88,35 +88,38 @@ describe('a token of the provider', () => {
     await expect(reader(rules).read(other)).rejects.toMatchObject({ code: 'invalid_api_key' });
   });
 
-  test('may be as late as clocks differ', async () => {
+  test('may be expired by at most the allowed clock skew', async () => {
     expect(await reader().read(await token(CLAIMS, { expiresIn: -20 }))).toMatchObject({ user: 'ada' });
     await expect(reader().read(await token(CLAIMS, { expiresIn: -40 }))).rejects.toMatchObject({
       message: 'The token has expired.',
     });
   });
 
-  test('costs no request of its own once the keys are known', async () => {
+  test('needs no request once the keys are known', async () => {
     const tokens = reader();
     for (let i = 0; i < 5; i += 1) await tokens.read(await token(CLAIMS));
     expect(asked).toEqual(['/.well-known/openid-configuration', '/jwks']);
   });
 });
 
-describe('a token is refused', () => {
+describe('a token is rejected', () => {
   const refused = async (made: Promise<string>, rules: Partial<TokenRules> = {}) =>
     expect(reader(rules).read(await made)).rejects.toMatchObject({ code: 'invalid_api_key', status: 401 });
 
   test.each([
     ['for another audience', { ...CLAIMS, aud: 'another' }],
-    ['for nobody', { sub: 'ada' }],
+    ['without an audience', { sub: 'ada' }],
     ['of another issuer', { ...CLAIMS, iss: 'https://elsewhere.example' }],
     ['without a user', { aud: 'turnout' }],
-    ['whose user is no text', { ...CLAIMS, sub: '' }],
-    ['whose ID has a client_id beside no audience', { sub: 'ada', token_use: 'id', client_id: 'turnout' }],
-    ['that is not good yet', { ...CLAIMS, nbf: Math.floor(Date.now() / 1_000) + 300 }],
+    ['whose user is empty', { ...CLAIMS, sub: '' }],
+    [
+      'that is an ID token with a client_id but no audience',
+      { sub: 'ada', token_use: 'id', client_id: 'turnout' },
+    ],
+    ['that is not valid yet', { ...CLAIMS, nbf: Math.floor(Date.now() / 1_000) + 300 }],
   ])('%s', (_what, claims: JWTPayload) => refused(token(claims)));
 
-  test('that somebody else has signed', async () => {
+  test('that is signed with another key', async () => {
     const { privateKey: another } = await generateKeyPair('RS256');
     await refused(token(CLAIMS, { key: another }));
   });
@@ -129,14 +132,14 @@ describe('a token is refused', () => {
     await refused(forged);
   });
 
-  test('that nobody has signed', async () => {
+  test('that is not signed', async () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const claims = { iss: issuer, exp: Math.floor(Date.now() / 1_000) + 60, ...CLAIMS };
     await refused(Promise.resolve(`${part({ alg: 'none' })}.${part(claims)}.`));
   });
 });
 
-test('a provider that is away is not the user’s fault, and is asked again with the next token', async () => {
+test('an unreachable provider causes a 503, and is asked again with the next token', async () => {
   const tokens = reader({ jwksUrl: `${issuer}/jwks` });
   const good = await token(CLAIMS);
   const { port } = server.address() as AddressInfo;
@@ -146,7 +149,7 @@ test('a provider that is away is not the user’s fault, and is asked again with
   expect(await tokens.read(good)).toMatchObject({ user: 'ada' });
 });
 
-test('an API key is no token', () => {
+test('an API key is not a token', () => {
   expect(isToken(`sk-turnout-${'a'.repeat(43)}`)).toBe(false);
   expect(isToken('eyJh.eyJz.c2ln')).toBe(true);
 });

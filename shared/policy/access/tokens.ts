@@ -12,26 +12,26 @@ import { TurnoutError } from '../../platform/errors/turnout-error.ts';
 import { ConfigError } from '../../platform/config/load.ts';
 import { type Config } from '../../platform/config/schema.ts';
 
-/** Reads the access and ID tokens of one identity provider. */
+/** Verifies the access and ID tokens of one identity provider. */
 export interface TokenReader {
-  /** Throws `invalid_api_key`; `identity_unavailable` where the provider's keys cannot be had. */
+  /** Throws `invalid_api_key`, or `identity_unavailable` if the provider's keys cannot be fetched. */
   read(token: string): Promise<Principal>;
 }
 
 export interface TokenRules {
   issuer: string;
-  /** Whom a token must be for: its `aud`, or the `client_id` of a Cognito access token, which has no `aud`. */
+  /** Accepted audiences: the `aud` of a token, or the `client_id` of a Cognito access token, which has no `aud`. */
   audiences: readonly string[];
-  /** The claim that is the user's id, and the one with his groups. */
+  /** The claims with the user's id and with the user's groups. */
   userClaim: string;
   groupsClaim: string;
-  /** Before the claim in the user's id, so that no token names a user of the API keys, or of another provider. */
+  /** Prefix of the user id, so that a token cannot identify a user of the API keys or of another provider. */
   userPrefix: string;
-  /** The admin routes answer to its members. */
+  /** Members of this group may use the admin routes. */
   adminGroup: string | undefined;
-  /** Seconds that the provider's clock may be off. */
+  /** Tolerated difference of the provider's clock, in seconds. */
   clockSkewS: number;
-  /** The provider's public keys; undefined: those that its discovery document names. */
+  /** URL of the provider's public keys; undefined: taken from its discovery document. */
   jwksUrl: string | undefined;
 }
 
@@ -47,11 +47,13 @@ export type TokenConfig = Pick<
   | 'OIDC_JWKS_URL'
 >;
 
-/** Undefined where no identity provider is trusted. Throws `ConfigError`. */
+/** Undefined if no identity provider is configured. Throws `ConfigError`. */
 export function tokenRules(config: TokenConfig): TokenRules | undefined {
   if (config.OIDC_ISSUER === undefined) return undefined;
   if (config.OIDC_AUDIENCES.length === 0)
-    throw new ConfigError(['OIDC_AUDIENCES must name whom the tokens of OIDC_ISSUER are for']);
+    throw new ConfigError([
+      'OIDC_AUDIENCES is not set; OIDC_ISSUER requires it: it names the audiences that tokens must be issued for',
+    ]);
   return {
     issuer: config.OIDC_ISSUER,
     audiences: config.OIDC_AUDIENCES,
@@ -64,29 +66,29 @@ export function tokenRules(config: TokenConfig): TokenRules | undefined {
   };
 }
 
-/** `login.example.com/realms/a|`; `none`: the claim alone, as in 0.1.0. */
+/** By default `login.example.com/realms/a|`; `none`: no prefix, as in 0.1.0. */
 function prefixFor(issuer: string, chosen: string | undefined): string {
   if (chosen === 'none') return '';
   const { host, pathname } = new URL(issuer);
   return chosen ?? `${host}${pathname.replace(/\/+$/, '')}|`;
 }
 
-/** Signatures by a key pair only: with a shared secret, whoever can check a token could make one. */
+/** Asymmetric signatures only: with a shared secret, everyone who can verify a token could forge one. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 const JWKS = {
   timeoutDuration: 3_000,
   cooldownDuration: 10_000,
   cacheMaxAge: 600_000,
-  // jose's own error for it is told from a token's by its text alone.
+  // jose's own error for a bad status differs from its token errors only by its text, so throw a distinct one.
   [customFetch]: async (...asked: Parameters<typeof fetch>) => {
     const response = await fetch(...asked);
-    if (!response.ok) throw new Error(`the provider's keys answered ${response.status}`);
+    if (!response.ok) throw new Error(`The URL of the provider's keys answered ${response.status}`);
     return response;
   },
 };
 const DISCOVERY_TIMEOUT_MS = 3_000;
 
-/** Three parts, which an API key never has. */
+/** A token has three parts separated by dots; an API key never does. */
 export function isToken(credential: string): boolean {
   return /^[\w-]+\.[\w-]+\.[\w-]*$/.test(credential);
 }
@@ -128,7 +130,7 @@ function unavailable(cause: unknown): TurnoutError {
   return new TurnoutError('identity_unavailable', { cause, retryAfterS: 5 });
 }
 
-/** Cognito's access tokens say by `client_id` whom they are for, and by `token_use` what they are. */
+/** Checks the audience. Cognito's access tokens have it in `client_id`, and are marked by `token_use`. */
 function assertForUs(payload: JWTPayload, { audiences }: TokenRules): void {
   const accessOfCognito = payload.aud === undefined && payload['token_use'] === 'access';
   const named = accessOfCognito ? payload['client_id'] : payload.aud;
@@ -155,8 +157,8 @@ function toPrincipal(
 const discovery = z.looseObject({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
 
 /**
- * The provider's keys: asked for with the first token, then kept by jose, which asks again where a token names a key that is not
- * among them. A discovery that failed is tried again with the next token.
+ * Fetches the provider's keys with the first token. jose then caches them, and fetches them again if a token names an unknown key. A
+ * failed discovery is retried with the next token.
  */
 function createKeys({ issuer, jwksUrl }: TokenRules): () => Promise<JWTVerifyGetKey> {
   let found: Promise<JWTVerifyGetKey> | undefined;
@@ -174,8 +176,8 @@ function createKeys({ issuer, jwksUrl }: TokenRules): () => Promise<JWTVerifyGet
 async function discover(issuer: string): Promise<string> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(DISCOVERY_TIMEOUT_MS) });
-  if (!response.ok) throw new Error(`the discovery document answered ${response.status}`);
+  if (!response.ok) throw new Error(`The discovery document's URL answered ${response.status}`);
   const document = discovery.parse(await response.json());
-  if (document.issuer !== issuer) throw new Error('the discovery document is of another issuer');
+  if (document.issuer !== issuer) throw new Error('The discovery document names another issuer');
   return document.jwks_uri;
 }

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Authenticator } from '../access/authenticator.ts';
 import { TurnoutError } from '../../platform/errors/turnout-error.ts';
 
-/** Who of the operators asks; undefined for whoever has the admin key. */
+/** The operator who sends a request; `user` is undefined for the admin key, which belongs to no user. */
 export interface Admin {
   user: string | undefined;
 }
@@ -11,9 +11,9 @@ export interface Admin {
 export type AdminCheck = (authorization: string | undefined) => Promise<Admin>;
 
 interface AdminCheckOptions {
-  /** A key that is nobody's; undefined: there is none. */
+  /** The admin key, which belongs to no user; undefined: there is none. */
   adminKey: string | undefined;
-  /** Of keys and tokens that belong to somebody, some are an admin's. */
+  /** Authenticates users' keys and tokens; users can be admins. */
   authenticator: Pick<Authenticator, 'authenticate'>;
 }
 
@@ -26,7 +26,7 @@ export function createAdminCheck({ adminKey, authenticator }: AdminCheckOptions)
   };
 }
 
-/** In constant time: what is compared are hashes, which are as long as each other. */
+/** Compares in constant time. Comparing hashes makes both sides equally long. */
 function isKey(adminKey: string, authorization: string | undefined): boolean {
   const [, key = ''] = /^Bearer (\S+)$/i.exec(authorization ?? '') ?? [];
   return timingSafeEqual(sha256(key), sha256(adminKey));

@@ -8,7 +8,7 @@ import { adminRoute } from './admin-route.ts';
 
 const adminKey = 'admin-key-of-operators';
 
-/** Two keys that belong to somebody. */
+/** Accepts keys of users; `ada` is an admin. */
 const authenticator = {
   authenticate: (authorization: string | undefined) => {
     const user = /sk-(\w+)/.exec(authorization ?? '')?.[1];
@@ -44,7 +44,7 @@ async function ask(path: string, { key = adminKey, ...init }: RequestInit & { ke
   return { status: response.status, body };
 }
 
-describe('a route for operators', () => {
+describe('an admin route', () => {
   test('answers to the admin key, with JSON', async () => {
     expect(await ask('/get')).toEqual({ status: 200, body: { it: 'works' } });
     const body = JSON.stringify({ user: 'ada' });
@@ -54,20 +54,26 @@ describe('a route for operators', () => {
   test.each<[string, string, Parameters<typeof ask>[1], number, string]>([
     ['another key', '/get', { key: 'other' }, 401, 'invalid_api_key'],
     ['another method', '/get', { method: 'POST', body: '{}' }, 405, 'method_not_allowed'],
-    ['no JSON', '/post', { method: 'POST', body: 'user=ada' }, 400, 'invalid_json'],
+    ['a body that is not JSON', '/post', { method: 'POST', body: 'user=ada' }, 400, 'invalid_json'],
     ['unknown members', '/post', { method: 'POST', body: '{"user":"a","x":1}' }, 400, 'invalid_value'],
-    ['too much', '/post', { method: 'POST', body: 'x'.repeat(70_000) }, 413, 'body_too_large'],
-    ['a store that is away', '/away', {}, 503, 'store_unavailable'],
-    ['the key of somebody who is no admin', '/get', { key: 'sk-eve' }, 403, 'admin_required'],
-  ])('%s is a typed error', async (_what, path, init, status, code) => {
+    [
+      'a body that is too large',
+      '/post',
+      { method: 'POST', body: 'x'.repeat(70_000) },
+      413,
+      'body_too_large',
+    ],
+    ['an unavailable store', '/away', {}, 503, 'store_unavailable'],
+    ['the key of a user who is not an admin', '/get', { key: 'sk-eve' }, 403, 'admin_required'],
+  ])('%s results in a typed error', async (_what, path, init, status, code) => {
     expect(await ask(path, init)).toMatchObject({ status, body: { error: { code } } });
   });
 
-  test('answers to an admin by his own key, and knows him', async () => {
+  test('accepts an admin user’s own key, and passes the user to the handler', async () => {
     expect(await ask('/who', { key: 'sk-ada' })).toEqual({ status: 200, body: { user: 'ada' } });
   });
 
-  test('says nothing of the inside', async () => {
+  test('does not reveal internal errors', async () => {
     const { status, body } = await ask('/broken');
     expect({ status, code: body.error?.code }).toEqual({ status: 500, code: 'internal_error' });
     expect(JSON.stringify(body)).not.toContain('hush');

@@ -9,23 +9,23 @@ import { type Admin, type AdminCheck } from './admin-check.ts';
 interface AdminRouteOptions<Body> {
   method: 'GET' | 'POST';
   admin: AdminCheck;
-  /** Of a POST: its JSON. */
+  /** Schema of a POST's JSON body. */
   body?: z.ZodType<Body>;
-  /** The JSON that is answered. */
+  /** Returns the JSON response. */
   handle: (body: Body, admin: Admin) => Promise<object>;
   log: Logger;
 }
 
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** A route for operators, behind `Authorization: Bearer`, with the admin key, or a key or token of an admin's. Errors have OpenAI's envelope. */
+/** A route for operators. `Authorization: Bearer` needs the admin key, or the key or token of an admin user. Errors have OpenAI's format. */
 export function adminRoute<Body = undefined>(options: AdminRouteOptions<Body>): Route {
   return (request, response) => {
     answer(options, request).then(
       (body) => send(response, 200, body),
       (error: unknown) => {
         const failure = TurnoutError.from(error);
-        if (failure.code === 'internal_error') options.log.error({ err: error }, 'An admin request failed');
+        if (failure.code === 'internal_error') options.log.error({ err: error }, 'Admin request failed');
         send(response, failure.status, toEnvelope(failure));
       },
     );

@@ -6,10 +6,10 @@ import { defineScript } from '../../platform/redis/script.ts';
 import { account, PICODOLLARS, usageSection } from './ledger-sections.ts';
 import { endOfPeriod, type Period } from './periods.ts';
 
-/** What a job will probably cost. */
+/** The estimated usage of a job. */
 export interface Estimate {
   tokens: number;
-  /** US dollars; 0 where nobody knows the price. */
+  /** US dollars; 0 if the price is unknown. */
   cost: number;
 }
 
@@ -18,43 +18,43 @@ export interface ReservedJob {
   userHash: string;
   estimate: Estimate;
   /**
-   * What it comes to as a rule, where nothing limits its answer. It is let in by this where not enough is left for the estimate, and
-   * nothing else is reserved then: at the end of a budget such jobs run one by one.
+   * The usual usage of a job whose request does not limit the answer. If the rest of the budget does not cover `estimate`, but covers
+   * `least`, and nothing else is reserved, the job is admitted: near the end of a budget, such jobs run one by one.
    */
   least?: Estimate | undefined;
   budgets: readonly AccountBudget[];
 }
 
-/** A line of a budget that has not enough left. */
+/** A budget line whose rest does not cover a job. */
 export interface Exhausted {
-  /** Undefined: the user's own. */
+  /** Undefined: the user's own budget. */
   group: string | undefined;
   period: Period;
   kind: 'tokens' | 'cost';
-  /** Tokens or US dollars, like the two after it. */
+  /** In tokens or US dollars, like `spent` and `reserved`. */
   limit: number;
   spent: number;
-  /** For jobs that have not ended. */
+  /** Reserved for jobs that have not ended. */
   reserved: number;
-  /** Milliseconds since the epoch: when the next period begins. */
+  /** When the next period begins; milliseconds since the epoch. */
   until: number;
 }
 
-/** Budgets against the very figures that the bill has: what the metrics service has counted of `turnout.events`. */
+/** Enforces budgets against the same figures as the bill: the usage that the metrics service has counted from `turnout.events`. */
 export interface Budgets {
-  /** Undefined: it is reserved, for a minute; `confirm` keeps it. Does nothing for a job that has a reservation. */
+  /** Reserves for a minute; `confirm` extends it. Undefined if successful. Changes nothing if the job already has a reservation. */
   reserve(job: ReservedJob): Promise<Exhausted | undefined>;
-  /** The job has its record. `deadlineAt`: milliseconds since the epoch. */
+  /** Keeps the reservation, because the job record exists now. `deadlineAt`: milliseconds since the epoch. */
   confirm(jobId: string, deadlineAt: number): Promise<void>;
-  /** Undefined: it has at least as much reserved; a job that goes on beyond its estimate asks before it does. */
+  /** Raises a reservation to at least the estimate, before the job exceeds its old estimate. Undefined if successful. */
   raise(job: Omit<ReservedJob, 'least'>): Promise<Exhausted | undefined>;
-  /** The job was not accepted after all. */
+  /** Releases the reservation of a job that was not accepted. */
   release(jobId: string): Promise<void>;
 }
 
-/** What nobody tells the end of is given back so long behind its deadline. Milliseconds. */
+/** If no outcome arrives, a reservation is released this long after the job's deadline. Milliseconds. */
 const GRACE_MS = 600_000;
-/** An ingress that dies before its job has a record leaves its reservation for so long. Milliseconds. */
+/** How long a reservation lasts if the ingress crashes before the job record exists. Milliseconds. */
 const UNCONFIRMED_MS = 60_000;
 
 const LINES = [
@@ -74,14 +74,14 @@ const reply = z.union([
 ]);
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 
-/** Of the keys that reservations are kept under: what settles them needs them too. */
+/** The Redis keys of the reservations. Scripts that settle reservations need them, too. */
 export function reservationKeys(redisPrefix: string): string[] {
   return ['reservations', 'reserved', 'reserved-until'].map((name) => metricsKey(redisPrefix, name));
 }
 
 export const settlePrelude = script('prelude');
 
-/** `unconfirmedMs`: how long a reservation is kept without its job's record; milliseconds. */
+/** `unconfirmedMs`: how long a reservation lasts without a job record; milliseconds. */
 export function createBudgets(redis: Redis, redisPrefix: string, unconfirmedMs = UNCONFIRMED_MS): Budgets {
   const keys = reservationKeys(redisPrefix);
   const reserve = defineScript(redis, script('reserve'), [settlePrelude]);

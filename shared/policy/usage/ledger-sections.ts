@@ -1,20 +1,20 @@
 import { type Outcome } from '../../contracts/outcome.ts';
 import { nameOfPeriod, type Period, periods } from './periods.ts';
 
-/** Costs are whole picodollars: a provider's price for one token (about 1e-8 dollars) stays an integer. */
+/** Costs are stored in whole picodollars, so that the price of one token (about 1e-8 dollars) is an integer. */
 export const PICODOLLARS = 1e12;
 
 const DAY_MS = 86_400_000;
-/** A bill can be looked at for so long. */
+/** How long usage figures are kept. */
 const KEPT_MS: Readonly<Record<Period, number>> = { day: 100 * DAY_MS, month: 800 * DAY_MS };
 
-/** Who is charged: a user, or a group that he belongs to. */
+/** The account that is charged: a user or a group. */
 export const account = {
   user: (userHash: string) => `user:${userHash}`,
   group: (name: string) => `group:${name}`,
 } as const;
 
-/** Where the metrics service keeps an account's usage in that period; see `metricsKey`. */
+/** Name of the section with an account's usage in a period; see `metricsKey`. */
 export function usageSection(period: Period, at: number, of: string): string {
   return `usage:${nameOfPeriod(period, at)}:${of}`;
 }
@@ -32,11 +32,11 @@ export const usageFields = {
 export interface UsageSection {
   name: string;
   keptMs: number;
-  /** Field -> what is added to it; integers. */
+  /** Field -> increment; integers. */
   counts: Map<string, number>;
 }
 
-/** What some outcomes add to the bills of their users and groups. Pure, so that a bill can be made again from the events. */
+/** The usage that outcomes add to the bills of their users and groups. Pure, so that a bill can be recomputed from the events. */
 export function usageSectionsOf(outcomes: readonly Outcome[]): UsageSection[] {
   const sections = new Map<string, UsageSection>();
   for (const outcome of outcomes) {

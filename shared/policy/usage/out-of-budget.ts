@@ -1,7 +1,7 @@
 import { TurnoutError } from '../../platform/errors/turnout-error.ts';
 import { type Exhausted } from './budgets.ts';
 
-/** What a user is told whose budget has not enough left. `now`: milliseconds since the epoch. */
+/** The error for a user whose remaining budget does not cover a job. `now`: milliseconds since the epoch. */
 export function outOfBudget(
   { group, period, kind, limit, spent, reserved, until }: Exhausted,
   now: number,
@@ -10,9 +10,9 @@ export function outOfBudget(
   const of = (amount: number) =>
     kind === 'tokens' ? `${amount} tokens` : `$${Number(amount.toPrecision(4))}`;
   const advice =
-    reserved > 0 ? ' Wait until they have ended, or limit the answer with max_completion_tokens.' : '';
+    reserved > 0 ? ' Wait until those jobs have ended, or limit the answer with max_completion_tokens.' : '';
   return new TurnoutError('insufficient_quota', {
-    message: `${whose} budget of ${of(limit)} a ${period} has not enough left: ${of(spent)} are spent and ${of(reserved)} reserved for jobs that run.${advice}`,
+    message: `${whose} budget of ${of(limit)} a ${period} does not cover this request: ${of(spent)} are spent, and ${of(reserved)} are reserved for open jobs.${advice}`,
     retryAfterS: Math.ceil((until - now) / 1_000),
   });
 }

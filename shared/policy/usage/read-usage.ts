@@ -3,7 +3,7 @@ import { metricsKey } from '../../contracts/section-names.ts';
 import { PICODOLLARS, usageFields, usageSection } from './ledger-sections.ts';
 import { type Period } from './periods.ts';
 
-/** What an account came to in a period: as providers reported it, and apart from it, what we estimated for calls that were cut. */
+/** Usage of an account in a period: reported by providers, and separately, estimated by Turnout for interrupted calls. */
 export interface UsageTotals {
   jobs: number;
   reported: UsageFigures;
@@ -13,7 +13,7 @@ export interface UsageTotals {
 export interface UsageFigures {
   promptTokens: number;
   completionTokens: number;
-  /** US dollars, as far as the price was known. */
+  /** US dollars; calls with an unknown price are not included. */
   cost: number;
 }
 

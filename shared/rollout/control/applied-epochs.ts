@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { type Redis } from '../../platform/redis/connect.ts';
 
-/** One process, and the epoch that it has applied. Times in milliseconds since the epoch. */
+/** One process and the epoch that it has applied. Times in milliseconds since the Unix epoch. */
 const report = z.object({ service: z.string(), epoch: z.int(), at: z.int(), seenAt: z.int() });
 export type AppliedReport = z.infer<typeof report>;
 
-/** Who has not reported for so long does not run any more. */
+/** A process that has not reported for this long counts as gone. */
 const GONE_MS = 6_000;
 
-/** What the processes say of themselves, in the hash at `key`. */
+/** Stores and reads the reports of all processes, in the hash at `key`. */
 export function createAppliedEpochs(redis: Redis, key: string) {
   return {
     tell: async (instance: string, told: AppliedReport): Promise<void> => {
@@ -17,7 +17,7 @@ export function createAppliedEpochs(redis: Redis, key: string) {
     leave: async (instance: string): Promise<void> => {
       await redis.hdel(key, instance);
     },
-    /** Of those that run, by their service. */
+    /** The reports of running processes, sorted by service. */
     read: async (now: number): Promise<AppliedReport[]> => {
       const all = Object.entries(await redis.hgetall(key)).map(
         ([instance, text]) => [instance, report.parse(JSON.parse(text))] as const,

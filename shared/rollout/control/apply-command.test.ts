@@ -28,7 +28,7 @@ const ROLLED_BACK = after(AT_20, { type: 'rollback', why: 'errors' }, { actor: '
 const FROZEN = after(AT_20, { type: 'freeze', why: 'provider_outage' }, { actor: 'judge' });
 
 describe('flags', () => {
-  test('are set, one epoch higher, and the others stay', () => {
+  test('are set in a new epoch, and the others stay', () => {
     const state = after(AT_20, set({ CACHE_PERCENTAGE: '50' }));
     expect(state.epoch).toBe(2);
     expect(flagsOf(state)).toMatchObject({ LITELLM_PERCENTAGE: 20, CACHE_PERCENTAGE: 50 });
@@ -37,18 +37,18 @@ describe('flags', () => {
 
   test.each([
     [{ LITELLM_PERCENTAGE: '101' }, 'LITELLM_PERCENTAGE: "101" is not valid'],
-    [{ litellm_percentage: '5' }, '"litellm_percentage" is no flag'],
+    [{ litellm_percentage: '5' }, '"litellm_percentage" is not a flag'],
     [{ MIGRATION_PHASE: '4', ENABLE_CACHE: 'x' }, 'MIGRATION_PHASE: "4" is not valid'],
-    [{}, 'it sets nothing'],
+    [{}, 'the command sets no flags'],
   ])('%j is refused', (flags, why) => {
     expect(apply(AT_20, set(flags))).toEqual({ refused: expect.stringContaining(why) });
   });
 
-  test('that a newer version has set are nobody’s', () => {
+  test('that only a newer release knows are ignored', () => {
     expect(flagsOf({ flags: { ...AT_20.flags, NEWER: '1' } }).LITELLM_PERCENTAGE).toBe(20);
   });
 
-  test('that have that value already make no epoch', () => {
+  test('that already have the value begin no epoch', () => {
     expect(apply(AT_20, set({ LITELLM_PERCENTAGE: '20' }))).toEqual({
       state: AT_20,
       note: expect.any(String),
@@ -56,20 +56,20 @@ describe('flags', () => {
   });
 });
 
-test('what was decided under another epoch is refused', () => {
+test('a command that was decided in another epoch is refused', () => {
   expect(apply(AT_20, { type: 'rollback', why: 'errors' }, { actor: 'judge', under: 0 })).toEqual({
-    refused: 'it was decided under epoch 0, and epoch 1 is in force',
+    refused: 'the command was decided in epoch 0, but epoch 1 is in force',
   });
 });
 
 describe('a rollback', () => {
-  test('takes everyone off, once', () => {
+  test('sets the percentage in force to 0, once', () => {
     expect(shareInForce(ROLLED_BACK)).toBe(0);
     expect(ROLLED_BACK.rolledBack).toEqual({ epoch: 2, at: NOW, actor: 'judge', why: 'errors' });
     expect(apply(ROLLED_BACK, { type: 'rollback', why: 'latency' })).toHaveProperty('refused');
   });
 
-  test('holds whatever the environment or an operator sets', () => {
+  test('stays in force whatever flags the environment or an operator sets', () => {
     const again = after(ROLLED_BACK, set({ LITELLM_PERCENTAGE: '60', MIGRATION_PHASE: '3' }), {
       actor: 'env',
     });
@@ -79,14 +79,14 @@ describe('a rollback', () => {
     expect(apply(ROLLED_BACK, set({ LITELLM_PERCENTAGE: '5' }))).toHaveProperty('note');
   });
 
-  test('ends with a resume, at the share before or another one', () => {
+  test('ends with a resume, at the previous percentage or another one', () => {
     expect(shareInForce(after(ROLLED_BACK, { type: 'resume' }))).toBe(20);
     const lower = after(ROLLED_BACK, { type: 'resume', percentage: 5 });
     expect(shareInForce(lower)).toBe(5);
     expect(lower.rolledBack).toBeUndefined();
   });
 
-  test('of nobody is refused to the judge, and an operator may latch it', () => {
+  test('at 0% is refused to the judge but allowed to an operator', () => {
     const nobody = after(initialState(), set({ MIGRATION_PHASE: '2' }));
     expect(apply(nobody, { type: 'rollback', why: 'errors' }, { actor: 'judge' })).toHaveProperty('refused');
     expect(apply(nobody, { type: 'rollback', why: 'incident' })).toHaveProperty('state');
@@ -94,15 +94,15 @@ describe('a rollback', () => {
 });
 
 describe('a freeze', () => {
-  test('lets the share fall and not grow', () => {
+  test('lets the percentage fall but not grow', () => {
     expect(apply(FROZEN, set({ LITELLM_PERCENTAGE: '30' }))).toEqual({
-      refused: 'it is frozen (provider_outage): the share cannot grow before a resume',
+      refused: 'the rollout is frozen (provider_outage): the percentage cannot grow before a resume',
     });
     expect(shareInForce(after(FROZEN, set({ LITELLM_PERCENTAGE: '10' })))).toBe(10);
     expect(shareInForce(after(FROZEN, { type: 'resume', percentage: 30 }))).toBe(30);
   });
 
-  test('is thawed by who froze it', () => {
+  test('can only be thawed by the actor that froze', () => {
     expect(after(FROZEN, { type: 'thaw' }, { actor: 'judge' }).frozen).toBeUndefined();
     expect(apply(FROZEN, { type: 'thaw' }, { actor: 'plan' })).toHaveProperty('refused');
   });
@@ -122,21 +122,21 @@ describe('a plan', () => {
 
   test.each([
     [[10, 30], 'a plan cannot begin with 10%'],
-    [[30, 30], 'must grow'],
+    [[30, 30], 'must be larger'],
   ])('of %j is refused', (steps, why) => {
     expect(apply(AT_20, { type: 'start', steps, dwellMs: 0 })).toEqual({
       refused: expect.stringContaining(why),
     });
   });
 
-  test('does not grow while it is frozen', () => {
+  test('does not advance during a freeze', () => {
     const frozen = after(started, { type: 'freeze', why: 'no_data' }, { actor: 'judge' });
     expect(apply(frozen, { type: 'advance' }, { actor: 'plan' })).toHaveProperty('refused');
   });
 
   test.each<[string, Instruction]>([
     ['a rollback', { type: 'rollback', why: 'errors' }],
-    ['a share set by hand', set({ LITELLM_PERCENTAGE: '25' })],
+    ['a percentage set by hand', set({ LITELLM_PERCENTAGE: '25' })],
     ['a stop', { type: 'stop' }],
   ])('is ended by %s', (_, instruction) => {
     expect(after(started, instruction).plan).toBeUndefined();
@@ -148,7 +148,7 @@ describe('a plan', () => {
 });
 
 describe('a user', () => {
-  test('is bypassed, forced or neither, never both', () => {
+  test('is bypassed, forced or neither, but never both', () => {
     const bypassed = after(AT_20, { type: 'bypass', user: 'ada' });
     expect(flagsOf(bypassed).BYPASS_USER).toEqual(['ada']);
     const forced = after(bypassed, { type: 'force', user: 'ada' });
@@ -157,12 +157,12 @@ describe('a user', () => {
     expect(forced.step).toEqual(AT_20.step);
   });
 
-  test('whose cache is cleared makes no epoch', () => {
+  test('whose cache is cleared begins no epoch', () => {
     expect(apply(AT_20, { type: 'clear_cache', user: 'ada' })).toEqual({ state: AT_20 });
   });
 });
 
-test('a step’s number in its rollout counts the days and steps before it, and begins anew after nobody', () => {
+test('the segment of a step counts the days and steps before it, and restarts at 0 after a percentage of 0', () => {
   const next = after(AT_20, set({ LITELLM_PERCENTAGE: '30' }), { now: NOW + 2 * DAY_MS });
   expect(next.step).toEqual({ epoch: 2, at: NOW + 2 * DAY_MS, segment: 3 });
   expect(after(ROLLED_BACK, { type: 'resume' }).step.segment).toBe(0);
@@ -191,7 +191,7 @@ const anything: fc.Arbitrary<Instruction> = fc.oneof(
 );
 const ACTORS = ['operator', 'env', 'judge', 'plan'] as const;
 
-test('whatever is commanded: epochs grow by one, refusals change nothing, only a resume ends a rollback or lets a frozen share grow', () => {
+test('for any commands: epochs grow by one, refusals change nothing, only a resume ends a rollback or lets a frozen percentage grow', () => {
   const commands = fc.array(fc.tuple(fc.constantFrom(...ACTORS), anything), { maxLength: 30 });
   fc.assert(
     fc.property(commands, (sequence) => {

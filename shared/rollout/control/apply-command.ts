@@ -7,12 +7,12 @@ import {
   textsOf,
 } from '../../platform/config/flags.ts';
 
-/** What a command does to the state, or why it does nothing. `note`: what its sender should know. */
+/** The state after a command, or why the command was refused. `note`: a remark for the sender. */
 export type Applied = { state: ControlState; note?: string } | { refused: string };
 
 const DAY_MS = 86_400_000;
 
-/** Nothing was ever commanded: the defaults of all flags, at epoch 0. */
+/** The state before the first command: the defaults of all flags, at epoch 0. */
 export function initialState(): ControlState {
   return {
     version: 1,
@@ -27,7 +27,7 @@ export function initialState(): ControlState {
   };
 }
 
-/** The flags of a state. A flag that only a newer version knows is nobody's here. Throws where a value is wrong: no state has one. */
+/** The flags of a state. Ignores flags that only a newer release knows. Throws if a value is invalid, which no valid state has. */
 export function flagsOf({ flags }: Pick<ControlState, 'flags'>): Flags {
   const known = Object.keys(textsOf(DEFAULTS));
   const read = readFlags(Object.fromEntries(Object.entries(flags).filter(([name]) => known.includes(name))));
@@ -37,18 +37,19 @@ export function flagsOf({ flags }: Pick<ControlState, 'flags'>): Flags {
 
 const DEFAULTS = readFlags({}) as Flags;
 
-/** Percent of users on LiteLLM by their share, as things are: 0 after a rollback. */
+/** The percentage of users on LiteLLM that is in force: 0 after a rollback. */
 export function shareInForce(state: Pick<ControlState, 'flags' | 'rolledBack'>): number {
   const flags = flagsOf(state);
   return state.rolledBack || !flags.ENABLE_LITELLM ? 0 : litellmPercentage(flags);
 }
 
 /**
- * The state machine of a rollout: (held | growing | frozen | rolled back). Pure; the only place where a state is changed.
+ * The state machine of a rollout: (held | growing | frozen | rolled back). Pure; the only function that changes a state.
  *
- * rolled back: a latch over the flags. Whatever is set meanwhile, nobody is on LiteLLM by his share until `resume`; it ends
- * the plan. frozen: the share may fall and not grow. An epoch is one higher than the one before, and whoever decided under another one
- * than that in force is refused: of two judges that see the same, one decides.
+ * rolled back: a latch over the flags. The percentage in force stays 0 until `resume`, whatever flags are set. A rollback ends the plan.
+ * frozen: the percentage may fall but not grow.
+ * Each change raises the epoch by one. A command that was decided in another epoch than the one in force is refused, so that if two
+ * judges see the same figures, only one of them acts.
  */
 export function applyCommand(
   state: ControlState,
@@ -56,7 +57,7 @@ export function applyCommand(
   now: number,
 ): Applied {
   if (under !== undefined && under !== state.epoch)
-    return { refused: `it was decided under epoch ${under}, and epoch ${state.epoch} is in force` };
+    return { refused: `the command was decided in epoch ${under}, but epoch ${state.epoch} is in force` };
   const change = changeBy(state, actor, instruction);
   if ('refused' in change) return change;
   if (!change.to) return { state, ...(change.note === undefined ? {} : { note: change.note }) };
@@ -81,7 +82,7 @@ export function applyCommand(
 type Ended = 'rolledBack' | 'frozen' | 'plan';
 
 interface Change {
-  /** Undefined: an epoch of its own is not worth it. */
+  /** Undefined: nothing changes, so no new epoch begins. */
   to?: Partial<Pick<ControlState, 'flags' | 'env' | 'plan'>> & { rolledBack?: string; frozen?: string };
   ends?: readonly Ended[];
   note?: string;
@@ -96,16 +97,16 @@ function changeBy(
     case 'set':
       return setFlags(state, instruction.flags, actor);
     case 'rollback':
-      if (state.rolledBack) return { refused: `it was rolled back at epoch ${state.rolledBack.epoch}` };
-      if (actor === 'judge' && shareInForce(state) === 0)
-        return { refused: 'nobody is on LiteLLM by his share' };
+      if (state.rolledBack)
+        return { refused: `the rollout has been rolled back since epoch ${state.rolledBack.epoch}` };
+      if (actor === 'judge' && shareInForce(state) === 0) return { refused: 'the percentage in force is 0' };
       return { to: { rolledBack: instruction.why }, ends: ['plan', 'frozen'] };
     case 'freeze':
-      if (state.frozen) return { refused: `it was frozen at epoch ${state.frozen.epoch}` };
-      if (state.rolledBack) return { refused: 'it is rolled back' };
+      if (state.frozen) return { refused: `the rollout has been frozen since epoch ${state.frozen.epoch}` };
+      if (state.rolledBack) return { refused: 'the rollout is rolled back' };
       return { to: { frozen: instruction.why } };
     case 'thaw':
-      if (state.frozen?.actor !== actor) return { refused: 'nothing is frozen by that actor' };
+      if (state.frozen?.actor !== actor) return { refused: 'this actor has not frozen the rollout' };
       return { to: {}, ends: ['frozen'] };
     case 'resume':
       return resume(state, instruction.percentage);
@@ -118,7 +119,7 @@ function changeBy(
     case 'start':
       return start(state, instruction);
     case 'stop':
-      return state.plan ? { to: {}, ends: ['plan'] } : { refused: 'there is no plan' };
+      return state.plan ? { to: {}, ends: ['plan'] } : { refused: 'no plan is running' };
     case 'advance':
       return advance(state);
   }
@@ -129,21 +130,21 @@ function setFlags(
   flags: FlagTexts,
   actor: ControlCommand['actor'],
 ): Change | { refused: string } {
-  if (Object.keys(flags).length === 0) return { refused: 'it sets nothing' };
+  if (Object.keys(flags).length === 0) return { refused: 'the command sets no flags' };
   const all = { ...state.flags, ...flags };
   const read = readFlags(all);
   if (Array.isArray(read)) return { refused: read.join('; ') };
-  // As they were read: `TEST_USERS=a, a` is `a`, and what is compared later are texts.
+  // Normalized, because later comparisons are by text: `TEST_USERS=a, a` becomes `a`.
   const texts = textsOf(read);
   const isFirst = Object.keys(state.flags).length === 0;
   const changes = Object.entries(texts).some(([name, text]) => text !== (state.flags[name] ?? ''));
   const env = actor === 'env' ? { env: { ...state.env, ...flags } } : {};
-  if (!changes && !isFirst && actor !== 'env') return { note: 'the flags had these values' };
+  if (!changes && !isFirst && actor !== 'env') return { note: 'the flags already have these values' };
   return { to: { flags: texts, ...env } };
 }
 
 function resume(state: ControlState, percentage: number | undefined): Change | { refused: string } {
-  if (!state.rolledBack && !state.frozen) return { refused: 'it is neither rolled back nor frozen' };
+  if (!state.rolledBack && !state.frozen) return { refused: 'the rollout is neither rolled back nor frozen' };
   const flags = percentage === undefined ? {} : { LITELLM_PERCENTAGE: String(percentage) };
   return { to: { flags: { ...state.flags, ...flags } }, ends: ['rolledBack', 'frozen'] };
 }
@@ -164,21 +165,21 @@ function start(
   state: ControlState,
   { steps, dwellMs }: Extract<Instruction, { type: 'start' }>,
 ): Change | { refused: string } {
-  if (state.plan) return { refused: 'there is a plan already: stop it first' };
-  if (state.rolledBack) return { refused: 'it is rolled back: resume first' };
+  if (state.plan) return { refused: 'a plan is already running: stop it first' };
+  if (state.rolledBack) return { refused: 'the rollout is rolled back: resume it first' };
   const [first = 0] = steps;
   if (steps.some((step, i) => step <= (steps[i - 1] ?? 0)))
-    return { refused: 'the steps must grow, from one to the next' };
+    return { refused: 'each step must be larger than the one before' };
   const share = shareInForce(state);
   if (first < share)
-    return { refused: `${share}% of the users are on LiteLLM: a plan cannot begin with ${first}%` };
+    return { refused: `${share}% of users are on LiteLLM: a plan cannot begin with ${first}%` };
   const flags = textsOf({ ...flagsOf(state), MIGRATION_PHASE: 2, LITELLM_PERCENTAGE: first });
   return { to: { flags, plan: { steps: [...steps], dwellMs, next: 1 } } };
 }
 
 function advance({ plan, flags }: ControlState): Change | { refused: string } {
   const step = plan?.steps[plan.next];
-  if (!plan || step === undefined) return { refused: 'no plan has another step' };
+  if (!plan || step === undefined) return { refused: 'no plan is running, or it has no further step' };
   const to = { ...flags, LITELLM_PERCENTAGE: String(step) };
   return { to: { flags: to, plan: { ...plan, next: plan.next + 1 } } };
 }
@@ -189,14 +190,14 @@ function without(state: ControlState, names: readonly Ended[]): ControlState {
   return kept;
 }
 
-/** `resume` alone lets a frozen share grow. */
+/** Only `resume` lets a frozen percentage grow. */
 function growthRefused(before: ControlState, after: ControlState, { type }: Instruction): string | undefined {
   const grows = shareInForce(after) > shareInForce(before);
   if (!grows || type === 'resume' || !before.frozen) return undefined;
-  return `it is frozen (${before.frozen.why}): the share cannot grow before a resume`;
+  return `the rollout is frozen (${before.frozen.why}): the percentage cannot grow before a resume`;
 }
 
-/** Whoever sets the share by hand has other plans. The plan's last step ends it. */
+/** Ends the plan if the percentage is set by hand, or after the plan's last step. */
 function withoutOverriddenPlan(
   before: ControlState,
   after: ControlState,
@@ -208,12 +209,12 @@ function withoutOverriddenPlan(
   return byHand || plan.next >= plan.steps.length ? without(after, ['plan']) : after;
 }
 
-/** Of one step are those jobs whose users were drawn from the same users, with the same chance. */
+/** Jobs belong to the same step if their users were drawn from the same set of users with the same probability. */
 function stepOf(before: ControlState, after: ControlState, now: number): ControlState['step'] {
   const share = shareInForce(before);
   if (share === shareInForce(after) && drawnFrom(before) === drawnFrom(after)) return before.step;
   const days = Math.floor(now / DAY_MS) - Math.floor(before.step.at / DAY_MS) + 1;
-  // With nobody on LiteLLM a rollout is over: the next one has a chance of its own to be judged wrongly.
+  // A percentage of 0 ends a rollout. The next one starts at segment 0, with its own bound for the probability of a false alarm.
   return { epoch: after.epoch, at: now, segment: share === 0 ? 0 : before.step.segment + days };
 }
 
@@ -226,6 +227,6 @@ function drawnFrom(state: ControlState): string {
 function noteOf(note: string | undefined, after: ControlState, { type }: Instruction): { note?: string } {
   if (note !== undefined) return { note };
   if (type === 'set' && after.rolledBack)
-    return { note: 'a rollback holds: the share on LiteLLM stays 0 until a resume' };
+    return { note: 'a rollback is in force: the percentage on LiteLLM stays 0 until a resume' };
   return {};
 }

@@ -5,19 +5,19 @@ import { type AppliedEpochs, type AppliedReport } from './applied-epochs.ts';
 import { readControl } from './read-control.ts';
 import { sendCommand } from './send-command.ts';
 
-/** What became of a command. `undecided`: no leader has looked at it so far; the next one will. */
+/** The result of a command. `undecided`: no leader has processed it so far; the next leader will. */
 export type Confirmation =
   | { status: 'undecided'; command: string }
   | { status: 'refused'; command: string; epoch: number; note: string }
   | { status: 'applied'; command: string; epoch: number; note?: string; instances: AppliedBy };
 
-/** Of the processes that run, those that decide by what was commanded. */
+/** How many of the running processes have applied the command. */
 export interface AppliedBy {
   applied: number;
   of: number;
-  /** From the command to the last one that applied it, in milliseconds, by their clocks. */
+  /** Time from the command until the last of them applied it, in milliseconds, by the processes' clocks. */
   ms: number;
-  /** The services of the others. */
+  /** The services of the processes that have not applied it. */
   missing: string[];
 }
 
@@ -27,20 +27,21 @@ interface ConfirmDeps {
   /** `turnout.control`. */
   topic: string;
   applied: Pick<AppliedEpochs, 'read'>;
-  /** How long a leader may take, and then the processes. Default 10 s. */
+  /** Time limit for the leader's decision, and again for the processes to apply it. Default 10 s. */
   timeoutMs?: number;
 }
 
 const TIMEOUT_MS = 10_000;
 const LOOK_MS = 20;
 
-/** Sends a command, waits until a leader has decided and all processes that run have applied what he did. */
+/** Sends a command, then waits until a leader has decided and all running processes have applied the result. */
 export async function confirmCommand(deps: ConfirmDeps, command: ControlCommand): Promise<Confirmation> {
   const { timeoutMs = TIMEOUT_MS } = deps;
   const result = await decided(deps, command, timeoutMs);
   if (!result) return { status: 'undecided', command: command.id };
   const { status, epoch, note } = result;
-  if (status === 'refused') return { status, command: command.id, epoch, note: note ?? 'it says not why' };
+  if (status === 'refused')
+    return { status, command: command.id, epoch, note: note ?? 'no reason was given' };
   const instances = await appliedBy(deps, { epoch, since: command.at }, timeoutMs);
   return { status, command: command.id, epoch, ...(note === undefined ? {} : { note }), instances };
 }

@@ -1,14 +1,14 @@
-/** Keys of the job Redis for what is commanded. All share one hash tag. */
+/** Keys of the rollout's control data in the job Redis. All share one hash tag. */
 export interface ControlKeys {
-  /** String with an expiry: `<term>:<holder>`, who leads. */
+  /** String with an expiry: `<term>:<holder>`, the current leader's lease. */
   lease: string;
-  /** String: the last term that anybody led in. */
+  /** String: the highest term of any leader so far. */
   term: string;
-  /** Hash: the state as its leader committed it (`json`), and its epoch. */
+  /** Hash: the last state that a leader committed (`json`), and its epoch. */
   state: string;
-  /** Hash: instance -> the epoch that it applied, and when it said so. */
+  /** Hash: instance -> the epoch that it has applied, and the time of its report. */
   applied: string;
-  /** String with an expiry: what the leader last judged by (JSON). */
+  /** String with an expiry: the figures of the leader's last verdict (JSON). */
   safety: string;
 }
 

@@ -17,7 +17,7 @@ function after(...instructions: Instruction[]) {
 
 const EVERYONE = after({ type: 'set', flags: { MIGRATION_PHASE: '3' } });
 
-test('before there is a state, the environment decides, at epoch 0', () => {
+test('before the first state, the environment decides, at epoch 0', () => {
   const own = read({ MIGRATION_PHASE: '2', LITELLM_PERCENTAGE: '15' });
   expect(inForce(undefined, own)).toEqual({ flags: own, rolledBack: false, epoch: 0, step: 0 });
   expect(inForce(initialState(), own).flags).toBe(own);
@@ -27,7 +27,7 @@ test('the state wins over the environment', () => {
   expect(decide('ada', inForce(EVERYONE, read({}))).path).toBe('litellm');
 });
 
-test('except for what moves users to the legacy path', () => {
+test('except for settings that move users to the legacy backend', () => {
   expect(decide('ada', inForce(EVERYONE, read({ ENABLE_LITELLM: 'false' })))).toMatchObject({
     path: 'legacy',
     reason: 'disabled',
@@ -36,7 +36,7 @@ test('except for what moves users to the legacy path', () => {
   expect(decide('ada', inForce(EVERYONE, read({ BYPASS_USER: 'ada' }))).reason).toBe('bypass');
 });
 
-test('after a rollback the forced alone are on LiteLLM', () => {
+test('after a rollback only forced users are on LiteLLM', () => {
   const rules = inForce(
     after(
       { type: 'set', flags: { MIGRATION_PHASE: '3', FORCE_LITELLM_USER: 'bob' } },

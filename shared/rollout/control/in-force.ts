@@ -3,14 +3,15 @@ import { type Rules } from '../../contracts/flags/decide.ts';
 import { type Flags } from '../../platform/config/flags.ts';
 import { flagsOf } from './apply-command.ts';
 
-/** What holds in this process. */
+/** The flags and rules in force in this process. */
 export interface InForce extends Rules {
   flags: Flags;
 }
 
 /**
- * The state over the process's own environment, which alone decides before there is a state. Two things of the environment hold in
- * its process whatever the state says, since they can only move users to the legacy path: `ENABLE_LITELLM=false` and `BYPASS_USER`.
+ * Combines the control state with the process's own environment. Before there is a state, the environment alone decides. After that
+ * the state wins, except for `ENABLE_LITELLM=false` and `BYPASS_USER` of the environment: they always apply in their process, because
+ * they can only move users to the legacy backend.
  */
 export function inForce(state: ControlState | undefined, own: Flags): InForce {
   if (!state || state.epoch === 0) return { flags: own, rolledBack: false, epoch: 0, step: 0 };

@@ -4,21 +4,21 @@ import { judge, type Judged, type Judgement } from '../judge/judge.ts';
 import { dayOf, slotOf } from '../judge/rollout-job.ts';
 import { type Segment } from '../judge/segment.ts';
 
-/** What a step is judged by. */
+/** The figures by which a step is judged. */
 export interface JudgedFigures {
   /** The step's last days, oldest first; the last one is today. */
   segments: [Segment, ...Segment[]];
-  /** Milliseconds since the epoch: the last job that counts; undefined without any. */
+  /** Time of the last job that counts, in milliseconds since the epoch; undefined if there is none. */
   lastAt: number | undefined;
 }
 
-/** Of the days of a step that began at `at` (milliseconds since the epoch), those that it is judged by: yesterday and today, oldest first. */
+/** The days by which a step is judged, oldest first: yesterday, if the step had begun by then, and today. `at`: its begin, ms since the epoch. */
 export function judgedDays(at: number, now: number): [number, ...number[]] {
   const today = dayOf(now);
   return dayOf(at) < today ? [today - 1, today] : [today];
 }
 
-/** Judges what is in force by its figures. */
+/** Judges the state in force by its figures. */
 export function judgeState(
   state: ControlState,
   figures: JudgedFigures,

@@ -12,10 +12,10 @@ import { controlKeys } from './control-keys.ts';
 import { type InForce, inForce } from './in-force.ts';
 import { isNewer, readState } from './read-state.ts';
 
-/** What was commanded, as this process knows it by now. */
+/** The control state as this process currently knows it. */
 export interface Control {
   inForce: () => InForce;
-  /** Undefined before anything was commanded. */
+  /** Undefined before the first command. */
   state(): ControlState | undefined;
   /** Called at each new epoch. */
   onChange(listener: (state: ControlState) => void): void;
@@ -25,19 +25,19 @@ export interface Control {
 interface OpenControlOptions {
   config: Config;
   kafka: Pick<Kafka, 'followTopic'>;
-  /** The job Redis, where the applied epochs are told. */
+  /** The job Redis, which holds the reports of applied epochs. */
   redis: Redis;
   service: string;
   registry: Registry;
   log: Logger;
 }
 
-/** How often a process says that it lives, and what it has applied. */
+/** Interval at which a process reports that it is alive, and the epoch that it has applied. */
 const TELL_MS = 2_000;
 
 /**
- * reading -> following -> closed. Resolves at the end of the topic: nobody decides by less than is known. A record with a lower epoch, of
- * another version or without sense is left alone: the process keeps what it has, and goes on with it while nobody leads.
+ * reading -> following -> closed. Resolves when the topic has been read to its end, so that no decision is made with outdated flags.
+ * Records with a lower epoch, of another version or with invalid content are ignored. With no leader, the last state stays in force.
  */
 export async function openControl(options: OpenControlOptions): Promise<Control> {
   const { config, kafka, redis, service, registry, log } = options;
@@ -51,12 +51,12 @@ export async function openControl(options: OpenControlOptions): Promise<Control>
   const tell = () =>
     applied.tell(instance, { service, epoch: current.epoch, at: appliedAt, seenAt: Date.now() });
   const untold = (error: unknown) =>
-    log.warn({ err: error }, 'The applied epoch was not told; it will be again');
+    log.warn({ err: error }, 'The applied epoch could not be reported; retrying in 2 s');
 
   function take({ value, offset }: InboundMessage): void {
     const read = readState(value);
     if (read instanceof Error) {
-      log.error({ err: read, offset: offset.toString() }, 'Control record left alone');
+      log.error({ err: read, offset: offset.toString() }, 'Control record ignored');
       return;
     }
     if (!isNewer(read, state)) return;
@@ -106,7 +106,7 @@ function measure(registry: Registry, read: () => { epoch: number; beatAt: number
   });
   new Gauge({
     name: 'turnout_control_silence_seconds',
-    help: 'Since a leader last said that these flags hold; 0 before there was one.',
+    help: 'Time since a leader last confirmed the flags in force; 0 before the first leader.',
     registers,
     collect() {
       const { beatAt } = read();

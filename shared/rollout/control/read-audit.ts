@@ -2,24 +2,24 @@ import { type ControlCommand } from '../../contracts/control.ts';
 import { type Kafka } from '../../platform/kafka/port.ts';
 import { readControl } from './read-control.ts';
 
-/** One command as the audit has it. */
+/** One command in the audit trail. */
 export interface AuditEntry {
-  /** Where in the topic it stands. */
+  /** Its offset in the topic. */
   offset: string;
   /** Milliseconds since the epoch, by Kafka's clock. */
   at: number;
-  /** Undefined where it could not be read. */
+  /** Undefined if the record could not be parsed. */
   command: ControlCommand | undefined;
-  /** `undecided`: no leader has looked at it. */
+  /** `undecided`: no leader has processed it. */
   status: 'applied' | 'refused' | 'undecided';
-  /** Milliseconds since the epoch, by its leader's clock: when it was decided. */
+  /** When the leader decided, by its clock; milliseconds since the epoch. */
   decidedAt: number | undefined;
-  /** In force after it. */
+  /** The epoch in force after the command. */
   epoch: number | undefined;
   note: string | undefined;
 }
 
-/** All that was ever commanded, oldest first. */
+/** Reads all commands ever sent, oldest first. */
 export async function readAudit(
   kafka: Pick<Kafka, 'readTopic'>,
   topic: string,
@@ -35,7 +35,7 @@ export async function readAudit(
         if ('kind' in record && record.kind === 'result') {
           const { status, epoch, note, at: decidedAt } = record;
           const entry = entries.get(record.offset);
-          // A leader that took over may tell again what the one before told.
+          // A new leader may repeat results of its predecessor.
           if (entry) entries.set(record.offset, { ...entry, status, epoch, note, decidedAt });
           continue;
         }

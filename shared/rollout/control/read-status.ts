@@ -7,24 +7,24 @@ import { flagsOf, initialState, shareInForce } from './apply-command.ts';
 import { type ControlKeys } from './control-keys.ts';
 import { readState } from './read-state.ts';
 
-/** What holds, as the leader committed it, who follows it, and what the judge sees. Times in milliseconds since the epoch. */
+/** The committed state, the processes that follow it, and the judge's figures. Times in milliseconds since the Unix epoch. */
 export interface RolloutStatus {
   epoch: number;
   since: number;
-  /** Percent of users on LiteLLM by their share. */
+  /** The percentage of users on LiteLLM that is in force. */
   percentage: number;
   flags: Record<string, string>;
   rolledBack: ControlState['rolledBack'];
   frozen: ControlState['frozen'];
   plan: ControlState['plan'];
   step: ControlState['step'];
-  /** When a leader last said that it holds. */
+  /** When a leader last confirmed the state. */
   beatAt: number;
   instances: AppliedReport[];
   safety: SafetyMetrics | undefined;
 }
 
-/** Throws where the state is of a version that is not known here. */
+/** Throws if the state has a version that this release does not support. */
 export async function readCommitted(redis: Redis, { state }: ControlKeys): Promise<ControlState> {
   const text = await redis.hget(state, 'json');
   if (text === null) return initialState();

@@ -2,7 +2,7 @@ import { type ControlCommand, type ControlState } from '../../contracts/control.
 import { applyCommand, initialState } from './apply-command.ts';
 import { type AuditEntry } from './read-audit.ts';
 
-/** A command that began an epoch, and the states around it. */
+/** A command that began an epoch, and the states before and after it. */
 export interface ReplayedEpoch {
   command: ControlCommand;
   /** Milliseconds since the epoch, by its leader's clock. */
@@ -13,11 +13,11 @@ export interface ReplayedEpoch {
 
 export interface ReplayedStates {
   epochs: ReplayedEpoch[];
-  /** What comes out otherwise than its leader told. */
+  /** Commands whose replay differs from the leader's recorded result. */
   problems: string[];
 }
 
-/** Every state that was ever in force, made again from the audit alone. */
+/** Recomputes every state that was ever in force from the audit trail alone. */
 export function replayStates(entries: readonly AuditEntry[]): ReplayedStates {
   const replayed: ReplayedStates = { epochs: [], problems: [] };
   let before = initialState();
@@ -25,9 +25,10 @@ export function replayStates(entries: readonly AuditEntry[]): ReplayedStates {
     if (status !== 'applied' || command === undefined || decidedAt === undefined) continue;
     const applied = applyCommand(before, command, decidedAt);
     if ('refused' in applied || applied.state.epoch !== epoch) {
-      const outcome = 'refused' in applied ? `is refused: ${applied.refused}` : `is ${applied.state.epoch}`;
+      const outcome =
+        'refused' in applied ? `is refused: ${applied.refused}` : `leads to epoch ${applied.state.epoch}`;
       replayed.problems.push(
-        `The command at offset ${offset} led to epoch ${epoch}; replayed it ${outcome}.`,
+        `The command at offset ${offset} led to epoch ${epoch}; in the replay it ${outcome}.`,
       );
       continue;
     }

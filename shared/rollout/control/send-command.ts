@@ -11,7 +11,7 @@ import { type Producer } from '../../platform/kafka/port.ts';
 interface From {
   actor: ControlCommand['actor'];
   by?: string | undefined;
-  /** The epoch that it was decided under, where it holds under no other one. */
+  /** The epoch in which the sender decided, if the command is only valid in that epoch. */
   under?: number | undefined;
 }
 
@@ -28,7 +28,7 @@ export function newCommand({ actor, by, under }: From, instruction: Instruction)
   });
 }
 
-/** Resolves when Kafka has it: a leader will look at it, now or when there is one. */
+/** Resolves when Kafka has the command: the current or the next leader will process it. */
 export async function sendCommand(producer: Producer, topic: string, command: ControlCommand): Promise<void> {
   const headers = toHeaders({ id: command.id, type: CONTROL_TYPE, source: command.actor });
   await producer.send({ topic, key: command.id, value: JSON.stringify(command), headers });

@@ -1,33 +1,34 @@
 /**
- * Whether a path fails more of its jobs than the threshold, where no control arm is left to compare with.
+ * Tests whether a backend fails more of its jobs than the threshold, when there is no control arm to compare with.
  *
- * What stands in for one is the fallback: where LiteLLM failed a job, the legacy path was asked the same. A provider's outage
- * fails both, so the null hypothesis allows for one: the provider fails with any probability q, the same and independently on
- * both paths, and the path itself with up to the threshold. Then a job is answered with (1 - q)(1 - e), else saved by the fallback
- * with 1 - q or lost with q. The alternatives are faults of the path's own, at which the fallback hardly ever fails.
+ * The fallback replaces the control arm: if LiteLLM failed a job, the legacy backend got the same request. An outage of the provider
+ * makes both fail, so the null hypothesis allows for one: the provider fails with any probability q, equal and independent on both
+ * backends, and the backend itself fails with a probability e up to the threshold. Then a job is answered with probability
+ * (1 - q)(1 - e); otherwise the fallback saves it with 1 - q, or it is lost with q. The alternatives are faults of the backend itself,
+ * during which the fallback hardly ever fails.
  *
  * The e-value is the mean of the alternatives' likelihoods over the null's largest (universal inference: Wasserman, Ramdas &
- * Balakrishnan 2020, PNAS 117(29), section 8): anytime-valid. Only a user's first failure in the span counts, so that one user
- * is not evidence twice; leaving out what could only speak against the path keeps it valid.
+ * Balakrishnan 2020, PNAS 117(29), section 8); it is anytime-valid. Only a user's first failure in the span counts, so that no user
+ * counts as evidence twice. The test stays valid, because it only omits evidence against the backend.
  */
 const FALLBACK_FAILS = 0.02;
-/** Of the way from the threshold to failing always. */
+/** The alternatives' fault probabilities, as fractions of the range from the threshold to 1. */
 const FAULTS = [0.05, 0.2, 0.5, 0.9];
 const GRID = Array.from({ length: 101 }, (_, at) => at / 100);
 
 export interface BoundCounts {
-  /** Jobs that the path answered. */
+  /** Jobs that the backend answered. */
   answered: number;
-  /** Users whom it failed, and the fallback answered, or failed as well. */
+  /** Users with a failed job that the fallback answered (`saved`) or failed as well (`lost`). */
   saved: number;
   lost: number;
 }
 
-/** Natural logarithm of the e-value. `threshold`: the share of jobs that the path may fail, between 0 and 1 exclusive. */
+/** Natural logarithm of the e-value. `threshold`: the acceptable failure rate of the backend, between 0 and 1 exclusive. */
 export function boundEvidence(counts: BoundCounts, threshold: number): number {
   const { answered, saved, lost } = counts;
   const failed = saved + lost;
-  // Too few to reject anything: the null's own best explains them at least as well.
+  // Too few failures to reject the null hypothesis, which explains them at least as well.
   if (failed <= threshold * (answered + failed)) return -Infinity;
   const alternatives = FAULTS.map((part) => {
     const fault = threshold + part * (1 - threshold);
@@ -56,7 +57,7 @@ function nullLikelihood({ answered, saved, lost }: BoundCounts, threshold: numbe
   );
 }
 
-/** 0 log 0 is 0. */
+/** `count * log(probability)`, with 0 log 0 = 0. */
 function times(count: number, probability: number): number {
   return count === 0 ? 0 : count * Math.log(probability);
 }

@@ -1,6 +1,6 @@
 import { GROUPS, type Segment, sum } from './segment.ts';
 
-/** How much more often the canary arm's jobs failed than the control arm's: canary's rate less control's, with its interval. */
+/** The canary arm's failure rate minus the control arm's, with its confidence interval. */
 export interface Difference {
   canary: number;
   control: number;
@@ -13,9 +13,9 @@ export interface Difference {
 const T_99 = 2.744;
 
 /**
- * The difference of the arms' failure rates over all of these segments, with a 99% interval. By groups of users (the random
- * group method: Wolter 2007, "Introduction to Variance Estimation", chapter 2): what one user does in many jobs counts
- * as much as he does, not as much as they are. Undefined without jobs in both arms.
+ * The difference of the arms' failure rates over all given segments, with a 99% interval. The variance is estimated from groups of
+ * users (random group method: Wolter 2007, "Introduction to Variance Estimation", chapter 2), because the jobs of one user are not
+ * independent of each other. Undefined unless both arms have jobs.
  */
 export function differenceOf(segments: readonly Segment[]): Difference | undefined {
   const [canary, control] = [rateOf(segments, 'canary'), rateOf(segments, 'control')];
@@ -38,7 +38,7 @@ function rateOf(segments: readonly Segment[], arm: keyof Segment) {
   if (all === 0) return undefined;
   const failed = sum(failures);
   const rate = failed / all;
-  // Without any failure the groups do not differ at all, and yet there may be a rate: never less than by chance alone.
+  // Without failures the groups do not differ, but the true rate may still be above 0. So never use less than the binomial variance.
   const byChance = ((failed + 1) * (all - failed + 1)) / (all + 2) ** 3;
   const spread = jobs.reduce(
     (total, count, group) => total + ((failures[group] ?? 0) - rate * count) ** 2,

@@ -17,7 +17,7 @@ interface ArmStory {
 
 const SLOT = 100;
 
-/** All of it in one slot; `failed` users failed once each. */
+/** All jobs are in one slot, and each affected user has one such job. */
 function segmentOf(arms: Partial<Record<Arm, ArmStory>>): Segment {
   const segment = emptySegment();
   for (const [arm, story] of Object.entries(arms) as [Arm, ArmStory][]) {
@@ -62,22 +62,22 @@ describe('the verdict', () => {
     expect(verdict(healthy)).toEqual({ kind: 'safe' });
   });
 
-  test('at 0% is none', () => {
+  test('at 0% is idle', () => {
     expect(verdict(healthy, { percentage: 0 })).toEqual({ kind: 'idle' });
   });
 
-  test('is a rollback when half of the canary’s jobs fail', () => {
+  test('is a rollback if half of the canary’s jobs fail', () => {
     const canary = { jobs: 80, users: 50, saved: 40 };
     expect(verdict({ ...healthy, canary })).toEqual({ kind: 'rollback', test: 'errors' });
   });
 
-  test('is a rollback when the canary is slow', () => {
+  test('is a rollback if the canary is slow', () => {
     const canary = { jobs: 100, users: 100, saved: 1, slow: 95 };
     const control = { ...healthy.control, slow: 200 };
     expect(verdict({ canary, control })).toEqual({ kind: 'rollback', test: 'latency' });
   });
 
-  test('is a freeze when the control arm is as bad: it is the provider', () => {
+  test('is a freeze if the control arm is equally bad, because the provider is the cause', () => {
     const bad = {
       canary: { jobs: 1_000, users: 100, lost: 90 },
       control: { jobs: 9_000, users: 900, lost: 600 },
@@ -85,7 +85,7 @@ describe('the verdict', () => {
     expect(verdict(bad)).toEqual({ kind: 'freeze', why: 'provider_outage' });
   });
 
-  test('is a rollback when the control arm is bad, and the canary far worse', () => {
+  test('is a rollback if the control arm is bad but the canary far worse', () => {
     const bad = {
       canary: { jobs: 200, users: 200, lost: 190 },
       control: { jobs: 9_000, users: 900, lost: 500 },
@@ -93,17 +93,17 @@ describe('the verdict', () => {
     expect(verdict(bad)).toEqual({ kind: 'rollback', test: 'errors' });
   });
 
-  test('is a freeze when nothing comes any more', () => {
+  test('is a freeze if there is no recent data', () => {
     expect(verdict(healthy, { silentMs: 700_000 })).toEqual({ kind: 'freeze', why: 'no_data' });
     expect(verdict(healthy, { silentMs: undefined })).toEqual({ kind: 'freeze', why: 'no_data' });
   });
 
-  test('is a freeze when the arms have other users than they should', () => {
+  test('is a freeze if the users are not divided between the arms as intended', () => {
     const canary = { ...healthy.canary, users: 300 };
     expect(verdict({ ...healthy, canary })).toEqual({ kind: 'freeze', why: 'sample_ratio' });
   });
 
-  test('is a freeze where there is no path to go back to', () => {
+  test('is a freeze if there is no legacy backend to roll back to', () => {
     const canary = { jobs: 80, users: 50, saved: 40 };
     const none = { hasLegacy: false };
     expect(verdict({ ...healthy, canary }, none)).toEqual({ kind: 'freeze', why: 'no_legacy_path' });
@@ -119,7 +119,7 @@ describe('the verdict', () => {
     expect(verdict({ ...healthy, canary })).toEqual({ kind: 'unsure', why: 'wide_interval' });
   });
 
-  test('with a threshold of 0 is no freeze by itself: nobody failed', () => {
+  test('with a threshold of 0 is safe if no job fails', () => {
     const none = { canary: { jobs: 1_000, users: 100 }, control: { jobs: 9_000, users: 900 } };
     expect(verdict(none, { errorThreshold: 0 })).toEqual({ kind: 'safe' });
   });
@@ -127,17 +127,17 @@ describe('the verdict', () => {
   describe('at 100%', () => {
     const all = { percentage: 100 };
 
-    test('is safe while fewer fail than the threshold', () => {
+    test('is safe while fewer jobs fail than the threshold allows', () => {
       expect(verdict({ canary: { jobs: 9_000, users: 900, saved: 100 } }, all)).toEqual({ kind: 'safe' });
     });
 
-    test('is a rollback when more fail, and the legacy path answers these', () => {
+    test('is a rollback if more fail and the legacy backend answers these', () => {
       const bad = { canary: { jobs: 100, users: 90, saved: 59, lost: 1 } };
       expect(verdict(bad, all)).toEqual({ kind: 'rollback', test: 'bound' });
     });
 
     test.each([0.3, 0.5, 0.9, 1])(
-      'is a freeze when the provider fails %d of both paths’ calls',
+      'is a freeze if the provider fails %d of the calls of both backends',
       (failing) => {
         const lost = Math.round(1_000 * failing * failing);
         const bad = { canary: { jobs: 1_000, users: 900, lost, saved: Math.round(1_000 * failing) - lost } };
@@ -148,13 +148,13 @@ describe('the verdict', () => {
 });
 
 describe('evidence', () => {
-  test('does not grow where the users’ failures divide as the users do', () => {
+  test('does not grow if failures are divided between the arms like the users', () => {
     const { evidence } = createRatioTest('errors', 0.1);
     expect(evidence(100, 900)).toBeLessThan(0);
     expect(evidence(0, 0)).toBeCloseTo(0);
   });
 
-  test('is on average 1 where the arms do not differ: all outcomes of 12 users, weighed', () => {
+  test('is 1 on average if the arms do not differ (all outcomes of 12 users, weighted)', () => {
     for (const kind of ['errors', 'latency'] as const) {
       for (const share of [0.05, 0.3, 0.6]) {
         const { evidence } = createRatioTest(kind, share);
@@ -167,7 +167,7 @@ describe('evidence', () => {
     }
   });
 
-  test('of a sample ratio is on average 1 as well', () => {
+  test('of a sample ratio is 1 on average as well', () => {
     const mean = Array.from({ length: 13 }, (_, canary) => {
       const chance = choose(12, canary) * 0.3 ** canary * 0.7 ** (12 - canary);
       return chance * Math.exp(sampleRatioEvidence(canary, 12 - canary, 0.3));
@@ -176,7 +176,7 @@ describe('evidence', () => {
   });
 
   test.each([0, 0.1, 0.3, 0.7, 1])(
-    'of the bound is on average at most 1 when the provider fails %d: all outcomes of 12 jobs, weighed',
+    'of the bound is at most 1 on average if the provider fails %d (all outcomes of 12 jobs, weighted)',
     (provider) => {
       let mean = 0;
       for (let saved = 0; saved <= 12; saved += 1) {
@@ -197,7 +197,7 @@ describe('evidence', () => {
     },
   );
 
-  test('needed for a decision never sums to more chances than there are', () => {
+  test('needed for a decision never spends more than the total probability of a false rollback', () => {
     let spent = 0;
     for (let segment = 0; segment < 10_000; segment += 1) {
       for (const kind of ['errors', 'latency', 'bound'] as const) {

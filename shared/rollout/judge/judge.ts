@@ -6,29 +6,29 @@ import { createRatioTest } from './ratio-test.ts';
 import { sampleRatioEvidence } from './sample-ratio-test.ts';
 import { strongestSpan } from './spans.ts';
 
-/** All that a verdict depends on: the same counts give the same verdict. */
+/** The complete input of a verdict: the same input gives the same verdict. */
 export interface Judged {
-  /** Percent of users on LiteLLM by their share, 0 to 100. */
+  /** The percentage of users on LiteLLM in force, 0 to 100. */
   percentage: number;
-  /** Percent of jobs that may fail: the alert, and what the path is measured by at 100%. */
+  /** Acceptable failure rate in percent: threshold of the alert, and LiteLLM's bound at 100%. */
   errorThreshold: number;
-  /** Whether there is a path to go back to. */
+  /** Whether there is a legacy backend to roll back to. */
   hasLegacy: boolean;
   /** The step's days, oldest first; the last one is today. */
   segments: readonly [Segment, ...Segment[]];
-  /** Which segment of the rollout the last one is, from 0. */
+  /** Number of the last segment within the rollout, from 0. */
   segment: number;
-  /** Which slot of the day it is now. */
+  /** The current slot of the day. */
   slot: number;
-  /** Milliseconds since the last job that counts; undefined when there was none in this step. */
+  /** Milliseconds since the last job that counts; undefined if there was none in this step. */
   silentMs: number | undefined;
 }
 
 export type FreezeReason = 'provider_outage' | 'no_data' | 'sample_ratio' | 'no_legacy_path';
 
 /**
- * `idle`: nobody is on LiteLLM by his share. `unsure`: too little is known, or the paths may differ by more than 2 points.
- * `safe`: a larger share may follow. `freeze`: no larger share, whatever else. `rollback`: the share is to become 0.
+ * `idle`: the percentage is 0. `unsure`: there is too little data, or the backends may differ by more than 2 points. `safe`: the
+ * percentage may grow. `freeze`: the percentage must not grow. `rollback`: the percentage must become 0.
  */
 export type Verdict =
   | { kind: 'idle' }
@@ -37,12 +37,12 @@ export type Verdict =
   | { kind: 'freeze'; why: FreezeReason }
   | { kind: 'rollback'; test: Test };
 
-/** One test's evidence, in decimal logarithms: a false alarm this strong comes once in 10^evidence rollouts, at most. */
+/** The evidence of one test as a decimal logarithm: a false alarm this strong occurs at most once in 10^evidence rollouts. */
 export interface TestEvidence {
   evidence: number;
-  /** From which on it decides. */
+  /** The evidence at which the test decides. */
   decisive: number;
-  /** The slot that its span begins with, and the users in it whom it happened to; at 100%, saved and lost ones. */
+  /** First slot of the strongest span, and the affected users of each arm in it; at 100%, the users with saved and with lost jobs. */
   slot?: number;
   canary: number;
   control: number;
@@ -54,19 +54,19 @@ export interface Judgement {
   difference: Difference | undefined;
 }
 
-/** No data for so long, where there should be some: nothing is known. */
+/** After this time without data, the rollout is frozen. */
 const SILENCE_MS = 10 * 60_000;
-/** Fewer jobs or users in an arm than these say nothing. */
+/** Minimum number of jobs and users in each arm. */
 const FEW = { jobs: 300, users: 20 };
-/** Fewer jobs than these in the last minutes are no outage. */
+/** Minimum number of recent jobs for the detection of an outage. */
 const OUTAGE_JOBS = 20;
-/** An outage fails both paths about as often. */
+/** During an outage of the provider, the canary's failure rate is less than this multiple of the control's. */
 const OUTAGE_RATIO = 2;
-/** The share of the failed jobs that the other path fails as well, from which on it is the provider. */
+/** At 100%: if the fallback fails at least this share of the failed jobs as well, the provider has an outage. */
 const OUTAGE_LOST = 0.2;
-/** The rates of the two paths may differ by so much. */
+/** Acceptable difference between the failure rates of the backends. */
 const POINTS = 0.02;
-/** With half of what decides, nothing grows. */
+/** The percentage does not grow while a test has more than this fraction of its decisive evidence. */
 const SUSPICION = 0.5;
 
 /** Judges a rollout by its counts. */
@@ -123,7 +123,7 @@ function failedUsers({ first }: ArmCounts): number[] {
   return usersBySpan(first.saved).map((saved, slot) => saved + (lost[slot] ?? 0));
 }
 
-/** Jobs that the path answered since each slot. */
+/** For each slot, the jobs that the backend has answered since then. */
 function answeredBySpan({ jobs, failures }: ArmCounts): number[] {
   const answered = new Array<number>(jobs.length).fill(0);
   let total = 0;
@@ -158,7 +158,7 @@ function isDecisive(test: TestEvidence | undefined): boolean {
   return test !== undefined && test.evidence >= test.decisive;
 }
 
-/** Both arms are bad, or at 100% both paths: then going back to the other one helps nobody. */
+/** Whether both arms fail, or at 100% both LiteLLM and the fallback. A rollback does not help then. */
 function isProvidersOutage({ slot, percentage, errorThreshold }: Judged, today: Segment): boolean {
   const recent = (counts: readonly number[]) => sum(counts.slice(Math.max(0, slot - 1), slot + 1));
   const rate = ({ jobs, failures }: ArmCounts) => recent(failures) / Math.max(1, recent(jobs));
@@ -188,7 +188,7 @@ function hasFew({ segments, percentage }: Judged): boolean {
   });
 }
 
-/** Of a threshold in percent: no test is possible against never, nor against always. */
+/** Converts a threshold in percent to a share. It is kept away from 0 and 1, for which the tests are undefined. */
 function shareOf(percent: number): number {
   return Math.min(0.99, Math.max(0.001, percent / 100));
 }

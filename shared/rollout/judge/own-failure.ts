@@ -1,8 +1,8 @@
 import { type ErrorCode } from '../../platform/errors/catalogue.ts';
 
 /**
- * Failures that are the path's own: another path might have answered. Not those that the user's request itself deserves
- * (`upstream_rejected`), nor ours, which hit both paths (a lost worker, a source of context, the job store).
+ * Failures caused by the backend: the other backend might have answered. Not included are failures caused by the request itself
+ * (`upstream_rejected`), and failures of Turnout, which affect both backends (a lost worker, a context source, the job store).
  */
 const OWN: ReadonlySet<ErrorCode> = new Set([
   'upstream_auth',

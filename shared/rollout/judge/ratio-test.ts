@@ -1,23 +1,23 @@
 /**
- * Whether the canary arm has more than its share of the users whom something bad happened to.
+ * Tests whether the canary arm has more than its share of the affected users (with a failed or slow job).
  *
- * Each such user is in the canary arm with a chance of `share` when the arms do not differ: his arm is a hash of his id, and
- * says nothing of what happens to him, however many jobs he has and whatever happens to all users at once. With a ratio R
- * between the arms' rates it is R share / (1 - share + R share). The e-value is the mean of the likelihood ratios over some R
- * (Lindon & Malek 2022, arXiv 2011.03567, section 3): it is anytime-valid by Ville's inequality.
+ * If the arms do not differ, each affected user is in the canary arm with probability `share`: the arm is a hash of the user id and
+ * independent of what happens to the user, however many jobs they have and whatever affects all users at once. If the arms' rates
+ * have a ratio R, the probability is R share / (1 - share + R share). The e-value is the mean of the likelihood ratios over some R
+ * (Lindon & Malek 2022, arXiv 2011.03567, section 3); it is anytime-valid by Ville's inequality.
  */
 const RATIOS = {
   errors: [1.5, 2, 3, 5, 10],
-  /** A small difference between two paths' speed is no reason to go back. */
+  /** A small difference in speed between the backends is no reason for a rollback. */
   latency: [2, 3, 5, 10],
 } as const;
 
 export interface RatioTest {
-  /** Natural logarithm of the e-value, with so many users in each arm. */
+  /** Natural logarithm of the e-value. `canary`, `control`: affected users in each arm. */
   evidence: (canary: number, control: number) => number;
 }
 
-/** `share`: of users in the canary arm, between 0 and 1 exclusive. */
+/** `share`: the share of users in the canary arm, between 0 and 1 exclusive. */
 export function createRatioTest(kind: keyof typeof RATIOS, share: number): RatioTest {
   const weights = RATIOS[kind].map((ratio) => {
     const theta = (ratio * share) / (1 - share + ratio * share);

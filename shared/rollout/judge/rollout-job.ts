@@ -3,16 +3,16 @@ import { isBackendFailure } from './own-failure.ts';
 import { GROUPS, SLOTS } from './segment.ts';
 import { type Arm } from '../../contracts/section-names.ts';
 
-/** What a rollout is judged by of one job. */
+/** The properties of one job that count for the judge. */
 export interface RolloutJob {
-  /** The epoch of its step, and days since the epoch (UTC). */
+  /** `step`: the epoch in which its step began. `day`: days since 1970-01-01 (UTC). */
   step: number;
   day: number;
   slot: number;
   arm: Arm;
   userHash: string;
   group: number;
-  /** How its path failed it, if it did: `lost` where the other one did so too. */
+  /** Set if its backend failed the job; `lost` if the other backend failed it as well. */
   failed: 'saved' | 'lost' | undefined;
   /** Milliseconds. */
   firstTokenMs: number | undefined;
@@ -30,8 +30,8 @@ export function slotOf(at: number): number {
 }
 
 /**
- * Undefined for a job that says nothing of the paths: whose user did not come to its path by his share, that the cache answered, that
- * was cancelled, or that failed by its user's or by our own fault.
+ * Undefined for a job that says nothing about the backends: its user was not assigned by the percentage, the cache answered it, it was
+ * cancelled, or it failed because of the request or of Turnout itself.
  */
 export function rolloutJobOf(outcome: Outcome): RolloutJob | undefined {
   const { decision, cached, status, pathFailure, userHash, at, ms } = outcome;
@@ -51,7 +51,7 @@ export function rolloutJobOf(outcome: Outcome): RolloutJob | undefined {
   };
 }
 
-/** Any text has a group: a hash as a rule, and then groups of one size. */
+/** The user's group. Hashes give groups of equal size; any other text has a group as well. */
 function groupOf(userHash: string): number {
   const digits = Number.parseInt(userHash.slice(-8), 16);
   return Number.isNaN(digits) ? 0 : digits % GROUPS;

@@ -5,29 +5,29 @@ import { type TestEvidence, type Verdict } from './judge.ts';
 
 /** Times in milliseconds, rates and shares in percent. */
 interface PathMetrics {
-  /** Of the last five minutes. */
+  /** `jobs`, `failures` and `errorRate` cover the last five minutes. */
   jobs: number;
   failures: number;
   errorRate: number;
-  /** Of the jobs that are judged. */
+  /** Only of jobs that count for the judge. */
   firstTokenMs: { p50: number | undefined; p95: number | undefined };
 }
 
-/** What a leader judged by, the last time. */
+/** The figures and the result of a leader's last verdict. */
 export interface SafetyMetrics {
   /** Milliseconds since the epoch. */
   at: number;
   epoch: number;
   percentage: number;
   verdict: Verdict;
-  /** By how many points LiteLLM's error rate is above the legacy path's. */
+  /** LiteLLM's error rate minus the legacy backend's, in percentage points. */
   points: { difference: number; low: number; high: number } | undefined;
   evidence: Partial<Record<Test, TestEvidence>>;
   litellm: PathMetrics;
   legacy: PathMetrics;
 }
 
-/** Older ones say nothing of now. */
+/** Older figures are outdated. */
 const KEPT_MS = 60_000;
 
 export async function keepSafetyMetrics(redis: Redis, key: string, safety: SafetyMetrics): Promise<void> {
@@ -36,9 +36,9 @@ export async function keepSafetyMetrics(redis: Redis, key: string, safety: Safet
 
 const isObject = z.looseObject({ at: z.int(), epoch: z.int() });
 
-/** Undefined where nobody has judged for a minute. */
+/** Undefined if there was no verdict in the last minute. */
 export async function readSafetyMetrics(redis: Redis, key: string): Promise<SafetyMetrics | undefined> {
   const text = await redis.get(key);
-  // Written by nobody but a leader, and read for people's eyes alone.
+  // Not validated further: only a leader writes it, and it is only displayed.
   return text === null ? undefined : (isObject.parse(JSON.parse(text)) as unknown as SafetyMetrics);
 }

@@ -1,10 +1,11 @@
 /**
- * Whether the arms have the users that they should have. A two-sided, anytime-valid test of a proportion: the likelihood under a
- * Beta mixture around the share over that under the share itself (Robbins 1970; Lindon & Malek 2022, section 2).
+ * Tests whether the users are divided between the arms as intended (sample ratio mismatch). A two-sided, anytime-valid test of a
+ * proportion: the likelihood under a Beta mixture around the share, divided by the likelihood under the share itself (Robbins 1970;
+ * Lindon & Malek 2022, section 2).
  */
 const WEIGHT = 20;
 
-/** Natural logarithm of the e-value. `share`: of users in the canary arm, between 0 and 1 exclusive. */
+/** Natural logarithm of the e-value. `share`: the intended share of users in the canary arm, between 0 and 1 exclusive. */
 export function sampleRatioEvidence(canary: number, control: number, share: number): number {
   const [a, b] = [WEIGHT * share, WEIGHT * (1 - share)];
   const null_ = canary * Math.log(share) + control * Math.log(1 - share);
@@ -20,7 +21,7 @@ const LANCZOS = [
   -0.5395239384953e-5,
 ];
 
-/** Lanczos' approximation (Press et al., Numerical Recipes, section 6.1): off by less than 2e-10 of the gamma function. x > 0. */
+/** Lanczos approximation (Press et al., Numerical Recipes, section 6.1) with a relative error of gamma below 2e-10. x > 0. */
 function logGamma(x: number): number {
   const shifted = x + 5.5;
   const series = LANCZOS.reduce((sum, weight, at) => sum + weight / (x + 1 + at), 1.000000000190015);

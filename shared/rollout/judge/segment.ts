@@ -1,31 +1,31 @@
 import { type Arm, type First } from '../../contracts/section-names.ts';
 
-/** A span begins at any of these slots of a day, five minutes each, and ends now. */
+/** Slots of a day, five minutes each. A span begins with any of them and ends now. */
 export const SLOTS = 288;
 
-/** Users are put into these groups by their hash, to tell how much the arms differ by chance: users, not jobs, are independent. */
+/** Users are divided into these groups by hash, to estimate how much the arms differ by chance: users are independent, jobs are not. */
 export const GROUPS = 32;
 
 export interface ArmCounts {
-  /** Jobs, and those that the path failed, by slot. */
+  /** Jobs, and jobs that the backend failed, by slot. */
   jobs: number[];
   failures: number[];
-  /** Users that were seen. */
+  /** Number of distinct users. */
   users: number;
-  /** Jobs and failures, by group of users. */
+  /** Jobs and failures by group of users. */
   groupJobs: number[];
   groupFailures: number[];
   /**
-   * Differences between neighbouring spans' numbers of users with such a job: their running sum at slot `i` is how many users
-   * have one in the span that begins with slot `i`. A user's first job of the kind since slot `i` is one whose last one
-   * was before `i`: so each adds 1 at the slot behind his last one and takes 1 behind the slot of this one.
+   * Difference array of the users with such a job: the running sum at slot `i` is the number of users with one in the span that begins
+   * with slot `i`. A job is its user's first of the kind in that span if it is at or after `i` and the user's previous one is before
+   * `i`. So each job adds 1 at the slot after the user's previous one, and subtracts 1 at the slot after its own.
    */
   first: Record<First, number[]>;
 }
 
 /**
- * What the judge knows of one step of a rollout on one day (UTC): counts, no jobs and no users. A step is the time for which
- * the share of users on LiteLLM stays the same. Only users whom the percentage assigned count, and no answers from the cache.
+ * The counts of one step of a rollout on one day (UTC). A step is a period with a constant percentage of users on LiteLLM. Only users
+ * assigned by the percentage count, and answers from the cache do not count.
  */
 export type Segment = Record<Arm, ArmCounts>;
 
@@ -45,7 +45,7 @@ function emptyArm(): ArmCounts {
   };
 }
 
-/** The users that had their first such job in the spans that begin with each slot, up to now. */
+/** For each slot, the number of users with such a job in the span from that slot until now. */
 export function usersBySpan(differences: readonly number[]): number[] {
   let sum = 0;
   return differences.slice(0, SLOTS).map((difference) => (sum += difference));

@@ -1,21 +1,21 @@
-/** The span whose evidence is the strongest. */
+/** The span with the strongest evidence. */
 export interface Strongest {
   /** Natural logarithm of the e-value. */
   evidence: number;
-  /** The slot that it begins with, and the users in it. */
+  /** The first slot of the span, and the affected users in it. */
   slot: number;
   canary: number;
   control: number;
 }
 
-/** Of all spans that end now. `canary`, `control`: users by span, as `usersBySpan` has them. */
+/** Finds the strongest of all spans that end now. `canary`, `control`: users by span, from `usersBySpan`. */
 export function strongestSpan(
   canary: readonly number[],
   control: readonly number[],
   evidence: (canary: number, control: number, slot: number) => number,
 ): Strongest {
   let best: Strongest = { evidence: 0, slot: 0, canary: 0, control: 0 };
-  // Where no user of the canary arm comes after a slot, the spans behind it have nothing against it.
+  // A span without affected users in the canary arm is no evidence against it.
   for (const [slot, count] of canary.entries()) {
     if (count === 0) continue;
     const others = control[slot] ?? 0;

@@ -14,7 +14,7 @@ const job = fc.record<Job>({
   failed: fc.constantFrom('saved', 'lost', undefined),
   slow: fc.boolean(),
 });
-/** A user is always in the same arm, and jobs come in the order of time. */
+/** A user is always in the same arm, and jobs come in chronological order. */
 const jobs = fc
   .array(job, { maxLength: 60 })
   .map((all) => all.toSorted((a, b) => a.slot - b.slot))
@@ -23,14 +23,14 @@ const jobs = fc
 const isOf = (kinds: readonly First[]) => (one: TalliedJob) =>
   kinds.some((kind) => (kind === 'slow' ? one.slow : one.failed === kind));
 
-/** How many users have such a job in the span that begins with that slot, counted one by one. */
+/** The number of users with such a job in the span that begins with the slot, counted one by one. */
 function counted(all: readonly TalliedJob[], arm: TalliedJob['arm'], kinds: readonly First[], from: number) {
   const found = all.filter((one) => one.arm === arm && one.slot >= from && isOf(kinds)(one));
   return new Set(found.map(({ user }) => user)).size;
 }
 
 test.each<[First[]]>([[['slow']], [['saved', 'lost']]])(
-  'each span has as many users with a job that was %j as there are',
+  'each span has the right number of users with a job that was %j',
   (kinds) => {
     fc.assert(
       fc.property(jobs, fc.integer({ min: 0, max: SLOTS - 1 }), (all, from) => {

@@ -2,17 +2,17 @@ import { emptySegment, type Segment } from './segment.ts';
 import { type Arm, type First } from '../../contracts/section-names.ts';
 
 export interface TalliedJob {
-  /** Whoever it is: a hash, or a number. */
+  /** Any unique identifier of the user. */
   user: string | number;
   group: number;
   arm: Arm;
   slot: number;
-  /** How the path failed it, if it did. */
+  /** Set if the backend failed the job. */
   failed: 'saved' | 'lost' | undefined;
   slow: boolean;
 }
 
-/** One day of one step, as its jobs come: in memory what `apply-batch.lua` keeps in Redis. */
+/** Counts the jobs of one step on one day, in memory; `apply-batch.lua` does the same in Redis. */
 export interface Tally {
   segment: Segment;
   add: (job: TalliedJob) => void;

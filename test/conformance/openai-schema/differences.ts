@@ -3,9 +3,9 @@ import { type Definitions, type JsonSchema } from './json-schema.ts';
 interface Difference {
   type: string;
   why: string;
-  /** Not on the wire, though the SDK's type has it. */
+  /** A member that the SDK's type has, but that is not on the wire. */
   absent?: string;
-  /** On the wire, though the SDK's type does not have it. */
+  /** Members on the wire that the SDK's type does not have. */
   added?: Readonly<Record<string, JsonSchema>>;
 }
 
@@ -33,13 +33,13 @@ const ANNOTATIONS: JsonSchema = {
   },
 };
 
-/** Where bodies and events differ from the SDK's types on purpose. Everything else is a fault. */
+/** Where bodies and events differ from the SDK's types on purpose. Every other difference is an error. */
 const DIFFERENCES: readonly Difference[] = [
-  { type: 'Response', absent: 'output_text', why: 'the SDK puts it together on the client' },
+  { type: 'Response', absent: 'output_text', why: 'the SDK computes it on the client' },
   {
     type: 'Response',
     added: { store: { type: 'boolean' } },
-    why: "OpenAI's responses carry it; the type leaves it out",
+    why: "OpenAI's responses have it, but the type omits it",
   },
   {
     type: 'Model',
@@ -48,17 +48,17 @@ const DIFFERENCES: readonly Difference[] = [
       max_output_tokens: { type: 'number' },
       mode: { type: 'string' },
     },
-    why: "LiteLLM's own, passed on: a client may want to know the window",
+    why: "LiteLLM's fields, passed on so that clients know the context window",
   },
   {
     type: 'ChatCompletion',
     added: { metadata: { type: 'object' } },
-    why: "OpenAI's stored completions carry it; the type leaves it out",
+    why: "OpenAI's stored completions have it, but the type omits it",
   },
   {
     type: 'ChatCompletionMessage',
     added: { reasoning_content: { type: 'string' }, annotations: ANNOTATIONS },
-    why: 'citations of files, which OpenAI has in Responses only; and thinking, as DeepSeek and LiteLLM name it: OpenAI has no word for it in Chat Completions',
+    why: 'file citations, which OpenAI has only in Responses; reasoning under the name of DeepSeek and LiteLLM, for lack of an OpenAI field',
   },
   {
     type: 'ChatCompletionChunk.Choice.Delta',
@@ -67,7 +67,7 @@ const DIFFERENCES: readonly Difference[] = [
   },
 ];
 
-/** The definitions as they are on Turnout's wire. */
+/** The definitions as they apply to Turnout's wire format. */
 export function withDifferences(definitions: Definitions): Record<string, JsonSchema> {
   const changed = { ...definitions };
   for (const difference of DIFFERENCES) {

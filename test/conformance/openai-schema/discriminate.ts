@@ -4,8 +4,8 @@ const TAG = 'type';
 const REF = '#/definitions/';
 
 /**
- * The same schemas, with unions of objects that are told apart by their `type` checked by it: then what is wrong with an
- * event is said of its own type, and not once for each of the fifty others.
+ * The same schemas, in which unions of objects with distinct `type` values are checked by `type`. An invalid event is then reported once,
+ * for its own type, and not for each of the fifty other types.
  */
 export function discriminated(definitions: Definitions): Record<string, JsonSchema> {
   return mapValues(definitions, (schema) => rewrite(schema, definitions));
@@ -29,7 +29,7 @@ function rewriteUnion(branches: readonly JsonSchema[], definitions: Definitions)
   return { type: 'object', required: [TAG], discriminator: { propertyName: TAG }, oneOf: inner };
 }
 
-/** The values of `type` that a branch has; undefined for one that need not have one of its own. */
+/** The possible `type` values of a branch. Undefined if the branch has no required constant `type`. */
 function tagsOf(branch: JsonSchema, definitions: Definitions): unknown[] | undefined {
   const { properties, required } = resolve(branch, definitions);
   const tag = required?.includes(TAG) ? properties?.[TAG] : undefined;

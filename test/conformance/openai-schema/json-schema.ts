@@ -1,4 +1,4 @@
-/** As much of JSON Schema as the generator uses for the SDK's types. */
+/** The subset of JSON Schema that the generator uses for the SDK's types. */
 export interface JsonSchema {
   $ref?: string;
   const?: unknown;

@@ -1,4 +1,4 @@
-/** Named here for the generator of schemas: what a server answers with. */
+/** The types of a server's answers, exported for the schema generator. */
 export type { ChatCompletion, ChatCompletionChunk } from 'openai/resources/chat/completions';
 export type { FileDeleted, FileObject } from 'openai/resources/files';
 export type { Model } from 'openai/resources/models';

@@ -38,19 +38,19 @@ describe("OpenAI's types", () => {
   test.each([
     ['a missing number', { ...delta, sequence_number: undefined }, /sequence_number/],
     ['a wrong type', { ...delta, output_index: '0' }, /output_index must be number/],
-    ['an event that there is not', { ...delta, type: 'response.sneeze' }, /not a valid/],
+    ['an unknown event type', { ...delta, type: 'response.sneeze' }, /not a valid/],
   ])('refuse %s', (_name, value, message) => {
     expect(() => expectValid('ResponseStreamEvent', JSON.parse(JSON.stringify(value)))).toThrow(message);
   });
 
-  test('refuse a response with a status that there is not', () => {
+  test('refuse a response with an unknown status', () => {
     const body = projectResponse({ id: 'resp_1', createdAt: 1, request: { model: 'm' } }).body();
     expectValid('Response', body);
     expect(() => expectValid('Response', { ...body, status: 'thinking' })).toThrow(/status/);
   });
 });
 
-describe('what is wrong is said of the right place', () => {
+describe('a problem is reported at its path', () => {
   const body = projectResponse({ id: 'resp_1', createdAt: 1, request: { model: 'm' } }).body();
 
   test.each<[string, Parameters<typeof problemsOf>, string[]]>([
@@ -60,7 +60,7 @@ describe('what is wrong is said of the right place', () => {
       ["/ must have required property 'sequence_number'"],
     ],
     [
-      'an event that there is not',
+      'an unknown event type',
       ['ResponseStreamEvent', { ...delta, type: 'response.sneeze' }],
       ['/ value of tag "type" must be in oneOf: "response.sneeze"'],
     ],
@@ -84,7 +84,7 @@ describe('what is wrong is said of the right place', () => {
   });
 });
 
-describe('every event and body that a log can come to is valid', () => {
+describe('every event and body that can result from a log is valid', () => {
   const opening: JobEvent[] = [
     { type: 'accepted', at: 1, model: 'm' },
     { type: 'attempt', at: 2, attempt: 1, path: 'litellm' },
@@ -106,7 +106,7 @@ describe('every event and body that a log can come to is valid', () => {
 
   test.each<[string, JobEvent[]]>([
     [
-      'everything that a model says',
+      'every kind of model output',
       [
         { type: 'reasoning', choice: 0, delta: 'hm' },
         { type: 'text', choice: 0, delta: 'a', logprobs },

@@ -5,7 +5,7 @@ import { withDifferences } from './differences.ts';
 import { discriminated } from './discriminate.ts';
 import { type Definitions } from './json-schema.ts';
 
-/** Types of OpenAI's official SDK that our bodies and stream events must have; `types.ts` names them for the generator. */
+/** Types of OpenAI's official SDK that our bodies and stream events must have. `types.ts` exports them for the generator. */
 export type OpenAiType =
   | 'ChatCompletion'
   | 'ChatCompletionChunk'
@@ -22,21 +22,21 @@ type Check = (value: unknown) => string[];
 const checks = new Map<OpenAiType, Check>();
 let generator: ReturnType<typeof createGenerator> | undefined;
 
-/** Throws an error that says which members are not as OpenAI's SDK has them; one that it does not have is refused. */
+/** Throws an error that lists the differences from the SDK's type. Members that the type does not have are differences too. */
 export function expectValid(type: OpenAiType, value: unknown): void {
   const problems = problemsOf(type, value);
   if (problems.length === 0) return;
   throw new Error(`not a valid ${type}:\n  ${problems.join('\n  ')}\n${JSON.stringify(value)}`);
 }
 
-/** What keeps a value from being of a type, each with its path; empty when nothing does. */
+/** The differences between a value and a type, each with its path. Empty if there are none. */
 export function problemsOf(type: OpenAiType, value: unknown): string[] {
   const check = checks.get(type) ?? compile(type);
   checks.set(type, check);
   return check(value);
 }
 
-/** The SDK's declarations are read at the first call, in some seconds; a type is a few tenths. */
+/** Reading the SDK's declarations at the first call takes seconds; each type takes some tenths of a second. */
 function definitionsOf(type: OpenAiType): Definitions {
   generator ??= createGenerator({
     path: join(import.meta.dirname, 'types.ts'),
@@ -54,7 +54,7 @@ function compile(type: OpenAiType): Check {
   return (value) => (validate(value) ? [] : readable(validate.errors ?? []));
 }
 
-/** One line for each, the innermost first: where a union is not told apart by a type, they say more than "none of these". */
+/** One line per error, the innermost first: in unions without a discriminator they say more than "matches none of these". */
 function readable(errors: readonly ErrorObject[]): string[] {
   const deepest = errors.toSorted((a, b) => depth(b) - depth(a));
   return [...new Set(deepest.map((error) => lineOf(error)))];

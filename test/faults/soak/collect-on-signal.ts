@@ -1,6 +1,6 @@
 /**
- * Loaded before each service of a soak (`NODE_OPTIONS=--import`): on SIGWINCH, which nothing else uses, it collects garbage. V8 lets garbage
- * lie for as long as the machine has memory, so what a process occupies says nothing of what it keeps.
+ * Loaded before each service of a soak (`NODE_OPTIONS=--import`). On SIGWINCH, which nothing else uses, it collects garbage: V8 keeps garbage
+ * as long as the machine has free memory, so the memory that a process occupies does not show what it retains.
  */
 import { isMainThread } from 'node:worker_threads';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Ground, settingsOf } from '../suite/ground.ts';
 
-/** The twins that are restarted (SIGTERM) and killed (SIGKILL) in turn. */
+/** The services whose second instance is restarted (SIGTERM) or killed (SIGKILL) in turn. */
 const TWINS = ['ingress', 'router', 'llm-worker'] as const;
 
 export interface Disturbances {
@@ -9,10 +9,10 @@ export interface Disturbances {
   kills: number;
 }
 
-/** One turn in so many is a kill. A worker that is killed takes half-written JSON answers with it, which nobody can continue. */
+/** Every tenth turn is a kill. A killed worker loses half-written JSON answers, which no other worker can continue. */
 const KILL_EVERY = 10;
 
-/** One twin after another goes and comes back until the signal fires. */
+/** Stops and restarts one second instance after another until the signal fires. */
 export async function disturb(ground: Ground, everyMs: number, signal: AbortSignal): Promise<Disturbances> {
   const done = { restarts: 0, kills: 0 };
   for (let turn = 0; await rest(everyMs, signal); turn += 1) {
@@ -26,7 +26,7 @@ export async function disturb(ground: Ground, everyMs: number, signal: AbortSign
   return done;
 }
 
-/** False when the signal has fired. */
+/** False if the signal has fired. */
 async function rest(milliseconds: number, signal: AbortSignal): Promise<boolean> {
   try {
     await delay(milliseconds, undefined, { signal });

@@ -12,7 +12,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const line = (level: string, msg: string) => `${JSON.stringify({ level, time: 1, msg })}\n`;
 
-test('errors in the logs are counted once each, and those that should not be are named', () => {
+test('errors in the logs are counted once each, and unexpected ones are reported', () => {
   const failed = line('error', 'Request failed');
   const worker = line('info', 'started') + line('fatal', 'Queue worker stopped') + '{"level":"error","ms';
   writeFileSync(join(folder, 'ingress-2.log'), failed + failed + line('warn', 'slow'));

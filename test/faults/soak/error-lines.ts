@@ -4,15 +4,15 @@ import { z } from 'zod';
 
 const LEVELS = ['error', 'fatal'] as const;
 
-/** `<level> <service>: <message>` -> how many lines of it the services logged. */
+/** Number of lines that the services logged, by `<level> <service>: <message>`. */
 export type ErrorLines = Record<string, number>;
 
 const logLine = z.object({ level: z.enum(LEVELS), msg: z.string() });
 
-/** A request that a stopping or restarted part could not serve; the client asked again, and availability counts it. */
+/** A request that an instance could not serve while it or a store restarted. The client retried, and availability accounts for it. */
 const EXPECTED: readonly RegExp[] = [/^error ingress(-2)?: Request failed$/];
 
-/** Counts what was worth an error in the logs of a folder, but for the file that merges the others. */
+/** Counts lines of level error and fatal in the logs of a folder, except in the file that merges the others. */
 export function countErrorLines(folder: string, merged: string): ErrorLines {
   const files = readdirSync(folder).filter((file) => file.endsWith('.log') && file !== merged);
   const counts: ErrorLines = {};
@@ -24,7 +24,7 @@ export function countErrorLines(folder: string, merged: string): ErrorLines {
   return counts;
 }
 
-/** A line that was being written at a kill, or that Node itself wrote, is none of ours. */
+/** Skips lines that do not parse: those cut off by a kill, and those that Node itself wrote. */
 function errorsIn(log: string): z.infer<typeof logLine>[] {
   const candidates = log.split('\n').filter((line) => /"level":"(error|fatal)"/.test(line));
   return candidates.flatMap((line) => logLine.safeParse(parse(line)).data ?? []);

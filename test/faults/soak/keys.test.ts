@@ -32,7 +32,7 @@ test.each([
   expect(countByKind([key.slice('p:'.length)])).toEqual({ [kind]: 1 });
 });
 
-test('what belongs to one job may not be left, what belongs to the system may', () => {
+test('keys of a single job are leftovers, keys of the system are not', () => {
   const counts = { 'job record': 1, 'BullMQ node': 2, outbox: 64, 'reader lease': 2, other: 1 };
   expect(leftovers(counts)).toEqual([
     '1 keys of kind "job record", not 0',
@@ -41,6 +41,6 @@ test('what belongs to one job may not be left, what belongs to the system may', 
   ]);
 });
 
-test('each kind says when its keys go', () => {
+test('each kind says when its keys are removed', () => {
   for (const { goes } of KEY_KINDS) expect(goes).not.toBe('');
 });

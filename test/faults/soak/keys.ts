@@ -5,11 +5,11 @@ import { scanKeys } from '../../harness/scan-keys.ts';
 /** A kind of keys in the job Redis. */
 interface KeyKind {
   kind: string;
-  /** Of the key without its prefix. The first kind that fits has the key. */
+  /** Matched against the key without its prefix. The first kind that matches counts the key. */
   pattern: RegExp;
-  /** The most that may be left when nobody has asked anything for as long as ended jobs are kept. */
+  /** How many keys may remain when there have been no requests for as long as ended jobs are retained. */
   most: number;
-  /** When a key of this kind goes away. */
+  /** When a key of this kind is removed. */
   goes: string;
 }
 
@@ -38,7 +38,7 @@ export const KEY_KINDS: readonly KeyKind[] = [
     kind: 'BullMQ queue',
     pattern: /^\{bull\}:/,
     most: 32,
-    goes: 'never: lists and meta data of three queues',
+    goes: 'never: lists and metadata of three queues',
   },
   {
     kind: 'files',
@@ -50,13 +50,13 @@ export const KEY_KINDS: readonly KeyKind[] = [
     kind: 'stored answers',
     pattern: /^\{b\w\w\}:answers(-sizes)?:/,
     most: 2 * USERS,
-    goes: 'a minute after the last stored answer of its user has expired',
+    goes: 'a minute after the last stored answer of the user has expired',
   },
   {
     kind: 'bills',
     pattern: /^\{metrics\}:usage:/,
     most: 4 * USERS,
-    goes: '100 days after its day, 800 after its month: two for each user, four where midnight lies between',
+    goes: '100 days after its day, 800 after its month: two for each user, four if midnight is in between',
   },
   {
     kind: 'rollout figures',
@@ -74,14 +74,14 @@ export const KEY_KINDS: readonly KeyKind[] = [
     kind: 'open-job limiter',
     pattern: /^\{gate\}:/,
     most: 1 + USERS,
-    goes: 'never: the pace; ten minutes after a refusal: the times that a user was told',
+    goes: 'never: the pace; ten minutes after a refusal: the retry times given to a user',
   },
-  { kind: 'access', pattern: /^\{access\}:/, most: 4, goes: 'never: keys, and when they were used last' },
+  { kind: 'access', pattern: /^\{access\}:/, most: 4, goes: 'never: API keys, and when they were last used' },
   {
     kind: 'control',
     pattern: /^\{control\}:/,
     most: 5,
-    goes: 'never: the state, who leads and follows, what is judged',
+    goes: 'never: the committed state, the leader, the instances, the evaluation',
   },
   { kind: 'secrets of cache entries', pattern: /^\{u-/, most: USERS, goes: '30 days after their last use' },
   { kind: 'steadiness', pattern: /^steady$/, most: 1, goes: 'never' },
@@ -103,11 +103,16 @@ export const KEY_KINDS: readonly KeyKind[] = [
   { kind: 'sweep lease', pattern: /^(outbox-)?sweep$/, most: 2, goes: 'after a second' },
 ];
 
-const OTHER: KeyKind = { kind: 'other', pattern: /^/, most: 0, goes: 'nobody knows' };
+const OTHER: KeyKind = {
+  kind: 'other',
+  pattern: /^/,
+  most: 0,
+  goes: 'at an unknown time: no kind of key matches',
+};
 
 export type KeyCounts = Record<string, number>;
 
-/** How many keys of each kind there are; `keys` without their prefix. Kinds of which there is none are not named. */
+/** Number of keys by kind. `keys` come without their prefix. Kinds without keys are omitted. */
 export function countByKind(keys: Iterable<string>): KeyCounts {
   const counts: KeyCounts = {};
   for (const key of keys) {
@@ -117,7 +122,7 @@ export function countByKind(keys: Iterable<string>): KeyCounts {
   return counts;
 }
 
-/** The kinds of which more is left than may be, in words. */
+/** The kinds with more keys than may remain, in words. */
 export function leftovers(counts: KeyCounts): string[] {
   return Object.entries(counts).flatMap(([kind, count]) => {
     const { most } = KEY_KINDS.find((known) => known.kind === kind) ?? OTHER;

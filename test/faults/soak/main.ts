@@ -1,4 +1,4 @@
-/** `make soak`: half load for ten minutes (FULL=1: an hour; MINUTES=n), with restarts and kills; ends with 1 when unhealthy. */
+/** `make soak`: half load for ten minutes (FULL=1: an hour; MINUTES=n), with restarts and kills. Exits with 1 if the report is unhealthy. */
 import { sayAs, writeReport } from '../../../stack/reports.ts';
 import { startGround } from '../suite/ground.ts';
 import { suiteQuestions } from '../suite/questions.ts';
@@ -10,8 +10,8 @@ import { soakMinutes } from './settings.ts';
 const say = sayAs('soak');
 
 /**
- * So that what belongs to ended jobs comes and goes within the soak, instead of piling up for an hour. Longer than the minute
- * that a router reads again when it starts: a message whose job's record has expired meanwhile is a dead letter.
+ * Short, so that the data of ended jobs is removed during the soak instead of accumulating for an hour. Longer than the minute of messages
+ * that a router rereads when it starts: a message whose job record has expired by then becomes a dead letter.
  */
 const RETENTION_MS = 90_000;
 
@@ -25,7 +25,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 try {
-  // A provider's own faults are another test's.
+  // Provider faults are covered by other tests.
   const questions = suiteQuestions().filter(({ body }) => !JSON.stringify(body).includes('failTimes'));
   const report = await runSoak({ ground, questions, minutes, retentionMs: RETENTION_MS, say });
   for (const line of describeSoak(report)) console.log(line);

@@ -29,7 +29,7 @@ const testimony = (sights: Sight[], manner: JobPlan['manner'] = 'patient'): Test
 });
 
 describe('availability', () => {
-  test('is the share of those who stayed and got their answer, however often they asked', () => {
+  test('is the share of clients that stayed and got their answer, however often they asked', () => {
     const all = [
       testimony([sight(true)]),
       testimony([sight(false), sight(true)]),
@@ -47,10 +47,10 @@ describe('availability', () => {
   });
 
   test.each([
-    ['another text', [sight(true, undefined, 'At platform five.')]],
-    ['half a text that is called whole', [sight(true, undefined, ANSWER.slice(0, 5))]],
-    ['a right one behind a torn one', [sight(false, undefined, 'At the'), sight(true)]],
-  ])('does not count a wrong answer: %s', (_what, sights) => {
+    ['a different text', [sight(true, undefined, 'At platform five.')]],
+    ['half a text that is marked complete', [sight(true, undefined, ANSWER.slice(0, 5))]],
+    ['a correct answer after an incorrect one', [sight(false, undefined, 'At the'), sight(true)]],
+  ])('excludes a wrong answer: %s', (_what, sights) => {
     expect(summarise([testimony(sights), testimony([sight(true)])], [ANSWER])).toMatchObject({
       availability: 0.5,
       firstTry: 0.5,
@@ -59,7 +59,7 @@ describe('availability', () => {
     });
   });
 
-  test('counts half an answer as no wrong one', () => {
+  test('does not count half an answer as a wrong one', () => {
     const half = testimony([sight(false, undefined, ANSWER.slice(0, 5))], 'vanishing');
     expect(summarise([half], [ANSWER]).wrongAnswers).toBe(0);
   });
@@ -84,7 +84,7 @@ describe('a soak', () => {
     at: '2026-01-01T00:00:00.000Z',
   };
 
-  test('is healthy when nothing grows and 99.9% end well', () => {
+  test('is healthy if nothing grows and 99.9% of the jobs succeed', () => {
     expect(complaints(healthy)).toEqual([]);
   });
 
@@ -102,11 +102,11 @@ describe('a soak', () => {
       'the memory of Redis grows by 2.00 MiB a minute',
       { memory: { Redis: { ...flat, flat: false, mbPerMinute: 2 } } },
     ],
-  ])('complains: %s', (complaint, change) => {
+  ])('is unhealthy: %s', (complaint, change) => {
     expect(complaints({ ...healthy, ...change })).toEqual([complaint]);
   });
 
-  test('prints the slope of each process', () => {
+  test('prints the memory slope of each process', () => {
     expect(describeSoak(healthy).join('\n')).toContain(
       'ingress          100 ->  101 MiB, slope  +0.10 MiB/min (tolerated 3.60 in a run of this length), handles 30 -> 34',
     );

@@ -4,14 +4,14 @@ import { describeErrorLines, type ErrorLines, unexpectedErrors } from './error-l
 import { KEY_KINDS, type KeyCounts, leftovers } from './keys.ts';
 import { type Growth } from './slope.ts';
 
-/** `.turnout/reports/soak.json`. */
+/** The content of `.turnout/reports/soak.json`. */
 export interface SoakReport extends Disturbances, Availability {
   minutes: number;
   keys: { before: KeyCounts; after: KeyCounts };
-  /** Open files and sockets. */
+  /** Number of open files and sockets. */
   handles: { before: Record<string, number>; after: Record<string, number> };
   memory: Record<string, Growth>;
-  /** Reason -> how many were buried for it. A healthy system buries nothing. */
+  /** Number of dead letters by reason. A healthy system has none. */
   deadLetters: Record<string, number>;
   errorLines: ErrorLines;
   at: string;
@@ -19,21 +19,21 @@ export interface SoakReport extends Disturbances, Availability {
 
 interface Availability {
   jobs: number;
-  /** The share of the jobs whose client stayed that ended as asked for. The client retries as the SDKs do. */
+  /** The share of jobs that succeeded, among those whose client stayed. The client retries as the SDKs do. */
   availability: number;
-  /** The share that ended well at the first try; a connection that was refused, since an ingress restarts, is a try. */
+  /** The share that succeeded at the first try. A refused connection, because an ingress restarts, counts as a try. */
   firstTry: number;
-  /** Those that did not end well, by the code of their error; `wrong answer` for one that was not the model's. */
+  /** Number of failed jobs by error code; `wrong answer` if the text was not the model's. */
   failures: Record<string, number>;
-  /** Clients, also of those who hung up, that read what is not the model's answer or no beginning of it. */
+  /** Number of clients, including those that hung up, that read text that is not the model's answer or a prefix of it. */
   wrongAnswers: number;
 }
 
 const TARGET_AVAILABILITY = 0.999;
-/** Sockets come and go with who is connected at the moment; a leak is more than these. */
+/** The number of sockets varies with the clients connected at the moment. A leak is more than this. */
 const HANDLE_TOLERANCE = 8;
 
-/** `expected`: the answers of an undisturbed model, by the number of their question. */
+/** `expected`: the answers of a model without faults, by question number. */
 export function summarise(testimonies: readonly Testimony[], expected: readonly string[]): Availability {
   const stayed = testimonies.filter(({ plan }) => plan.manner === 'patient');
   const wrong = new Set(testimonies.filter((testimony) => isWrong(testimony, expected)));
@@ -57,7 +57,7 @@ function isWrong({ plan, sights }: Testimony, expected: readonly string[]): bool
   return sights.some(({ text, done }) => (done ? text !== answer : !answer.startsWith(text)));
 }
 
-/** What is wrong, in words. Nothing is with a healthy system. */
+/** What is wrong, in words. Empty for a healthy system. */
 export function complaints(report: SoakReport): string[] {
   const { availability, wrongAnswers, keys, handles, memory, deadLetters, errorLines } = report;
   const unavailable =

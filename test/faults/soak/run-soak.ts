@@ -16,19 +16,19 @@ export interface SoakOptions {
   ground: Ground;
   questions: readonly SuiteQuestion[];
   minutes: number;
-  /** Milliseconds that what belongs to ended jobs is kept. */
+  /** Milliseconds that the data of ended jobs is retained. */
   retentionMs: number;
   say: (line: string) => void;
 }
 
-/** Half of what the embedded system carries on two cores. */
+/** Half of what the embedded system sustains on two cores. */
 const JOBS_PER_SECOND = 6;
 const DISTURB_EVERY_MS = 15_000;
-/** Each sample costs every service a collection of some 100 ms. */
+/** Each sample costs every service a garbage collection of about 100 ms. */
 const SAMPLE_EVERY_MS = 15_000;
-/** Code is compiled and pools are filled before anything is compared. */
+/** Time for compiling code and filling pools before the first comparison. */
 const WARM_UP_MS = 30_000;
-/** What the other files say as well. */
+/** Repeats the lines of the other log files. */
 const MERGED_LOG = 'turnout.log';
 /** The ingress keeps a client's idle connection for 72 s. */
 const KEEP_ALIVE_MS = 80_000;
@@ -82,7 +82,7 @@ async function warmUp(options: SoakOptions): Promise<void> {
   await settle(options);
 }
 
-/** Waits until every job has ended and what belonged to them is gone; what is not is for the report to tell. */
+/** Waits until every job has ended and its data is gone. The report lists what is left. */
 async function settle({ ground, retentionMs }: SoakOptions): Promise<void> {
   const ended = async () => (await ground.store.open()).length === 0;
   await until(ended, { timeoutMs: 90_000, everyMs: 500 });

@@ -5,7 +5,7 @@ import { serviceNames } from '../../../stack/services.ts';
 import { type Ground } from '../suite/ground.ts';
 import { type Reading } from './slope.ts';
 
-/** What it says of itself; of the others the operating system does. */
+/** Redis reports its own memory. For other processes the operating system reports it. */
 export const REDIS = 'Redis';
 
 const MIB = 1024 * 1024;
@@ -22,8 +22,8 @@ export const COLLECTING = {
 
 export interface Samples {
   /**
-   * MiB, by process, without garbage. One instance of each service lives through the whole soak and is
-   * watched; its twin is restarted and killed.
+   * MiB, by process, after a garbage collection. One instance of each service runs through the whole soak and is measured; the other is
+   * restarted and killed.
    */
   memory: Record<string, Reading[]>;
   take(): Promise<void>;
@@ -46,11 +46,11 @@ export function createSamples(ground: Ground): Samples {
 
 async function redisMemory({ redis }: Ground): Promise<number> {
   const used = /used_memory:(\d+)/.exec(await redis.info('memory'))?.[1];
-  if (used === undefined) throw new Error('Redis does not say how much memory it uses');
+  if (used === undefined) throw new Error('INFO memory of Redis has no used_memory');
   return Number(used);
 }
 
-/** Open files and sockets of each survivor. Empty where there is no /proc. */
+/** Number of open files and sockets of each measured instance. Empty on systems without /proc. */
 export function handlesOf({ services }: Ground): Record<string, number> {
   if (!existsSync('/proc/self/fd')) return {};
   const count = (name: string) => readdirSync(`/proc/${services.pidOf(name)}/fd`).length;

@@ -1,4 +1,4 @@
-/** How many minutes: MINUTES, else ten, or sixty with FULL=1. Throws naming what is wrong. */
+/** Duration of the soak in minutes: MINUTES, else ten, or sixty with FULL=1. Throws for an invalid value. */
 export function soakMinutes(env: NodeJS.ProcessEnv): number {
   const text = env['MINUTES'];
   if (text === undefined || text === '') return env['FULL'] === '1' ? 60 : 10;

@@ -6,7 +6,7 @@ const line = (minutes: number, valueAt: (minute: number) => number): Reading[] =
   Array.from({ length: minutes * 12 }, (_, i) => ({ at: i * 5_000, value: valueAt(i / 12) }));
 
 describe('a slope', () => {
-  test("of a line is the line's own, wherever it begins", () => {
+  test('of a straight line is its own, wherever the line begins', () => {
     const whole = fc.integer({ min: -1_000, max: 1_000 });
     fc.assert(
       fc.property(whole, whole, (slope, start) => {
@@ -15,7 +15,7 @@ describe('a slope', () => {
     );
   });
 
-  test('of what goes up and down is none', () => {
+  test('of values that go up and down is zero', () => {
     const values = [1, 3, 1, 3, 3, 1, 3, 1].map((value, at) => ({ at: at * 1_000, value }));
     expect(slopePerMinute(values)).toBeCloseTo(0, 9);
   });
@@ -24,11 +24,11 @@ describe('a slope', () => {
 describe('memory', () => {
   test.each([
     ['stays', 10, () => 100, true],
-    ['grows only while it warms up', 10, (minute: number) => 100 + 30 * Math.min(minute, 2), true],
+    ['grows only during the warm-up', 10, (minute: number) => 100 + 30 * Math.min(minute, 2), true],
     ['grows slowly for an hour', 60, (minute: number) => 100 + 0.9 * minute, true],
     ['leaks 2 MiB a minute for an hour', 60, (minute: number) => 100 + 2 * minute, false],
     ['leaks 4 MiB a minute for ten minutes', 10, (minute: number) => 100 + 4 * minute, false],
-    ['swings by its young generation', 10, (minute: number) => 100 + 20 * (minute % 1), true],
+    ['swings by the size of the young generation', 10, (minute: number) => 100 + 20 * (minute % 1), true],
     ['shrinks', 10, (minute: number) => 200 - 5 * minute, true],
   ])('that %s for %d minutes', (_what, minutes, valueAt, flat) => {
     expect(judgeGrowth(line(minutes, valueAt), OF_A_PROCESS).flat).toBe(flat);
@@ -37,15 +37,18 @@ describe('memory', () => {
   test.each([
     [10, 3.47],
     [60, 1],
-  ])('may grow in %d minutes by %f MiB a minute, and the run says so', (minutes, tolerated) => {
-    const { toleratedPerMinute } = judgeGrowth(
-      line(minutes, () => 100),
-      OF_A_PROCESS,
-    );
-    expect(toleratedPerMinute).toBeCloseTo(tolerated, 1);
-  });
+  ])(
+    'may grow in %d minutes by %f MiB a minute, and the result reports this tolerance',
+    (minutes, tolerated) => {
+      const { toleratedPerMinute } = judgeGrowth(
+        line(minutes, () => 100),
+        OF_A_PROCESS,
+      );
+      expect(toleratedPerMinute).toBeCloseTo(tolerated, 1);
+    },
+  );
 
-  test('of a process is not judged by a minute, in which one collection decides', () => {
+  test('of a process is not judged after one minute, in which a single garbage collection decides', () => {
     expect(
       judgeGrowth(
         line(1, (minute) => 200 + 60 * minute),
@@ -54,13 +57,13 @@ describe('memory', () => {
     ).toBeUndefined();
   });
 
-  test('of Redis is held to less: it has no garbage', () => {
+  test('of Redis has a lower tolerance, because Redis has no garbage', () => {
     const leaking = line(10, (minute) => 4 + 0.4 * minute); // a kilobyte a job
     expect(judgeGrowth(leaking, OF_A_PROCESS).flat).toBe(true);
     expect(judgeGrowth(leaking, OF_REDIS).flat).toBe(false);
   });
 
-  test('that nobody could read is not flat', () => {
+  test('without any reading is not flat', () => {
     expect(judgeGrowth([], OF_A_PROCESS).flat).toBe(false);
     const unread = line(5, () => Number.NaN);
     expect(judgeGrowth(unread, OF_A_PROCESS).flat).toBe(false);

@@ -1,10 +1,10 @@
-/** A reading at a time; ms since the epoch. */
+/** A value and when it was read, in ms since the epoch. */
 export interface Reading {
   at: number;
   value: number;
 }
 
-/** How fast the values grow, per minute: ordinary least squares. NaN with fewer than two readings. */
+/** How fast the values grow per minute, by ordinary least squares. NaN with fewer than two readings. */
 export function slopePerMinute(readings: readonly Reading[]): number {
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [meanAt, meanValue] = [mean(readings.map(({ at }) => at)), mean(readings.map(({ value }) => value))];
@@ -13,46 +13,46 @@ export function slopePerMinute(readings: readonly Reading[]): number {
   return (covariance / variance) * 60_000;
 }
 
-/** What became of one process's memory. */
+/** How the memory of one process developed. */
 export interface Growth {
   fromMb: number;
   toMb: number;
-  /** Over what was read after the warm-up. */
+  /** Slope of the readings after the warm-up. */
   mbPerMinute: number;
-  /** Undefined when the run was too short to tell. */
+  /** Undefined if the run was too short to judge. */
   flat: boolean | undefined;
-  /** What this run let pass, by its length: the fewer minutes, the more. MiB a minute. */
+  /** The slope that this run tolerates, in MiB a minute. The shorter the run, the higher. */
   toleratedPerMinute: number;
 }
 
 /**
- * Memory is flat when it grows no faster than the one, or in the whole run by no more than the other. MiB. In ten minutes the
- * other is the wider one: what such a run really tolerates stands in its output.
+ * Memory is flat if it grows no faster than `mbPerMinute`, or by no more than `mb` in the whole run. In a run of ten minutes the second
+ * bound is the wider one; the output states the tolerance that applied.
  */
 export interface Tolerance {
   mbPerMinute: number;
   mb: number;
-  /** Less than this after the warm-up tells nothing. */
+  /** Runs shorter than this after the warm-up are not judged. */
   leastMs: number;
 }
 
 /**
- * A MiB a minute at 6 jobs a second is 2.8 KiB a job: less than the smallest thing that a job could leave behind in a process,
- * its request, its events or a socket's buffers. The other is that of compiled code, pools and the allocator's own swing. It decides in runs
- * of minutes; in an hour the slope does. Readings are taken behind a collection of garbage: before it, an hour of load moved a process by
- * 100 MiB whose heap had not grown by one.
+ * At 6 jobs a second, 1 MiB a minute is 2.8 KiB a job: less than the smallest thing that a job could leak in a process (its request, its
+ * events, a socket's buffers). The 24 MiB are for compiled code, pools and the allocator. They decide in runs of minutes; in a run of an hour
+ * the slope decides. Each reading follows a garbage collection: without it, one hour of load moved a process by 100 MiB although its live
+ * heap had not grown by 1 MiB.
  */
 export const OF_A_PROCESS: Tolerance = { mbPerMinute: 1, mb: 24, leastMs: 120_000 };
 /**
- * 570 bytes a job, less than one record. The metrics' event ids take 90 bytes a job, up to half a million of them.
- * It fills until what came first goes again: the soak's retention and a minute, which a third of a shorter run is not.
+ * 0.2 MiB a minute is 570 bytes a job, less than one record. The metrics' event ids take 90 bytes a job, for up to half a million ids.
+ * Memory grows until the first data expires, after the soak's retention plus a minute, which is more than a third of a shorter run.
  */
 export const OF_REDIS: Tolerance = { mbPerMinute: 0.2, mb: 1, leastMs: 300_000 };
 
-/** V8 sizes its heap, compiles and fills its pools under the first minutes of a load. */
+/** In the first minutes under load, V8 sizes its heap and compiles code, and pools fill. */
 const WARM_UP = { share: 1 / 3, mostMs: 180_000 };
 
-/** `readings` in MiB, in the order of time. */
+/** `readings` are in MiB, ordered by time. */
 export function judgeGrowth(readings: readonly Reading[], tolerated: Tolerance): Growth {
   const first = readings[0]?.at ?? Number.NaN;
   const last = readings.at(-1)?.at ?? Number.NaN;

@@ -6,7 +6,7 @@ import { type JobPlan, USERS } from '../suite/plan.ts';
 import { type SuiteQuestion } from '../suite/questions.ts';
 
 export interface SteadyLoad {
-  /** No more jobs; resolves with what every client saw. */
+  /** Starts no more jobs. Resolves with what every client saw. */
   stop(): Promise<Testimony[]>;
 }
 
@@ -17,7 +17,7 @@ interface LoadOptions {
   seed: number;
 }
 
-/** Asks at a fixed rate, whatever becomes of the answers: a slow system gets no rest. */
+/** Sends requests at a fixed rate, independent of the answers, so that a slow system gets no relief. */
 export function startSteadyLoad({ ground, questions, perSecond, seed }: LoadOptions): SteadyLoad {
   const random = generator(seed);
   const clients: Promise<Testimony>[] = [];
@@ -35,7 +35,7 @@ export function startSteadyLoad({ ground, questions, perSecond, seed }: LoadOpti
   };
 }
 
-/** The SDKs ask anew after a retryable error with a status of its own; within a stream they cannot. */
+/** Like the SDKs, asks again after a retryable error that has its own HTTP status. An error inside a stream cannot be retried. */
 async function playSdk(options: ClientOptions): Promise<Testimony> {
   const first = await playClient(options);
   const { manner, stream } = options.plan;

@@ -13,16 +13,16 @@ import { scanKeys } from '../../harness/scan-keys.ts';
 const WITHIN = { timeoutMs: 30_000, everyMs: 200 } as const;
 
 interface Past {
-  /** Messages that nobody can read. */
+  /** Number of unreadable messages that were sent. */
   poisonSent: number;
   /**
-   * The job Redis lost its last moment: the usages of calls that ended in it are lost, and jobs whose outcomes Kafka has may have lost
-   * their records. So the provider, the records and the metrics do not agree to the token any more.
+   * The job Redis lost its last writes: the usages of calls in that time are lost, and jobs whose outcomes are in Kafka may have lost their
+   * records. The provider, the records and the metrics then no longer agree to the token.
    */
   failedOver: boolean;
 }
 
-/** What is wrong with the system once every client has gone, in words. Nothing is, if the promises hold. */
+/** What is wrong with the system after every client is done, in words. Empty if all invariants hold. */
 export async function inspectAftermath(ground: Ground, past: Past): Promise<string[]> {
   const checks = [
     openJobs,
@@ -39,7 +39,7 @@ export async function inspectAftermath(ground: Ground, past: Past): Promise<stri
   return found;
 }
 
-/** Waits until the answer is what it should be; says what it was if that did not come. */
+/** Waits until the value is the expected one. Returns a complaint with the last value if that does not happen. */
 async function expectSoon<T>(what: string, wanted: T, ask: () => Promise<T>): Promise<string[]> {
   let last: T | undefined;
   const same = async () => JSON.stringify((last = await ask())) === JSON.stringify(wanted);
@@ -80,7 +80,7 @@ async function recordsOf({ redis, services }: Ground): Promise<string[]> {
   return [...new Set(keys)].map((key) => key.slice(key.lastIndexOf(':') + 1));
 }
 
-/** What belongs to one job goes away by itself. */
+/** The keys of every job must have an expiry. */
 async function expiries(ground: Ground): Promise<string[]> {
   const keys = jobKeys(ground.services.prefix);
   const jobs = await recordsOf(ground);
@@ -94,7 +94,7 @@ async function expiries(ground: Ground): Promise<string[]> {
 const runningCalls = () =>
   expectSoon('calls that the provider still works on', 0, async () => (await wholeLedger()).totals.running);
 
-/** Also the jobs that no client can speak for: one end each, no gap, and the usage that the provider counted. */
+/** Checks every record, including jobs no client knows: one terminal event each, no gap, and the usage that the provider counted. */
 async function everyRecord({ store, ...ground }: Ground, { failedOver }: Past): Promise<string[]> {
   const { jobs: calls } = await wholeLedger();
   const found: string[] = [];
@@ -103,7 +103,7 @@ async function everyRecord({ store, ...ground }: Ground, { failedOver }: Past): 
     if (!view || view.state === 'refused') continue;
     const events = view.entries.map(({ event }) => event);
     const ends = events.filter(isTerminal).length;
-    if (ends !== 1) found.push(`${jobId} (${view.state}) has ${ends} ends`);
+    if (ends !== 1) found.push(`${jobId} (${view.state}) has ${ends} terminal events`);
     if (view.entries.some(({ sequence }, at) => sequence !== at + 1))
       found.push(`${jobId}: the log has a gap`);
     const difference = usageDifference(calls[jobId] ?? [], events);
@@ -113,7 +113,7 @@ async function everyRecord({ store, ...ground }: Ground, { failedOver }: Past): 
   return found;
 }
 
-/** The metrics' counts are the records', to the job and to the token. */
+/** The metrics must match the records exactly, in jobs and tokens. */
 async function metrics(ground: Ground): Promise<string[]> {
   const logs = await Promise.all((await recordsOf(ground)).map((job) => ground.store.events(job)));
   return expectSoon('what the metrics count', countLogs(logs), async () => {
@@ -160,12 +160,12 @@ function countSummary({ completed, errors, cancelled, tokens }: Summary): Counts
   };
 }
 
-/** Every message that nobody can read lies in the dead letters; twice under one origin, if it was delivered twice. */
+/** Every unreadable message is in the dead-letter topic. One that was delivered twice has two letters with the same origin. */
 const unreadable = ({ services }: Ground, { poisonSent }: Past) =>
   expectSoon('messages in the dead letters', poisonSent, async () => {
     const letters = await deadLetters(services.prefix);
     const others = letters.filter((letter) => !isOfLostRecord(letter));
-    // A topic that was made anew has the same origins again.
+    // A recreated topic reuses the origins of the deleted one, so the original id is part of the key.
     return new Set(others.map(({ origin, originalId }) => `${origin} ${originalId}`)).size;
   });
 

@@ -9,21 +9,21 @@ import { type SuiteQuestion } from './questions.ts';
 /** What a client saw of one request. Times are ms since the epoch. */
 export interface Sight {
   askedAt: number;
-  /** When something came: a piece of text, or the end. */
+  /** Arrival times of the pieces of text, and of the end. */
   arrivals: readonly number[];
   text: string;
-  /** The response was opened with a 200: the job has been accepted, whatever came of it. */
+  /** The response began with a 200: the job was accepted, whatever happened afterwards. */
   accepted: boolean;
-  /** The answer was said to be whole. */
+  /** The answer was marked complete. */
   done: boolean;
   error: string | undefined;
 }
 
-/** What became of one job, as its client tells it. */
+/** What a client reports about its job. */
 export interface Testimony {
   plan: JobPlan;
   question: SuiteQuestion;
-  /** Undefined for one who never learned it: it had no key, and no response came. */
+  /** Undefined if the client never learned it: it had no idempotency key, and no response arrived. */
   jobId: string | undefined;
   sights: readonly Sight[];
 }
@@ -37,7 +37,7 @@ export interface ClientOptions {
 
 const RETRIES = 40;
 const RETRY_MS = 500;
-/** Errors that say: ask again, your job may run. All others are the job's own end. */
+/** Errors after which the client asks again, because its job may be running. All others are the job's own end. */
 const ASK_AGAIN: ReadonlySet<string | undefined> = new Set([
   'queue_unavailable',
   'store_unavailable',
@@ -48,7 +48,7 @@ const ASK_AGAIN: ReadonlySet<string | undefined> = new Set([
   undefined,
 ]);
 
-/** Plays one client to the end of its patience. Never rejects: what went wrong is in the testimony. */
+/** Plays one client until it has a result or gives up. Never rejects: the testimony says what went wrong. */
 export async function playClient(options: ClientOptions): Promise<Testimony> {
   const { plan, question } = options;
   await delay(plan.startAfterMs);

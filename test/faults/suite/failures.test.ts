@@ -15,22 +15,29 @@ function failure(code: ErrorCode, kind: Kind, stream: boolean, body: Record<stri
 
 describe('a failure', () => {
   test.each<[string, boolean, ErrorCode, Kind, boolean, Record<string, unknown>]>([
-    ['half a JSON answer that was read as it came', true, 'attempt_lost', 'kill llm-worker', true, json],
-    ['a JSON answer that nobody had seen', false, 'attempt_lost', 'kill llm-worker', false, json],
+    [
+      'half a JSON answer that was streamed to its client',
+      true,
+      'attempt_lost',
+      'kill llm-worker',
+      true,
+      json,
+    ],
+    ['a JSON answer of which nothing was sent', false, 'attempt_lost', 'kill llm-worker', false, json],
     ['plain text', false, 'attempt_lost', 'kill llm-worker', true, {}],
-    ['another error of a JSON answer', false, 'deadline_exceeded', 'kill llm-worker', true, json],
-    ['no way to the model', true, 'upstream_unreachable', 'stop LiteLLM', true, {}],
-    ['no way to the model, which was there', false, 'upstream_unreachable', 'kill router', true, {}],
+    ['a JSON answer with another error', false, 'deadline_exceeded', 'kill llm-worker', true, json],
+    ['an unreachable model while LiteLLM is down', true, 'upstream_unreachable', 'stop LiteLLM', true, {}],
+    ['an unreachable model while LiteLLM is up', false, 'upstream_unreachable', 'kill router', true, {}],
   ])('of %s: by design %s', (_what, byDesign, code, ...rest) => {
     expect(failure(code, ...rest)).toEqual({ code, byDesign });
   });
 
-  test('is none of a job that ended otherwise', () => {
+  test('is undefined for a job that ended otherwise', () => {
     const testimony = { plan: { stream: true }, question: { body: {}, direct: true } } as Testimony;
     expect(failureOf('kill router', testimony, undefined)).toBeUndefined();
   });
 
-  test('may happen to a few', () => {
+  test('is allowed for a small share of the jobs', () => {
     expect([30, 295].map(mostFailures)).toEqual([2, 6]);
   });
 });

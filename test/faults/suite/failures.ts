@@ -5,11 +5,11 @@ import { type Kind } from './plan.ts';
 /** A job that ended with a typed error. */
 export interface Failure {
   code: string;
-  /** No better end was possible. */
+  /** No better outcome was possible. */
   byDesign: boolean;
 }
 
-/** With LiteLLM away no call can be made, and the patience with it is shorter than its return. */
+/** While LiteLLM is down no call can be made, and the retries end before it returns. */
 const WITHOUT_LITELLM: ReadonlySet<string> = new Set([
   'upstream_unreachable',
   'upstream_failed',
@@ -25,13 +25,13 @@ export function failureOf(
   const failed = view?.entries.map(({ event }) => event).find(({ type }) => type === 'failed');
   if (failed?.type !== 'failed') return undefined;
   const { code } = failed.error;
-  // Half of a JSON answer is out: nobody can continue it.
+  // The client has half of a JSON answer, which no other attempt can continue.
   const halfJson = code === 'attempt_lost' && plan.stream && 'response_format' in question.body;
   const overdue = kind === 'Redis away 60 s' && code === 'deadline_exceeded';
   return { code, byDesign: halfJson || overdue || (kind === 'stop LiteLLM' && WITHOUT_LITELLM.has(code)) };
 }
 
-/** The most jobs of so many that may fail though they need not have: a deadline or a retry that ran out under the fault. */
+/** How many of `jobs` jobs may fail although they need not: a deadline or the retries ran out because of the fault. */
 export function mostFailures(jobs: number): number {
   return Math.max(2, Math.ceil(jobs * 0.02));
 }

@@ -14,35 +14,35 @@ import { type JobStore, openJobStore } from '../support/job-store.ts';
 import { USERS } from './plan.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
-/** The system under fire: all six services, those that matter twice, with a bad network before Redis and Kafka. */
+/** The system under test: all six services, the critical ones with two instances, and a faulty network in front of Redis and Kafka. */
 export interface Ground {
   services: RunningServices;
   system: System;
   redisProxy: TcpProxy;
   kafkaProxy: TcpProxy;
-  /** The witnesses do not go through the bad network. */
+  /** The test's own connections bypass the faulty network. */
   store: JobStore;
   redis: Redis;
   producer: Producer;
   topics: Topics;
-  /** Addresses of the two ingresses. */
+  /** URLs of the two ingresses. */
   ingresses: readonly [string, string];
   /** One for each user. */
   apiKeys: readonly string[];
-  /** That of one more, who asks only what a fault needs asked. */
+  /** The key of an additional user, who sends only the requests that a fault needs. */
   extraKey: string;
-  /** The folder of the blob store, and that of the job Redis. */
+  /** The folders of the blob store and of the job Redis. */
   blobs: string;
   redisFolder: string;
-  /** Where this run keeps its files. */
+  /** The state folder of this run. */
   state: string;
   stop(): Promise<void>;
 }
 
-/** A job that is not answered by then has failed, typed. Milliseconds. */
+/** The deadline of every job: a job without an answer by then fails with a typed error. Milliseconds. */
 export const DEADLINE_MS = 60_000;
 
-/** `env`: settings of the services over the defaults. */
+/** `env`: settings of the services, over the defaults. */
 export async function startGround(
   say: (line: string) => void,
   env: Readonly<Record<string, string>> = {},
@@ -52,7 +52,7 @@ export async function startGround(
     for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
   };
   let stopping: Promise<void> | undefined;
-  // Whoever asks again waits as well: a process that ends meanwhile would leave the rest running.
+  // Later callers wait as well: a process that exits in the meantime would leave the rest running.
   const stop = () => (stopping ??= cleanUpAll());
   try {
     const [redisProxy, kafkaProxy] = await Promise.all([startTcpProxy(), startTcpProxy()]);
@@ -110,13 +110,13 @@ export async function startGround(
   }
 }
 
-/** Whoever asks for the test environment gets this system's from here on. */
+/** From here on, `testEnv` returns this system's addresses. */
 function enter(system: System) {
   Object.assign(process.env, system.env);
   return testEnv();
 }
 
-/** The second router sends its users to the provider itself: LiteLLM alone could not carry the load. */
+/** The second router sends its users directly to the provider, because LiteLLM alone could not carry the load. */
 async function startTwice(env: Readonly<Record<string, string>>): Promise<RunningServices> {
   const services = await startServices({ env });
   await Promise.all([
@@ -127,7 +127,7 @@ async function startTwice(env: Readonly<Record<string, string>>): Promise<Runnin
   return services;
 }
 
-/** The settings that an instance is started with. */
+/** The settings with which an instance is started. */
 export function settingsOf(instance: string): Readonly<Record<string, string>> {
   return instance === 'router-2' ? DIRECT : {};
 }

@@ -55,7 +55,7 @@ function verdict({
 const GOOD = [attempt(1), text(HALF), text(EXPECTED.slice(30)), usage(9), completed];
 
 describe('the judge', () => {
-  test('finds nothing wrong with an answer that three witnesses agree on', () => {
+  test('finds nothing wrong with an answer on which client, job log and provider agree', () => {
     expect(verdict({ sights: [cut, whole] })).toEqual({
       status: 'completed',
       lost: false,
@@ -70,25 +70,29 @@ describe('the judge', () => {
   });
 
   test.each<[string, Case, Partial<Verdict>]>([
-    ['a job without an end', { events: GOOD.slice(0, -1), state: 'running', sights: [cut] }, { lost: true }],
-    ['two ends', { events: [...GOOD, completed] }, { doubled: true }],
     [
-      'an answer that is there twice',
+      'a job without a terminal event',
+      { events: GOOD.slice(0, -1), state: 'running', sights: [cut] },
+      { lost: true },
+    ],
+    ['two terminal events', { events: [...GOOD, completed] }, { doubled: true }],
+    [
+      'an answer that is stored twice',
       { events: [text(EXPECTED + EXPECTED), completed], sights: [], calls: [] },
       { doubled: true, torn: true },
     ],
-    ['an answer that lacks its end', { events: [text(HALF), completed], sights: [] }, { torn: true }],
-    ['a client that read something else', { sights: [{ ...cut, text: 'The train' }] }, { torn: true }],
-    ['half an answer that was called whole', { sights: [{ ...whole, text: HALF }] }, { torn: true }],
+    ['an answer without its last part', { events: [text(HALF), completed], sights: [] }, { torn: true }],
+    ['a client that read a different text', { sights: [{ ...cut, text: 'The train' }] }, { torn: true }],
+    ['half an answer that was marked complete', { sights: [{ ...whole, text: HALF }] }, { torn: true }],
     [
-      'a failed job that was called whole',
+      'a cancelled job that was marked complete',
       { events: [text(EXPECTED), { type: 'cancelled', at: 1, by: 'client' }], state: 'cancelled' },
       { torn: true },
     ],
-    ['a usage that the provider does not know', { calls: [aborted] }, { usageDifference: 12 }],
+    ['a usage that matches no call of the provider', { calls: [aborted] }, { usageDifference: 12 }],
     ['a second call that no lost attempt explains', { calls: [aborted, call] }, { unexplained: true }],
     [
-      'a second call of a job whose first attempt had called nobody',
+      'a second call of a job whose first attempt made no call',
       {
         events: [
           attempt(1),
@@ -103,21 +107,21 @@ describe('the judge', () => {
       { duplicateCalls: 1, unexplained: true },
     ],
     [
-      'a call that was lost with its attempt and that nobody estimated',
+      'a call of a lost attempt without an estimated usage',
       { events: [attempt(1), text(HALF), attempt(2), ...GOOD.slice(2)], calls: [aborted, call] },
       { unexplained: false, unpaid: true, usageDifference: 0 },
     ],
-    ['a call that nobody told of', { calls: [call, call], events: GOOD }, { usageDifference: 12 }],
-  ])('sees %s', (_what, evidence, wrong) => {
+    ['a completed call without a usage', { calls: [call, call], events: GOOD }, { usageDifference: 12 }],
+  ])('reports %s', (_what, evidence, wrong) => {
     expect(verdict(evidence)).toMatchObject(wrong);
   });
 
-  test('asks no usage of a call that was refused, and none of a job that has not ended', () => {
+  test('expects no usage for a refused call, nor for a job that has not ended', () => {
     expect(verdict({ calls: [{ ...call, outcome: 'failed' }, call] }).unpaid).toBe(false);
     expect(verdict({ events: [attempt(1), text(HALF)], state: 'running', sights: [cut] }).unpaid).toBe(false);
   });
 
-  test('counts the calls of lost attempts, and not the retries of failures that were seen', () => {
+  test('counts the calls of lost attempts, but not retries after a reported failure', () => {
     const retry = (after: 'attempt_lost' | 'upstream_cut'): JobEvent => ({
       type: 'retry',
       at: 1,
@@ -133,7 +137,7 @@ describe('the judge', () => {
   });
 });
 
-describe('the judge of a failover that lost the last moment', () => {
+describe('the judge after a lossy failover', () => {
   const failover: Failover = { isDeadLetter: false };
   const without = (sights: Sight[], isDeadLetter: boolean) =>
     judge({
@@ -144,19 +148,19 @@ describe('the judge of a failover that lost the last moment', () => {
       failover: { isDeadLetter },
     });
 
-  test('asks for no attempt and no usage that may have been lost', () => {
+  test('accepts that attempts and usages may be lost', () => {
     const events = [attempt(1), text(EXPECTED), usage(9), completed];
     expect(verdict({ events, calls: [aborted, call], failover }).complaints).toEqual([]);
   });
 
-  test('lets a client have read more than is stored, if it is the answer', () => {
+  test('accepts that a client has read more than is stored, if it is part of the answer', () => {
     const failed: JobEvent[] = [attempt(1), { type: 'cancelled', at: 1, by: 'client' }];
     const of = (sight: string) =>
       verdict({ events: failed, state: 'cancelled', sights: [{ ...cut, text: sight }], failover }).torn;
     expect([HALF, 'The train'].map(of)).toEqual([false, true]);
   });
 
-  test('finds an accepted job without a record lost, if its message is no dead letter', () => {
+  test('reports an accepted job without a record as lost, unless its message is a dead letter', () => {
     expect(without([cut], false).lost).toBe(true);
     expect(without([cut], true)).toMatchObject({ lost: false, torn: false, complaints: [] });
   });

@@ -3,45 +3,45 @@ import { type JobView } from '../../../shared/jobs/joblog/job-log.ts';
 import { type Call } from '../../upstream/ledger.ts';
 import { type Sight, type Testimony } from './client.ts';
 
-/** What three witnesses who do not know each other say of one job: its client, the job log, the provider. */
+/** What three independent sources say about one job: its client, the job log, the provider. */
 export interface Evidence {
   testimony: Testimony;
-  /** Undefined: Redis has no such job. */
+  /** Undefined if Redis has no such job. */
   view: JobView | undefined;
   calls: readonly Call[];
-  /** The answer of an undisturbed model. */
+  /** The answer of a model without faults. */
   expected: string;
-  /** Undefined, but where the job Redis came back without its last moment. */
+  /** Set only if the job Redis came back without its last writes. */
   failover?: Failover;
 }
 
 /**
- * What a job Redis that came back without its last moment may have lost of a job: attempts and usages, so that calls need no
- * explanation; text that a client has read, which the next attempt makes again; and the record. From its message the router makes that
- * again where an idempotency key leads to the job. Else the message is a dead letter, and the job is lost only if it is none.
+ * What a job may lose when the job Redis comes back without its last writes: attempts and usages, so that calls need no explanation; text
+ * that a client has read, which the next attempt produces again; and the record. The router recreates the record from the job's message
+ * if an idempotency key leads to the job. Otherwise the message becomes a dead letter, and the job counts as lost only if there is none.
  */
 export interface Failover {
   isDeadLetter: boolean;
 }
 
 export interface Verdict {
-  /** `refused`: the client was told so. `unseen`: it left before it learned of its job. */
+  /** `refused`: the client received an error instead of a job. `unseen`: the client left before it learned of its job. */
   status: 'completed' | 'failed' | 'cancelled' | 'refused' | 'unseen';
-  /** Accepted, and without an end. */
+  /** Accepted, but without a terminal event. */
   lost: boolean;
-  /** More than one end, or text that is there twice. */
+  /** More than one terminal event, or text that is stored twice. */
   doubled: boolean;
-  /** A client saw what the record does not say, or the record is not the answer. */
+  /** A client saw text that the record does not have, or the record is not the answer. */
   torn: boolean;
   /** Calls that were made because an attempt was lost. */
   duplicateCalls: number;
-  /** More calls than the attempts that another one followed can explain. */
+  /** More duplicate calls than lost attempts can explain. */
   unexplained: boolean;
-  /** The job has ended, and of a call that the provider began there is no usage, neither reported nor estimated. */
+  /** The job has ended, and a call that the provider began has neither a reported nor an estimated usage. */
   unpaid: boolean;
-  /** Tokens that were reported and that the provider does not know of. */
+  /** Tokens that were reported but do not match the provider's calls. */
   usageDifference: number;
-  /** Why, in words and with the job's id, where something is wrong. */
+  /** What is wrong, in words and with the job's id. */
   complaints: string[];
 }
 
@@ -55,11 +55,11 @@ export function judge(evidence: Evidence): Verdict {
   const isSettled = terminals.length > 0 && !evidence.failover;
   const unpaid = isSettled ? unpaidCalls(evidence.calls, events) : 0;
   const complaints = [
-    ...complain(isLost(evidence, terminals), `no end: state ${view?.state ?? 'missing'}`),
-    ...complain(terminals.length > 1, `${terminals.length} ends`),
-    ...complain(isRepeated(stored, evidence.expected), `text is there twice: ${stored}`),
+    ...complain(isLost(evidence, terminals), `no terminal event: state ${view?.state ?? 'missing'}`),
+    ...complain(terminals.length > 1, `${terminals.length} terminal events`),
+    ...complain(isRepeated(stored, evidence.expected), `text is stored twice: ${stored}`),
     ...tears(evidence, stored, terminals),
-    ...complain(duplicates > relays, `${duplicates} calls too many, ${relays} attempts that explain one`),
+    ...complain(duplicates > relays, `${duplicates} duplicate calls, but only ${relays} lost attempts`),
     ...complain(unpaid > 0, `${unpaid} calls without a usage: ${account(evidence.calls, events)}`),
   ];
   return {
@@ -82,7 +82,7 @@ function statusOf({ sights }: Testimony, view: JobView | undefined): Verdict['st
   return sights.some(({ error }) => error !== undefined) ? 'refused' : 'unseen';
 }
 
-/** A job that Redis does not know is lost only if somebody was told that it was there. */
+/** A job that Redis does not have is lost only if its client learned of it. */
 function isLost({ testimony, view, failover }: Evidence, terminals: readonly JobEvent[]): boolean {
   if (view) return terminals.length === 0 && view.state !== 'refused';
   if (failover?.isDeadLetter) return false;
@@ -103,7 +103,7 @@ function tears(
       terminals[0]?.type === 'completed' && stored !== expected,
       `stored "${stored}" instead of "${expected}"`,
     ),
-    ...complain(!expected.startsWith(stored), `stored "${stored}", no beginning of "${expected}"`),
+    ...complain(!expected.startsWith(stored), `stored "${stored}", which is no prefix of "${expected}"`),
     ...testimony.sights.flatMap((sight) => tearsOfSight(sight, known, completed)),
   ];
 }
@@ -111,9 +111,9 @@ function tears(
 function tearsOfSight({ text, done, error }: Sight, stored: string, completed: boolean): string[] {
   return [
     ...complain(!stored.startsWith(text), `a client read "${text}", stored is "${stored}"`),
-    ...complain(done && text !== stored, `an answer called whole: "${text}", stored is "${stored}"`),
-    ...complain(done && !completed, 'an answer called whole of a job that was not completed'),
-    ...complain(done && error !== undefined, `an answer called whole after the error ${error ?? ''}`),
+    ...complain(done && text !== stored, `an answer marked complete: "${text}", stored is "${stored}"`),
+    ...complain(done && !completed, 'an answer marked complete, of a job that did not complete'),
+    ...complain(done && error !== undefined, `an answer marked complete after the error ${error ?? ''}`),
   ];
 }
 
@@ -125,25 +125,25 @@ function textOf(events: readonly JobEvent[]): string {
   return events.map((event) => (event.type === 'text' ? event.delta : '')).join('');
 }
 
-/** Longer than the answer, and made of it. */
+/** Longer than the answer, and contains the answer's beginning a second time. */
 function isRepeated(stored: string, expected: string): boolean {
   return expected !== '' && stored.length > expected.length && stored.includes(expected.slice(0, 40), 1);
 }
 
 /**
- * What certainly no call of the provider came before that the log knows as failed: a lost attempt, and a proxy that took no
- * connection. After any other failure there may have been none either (an open circuit, LiteLLM's own 500, a connection to
- * it that broke): such a job's duplicates are counted short.
+ * Failures in the log that certainly did not follow a provider call: a lost attempt, and a proxy that refused the connection. Other failures
+ * may not have followed one either (an open circuit breaker, LiteLLM's own 500, a broken connection to LiteLLM); the duplicates of such
+ * jobs are undercounted.
  */
 const NOT_CALLED: ReadonlySet<string> = new Set(['attempt_lost', 'upstream_unreachable']);
 
-/** All calls but the first, less those that the retry layer made on purpose after a failure it had seen. */
+/** All calls but the first, minus those that the retry layer made after a reported failure. */
 function duplicateCalls(calls: readonly Call[], events: readonly JobEvent[]): number {
   const onPurpose = events.filter((event) => event.type === 'retry' && !NOT_CALLED.has(event.after)).length;
   return Math.max(0, calls.length - 1 - onPurpose);
 }
 
-/** Attempts that another one followed, and whose call it had to make again: not those that gave the job back uncalled. */
+/** Attempts after which another one had to repeat a call. Excludes attempts that released the job without calling. */
 function relayedAttempts(events: readonly JobEvent[]): number {
   const attempts = events.filter(({ type }) => type === 'attempt').length;
   const uncalled = events.filter(
@@ -154,7 +154,7 @@ function relayedAttempts(events: readonly JobEvent[]): number {
   return Math.max(0, attempts - 1 - uncalled.length);
 }
 
-/** What the log tells of a job's calls, and what the provider does. */
+/** The log's events about a job's calls, and the provider's view of them. */
 export function account(calls: readonly Call[], events: readonly JobEvent[]): string {
   const told = events.filter(({ type }) => TELLING.has(type));
   return `${JSON.stringify(told)} ${JSON.stringify(calls)}`;
@@ -170,15 +170,15 @@ const TELLING: ReadonlySet<string> = new Set<JobEvent['type']>([
   'cancelled',
 ]);
 
-/** One that the provider answered with an error status costs nothing. */
+/** Calls without a usage. A call that the provider answered with an error status costs nothing. */
 function unpaidCalls(calls: readonly Call[], events: readonly JobEvent[]): number {
   const begun = calls.filter(({ outcome }) => outcome !== 'failed').length;
   return Math.max(0, begun - events.filter(({ type }) => type === 'usage').length);
 }
 
 /**
- * In tokens: reported usages that are no call's that the provider ended; and calls that it ended and that nobody told of,
- * of a job that no attempt was lost of. A call that the provider ended may have been cut behind it: that one is estimated.
+ * Tokens of reported usages that match no call that the provider completed, plus tokens of completed calls without a usage in a job that
+ * lost no attempt. A call that the provider completed may have been cut on the way to us; such a call has an estimated usage.
  */
 export function usageDifference(calls: readonly Call[], events: readonly JobEvent[]): number {
   const ended = calls.filter(({ outcome }) => outcome === 'completed').map(tokensOfCall);

@@ -1,8 +1,8 @@
 /**
- * `make faults`: everything is killed, cut and frozen under load; ends with 1 when a promise did not hold.
+ * `make faults`: kills, cuts and freezes every part of the system under load. Exits with 1 if an invariant did not hold.
  *
- * `FULL=1` takes hours. Each kind of fault then has a system, a seed and a result of its own in `.turnout/reports/faults/`: a run that was
- * stopped goes on with the kinds that have no result of this commit yet, and the report is made of all of them. `FRESH=1` begins anew.
+ * `FULL=1` takes hours. Each kind of fault then has its own system, seed and result in `.turnout/reports/faults/`. An interrupted run
+ * continues with the kinds that have no result for this commit, and the report covers all of them. `FRESH=1` starts over.
  */
 import { sayAs, writeReport } from '../../../stack/reports.ts';
 import { startGround } from './ground.ts';

@@ -1,6 +1,6 @@
 import { generator } from '../../upstream/core/random.ts';
 
-/** Everything that is done to the system, in the order of the table. */
+/** Every kind of fault, in the order of the table. */
 export const kinds = [
   'kill ingress',
   'kill router',
@@ -42,7 +42,7 @@ export const kinds = [
 ] as const;
 export type Kind = (typeof kinds)[number];
 
-/** These strike while no job is under way: half of the round's jobs have ended, and the others have not been asked for. */
+/** Faults that occur while no job is running: half of the round's jobs have ended, and the others have not begun. */
 export const quietKinds: ReadonlySet<Kind> = new Set(['idle Kafka outage', 'recreated topic']);
 
 export interface SuitePlan {
@@ -50,39 +50,39 @@ export interface SuitePlan {
   rounds: readonly Round[];
 }
 
-/** One fault, and the jobs that are under way when it strikes. */
+/** One fault, and the jobs that run when it occurs. */
 export interface Round {
   number: number;
   kind: Kind;
-  /** Milliseconds after the first job. */
+  /** Milliseconds after the start of the round. */
   strikeAfterMs: number;
-  /** Chooses among equals: which instance dies. */
+  /** Decides random choices, such as which instance is killed. */
   seed: number;
   jobs: readonly JobPlan[];
 }
 
 export type Manner =
-  /** Retries what failed, with its idempotency key. */
+  /** Retries failed requests, with its idempotency key. */
   | 'patient'
-  /** Has no idempotency key, and so never asks again. */
+  /** Has no idempotency key, and so never retries. */
   | 'once'
-  /** Hangs up, and comes back with its key. */
+  /** Hangs up, and comes back with its idempotency key. */
   | 'returning'
-  /** Hangs up for good; without a key, so that its job dies with it. */
+  /** Hangs up for good. It has no idempotency key, so its job is cancelled. */
   | 'vanishing';
 
 export interface JobPlan {
-  /** Position among the questions. */
+  /** Index of the question. */
   question: number;
   stream: boolean;
   manner: Manner;
-  /** Milliseconds after the round's beginning. */
+  /** Milliseconds after the start of the round. */
   startAfterMs: number;
-  /** Of those who hang up: milliseconds after asking. */
+  /** For clients that hang up: milliseconds after the request. */
   hangUpAfterMs: number;
-  /** From 0; the users' jobs are spread over Kafka's partitions. */
+  /** From 0. The users' jobs are spread over Kafka's partitions. */
   user: number;
-  /** Which of two ingresses is asked first. */
+  /** Which of the two ingresses is asked first. */
   ingress: 0 | 1;
 }
 
@@ -95,7 +95,7 @@ export interface SuiteSize {
 }
 
 export const USERS = 12;
-/** Below what everything together can do on two cores: else the silences that are measured are those of a queue. */
+/** Below what the system sustains on two cores. Otherwise the measured silences would be queueing time. */
 const JOBS_PER_SECOND = 16;
 
 /** The same size and seed give the same plan. */

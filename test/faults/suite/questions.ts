@@ -1,7 +1,7 @@
-/** The questions that the suite's clients ask. Each answer is known, because the simulator's is a function of the messages. */
+/** A question of the suite's clients. Each answer is known, because the simulator's answers are a function of the messages. */
 export interface SuiteQuestion {
   body: Record<string, unknown>;
-  /** The provider's own answer is the expected one; else (documents) the messages that it gets are not the client's. */
+  /** The expected answer is the provider's to the same messages. False for documents, whose prompt the context worker writes. */
   direct: boolean;
 }
 

@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const size = { seed: 1, jobs: 10, faultsOfEachKind: 2 };
 const result = { rounds: [], leftovers: ['a job is open'], seconds: 3 };
 
-test('a run that was stopped finds the kinds that it has done, and none of another commit, seed or size', () => {
+test('an interrupted run finds the kinds it has finished, but none of another commit, seed or size', () => {
   const results = createResults(size, { commit: 'a', folder });
   expect(results.find('kill Redis')).toBeUndefined();
   expect(results.keep('kill Redis', result)).toBe(result);

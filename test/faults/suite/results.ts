@@ -5,7 +5,7 @@ import { repositoryRoot, stateFolder } from '../../../stack/layout.ts';
 import { type Kind, type SuiteSize } from './plan.ts';
 import { type SuiteResult } from './run-suite.ts';
 
-/** The results of a long run, a file for each kind of fault: only those of the same commit, seed and size count. */
+/** The results of a long run, one file for each kind of fault. Only results of the same commit, seed and size are reused. */
 export interface Results {
   find(kind: Kind): SuiteResult | undefined;
   keep(kind: Kind, result: SuiteResult): SuiteResult;

@@ -25,7 +25,7 @@ export interface Suite {
   say: (line: string) => void;
 }
 
-/** What a run saw, for reports of several runs together. */
+/** The observations of one run, from which reports over several runs are made. */
 export interface SuiteResult {
   rounds: readonly RoundResult[];
   leftovers: readonly string[];
@@ -48,7 +48,7 @@ export function mergeResults(seed: number, results: readonly SuiteResult[]): Fau
   );
 }
 
-/** One fault after another, each under its own load and judged before the next; then the system as a whole. */
+/** Plays one fault after another, each under its own load and judged before the next, and then inspects the system as a whole. */
 export async function playSuite(suite: Suite): Promise<SuiteResult> {
   const startedAt = performance.now();
   const expected = await Promise.all(
@@ -68,12 +68,12 @@ export async function playSuite(suite: Suite): Promise<SuiteResult> {
   };
 }
 
-/** Where documents are sent, the prompt is ours and not the client's: the answer is taken from a quiet system. */
+/** For documents, the prompt is ours and not the client's, so the expected answer comes from the undisturbed system. */
 export async function expectedAnswer(ground: Ground, { body, direct }: SuiteQuestion): Promise<string> {
   if (direct) return undisturbed(body);
   const reading = readStream({ url: ground.ingresses[0], apiKey: ground.apiKeys[0] ?? '', body });
   await reading.over;
-  if (!reading.done()) throw new Error(`a quiet system did not answer: ${reading.error() ?? 'cut'}`);
+  if (!reading.done()) throw new Error(`The undisturbed system did not answer: ${reading.error() ?? 'cut'}`);
   return reading.text();
 }
 
@@ -120,7 +120,7 @@ async function strikeUnderLoad(suite: Suite, round: Round): Promise<Fought> {
   return { struck, testimonies: await testimonies };
 }
 
-/** The jobs that would have begun before it end first; the others begin behind it. */
+/** The jobs that start before the fault end before it occurs; the others start after it. */
 async function strikeBetween(suite: Suite, round: Round): Promise<Fought> {
   const { strikeAfterMs: at, jobs } = round;
   const before = await playClients(
@@ -137,7 +137,7 @@ async function strikeBetween(suite: Suite, round: Round): Promise<Fought> {
   return { struck, testimonies: [...before, ...after] };
 }
 
-/** One that did not go as it should is a complaint, and ends no run of hours. */
+/** A fault that could not be applied is a complaint. It does not abort a run of hours. */
 async function strike(ground: Ground, { kind, seed }: Round): Promise<Struck> {
   try {
     return await strikes[kind](ground, generator(seed));
@@ -150,7 +150,7 @@ async function strike(ground: Ground, { kind, seed }: Round): Promise<Struck> {
 function playClients({ ground, questions }: Suite, jobs: readonly JobPlan[]): Promise<Testimony[]> {
   const clients = jobs.map((job) => {
     const question = questions[job.question];
-    if (!question) throw new Error(`there is no question ${job.question}`);
+    if (!question) throw new Error(`There is no question ${job.question}`);
     return playClient({ plan: job, question, ingresses: ground.ingresses, apiKeys: ground.apiKeys });
   });
   return Promise.all(clients);
@@ -167,9 +167,9 @@ interface Judged {
 }
 
 interface Known {
-  /** The answer. */
+  /** The expected answer. */
   expected: string;
-  /** The jobs that the router put into the dead letters; undefined where no failover lost any. */
+  /** The jobs that the router sent to the dead-letter topic. Undefined if there was no failover. */
   letters: ReadonlySet<string> | undefined;
 }
 

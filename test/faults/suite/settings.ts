@@ -1,8 +1,8 @@
 import { type Kind, kinds, type SuiteSize } from './plan.ts';
 
 /**
- * SEED, JOBS, FAULTS (of each kind), KINDS (comma-separated) from the environment; FULL=1 for the long run.
- * Throws naming what is wrong.
+ * Reads SEED, JOBS, FAULTS (of each kind) and KINDS (comma-separated) from the environment; FULL=1 selects the long run.
+ * Throws an error that names the invalid variable.
  */
 export function suiteSize(env: NodeJS.ProcessEnv, questions: number): SuiteSize {
   const full = env['FULL'] === '1';
@@ -23,11 +23,12 @@ function whole(env: NodeJS.ProcessEnv, name: string, otherwise: number): number 
 }
 
 function chosenKinds(text: string | undefined, full: boolean): readonly Kind[] {
-  // Behind a failover no usage is exact any more: beside other kinds it would hide what they do to it.
+  // After a failover no usage is exact, so beside other kinds it would hide their effect on usage.
   if (text === undefined || text === '')
     return full ? kinds : kinds.filter((kind) => kind !== 'lossy failover');
   const names = text.split(',').map((name) => name.trim());
   const unknown = names.filter((name) => !kinds.some((kind) => kind === name));
-  if (unknown.length > 0) throw new Error(`KINDS has ${unknown.join(', ')}; known are ${kinds.join(', ')}`);
+  if (unknown.length > 0)
+    throw new Error(`KINDS has unknown names: ${unknown.join(', ')}. Known names: ${kinds.join(', ')}`);
   return kinds.filter((kind) => names.includes(kind));
 }

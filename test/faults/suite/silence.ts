@@ -1,8 +1,8 @@
 import { type Testimony } from './client.ts';
 
 /**
- * The longest time that a client of a stream waited for the next piece, counting from `since` (ms since the epoch), or from
- * its question where that came later. Undefined when no client was waiting. Those who hung up do not count.
+ * The longest time that a client waited for the next piece of a stream, counted from `since` (ms since the epoch), or from its request if
+ * that came later. Undefined if no client was waiting. Clients that hung up do not count.
  */
 export function longestSilence(testimonies: readonly Testimony[], since: number): number | undefined {
   const waits = testimonies

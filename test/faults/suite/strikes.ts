@@ -38,7 +38,7 @@ export const strikes: Readonly<Record<Kind, Strike>> = {
   'flush scripts': flushScripts,
   'lose queued jobs': loseQueuedJobs,
   'freeze Redis': (ground) => freeze(ground, 'redis', 8_000),
-  // Longer than Kafka's sessions and requests last.
+  // Longer than Kafka's session and request timeouts.
   'freeze Kafka': (ground) => freeze(ground, 'kafka', 20_000),
   'Redis away 5 s': (ground) => outage(ground, 'redis', 5_000),
   'Redis away 15 s': (ground) => outage(ground, 'redis', 15_000),

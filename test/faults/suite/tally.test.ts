@@ -33,7 +33,7 @@ const failures = (count: number, byDesign: boolean): Failure[] =>
   Array.from({ length: count }, () => ({ code: 'deadline_exceeded', byDesign }));
 
 describe('a run', () => {
-  test('is clean with few failures, and with those by design', () => {
+  test('is clean with few failures, and with failures by design', () => {
     const seen = report([...failures(2, false), ...failures(40, true)]);
     expect(isClean(seen)).toBe(true);
     expect(seen.byKind).toMatchObject([{ failedByDesign: 40, failures: { deadline_exceeded: 2 } }]);
@@ -47,7 +47,7 @@ describe('a run', () => {
     expect(seen).toMatchObject({ torn: 1, complaints: ['job_1: the log has a gap'] });
   });
 
-  test('is not clean with what a fault itself found wrong', () => {
+  test('is not clean if a fault itself found something wrong', () => {
     const seen = report([], { found: ['a file is gone'] });
     expect(isClean(seen)).toBe(false);
     expect(seen.complaints).toEqual(['kill llm-worker: a file is gone']);
@@ -62,11 +62,11 @@ describe('a run', () => {
   });
 });
 
-describe('a promised recovery time', () => {
+describe('a target recovery time', () => {
   test.each([
     ['met', [4_000, 7_900], true],
     ['missed', [4_000, 8_100], false],
-  ])('is %s, and decides nothing', (outcome, recoveryMs, met) => {
+  ])('is %s, and does not decide the result', (outcome, recoveryMs, met) => {
     const seen = report([], { recoveryMs });
     expect(seen.heldTo).toMatchObject([{ limitMs: 8_000, met, seen: { p50: 4_000, max: recoveryMs[1] } }]);
     expect(seen.heldTo.map(describeTarget).join()).toMatch(
@@ -75,7 +75,7 @@ describe('a promised recovery time', () => {
     expect(isClean(seen)).toBe(true);
   });
 
-  test('of a fault that nobody waited for is not judged', () => {
+  test('is not judged if no client was waiting', () => {
     expect(report([]).heldTo).toMatchObject([{ seen: null, met: null }]);
   });
 });

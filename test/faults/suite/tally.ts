@@ -4,16 +4,16 @@ import { type Verdict } from './judge.ts';
 import { type Kind } from './plan.ts';
 import { type HeldTo, holdToTargets } from './targets.ts';
 
-/** What one kind of fault did. Times are milliseconds. */
+/** The effects of one kind of fault. Times are milliseconds. */
 export interface KindTally {
   kind: Kind;
   faults: number;
   jobs: number;
   completed: number;
   failed: number;
-  /** Of these, those for which no better end was possible. */
+  /** Failed jobs for which no better outcome was possible. */
   failedByDesign: number;
-  /** The others, by the code of their error. */
+  /** The other failed jobs, by error code. */
   failures: Record<string, number>;
   cancelled: number;
   refused: number;
@@ -26,7 +26,7 @@ export interface KindTally {
   recoveryMs: Percentiles | null;
 }
 
-/** `.turnout/reports/faults.json`. */
+/** The content of `.turnout/reports/faults.json`. */
 export interface FaultReport {
   seed: number;
   jobs: number;
@@ -39,9 +39,9 @@ export interface FaultReport {
   usageDifference: number;
   recoveryMs: Percentiles | null;
   byKind: KindTally[];
-  /** The promised recovery times. */
+  /** The target recovery times. */
   heldTo: HeldTo[];
-  /** Kinds of fault under which more jobs failed than may, in words. */
+  /** Kinds of fault under which too many jobs failed, in words. */
   tooManyFailures: string[];
   /** What is wrong with single jobs, and what single faults found wrong, in words. */
   complaints: string[];
@@ -55,9 +55,9 @@ export interface RoundResult {
   kind: Kind;
   verdicts: readonly Verdict[];
   failures: readonly Failure[];
-  /** The silences that clients sat through. */
+  /** The longest silences of clients. */
   recoveryMs: readonly number[];
-  /** What the fault itself found wrong when the round's jobs had ended, in words. */
+  /** What the fault itself found wrong after the round's jobs had ended, in words. */
   found: readonly string[];
 }
 
@@ -120,8 +120,8 @@ export function toReport(
 }
 
 /**
- * Each lost, doubled and torn job, each call too many and each one that nobody paid for is a complaint. How long anything
- * took is not asked: a time says as much of the machine as of the system.
+ * Each lost, doubled or torn job, each unexplained call and each call without a usage is a complaint. Times do not count: they depend on
+ * the machine as much as on the system.
  */
 export function isClean(report: FaultReport): boolean {
   const { usageDifference, complaints, leftovers, tooManyFailures } = report;

@@ -1,23 +1,23 @@
 import { type Percentiles } from '../support/timings.ts';
 import { type Kind } from './plan.ts';
 
-/** A recovery time that was promised, and what was seen. Milliseconds. */
+/** A target recovery time, and the measured one. Milliseconds. */
 export interface HeldTo {
   what: string;
   limitMs: number;
-  /** The longest silence that a client sat through, over the faults of that kind. Null: there was none. */
+  /** The longest silences of clients, over the faults of that kind. Null if there was none. */
   seen: Percentiles | null;
   faults: number;
-  /** By the 99th percentile; null: nothing was seen. */
+  /** Judged by the 99th percentile. Null if nothing was measured. */
   met: boolean | null;
 }
 
 const TARGETS: readonly { what: string; kind: Kind; limitMs: number }[] = [
-  { what: 'a killed worker: its streams go on', kind: 'kill llm-worker', limitMs: 8_000 },
-  { what: "a killed router: its partitions' jobs go on", kind: 'kill router', limitMs: 10_000 },
+  { what: 'a killed worker: its streams continue', kind: 'kill llm-worker', limitMs: 8_000 },
+  { what: "a killed router: its partitions' jobs continue", kind: 'kill router', limitMs: 10_000 },
   { what: 'Redis: after its return', kind: 'kill Redis', limitMs: 5_000 },
   { what: 'Kafka: after its return', kind: 'kill Kafka', limitMs: 5_000 },
-  { what: "others beside one user's flood", kind: 'flood of large jobs', limitMs: 2_000 },
+  { what: "other users during one user's flood", kind: 'flood of large jobs', limitMs: 2_000 },
 ];
 
 interface Recovery {
@@ -26,7 +26,7 @@ interface Recovery {
   recoveryMs: Percentiles | null;
 }
 
-/** Of the kinds that were tried. */
+/** For the kinds that were played. */
 export function holdToTargets(byKind: readonly Recovery[]): HeldTo[] {
   return TARGETS.flatMap(({ what, kind, limitMs }) =>
     byKind
@@ -41,7 +41,7 @@ export function holdToTargets(byKind: readonly Recovery[]): HeldTo[] {
   );
 }
 
-/** For reading only: how long something took on one machine fails nothing. */
+/** For information only: a time on one machine does not fail the run. */
 export function describeTarget({ what, limitMs, seen, faults, met }: HeldTo): string {
   const outcome = met === null ? 'not seen' : met ? 'met' : 'missed';
   const ms = (value: number) => `${value.toFixed(0)} ms`;

@@ -1,22 +1,22 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** Stands between the services and a server, and makes the network as bad as it is told to. */
+/** A proxy between the services and a server that makes the network as bad as the test wants. */
 export interface TcpProxy {
   readonly port: number;
-  /** Where connections go from now on. */
+  /** Sets the target of new connections. */
   aimAt(port: number): void;
-  /** Every byte arrives this much later, in both directions. Milliseconds; 0: at once. */
+  /** Delays every byte in both directions by this many milliseconds. 0: no delay. */
   delay(milliseconds: number): void;
-  /** Connections stay open and are accepted, and nothing passes, as before a server that stands still. */
+  /** Keeps and accepts connections but forwards nothing, like a server that is frozen. */
   freeze(): void;
-  /** What was held back passes, and everything after it. */
+  /** Forwards what was held back, and everything after it. */
   thaw(): void;
-  /** Breaks every connection that there is. */
+  /** Breaks every existing connection. */
   cut(): void;
-  /** Breaks every connection, and refuses those that come, as a server that is not there does. */
+  /** Breaks every connection and refuses new ones, like a server that is down. */
   refuse(): Promise<void>;
-  /** Takes connections again, on the same port. */
+  /** Accepts connections again, on the same port. */
   accept(): Promise<void>;
   close(): Promise<void>;
 }
@@ -40,7 +40,7 @@ export async function startTcpProxy(): Promise<TcpProxy> {
     if (isFrozen) for (const socket of pair) socket.pause();
   });
 
-  /** One queue for each direction: timers of their own could overtake each other. */
+  /** One queue per direction, because separate timers could reorder the bytes. */
   function forward(from: Socket, to: Socket): void {
     const late: { dueAt: number; bytes: Buffer }[] = [];
     const deliver = () => {

@@ -1,6 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 
-/** Preloaded into a service: SIGWINCH blocks its main thread for longer than a lock lives, as work does that never gives way. */
+/** Preloaded into a service: SIGWINCH blocks its main thread for longer than a lock lasts, like a synchronous computation. */
 const BLOCKED_MS = 12_000;
 
 if (isMainThread)

@@ -5,7 +5,7 @@ import { jobIdOf } from './job-store.ts';
 import { readResponse, type ReaderOptions, type ResponseReader } from './response-reading.ts';
 import { ask, undisturbed } from './simulator.ts';
 
-/** Background responses, and the readers of each; the first one reads the stream that its creation was answered with. */
+/** Background responses, and the readers of each. The first reader reads the stream that the creating request returned. */
 export interface Crowd {
   responses: readonly Followed[];
   readers: readonly ResponseReader[];
@@ -14,7 +14,7 @@ export interface Crowd {
 interface Followed {
   id: string;
   jobId: string;
-  /** What an undisturbed model says. */
+  /** The answer of a model without faults. */
   expected: Promise<string>;
   readers: readonly ResponseReader[];
 }
@@ -23,9 +23,9 @@ interface CrowdOptions {
   urls: readonly string[];
   responses: number;
   readersOfEach: number;
-  /** Of the simulator. */
+  /** Knobs of the simulator. */
   knobs: string;
-  /** Where a reader hangs up. */
+  /** The event numbers at which a reader disconnects. */
   drops: () => number[];
 }
 
@@ -38,7 +38,7 @@ export async function gather(options: CrowdOptions): Promise<Crowd> {
   return { responses, readers: responses.flatMap(({ readers }) => readers) };
 }
 
-/** As many new readers of the same responses. */
+/** The same number of new readers for the same responses. */
 export function gatherAgain({ responses }: Crowd, options: Omit<CrowdOptions, 'responses' | 'knobs'>): Crowd {
   const again = responses.map((response) => ({
     ...response,

@@ -4,7 +4,7 @@ import { topicNames } from '../../../shared/platform/kafka/topics.ts';
 import { silentLogger } from '../../../shared/platform/log/logger.ts';
 import { testEnv } from '../../harness/env.ts';
 
-/** All dead letters of the services with that prefix. */
+/** All dead letters of the services with this prefix. */
 export async function deadLetters(prefix: string): Promise<StoredLetter[]> {
   const brokers = testEnv().KAFKA_BROKERS.split(',');
   const kafka = createKafka({ brokers, clientId: 'witness', log: silentLogger });
@@ -17,7 +17,7 @@ export async function deadLetters(prefix: string): Promise<StoredLetter[]> {
   return letters;
 }
 
-/** Of a job that was accepted, whose record the job Redis lost, and to whose answer neither a key nor a stored response leads. */
+/** True for an accepted job whose record the job Redis lost, if no idempotency key and no stored response leads to its answer. */
 export function isOfLostRecord({ reason }: StoredLetter): boolean {
   return reason.startsWith('the job has no record');
 }

@@ -11,11 +11,11 @@ const NEEDED: readonly ServiceName[] = ['ingress', 'router', 'llm-worker'];
 export interface Fleet {
   services: RunningServices;
   store: JobStore;
-  /** A streamed answer under an idempotency key of its own, so that its job's id is known from the start. */
+  /** Asks for a streamed answer with a new idempotency key, so that the job's id is known from the start. */
   ask(body: Record<string, unknown>, headers?: Readonly<Record<string, string>>): Asked;
-  /** A streamed answer that nobody can come back to. */
+  /** Asks for a streamed answer without an idempotency key, so that the client cannot come back to it. */
   askOnce(body: Record<string, unknown>, headers?: Readonly<Record<string, string>>): Reading;
-  /** The same call without streaming. */
+  /** Sends the same request without streaming. */
   post(body: Record<string, unknown>, options?: PostOptions): Promise<Response>;
   stop(): Promise<void>;
 }
@@ -63,7 +63,7 @@ export async function startFleet(env: Readonly<Record<string, string>> = {}): Pr
   };
 }
 
-/** Prints a measured figure under the test that took it. */
+/** Prints a measured figure below the test that measured it. */
 export function say(line: string): void {
   process.stderr.write(`    ${line}\n`);
 }

@@ -7,11 +7,11 @@ import { jobKeys } from '../../../shared/platform/redis/keys.ts';
 import { until } from '../../../stack/until.ts';
 import { testEnv } from '../../harness/env.ts';
 
-/** The job Redis as a witness: what it holds of each job, read without joining in. */
+/** A read-only view of the job Redis: what it holds of each job. */
 export interface JobStore {
   view(jobId: string): Promise<JobView | undefined>;
   events(jobId: string): Promise<JobEvent[]>;
-  /** Waits for the job's end and returns its terminal events: exactly one, if the promise holds. */
+  /** Waits for the job's end and returns its terminal events. There must be exactly one. */
   ending(jobId: string, timeoutMs?: number): Promise<JobEvent[]>;
   /** The jobs that have not ended. */
   open(): Promise<string[]>;
@@ -44,7 +44,7 @@ export function openJobStore(prefix: string, redisUrl: string = testEnv().REDIS_
   };
 }
 
-/** The id of the job that the first user's idempotency key names: known before the job is. */
+/** The id of the job that an idempotency key of the user names. It is known before the job exists. */
 export function jobIdOf(idempotencyKey: string, user = 'user-1'): string {
   return newJobId(testEnv().TURNOUT_SECRET, user, idempotencyKey);
 }

@@ -1,31 +1,31 @@
 import { createParser } from 'eventsource-parser';
 import { until } from '../../../stack/until.ts';
 
-/** What one client sees of one answer, chunk by chunk, whatever happens to it. Times are ms since the epoch. */
+/** What one client sees of one answer, chunk by chunk. Times are ms since the epoch. */
 export interface Reading {
-  /** The response's status and headers; rejects when the connection broke first. */
+  /** The response's status and headers. Rejects if the connection broke before they arrived. */
   readonly opened: Promise<Response>;
-  /** Resolves when nothing more will come, however that came about. Never rejects. */
+  /** Resolves when nothing more will arrive, for whatever reason. Never rejects. */
   readonly over: Promise<void>;
   text(): string;
   reasoning(): string;
-  /** Arrival of each piece of text. */
+  /** Arrival time of each piece of text. */
   arrivals(): readonly number[];
   /** The code of the error that the answer ended with. */
   error(): string | undefined;
-  /** Whether the end mark was seen. */
+  /** Whether the end marker was received. */
   done(): boolean;
-  /** Whether the connection broke, or we hung up. */
+  /** Whether the connection broke or this client hung up. */
   broken(): boolean;
-  /** Waits for that many pieces of text; throws when the answer ends before, or nothing comes for 20 s. */
+  /** Waits for this many pieces of text. Throws if the answer ends earlier, or after 20 s. */
   pieces(count: number): Promise<void>;
-  /** Waits for a piece that came later than that time, and resolves with when it came; throws as `pieces` does. */
+  /** Waits for a piece that arrives after `time`, and resolves with its arrival time. Throws as `pieces` does. */
   pieceAfter(time: number): Promise<number>;
   hangUp(): void;
 }
 
 export interface Question {
-  /** Of the ingress, without `/v1`. */
+  /** The ingress's URL, without `/v1`. */
   url: string;
   apiKey: string;
   body: Record<string, unknown>;
@@ -34,7 +34,7 @@ export interface Question {
 
 const WAIT_MS = 20_000;
 
-/** Asks for an answer, streamed unless the body says otherwise. No retry of any kind: what happens is what is seen. */
+/** Asks for an answer, streamed unless the body says otherwise. Retries nothing, so that the test sees everything that happens. */
 export function readStream({ url, apiKey, body, headers = {} }: Question): Reading {
   const seen = { text: '', reasoning: '', arrivals: [] as number[], done: false, broken: false, over: false };
   let error: string | undefined;
@@ -114,7 +114,7 @@ interface Sink {
   whole: () => void;
 }
 
-/** An early failure is a JSON body with its own status, a whole answer one with 200; the rest is an event stream. */
+/** An early failure is a JSON body with an error status, a whole answer a JSON body with 200; everything else is an event stream. */
 async function readBody(response: Response, { feed, take, whole }: Sink): Promise<void> {
   if (response.headers.get('content-type')?.startsWith('application/json')) {
     take((await response.json()) as Chunk);

@@ -1,41 +1,41 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 
-/** What one client has of one response, over all of its connections. */
+/** What one client has received of one response, over all its connections. */
 export interface ResponseReading {
   text: string;
-  /** The `sequence_number` of every event, in the order of arrival; `error` events, which are not the response's, apart. */
+  /** The `sequence_number` of every event, in order of arrival, except `error` events, which are not part of the response. */
   numbers: number[];
-  /** The response has ended, and the client knows. */
+  /** Whether the client has received the response's last event. */
   ended: boolean;
-  /** How often it hung up, its connection broke or was refused, and its stream ended with an `error` event. */
+  /** How often the client hung up; its connection broke or was refused; its stream ended with an `error` event. */
   dropped: number;
   broken: number;
   errors: number;
-  /** What should never be: other answers than a stream, streams that end without a word. */
+  /** What must never happen: answers that are not a stream, streams that end without a final event. */
   complaints: string[];
 }
 
 export interface ResponseReader {
-  /** As it is now. */
+  /** The current state. */
   reading: Readonly<ResponseReading>;
-  /** Resolves when the response has ended; rejects when it has not after a minute. */
+  /** Resolves when the response has ended. Rejects if it has not ended after a minute. */
   over: Promise<void>;
 }
 
 export interface ReaderOptions {
-  /** Ingresses, without `/v1`; the next one is taken for each connection. */
+  /** URLs of the ingresses, without `/v1`. Each connection takes the next one. */
   urls: readonly string[];
   apiKey: string;
   responseId: string;
-  /** At or behind these numbers, which ascend, it hangs up. */
+  /** Ascending event numbers. The client hangs up at the first event at or after each. */
   dropAt: readonly number[];
-  /** The first connection, where that is another one than `GET` of the stream. */
+  /** Opens the first connection, if that is not a `GET` of the stream. */
   begin?: (url: string, signal: AbortSignal) => Promise<Response>;
 }
 
 const TIMEOUT_MS = 60_000;
-/** A client that is refused comes again, but not at once. */
+/** Wait before a client that was refused connects again. */
 const RETRY_MS = 50;
 const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed']);
 
@@ -45,7 +45,7 @@ interface StreamEvent {
   delta?: string;
 }
 
-/** Reads a response as a client does that hangs up now and then and resumes behind the last event that it has seen. */
+/** Reads a response like a client that hangs up now and then and resumes after the last event it has seen. */
 export function readResponse(options: ReaderOptions): ResponseReader {
   const reading: ResponseReading = {
     text: '',
@@ -75,7 +75,7 @@ async function readToTheEnd(options: ReaderOptions, reading: ResponseReading): P
   }
 }
 
-/** `GET /v1/responses/{id}?stream=true`, from the beginning or behind `after`. */
+/** `GET /v1/responses/{id}?stream=true`, from the beginning or after event `after`. */
 export function openResponseStream(
   url: string,
   { apiKey, responseId, after }: { apiKey: string; responseId: string; after?: number | undefined },
@@ -97,7 +97,7 @@ async function readOnce(
   const seen = { last: 'more' as Taken };
   const parser = createParser({
     onEvent: ({ data }) => {
-      // What still comes in the same packet is lost with the connection.
+      // Events that arrive in the same packet after the hang-up are lost with the connection.
       if (!connection.signal.aborted) seen.last = take(JSON.parse(data) as StreamEvent, reading, drops);
       if (seen.last === 'enough') connection.abort();
     },
@@ -108,7 +108,7 @@ async function readOnce(
     const decoder = new TextDecoder();
     for await (const bytes of response.body ?? [])
       parser.feed(decoder.decode(bytes as Uint8Array, { stream: true }));
-    if (seen.last === 'more') reading.complaints.push('a stream ended without a word');
+    if (seen.last === 'more') reading.complaints.push('a stream ended without a final event');
   } catch {
     if (!connection.signal.aborted) reading.broken += 1;
   }
@@ -136,7 +136,7 @@ function take(
   return 'enough';
 }
 
-/** A 503 is what a server says that stops, or whose stores are away: it is asked again. */
+/** A 503 comes from a server that is stopping or cannot reach its stores: the client tries again. */
 async function complain(reading: ResponseReading, response: Response): Promise<'broken'> {
   const text = await response.text();
   if (response.status === 503) reading.broken += 1;

@@ -3,27 +3,27 @@ import { until } from '../../../stack/until.ts';
 import { type Call, type LedgerView } from '../../upstream/ledger.ts';
 import { type SocketCounts } from '../../upstream/http/sockets.ts';
 
-/** A question with the simulator's knobs in it: `ask('Why?', 'tokens=40; tps=20')`. */
+/** A question that carries knobs for the simulator: `ask('Why?', 'tokens=40; tps=20')`. */
 export function ask(question: string, knobs: string): { role: 'user'; content: string }[] {
   return [{ role: 'user', content: `${question} [[sim: ${knobs}]]` }];
 }
 
-/** What an undisturbed model answers: the simulator's answer is a function of the messages. */
+/** The answer of a model without faults. The simulator's answer is a function of the messages. */
 export async function undisturbed(body: Record<string, unknown>): Promise<string> {
   const response = await fetch(`${testEnv().UPSTREAM_URL}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-sim': NO_FAULTS },
     body: JSON.stringify({ ...body, stream: false }),
   });
-  if (!response.ok) throw new Error(`the simulator refused: ${await response.text()}`);
+  if (!response.ok) throw new Error(`The simulator refused the request: ${await response.text()}`);
   const { choices } = (await response.json()) as { choices: [{ message: { content: string } }] };
   return choices[0].message.content;
 }
 
-/** A header wins over what the messages ask for. */
+/** Knobs in the header override those in the messages. */
 const NO_FAULTS = 'fail=off; cut=off; stall=off; malformed=off; hang=false; ttft=0; tps=0';
 
-/** The calls that the provider got for a job, in their order. */
+/** The calls that the provider received for a job, in order. */
 export async function callsOf(jobId: string): Promise<Call[]> {
   const response = await fetch(`${testEnv().UPSTREAM_URL}/sim/ledger?job=${jobId}`);
   const { jobs } = (await response.json()) as LedgerView;
@@ -36,18 +36,21 @@ export async function wholeLedger(): Promise<LedgerView & { sockets: SocketCount
   return (await response.json()) as LedgerView & { sockets: SocketCounts };
 }
 
-/** Waits until the calls of a job are as asked for, and returns them. */
+/** Waits until the calls of a job satisfy the condition, and returns them. */
 export async function callsWhen(jobId: string, wanted: (calls: Call[]) => boolean): Promise<Call[]> {
   let calls: Call[] = [];
   const found = await until(async () => wanted((calls = await callsOf(jobId))), {
     timeoutMs: 20_000,
     everyMs: 10,
   });
-  if (!found) throw new Error(`the provider's calls never became so: ${JSON.stringify(calls)}`);
+  if (!found)
+    throw new Error(
+      `The provider's calls did not reach the expected state within 20 s: ${JSON.stringify(calls)}`,
+    );
   return calls;
 }
 
-/** What the simulator does with every request for a model, until it is set again; `{}`: nothing special. */
+/** Sets what the simulator does with every request for a model, until it is set again. `{}`: nothing special. */
 export async function setModelKnobs(model: string, knobs: object): Promise<void> {
   const body = JSON.stringify({ model, knobs });
   const response = await fetch(`${testEnv().UPSTREAM_URL}/sim/knobs`, { method: 'PUT', body });

@@ -6,15 +6,15 @@ export interface Asking {
   expected: string;
 }
 
-/** What one request came to. */
+/** The result of one request. */
 export interface Answer {
   jobId: string | undefined;
-  /** What is wrong with it, in words; undefined for a whole and right answer. */
+  /** What is wrong with the answer, in words. Undefined if it is complete and correct. */
   complaint: string | undefined;
 }
 
 interface SteadyClientsOptions {
-  /** Tried in turn: whoever refuses the connection is left for the next one, as a load balancer does. */
+  /** Tried in turn: if one refuses the connection, the next one is used, as a load balancer does. */
   urls: readonly string[];
   apiKey: string;
   askings: readonly Asking[];
@@ -22,20 +22,20 @@ interface SteadyClientsOptions {
 }
 
 export interface SteadyClients {
-  /** How many requests have been answered so far. */
+  /** Number of requests answered so far. */
   answered(): number;
-  /** Asks no more; resolves with all answers. */
+  /** Sends no more requests. Resolves with all answers. */
   stop(): Promise<Answer[]>;
 }
 
-/** Clients that ask one question after another, half of them streaming. They retry nothing. */
+/** Clients that send one question after another, half of them streaming. They retry nothing. */
 export function startSteadyClients(options: SteadyClientsOptions): SteadyClients {
   const { askings, clients } = options;
   const answers: Answer[] = [];
   let stopped = false;
 
   async function play(client: number): Promise<void> {
-    await delay(client * 150); // else all would always be at the same point of their answers
+    await delay(client * 150); // so that not all clients are at the same point of their answers
     for (let turn = client; !stopped; turn += 1) {
       const asking = askings[turn % askings.length];
       if (asking) answers.push(await askBalanced(options, asking, turn, client % 2 === 0));

@@ -5,7 +5,7 @@ export function describeTimes(milliseconds: readonly number[]): string {
   return `p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)} (${sorted.length})`;
 }
 
-/** The smallest of the sorted values that at least that share (0 to 1) of them do not exceed; NaN of nothing. */
+/** The smallest value that at least the fraction `quantile` (0 to 1) of the sorted values do not exceed. NaN without values. */
 function quantileOf(sorted: readonly number[], quantile: number): number {
   return sorted[Math.max(0, Math.ceil(quantile * sorted.length) - 1)] ?? Number.NaN;
 }
@@ -16,7 +16,7 @@ export interface Percentiles {
   max: number;
 }
 
-/** Null of nothing. */
+/** Null without values. */
 export function percentilesOf(values: readonly number[]): Percentiles | null {
   if (values.length === 0) return null;
   const sorted = values.toSorted((one, other) => one - other);

@@ -3,21 +3,21 @@ import { parseEnv } from 'node:util';
 import { freePort } from '../../../stack/ports.ts';
 import { docker } from './engine.ts';
 
-/** docker-compose.yml as it stands, under a name and ports of its own. */
+/** docker-compose.yml unchanged, under its own project name and ports. */
 export interface Composition {
-  /** The proxy, without `/v1`. */
+  /** The proxy's URL, without `/v1`. */
   readonly url: string;
-  /** `docker compose ...` of this composition. */
+  /** Runs `docker compose ...` for this composition. */
   readonly compose: (...args: string[]) => Promise<string>;
-  /** Builds what is not built, starts what does not run, and waits until all is healthy. */
+  /** Builds missing images, starts stopped services, and waits until all are healthy. */
   readonly up: (...args: string[]) => Promise<void>;
   /** Ids of the running containers of a service. */
   readonly containersOf: (service: string) => Promise<string[]>;
-  /** Keys, as `prepare` has made them. */
+  /** The keys that `prepare` generated. */
   readonly keys: () => Promise<NodeJS.Dict<string>>;
-  /** Everything goes, volumes too. */
+  /** Removes everything, including volumes. */
   readonly down: () => Promise<void>;
-  /** Containers, volumes and networks that are there. */
+  /** The containers, volumes and networks that exist. */
   readonly left: () => Promise<string[]>;
 }
 

@@ -19,27 +19,27 @@ import { type Secrets } from '../../../stack/secrets.ts';
 import { docker } from './engine.ts';
 
 export interface ContainerSystem {
-  /** As the services' variables. */
+  /** Addresses under the services' variable names. */
   readonly addresses: Readonly<Record<string, string>>;
-  /** Every container and the network go. Safe to call again. */
+  /** Removes every container and the network. Safe to call again. */
   stop(): Promise<void>;
 }
 
 interface ContainerSystemOptions {
   parts: ReadonlySet<InfrastructurePart>;
   secrets: Secrets;
-  /** The folder of the run that they belong to. */
+  /** The folder of the run that owns the containers. */
   owner: string;
   say: (line: string) => void;
 }
 
-/** Whose containers they are: found by it when their owner died. */
+/** The label with the owner, by which the containers of a dead owner are found. */
 const OWNER = 'turnout.test-run';
 const START_TIMEOUT_MS = 180_000;
 const KAFKA_PORT = 9092;
 const SIMULATOR_PORT = 14_010;
 
-/** Their names in docker-compose.yml: the tests and the users have the same images. */
+/** The parts' names in docker-compose.yml: tests and users run the same images. */
 const composed: Readonly<Record<InfrastructurePart, string>> = {
   kafka: 'kafka',
   redis: 'redis',
@@ -57,7 +57,7 @@ function imageOf(part: InfrastructurePart): string {
   return service.image;
 }
 
-/** Those that no registry has. Nothing is done twice: Docker knows what has not changed. */
+/** Builds the images that no registry has. Docker's build cache skips what has not changed. */
 async function buildImages(
   parts: ReadonlySet<InfrastructurePart>,
   say: (line: string) => void,
@@ -70,7 +70,7 @@ async function buildImages(
   await docker(['compose', '--profile', 'simulator', 'build', ...built]);
 }
 
-/** Real Kafka, Redis, LiteLLM and the simulator in containers of their own, by testcontainers. */
+/** Starts real Kafka, Redis, LiteLLM and the simulator in their own containers, with testcontainers. */
 export async function startContainers(options: ContainerSystemOptions): Promise<ContainerSystem> {
   const { parts, secrets, say } = options;
   await buildImages(parts, say);
@@ -105,7 +105,7 @@ export async function startContainers(options: ContainerSystemOptions): Promise<
   return { addresses: addresses({ ports, secrets, parts, host: info.containerRuntime.host }), stop };
 }
 
-/** Removes the containers of runs that are over, and the networks that only they were in. */
+/** Removes the containers of finished runs, and the networks that only these used. */
 export async function removeContainersOf(isOver: (owner: string) => boolean): Promise<void> {
   const format = `{{.ID}} {{.Networks}} {{.Label "${OWNER}"}}`;
   const lines = (
@@ -122,7 +122,7 @@ export async function removeContainersOf(isOver: (owner: string) => boolean): Pr
 
 interface Described {
   container: GenericContainer;
-  /** Inside of it. */
+  /** The port inside the container. */
   port: number;
 }
 
@@ -130,7 +130,7 @@ const describe: Readonly<
   Record<InfrastructurePart, (secrets: Secrets, host: string) => Promise<Described> | Described>
 > = {
   kafka: async (_secrets, host) => {
-    // Brokers tell their clients where to go, so the port must be known before the container is.
+    // Brokers advertise their port to clients, so it must be known before the container starts.
     const hostPort = await freePort(new Set());
     const settings = {
       ...brokerSettings,
@@ -176,7 +176,7 @@ function redis(role: RedisRole, { redisPassword }: Secrets): Described {
   return { container, port: 6379 };
 }
 
-/** As the official image of Kafka takes its settings. */
+/** Settings as the environment variables that the official Kafka image takes. */
 function asVariables(settings: Readonly<Record<string, string | number | boolean>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(settings).map(([name, value]) => [

@@ -5,7 +5,7 @@ import { repositoryRoot } from '../../../stack/layout.ts';
 const run = promisify(execFile);
 const MOST_OUTPUT = 64 * 1024 * 1024;
 
-/** Runs docker in the repository. Rejects with what it said where it fails. */
+/** Runs docker in the repository. Rejects with the output of a command that fails. */
 export async function docker(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -20,7 +20,7 @@ export async function docker(
   }
 }
 
-/** Whether a Docker engine answers, wherever `DOCKER_HOST` or the user's context says that it is. */
+/** Whether a Docker engine answers at the address in `DOCKER_HOST` or in the user's Docker context. */
 export async function engineAnswers(): Promise<boolean> {
   return docker(['version', '--format', '{{.Server.Version}}']).then(
     () => true,

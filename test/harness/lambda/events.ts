@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Events of the shapes that AWS's documentation records, with what a test wants in them. */
+/** Events in the shapes that AWS documents, with the values that a test sets. */
 function recorded(name: string): Record<string, unknown> {
   return JSON.parse(readFileSync(new URL(`events/${name}.json`, import.meta.url), 'utf8')) as Record<
     string,
@@ -41,7 +41,7 @@ export const functionUrlEvent = (request: HttpRequest) => httpEvent('function-ur
 interface Message {
   id: string;
   body: string;
-  /** Of a FIFO queue. */
+  /** The message group of a FIFO queue. */
   group?: string;
 }
 

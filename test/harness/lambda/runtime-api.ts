@@ -3,27 +3,27 @@ import { type AddressInfo } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What became of one invocation. */
+/** The result of one invocation. */
 export interface Invocation {
   /** `error`: the handler threw. */
   kind: 'response' | 'error';
   body: Buffer;
   contentType: string;
-  /** The parts that the body came in, with the time of each; milliseconds since the invocation began. */
+  /** The parts in which the body arrived, each with its time in milliseconds since the invocation began. */
   chunks: { at: number; bytes: Buffer }[];
   streamed: boolean;
-  /** TCP connections that the sandbox has opened since it began, by their port. */
+  /** Number of TCP connections that the sandbox has opened since it started, by port. */
   connections: Record<string, number>;
   /** Milliseconds. */
   tookMs: number;
 }
 
 export interface RuntimeApi {
-  /** `host:port`, as `AWS_LAMBDA_RUNTIME_API` has it. */
+  /** `host:port`, in the form of `AWS_LAMBDA_RUNTIME_API`. */
   address: string;
-  /** Resolves when the sandbox asks for its first invocation; rejects with what its initialization threw. */
+  /** Resolves when the sandbox requests its first invocation. Rejects with the error that its initialization threw. */
   ready: Promise<unknown>;
-  /** One at a time, as Lambda does it. */
+  /** One at a time, as in Lambda. */
   invoke(event: unknown): Promise<Invocation>;
   close(): Promise<void>;
 }

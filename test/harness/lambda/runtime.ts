@@ -1,6 +1,6 @@
 /**
- * The runtime inside of a sandbox, as AWS's Node runtime does it: loads the handler that `_HANDLER` names from `LAMBDA_TASK_ROOT`, and
- * asks for one invocation after the other. It also counts the TCP connections that are opened, and tells them with each answer.
+ * The runtime inside a sandbox, modelled on AWS's Node runtime: loads the handler that `_HANDLER` names from `LAMBDA_TASK_ROOT` and
+ * requests one invocation after another. It also counts the TCP connections that are opened and reports the counts with each answer.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { Agent, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
@@ -41,7 +41,7 @@ Object.assign(globalThis, {
   },
 });
 
-/** What a streaming handler writes to. The request to Lambda begins with its first write. */
+/** The stream that a streaming handler writes to. The request to Lambda begins with the first write. */
 class Sink extends Transform {
   contentType = 'application/octet-stream';
   prelude: Buffer | undefined;

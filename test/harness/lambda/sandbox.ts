@@ -3,15 +3,15 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { type Invocation, startRuntimeApi } from './runtime-api.ts';
 
-/** One sandbox of a Lambda, with its own runtime process. */
+/** One Lambda sandbox, with its own runtime process. */
 export interface Sandbox {
   invoke(event: unknown): Promise<Invocation>;
   /** Milliseconds from the start of the process to its first request for an invocation. */
   readonly coldStartMs: number;
-  /** As Lambda does between invocations: no code runs until it is thawed. */
+  /** Stops the process, as Lambda does between invocations: no code runs until `thaw`. */
   freeze(): void;
   thaw(): void;
-  /** What it has written to its log. */
+  /** The output of the process so far. */
   log(): string;
   stop(): Promise<void>;
 }
@@ -19,14 +19,14 @@ export interface Sandbox {
 export type HandlerName = 'http' | 'stream' | 'sqs' | 'eventBridge';
 
 interface SandboxOptions {
-  /** That of the bundle. */
+  /** The folder of the bundle. */
   folder: string;
   handler: HandlerName;
-  /** All that the function is configured with. */
+  /** The function's whole configuration. */
   env: Readonly<Record<string, string>>;
 }
 
-/** Rejects with what the function's initialization threw. */
+/** Rejects with the error that the function's initialization threw. */
 export async function startSandbox({ folder, handler, env }: SandboxOptions): Promise<Sandbox> {
   const api = await startRuntimeApi();
   const began = performance.now();

@@ -2,7 +2,7 @@ import { BadKeyError } from '../http/failures.ts';
 import type { ErrorFormat } from '../http/router.ts';
 import { retryAfter } from '../openai/errors.ts';
 
-/** Azure's gateway answers for the key, the path and the rate with a code and a message; the model itself in OpenAI's envelope. */
+/** Azure's gateway reports errors of the key, the path and the rate limit with a code and a message. Errors of the model have OpenAI's envelope. */
 export const azureErrors: ErrorFormat = (error, retryAfterS) => {
   const { status, type, param, code, message } = error;
   const gateway = GATEWAY[status];
@@ -25,7 +25,7 @@ const GATEWAY: Readonly<Record<number, object>> = {
   429: { code: '429' },
 };
 
-/** Only its own words for a key and for a path are always the same. */
+/** Only the gateway's messages for a bad key and an unknown path are constant. */
 function wordsOf(error: Parameters<ErrorFormat>[0]): object {
   return error instanceof BadKeyError || error.status === 404 ? {} : { message: error.message };
 }

@@ -17,7 +17,7 @@ const messages = [{ role: 'user' as const, content: 'My seat is 12. What is my s
 const hello = { model: 'chat-eu', messages };
 const PATH = '/openai/deployments/chat-eu/chat/completions?api-version=2025-04-01-preview';
 
-test("Azure's own client gets the same answer streamed and whole, with the same usage", async () => {
+test("Azure's own client gets the same answer and usage with and without streaming", async () => {
   const whole = await client.chat.completions.create(hello);
   const stream = await client.chat.completions.create({
     ...hello,
@@ -33,7 +33,7 @@ test("Azure's own client gets the same answer streamed and whole, with the same 
   expect(await simulator.callsOf('')).toMatchObject([{ model: 'chat-eu' }, { model: 'chat-eu' }]);
 });
 
-test('what the content filter found comes in a first chunk without choices, and with each choice', async () => {
+test('content filter results come in a first chunk without choices, and with each choice', async () => {
   const response = await simulator.post(PATH, { ...hello, stream: true }, { 'api-key': 'k' });
   const events = (await response.text()).split('\n\n').filter(Boolean);
   const [first, second] = events.map((event): unknown =>
@@ -48,18 +48,18 @@ test('what the content filter found comes in a first chunk without choices, and 
   });
 });
 
-test('the address without versions takes the model from the body', async () => {
+test('the unversioned URL takes the model from the body', async () => {
   const path = '/openai/v1/chat/completions';
   const job = { 'x-turnout-job-id': 'v1', authorization: 'Bearer k' };
   expect((await simulator.post(path, hello, job)).status).toBe(200);
   expect(await simulator.callsOf('v1')).toMatchObject([{ model: 'chat-eu', outcome: 'completed' }]);
 });
 
-describe('an error is worded as Azure does', () => {
+describe('an error has Azure’s format', () => {
   const failing = (knobs: string) =>
     client.chat.completions.create(hello, { headers: { 'x-sim': knobs } }).catch((error: unknown) => error);
 
-  test('a wrong key, and none', async () => {
+  test('a wrong key and a missing key are refused', async () => {
     const error = await failing('badKey');
     expect(error).toBeInstanceOf(AuthenticationError);
     expect(error).toMatchObject({ code: '401' });
@@ -70,20 +70,20 @@ describe('an error is worded as Azure does', () => {
     });
   });
 
-  test('a rate limit says when to come back', async () => {
+  test('a rate limit error says when to retry', async () => {
     const error = await failing('fail=429; retryAfter=7');
     expect(error).toBeInstanceOf(RateLimitError);
     expect(error).toMatchObject({ code: '429' });
     expect((error as RateLimitError).headers.get('retry-after')).toBe('7');
   });
 
-  test("a request that the model refuses has OpenAI's envelope", async () => {
+  test("an error of the model has OpenAI's envelope", async () => {
     const error = await failing('fail=400');
     expect(error).toBeInstanceOf(BadRequestError);
     expect(error).toMatchObject({ type: 'invalid_request_error', param: null });
   });
 
-  test('an address without a version does not exist', async () => {
+  test('a deployment URL without api-version is not found', async () => {
     const response = await simulator.post(PATH.split('?')[0] ?? '', hello, { 'api-key': 'k' });
     expect(response.status).toBe(404);
     expect(await response.json()).toEqual({ error: { code: '404', message: 'Resource not found' } });

@@ -6,7 +6,7 @@ import type { Additions } from '../openai/wire.ts';
 import type { Simulator } from '../simulator.ts';
 import { azureErrors } from './errors.ts';
 
-/** Azure OpenAI: OpenAI's chat completions at an address of the deployment's, with what its content filter found. */
+/** Azure OpenAI: OpenAI's chat completions at a deployment's URL, with content filter results. */
 const FILTERS = ['hate', 'self_harm', 'sexual', 'violence'] as const;
 const FOUND = Object.fromEntries(FILTERS.map((name) => [name, { filtered: false, severity: 'safe' }]));
 const PROMPT = {
@@ -31,7 +31,7 @@ function checkKey({ request: { headers } }: Exchange): void {
 const readJson = async (simulator: Simulator, { request }: Exchange): Promise<unknown> =>
   parseJson(await readBody(request, simulator.maxBodyBytes));
 
-/** The deployment stands in the path, whatever model the body names. */
+/** The path names the deployment; the model in the body is ignored. */
 async function deployed(simulator: Simulator, exchange: Exchange): Promise<void> {
   checkKey(exchange);
   const { params, query } = exchange;
@@ -42,7 +42,7 @@ async function deployed(simulator: Simulator, exchange: Exchange): Promise<void>
   deliverChat(simulator, exchange, parsed, ADDITIONS);
 }
 
-/** The address without versions, where the model stands in the body. */
+/** The unversioned URL, where the body names the model. */
 async function unversioned(simulator: Simulator, exchange: Exchange): Promise<void> {
   checkKey(exchange);
   deliverChat(simulator, exchange, parseChat(await readJson(simulator, exchange)), ADDITIONS);

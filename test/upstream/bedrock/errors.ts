@@ -1,7 +1,7 @@
 import { BadKeyError } from '../http/failures.ts';
 import type { ErrorFormat } from '../http/router.ts';
 
-/** An error of the Bedrock runtime: its type stands in a header, and nothing says when to come back unless the knobs do. */
+/** An error of the Bedrock runtime. A header carries its type. It has no Retry-After unless the knobs set one. */
 export const bedrockErrors: ErrorFormat = (error, retryAfterS) => {
   const { status, type, message } = error instanceof BadKeyError ? keyProblem(error) : typed(error);
   return {

@@ -1,9 +1,9 @@
 import { crc32 } from 'node:zlib';
 
 /**
- * One message of the AWS event stream encoding (`application/vnd.amazon.eventstream`): total length, length of the
- * headers, CRC-32 of these two, headers, payload, CRC-32 of all before it; numbers are big-endian. Source: AWS, "Event
- * stream encoding" of Amazon Transcribe's guide, and the test vectors of smithy.
+ * One message of the AWS event stream encoding (`application/vnd.amazon.eventstream`): total length, length of the headers, CRC-32 of
+ * these two, headers, payload, CRC-32 of everything before it. Numbers are big-endian. Source: AWS, "Event stream encoding" in Amazon
+ * Transcribe's guide, and smithy's test vectors.
  */
 export function encodeMessage(headers: Readonly<Record<string, string>>, payload: string): Buffer {
   const head = Buffer.concat(Object.entries(headers).map(([name, value]) => encodeHeader(name, value)));
@@ -31,13 +31,13 @@ function encodeHeader(name: string, value: string): Buffer {
   return Buffer.concat([Buffer.of(key.length), key, Buffer.of(TYPE_STRING), length, text]);
 }
 
-/** Bytes as a string of `latin1`. */
+/** Bytes, as a `latin1` string. */
 export function eventMessage(type: string, body: object): string {
   const headers = { ':event-type': type, ':content-type': 'application/json', ':message-type': 'event' };
   return encodeMessage(headers, JSON.stringify(body)).toString('latin1');
 }
 
-/** Bytes as a string of `latin1`. */
+/** Bytes, as a `latin1` string. */
 export function exceptionMessage(type: string, message: string): string {
   const headers = {
     ':exception-type': type,

@@ -21,11 +21,11 @@ const converse = (body: object, headers: Record<string, string> = {}) =>
 interface Message {
   type: string;
   body: Record<string, unknown>;
-  /** Both checksums are right. */
+  /** Whether both checksums are right. */
   whole: boolean;
 }
 
-/** Takes messages apart; what follows the last whole one is dropped. */
+/** Splits bytes into messages. An incomplete message at the end is dropped. */
 function decode(bytes: Buffer): Message[] {
   const messages: Message[] = [];
   for (let rest = bytes; rest.length >= 16 && rest.length >= rest.readUInt32BE(0);) {
@@ -56,7 +56,7 @@ async function stream(body: object, headers: Record<string, string> = {}): Promi
 const deltas = (messages: Message[]) =>
   messages.filter(({ type }) => type === 'contentBlockDelta').map(({ body }) => body['delta']);
 
-test('an answer is the same streamed and whole, with the same usage', async () => {
+test('an answer and its usage are the same with and without streaming', async () => {
   const whole = (await (await converse(SEAT)).json()) as {
     output: { message: { content: { text: string }[] } };
     usage: object;
@@ -78,7 +78,7 @@ test('an answer is the same streamed and whole, with the same usage', async () =
   ]);
 });
 
-test('thinking is a signed block of its own before the answer, and told in the fields that were asked for', async () => {
+test('thinking is a signed block before the answer, and its tokens are in the requested additional fields', async () => {
   const asked = {
     ...SEAT,
     additionalModelRequestFields: { thinking: { type: 'enabled', budget_tokens: 1024 } },
@@ -101,7 +101,7 @@ test('thinking is a signed block of its own before the answer, and told in the f
   });
 });
 
-test('a tool is called in pieces, and its result quoted', async () => {
+test('a tool call arrives in pieces, and the answer quotes its result', async () => {
   const toolConfig = {
     tools: [
       {
@@ -132,7 +132,7 @@ test('a tool is called in pieces, and its result quoted', async () => {
   expect(JSON.stringify(answered)).toContain('get_weather returned: rain in Oslo');
 });
 
-describe('an error has its type in a header', () => {
+describe('a header carries the type of an error', () => {
   test.each([
     [400, 'ValidationException'],
     [403, 'AccessDeniedException'],
@@ -140,7 +140,7 @@ describe('an error has its type in a header', () => {
     [429, 'ThrottlingException'],
     [500, 'InternalServerException'],
     [503, 'ServiceUnavailableException'],
-  ])('%d is %s', async (status, type) => {
+  ])('status %d has the type %s', async (status, type) => {
     const response = await converse(SEAT, { 'x-sim': `fail=${status}`, 'x-turnout-job-id': type });
     expect(response.status).toBe(status);
     expect(response.headers.get('x-amzn-errortype')).toBe(type);
@@ -149,7 +149,7 @@ describe('an error has its type in a header', () => {
     expect(await simulator.callsOf(type)).toMatchObject([{ outcome: 'failed', fault: 'fail', status }]);
   });
 
-  test('a signature that is not there, that is none, and that nobody knows', async () => {
+  test('a missing, malformed or unknown signature is refused', async () => {
     const none = await simulator.post(`${MODEL}/converse`, SEAT);
     const odd = await converse(SEAT, { authorization: 'AWS4-HMAC-SHA256 Credential=me' });
     const unknown = await converse(SEAT, { 'x-sim': 'badKey' });
@@ -161,23 +161,23 @@ describe('an error has its type in a header', () => {
     ]);
   });
 
-  test("a key of Bedrock's own is taken as well", async () => {
+  test('a Bedrock API key is accepted', async () => {
     expect((await converse(SEAT, { authorization: 'Bearer bedrock-key' })).status).toBe(200);
   });
 
   test.each([
-    ['that the assistant begins', { messages: [{ role: 'assistant', content: [{ text: 'Hi' }] }] }],
-    ['in which one speaks twice', { messages: [...SEAT.messages, ...SEAT.messages] }],
-    ['with nothing said', say(' ')],
-  ])('a conversation %s', async (_what, body) => {
+    ['that begins with the assistant', { messages: [{ role: 'assistant', content: [{ text: 'Hi' }] }] }],
+    ['with two turns of one role in a row', { messages: [...SEAT.messages, ...SEAT.messages] }],
+    ['with a blank message', say(' ')],
+  ])('a conversation %s is refused', async (_what, body) => {
     const response = await converse(body);
     expect(response.status).toBe(400);
     expect(response.headers.get('x-amzn-errortype')).toBe('ValidationException');
   });
 });
 
-describe('in the middle of a stream', () => {
-  test('a failure of the model is an exception, and the end', async () => {
+describe('in mid-stream', () => {
+  test('a failure of the model is an exception event that ends the stream', async () => {
     const messages = await stream(SEAT, { 'x-sim': 'streamError=2', 'x-turnout-job-id': 'inside' });
     expect(deltas(messages)).toHaveLength(2);
     expect(messages.at(-1)).toMatchObject({ type: 'modelStreamErrorException', whole: true });
@@ -188,12 +188,12 @@ describe('in the middle of a stream', () => {
 
   test('a malformed message has a wrong checksum', async () => {
     const messages = await stream(SEAT, { 'x-sim': 'malformed=2' });
-    // The beginning, two tokens, and then the broken one.
+    // Messages: the start, two tokens, then the malformed one.
     expect(messages.findIndex(({ whole }) => !whole)).toBe(3);
     expect(messages.filter(({ whole }) => !whole)).toHaveLength(1);
   });
 
-  test('a cut comes after exactly so many tokens', async () => {
+  test('a cut comes after exactly the given number of tokens', async () => {
     await expect(stream(SEAT, { 'x-sim': 'cut=2', 'x-turnout-job-id': 'cut' })).rejects.toThrow();
     expect(await simulator.callsOf('cut')).toMatchObject([{ outcome: 'cut', completionTokens: 2 }]);
   });

@@ -7,7 +7,7 @@ import { bedrockErrors } from './errors.ts';
 import { parseConverse } from './schema.ts';
 import { jsonScript, streamScript } from './wire.ts';
 
-/** A signature of AWS (version 4) for Bedrock, with the headers that must be under it; or a key of Bedrock's own. */
+/** An AWS signature (version 4) for Bedrock that covers the required headers, or a Bedrock API key. */
 const SIGNED =
   /^AWS4-HMAC-SHA256 Credential=[^/\s]+\/\d{8}\/[a-z0-9-]+\/bedrock\/aws4_request, ?SignedHeaders=(?=[^,]*\bhost\b)(?=[^,]*\bx-amz-date\b)[^,]+, ?Signature=[0-9a-f]{64}$/;
 const BEARER = /^Bearer \S+$/;

@@ -6,7 +6,7 @@ import type { ChatRequest, Tool } from '../core/reply.ts';
 import { ApiError } from '../http/router.ts';
 import { check } from '../http/validation.ts';
 
-/** The body of Bedrock's Converse, as far as the simulator obeys it. A content block has one key, which names its kind. */
+/** The body of Bedrock's Converse, as far as the simulator supports it. A content block has one key, which names its kind. */
 const text = z.string().regex(/\S/, 'The text field in the ContentBlock object is blank.');
 const block = z.looseObject({
   text: text.optional(),
@@ -63,7 +63,7 @@ const converseBody = z.looseObject({
 type ConverseBody = z.infer<typeof converseBody>;
 
 export interface ParsedConverse extends AskedChat {
-  /** The caller asked for the fields that tell the tokens of thinking. */
+  /** Whether the caller asked for the response fields with the number of thinking tokens. */
   thinkingFields: boolean;
 }
 
@@ -136,7 +136,7 @@ function spoken(
   return { role, text: said.text, attachments, toolCallId: null, toolCalls: [] };
 }
 
-/** Results of tools are turns of their own, before what the user says beside them. Thinking that comes back says nothing. */
+/** Tool results become turns of their own, before the user's text beside them. Thinking that the caller sends back is ignored. */
 function toTurns(role: 'user' | 'assistant', content: readonly Block[], directives: string[]): Turn[] {
   const results = content.flatMap(({ toolResult }) => (toolResult ? [toResultTurn(toolResult)] : []));
   const texts = content.flatMap((part) => part.text ?? []);

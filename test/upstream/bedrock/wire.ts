@@ -2,13 +2,13 @@ import { usageOf, type Choice, type Piece, type Reply } from '../core/reply.ts';
 import type { JsonScript, StreamScript } from '../http/delivery.ts';
 import { eventMessage, exceptionMessage } from './event-stream.ts';
 
-/** Bedrock's Converse, whole and as events of its stream. An answer is a row of content blocks. */
+/** Bedrock's Converse, as one body and as stream events. An answer is a list of content blocks. */
 export interface WireOptions {
-  /** Tell the tokens of thinking, which Converse's usage leaves out. */
+  /** Response fields with the number of thinking tokens, which Converse's usage omits. */
   thinkingFields: boolean;
 }
 
-/** A piece, and where in its content block it stands. */
+/** A piece, and its position within its content block. */
 interface BlockPiece {
   piece: Piece;
   block: number;
@@ -62,7 +62,7 @@ function encode({ piece, block: contentBlockIndex, last }: BlockPiece): string {
   return start + (said === null ? '' : delta(said)) + signed + stop;
 }
 
-/** A message with a payload that is not what its checksum says. */
+/** A message whose payload does not match its checksum. */
 function garble(piece: BlockPiece): string {
   const bytes = Buffer.from(encode({ ...piece, last: false }), 'latin1');
   const at = bytes.length - 6;
@@ -112,7 +112,7 @@ function contentOf({ pieces }: Choice): object[] {
   });
 }
 
-/** Of a call that was cut at the limit of tokens nothing is left. */
+/** A tool call that was cut at the token limit is omitted. */
 function parseArguments(text: string): unknown {
   try {
     return JSON.parse(text);

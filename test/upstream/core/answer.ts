@@ -4,9 +4,9 @@ import { generator, pick, seedOf } from './random.ts';
 import { tokenise } from './tokens.ts';
 
 /**
- * The whole answer is a pure function of the conversation (without a partial answer), the variant and the length asked
- * for; the model's name is no part of it, so that a fallback model can go on exactly where another stopped.
- * Variants begin with different words, so that a restarted answer is seen to differ at once.
+ * The whole answer is a pure function of the conversation (without the partial answer), the variant and the requested length. The model's
+ * name is not an input, so a fallback model can continue exactly where another model stopped. Variants begin with different words, so
+ * that a restarted answer is recognisably different from its start.
  */
 const QUOTE_LEADS = [
   'According to the context: ',
@@ -35,7 +35,7 @@ const FILLER = [
 
 const LONGEST_QUOTE = 600;
 
-/** Cuts a text to its first tokens, or goes on with filler until it has exactly as many. */
+/** Cuts a text to its first `tokens` tokens, or appends filler until it has exactly that many. */
 function fit(text: string, tokens: number, random: () => number): string {
   const parts = tokenise(text);
   while (parts.length < tokens) parts.push(...tokenise(` ${pick(FILLER, random() * FILLER.length)}`));
@@ -51,7 +51,7 @@ function toolAnswer(turns: readonly Turn[], lead: number): string | null {
 
 const RECALL = /\bwhat(?:'s|\s+is|\s+was)\s+my\s+([\p{L}\p{N} ]{1,40}?)\s*\?/iu;
 
-/** "What is my name?" is answered from the latest "my name is X" that the user said. */
+/** Answers "What is my name?" with the user's latest "my name is X". */
 function recalled(turns: readonly Turn[], question: string, lead: number): string | null {
   const what = RECALL.exec(question)?.[1];
   if (what === undefined) return null;
@@ -78,15 +78,15 @@ function plain(question: string, lead: number, random: () => number): string {
 }
 
 export interface AnswerOptions {
-  /** 0 is the answer; others begin differently (choices of `n`, a restart with a different answer). */
+  /** 0 is the default answer; other variants begin differently (further choices of `n`, or a restart with another answer). */
   variant: number;
-  /** Exact length, or null for the natural one. */
+  /** Exact length in tokens, or null for the natural length. */
   tokens: number | null;
 }
 
 const seeds = new WeakMap<readonly Turn[], number>();
 
-/** Every character that was said makes the seed. It is asked for several times in one request, hence remembered. */
+/** The seed depends on every character of the conversation. It is needed several times per request, hence the memo. */
 export function conversationSeed(turns: readonly Turn[]): number {
   const known = seeds.get(turns);
   if (known !== undefined) return known;
@@ -111,7 +111,7 @@ export function composeAnswer(turns: readonly Turn[], { variant, tokens }: Answe
   return tokens === null ? text : fit(text, tokens, random);
 }
 
-/** Thinking aloud about the question, in exactly as many tokens. */
+/** Reasoning text about the question, with exactly `tokens` tokens. */
 export function composeReasoning(turns: readonly Turn[], tokens: number): string {
   if (tokens === 0) return '';
   const random = generator(conversationSeed(turns) ^ 0x5eed);

@@ -1,4 +1,4 @@
-/** A map that forgets its oldest entry when full, so that a soak of hours stays flat. */
+/** A map that evicts its oldest entry when full, so that memory stays flat in a soak of hours. */
 export class BoundedMap<K, V> {
   readonly #entries = new Map<K, V>();
   readonly #capacity: number;
@@ -11,7 +11,7 @@ export class BoundedMap<K, V> {
     return this.#entries.get(key);
   }
 
-  /** Sets and makes the key the newest. */
+  /** Sets the value and makes the key the newest. */
   set(key: K, value: V): void {
     this.#entries.delete(key);
     this.#entries.set(key, value);

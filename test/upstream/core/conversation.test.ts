@@ -10,8 +10,8 @@ const turn = (role: Turn['role'], text: string): Turn => ({
 });
 const question = turn('user', 'What is a turnout?');
 
-describe('a partial answer is recognised', () => {
-  test('with the words that its continuation is to begin with', () => {
+describe('a partial answer is recognized', () => {
+  test('with the words that its continuation must begin with', () => {
     const request = 'It was interrupted. Continue.\n<last_words>a turn</last_words>';
     const turns = [question, turn('assistant', 'It is a turn'), turn('user', request)];
     expect(splitContinuation(turns)).toMatchObject({ partial: 'It is a turn', lead: 'a turn' });
@@ -20,7 +20,7 @@ describe('a partial answer is recognised', () => {
   test.each<[string, Turn[], string, string]>([
     ['none', [question], 'none', ''],
     ['a trailing assistant message', [question, turn('assistant', 'A turnout')], 'prefill', 'A turnout'],
-    ['an empty assistant message is none', [question, turn('assistant', '')], 'none', ''],
+    ['an empty assistant message is no partial answer', [question, turn('assistant', '')], 'none', ''],
     ...[
       'Continue the partial answer above.',
       'Please continue exactly where you left off, without repeating anything.',
@@ -34,7 +34,7 @@ describe('a partial answer is recognised', () => {
       'A turnout ',
     ]),
     [
-      'in the request',
+      'a partial answer inside the request',
       [question, turn('user', 'Continue the partial answer.\n<partial>A turn</partial>')],
       'request',
       'A turn',
@@ -58,7 +58,7 @@ describe('a partial answer is recognised', () => {
   });
 
   test.each(['continue', 'Continue the story.', 'Please go on about trains.'])(
-    '%j is a new question',
+    '%j is a new question, not a request to continue',
     (text) => {
       const turns = [question, turn('assistant', 'A turnout.'), turn('user', text)];
       expect(splitContinuation(turns)).toEqual({ turns, partial: '', continuation: 'none', lead: '' });
@@ -75,6 +75,6 @@ test.each([
   ['one two three', 'one two three', ''],
   ['one two three', 'another', 'one two three'],
   ['one two three', '', 'one two three'],
-])('of %j after %j there remains %j', (whole, partial, rest) => {
+])('the remainder of %j after %j is %j', (whole, partial, rest) => {
   expect(remainder(whole, partial)).toBe(rest);
 });

@@ -1,4 +1,4 @@
-/** A conversation as the answer sees it: roles and text, whatever provider's wire format it came in. */
+/** A conversation as the simulator sees it: roles and text, independent of the provider's wire format. */
 interface ToolCall {
   id: string;
   name: string;
@@ -9,28 +9,28 @@ export interface Turn {
   role: 'system' | 'user' | 'assistant' | 'tool';
   text: string;
   toolCalls: readonly ToolCall[];
-  /** Which call a `tool` turn answers. */
+  /** The id of the call that a `tool` turn answers. */
   toolCallId: string | null;
-  /** Images, audio and files in the turn: counted, never read. */
+  /** Number of images, audio parts and files in the turn. They are counted, never read. */
   attachments: number;
 }
 
 export type Continuation = 'none' | 'prefill' | 'request';
 
 export interface Conversation {
-  /** Everything before the partial answer: the whole answer is a pure function of these. */
+  /** Everything before the partial answer. The whole answer is a pure function of these turns. */
   turns: readonly Turn[];
   partial: string;
   continuation: Continuation;
-  /** The words of the partial answer's end that the request wants the continuation to begin with. */
+  /** The last words of the partial answer that the continuation must begin with. */
   lead: string;
 }
 
 /**
- * A continuation request is a last user message that opens by asking to go on with an answer that broke off, such as
- * "Continue the partial answer ...", "Please continue exactly where you left off" or "Your answer was interrupted. Go on
- * from ...". The partial answer is the assistant message before it, or stands in it as <partial>...</partial>. What stands
- * in <last_words>...</last_words> is to be said again first. A bare "continue" is a user's own next question and is not one.
+ * A continuation request is a last user message that begins by asking to continue an interrupted answer, such as "Continue the partial
+ * answer ...", "Please continue exactly where you left off" or "Your answer was interrupted. Go on from ...". The partial answer is the
+ * assistant message before it, or is inside it as <partial>...</partial>. The words in <last_words>...</last_words> must be repeated
+ * first. A bare "continue" is an ordinary question of the user, not a continuation request.
  */
 const REQUEST = [
   /^\W{0,20}(?:please\s+)?(?:continue|resume|go on|carry on)\b[^\n]{0,160}?\b(?:partial|interrupted|unfinished|incomplete|cut off|exactly|left off|broke off|stopped|ended)\b/i,
@@ -43,7 +43,7 @@ const LEAD_IN_REQUEST = /<last_words>([\s\S]*?)<\/last_words>\s*$/;
 const isPrefill = (turn: Turn | undefined): turn is Turn =>
   turn?.role === 'assistant' && turn.toolCalls.length === 0 && turn.text !== '';
 
-/** What one request at the end of the conversation carries, and how many turns it takes up. */
+/** The content of a continuation request at the end of the conversation, and how many turns it spans. */
 function lastRequest(turns: readonly Turn[]): { partial: string; lead: string; length: number } | null {
   const last = turns.at(-1);
   if (last?.role !== 'user' || !REQUEST.some((opening) => opening.test(last.text))) return null;
@@ -54,7 +54,7 @@ function lastRequest(turns: readonly Turn[]): { partial: string; lead: string; l
   return isPrefill(before) ? { partial: before.text, lead, length: 2 } : null;
 }
 
-/** Takes a partial answer off the end: a trailing assistant message, or (several stacked) continuation requests. */
+/** Splits off the partial answer: a trailing assistant message, or one or several stacked continuation requests. */
 export function splitContinuation(all: readonly Turn[]): Conversation {
   const last = all.at(-1);
   if (isPrefill(last))
@@ -72,8 +72,8 @@ export function splitContinuation(all: readonly Turn[]): Conversation {
 }
 
 /**
- * What is left of `whole` after `partial`. White space that was trimmed off the partial's end, and line breaks put around
- * it, do no harm; a partial that is no beginning of the whole gets the whole again, as from a model that lost the thread.
+ * The rest of `whole` after `partial`. White space trimmed from the end of the partial answer and line breaks around it are tolerated. If
+ * `partial` is not a prefix of `whole`, the result is the whole answer, as from a model that cannot continue.
  */
 export function remainder(whole: string, partial: string): string {
   const exact = [partial, partial.replace(/^\n|\n$/g, '')].find((candidate) => whole.startsWith(candidate));

@@ -11,13 +11,16 @@ test('texts that share words are closer than texts that do not', () => {
   );
 });
 
-test.each(['hello world', '', '...'])('%j has length 1 in the dimensions asked for', (text) => {
-  const vector = embed(text, 32);
-  expect(vector).toHaveLength(32);
-  expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
-});
+test.each(['hello world', '', '...'])(
+  'the vector of %j has length 1 and the requested dimensions',
+  (text) => {
+    const vector = embed(text, 32);
+    expect(vector).toHaveLength(32);
+    expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
+  },
+);
 
-test('base64 is little-endian floats', () => {
+test('base64 holds little-endian floats', () => {
   const bytes = Buffer.from(toBase64(new Float32Array([1, -0.5])), 'base64');
   expect([bytes.readFloatLE(0), bytes.readFloatLE(4)]).toEqual([1, -0.5]);
 });

@@ -3,8 +3,8 @@ import { seedOf } from './random.ts';
 export const DEFAULT_DIMENSIONS = 256;
 
 /**
- * A bag of words: each word adds or takes one in a dimension chosen by its hash ("feature hashing", Weinberger et al.
- * 2009); scaled to length 1. Texts that share words are close; a text without words is the first unit vector.
+ * A bag of words: each word adds or subtracts one in a dimension chosen by its hash ("feature hashing", Weinberger et al. 2009). The
+ * vector is scaled to length 1. Texts that share words are close; a text without words is the first unit vector.
  */
 export function embed(text: string, dimensions = DEFAULT_DIMENSIONS): Float32Array {
   const vector = new Float32Array(dimensions);

@@ -7,11 +7,15 @@ const hints = {
 };
 
 test.each<[string, Record<string, unknown>, unknown]>([
-  ['a string that is mentioned', { properties: { colour: { type: 'string' } } }, { colour: 'green' }],
-  ['a string that is not', { properties: { name: { type: 'string' } } }, { name: '<name>' }],
+  ['a string that the text mentions', { properties: { colour: { type: 'string' } } }, { colour: 'green' }],
+  [
+    'a string that the text does not mention',
+    { properties: { name: { type: 'string' } } },
+    { name: '<name>' },
+  ],
   ['lengths', { type: 'string', minLength: 5, maxLength: 6 }, '<>...'],
   ['a format', { type: 'string', format: 'date' }, '2026-01-02'],
-  ['an enum that is mentioned', { enum: ['red', 'green'] }, 'green'],
+  ['an enum value that the text mentions', { enum: ['red', 'green'] }, 'green'],
   ['a constant', { const: 4 }, 4],
   ['a number within its bounds', { type: 'integer', maximum: 10 }, 10],
   ['a nullable', { type: ['null', 'boolean'] }, true],
@@ -23,7 +27,7 @@ test.each<[string, Record<string, unknown>, unknown]>([
   expect(sampleFromSchema(schema, hints)).toEqual(value);
 });
 
-test('a schema that contains itself comes to an end', () => {
+test('a recursive schema terminates', () => {
   const schema = {
     $defs: {
       node: {

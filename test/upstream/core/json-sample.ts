@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** Makes a value that a JSON schema accepts: for tool arguments and for `response_format`. `pattern` is not honoured. */
+/** Generates a value that a JSON schema accepts, for tool arguments and `response_format`. `pattern` is ignored. */
 export interface SampleHints {
-  /** Where values are looked for first: "city: Paris", "city=Paris", or a member of an enum that is mentioned. */
+  /** Searched first for values: "city: Paris", "city=Paris", or a member of an enum. */
   text: string;
-  /** A string for a property about which the text says nothing. */
+  /** A string for a property that the text does not mention. */
   fallback: (property: string) => string;
 }
 
@@ -46,7 +46,7 @@ function alternative(node: Node): Node | null {
   return Array.isArray(node['allOf']) ? (Object.assign({}, ...node['allOf'].map(asNode)) as Node) : null;
 }
 
-/** What the text says after the property's name: `city: Paris`, `city=Paris`, `city is Paris`, `city "New York"`. */
+/** The value that the text gives for a property: `city: Paris`, `city=Paris`, `city is Paris`, `city "New York"`. */
 function mentioned(property: string, text: string): string | undefined {
   if (property === '') return undefined;
   const name = escapeRegExp(property).replace(/_/g, '[_ ]');
@@ -102,7 +102,7 @@ function sampleNode(root: Node, raw: unknown, property: string, hints: SampleHin
   }
 }
 
-/** A schema that contains itself ends by its optional properties being left out. */
+/** Beyond MAX_DEPTH optional properties are omitted, so that recursive schemas terminate. */
 function sampleObject(node: Node, depth: number, inner: (schema: unknown, name: string) => unknown): unknown {
   const required: readonly unknown[] = Array.isArray(node['required']) ? node['required'] : [];
   const properties = Object.entries(asNode(node['properties']));

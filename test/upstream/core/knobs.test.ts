@@ -34,13 +34,13 @@ describe('knobs as text', () => {
     ['continue=later', /continue: must be one of continue, quoted, tagged, bare, same/],
     ['speed=3; colour=red', /"speed", "colour": no such knob/],
     ['ttft=x; speed=3', /ttft.*"speed"/],
-  ])('%j is refused by name', (text, message) => {
+  ])('%j is refused by the name of the knob', (text, message) => {
     expect(() => parseKnobText(text)).toThrow(KnobError);
     expect(() => parseKnobText(text)).toThrow(message);
   });
 });
 
-test('a body gives knobs as numbers, booleans or strings', () => {
+test('a body may give knobs as numbers, booleans or strings', () => {
   expect(parseKnobSettings({ ttft: 5, hang: true, tps: '10' })).toEqual({ ttft: 5, hang: true, tps: 10 });
   expect(() => parseKnobSettings({ ttft: null })).toThrow(/ttft/);
 });
@@ -49,11 +49,11 @@ test.each([
   ['hello [[sim: ttft=1]]', 'hello', [' ttft=1']],
   ['[[sim: cut=1]] hello [[SIM: cut=2]] world', 'hello world', [' cut=1', ' cut=2']],
   ['no [[directive]] here ', 'no [[directive]] here ', []],
-])('directives are taken out of %j', (text, rest, directives) => {
+])('directives are removed from %j', (text, rest, directives) => {
   expect(extractDirectives(text)).toEqual({ text: rest, directives });
 });
 
-test('the nearer layer wins, and off takes back what a wider one asked for', () => {
+test('the more specific layer wins, and off clears what a more general one set', () => {
   expect(resolveKnobs({ fail: 500, ttft: 10 }, { fail: null })).toEqual({
     ...DEFAULT_KNOBS,
     ttft: 10,
@@ -61,7 +61,7 @@ test('the nearer layer wins, and off takes back what a wider one asked for', () 
   });
 });
 
-test('faults strike the first calls of a job only; pace stays', () => {
+test('failTimes limits faults to the first calls of a job; the pace stays', () => {
   const knobs = resolveKnobs({ cut: 5, fail: 500, hang: true, ttft: 7, failTimes: 2 });
   expect(knobsForAttempt(knobs, 2)).toEqual(knobs);
   expect(knobsForAttempt(knobs, 3)).toMatchObject({ cut: null, fail: null, hang: false, ttft: 7 });

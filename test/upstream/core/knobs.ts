@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { BoundedMap } from './bounded-map.ts';
 
-/** What the simulator does with a request. `null` means: not asked for. Counts of tokens are tokens of the answer. */
+/** How the simulator treats a request. `null` means: not set. Token counts are tokens of the answer. */
 export interface Knobs {
-  /** Milliseconds before the first token (or before an error, or before a non-streaming answer begins to be made). */
+  /** Milliseconds before the first token, before an error, or before a non-streaming answer starts. */
   ttft: number;
   /** Tokens per second after the first; 0 = no delay. */
   tps: number;
@@ -15,25 +15,25 @@ export interface Knobs {
   fail: number | null;
   /** Seconds in the Retry-After header of a failure. */
   retryAfter: number | null;
-  /** Refuse the key, with the status and in the words that the provider has for it. */
+  /** Refuse the API key, with the provider's own status and message. */
   badKey: boolean;
-  /** Faults (fail, badKey, cut, stall, streamError, malformed, hang) strike only the first N calls of the job. */
+  /** Faults (fail, badKey, cut, stall, streamError, malformed, hang) apply only to the first N calls of the job. */
   failTimes: number | null;
   /** Destroy the socket after K tokens. */
   cut: number | null;
-  /** Send nothing more after K tokens, and keep the socket open. */
+  /** Send nothing after K tokens, but keep the socket open. */
   stall: number | null;
-  /** After K tokens the provider says inside the stream that it has failed, and ends it. */
+  /** After K tokens, send the provider's error event in the stream and end it. */
   streamError: number | null;
   /** The chunk after K tokens is broken JSON; the rest follows. */
   malformed: number | null;
   /** Never send the headers. */
   hang: boolean;
-  /** Share (0-1) by which each delay varies, from a seeded generator. */
+  /** Fraction (0-1) by which each delay varies, from a seeded generator. */
   jitter: number;
-  /** Seed of the jitter, mixed with the request's own. */
+  /** Seed of the jitter, mixed with the request's own seed. */
   seed: number;
-  /** What a request that carries a partial answer gets. */
+  /** How a request that carries a partial answer is answered. */
   continue: 'continue' | 'quoted' | 'tagged' | 'bare' | 'same' | 'different' | 'refuse';
 }
 
@@ -73,7 +73,7 @@ function decimal(pattern: RegExp, what: string, min: number, max: number) {
 
 const whole = (min: number, max: number) => decimal(/^\d+$/, 'a whole number', min, max);
 const real = (min: number, max: number) => decimal(/^\d+(\.\d+)?$/, 'a number', min, max);
-/** `off` takes back what a wider setting (per model, for all) asked for. */
+/** `off` clears a more general setting (per model, or for all models). */
 const unlessOff = (schema: ReturnType<typeof decimal>) =>
   z.string().transform((value, context): number | null => {
     if (value === 'off') return null;
@@ -102,14 +102,14 @@ const settingsSchema = z.strictObject({
   continue: z.enum(CONTINUE_MODES, { error: `must be one of ${CONTINUE_MODES.join(', ')}` }).optional(),
 });
 
-/** `fail-times`, `fail_times` and `failTimes` are one knob. */
+/** `fail-times`, `fail_times` and `failTimes` are the same knob. */
 const CANONICAL = new Map(Object.keys(DEFAULT_KNOBS).map((name) => [name.toLowerCase(), name]));
 
 function canonicalName(name: string): string {
   return CANONICAL.get(name.replace(/[-_]/g, '').toLowerCase()) ?? name;
 }
 
-/** Names every bad knob at once. */
+/** Its message names every bad knob. */
 export class KnobError extends Error {
   override readonly name = 'KnobError';
 }
@@ -124,7 +124,7 @@ function problemsOf(error: z.ZodError): string {
 }
 
 /**
- * Knobs as an object of strings, numbers or booleans (the body of `PUT /sim/knobs`).
+ * Parses knobs from an object of strings, numbers or booleans (the body of `PUT /sim/knobs`).
  * @throws KnobError naming every unknown knob and every bad value
  */
 export function parseKnobSettings(raw: Readonly<Record<string, unknown>>): KnobSettings {
@@ -140,7 +140,7 @@ export function parseKnobSettings(raw: Readonly<Record<string, unknown>>): KnobS
 const parsedTexts = new BoundedMap<string, KnobSettings>(256);
 
 /**
- * Knobs as text: `ttft=200; tps=50; hang`. A name alone means `true`.
+ * Parses knobs from text: `ttft=200; tps=50; hang`. A name alone means `true`.
  * @throws KnobError
  */
 export function parseKnobText(text: string): KnobSettings {
@@ -161,7 +161,7 @@ export function parseKnobText(text: string): KnobSettings {
 
 const DIRECTIVE = /\s*\[\[\s*sim:([^\]]*)\]\]/gi;
 
-/** Takes `[[sim: ...]]` directives out of a text and returns what they said, still as text. */
+/** Removes `[[sim: ...]]` directives from a text and returns their content unparsed. */
 export function extractDirectives(text: string): { text: string; directives: string[] } {
   if (!text.includes('[[')) return { text, directives: [] };
   const directives: string[] = [];
@@ -179,7 +179,7 @@ export function resolveKnobs(...layers: readonly KnobSettings[]): Knobs {
   return merged;
 }
 
-/** The same knobs without their faults: what a call gets that comes after the first `failTimes` of its job. */
+/** The same knobs without faults, for calls after the first `failTimes` of a job. */
 function withoutFaults(knobs: Knobs): Knobs {
   const none = { fail: null, cut: null, stall: null, streamError: null, malformed: null };
   return { ...knobs, ...none, badKey: false, hang: false };

@@ -1,4 +1,4 @@
-/** Which sentences of a conversation match a question: word overlap, rare words counting more. */
+/** Finds the sentences of a conversation that match a question: by word overlap, with more weight for rare words. */
 
 const STOP_WORDS = new Set(
   `a about all am an and any are as at be been but by can could did do does for from had has have he her his how i if
@@ -7,7 +7,7 @@ const STOP_WORDS = new Set(
   according context document documents file files passage passages say says use using quote`.split(/\s+/),
 );
 
-/** A crude stem is enough to let "departs" meet "departure". */
+/** A crude stem, good enough to match "departs" with "departure". */
 function stem(word: string): string {
   const singular = word.length > 3 && word.endsWith('s') ? word.slice(0, -1) : word;
   return singular.slice(0, 6);
@@ -31,7 +31,7 @@ function sentences(text: string): string[] {
 const LABELLED_QUESTION = /(?:^|\n)\s*(?:the |user'?s? )?question\s*:\s*([^\n]+)/gi;
 const LONGEST_QUESTION = 400;
 
-/** The question inside a user's message that may carry documents as well: labelled, else the last with a question mark, else its last paragraph. */
+/** The question in a user's message that may carry documents: a labelled one, else the last sentence with a "?", else the last paragraph. */
 export function questionIn(text: string): string {
   const labelled = [...text.matchAll(LABELLED_QUESTION)].at(-1)?.[1];
   if (labelled !== undefined) return labelled.trim();
@@ -50,7 +50,7 @@ export function questionIn(text: string): string {
 
 export interface Source {
   text: string;
-  /** How much a match here counts; a model's own earlier words count less than what it was given. */
+  /** Weight of a match in this source. The model's own earlier words weigh less than what it was given. */
   weight: number;
 }
 
@@ -72,11 +72,11 @@ function candidates(sources: readonly Source[], wanted: ReadonlySet<string>, que
   );
 }
 
-/** One common word proves nothing: two must match, or half of what was asked. */
+/** A single common word is not a match: two words must match, or half of the question's words. */
 const isMatch = (candidate: Candidate, wanted: number): boolean =>
   candidate.matched.length >= 2 || candidate.matched.length * 2 >= Math.max(wanted, 1);
 
-/** At most `limit` sentences that match the question best, best first; a weak second is left out. */
+/** At most `limit` sentences that match the question best, best first. Sentences that score much lower than the best are omitted. */
 export function bestSentences(question: string, sources: readonly Source[], limit = 2): string[] {
   const wanted = terms(question);
   if (wanted.size === 0) return [];

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-/** A 32-bit seed that depends on every character of every part; parts are kept apart, so ('ab','c') is not ('a','bc'). */
+/** A 32-bit seed that depends on every character of every part. Parts are separated, so ('ab','c') differs from ('a','bc'). */
 export function seedOf(...parts: readonly string[]): number {
   return hash('sha1', parts.join('\u0000'), 'buffer').readUInt32LE(0);
 }
@@ -16,7 +16,7 @@ export function generator(seed: number): () => number {
   };
 }
 
-/** The item of a non-empty list that `at` points to, wrapping round. */
+/** The item of a non-empty list at index `at`, wrapping around. */
 export function pick<T>(items: readonly [T, ...T[]], at: number): T {
   return items[Math.abs(Math.trunc(at)) % items.length] ?? items[0];
 }

@@ -45,7 +45,7 @@ const textOf = (reply: Reply, choice = 0): string =>
 const ask = (...turns: Turn[]): string => textOf(plan(request(turns)));
 
 describe('tokens', () => {
-  test('always join to the text, and are counted as they are cut', () => {
+  test('always join to the text, and their count is the number of pieces', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 600 }), (text) => {
         expect(tokenise(text).join('')).toBe(text);
@@ -60,11 +60,11 @@ describe('tokens', () => {
     ['  two words  ', 3],
     ['incomprehensibilities', 2],
     ['🚂'.repeat(13), 2],
-  ])('%j has %d', (text, count) => {
+  ])('%j has %d tokens', (text, count) => {
     expect(countTokens(text)).toBe(count);
   });
 
-  test('a prompt costs its texts, three per message and three for the answer', () => {
+  test('a prompt costs its text, three tokens per message and three for the answer', () => {
     expect(countPrompt([turn('system', 'Be brief.'), turn('user', 'Hi')], [])).toBe(2 + 3 + 1 + 3 + 3);
     expect(countPrompt([turn('user', 'Hi', { attachments: 1 })], [])).toBe(1 + 3 + 85 + 3);
   });
@@ -83,13 +83,13 @@ describe('an answer', () => {
     );
   });
 
-  test('restates the question when nothing matches', () => {
+  test('restates the question if nothing matches', () => {
     expect(ask(turn('system', handbook), turn('user', 'Why is the sky blue?'))).toContain(
       '"Why is the sky blue?"',
     );
   });
 
-  test('remembers what the user said, the latest first', () => {
+  test('recalls what the user said, preferring the latest statement', () => {
     const turns = [
       turn('user', 'Hello, my name is Ada.'),
       turn('assistant', 'Hello!'),
@@ -100,7 +100,7 @@ describe('an answer', () => {
     );
   });
 
-  test('quotes the result of a tool by the name of its call', () => {
+  test('quotes the result of a tool under the name of its call', () => {
     const called = turn('assistant', '', { toolCalls: [{ id: 'c1', name: 'get_weather', arguments: '{}' }] });
     const answer = ask(
       turn('user', 'call get_weather'),
@@ -110,19 +110,19 @@ describe('an answer', () => {
     expect(answer).toContain('get_weather returned: {"sky":"grey"}');
   });
 
-  test('is the same for the same conversation, whatever the model; another conversation gets another', () => {
+  test('depends on the conversation, not on the model', () => {
     const said = [turn('user', 'Tell me something')];
     expect(textOf(plan(request(said)))).toBe(textOf(plan(request(said, { model: 'another' }))));
     expect(ask(...said)).not.toBe(ask(turn('user', 'Tell me something else')));
   });
 
-  test.each([1, 7, 50, 1000])('has exactly %d tokens when asked', (tokens) => {
+  test.each([1, 7, 50, 1000])('has exactly %d tokens when the knob asks for that', (tokens) => {
     const reply = plan(request([turn('user', 'Hello')]), { tokens });
     expect(usageOf(reply).completion).toBe(tokens);
     expect(countTokens(textOf(reply))).toBe(tokens);
   });
 
-  test('choices differ, and travel side by side', () => {
+  test('choices differ, and are streamed interleaved', () => {
     const reply = plan(request([turn('user', 'Hello')], { choices: 3 }), { tokens: 4 });
     expect(new Set([0, 1, 2].map((choice) => textOf(reply, choice))).size).toBe(3);
     expect(interleave(reply.choices).map(({ choice }) => choice)).toEqual([
@@ -130,7 +130,7 @@ describe('an answer', () => {
     ]);
   });
 
-  test('ends at max_tokens, reasoning counted, or before a stop word', () => {
+  test('ends at max_tokens (including reasoning) or before a stop sequence', () => {
     const said = [turn('user', 'Hello')];
     const short = plan(request(said, { maxTokens: 5 }), { reasoning: 3, tokens: 20 });
     expect(usageOf(short)).toMatchObject({ completion: 5, reasoning: 3 });
@@ -147,7 +147,7 @@ describe('an answer', () => {
     ['turnout-sim-reasoner', null, {}, 32],
     ['turnout-sim-reasoner', 'high', {}, 64],
     ['turnout-sim-reasoner', null, { reasoning: 0 }, 0],
-  ])('%s at effort %s with %j thinks %d tokens', (model, effort, knobs, tokens) => {
+  ])('%s at effort %s with %j produces %d reasoning tokens', (model, effort, knobs, tokens) => {
     expect(usageOf(plan(request([turn('user', 'Why?')], { model, effort }), knobs)).reasoning).toBe(tokens);
   });
 });
@@ -167,7 +167,7 @@ describe('a partial answer', () => {
     ],
   ];
 
-  test.each(forms)('%s anywhere, the parts join to the whole', (_name, turns) => {
+  test.each(forms)('%s: for any cut, the parts join to the whole answer', (_name, turns) => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: whole.length }), (at) => {
         expect(whole.slice(0, at) + ask(...turns(whole.slice(0, at)))).toBe(whole);
@@ -175,7 +175,7 @@ describe('a partial answer', () => {
     );
   });
 
-  test.each(forms)('%s, is answered as the knob says', (_name, turns) => {
+  test.each(forms)('%s: the knob decides how it is answered', (_name, turns) => {
     const asked = request(turns(whole.slice(0, 10)));
     expect(textOf(plan(asked, { continue: 'same' }))).toBe(whole);
     const different = textOf(plan(asked, { continue: 'different' }));
@@ -183,7 +183,7 @@ describe('a partial answer', () => {
     expect(textOf(plan(asked, { continue: 'continue', tokens: 40 })).length).toBeGreaterThan(0);
   });
 
-  test('requested to begin with the last words, does so, or disregards that', () => {
+  test('requested to begin with the last words, does so or ignores that, as the knob says', () => {
     const [partial, lead] = [whole.slice(0, 20), whole.slice(12, 20)];
     const text = `Continue the partial answer exactly.\n<last_words>${lead}</last_words>`;
     const asked = request([...said, turn('assistant', partial), turn('user', text)]);
@@ -195,7 +195,7 @@ describe('a partial answer', () => {
     );
   });
 
-  test('prefilled is not thought about again, requested is', () => {
+  test('prefilled gets no further reasoning; requested does', () => {
     const [prefilled, requested] = forms.map(([, turns]) => plan(request(turns('A'), { model: 'reasoner' })));
     expect(prefilled && usageOf(prefilled).reasoning).toBe(0);
     expect(requested && usageOf(requested).reasoning).toBe(32);
@@ -225,11 +225,11 @@ describe('tools', () => {
     ['Hello', { toolChoice: 'required' }, ['get_weather']],
     ['Hello', { toolChoice: { name: 'get_time' } }, ['get_time']],
     ['call get_weather', { toolChoice: 'none' }, []],
-  ])('%j with %j calls %j', (text, extra, expected) => {
+  ])('%j with %j calls the tools %j', (text, extra, expected) => {
     expect(names(text, extra)).toEqual(expected);
   });
 
-  test('arguments come from the message, in pieces that join to JSON', () => {
+  test('arguments come from the message, in pieces that join to valid JSON', () => {
     const reply = plan(
       request([turn('user', 'call get_weather with city: Oslo for 3 days')], { tools: [weather] }),
     );

@@ -10,7 +10,7 @@ import { sampleFromSchema } from './json-sample.ts';
 import type { Knobs } from './knobs.ts';
 import { countTokens, tokenise } from './tokens.ts';
 
-/** A chat request and its reply, in no provider's wire format. */
+/** A chat request and its reply, independent of any provider's wire format. */
 export interface Tool {
   name: string;
   parameters: Readonly<Record<string, unknown>>;
@@ -30,11 +30,11 @@ export interface ChatRequest {
   maxTokens: number | null;
   stop: readonly string[];
   effort: string | null;
-  /** The request itself asks for thinking; a model with `reason` in its name thinks anyway. */
+  /** The request asks for thinking. A model with `reason` in its name thinks in any case. */
   thinking: boolean;
 }
 
-/** One token on its way to the client. A tool call begins with a token that names it. */
+/** One token of the stream. A tool call begins with a token that carries its name. */
 export type Piece =
   | { kind: 'reasoning' | 'content'; choice: number; text: string }
   | { kind: 'call'; choice: number; call: number; id: string; name: string }
@@ -60,7 +60,7 @@ export interface TokenUsage {
   reasoning: number;
 }
 
-/** As OpenAI counts: three tokens frame each message, three open the answer. */
+/** As OpenAI counts: each message costs three extra tokens, and the answer three more. */
 const TOKENS_PER_TURN = 3;
 const TOKENS_PER_REPLY = 3;
 const TOKENS_PER_ATTACHMENT = 85;
@@ -88,14 +88,14 @@ const EFFORT_TOKENS: Readonly<Record<string, number>> = {
 };
 
 function reasoningTokens(request: ChatRequest, knobs: Knobs, continuation: Continuation): number {
-  // A prefilled answer has begun already: models that take a prefill do not think before they go on.
+  // Models that accept a prefilled answer do not reason before they continue it.
   if (continuation === 'prefill') return 0;
   if (knobs.reasoning !== null) return knobs.reasoning;
   if (!request.thinking && !/reason/i.test(request.model)) return 0;
   return EFFORT_TOKENS[request.effort ?? 'medium'] ?? 32;
 }
 
-/** The tools that the last user message asks for (`call <toolname>`), or that the caller forces. */
+/** The tools that the last user message asks for (`call <toolname>`), or that the request's tool_choice forces. */
 export function requestedTools(request: ChatRequest): Tool[] {
   const { tools, toolChoice, turns } = request;
   const last = turns.at(-1);
@@ -143,22 +143,22 @@ function answerText(request: ChatRequest, turns: readonly Turn[], variant: numbe
   }
 }
 
-/** The conversation taken apart, once for all choices. */
+/** The split conversation, shared by all choices. */
 interface Plan extends Conversation {
   seed: number;
 }
 
-/** Where the answer goes on, given what was said of it already. */
+/** The text of the answer that follows the partial answer. */
 function continued(request: ChatRequest, plan: Plan, knobs: Knobs, choice: number): string {
   const mode = plan.continuation === 'none' ? 'same' : knobs.continue;
   const text = answerText(request, plan.turns, mode === 'different' ? choice + 1 : choice, knobs);
   if (mode === 'same' || mode === 'different' || mode === 'refuse') return text;
   const rest = remainder(text, plan.partial);
-  // A model that has lost the thread begins again, whatever it was asked to begin with.
+  // A model that cannot continue the partial answer begins again and ignores the requested first words.
   return rest === text || plan.lead === '' ? rest : LEADS[mode](plan.lead) + rest;
 }
 
-/** How the words that it was asked to begin with are said again. */
+/** The ways in which a model repeats the words that it was asked to begin with. */
 const LEADS = {
   continue: (lead: string) => lead,
   quoted: (lead: string) => `"...${lead}"`,
@@ -203,7 +203,7 @@ export function planReply(request: ChatRequest, knobs: Knobs): Reply {
   };
 }
 
-/** The order in which the pieces travel: choices side by side, as providers stream them. */
+/** The order in which the pieces are streamed: choices interleaved, as providers do. */
 export function interleave(choices: readonly Choice[]): Piece[] {
   const longest = Math.max(0, ...choices.map(({ pieces }) => pieces.length));
   if (choices.length === 1) return [...(choices[0]?.pieces ?? [])];

@@ -1,12 +1,12 @@
 import { BoundedMap } from './bounded-map.ts';
 
 /**
- * One token is at most twelve non-space code points with the white space before them; white space at the very end
- * is a token too. Joining the tokens gives the text back, and no code point is ever split.
+ * One token is at most twelve non-space code points together with the white space before them. White space at the end of the text is a
+ * token too. Joining the tokens yields the text, and no code point is ever split.
  */
 const TOKEN = /\s*\S{1,12}|\s+/gu;
 
-/** Only texts worth remembering (documents, system prompts) are cached, and none so long that the cache grows big. */
+/** Only long texts (documents, system prompts) are cached, and none so long that the cache becomes large. */
 const CACHED_LENGTH = { min: 256, max: 200_000 };
 const counts = new BoundedMap<string, number>(64);
 

@@ -1,7 +1,7 @@
 import { BadKeyError } from '../http/failures.ts';
 import type { ErrorFormat } from '../http/router.ts';
 
-/** Google's error body. When to come back stands in it, not in a header, unless the request's knobs ask for one. */
+/** Google's error body. It carries the retry delay, where other providers use a header; the request's knobs can add the header. */
 export const geminiErrors: ErrorFormat = (error, retryAfterS) => {
   const { status, grpc, message, details } =
     error instanceof BadKeyError ? keyProblem(error) : problem(error, retryAfterS);
@@ -19,7 +19,7 @@ interface GoogleError {
   details: object[];
 }
 
-/** A wrong key is the fault of the argument; to have none is to lack a permission. */
+/** A wrong key is an invalid argument; a missing key is a missing permission. */
 function keyProblem({ missing }: BadKeyError): GoogleError {
   if (missing)
     return {

@@ -35,7 +35,7 @@ const textOf = (chunks: Chunk[]) =>
     .map(({ text, thought }) => (thought ? '' : text))
     .join('');
 
-test('an answer is the same streamed and whole, with the same usage', async () => {
+test('an answer and its usage are the same with and without streaming', async () => {
   const whole = (await (await generate(SEAT)).json()) as Chunk;
   const chunks = await stream(SEAT);
   expect(textOf(chunks)).toBe(textOf([whole]));
@@ -51,7 +51,7 @@ test('an answer is the same streamed and whole, with the same usage', async () =
   expect(await simulator.callsOf('')).toMatchObject([{ model: 'gemini-2.5-flash' }, { stream: true }]);
 });
 
-test('names are taken in either case, and the key in the address', async () => {
+test('names may be camelCase or snake_case, and the key may be in the URL', async () => {
   const body = {
     ...say('What is the platform?'),
     system_instruction: { parts: [{ text: 'The platform is 7.' }] },
@@ -64,7 +64,7 @@ test('names are taken in either case, and the key in the address', async () => {
   });
 });
 
-test('thoughts are counted apart, and shown to those only who ask for them', async () => {
+test('thoughts are counted separately, and returned only on request', async () => {
   const shown = await stream({ ...SEAT, ...THINKING }, { 'x-sim': 'reasoning=3' });
   expect(partsOf(shown).filter(({ thought }) => thought)).toHaveLength(3);
   expect(shown.at(-1)?.usageMetadata).toMatchObject({
@@ -78,7 +78,7 @@ test('thoughts are counted apart, and shown to those only who ask for them', asy
   expect(textOf(hidden)).toBe(textOf(shown));
 });
 
-test('a function is called in one piece, and its result quoted', async () => {
+test('a function call arrives in one piece, and the answer quotes its result', async () => {
   const tools = [
     {
       functionDeclarations: [
@@ -101,7 +101,7 @@ test('a function is called in one piece, and its result quoted', async () => {
   expect(textOf(await stream({ contents, tools }))).toContain('get_weather returned: rain in Oslo');
 });
 
-test('JSON fits the schema, and candidates differ', async () => {
+test('JSON matches the schema, and candidates differ', async () => {
   const responseSchema = { type: 'object', properties: { answer: { type: 'string' } } };
   const config = { responseMimeType: 'application/json', responseSchema, candidateCount: 2 };
   const whole = (await (await generate({ ...SEAT, generationConfig: config })).json()) as Chunk;
@@ -113,7 +113,7 @@ test('JSON fits the schema, and candidates differ', async () => {
   expect(texts[0]).not.toBe(texts[1]);
 });
 
-describe("an error is Google's", () => {
+describe("an error has Google's format", () => {
   test.each([
     [400, 'INVALID_ARGUMENT'],
     [403, 'PERMISSION_DENIED'],
@@ -121,13 +121,13 @@ describe("an error is Google's", () => {
     [429, 'RESOURCE_EXHAUSTED'],
     [500, 'INTERNAL'],
     [503, 'UNAVAILABLE'],
-  ])('%d is %s', async (code, status) => {
+  ])('status %d is %s', async (code, status) => {
     const response = await generate(SEAT, { 'x-sim': `fail=${code}` });
     expect(response.status).toBe(code);
     expect(await response.json()).toMatchObject({ error: { code, status, message: expect.any(String) } });
   });
 
-  test('when to come back stands in the body', async () => {
+  test('the body says when to retry', async () => {
     const response = await generate(SEAT, { 'x-sim': 'fail=429' });
     expect(response.headers.get('retry-after')).toBeNull();
     expect(await response.json()).toMatchObject({
@@ -135,7 +135,7 @@ describe("an error is Google's", () => {
     });
   });
 
-  test('a wrong key is a bad argument, and no key a permission that is missing', async () => {
+  test('a wrong key is an invalid argument, and a missing key a missing permission', async () => {
     const wrong = await generate(SEAT, { 'x-sim': 'badKey' });
     expect(wrong.status).toBe(400);
     expect(await wrong.json()).toMatchObject({
@@ -146,14 +146,14 @@ describe("an error is Google's", () => {
     expect(await none.json()).toMatchObject({ error: { status: 'PERMISSION_DENIED' } });
   });
 
-  test('in the middle of a stream it is an event, and the end', async () => {
+  test('a failure in mid-stream is an event that ends the stream', async () => {
     const chunks = await stream(SEAT, { 'x-sim': 'streamError=2', 'x-turnout-job-id': 'inside' });
     expect(chunks).toHaveLength(3);
     expect(chunks.at(-1)).toMatchObject({ error: { status: 'UNAVAILABLE' } });
     expect(await simulator.callsOf('inside')).toMatchObject([{ outcome: 'failed', fault: 'streamError' }]);
   });
 
-  test('what cannot be parsed is one event', async () => {
+  test('a malformed answer has one event that cannot be parsed', async () => {
     const response = await simulator.post(`${MODEL}:streamGenerateContent?alt=sse`, SEAT, {
       ...KEY,
       'x-sim': 'malformed=2',

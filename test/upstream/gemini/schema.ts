@@ -5,7 +5,7 @@ import { extractDirectives } from '../core/knobs.ts';
 import type { AnswerFormat, ChatRequest } from '../core/reply.ts';
 import { check } from '../http/validation.ts';
 
-/** The body of Gemini's generateContent, as far as the simulator obeys it. Google takes names in either case. */
+/** The body of Gemini's generateContent, as far as the simulator supports it. Google accepts camelCase and snake_case names. */
 function either<T extends z.ZodRawShape>(shape: T) {
   return z.preprocess(camelKeys, z.looseObject(shape));
 }
@@ -81,7 +81,7 @@ const generateBody = either({
 type GenerateBody = z.infer<typeof generateBody>;
 
 export interface ParsedGenerate extends AskedChat {
-  /** Thoughts are always counted, and shown only to those who ask for them. */
+  /** Thoughts are always counted, but returned only on request. */
   includeThoughts: boolean;
 }
 
@@ -136,7 +136,7 @@ function formatOf({ responseMimeType, responseSchema, responseJsonSchema }: Gene
   return responseMimeType === 'application/json' ? { kind: 'json' } : { kind: 'text' };
 }
 
-/** Tokens to think with, as the levels that the simulator knows. */
+/** Thinking budgets in tokens, as the levels that the simulator knows. */
 const BUDGETS = [
   { upTo: 1024, effort: 'low' },
   { upTo: 8192, effort: 'medium' },
@@ -150,7 +150,7 @@ function thinkingOf({ thinkingConfig }: GenerationConfig): Pick<ChatRequest, 'ef
   return { effort: level?.toLowerCase() ?? ofBudget?.effort ?? null, thinking: true };
 }
 
-/** Results of functions are turns of their own. Thoughts that come back say nothing. */
+/** Function results become turns of their own. Thoughts that the caller sends back are ignored. */
 function toTurns(
   role: 'system' | 'user' | 'assistant',
   parts: readonly Part[],
@@ -174,7 +174,7 @@ function toTurns(
   return [...results, { role, text, attachments, toolCallId: null, toolCalls }];
 }
 
-/** A call without an id is answered by its function's name. */
+/** A call without an id is matched with its result by the function's name. */
 function toResultTurn({ id, name, response }: NonNullable<Part['functionResponse']>): Turn {
   const { content: said } = response;
   const text = typeof said === 'string' ? said : JSON.stringify(response);

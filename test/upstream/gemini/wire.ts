@@ -1,7 +1,7 @@
 import { interleave, usageOf, type Choice, type Piece, type Reply } from '../core/reply.ts';
 import type { JsonScript, StreamScript } from '../http/delivery.ts';
 
-/** Gemini's GenerateContentResponse, whole and as server-sent events. */
+/** Gemini's GenerateContentResponse, as one body and as server-sent events. */
 export interface WireOptions {
   id: string;
   model: string;
@@ -11,11 +11,11 @@ export interface WireOptions {
 const FINISH = { stop: 'STOP', length: 'MAX_TOKENS', tool_calls: 'STOP' } as const;
 const SIGNATURE = Buffer.from('simulated signature').toString('base64');
 
-/** A piece, with what its chunk says: nothing, where it only goes on with a call, which Gemini never takes apart. */
+/** A piece with its chunk's part. Null for hidden thoughts, and for all but the last piece of a function call, which Gemini sends whole. */
 interface PartPiece {
   piece: Piece;
   part: object | null;
-  /** So far, with this one. */
+  /** Number so far, including this one. */
   counts: { said: number; thought: number };
 }
 
@@ -29,7 +29,7 @@ function partOf(piece: Piece, pieces: readonly Piece[], { includeThoughts }: Wir
   return ofCall.at(-1) === piece ? callPart(ofCall) : null;
 }
 
-/** Null for a call that was cut at the limit of tokens. The first call of an answer carries the signature of its thinking. */
+/** Null for a call that was cut at the token limit. The first call of an answer carries the signature of the thinking. */
 function callPart(pieces: readonly Piece[]): object | null {
   const [called] = pieces;
   if (called?.kind !== 'call') return null;
@@ -50,7 +50,7 @@ function toParts(pieces: readonly Piece[], options: WireOptions): PartPiece[] {
   });
 }
 
-/** Thoughts are no part of the candidates' count. */
+/** The candidates' token count excludes thoughts. */
 function usageBody(promptTokenCount: number, { said, thought }: PartPiece['counts']): object {
   return {
     promptTokenCount,
@@ -97,7 +97,7 @@ const STREAM_FAILURE = {
   error: { code: 503, message: 'simulated failure inside a stream', status: 'UNAVAILABLE' },
 };
 
-/** Neighbours of a kind become one part. */
+/** Adjacent pieces of one kind become one part. */
 function mergedParts({ pieces }: Choice, options: WireOptions): object[] {
   const parts = toParts(pieces, options).flatMap(({ piece, part }) =>
     part === null ? [] : [{ piece, part }],

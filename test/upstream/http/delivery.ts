@@ -6,33 +6,33 @@ import { type ApiError, sendError, type Exchange } from './router.ts';
 import type { SocketBook } from './sockets.ts';
 
 /**
- * Delivers a prepared answer as its knobs say: at what pace, and with which fault. Everything that touches the socket of
- * a call is here; what the bytes mean is the wire format's business.
+ * Delivers a prepared answer at the pace and with the faults that its knobs ask for. Everything that touches the socket of a call is here;
+ * the wire formats define the bytes.
  */
 export interface Delivery {
   exchange: Exchange;
   call: Call;
   knobs: Knobs;
-  /** Of the jitter. */
+  /** Seed of the jitter. */
   seed: number;
   ledger: Ledger;
   sockets: SocketBook;
-  /** The one thing that the call waits for. */
+  /** The only timer of the call. */
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Pieces are encoded as they go, one per token. */
+/** Each piece, one per token, is encoded when it is sent. */
 export interface StreamScript<P> {
   contentType: string;
-  /** `latin1`: the strings hold bytes, for a format that is not text. */
+  /** `latin1`: the strings hold bytes, for binary formats. */
   encoding: 'utf8' | 'latin1';
   head: string;
   pieces: readonly P[];
   encode: (piece: P) => string;
   isReasoning: (piece: P) => boolean;
-  /** Unreadable bytes in the place of this piece. */
+  /** Unparsable bytes to send in place of this piece. */
   garble: (piece: P) => string;
-  /** What the provider sends in the place of the rest when it fails in the middle. */
+  /** What the provider sends instead of the rest when it fails in mid-stream. */
   failure: string;
   tail: string;
 }
@@ -45,12 +45,12 @@ export interface JsonScript {
 
 const nowEpoch = (): number => performance.timeOrigin + performance.now();
 
-/** Watches the response to its end, and settles the call as aborted when the caller left first. */
+/** Watches the response until it closes. Settles the call as aborted if the caller disconnected before the end. */
 export function follow(delivery: Delivery): void {
   const { exchange, call, ledger, sockets } = delivery;
   const { request, response } = exchange;
   response.once('finish', () => settleFinished(call, response.statusCode, ledger));
-  // Writing into a socket that its peer has closed is how we learn of an abort; `close` follows and settles the call.
+  // A write into a socket that the peer has closed emits an error; `close` follows and settles the call.
   response.on('error', () => undefined);
   response.once('close', () => {
     clearTimeout(delivery.timer);
@@ -62,13 +62,13 @@ function settleFinished(call: Call, status: number, ledger: Ledger): void {
   ledger.settle(call, status < 400 ? 'completed' : 'failed', { status });
 }
 
-/** Runs `action` after so many milliseconds unless the caller leaves first; at once when there is nothing to wait for. */
+/** Runs `action` after `ms` milliseconds unless the caller disconnects first; immediately if `ms` is 0. */
 function after(ms: number, delivery: Delivery, action: () => void): void {
   if (ms > 0) delivery.timer = setTimeout(action, ms);
   else action();
 }
 
-/** Faults that come before the answer. True when one struck and there is nothing more to deliver. */
+/** Applies the faults that precede an answer. True if one occurred, in which case there is nothing to deliver. */
 export function failFirst(delivery: Delivery): boolean {
   const { call, knobs, exchange, seed } = delivery;
   if (knobs.hang) {
@@ -100,7 +100,7 @@ function note(call: Call, pieces: number, reasoning: number): void {
   call.reasoningTokens += reasoning;
 }
 
-/** Encodes pieces `from` to `to`, and counts them as sent. */
+/** Encodes the pieces from `from` to `to` and counts them as sent. */
 function encodeSome<P>({ call, knobs }: Delivery, script: StreamScript<P>, from: number, to: number): string {
   let text = from === 0 ? script.head : '';
   let reasoning = 0;
@@ -115,7 +115,7 @@ function encodeSome<P>({ call, knobs }: Delivery, script: StreamScript<P>, from:
   return text;
 }
 
-/** A fault at or past the end of the answer still comes before its closing chunks; one beyond it never comes. */
+/** The first fault. A fault at the length of the answer comes before the closing chunks; a fault beyond that length never comes. */
 function faultAt(knobs: Knobs, total: number): { kind: 'cut' | 'streamError' | 'stall'; at: number } | null {
   const kinds = ['cut', 'streamError', 'stall'] as const;
   const faults = kinds.map((kind) => ({ kind, at: knobs[kind] ?? Infinity }));
@@ -123,7 +123,7 @@ function faultAt(knobs: Knobs, total: number): { kind: 'cut' | 'streamError' | '
   return first.at > total ? null : first;
 }
 
-/** Ends the stream with the provider's own word for a failure; the call has failed although its status is a success. */
+/** Ends the stream with the provider's error event. The call has failed although its HTTP status is a success. */
 function failInside({ exchange, call, ledger }: Delivery, text: string, encoding: BufferEncoding): void {
   call.fault = 'streamError';
   ledger.settle(call, 'failed', { status: exchange.response.statusCode });
@@ -148,7 +148,7 @@ export function deliverStream<P>(delivery: Delivery, script: StreamScript<P>): v
     }
     if (fault.kind === 'stall') call.fault = 'stall';
     const then = fault.kind === 'cut' ? () => cutSocket(delivery) : undefined;
-    // Only what the kernel has taken reaches the caller before the cut.
+    // The caller receives only what the kernel has accepted before the cut.
     if (text !== '') response.write(text, encoding, then);
     else then?.();
   };
@@ -171,7 +171,7 @@ export function deliverStream<P>(delivery: Delivery, script: StreamScript<P>): v
   step();
 }
 
-/** Half of a body whose whole length was announced: the caller knows that it has not got everything. */
+/** Half of a body whose full content-length was announced, so that the caller can tell that it is incomplete. */
 const half = (body: string): string => body.slice(0, body.length / 2).toWellFormed();
 
 export function deliverJson(delivery: Delivery, script: JsonScript): void {

@@ -8,13 +8,13 @@ const FAILURES: Readonly<Record<number, { type: string; code?: string }>> = {
   429: { type: 'rate_limit_error', code: 'rate_limit_exceeded' },
 };
 
-/** What the knob `fail` asks for. */
+/** The error that the knob `fail` asks for. */
 export function simulatedFailure(status: number): ApiError {
   const known = FAILURES[status] ?? { type: status < 500 ? 'invalid_request_error' : 'server_error' };
   return new ApiError(status, `simulated failure with status ${status}`, known);
 }
 
-/** A key that the provider does not know, or none; what status that has is the wire format's business. */
+/** An unknown or missing API key. The wire format decides which status it has. */
 export class BadKeyError extends ApiError {
   readonly missing: boolean;
 

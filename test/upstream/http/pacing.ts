@@ -5,18 +5,18 @@ export interface Pace {
   ttft: number;
   /** Tokens per second; 0 = all at once. */
   tps: number;
-  /** Share (0-1) by which each wait varies. */
+  /** Fraction (0-1) by which each wait varies. */
   jitter: number;
 }
 
 export interface Pacer {
-  /** How many tokens are due, this many milliseconds after the start. Call it with rising times. */
+  /** Number of tokens that are due `elapsed` milliseconds after the start. `elapsed` must not decrease between calls. */
   dueAt(elapsed: number): number;
   /** When the next token is due, in milliseconds after the start. */
   nextAt(): number;
 }
 
-/** Every token has its own time on one clock, so that a late timer does not make all later tokens late. */
+/** Every token has its own due time on one clock, so that a late timer does not delay the tokens after it. */
 export function createPacer({ ttft, tps, jitter }: Pace, seed: number): Pacer {
   const random = jitter === 0 ? () => 0.5 : generator(seed);
   const varied = (ms: number): number => ms * (1 + jitter * (2 * random() - 1));
@@ -33,7 +33,7 @@ export function createPacer({ ttft, tps, jitter }: Pace, seed: number): Pacer {
   };
 }
 
-/** Milliseconds that a non-streaming answer of so many tokens takes to be made. */
+/** Milliseconds that a non-streaming answer with this number of tokens takes. */
 export function durationOf(tokens: number, pace: Pace, seed: number): number {
   const pacer = createPacer(pace, seed);
   let at = pacer.nextAt();

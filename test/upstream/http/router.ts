@@ -11,24 +11,24 @@ export interface Exchange {
   errors: ErrorFormat;
 }
 
-/** How a provider words an error. `retryAfterS`: when to come back, in seconds; null where the request's knobs do not say. */
+/** A provider's error format. `retryAfterS`: seconds until a retry; null if the request's knobs do not set it. */
 export type ErrorFormat = (
   error: ApiError,
   retryAfterS: number | null,
 ) => { status: number; body: object; headers: Readonly<Record<string, string>> };
 
-/** A provider's wire format is a table of these. */
+/** A provider's wire format is a list of routes. */
 export interface Route {
   method: string;
   path: RegExp;
-  /** Provider calls are counted by socket; the simulator's own administration is not. */
+  /** Sockets that carry provider calls are counted; those of the simulator's administration are not. */
   provider: boolean;
   /** Default: OpenAI's envelope. */
   errors?: ErrorFormat;
   handle: (exchange: Exchange) => Promise<void> | void;
 }
 
-/** A refusal, in OpenAI's terms; each wire format has its own words for it. */
+/** An error in OpenAI's terms. Each wire format translates it. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
@@ -49,7 +49,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The caller hung up before its request was complete: there is nobody to answer. */
+/** The caller disconnected before its request was complete, so there is nothing to answer. */
 export class CallerGone extends Error {
   override readonly name = 'CallerGone';
 }
@@ -102,7 +102,7 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   response.end(body);
 }
 
-/** In the words of the exchange's wire format. What was not read of the request's body, node:http drains. */
+/** Sends the error in the exchange's wire format. node:http drains what was not read of the request's body. */
 export function sendError(
   { response, errors }: Exchange,
   error: ApiError,

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Counts sockets that carried at least one provider call; those that only looked at the ledger are not counted. */
+/** Counts sockets that carried at least one provider call. Sockets that only read the ledger are not counted. */
 export interface SocketCounts {
   opened: number;
   closed: number;
-  /** Closed from the other side while an answer was owed. */
+  /** Closed by the peer before the answer was complete. */
   aborted: number;
   /** Destroyed by the simulator. */
   cut: number;
@@ -25,20 +25,20 @@ export class SocketBook {
   readonly #states = new WeakMap<Socket, SocketState>();
   #counts = none();
 
-  /** Notes that an answer is owed on this socket until the response is finished. */
+  /** Marks an answer as pending on this socket until the response is finished. */
   admit(request: IncomingMessage, response: ServerResponse): void {
     const state = this.#states.get(request.socket) ?? this.#watch(request.socket);
     state.owed += 1;
     response.once('finish', () => (state.owed -= 1));
   }
 
-  /** The simulator itself is about to destroy the socket. */
+  /** Marks the socket as one that the simulator is about to destroy. */
   cut(socket: Socket): void {
     const state = this.#states.get(socket);
     if (state !== undefined) state.cut = true;
   }
 
-  /** Milliseconds since the peer was seen to go; 0 when the close itself is the first sign. */
+  /** Milliseconds since the peer's FIN or reset was seen; 0 if the close itself is the first sign. */
   sinceGone(socket: Socket): number {
     const goneAt = this.#states.get(socket)?.goneAt ?? null;
     return goneAt === null ? 0 : performance.now() - goneAt;
@@ -48,7 +48,7 @@ export class SocketBook {
     return { ...this.#counts };
   }
 
-  /** Sockets that are open stay counted as opened. */
+  /** Sockets that are still open stay counted as opened. */
   reset(): void {
     const { open } = this.#counts;
     this.#counts = { ...none(), opened: open, open };

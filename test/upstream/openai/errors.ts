@@ -1,6 +1,6 @@
 import type { ErrorFormat } from '../http/router.ts';
 
-/** OpenAI's error envelope. It says when to come back with a 429: one second unless the request's knobs say otherwise. */
+/** OpenAI's error envelope. A 429 has a Retry-After of one second unless the request's knobs set another. */
 export const openaiErrors: ErrorFormat = ({ status, message, type, param, code }, retryAfterS) => ({
   status,
   body: { error: { message, type, param, code } },

@@ -13,7 +13,7 @@ async function chat(simulator: Simulator, exchange: Exchange): Promise<void> {
   deliverChat(simulator, exchange, parsed);
 }
 
-/** `additions`: what a provider that speaks this format adds to it. */
+/** `additions`: fields that a provider with this wire format adds. */
 export function deliverChat(
   simulator: Simulator,
   exchange: Exchange,
@@ -35,7 +35,7 @@ export function deliverChat(
   });
 }
 
-/** Texts, or lists of token numbers, which stand for texts as well. */
+/** Texts, or lists of token numbers, which are treated as texts. */
 function embeddingInputs({ input }: EmbeddingsBody): { text: string; tokens: number }[] {
   const list: readonly (string | number | number[])[] = typeof input === 'string' ? [input] : input;
   const flat = typeof list[0] === 'number' ? [list.map(Number)] : list;

@@ -5,7 +5,7 @@ import { extractDirectives } from '../core/knobs.ts';
 import type { AnswerFormat, ChatRequest } from '../core/reply.ts';
 import { check } from '../http/validation.ts';
 
-/** OpenAI's request bodies, as far as the simulator obeys them; what it does not know is let through. */
+/** OpenAI's request bodies, as far as the simulator supports them. Unknown fields are accepted. */
 const textPart = z.looseObject({
   type: z.enum(['text', 'input_text', 'refusal']),
   text: z.string().optional(),

@@ -14,13 +14,13 @@ export interface WireOptions {
   additions: Additions | undefined;
 }
 
-/** What a provider that speaks this format adds to it. */
+/** Fields that a provider with this wire format adds. */
 export interface Additions {
-  /** A chunk before all others. */
+  /** A chunk that precedes all others. */
   firstChunk: object;
-  /** Beside the choices of a body. */
+  /** Added to the body, beside the choices. */
   body: object;
-  /** In each choice. */
+  /** Added to each choice. */
   choice: object;
 }
 
@@ -35,7 +35,7 @@ function usageBody(reply: Reply): object {
   };
 }
 
-/** A made-up probability that is always the same for the same token. */
+/** A made-up log probability, always the same for the same token. */
 function logprobOf(token: string): object {
   return { token, logprob: -(seedOf(token) % 1000) / 1000, bytes: [...Buffer.from(token)], top_logprobs: [] };
 }
@@ -66,7 +66,7 @@ const STREAM_FAILURE = {
   error: { message: 'simulated failure inside a stream', type: 'server_error', param: null, code: null },
 };
 
-/** Chunks are put together as text: the frame is the same for all of them, and this is the simulator's hottest path. */
+/** Chunks are concatenated as text: they all share one frame, and this is the simulator's hottest path. */
 export function streamScript(reply: Reply, options: WireOptions): StreamScript<Piece> {
   const { id, model, created, includeUsage, logprobs, additions } = options;
   const frame = JSON.stringify({

@@ -3,7 +3,7 @@ import { KnobError, parseKnobSettings } from '../core/knobs.ts';
 import { ApiError, parseJson, readBody, sendJson, type Exchange, type Route } from '../http/router.ts';
 import type { Simulator } from '../simulator.ts';
 
-/** The simulator's own administration: knobs per model, and the ledger. */
+/** Administration of the simulator: knobs per model, and the ledger. */
 const putKnobs = z.strictObject({
   model: z.string().min(1).default('*'),
   knobs: z.record(z.string(), z.unknown()),
@@ -11,7 +11,7 @@ const putKnobs = z.strictObject({
 
 const listKnobs = ({ modelKnobs }: Simulator): object => ({ knobs: Object.fromEntries(modelKnobs) });
 
-/** Replaces what was set for that model. */
+/** Replaces the knobs of that model. */
 async function setKnobs(simulator: Simulator, { request, response }: Exchange): Promise<void> {
   const parsed = putKnobs.safeParse(parseJson(await readBody(request, simulator.maxBodyBytes)));
   if (!parsed.success)

@@ -1,14 +1,14 @@
 import { Parser } from 'htmlparser2';
 import { UnreadableDocument } from './unreadable-document.ts';
 
-/** As deep as browsers nest elements. Word nests tables less deeply than that, too. */
+/** The nesting limit of browsers. Word's nested tables stay below it too. */
 const MAX_DEPTH = 512;
-/** Characters that are parsed at once: the parser is asked in between whether to go on. */
+/** Characters that are parsed at once; the handler can stop the parser after each piece. */
 const PIECE = 65_536;
 
 /**
- * Throws `too_deep` at the first element of HTML or XML that is nested too deeply: what the parsers do with it takes a time that
- * grows with the square of the depth. In HTML, elements close that HTML closes by itself, so unclosed paragraphs are not nested.
+ * Throws `too_deep` at the first element of HTML or XML that is nested too deeply, because the parsers take time quadratic in the depth.
+ * In HTML, elements that HTML closes implicitly are closed here too, so unclosed paragraphs do not count as nested.
  */
 export function checkNesting(markup: string, { xmlMode }: { xmlMode: boolean }): void {
   let depth = 0;

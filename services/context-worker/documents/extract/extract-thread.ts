@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type DocumentInput, readDocument } from './read-document.ts';
 import { type Reason, UnreadableDocument } from './unreadable-document.ts';
 
-/** What the thread says at its end: the text as UTF-8, or why there is none. */
+/** The thread's result: the text as UTF-8, or the reason why there is none. */
 export type Extraction = { text: Uint8Array } | { reason: Reason };
 
 async function extraction(input: DocumentInput): Promise<Extraction> {
@@ -14,5 +14,5 @@ async function extraction(input: DocumentInput): Promise<Extraction> {
   }
 }
 
-/** The thread's one task. */
+/** The thread's only task. */
 parentPort?.postMessage(await extraction(workerData as DocumentInput));

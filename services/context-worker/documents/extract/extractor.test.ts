@@ -54,7 +54,7 @@ describe('the extractor reads', () => {
     ],
     ['a page in its own charset', 'html', latin1Page, 'Dépôt'],
     ['text', 'text', 'Weiche 7 — 道岔', 'Weiche 7 — 道岔'],
-    ['UTF-16 with its mark', 'text', Buffer.from('\uFEFFdépôt', 'utf16le'), 'dépôt'],
+    ['UTF-16 with a byte order mark', 'text', Buffer.from('\uFEFFdépôt', 'utf16le'), 'dépôt'],
   ])('%s', async (_what, format, bytes, text) => {
     expect(await textOf(format, bytes)).toBe(text);
   });
@@ -73,13 +73,13 @@ const deepDocx = (depth: number) =>
     `<w:document ${WORD}><w:body>${'<w:ins>'.repeat(depth)}${'</w:ins>'.repeat(depth)}</w:body></w:document>`,
   );
 
-describe('a hostile document fails by itself, with its reason', () => {
+describe('a hostile document fails alone, with the reason', () => {
   test.each<[string, DocumentFormat, Buffer | string, string, Partial<ExtractorLimits>]>([
     ['a PDF that unpacks to 2 GB', 'pdf', pdfBomb(2_000), 'too_large', {}],
     ['a DOCX that unpacks to 2 GB', 'docx', docxBomb(2_000), 'too_large', {}],
     ['a DOCX whose parts fill the heap', 'docx', manyParagraphs, 'too_large', {}],
-    ['a PDF that takes for ever', 'pdf', LONG_DRAWING, 'too_slow', { timeoutMs: 400 }],
-    ['a PDF that takes the processor for ever', 'pdf', LONG_DRAWING, 'too_slow', { cpuMs: 400 }],
+    ['a PDF that takes too much time', 'pdf', LONG_DRAWING, 'too_slow', { timeoutMs: 400 }],
+    ['a PDF that takes too much processor time', 'pdf', LONG_DRAWING, 'too_slow', { cpuMs: 400 }],
     ['a table of a million columns', 'html', WIDE_TABLE, 'too_slow', { cpuMs: 400, memoryMb: 1_024 }],
     ['a page of 20,000 nested parts', 'html', '<div>'.repeat(20_000), 'too_deep', {}],
     ['a page of 200,000 nested parts', 'html', '<i>'.repeat(200_000), 'too_deep', { cpuMs: 3_000 }],
@@ -91,23 +91,23 @@ describe('a hostile document fails by itself, with its reason', () => {
       'too_much_text',
       { maxTextBytes: 900 },
     ],
-    ['a PDF that is none', 'pdf', '%PDF-1.7 and then nothing', 'damaged', {}],
-    ['a DOCX that is none', 'docx', 'PK\x03\x04 and then nothing', 'damaged', {}],
+    ['bytes that are not a PDF', 'pdf', '%PDF-1.7 and then nothing', 'damaged', {}],
+    ['bytes that are not a DOCX', 'docx', 'PK\x03\x04 and then nothing', 'damaged', {}],
     ['a PDF without text', 'pdf', pdfOfContents([Buffer.from('0 0 10 10 re f')]), 'no_text', {}],
     ['an empty page', 'html', '<p> </p>', 'no_text', {}],
-    ['bytes that are no text', 'text', Buffer.from([0x61, 0xff, 0x62]), 'not_text', {}],
+    ['bytes that are not text', 'text', Buffer.from([0x61, 0xff, 0x62]), 'not_text', {}],
     ['text with NUL', 'text', 'a\0b', 'not_text', {}],
   ])('%s', async (_what, format, bytes, reason, limits) => {
     await expect(textOf(format, bytes, limits)).rejects.toMatchObject({ name: 'UnreadableDocument', reason });
   });
 });
 
-test('elements that close by themselves, and those that are never closed, are not nested', async () => {
+test('void elements and unclosed elements do not count as nested', async () => {
   const page = '<p>Platform<br>'.repeat(2_000);
   expect(await textOf('html', page)).toContain('Platform');
 });
 
-test('a hostile document beside others holds up nobody and takes nothing from them', async () => {
+test('a hostile document neither delays nor damages other documents', async () => {
   const extractor = extractorOf();
   const bomb = extractor.extract({ user: 'ann', format: 'pdf', bytes: pdfBomb(2_000) });
   const refused = expect(bomb).rejects.toMatchObject({ reason: 'too_large' });
@@ -118,7 +118,7 @@ test('a hostile document beside others holds up nobody and takes nothing from th
   await refused;
 });
 
-test('documents that fill a heap at once, one after another, end neither this process nor the next reading', async () => {
+test('documents that fill a heap at once crash neither this process nor the next extraction', async () => {
   const extractor = extractorOf({ memoryMb: 40, concurrency: 1 });
   for (const page of [
     '<span>a</span>'.repeat(3_000_000),
@@ -132,7 +132,7 @@ test('documents that fill a heap at once, one after another, end neither this pr
   }
 });
 
-test('the event loop goes on while a document is read', async () => {
+test('the event loop is not blocked while a document is read', async () => {
   let turns = 0;
   const timer = setInterval(() => (turns += 1), 5);
   await expect(textOf('pdf', LONG_DRAWING, { timeoutMs: 500 })).rejects.toMatchObject({ reason: 'too_slow' });
@@ -140,7 +140,7 @@ test('the event loop goes on while a document is read', async () => {
   expect(turns).toBeGreaterThan(20);
 });
 
-test('an aborted reading ends with the reason of its signal', async () => {
+test('an aborted extraction rejects with the reason of its signal', async () => {
   const extractor = extractorOf();
   const controller = new AbortController();
   const reading = extractor.extract({ user: 'ann', format: 'pdf', bytes: LONG_DRAWING }, controller.signal);
@@ -148,7 +148,7 @@ test('an aborted reading ends with the reason of its signal', async () => {
   await expect(reading).rejects.toThrow('too late');
 });
 
-test('the bytes stay with who gave them', async () => {
+test('the bytes of the caller are not changed or transferred', async () => {
   const bytes = pdfOf('Platform 11');
   const before = Buffer.from(bytes);
   await extractorOf().extract({ user: 'ann', format: 'pdf', bytes });

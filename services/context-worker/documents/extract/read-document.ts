@@ -6,13 +6,13 @@ import { UnreadableDocument } from './unreadable-document.ts';
 export interface DocumentInput {
   format: DocumentFormat;
   bytes: Uint8Array;
-  /** Of the text, as UTF-8. */
+  /** The limit for the text, in UTF-8. */
   maxTextBytes: number;
 }
 
 /**
- * The text of a document. Throws `UnreadableDocument`. Takes as long and as much memory as the document makes it:
- * `extractor.ts` runs it where that can be ended.
+ * The text of a document. Throws `UnreadableDocument`. The document determines how much time and memory this takes, so `extractor.ts`
+ * runs it in a thread that can be terminated.
  */
 export async function readDocument({ format, bytes, maxTextBytes }: DocumentInput): Promise<string> {
   const collector = createTextCollector(maxTextBytes);
@@ -29,7 +29,7 @@ export async function readDocument({ format, bytes, maxTextBytes }: DocumentInpu
 
 type Reader = (bytes: Uint8Array, into: TextCollector) => void | Promise<void>;
 
-/** Loaded when they are needed: each document has a new thread, and the parser of PDF alone takes 100 ms. */
+/** Loaded on demand: each document has a new thread, and loading the PDF parser alone takes 100 ms. */
 const readers: Readonly<Record<DocumentFormat, () => Promise<Reader>>> = {
   pdf: async () => (await import('./read-pdf.ts')).readPdf,
   docx: async () => (await import('./read-docx.ts')).readDocx,
@@ -46,7 +46,7 @@ function readText(bytes: Uint8Array, into: TextCollector): void {
   }
 }
 
-/** Whatever a parser throws, the bytes made it. A full stack is a `RangeError` like any other, but for its message. */
+/** Every error of a parser is caused by the document. Only its message tells a stack overflow from other `RangeError`s. */
 function asUnreadable(error: unknown): UnreadableDocument {
   if (error instanceof UnreadableDocument) return error;
   const full = error instanceof RangeError && error.message.includes('call stack');

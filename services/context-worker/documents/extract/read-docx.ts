@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { checkNesting } from './check-nesting.ts';
 import { type TextCollector } from './text-collector.ts';
 
-/** The text of a DOCX: its paragraphs, those of tables, foot- and endnotes too, with a blank line between. */
+/** The text of a DOCX: its paragraphs, including those of tables, footnotes and endnotes, separated by blank lines. */
 export async function readDocx(bytes: Uint8Array, into: TextCollector): Promise<void> {
   const { openZip } = createRequire(import.meta.url)('mammoth/lib/unzip.js') as Unzip;
   const zip = await openZip({ buffer: Buffer.from(bytes) });
@@ -11,7 +11,7 @@ export async function readDocx(bytes: Uint8Array, into: TextCollector): Promise<
   into.add(value);
 }
 
-/** What mammoth 1.13 reads a document from; it takes one that is open already as `file`. Its types tell neither. */
+/** The archive that mammoth 1.13 reads a document from. It accepts an open one as `file`. Its types declare neither. */
 interface Zip {
   exists(name: string): boolean;
   read(name: string, encoding?: string): Promise<string | Uint8Array>;
@@ -24,7 +24,7 @@ function asInput(file: Zip) {
   return { file } as unknown as Parameters<typeof mammoth.extractRawText>[0];
 }
 
-/** Each part that mammoth is going to parse has its nesting looked at: before that, since mammoth builds all of its tree. */
+/** Checks the nesting of each part before mammoth parses it, because mammoth builds the whole tree. */
 function checked(zip: Zip): Zip['read'] {
   return async (name, encoding) => {
     const part = await zip.read(name, encoding);

@@ -5,7 +5,7 @@ import { type TextCollector } from './text-collector.ts';
 
 const OPTIONS: HtmlToTextOptions = {
   wordwrap: false,
-  // The limit is on what is found, and on what finding it takes.
+  // No limit here: the text that is found and the resources that it takes are limited elsewhere.
   limits: { maxInputLength: Number.MAX_SAFE_INTEGER },
   selectors: [
     { selector: 'a', options: { ignoreHref: true } },
@@ -16,17 +16,17 @@ const OPTIONS: HtmlToTextOptions = {
   ],
 };
 
-/** What a reader sees of a page: no scripts, styles, navigation or addresses. */
+/** The visible text of a page, without scripts, styles, navigation or link addresses. */
 export function readHtml(bytes: Uint8Array, into: TextCollector): void {
   const html = decodeHtml(bytes);
   checkNesting(html, { xmlMode: false });
   into.add(convert(html, OPTIONS));
 }
 
-/** Where pages name their charset: within the first 1,024 bytes (WHATWG HTML, 4.2.5.4). */
+/** Pages declare their charset within the first 1,024 bytes (WHATWG HTML, 4.2.5.4). */
 const PRESCAN_BYTES = 1_024;
 
-/** UTF-8 where it is valid, whatever the page says; else what the page says; else windows-1252, as browsers do. */
+/** UTF-8 if the bytes are valid UTF-8, even if the page declares another charset; else the declared charset; else windows-1252, as in browsers. */
 function decodeHtml(bytes: Uint8Array): string {
   try {
     return decodeText(bytes);

@@ -3,24 +3,24 @@ import { type DocumentFormat } from '../../../../shared/contracts/job-message.ts
 import { type Extraction } from './extract-thread.ts';
 import { type Reason } from './unreadable-document.ts';
 
-/** A document, and what its reading may take. */
+/** A document, and the limits for reading it. */
 export interface ReadingTask {
   format: DocumentFormat;
   bytes: Uint8Array;
-  /** Milliseconds of a processor: on a busy machine a document does not get less of it. */
+  /** Milliseconds of processor time, so that a document does not get less on a busy machine. */
   cpuMs: number;
-  /** Milliseconds from beginning to end, for one that only waits. */
+  /** Milliseconds of elapsed time, for a reader that hangs without using the processor. */
   timeoutMs: number;
-  /** Megabytes, of heap and of buffers beside it. */
+  /** Megabytes of heap and of buffers outside it. */
   memoryMb: number;
-  /** Of all text, as UTF-8. */
+  /** The limit for the text, in UTF-8. */
   maxTextBytes: number;
 }
 
 /**
- * Reads a document in a thread of its own, which is ended when it takes too long or too much: reading -> read | unreadable |
- * ended. `settle` alone moves to an end; the first one counts. Rejects for what is not the document's doing. The process
- * must read nothing else meanwhile: its processor time is taken for the document's.
+ * Reads a document in its own thread, which is terminated when it exceeds a limit: reading -> read | unreadable | terminated. Only
+ * `settle` moves to a final state, and the first one counts. Rejects for failures that the document did not cause. The process must read
+ * only one document at a time, because the processor time of the whole process is counted for it.
  */
 export function readInThread(task: ReadingTask): Promise<Extraction> {
   return new Promise((resolve, reject) => {
@@ -35,7 +35,7 @@ export function readInThread(task: ReadingTask): Promise<Extraction> {
       settled = true;
       clearTimeout(timer);
       stopWatching();
-      // Its memory is there again before the next one's turn comes.
+      // The outcome follows the termination, so the thread's memory is free before the next document starts.
       void thread.terminate().finally(outcome);
     }
 
@@ -49,7 +49,7 @@ export function readInThread(task: ReadingTask): Promise<Extraction> {
   });
 }
 
-/** V8's own limit, at which it may abort the process, lies above the one that we watch. */
+/** V8's own limit, at which it may abort the process, is this many times the limit that is watched here. */
 const HARD_LIMIT = 1.5;
 
 function startThread({ format, bytes, memoryMb, maxTextBytes }: ReadingTask): Worker {
@@ -58,7 +58,7 @@ function startThread({ format, bytes, memoryMb, maxTextBytes }: ReadingTask): Wo
     workerData: { format, bytes: copy, maxTextBytes },
     transferList: [copy.buffer],
     resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryMb * HARD_LIMIT) },
-    // A parser's complaints are about users' documents: nothing of them belongs into our output.
+    // Captured and dropped: a parser's output may contain text of users' documents.
     stdout: true,
     stderr: true,
   });
@@ -67,8 +67,8 @@ function startThread({ format, bytes, memoryMb, maxTextBytes }: ReadingTask): Wo
 const LOOK_EVERY_MS = 50;
 
 /**
- * `resourceLimits` bound the heap only: what is unpacked into buffers lies beside it. The processor time of the whole process
- * counts, since V8 collects a thread's garbage in others.
+ * `resourceLimits` cover only the heap, not the buffers into which documents are unpacked, so memory is checked here. The processor time
+ * of the whole process counts, because V8 collects a thread's garbage in other threads.
  */
 function watchUse(
   thread: Worker,
@@ -83,7 +83,7 @@ function watchUse(
       ({ external_memory: beside, used_heap_size: heap }) => {
         if (beside + heap > memoryMb * 1024 * 1024) onTooMuch('too_large');
       },
-      () => undefined, // it has just ended
+      () => undefined, // the thread has just ended
     );
   }, LOOK_EVERY_MS);
   return () => clearInterval(timer);

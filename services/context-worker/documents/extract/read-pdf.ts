@@ -2,10 +2,10 @@ import { getDocumentProxy } from 'unpdf';
 import { type TextCollector } from './text-collector.ts';
 import { UnreadableDocument } from './unreadable-document.ts';
 
-/** PDF.js's "errors only". */
+/** PDF.js's verbosity level "errors only". */
 const QUIET = 0;
 
-/** The text of a PDF, page by page in its order of drawing; a blank line between pages. Nothing in it is run. */
+/** The text of a PDF, page by page in drawing order, with a blank line between pages. Scripts in the PDF are not run. */
 export async function readPdf(bytes: Uint8Array, into: TextCollector): Promise<void> {
   const pdf = await getDocumentProxy(bytes, { verbosity: QUIET }).catch((error: unknown) => {
     const locked = error instanceof Error && error.name === 'PasswordException';

@@ -1,7 +1,7 @@
 import { type Extraction } from './extract-thread.ts';
 import { readInThread, type ReadingTask } from './read-in-thread.ts';
 
-/** What a reader answers to a task. `failure`: it was not the document's doing. */
+/** A reader's answer to a task. `failure`: an error that the document did not cause. */
 export type ReaderAnswer = Extraction | { failure: string };
 
 async function answer(task: ReadingTask): Promise<ReaderAnswer> {
@@ -12,7 +12,7 @@ async function answer(task: ReadingTask): Promise<ReaderAnswer> {
   }
 }
 
-// A terminal signals a whole group of processes: the parent decides when this one goes, or goes itself.
+// A terminal sends signals to the whole process group. This process ignores them and ends when its parent kills it or disconnects.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 process.on('disconnect', () => process.exit());
 process.on('message', (task: ReadingTask) => {

@@ -8,14 +8,14 @@ import { type Reason, UnreadableDocument } from './unreadable-document.ts';
 export interface ReaderProcess {
   /** As `Extractor.extract`. */
   read(task: ReadingTask, signal?: AbortSignal): Promise<Buffer>;
-  /** False once it has ended, or is going to. */
+  /** False once the process has ended or was killed. */
   usable(): boolean;
   end(): Promise<void>;
 }
 
-/** The reader ends its threads itself; this is for one that cannot any more. Milliseconds. */
+/** A reader terminates its threads itself; after this additional time an unresponsive reader is killed. Milliseconds. */
 const GRACE_MS = 5_000;
-/** How a process dies that V8 aborts, that the system needs the memory of, or that a parser's bug brings down. */
+/** The signals of a process that V8 aborted, that the system killed for memory, or that crashed in a parser. */
 const CRASHES: ReadonlySet<NodeJS.Signals | null> = new Set([
   'SIGABRT',
   'SIGKILL',
@@ -25,7 +25,7 @@ const CRASHES: ReadonlySet<NodeJS.Signals | null> = new Set([
   'SIGTRAP',
 ]);
 
-/** It knows no setting, key or secret of ours, and nothing keeps this process alive for it. */
+/** Starts a reader. It gets an empty environment, without any setting, key or secret, and does not keep this process alive. */
 export function startReaderProcess(): ReaderProcess {
   const child = fork(new URL('./reader-main.ts', import.meta.url), [], {
     env: {},
@@ -72,7 +72,7 @@ export function startReaderProcess(): ReaderProcess {
       signal?.addEventListener('abort', abort, { once: true });
       child.once('message', onAnswer).once('exit', onExit);
       child.send(task, (error) => {
-        if (error) stop(new Error('the reader was not reached', { cause: error }));
+        if (error) stop(new Error('could not send the document to the reader process', { cause: error }));
       });
     });
   }
@@ -82,7 +82,7 @@ export function startReaderProcess(): ReaderProcess {
     usable: () => usable,
     end: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
-      child.ref(); // or this process might end before it
+      child.ref(); // otherwise this process might end first
       const ended = once(child, 'exit');
       kill();
       await ended;

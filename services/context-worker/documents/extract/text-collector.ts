@@ -1,13 +1,13 @@
 import { UnreadableDocument } from './unreadable-document.ts';
 
-/** The text of a document as it is found. */
+/** Collects the text of a document while it is read. */
 export interface TextCollector {
-  /** Throws `UnreadableDocument` once there is more than is allowed. */
+  /** Throws `UnreadableDocument` when the text exceeds the limit. */
   add(text: string): void;
   text(): string;
 }
 
-/** `maxBytes`: of all text, as UTF-8. */
+/** `maxBytes`: the limit for the whole text, in UTF-8. */
 export function createTextCollector(maxBytes: number): TextCollector {
   const found: string[] = [];
   let bytes = 0;

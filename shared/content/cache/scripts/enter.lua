@@ -1,7 +1,7 @@
--- Looks for an entry; where there is none, one caller at a time may compute it.
--- Invariant: at most one holds the flight of an entry, for as long as he renews it.
--- ARGV floor (2), tag, holder (a random name), lease (ms), ids... (the flight is that of the first).
--- Returns {'found', place of the id from 0, value}; {'compute'} for the holder; {'busy'} while another one is.
+-- Looks up an entry. If there is none, one holder at a time may compute it.
+-- Invariant: at most one holder has an entry's flight, as long as it renews its lease.
+-- ARGV floor (2), tag, holder (a random name), lease (ms), ids... (the flight belongs to the first id).
+-- Returns {'found', position of the id from 0, value}; {'compute'} when the caller has the flight; {'busy'} when another holder has it.
 local tag, holder, lease = ARGV[3], ARGV[4], ARGV[5]
 
 local found = look(tag, 6)

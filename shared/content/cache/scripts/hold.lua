@@ -1,5 +1,5 @@
--- Renews a flight, or ends it (lease 0), for the one who holds it.
--- ARGV floor (2), tag, holder, lease (ms), id. Returns 1, or 0 for one who does not hold it any more.
+-- Renews the caller's flight, or ends it (lease 0).
+-- ARGV floor (2), tag, holder, lease (ms), id. Returns 1, or 0 when the caller no longer has the flight.
 local tag, holder, lease, id = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 
 local key = flight_key(tag, id)

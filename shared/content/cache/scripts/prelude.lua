@@ -1,21 +1,21 @@
--- What the cache's scripts share: entries of many owners, bounded for each of them and in all, least recently used first.
+-- Shared by the cache's scripts: entries of many owners, with limits for each owner and in total, evicted by least recent use.
 --
--- KEYS[1] is the hash of totals, and the beginning of every other key; all share its hash tag, so that the scripts stay legal
--- in Redis Cluster. An owner is known by his tag only, an entry by its owner's tag and its id.
+-- KEYS[1] is the hash of totals and the prefix of every other key. All keys share its hash tag, so the scripts work in Redis Cluster. An
+-- owner is identified only by a tag, an entry by its owner's tag and its id.
 --
---   <totals>                  entries, bytes, clock (uses so far), and counts of what was removed
---   <totals>:e:<tag>:<id>     the value. Its own expiry is a net: entries end by `expiry`, and are counted until then
+--   <totals>                  entries, bytes, clock (number of uses), and counts of removed entries
+--   <totals>:e:<tag>:<id>     the value. Its own expiry is only a fallback: entries end by `expiry`, and are counted until then
 --   <totals>:u:<tag>          sorted set: id by its last use
 --   <totals>:s:<tag>          hash: id -> bytes
---   <totals>:held             hash: tag -> bytes of all that the owner has
---   <totals>:owners           sorted set: tag by the use of his least recently used entry
---   <totals>:over             the same, of those who have more than the floor: only they lose entries to others
+--   <totals>:held             hash: tag -> bytes of all the owner's entries
+--   <totals>:owners           sorted set: tag by the last use of the owner's least recently used entry
+--   <totals>:over             the same, for owners above the floor: only these are evicted for others
 --   <totals>:expiry           sorted set: <tag>:<id> by when it expires (ms)
---   <totals>:cleared          set: tags that nobody can read any more
---   <totals>:f:<tag>:<id>     string with an expiry: who is computing that entry
+--   <totals>:cleared          set: tags whose entries nobody can read any more
+--   <totals>:f:<tag>:<id>     string with an expiry: the holder that computes the entry
 --
--- Invariants: `entries`, `bytes` and `held` are what the owners' hashes add up to; nobody has more than his limits, nor all
--- together; whoever has no more than the floor loses nothing to others, while all floors together fit.
+-- Invariants: `entries`, `bytes` and `held` are the sums over the owners' hashes. No owner exceeds their limits, and the total stays within
+-- its limits. Owners at or below the floor are never evicted for others, provided that all floors together fit into the total limits.
 -- ARGV 1, 2: the floor in entries and in bytes.
 
 local TOTALS = KEYS[1]
@@ -37,7 +37,7 @@ local function bytes_of(tag) return tonumber(redis.call('HGET', HELD, tag) or '0
 local function entries_of(tag) return redis.call('ZCARD', uses_key(tag)) end
 local function total(name) return tonumber(redis.call('HGET', TOTALS, name) or '0') end
 
--- Where an owner stands among those who may lose entries. To be called when what he has, or its order, has changed.
+-- Updates an owner's position in `owners` and `over`. Call it after each change of the owner's entries or of their order.
 local function stand(tag)
   local oldest = redis.call('ZRANGE', uses_key(tag), 0, 0, 'WITHSCORES')
   if not oldest[1] then
@@ -54,7 +54,7 @@ local function stand(tag)
   end
 end
 
--- Takes an entry out, if it is there. `stand` has to follow.
+-- Removes an entry if it exists. Call `stand` afterwards.
 local function take_out(tag, id, why)
   local size = redis.call('HGET', sizes_key(tag), id)
   if not size then return end
@@ -82,7 +82,7 @@ local function use(tag, id)
   redis.call('ZADD', uses_key(tag), redis.call('HINCRBY', TOTALS, 'clock', 1), id)
 end
 
--- The first of these entries that is there and has not expired, which counts as a use: its place among them and its value.
+-- Returns the first of these entries that exists and has not expired, as {position, value}, and records the use.
 local function look(tag, first)
   for i = first, #ARGV do
     local id = ARGV[i]
@@ -94,7 +94,7 @@ local function look(tag, first)
         stand(tag)
         return { i - first, value }
       end
-      -- It has expired, or Redis itself has evicted it.
+      -- The entry has expired, or Redis itself has evicted its value.
       remove(tag, id, 'expired')
     end
   end

@@ -1,9 +1,10 @@
--- Keeps an entry, and makes room for it: first among its owner's own entries, where he would have more than he may; then
--- among all, of those who have more than the floor; then among his own; and where all floors together do not fit, of
--- whoever has not used his for longest.
--- ARGV floor (2), tag, id, value, lifetime (ms), most entries and bytes of an owner, most entries and bytes in all, evictions at
--- most. Returns 'kept'; 'too_large' for a value that could not stay; 'no_room' where more would have to go than one call may
--- take the time for.
+-- Stores an entry and evicts others for it, in this order:
+-- 1. The owner's own entries, while the owner would exceed their own limits.
+-- 2. While the total limits would be exceeded: the least recently used entries of owners above the floor; then the owner's own entries;
+--    then, when all floors together do not fit, the least recently used entries of all owners.
+-- ARGV floor (2), tag, id, value, lifetime (ms), an owner's limits of entries and bytes, the total limits of entries and bytes, maximum
+-- number of evictions. Returns 'kept'; 'too_large' when the value alone exceeds a limit; 'no_room' when one call would have to evict more
+-- entries than its maximum.
 local tag, id, value, lifetime = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local own_entries, own_bytes, all_entries, all_bytes, evictions =
   tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])

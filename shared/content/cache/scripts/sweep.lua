@@ -1,6 +1,5 @@
--- Removes some of what has expired, and some of what nobody can read any more.
--- ARGV floor (2), entries at most. Returns how many it removed: expired, cleared; it found all that there was when they are
--- fewer than it might have removed.
+-- Removes some expired entries, and some entries that nobody can read after a clear.
+-- ARGV floor (2), maximum number of entries. Returns how many it removed: {expired, cleared}. If the sum is below the maximum, none are left.
 local at_most = tonumber(ARGV[3])
 
 local expired = redis.call('ZRANGEBYSCORE', EXPIRY, '-inf', now_ms(), 'LIMIT', 0, at_most)

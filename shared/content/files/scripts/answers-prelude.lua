@@ -1,4 +1,4 @@
--- An answer is counted under its job's id; what is reserved for one that is not stored yet under the same id behind a mark.
+-- A stored answer is counted under its job's id. A reservation for an answer that is not stored yet has the same id with a prefix.
 local function reserved(job) return 'reserved ' .. job end
 
 local function count_answer(expiring, sizes, id, bytes, ends)
@@ -6,7 +6,7 @@ local function count_answer(expiring, sizes, id, bytes, ends)
   redis.call('HSET', sizes, id, bytes)
   redis.call('HINCRBY', sizes, 'total', bytes)
   redis.call('ZADD', expiring, ends, id)
-  -- Nothing is left of a user who stores no more.
+  -- The keys expire a minute after the user's last answer.
   local last = redis.call('ZRANGE', expiring, -1, -1, 'WITHSCORES')
   local gone = string.format('%.0f', tonumber(last[2]) + 60000)
   redis.call('PEXPIREAT', expiring, gone)

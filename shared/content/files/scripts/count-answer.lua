@@ -1,5 +1,5 @@
--- An answer is stored: its size takes the place of what was reserved for it.
--- Invariant: it is counted once, however often its copy is made.
+-- Counts a stored answer: its size replaces its reservation.
+-- Invariant: an answer is counted once, however often its copy is stored.
 -- KEYS expiring answers, their sizes. ARGV job, bytes, ends (ms).
 local expiring, sizes = KEYS[1], KEYS[2]
 local job, bytes, ends = unpack(ARGV)

@@ -1,9 +1,9 @@
--- Makes a file known to its user.
--- Invariants: a user's list has only files with a record, no more than `max` of them, and with their answers no more than `quota` bytes.
--- The removal of the bytes is planned for when the record of a file that expires has gone.
+-- Creates a file's record and adds the file to its user's list.
+-- Invariants: a user's list has only files with a record and at most `max` of them; files and stored answers together have at most `quota`
+-- bytes. For a file that expires, the removal of its bytes is scheduled for the end of its record.
 -- KEYS files of the user, those that expire, sizes, their answers and sizes (see prelude.lua), record, removals. ARGV id, now (ms), max,
 -- expires ('' or ms), record's end ('' or ms), bytes, quota ('' or bytes), then the record's fields and values.
--- Returns 1, 0 where the user has as many as are allowed, or -1 where they have no room for so many bytes.
+-- Returns 1; 0 when the user has the maximum number of files; -1 when the file would exceed the quota.
 local files, expiring, sizes = KEYS[1], KEYS[2], KEYS[3]
 local record, removals = KEYS[6], KEYS[7]
 local id, now, max, expires, ends, bytes, quota = unpack(ARGV, 1, 7)

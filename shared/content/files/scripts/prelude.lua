@@ -1,8 +1,8 @@
--- How many bytes a user has stored: uploaded files, and answers that outlive their jobs.
--- KEYS of a user's files: files (zset), those that expire (zset: file -> when, ms), sizes (hash: file -> bytes, and `total`).
--- KEYS of their answers: by when they expire (zset: answer -> ms), sizes (hash: as of files).
--- Invariant: `total` is the sum of the sizes; a file is counted from its record, an answer from its job's admission, each to its
--- deletion or expiry.
+-- Counts the bytes that a user has stored: uploaded files and stored answers.
+-- KEYS of a user's files: files (zset), those that expire (zset: file -> ms), sizes (hash: file -> bytes, and `total`).
+-- KEYS of the user's answers: expiry times (zset: answer -> ms), sizes (hash, as for files).
+-- Invariant: `total` is the sum of the sizes. A file counts from the creation of its record, an answer from its job's admission, each until
+-- its deletion or expiry.
 local function uncount(sizes, id)
   local bytes = redis.call('HGET', sizes, id)
   if not bytes then return end
@@ -10,7 +10,7 @@ local function uncount(sizes, id)
   redis.call('HINCRBY', sizes, 'total', '-' .. bytes)
 end
 
--- At most so many at once: a user who comes back after a month does not stop everybody else's scripts.
+-- Limits the work of one call: a user with a month of expired files must not block Redis for other users.
 local FORGOTTEN_AT_ONCE = 1000
 
 local function forget_expired(expiring, sizes, now, files)
@@ -25,7 +25,7 @@ local function total_of(sizes)
   return tonumber(redis.call('HGET', sizes, 'total') or 0)
 end
 
--- Files and answers together. KEYS files, those that expire, their sizes, expiring answers, their sizes.
+-- Bytes of files and answers together. `keys`: files, those that expire, their sizes, expiring answers, their sizes.
 local function stored_bytes(keys, now)
   forget_expired(keys[2], keys[3], now, keys[1])
   forget_expired(keys[4], keys[5], now)

@@ -1,8 +1,8 @@
--- Hides a file from its user for good.
--- Invariant: the record outlives that by a grace: for as long as it stands, nobody removes the file's bytes.
--- Their removal is planned for when the record has gone.
--- KEYS record, files of the user, those that expire, removals, sizes. ARGV id, owner, now (ms), grace (ms).
--- Returns 1, or 0 where the owner has no such file, or no longer.
+-- Hides a file from its user permanently.
+-- Invariant: the record stays for a grace period, during which the file's bytes are not removed. Their removal is scheduled for the end of
+-- the record.
+-- KEYS record, files of the user, those that expire, removals, sizes. ARGV id, owner, now (ms), grace period (ms).
+-- Returns 1; 0 when the owner has no such file, or it was deleted or has expired.
 local record, files, expiring = KEYS[1], KEYS[2], KEYS[3]
 local id, owner, now, grace = unpack(ARGV)
 

@@ -1,8 +1,8 @@
--- Counts an answer before it is stored, by what is known of it: its request.
--- Invariants: one that is counted already changes nothing; however many are asked for at once, their user's quotas hold, but for what
--- the answers of open jobs turn out to have. A reservation whose job comes to nothing ends by itself.
+-- Reserves quota for an answer before it is stored, by the size of its request.
+-- Invariants: an answer that is reserved or counted already is not reserved again. Concurrent requests cannot exceed the user's quotas, except
+-- by the amount by which answers of open jobs turn out larger than their reservations. A reservation expires if no answer is stored.
 -- KEYS files, those that expire, sizes, their answers and sizes (see prelude.lua). ARGV job, bytes, ends (ms), quota (bytes), most answers.
--- Returns '', or what there is no room for: 'bytes', 'answers'.
+-- Returns '', or the exceeded limit: 'bytes', 'answers'.
 local expiring, sizes = KEYS[4], KEYS[5]
 local job, bytes, ends, quota, most = unpack(ARGV)
 

@@ -1,7 +1,7 @@
--- Moves a file on from `uploaded`.
--- Invariant: that happens once; whoever comes later changes nothing.
+-- Sets the final status of a file: uploaded -> processed | error.
+-- Invariant: the status changes once; later calls change nothing.
 -- KEYS record. ARGV status (processed | error), then further fields and values.
--- Returns the status that the file has now, or '' without a record.
+-- Returns the file's current status; '' when there is no record.
 local record = KEYS[1]
 
 local status = redis.call('HGET', record, 'status')

@@ -1,2 +1,2 @@
--- How many bytes a user has stored. KEYS see prelude.lua. ARGV now (ms).
+-- Returns how many bytes a user has stored. KEYS see prelude.lua. ARGV now (ms).
 return stored_bytes(KEYS, ARGV[1])

@@ -1,4 +1,4 @@
--- Gives back what was reserved for an answer; where it was removed, also what it has counted for.
+-- Removes an answer's reservation ('reserved'), or its reservation and its count ('all').
 -- KEYS expiring answers, their sizes. ARGV job, 'reserved' or 'all'.
 local expiring, sizes = KEYS[1], KEYS[2]
 local job, what = unpack(ARGV)

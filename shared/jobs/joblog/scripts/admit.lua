@@ -1,19 +1,20 @@
--- Creates a job's record as `admitting`, or finds the one that is there.
--- Invariant: one record per job id, with the owner and the body that came first.
+-- Creates a job's record in state `admitting`, or returns the existing record.
+-- Invariant: there is one record per job id. It keeps the owner and the body hash of the first request.
 -- KEYS record, open. ARGV job, owner, body hash, deadline (ms), accepted (ms), reader channel, lifetime (ms), user hash, model,
--- foreground ('1' when the job dies with its readers), patience (ms without a reader), duties, original, publisher (see job-log.ts).
+-- foreground ('1': the job is cancelled when it has no readers), patience (grace period without a reader, ms), duties (completion hooks),
+-- original, publisher (see `NewJob` in job-log.ts).
 -- Returns {'new'} or {'exists', state, owner, body hash, last sequence, accepted (ms)}.
 local record, open = KEYS[1], KEYS[2]
 local job, owner, hash, deadline, accepted, reader, lifetime, user_hash, model, foreground, patience, duties, original, publisher = unpack(ARGV)
 
 local found = redis.call('HMGET', record, 'state', 'owner', 'hash', 'seq', 'readers', 'created', 'publishers')
--- A refused job may be asked for again. Its message may still be on the topic: it is the same one.
+-- The client may retry a refused job. A message of the refused job may still be on the topic; it is identical to the new one.
 local again = found[1] == 'refused' and found[2] == owner and found[3] == hash
 if found[1] and not again then
-  -- Only the same user's same request becomes another reader of the job.
+  -- Only the same request from the same user may read the job.
   if found[2] == owner and found[3] == hash then
     join(record, found[5], reader)
-    -- A record without the list is of an earlier version, whose publisher is not known.
+    -- An earlier release wrote no list of publishers. '?' stands for its unknown publisher.
     if found[1] == 'admitting' and publisher ~= '' then
       redis.call('HSET', record, 'publishers', (found[7] or '?') .. ' ' .. publisher)
     end

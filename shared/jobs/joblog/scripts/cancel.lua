@@ -1,7 +1,7 @@
--- Asks for a job's end.
--- Invariant: a request once made stays, so whoever takes the fence later sees it before he spends.
+-- Requests a job's cancellation.
+-- Invariant: the request is never withdrawn, so an attempt that takes the fence later sees it before it calls a model.
 -- KEYS record. ARGV job, by, now (ms).
--- Returns the state that holds now; '' without a record.
+-- Returns the job's current state; '' when there is no record.
 local record = KEYS[1]
 local job, by, now = unpack(ARGV)
 

@@ -1,7 +1,7 @@
--- Takes hooks whose time has come, so that one process runs them.
--- Invariant: nobody else takes them before the lease ends; who dies with them loses only that time.
--- KEYS due hooks, hooks (their duties). ARGV now (ms), lease's end (ms), at most so many.
--- Returns job, '<failed attempts> <duties>', job, ...
+-- Leases completion hooks that are due to one process.
+-- Invariant: no other process takes them before the lease ends. If the process dies, its hooks run again after the lease.
+-- KEYS due hooks, hooks (names by job). ARGV now (ms), lease's end (ms), maximum number of jobs.
+-- Returns job, '<failed attempts> <hook names>', job, ...
 local due, owed = KEYS[1], KEYS[2]
 local now, ends, atMost = unpack(ARGV)
 

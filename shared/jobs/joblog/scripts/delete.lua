@@ -1,8 +1,8 @@
--- Makes an ended job unreadable for good.
--- Invariant: only an ended job; its outcome was counted, and what is owed for it finds it deleted.
--- KEYS record, log. ARGV grace (ms) for those who read the log at this moment, retention (ms) of what
--- says that it is deleted, from when nothing is owed any more.
--- Returns 'deleted', also the second time; the state of an open job; '' without a record.
+-- Makes an ended job permanently unreadable.
+-- Invariant: only ended jobs are deleted. Their outcome is in the outbox or published; pending completion hooks find them deleted.
+-- KEYS record, log. ARGV grace period (ms) for clients that are reading the log, retention (ms) of the record with its `deleted` mark,
+-- counted from the moment when the outcome is published and all hooks have run.
+-- Returns 'deleted', also when repeated; the state of an open job; '' when there is no record.
 local record, log = KEYS[1], KEYS[2]
 local grace, retention = unpack(ARGV)
 

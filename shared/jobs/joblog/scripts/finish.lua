@@ -1,9 +1,9 @@
--- Ends a job: the last events with the terminal one, the state and the outbox row, all or nothing.
--- Invariants: exactly one terminal event per job; the first wins. It keeps its record and log until `settle.lua` says that what it owes
--- is done.
--- KEYS record, log, open, outbox. ARGV job, fence ('' for one who holds none), nonce, expected sequence, state,
--- outcome (JSON), lifetime (ms, while something is owed), events... (the last one is the terminal).
--- Returns {'finished', outbox row id, last sequence, duties}; {'moved'} when the log is not as one without a fence expects it;
+-- Ends a job: writes the last events, the state and the outbox row atomically.
+-- Invariants: each job has exactly one terminal event; the first one wins. The record and the log stay until the outcome is published and
+-- the hooks have run (`settle.lua`).
+-- KEYS record, log, open, outbox. ARGV job, fence ('' for a caller without it), nonce, expected sequence, state,
+-- outcome (JSON), lifetime until then (ms), events... (the last one is the terminal event).
+-- Returns {'finished', outbox row id, last sequence, duties}; {'moved'} when the log has changed since a caller without the fence read it;
 -- otherwise as append.lua.
 local record, log = KEYS[1], KEYS[2]
 local job, fence, nonce, expected, ending, outcome, lifetime = unpack(ARGV, 1, 7)
@@ -15,7 +15,7 @@ if ENDED[state] then return { state } end
 local first = 8
 expected = tonumber(expected)
 if fence == '' then
-  -- The outcome was made from the log as it was read: it must not have grown since.
+  -- The caller computed the outcome from the log as it read it, so the log must not have grown since.
   if seq ~= expected then return { 'moved' } end
 else
   if found[4] ~= fence or found[5] ~= nonce then return { 'fenced' } end

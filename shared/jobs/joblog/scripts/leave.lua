@@ -1,8 +1,8 @@
--- A process has no reader of the job any more.
--- Invariant: a foreground job without a reader is cancelled: at once where nobody can come back to it (patience 0), else
--- by the sweep when the patience is over. A background job does not care.
+-- Removes a process from the job's readers.
+-- Invariant: a foreground job without a reader is cancelled: at once when its grace period is 0 (no client can return to it), otherwise
+-- by the sweep after the grace period. Background jobs run without readers.
 -- KEYS record. ARGV job, reader channel, now (ms).
--- Returns 'cancelling' when this was the last reader and the job must end now, else 'left'.
+-- Returns 'cancelling' when this was the last reader and the job must end now, otherwise 'left'.
 local record = KEYS[1]
 local job, reader, now = unpack(ARGV)
 

@@ -1,13 +1,14 @@
--- What the job log's scripts share. Record: the hash of one job; log: the stream of its events.
+-- Shared by the job log's scripts. Record: the hash of one job; log: the stream of its events.
 --
--- The record's `state` moves only here:
+-- Only these scripts change the record's `state`:
 --   admitting -> refused | completed | queued -> running -> completed | failed | cancelled
--- From `admitting` it is completed at once where its answer was there before. `running` may follow itself (another attempt, under a new fence). An ended job never moves again.
+-- `admitting -> completed`: the cache has the answer. `running -> running`: another attempt takes a new fence. An ended job never changes
+-- its state, except that `admit.lua` admits a refused job again.
 -- `seq` is the sequence of the log's last event; events are numbered 1, 2, 3 ... without a gap.
 
 local ENDED = { completed = true, failed = true, cancelled = true, refused = true }
 
--- Appends events (JSON texts) after the given sequence and publishes them to every reading process.
+-- Appends events (JSON texts) after the given sequence and publishes them to every process that reads the job.
 local function append(record, log, job, readers, seq, events, first)
   if first > #events then return seq end
   for i = first, #events do
@@ -24,21 +25,22 @@ local function append(record, log, job, readers, seq, events, first)
   return last
 end
 
--- Makes a process one of the job's readers. `left` says since when a foreground job has none.
+-- Adds a process to the job's readers. `left` is the time since which a foreground job has had no reader; '' while it has one.
 local function join(record, readers, channel)
   if channel == '' or string.find(' ' .. readers .. ' ', ' ' .. channel .. ' ', 1, true) then return end
   redis.call('HSET', record, 'readers', readers == '' and channel or (readers .. ' ' .. channel), 'left', '')
 end
 
--- An idempotency key makes a job under the same id once the record of the one before has expired. A message or an attempt whose deadline
--- had passed before this record was made belongs to that earlier job ('' for the deadline: it is not known).
+-- The same idempotency key creates a new job with the same id once the earlier job's record has expired. A message or an attempt whose
+-- deadline had passed before this record was created belongs to the earlier job. `deadline` is '' where it is unknown.
 local function is_of_earlier_job(created, deadline)
   return deadline ~= '' and tonumber(deadline) < tonumber(created)
 end
 
--- Ends a job whose last events are in its log: the state and the outbox row. The record and the log stay for `lifetime` (ms), until
--- `settle.lua` has heard that all that the job owes is done (`owes`): its outcome is published, its hooks have run.
--- Returns the id of the outbox row, and the duties.
+-- Ends a job whose last events are in its log: writes the state and the outbox row. `owes` lists the open work: 'outcome' until the outcome
+-- is published, 'hooks' until the completion hooks have run. `settle.lua` removes them; until then the record and the log stay for
+-- `lifetime` (ms).
+-- Returns the id of the outbox row, and the names of the hooks.
 local function close(keys, job, ending, outcome, lifetime)
   local record, log, open, outbox = keys[1], keys[2], keys[3], keys[4]
   local duties = redis.call('HGET', record, 'duties') or ''
@@ -49,8 +51,8 @@ local function close(keys, job, ending, outcome, lifetime)
   return redis.call('XADD', outbox, '*', 'outcome', outcome, 'duties', duties), duties
 end
 
--- Asks for a job's end, at that time (ms). The holder of the fence hears of it at once. Where that message is lost, it sees
--- the flag at its next append, or when it next renews its lock: a call whose answer is withheld appends nothing.
+-- Requests a job's cancellation; `now` in ms. The holder of the fence gets a message. If that is lost, it sees the flag at its next append,
+-- or when it next renews its lock (a call with deferred output appends nothing for a while).
 local function request_cancel(record, job, by, now)
   redis.call('HSET', record, 'cancel', by)
   redis.call('HSETNX', record, 'cancel_at', now)

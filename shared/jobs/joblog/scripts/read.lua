@@ -1,7 +1,7 @@
--- Reads a job for one who wants to follow it, and makes his process one of those that appends are published to.
--- KEYS record, log. ARGV after (sequence), reader channel ('' to register none), at most so many entries.
--- Returns {state, owner, last sequence, deadline (ms), created (ms), user hash, model, where and when the last attempt began ('sequence ms',
--- '' where that is not known), entries of XRANGE}; {} without a record, or when the job was deleted.
+-- Reads a job, and registers the calling process as a reader, to which later appends are published.
+-- KEYS record, log. ARGV after (sequence), reader channel ('' to register none), maximum number of entries.
+-- Returns {state, owner, last sequence, deadline (ms), created (ms), user hash, model, start of the last attempt ('sequence ms', '' where
+-- unknown), entries of XRANGE}; {} when there is no record or the job was deleted.
 local record, log = KEYS[1], KEYS[2]
 local after, reader, atMost = ARGV[1], ARGV[2], ARGV[3]
 

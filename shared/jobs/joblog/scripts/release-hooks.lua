@@ -1,6 +1,6 @@
--- Ends a try of a job's hooks: what is still owed waits for its next turn, else all of it goes.
--- Invariant: a job stands in all three keys or in none.
--- KEYS due hooks, hooks (by since when they wait), hooks (their duties). ARGV job, duties that are still owed, failed attempts, next turn (ms).
+-- Ends an attempt to run a job's completion hooks: failed hooks are scheduled again; when none failed, the job is removed.
+-- Invariant: a job is in all three keys or in none.
+-- KEYS due hooks (by time), hooks (waiting since), hooks (names by job). ARGV job, hooks that failed, failed attempts, next attempt (ms).
 local due, since, owed = KEYS[1], KEYS[2], KEYS[3]
 local job, left, attempts, turn = unpack(ARGV)
 

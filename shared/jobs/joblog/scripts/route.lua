@@ -1,8 +1,8 @@
 -- The router takes a job over: admitting -> queued, with the log's first events.
--- Invariant: the log begins once, however often the message is delivered.
+-- Invariant: the first events are written once, however often the message is delivered.
 -- KEYS record, log. ARGV job, lifetime (ms), deadline of the message (ms), events...
--- Returns 'routed' the first time; 'again' while the job is open; else the state that it ended in; '' without a record; 'earlier' for the
--- message of an earlier job under this id.
+-- Returns 'routed' the first time; 'again' while the job is open; its final state when it has ended; '' when there is no record; 'earlier'
+-- when the message belongs to an earlier job with this id.
 local record, log = KEYS[1], KEYS[2]
 local job, lifetime, deadline = ARGV[1], ARGV[2], ARGV[3]
 

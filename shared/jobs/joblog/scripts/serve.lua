@@ -1,8 +1,7 @@
--- Answers a job with what is there already: admitting -> completed, all of its log at once.
--- Invariant: a cancellation comes before it, and then nothing is served, or after it, and then changes nothing.
--- KEYS record, log, open, outbox. ARGV job, outcome (JSON), lifetime (ms, while something is owed), events...
--- Returns {'finished', outbox row id, last sequence, duties}; {} for a job that is not to be answered so: it was routed or has
--- ended, was asked to end, or has no record.
+-- Answers a job from the cache: admitting -> completed, with its whole log in one step.
+-- Invariant: a cancellation before this step prevents it; a cancellation after it has no effect.
+-- KEYS record, log, open, outbox. ARGV job, outcome (JSON), lifetime until the outcome is published and the hooks have run (ms), events...
+-- Returns {'finished', outbox row id, last sequence, duties}; {} when the job was routed, has ended, was asked to cancel, or has no record.
 local record, log = KEYS[1], KEYS[2]
 local job, outcome, lifetime = unpack(ARGV, 1, 3)
 

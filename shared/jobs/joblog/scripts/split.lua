@@ -1,7 +1,7 @@
--- Parts an outbox row from its job's completion hooks: the row keeps the outcome alone, and the hooks wait by themselves.
--- Invariants: hooks are in the waiting set before their row is without them; a row is parted once, whoever tries.
--- KEYS outbox, due hooks (by time), hooks (by since when they wait), hooks (their duties). ARGV row, job, now (ms), lease's end (ms).
--- Returns the new row's id; '' where the row has gone.
+-- Splits an outbox row: the new row has only the outcome, and the completion hooks move to their own set, leased to the caller.
+-- Invariants: no row loses its hooks before they are in that set; a row is split once, even if several processes try.
+-- KEYS outbox, due hooks (by time), hooks (waiting since), hooks (names by job). ARGV row, job, now (ms), lease's end (ms).
+-- Returns the new row's id; '' when the row is gone.
 local outbox, due, since, owed = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local row, job, now, ends = unpack(ARGV)
 

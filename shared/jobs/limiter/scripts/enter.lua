@@ -1,18 +1,20 @@
--- Lets a job in, or tells when it may come again.
--- Invariants: no user has more open jobs than he may, nor more than there are places left (a threshold that falls as the house fills:
--- Choudhury and Hahne 1998, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", section 3): so nobody fills it alone.
--- Who is refused is told of a place that nobody else of his was told of, and finds it when he comes back: who is new stands behind those
--- who are due. A place that nobody comes for is anybody's some seconds later.
--- KEYS see prelude.lua. ARGV job, user, until (ms; it has ended by then), his limit ('' for none), places, longest wait
--- (ms; '' for any), '1' for who comes back, bytes of the job, bytes that all open jobs of the user may have.
--- Returns {'in'}, or {'limit' | 'bytes' | 'full' | 'wait', ms until a place is expected, jobs ahead of it, ms that it would wait}.
+-- Admits a job, or returns when to retry.
+-- Invariants:
+-- - No user has more open jobs than their limit, nor more than the capacity that is left. That threshold falls as the system fills
+--   (Choudhury and Hahne 1998, "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", section 3), so no user takes all of it.
+-- - Each refused request of a user is promised capacity at a different time. New requests of the user rank behind promises that are due,
+--   so the capacity is there when the client retries. A promise that is not used expires after LATE_MS.
+-- KEYS see prelude.lua. ARGV job, user, until (ms; the job has ended by then), the user's limit of open jobs ('' for none), places (limit of
+-- all open jobs), longest wait (ms; '' for any), '1' for a retry after a refusal, bytes of the job, bytes that all open jobs of the user may
+-- have.
+-- Returns {'in'}, or {'limit' | 'bytes' | 'full' | 'wait', ms until capacity is expected, jobs ahead of it, ms that it would wait}.
 local job, user, now, until_ms = ARGV[1], ARGV[2], redis_time(), tonumber(ARGV[3])
 local limit, places, longest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local member, line = job .. ' ' .. user, promised .. ':' .. user
 
--- A client is told whole seconds, and takes his time.
+-- Retries may come this early, since Retry-After has whole seconds, or this late.
 local EARLY_MS, LATE_MS = 1000, 3000
--- What is known of the pace is good for no more.
+-- The measured pace does not predict further ahead.
 local FARTHEST_MS = 600000
 
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', open, '-inf', now, 'LIMIT', 0, 100)) do
@@ -23,15 +25,15 @@ if redis.call('ZSCORE', open, member) then return { 'in' } end
 local total, mine = redis.call('ZCARD', open), tonumber(redis.call('HGET', users, user) or 0)
 local active = redis.call('HLEN', users) + (mine == 0 and 1 or 0)
 local known = redis.call('HMGET', pace, 'slots', 'at', 'mean')
--- Where every slot is taken and nothing has ended for long, the pace is not what it was.
+-- If all slots are taken and no job has ended for long, the real pace is slower than the mean.
 local between = known[3] and math.max(tonumber(known[3]), known[2] and (now - tonumber(known[2])) / 5 or 0)
--- Each of those who wait gets one of `active` ends.
+-- Users share the slots: each user gets one of `active` ends.
 local turn = between and between * active or 1000
 redis.call('ZREMRANGEBYSCORE', line, '-inf', now - LATE_MS)
 local due = redis.call('ZRANGEBYSCORE', line, '-inf', now + EARLY_MS)
 local claimed = ARGV[7] == '1' and due[1]
 local before = mine + (claimed and 0 or #due)
--- Behind no open job nobody waits, also where no worker was seen lately: the first job to end tells of the workers again.
+-- Without open jobs the wait is 0, even if no worker was seen lately: the next job's end reports the number of slots again.
 local wait = between and total > 0 and total >= tonumber(known[1]) and not claimed and (before + 1) * turn or 0
 
 local why = nil

@@ -1,22 +1,25 @@
--- The jobs that were let in and have not ended, and how fast they end.
--- KEYS open (zset: `<job> <user>` -> when it has ended in any case, ms), users (hash: user -> his open jobs), pace (hash), promised
--- (prefix; `<promised>:<user>`, zset: the times, in ms, at which refused jobs of that user may come again), bytes (prefix;
--- `<bytes>:<user>`, hash: the size of each open job of the user's, and `total`).
--- Invariants: `users` is the count of `open` by user; `total` is the sum of its hash, which is there while the user has open jobs.
+-- The open jobs, and how fast jobs end.
+-- KEYS:
+--   open      zset: `<job> <user>` -> time (ms) at which the job is removed if its end was not reported
+--   users     hash: user -> number of open jobs
+--   pace      hash: see below
+--   promised  prefix; `<promised>:<user>`, zset: times (ms) at which refused jobs of the user may be retried
+--   bytes     prefix; `<bytes>:<user>`, hash: size of each open job of the user, and their sum in `total`
+-- Invariants: `users` counts `open` by user; `total` is the sum of its hash, which exists while the user has open jobs.
 local open, users, pace, promised, bytes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
--- One clock for all processes: what a caller's clock says changes nothing.
+-- Redis's clock, the same for all processes. Callers' clocks are not used.
 local function redis_time()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- The pace is the mean time between two ends while every slot was taken: what ends while some are free says nothing of how long one
--- waits for them. Of so many ends, about; a new one counts as one of them. `at` is since when every slot has been taken without an end;
--- it is not there while some are free, so that an idle hour is never taken for a slow one.
+-- The pace (`mean`) is the mean time between two job ends while all slots are taken. Ends while slots are free say nothing about waiting
+-- times. It is a moving average over about MEMORY ends. `at` is the time since which all slots have been taken without an end. It is
+-- removed while slots are free, so an idle hour does not count as a slow one.
 local MEMORY = 50
 
--- So many jobs are open now: `at` begins where they take every slot, and goes where they do not.
+-- `total` jobs are open now: sets `at` if they take all slots, removes it if they do not.
 local function note_open(total, slots, now)
   if slots and total >= math.max(slots, 1) then
     redis.call('HSETNX', pace, 'at', now)
@@ -25,7 +28,7 @@ local function note_open(total, slots, now)
   end
 end
 
--- `slots`: of the workers, '' where it is not known. An end at `now` among so many open jobs.
+-- A job ends at `now`, when `total` jobs are open. `slots`: of all workers, '' where unknown.
 local function note_end(total, slots, now)
   if slots ~= '' then redis.call('HSET', pace, 'slots', slots) end
   local found = redis.call('HMGET', pace, 'slots', 'at', 'mean')
@@ -38,7 +41,7 @@ local function note_end(total, slots, now)
   note_open(total - 1, tonumber(found[1]), now)
 end
 
--- The longest deadline, and more: what is left behind in any case goes then.
+-- Longer than the longest deadline. Expires hashes whose jobs' ends were never reported.
 local BYTES_LIFETIME_MS = 90000000
 
 local function bytes_of(user) return tonumber(redis.call('HGET', bytes .. ':' .. user, 'total') or 0) end
@@ -50,7 +53,8 @@ local function add_bytes(job, user, size)
   redis.call('PEXPIRE', key, BYTES_LIFETIME_MS)
 end
 
--- `left`: open jobs that the user has still. The last one takes the whole hash along: release 0.1.0 ends jobs without telling of bytes.
+-- `left`: the user's remaining open jobs. The end of the last one deletes the whole hash, since release 0.1.0 ends jobs without removing
+-- their bytes.
 local function remove_bytes(job, user, left)
   local key = bytes .. ':' .. user
   if left <= 0 then

@@ -1,11 +1,11 @@
--- Removes what stands in the way of adding these jobs: BullMQ ignores a job whose id it has, whatever state that one is in.
--- Invariant: a node of the same job that BullMQ will run stays, and so does any that a worker holds. A failed node of the same job stays as
--- well: the workers end the job that BullMQ gave up. What an earlier job under the same id left behind goes.
--- KEYS[1] the prefix of the model queue's keys. ARGV[1] 'ended', or 'all' to remove what a broken MULTI added in part;
+-- Removes old nodes that would prevent adding these jobs: BullMQ ignores a new job when its id exists in any state.
+-- Invariants: a node of the same job stays if BullMQ will run it, and so does any node that a worker has locked. A failed node of the same
+-- job also stays: workers end the job that BullMQ gave up. Nodes of an earlier job with the same id are removed.
+-- KEYS[1] the prefix of the model queue's keys. ARGV[1] 'ended', or 'all' to remove the nodes of a MULTI that failed in part;
 -- ARGV[2] JSON [{id, acceptedAt, children: [{queue, id}]}], with the prefix of each child's queue.
 local B = KEYS[1]
 
--- A node without data is in no list: BullMQ, and this script, remove both in one step. Nearly all jobs are new and end here.
+-- A node without data is in no list, since BullMQ and this script remove both in one step. Nearly all jobs are new, so they return early.
 local function remove(queue, id)
   local key = queue .. ':' .. id
   if redis.call('EXISTS', key) == 0 or redis.call('EXISTS', key .. ':lock') == 1 then return end

@@ -1,5 +1,5 @@
--- Renews a lease: a member of a sorted set that lives until its score, a time of Redis's clock in ms.
--- Invariant: the script neither makes a lease nor shortens one.
+-- Renews a lease: a member of a sorted set whose score is the time, by Redis's clock in ms, at which it expires.
+-- Invariant: the script neither creates a lease nor shortens one.
 -- KEYS[1] the set. ARGV the member, ms.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

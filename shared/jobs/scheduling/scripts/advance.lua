@@ -1,13 +1,13 @@
--- One step of the scheduler, at one instant: jobs come, jobs leave, slots are told of, and the next jobs are released.
--- Invariants: the user who has the least for their weight is next, among those of the first class that waits; no user has more slots
--- than they may, and one user's jobs, or all that can wait, never have every slot;
--- a released job is given out again until its BullMQ node is there.
--- The instant is Redis's own: what a caller's clock says changes nothing.
--- KEYS see prelude.lua. ARGV jobs at most, slots ahead (percent), ageing (ms), one user's share of the slots
--- and that of background and batch jobs (percent), worker ('' for none), its slots (0: it goes),
--- its lease (ms), JSON {stage: [{id, user, rank, cost, weight, limit?}], leave: [{id, tokens?}], renew: [id],
--- lost: [id]}, payloads of the staged.
--- Returns {jobs that stay staged, slots of all workers, n, n payloads to be given to BullMQ..., ids of jobs to be looked at...}
+-- One atomic step of the scheduler: it stages new jobs, removes ended jobs, records workers' slots, and releases the next jobs.
+-- Invariants:
+-- - In the highest class that has waiting jobs, the user with the least service for their weight is next.
+-- - No user has more slots than their limit. One user's jobs never take all slots, nor do background and batch jobs together.
+-- - A released job is returned again until its BullMQ node exists.
+-- The step uses Redis's clock, not the callers'.
+-- KEYS see prelude.lua. ARGV maximum number of jobs, slots ahead (percent), ageing (ms), one user's share of the slots (percent), the share
+-- of background and batch jobs (percent), worker ('' for none), its slots (0: it stops), its lease (ms), JSON {stage: [{id, user, rank, cost,
+-- weight, limit?}], leave: [{id, tokens?}], renew: [id], lost: [id]}, payloads of the staged jobs.
+-- Returns {jobs that are still staged, slots of all workers, n, n payloads for BullMQ..., ids of jobs to check...}
 local now = redis_time()
 local most, ahead, ageing = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local user_percent, background_percent = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -46,15 +46,15 @@ end
 local total = capacity_of(now)
 local few = math.max(1, math.ceil(total * ahead / 100))
 local load = load_now()
--- Jobs that may be in flight: one for each slot, and those whose context is being fetched besides.
+-- Jobs that may be in flight: one for each slot, plus those whose context is being fetched.
 local flight = total > 0 and total + math.min(load.preparing, preparing_limit(load, total, few, now)) or WITHOUT_WORKERS
 local window = total > 0 and flight + few or WITHOUT_WORKERS
 local free = math.min(most - #picked, window - load.ready - load.preparing)
--- One slot of two or three kept from a user who is alone would cost too much.
+-- With fewer than 4 slots, one user may take all of them: reserving one of 2 or 3 would waste too much capacity.
 local of_user = total > 0 and share_of(flight, user_percent, 4) or math.huge
 local of_background = share_of(flight, background_percent, 2)
 
--- The next flow in a set, and its tag. What an older version left at the head of the interactive ones competes where it belongs.
+-- The next flow in a set, and its tag. An older version put aged flows into the set of interactive ones; they move to `heads:aged`.
 local function head_of(heads)
   while true do
     local head = redis.call('ZRANGE', heads, 0, 0, 'WITHSCORES')
@@ -79,14 +79,15 @@ while free > 0 do
   local flow, tag = head.flow, head.tag
   local finish = tonumber(redis.call('ZSCORE', P .. ':finish', user_of(flow)) or 0)
   if finish > tag then
-    -- Another flow of the same user has had its turn meanwhile.
+    -- Another flow of the same user has released a job meanwhile.
     redis.call('ZADD', head.heads, finish, flow)
   else
     local id = redis.call('LINDEX', queue_of(flow), 0)
     local job = id and meta_of(id)
     local full = job and full_until(running_of(job.user), math.min(job.limit or of_user, of_user), now)
     if not job then
-      -- Somebody else has been at these keys. One job that nothing is known of keeps no other one waiting; its deadline ends it.
+      -- The job's metadata is missing, which only a change of these keys from outside can cause. Drop it, so that it does not block the flow;
+      -- its deadline ends it.
       if redis.call('LPOP', queue_of(flow)) then redis.call('HINCRBY', P .. ':staged', rank_of(flow), -1) end
       if redis.call('EXISTS', queue_of(flow)) == 0 then withdraw(flow) end
     elseif full then
@@ -100,7 +101,7 @@ while free > 0 do
   end
 end
 
--- A user who has had no more than the others is one like any other. Where nobody waits or runs, all are.
+-- A user whose finish tag is not above the clock needs no tag. Without staged and running jobs, no user does.
 local staged = 0
 for rank = 1, RANKS do staged = staged + tonumber(redis.call('HGET', P .. ':staged', rank) or 0) end
 load = load_now()

@@ -2,37 +2,37 @@
 -- users, by estimated tokens that are corrected when a job has ended (as the Virtual Token Counter does: Sheng et al. 2024,
 -- "Fairness in Serving Large Language Models", section 4).
 --
--- A flow is one user's jobs of one class, `<rank>:<user>`, first in first out; ranks: 1 interactive, 2 background, 3 batch. A job:
---   staged (in its flow's queue) -> released (given to BullMQ; it takes one of its user's slots) -> gone (it has ended)
---   `releasing`: released, and not confirmed yet; steps give it out again, each UNCONFIRMED_MS, until a process confirms it.
---   `released` has every released job, by when BullMQ is asked about it again. One that is open and that BullMQ will not run (its node
---   was lost, or its attempt did not end it) is released again: at once where it still has its slot, else first in its user's queue.
--- A slot stays taken until its job leaves, or until a look at BullMQ finds that the job is neither there nor on its way there. No timer
--- frees a slot: a job that waits for a worker for an hour holds its slot for that hour.
--- A flow: empty -> ahead (its first job competes, in `heads:<rank>`) <-> parked (its user's slots are all taken) -> empty. One that
--- was ahead for too long (`since`) competes with the interactive ones, in `heads:aged`, until its first job is released.
+-- A flow is the FIFO queue of one user's jobs of one class, `<rank>:<user>`. Ranks: 1 interactive, 2 background, 3 batch. A job:
+--   staged (in its flow's queue) -> released (handed to BullMQ; it takes one of its user's slots) -> gone (it has ended)
+--   `releasing`: released and not confirmed yet. Steps return such a job again every UNCONFIRMED_MS until a process confirms it.
+--   `released`: every released job, by the time of its next check in BullMQ. A job that is open and that BullMQ will not run (its node was
+--   lost, or its attempt did not end it) is released again: at once if it still has its slot, otherwise from the head of its flow's queue.
+-- A slot stays taken until its job ends, or until a check finds the job neither in BullMQ nor on its way there. No timer frees a slot: a
+-- job that waits an hour for a worker keeps its slot for that hour.
+-- A flow: empty -> ahead (its first job competes, in `heads:<rank>`) <-> parked (all slots of its user are taken) -> empty. A flow that
+-- was ahead for too long (`since`) competes with the interactive flows, in `heads:aged`, until its first job is released.
 --
--- Tags are in tokens by weight. `clock` is the start tag of the last job that was released; a user's next start tag is what his last
--- job ends at (`finish`), or the clock, if that is later. A user's flows share his tag: more classes give nobody more.
--- What is released waits in no order but BullMQ's, so no more is than workers have slots, and a few. Two shares of the slots bound what
--- is released besides: one user's jobs never take all of them, nor do background and batch jobs (`background`, zset like `running`). So
--- a request finds a slot although another user has thousands of jobs, or although all others can wait.
+-- Tags are in tokens divided by weight. `clock` is the start tag of the last released job. A user's next start tag is the finish tag of
+-- their last job (`finish`) or the clock, whichever is later. All flows of a user share one tag, so using more classes gives no larger share.
+-- BullMQ runs released jobs in its own order. Therefore only about as many jobs are released as workers have slots, plus a few. Two shares
+-- limit releases further: one user's jobs never take all slots, nor do background and batch jobs (`background`, a zset like `running`).
+-- So a request finds a slot even if another user has thousands of jobs, or if all other jobs are background and batch jobs.
 --
--- All keys share BullMQ's hash tag, and so its slot: KEYS[1] is the prefix of ours, KEYS[2] that of the model queue's.
+-- All keys share BullMQ's hash tag, and so its cluster slot. KEYS[1] is the prefix of the scheduler's keys, KEYS[2] that of the model queue.
 local P, B = KEYS[1], KEYS[2]
 
--- BullMQ is asked about each released job this often, and about so many jobs in one step.
+-- How often a released job is checked in BullMQ, and how many jobs one step checks.
 local CHECK_MS = 10000
 local CHECKS_AT_ONCE = 64
--- Longer than the longest deadline (24 h): what is left behind in any case goes then.
+-- Longer than the longest deadline (24 h). Expires sets whose jobs' ends were never reported.
 local SLOT_LIFETIME_MS = 90000000
--- A released job that nobody has confirmed was picked by a process that died: it is picked again.
+-- A released job that is not confirmed by then was picked by a process that died. It is picked again.
 local UNCONFIRMED_MS = 3000
 local RANKS = 3
--- Without workers, some are released all the same: they are there when the first one comes.
+-- Without workers, this many jobs are released, so that the first worker to start finds some.
 local WITHOUT_WORKERS = 16
 
--- One clock for all processes. A script sees one instant.
+-- Redis's clock, the same for all processes; constant within a script.
 local function redis_time()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -53,30 +53,30 @@ local function meta_of(id)
   return found and cjson.decode(found)
 end
 
--- Where a user's next job starts.
+-- The start tag of a user's next job.
 local function start_of(user)
   return math.max(number_at(P .. ':clock'), tonumber(redis.call('ZSCORE', P .. ':finish', user) or 0))
 end
 
--- The flow's first job competes from now on.
+-- Lets the flow's first job compete.
 local function compete(flow, now)
   redis.call('ZADD', heads_of(rank_of(flow)), start_of(user_of(flow)), flow)
   if rank_of(flow) > 1 then redis.call('ZADD', P .. ':since', now, flow) end
 end
 
--- It does not.
+-- Stops the flow's first job from competing.
 local function withdraw(flow)
   redis.call('ZREM', heads_of(rank_of(flow)), flow)
   redis.call('ZREM', heads_of(AGED), flow)
   redis.call('ZREM', P .. ':since', flow)
 end
 
--- The sets that a released job counts in: its user's, and that of all jobs that can wait.
+-- The sets in which a released job counts: its user's, and for background and batch jobs also `background`.
 local function slots_of(job)
   return job.rank > 1 and { running_of(job.user), BACKGROUND } or { running_of(job.user) }
 end
 
--- A slot that is taken: BullMQ is asked about its job at `check_at`.
+-- Takes a slot for a job, which is checked in BullMQ at `check_at`.
 local function take_slot(job, id, check_at)
   for _, slots in ipairs(slots_of(job)) do
     redis.call('ZADD', slots, check_at, id)
@@ -84,7 +84,7 @@ local function take_slot(job, id, check_at)
   end
 end
 
--- Puts a job into its flow's queue; `push`: RPUSH for a new one, LPUSH for one whose turn had come before.
+-- Puts a job into its flow's queue. `push`: RPUSH for a new job, LPUSH for one that was released before.
 local function enqueue(job, push, now)
   local flow = job.rank .. ':' .. job.user
   redis.call('HSET', P .. ':meta', job.id, cjson.encode(job))
@@ -98,7 +98,7 @@ local function count_out(job)
   redis.call('HINCRBYFLOAT', P .. ':staged', 'cost', -job.cost)
 end
 
--- The user's next job competes, if he has one and the last one had taken his last slot.
+-- Lets the user's parked flows compete again, now that one of the user's slots is free.
 local function unpark(user, now)
   for rank = 1, RANKS do
     local flow = rank .. ':' .. user
@@ -106,7 +106,7 @@ local function unpark(user, now)
   end
 end
 
--- What a job has come to is charged instead of what it was taken for.
+-- Charges a job's actual tokens instead of its estimate.
 local function correct(job, tokens)
   local user = job.user
   local finish = start_of(user) + (tokens - job.cost) / job.weight
@@ -118,7 +118,7 @@ local function correct(job, tokens)
   end
 end
 
--- Invariant: each job leaves once; who tells it again changes nothing.
+-- Removes an ended job. Idempotent by job.
 local function leave(id, tokens, now)
   local job = meta_of(id)
   if not job then return end
@@ -141,7 +141,7 @@ local function leave(id, tokens, now)
   end
 end
 
--- Its holder says that it runs: nobody needs to ask BullMQ. It takes its slot again where that was lost.
+-- A worker reports that it runs the job: postpones the check in BullMQ, and takes the job's slot again if it was lost.
 local function renew(id, now)
   local job = meta_of(id)
   if not job or not job.released then return end
@@ -149,7 +149,7 @@ local function renew(id, now)
   redis.call('ZADD', P .. ':released', now + CHECK_MS, id)
 end
 
--- Slots of the workers that have said so in time.
+-- The slots of the workers whose leases have not expired.
 local function capacity_of(now)
   for _, gone in ipairs(redis.call('ZRANGEBYSCORE', P .. ':workers', '-inf', now)) do
     redis.call('ZREM', P .. ':workers', gone)
@@ -160,7 +160,8 @@ local function capacity_of(now)
   return slots
 end
 
--- What BullMQ has: jobs that need a slot or will soon, those of them that found none free, and those whose context is being fetched.
+-- The load of BullMQ. `ready`: jobs that need a slot now or soon; `waiting`, `active`: those that wait for a slot or have one; `preparing`:
+-- jobs whose context is being fetched.
 local function load_now()
   local waiting, active = redis.call('LLEN', B .. ':wait'), redis.call('LLEN', B .. ':active')
   local coming = redis.call('ZCARD', B .. ':delayed') + redis.call('ZCARD', P .. ':releasing')
@@ -172,9 +173,9 @@ local function load_now()
   }
 end
 
--- How many jobs may have their context fetched beside those that have slots. As few as are ahead: all of them may become ready at once,
--- and would stand before whoever comes then. Where slots stay free for want of ready jobs, it doubles each second; where ready jobs
--- find no slot, it is halved.
+-- How many jobs may have their context fetched beside those that have slots. The minimum is `ahead`: all of them may become ready at once,
+-- and would then run before jobs that come later. While slots stay free because no job is ready, the limit doubles each second. While ready
+-- jobs wait for slots, it halves each second.
 local function preparing_limit(load, slots, ahead, now)
   local known = redis.call('HMGET', P .. ':preparing', 'limit', 'at')
   local limit = math.max(ahead, math.min(slots, tonumber(known[1] or ahead)))
@@ -189,13 +190,13 @@ local function preparing_limit(load, slots, ahead, now)
   return wanted
 end
 
--- A share of the slots that leaves at least one free; no limit where there are fewer than `at_least`.
+-- A share of the slots that leaves at least one free; no limit when there are fewer than `at_least` slots.
 local function share_of(slots, percent, at_least)
   if percent >= 100 or slots < at_least then return math.huge end
   return math.max(1, math.min(slots - 1, math.ceil(slots * percent / 100)))
 end
 
--- A released job is on its way to BullMQ, or BullMQ has it and is not done with it.
+-- True when a released job is on its way to BullMQ, or BullMQ has it and has not finished it.
 local function will_run(id)
   if redis.call('ZSCORE', P .. ':releasing', id) then return true end
   return redis.call('EXISTS', B .. ':' .. id) == 1
@@ -203,7 +204,7 @@ local function will_run(id)
     and not redis.call('ZSCORE', B .. ':failed', id)
 end
 
--- At once where it still has its slot, else when its user has one.
+-- Releases a job again: at once if it still has its slot, otherwise from the head of its flow's queue.
 local function release_again(job, now)
   if redis.call('ZSCORE', running_of(job.user), job.id) then
     redis.call('ZADD', P .. ':releasing', 0, job.id)
@@ -214,8 +215,7 @@ local function release_again(job, now)
   end
 end
 
--- Invariant: a job is staged once, however often its message is delivered. One that was released and confirmed comes again only where
--- BullMQ will not run it.
+-- Invariant: a job is staged once, however often its message is delivered. A released job is released again only if BullMQ will not run it.
 local function stage(job, payload, now)
   local known = meta_of(job.id)
   if not known then
@@ -229,14 +229,15 @@ local function stage(job, payload, now)
   end
 end
 
--- Releases an open job again that BullMQ will not run. Release 0.1.0 deletes the payload at confirmation; such a job needs its message again.
+-- Releases an open job again that BullMQ will not run. Release 0.1.0 deletes the payload at confirmation; such a job is released again only
+-- when its message is delivered again.
 local function lost(id, now)
   local job = meta_of(id)
   if not job or not job.released or redis.call('ZSCORE', P .. ':releasing', id) then return end
   if redis.call('HEXISTS', P .. ':jobs', id) == 1 then release_again(job, now) end
 end
 
--- Frees the slots of jobs that will not run, among those about which BullMQ has not been asked lately.
+-- Checks the jobs in these slots whose check is due, and frees the slots of those that BullMQ will not run.
 local function check_slots(slots, now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', slots, '-inf', now, 'LIMIT', 0, CHECKS_AT_ONCE)) do
     if will_run(id) then
@@ -247,7 +248,7 @@ local function check_slots(slots, now)
   end
 end
 
--- When the next look at these slots may find a free one, where all `most` of them are taken.
+-- If all `most` slots are taken: the time at which the next check may free one. Otherwise nil.
 local function full_until(slots, most, now)
   if redis.call('ZCARD', slots) < most then return nil end
   check_slots(slots, now)
@@ -256,7 +257,7 @@ local function full_until(slots, most, now)
   return math.max(now, tonumber(redis.call('ZRANGE', slots, 0, 0, 'WITHSCORES')[2]))
 end
 
--- Confirmed jobs about which BullMQ has not been asked lately.
+-- Confirmed jobs whose check in BullMQ is due.
 local function due_for_a_look(now)
   local due = {}
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':released', '-inf', now, 'LIMIT', 0, CHECKS_AT_ONCE)) do

@@ -1,7 +1,7 @@
--- Writes what became of a delivery.
--- Invariants: the two keys hold the same ids; never more than the bound, the oldest go first; `first` overwrites nothing.
--- KEYS order, records. ARGV id, time of its event (ms), record, 'first' or 'again', bound, lifetime (ms).
--- Returns the record that stands there now.
+-- Writes the record of a delivery.
+-- Invariants: both keys hold the same ids, at most `bound` of them (the oldest are removed first); `first` overwrites nothing.
+-- KEYS order, records. ARGV id, creation time (ms), record, 'first' or 'again', bound, lifetime (ms).
+-- Returns the stored record.
 local order, records = KEYS[1], KEYS[2]
 local id, at, record, turn, bound, lifetime = unpack(ARGV)
 

@@ -1,5 +1,5 @@
--- Writes an endpoint of a user's, if it still is what the writer has read.
--- Invariants: of two who change it at once, the second reads again; a user never has more than the maximum.
+-- Writes a user's endpoint if it has not changed since the caller read it.
+-- Invariants: of two concurrent changes, the second must read again; a user never has more than the maximum.
 -- KEYS endpoints. ARGV id, expected ('' for a new one), next, maximum.
 -- Returns 'saved', 'changed' or 'full'.
 local endpoints = KEYS[1]

@@ -1,8 +1,8 @@
--- Since when Redis has answered without a pause. Every process that acts on expired leases calls this about once a second, so a longer
--- time between two calls means that Redis was away: stopped, frozen, or cut off from all of them. Leases ran out meanwhile although
--- their holders live.
--- KEYS[1] hash {called: ms, regained: ms}. ARGV[1] the longest time between two calls, in ms. Returns the ms since Redis was regained;
--- -1 where it never was away.
+-- Detects pauses of Redis. Every process that acts on expired leases calls this script about once a second. A longer time between two
+-- calls means that Redis was unavailable: stopped, frozen, or cut off from all processes. During that time, leases expired although
+-- their holders are alive.
+-- KEYS[1] hash {called: ms, regained: ms}. ARGV[1] the longest time between two calls, in ms. Returns the ms since Redis became
+-- available again; -1 if it never was unavailable.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local known = redis.call('HMGET', KEYS[1], 'called', 'regained')

@@ -1,6 +1,6 @@
--- Whether a key is known here, and whether its user is blocked, at one instant.
--- KEYS hashes, keys, blocked. ARGV SHA-256 of the key ('' for none), user ('' where the key's record tells him).
--- Returns {the key's record (JSON) or '', 1 when the user is blocked else 0}.
+-- Atomically reads the record of an API key and whether its user is blocked.
+-- KEYS hashes, keys, blocked. ARGV SHA-256 of the API key ('' for none), user ('' if the key's record names the user).
+-- Returns {the key's record (JSON) or '', 1 if the user is blocked else 0}.
 local id = ARGV[1] ~= '' and redis.call('HGET', KEYS[1], ARGV[1])
 local record = id and redis.call('HGET', KEYS[2], id) or ''
 local user = ARGV[2]

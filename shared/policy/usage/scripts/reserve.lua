@@ -1,12 +1,12 @@
--- Reserves what a job may come to, in all of its accounts or in none; or raises what it has reserved already.
--- Invariant: what an account has spent in a period and what is reserved are no more than its budget, but for one job whose answer
--- has no limit of its own: it may run while nothing else is reserved, if it fits as a rule. It reserves all that it may come to, so
--- that nothing else is let in beside it.
--- A new reservation is short-lived: it is gone after `brief` unless the job's record exists by then (confirm.lua).
--- KEYS reservations, reserved, until (see prelude.lua), then the usage hashes of the lines, in their order.
--- ARGV mode ('new': a job that has a reservation changes nothing; 'raise': to at least so much), job, brief (ms), tokens, picodollars,
--- the same two as a rule ('' where they are the same), accounts (JSON), lines (JSON: [{account, kind 'tokens' | 'cost', limit}]).
--- Returns {'reserved'}, or {'refused', position of the line from 1, spent, reserved} (texts).
+-- Reserves the estimated usage of a job in all of its accounts or in none, or raises an existing reservation.
+-- Invariant: the spent and the reserved amounts of an account never exceed its budget. One exception: a job without a limit for its
+-- answer may run if nothing else is reserved and its usual usage fits. It reserves its full estimate, so that no other job is admitted
+-- beside it.
+-- A new reservation expires after `brief` unless the job record exists by then (confirm.lua).
+-- KEYS reservations, reserved, until (see prelude.lua), then the usage hashes of the lines, in the same order.
+-- ARGV mode ('new': no change if the job has a reservation; 'raise': raise to at least the amounts), job, brief (ms), tokens, picodollars,
+-- usual tokens and picodollars ('' if equal to the estimate), accounts (JSON), lines (JSON: [{account, kind 'tokens' | 'cost', limit}]).
+-- Returns {'reserved'}, or {'refused', position of the line from 1, spent, reserved} (as texts).
 local reservations, reserved, until_set = KEYS[1], KEYS[2], KEYS[3]
 local mode, job, brief = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local most = { tokens = tonumber(ARGV[4]), cost = tonumber(ARGV[5]) }

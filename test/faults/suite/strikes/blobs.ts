@@ -21,7 +21,7 @@ const STORED = 20;
 const AWAY_MS = 6_000;
 const WITHIN = { timeoutMs: 60_000, everyMs: 200 } as const;
 
-/** The blob store is away while stored responses end: none of them fails, and their copies are made when it is back. */
+/** The blob store is unavailable while stored responses end. None of them may fail, and their copies are written once it is back. */
 export async function failingHook(ground: Ground): Promise<Struck> {
   const asked = Promise.all(Array.from({ length: STORED }, () => askStored(ground)));
   await withoutBlobs(ground.blobs, async () => {
@@ -32,7 +32,7 @@ export async function failingHook(ground: Ground): Promise<Struck> {
   return { since: Date.now(), after: () => inspectStored(ground, jobs) };
 }
 
-/** A file has the folder's place: not even root can write below it. */
+/** Replaces the folder by a file, so that not even root can write below it. */
 async function withoutBlobs(folder: string, work: () => Promise<void>): Promise<void> {
   await rename(folder, `${folder}-away`);
   await writeFile(folder, '');
@@ -44,7 +44,7 @@ async function withoutBlobs(folder: string, work: () => Promise<void>): Promise<
   }
 }
 
-/** The id of its job. */
+/** Creates a stored response and returns the id of its job. */
 async function askStored(ground: Ground): Promise<string> {
   const response = await fetch(`${ground.ingresses[0]}/v1/responses`, {
     method: 'POST',
@@ -53,7 +53,7 @@ async function askStored(ground: Ground): Promise<string> {
   });
   const text = await response.text();
   const jobId = response.headers.get('x-turnout-job-id');
-  if (!response.ok || jobId === null) throw new Error(`a stored response was refused: ${text}`);
+  if (!response.ok || jobId === null) throw new Error(`The ingress refused a stored response: ${text}`);
   return jobId;
 }
 
@@ -98,10 +98,10 @@ async function notPublishedOnce({ kafkaProxy, topics }: Ground, jobs: readonly s
 }
 
 const FILES = 5;
-/** Files younger than that are never looked at. */
+/** Old enough for the sweep, which skips young files. */
 const OLD_MS = 2 * 3_600_000;
 
-/** The records of all files are deleted, with or without what the job Redis knows of the store; then an ingress starts and sweeps. */
+/** Deletes the records of all files, with or without the registry's identity in the job Redis. Then an ingress starts and sweeps. */
 export async function loseRegistry(ground: Ground, random: () => number): Promise<Struck> {
   const since = Date.now();
   const files = await Promise.all(Array.from({ length: FILES }, () => upload(ground)));
@@ -122,12 +122,12 @@ async function upload(ground: Ground): Promise<string> {
   const [url, headers] = [`${ground.ingresses[0]}/v1/files`, authorization(ground)];
   const response = await fetch(url, { method: 'POST', headers, body: form });
   const { id } = (await response.json()) as { id?: string };
-  if (id === undefined) throw new Error(`an upload was refused with ${response.status}`);
+  if (id === undefined) throw new Error(`The ingress refused an upload with ${response.status}`);
   const isRead = async () => {
     const { status } = (await (await fetch(`${url}/${id}`, { headers })).json()) as { status?: string };
     return status !== undefined && status !== 'uploaded';
   };
-  if (!(await until(isRead, WITHIN))) throw new Error(`${id} was not read`);
+  if (!(await until(isRead, WITHIN))) throw new Error(`${id} was not read within 60 s`);
   return id;
 }
 
@@ -141,7 +141,7 @@ async function deleteRegistry(
   if (identity) await redis.del(keys.registry());
 }
 
-/** The sweep has stopped and removed nothing. Then the operator's answer, so that it goes on: this registry it is, and the files go. */
+/** Checks that the sweep stopped and removed nothing. Then, like an operator, removes the files and adopts the registry, so that it resumes. */
 async function inspectSweep(ground: Ground, folders: readonly string[]): Promise<string[]> {
   const { redis, services, blobs } = ground;
   const keys = blobKeys(services.prefix);
@@ -153,11 +153,11 @@ async function inspectSweep(ground: Ground, folders: readonly string[]): Promise
   await createStoreIdentity({ redis, keys, blobs: createDiskBlobStore(blobs) }).adopt(Date.now());
   await state.setStopped(undefined);
   return [
-    ...(stopped ? [] : ['the sweep did not stop before a registry that knows no file']),
-    ...(removed === 0 ? [] : [`the sweep removed ${removed} files that the registry had lost`]),
+    ...(stopped ? [] : ['the sweep did not stop although the registry lists no file']),
+    ...(removed === 0 ? [] : [`the sweep removed ${removed} files whose records were lost`]),
     ...(planned.every((count) => count === 0)
       ? []
-      : ['the sweep plans to remove what the registry has lost']),
+      : ['the sweep plans to remove files whose records were lost']),
   ];
 }
 

@@ -5,7 +5,7 @@ import { SKEW_MS, skewed } from './clocks.ts';
 const SEEN = `JSON.stringify([Date.now(), new Date().getTime(), Date.parse(Date()), new Date(5).getTime(), new Date() instanceof Date])`;
 
 test.each([SKEW_MS, -SKEW_MS])(
-  'a process whose clock is %i ms ahead sees that time, and no other date changes',
+  'a process whose clock is %i ms ahead sees the shifted time, and explicit dates do not change',
   (skewMs) => {
     const env = { ...process.env, ...skewed(skewMs) };
     const before = Date.now() + skewMs;

@@ -6,10 +6,10 @@ import { oneOfTwo, restartWith, type Struck } from './strike.ts';
 
 export const SKEW_MS = 15_000;
 
-/** Those that the ground runs twice. */
+/** Services with two instances in the test system. */
 const TWINS: ReadonlySet<ServiceName> = new Set(['ingress', 'router', 'llm-worker']);
 
-/** Until all jobs of the round have ended, one process runs with a wall clock that is wrong by so much; its client libraries too. */
+/** Runs one process with a wall clock that is off by `skewMs`, including its client libraries, until all jobs of the round have ended. */
 export async function skewClock(ground: Ground, random: () => number, skewMs: number): Promise<Struck> {
   const name = serviceNames[Math.floor(random() * serviceNames.length)] ?? 'router';
   const instance = [name, TWINS.has(name) ? oneOfTwo(name, random) : name] as const;
@@ -24,7 +24,7 @@ export async function skewClock(ground: Ground, random: () => number, skewMs: nu
   };
 }
 
-/** The settings of a process whose clock is wrong. */
+/** The environment of a process whose clock is wrong. */
 export function skewed(skewMs: number): Record<string, string> {
   const preload = pathToFileURL(join(import.meta.dirname, 'skewed-clock.ts')).href;
   return { NODE_OPTIONS: `--import=${preload}`, CLOCK_SKEW_MS: String(skewMs) };

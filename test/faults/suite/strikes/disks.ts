@@ -10,10 +10,10 @@ import { post, textOf } from './load.ts';
 import { oneOfTwo, restartWith, type Struck } from './strike.ts';
 
 /**
- * A full disk without a disk of its own, and without being root: the limit on the size of the files that one process may write
- * (`RLIMIT_FSIZE`). A write beyond it fails with EFBIG where it would fail with ENOSPC. Unlike a full disk, it also sends
- * SIGXFSZ, which ends a process that does not expect it: Redis, which would end itself since it cannot keep its promise of
- * `appendfsync always`. The JVM expects it, and Kafka ends itself since its only log folder fails.
+ * Simulates a full disk without a separate disk and without root, by limiting the size of files that one process may write
+ * (`RLIMIT_FSIZE`). A write beyond the limit fails with EFBIG instead of ENOSPC. Unlike a full disk, it also sends SIGXFSZ, which ends a
+ * process without a handler. That includes Redis, which would exit anyway because it cannot honour `appendfsync always`. The JVM has a
+ * handler, and Kafka exits because its only log folder fails.
  */
 function limitFiles(pid: number, bytes: number | 'unlimited'): void {
   execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`]);
@@ -21,28 +21,28 @@ function limitFiles(pid: number, bytes: number | 'unlimited'): void {
 
 const FULL_MS = 2_000;
 
-/** Its next write fails and it ends. A start with room for its files brings it back with all that it had acknowledged. */
+/** The part exits at its next write. A restart without the limit restores everything that it had acknowledged. */
 export async function fillDiskOf(ground: Ground, part: 'redis' | 'kafka'): Promise<Struck> {
   const record = findPidRecord(layoutOfRun(ground.state).run, part);
-  if (record === undefined) throw new Error(`${part} does not run`);
+  if (record === undefined) throw new Error(`${part} is not running`);
   limitFiles(record.pid, 1);
   const ended = await until(() => liveProcess(record) === undefined, { timeoutMs: 30_000, everyMs: 20 });
-  if (!ended) throw new Error(`${part} goes on with a full disk`);
+  if (!ended) throw new Error(`${part} still runs 30 s after its disk became full`);
   await delay(FULL_MS);
   await ground.system.start(part);
   return { since: Date.now() };
 }
 
-/** Fits into the limit of no file, and travels through the blob store. */
+/** A request of this size exceeds the file limit and is stored in the blob store. */
 const LARGE_CHARACTERS = 200_000;
 const FILE_BYTES = 64 * 1_024;
 const TRIES = 5;
 
-/** One ingress cannot write bodies: what needs one is refused with a 503, all else goes on; with room again, large requests do too. */
+/** One ingress cannot write bodies: it refuses requests that need one with a 503 and serves all others. Afterwards it serves large ones too. */
 export async function fillBlobDisk(ground: Ground, random: () => number): Promise<Struck> {
   const instance = ['ingress', oneOfTwo('ingress', random)] as const;
   const preload = pathToFileURL(join(import.meta.dirname, 'no-file-signal.ts')).href;
-  // Its log is not to stop at the limit.
+  // Its log must not reach the limit.
   await restartWith(ground, instance, { NODE_OPTIONS: `--import=${preload}`, LOG_FILE: '/dev/null' });
   const url = ground.services.urlOf(instance[1]);
   limitFiles(ground.services.pidOf(instance[1]), FILE_BYTES);
@@ -57,8 +57,10 @@ export async function fillBlobDisk(ground: Ground, random: () => number): Promis
       return [
         ...(refused.every((status) => status === 503)
           ? []
-          : [`a full disk was answered with ${refused.join()}`]),
-        ...(answered.every((status) => status === 200) ? [] : [`with room again: ${answered.join()}`]),
+          : [`statuses with a full disk: ${refused.join()}, expected only 503`]),
+        ...(answered.every((status) => status === 200)
+          ? []
+          : [`statuses after the disk had room again: ${answered.join()}, expected only 200`]),
       ];
     },
   };

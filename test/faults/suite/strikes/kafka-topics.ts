@@ -5,7 +5,7 @@ import { silentLogger } from '../../../../shared/platform/log/logger.ts';
 import { deleteTopics } from '../../../harness/delete-topics.ts';
 import { type Ground } from '../ground.ts';
 
-/** Deletes topics and makes them again, without their messages. Nothing of ours deletes a topic: this is an operator's deed. */
+/** Deletes topics and creates them again, without their messages, as an operator might. Our services never delete a topic. */
 export async function recreate({ topics, kafkaProxy }: Ground, names: readonly string[]): Promise<void> {
   const brokers = [`127.0.0.1:${kafkaProxy.port}`];
   const admin = new Kafka({ brokers, clientId: 'fault-suite', logLevel: logLevel.NOTHING }).admin();

@@ -10,7 +10,7 @@ import { recreate } from './kafka-topics.ts';
 import { killAndRestart } from './processes.ts';
 import { oneOfTwo, type Struck } from './strike.ts';
 
-/** The router's position goes back by some hundred messages; routers look at it when they join. */
+/** Sets the router's offsets back by two hundred messages. Routers read them when they join. */
 export async function redeliver(ground: Ground, random: () => number): Promise<Struck> {
   const { redis, services, topics } = ground;
   const key = jobKeys(services.prefix).watermarks(topics.jobs);
@@ -19,14 +19,14 @@ export async function redeliver(ground: Ground, random: () => number): Promise<S
   return killAndRestart(ground, 'router', oneOfTwo('router', random));
 }
 
-/** Of the router's hash only its positions go back, not when it took them (`N:at`). */
+/** Resets only the offsets in the router's hash, not their timestamps (`N:at`). */
 export function earlierPositions(watermarks: Readonly<Record<string, string>>): (string | number)[] {
   return Object.entries(watermarks)
     .filter(([field]) => /^\d+$/.test(field))
     .flatMap(([partition, offset]) => [partition, Math.max(0, Number(offset) - 200)]);
 }
 
-/** How many messages that nobody can read one fault sends. */
+/** Number of unreadable messages that one fault sends. */
 export const POISON_PER_FAULT = 5;
 
 export async function sendPoison({ producer, topics }: Ground): Promise<Struck> {
@@ -41,22 +41,22 @@ export async function sendPoison({ producer, topics }: Ground): Promise<Struck> 
 }
 
 const WITHIN = { timeoutMs: 60_000, everyMs: 100 } as const;
-/** Nothing is read or sent for so long. */
+/** Nothing is read or sent for this long. */
 const IDLE_MS = 2_000;
 
-/** Kafka goes and comes back while no request is there: every process has to find out by itself, both times. */
+/** Kafka goes away and comes back while there are no requests: every process has to notice both by itself. */
 export async function idleKafkaOutage(ground: Ground): Promise<Struck> {
   const { system, ingresses } = ground;
   await delay(IDLE_MS);
   await system.kill('kafka');
   const noticed = await until(async () => (await readyOf(ingresses)).length === 0, WITHIN);
-  if (!noticed) throw new Error('Kafka is away, and an idle ingress says that it is ready');
+  if (!noticed) throw new Error('Kafka is down, but an idle ingress still reports ready after 60 s');
   await system.start('kafka');
   await allReady(ground);
   return { since: Date.now() };
 }
 
-/** Both topics of jobs and outcomes are deleted and made again, as by an operator who corrects their settings: every offset begins at 0. */
+/** Deletes and recreates the topics of jobs and outcomes, like an operator who corrects their settings: every offset begins at 0 again. */
 export async function recreateTopics(ground: Ground): Promise<Struck> {
   const { topics } = ground;
   await recreate(ground, [topics.jobs, topics.events]);
@@ -64,7 +64,7 @@ export async function recreateTopics(ground: Ground): Promise<Struck> {
   return { since: Date.now() };
 }
 
-/** Readiness has to come without a request. */
+/** Every process must become ready without a request. */
 async function allReady({ ingresses, services }: Ground): Promise<void> {
   const others = ['router', 'router-2', 'llm-worker', 'llm-worker-2', 'context-worker', 'metrics', 'cache'];
   const urls = [...ingresses, ...others.map((instance) => services.urlOf(instance))];
@@ -72,7 +72,7 @@ async function allReady({ ingresses, services }: Ground): Promise<void> {
   if (came) return;
   const ready = await readyOf(urls);
   const missing = urls.filter((url) => !ready.includes(url));
-  throw new Error(`not ready again without a request: ${missing.join(', ')}`);
+  throw new Error(`Not ready again after 60 s without a request: ${missing.join(', ')}`);
 }
 
 async function readyOf(urls: readonly string[]): Promise<string[]> {

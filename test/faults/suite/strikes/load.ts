@@ -7,7 +7,7 @@ const MESSAGE_CHARACTERS = 60_000;
 const MANY = 12;
 const REQUEST_CHARACTERS = 220_000;
 
-/** One request of 30 MB that fits into no window, and a dozen at once that are just below what one Kafka batch takes. */
+/** One request of 30 MB that exceeds every context window, and a dozen at once that are just below the limit of one Kafka batch. */
 export async function sendLargeRequests(ground: Ground): Promise<Struck> {
   const since = Date.now();
   const ask = (messages: object[]) =>
@@ -26,7 +26,9 @@ export async function sendLargeRequests(ground: Ground): Promise<Struck> {
     ...Array.from({ length: MANY }, () => ask(large)),
   ]);
   if (hugeStatus !== 400 || statuses.some((status) => status !== 200))
-    throw new Error(`the large requests were answered with ${[hugeStatus, ...statuses].join(', ')}`);
+    throw new Error(
+      `Expected a 400 and then only 200 for the large requests, got ${[hugeStatus, ...statuses].join(', ')}`,
+    );
   return { since };
 }
 
@@ -34,7 +36,7 @@ const FLOOD = 300;
 const FLOOD_CHARACTERS = 200_000;
 const FLOOD_AT_ONCE = 20;
 
-/** One user, who asks nothing else, sends more large jobs than may wait. All others notice nothing: the judge sees to that. */
+/** One extra user sends more large jobs than may wait. The judge checks that all other users are unaffected. */
 export async function flood(ground: Ground): Promise<Struck> {
   const since = Date.now();
   const body = { model: 'turnout-sim', background: true, input: textOf(FLOOD_CHARACTERS) };
@@ -46,24 +48,26 @@ export async function flood(ground: Ground): Promise<Struck> {
   );
   const count = (status: number) => statuses.filter((one) => one === status).length;
   if (count(200) === 0 || count(200) + count(429) < FLOOD)
-    throw new Error(`the flood was answered with ${[...new Set(statuses)].join(', ')}`);
+    throw new Error(
+      `Expected some 200 and otherwise 429 for the flood, got ${[...new Set(statuses)].join(', ')}`,
+    );
   return { since };
 }
 
-/** Of about so many characters; its answer is short. */
+/** A prompt of about this many characters, with a short answer. */
 export function textOf(characters: number): string {
   return `${'word '.repeat(characters / 5)} [[sim: tokens=3; tps=0]]`;
 }
 
 interface Asked {
-  /** Of an ingress; default: the first one. */
+  /** URL of an ingress. Default: the first one. */
   url?: string;
   path: 'chat/completions' | 'responses';
   apiKey: string;
   body: object;
 }
 
-/** The status of the answer, which is read to its end. */
+/** Sends the request, reads the whole answer, and returns its status. */
 export async function post(
   { ingresses }: Ground,
   { url = ingresses[0], path, apiKey, body }: Asked,

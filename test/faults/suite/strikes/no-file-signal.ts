@@ -1,2 +1,2 @@
-/** Preloaded by a process (`--import`) whose files have a limit: a write beyond it is an error, as on a full disk, and no signal. */
+/** Preloaded (`--import`) by a process with a file size limit: a write beyond it becomes an error, as on a full disk, instead of a signal. */
 process.on('SIGXFSZ', () => undefined);

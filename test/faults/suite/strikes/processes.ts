@@ -3,7 +3,7 @@ import { type ServiceName } from '../../../../stack/services.ts';
 import { type Ground, settingsOf } from '../ground.ts';
 import { oneOfTwo, type Struck } from './strike.ts';
 
-/** Longer than a worker's lock lives. */
+/** Longer than a worker's lock lasts. */
 const WORKER_FREEZE_MS = 8_000;
 const OUTAGE_MS = 1_000;
 const BAD_NETWORK_MS = 3_000;
@@ -35,7 +35,7 @@ export async function freezeWorker({ services }: Ground, random: () => number): 
   return { since };
 }
 
-/** Recovery counts from the return: how long the part was away is not ours. */
+/** Recovery counts from the part's return, because the length of the outage is not ours to influence. */
 export async function outage(
   { system }: Ground,
   part: 'redis' | 'kafka' | 'litellm',

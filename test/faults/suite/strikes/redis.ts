@@ -11,7 +11,7 @@ export async function flushScripts({ redis }: Ground): Promise<Struck> {
   return { since };
 }
 
-/** What a Redis that came back without its last writes has: the jobs' records, and no nodes for BullMQ to run. */
+/** The state of a Redis that lost its last writes: the job records exist, but BullMQ has no nodes to run for them. */
 export async function loseQueuedJobs({ redis, services }: Ground): Promise<Struck> {
   const since = Date.now();
   const queue = `${bullPrefix(services.prefix)}:${LLM_QUEUE}`;
@@ -25,12 +25,12 @@ export async function loseQueuedJobs({ redis, services }: Ground): Promise<Struc
   return { since };
 }
 
-/** What the replica lacks: so much is acknowledged and lost. */
+/** The replica's lag: writes acknowledged in this time are lost. */
 const LAG_MS = 500;
 
 /**
- * A failover to a replica that lags behind: the job Redis comes back with the data that it had a moment before it went.
- * The files are copied while they are written to: a log that only grows has everything up to some moment, as a replica does.
+ * A failover to a lagging replica: the job Redis comes back with the data it had shortly before it was killed. The files are copied while
+ * Redis writes them. Because the log is append-only, the copy has everything up to some moment, as a replica does.
  */
 export async function failOver({ system, redisFolder }: Ground): Promise<Struck> {
   const files = join(redisFolder, 'appendonlydir');
@@ -44,7 +44,7 @@ export async function failOver({ system, redisFolder }: Ground): Promise<Struck>
   return { since: Date.now() };
 }
 
-/** Again, where Redis has begun new files meanwhile. */
+/** Copies again if Redis has started new files in the meantime. */
 async function copyOf(files: string, copy: string): Promise<void> {
   const manifest = () => readFile(join(files, 'appendonly.aof.manifest'), 'utf8');
   const before = await manifest();

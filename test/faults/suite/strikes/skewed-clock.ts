@@ -1,4 +1,4 @@
-/** Preloaded by a process (`--import`): its wall clock is wrong by `CLOCK_SKEW_MS`. Time that it measures from a start is right. */
+/** Preloaded by a process (`--import`): its wall clock is off by `CLOCK_SKEW_MS`. Monotonic time is correct. */
 const skewMs = Number(process.env['CLOCK_SKEW_MS']);
 const RightDate = Date;
 const rightNow = Date.now.bind(Date);

@@ -5,14 +5,14 @@ import { checkOut, chosenRelease } from '../../../upgrade/releases.ts';
 import { type Ground } from '../ground.ts';
 import { restartWith, type Struck } from './strike.ts';
 
-/** A reader comes before those who write what it reads; what is upgraded last goes back first. */
+/** Consumers are upgraded before the producers whose messages they read, and go back in the reverse order. */
 const UPGRADE_ORDER: readonly (readonly [ServiceName, string])[] = [
   ['metrics', 'metrics'],
   ['llm-worker', 'llm-worker-2'],
   ['router', 'router-2'],
 ];
 
-/** Until all jobs of the round have ended, one instance of each of these is that of the last release, beside those of this version. */
+/** Runs one instance of each of these from the last release, beside this version's instances, until all jobs of the round have ended. */
 export async function mixVersions(ground: Ground): Promise<Struck> {
   const since = Date.now();
   const root = lastRelease(ground);
@@ -26,7 +26,7 @@ export async function mixVersions(ground: Ground): Promise<Struck> {
   };
 }
 
-/** Its checkout, which is made once. */
+/** The checkout of the last release, made once. */
 function lastRelease({ state }: Ground): string {
   const release = chosenRelease(undefined);
   const folder = join(state, `release-${release.version}`);
