@@ -1,15 +1,13 @@
+import {
+  expectedAnswerTokens,
+  statedAnswerTokens,
+  USUAL_ANSWER_TOKENS,
+} from '../../../shared/contracts/answer-length.ts';
 import { type Price } from '../../../shared/contracts/quote.ts';
 import { type MeasureInTurns } from '../../../shared/content/models/measure-request.ts';
 import { type Estimate } from '../../../shared/policy/usage/budgets.ts';
 import { type TakenDocument, type TakenDocuments } from '../documents/take-documents.ts';
 
-/** The assumed answer length if the request sets no limit. Tokens. */
-const USUAL_ANSWER = 1_000;
-/**
- * For limits per minute: the assumed answer length, and the most that an answer counts. A higher `max_tokens` is a limit, not an
- * estimate.
- */
-const MINUTE_ANSWER = { usual: 500, most: 2_000 };
 /** Covers models with other tokenizers, and the tokens that a model's chat template adds to each message. */
 const MARGIN = { factor: 1.25, eachMessage: 8 };
 
@@ -44,18 +42,18 @@ export async function estimateOf(
   measure: EntrantMeasure,
   rules: EstimateRules,
 ): Promise<Estimated> {
-  const { messages, max_completion_tokens: limit, max_tokens: before, n } = request;
+  const { messages, n } = request;
   const beside = (await contextTokens(documents, measure, rules.documentTokens)) + rules.besideTokens;
   const prompt =
     Math.ceil((await measure.exact()) * MARGIN.factor) + messages.length * MARGIN.eachMessage + beside;
   const predicted = await measure.predicted();
   const toEstimate = (answer: number) =>
     priced(rules.price, { prompt, predicted, answer: answer * (n ?? 1) });
-  const stated = limit ?? before;
-  if (stated !== undefined && stated !== null) return { most: toEstimate(stated), usual: undefined };
-  const usual = toEstimate(USUAL_ANSWER);
+  const stated = statedAnswerTokens(request);
+  if (stated !== undefined) return { most: toEstimate(stated), usual: undefined };
+  const usual = toEstimate(USUAL_ANSWER_TOKENS);
   const { maxOutput } = rules;
-  return maxOutput !== undefined && maxOutput > USUAL_ANSWER
+  return maxOutput !== undefined && maxOutput > USUAL_ANSWER_TOKENS
     ? { most: toEstimate(maxOutput), usual }
     : { most: usual, usual: undefined };
 }
@@ -77,10 +75,8 @@ export async function minuteTokens(
   measure: EntrantMeasure,
   { documentTokens, besideTokens }: Pick<EstimateRules, 'documentTokens' | 'besideTokens'>,
 ): Promise<number> {
-  const { max_completion_tokens: limit, max_tokens: before, n } = request;
-  const answer = Math.min(limit ?? before ?? MINUTE_ANSWER.usual, MINUTE_ANSWER.most) * (n ?? 1);
   const context = await contextTokens(documents, measure, documentTokens);
-  return Math.max(1, (await measure.exact()) + context + besideTokens) + answer;
+  return Math.max(1, (await measure.exact()) + context + besideTokens) + expectedAnswerTokens(request);
 }
 
 /** Tokens of the tags around one document, of the instruction around all, and the minimum that each document may fill. */
