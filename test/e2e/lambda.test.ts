@@ -286,6 +286,6 @@ test("the example template is valid for AWS's own linter", async () => {
 test('a function whose blob store workers cannot reach does not start', async () => {
   const starting = sandboxOf('http', { BLOB_STORE: 'disk', BLOB_DIR: '/tmp/blobs' });
   await expect(starting).rejects.toThrow(
-    'BLOB_STORE must be s3, or BLOB_DIR a mounted file system under /mnt/',
+    'BLOB_STORE must be s3, or BLOB_DIR must be a mounted file system under /mnt/',
   );
 });
