@@ -5,10 +5,9 @@
 -- ARGV[2] JSON [{id, acceptedAt, children: [{queue, id}]}], with the prefix of each child's queue.
 local B = KEYS[1]
 
--- A node without data is in no list, since BullMQ and this script remove both in one step. Nearly all jobs are new, so they return early.
 local function remove(queue, id)
   local key = queue .. ':' .. id
-  if redis.call('EXISTS', key) == 0 or redis.call('EXISTS', key .. ':lock') == 1 then return end
+  if redis.call('EXISTS', key .. ':lock') == 1 then return end
   for _, name in ipairs(LISTS) do redis.call('LREM', queue .. ':' .. name, 0, id) end
   for _, names in ipairs({ SETS, ENDINGS }) do
     for _, name in ipairs(names) do redis.call('ZREM', queue .. ':' .. name, id) end
