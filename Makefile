@@ -64,7 +64,7 @@ simulate: node_modules ## Judge thousands of simulated rollouts: false rollbacks
 rollback: node_modules ## Measure rollbacks under load: time until no job starts on LiteLLM any more; exits with 1 if that is too late
 	@$(RUN) rollback
 
-fairness: node_modules ## Measure how evenly users share the model, and the wait beside 10,000 jobs of another user; exits with 1 if a promise is broken
+fairness: node_modules ## Measure how evenly users share the model, and how long jobs wait while another user has 10,000 jobs queued; exits with 1 if a promise is broken
 	@$(RUN) fairness
 
 overload: node_modules ## Send three times the model's capacity for five minutes; exits with 1 if a promise is broken

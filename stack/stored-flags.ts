@@ -68,7 +68,7 @@ export function overridden(settings: Settings, { epoch, flags }: Status): string
     );
 }
 
-/** These two can only move users to the legacy backend, and apply in their process whatever flags are stored. */
+/** These two can only move users to the legacy backend, and apply in their process regardless of the stored flags. */
 function winsInItsProcess(name: FlagName, texts: Record<FlagName, string>): boolean {
   return name === 'BYPASS_USER' || (name === 'ENABLE_LITELLM' && texts[name] === 'false');
 }

@@ -6,7 +6,7 @@ import type { FAIRNESS_PLAN } from './plan.ts';
 export interface HogFindings {
   /** Jobs that were still queued after the last job of the other user was measured. */
   leftOver: number;
-  /** Milliseconds that the other user's jobs waited, without the simulated time to the first token: alone (`idle`) and beside the backlog. */
+  /** Milliseconds that the other user's jobs waited, without the simulated time to the first token: alone (`idle`) and with the backlog (`beside`). */
   idle: { p50: number; p99: number };
   beside: { p50: number; p99: number };
   /** Milliseconds that one job takes without other load. */

@@ -3,7 +3,7 @@ export const FAIRNESS_PLAN = {
   slots: 16,
   hog: {
     jobs: 10_000,
-    /** Jobs of the other user, one after the other: so many alone, and so many beside the backlog. */
+    /** Jobs of the other user, one after the other: this many alone, and this many while the backlog exists. */
     samples: 60,
     /** For each job: milliseconds to the first token, tokens, tokens per second. */
     knobs: { ttft: 200, tokens: 20, tps: 50 },

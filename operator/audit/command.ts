@@ -3,7 +3,7 @@ import { wholeNumber } from '../arguments.ts';
 import { type OperatorContext } from '../context.ts';
 import { showAudit } from './show-audit.ts';
 
-const ABOUT = `Lists the commands that were given to the rollout, and whether they were applied. A command's actor is an operator, the deployed
+const ABOUT = `Lists the commands that were given to the rollout, and whether they were applied. A command's actor is an operator, the deployed \
 environment (env), the judge or the plan.`;
 
 export function auditCommand(context: OperatorContext): Command {

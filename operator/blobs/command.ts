@@ -8,14 +8,12 @@ import { type OperatorContext } from '../context.ts';
 import { toJsonLine } from '../output.ts';
 import { needing, withStores } from '../stores.ts';
 
-const ABOUT = `The blob store holds users' files, bodies of large requests and stored responses. A sweep in the ingress removes blobs that have no
-record in the job Redis. If the blob store and the job Redis do not seem to belong together, the ingress logs "Sweep stopped" and removes
+const ABOUT = `The blob store holds users' files, bodies of large requests and stored responses. A sweep in the ingress removes blobs that have no \
+record in the job Redis. If the blob store and the job Redis do not seem to belong together, the ingress logs "Sweep stopped" and removes \
 nothing until an operator decides.
 
-  status   Shows whether the two belong together, and why the last sweep stopped.
-  adopt    Confirms that this job Redis and this blob store belong together. Use it after an upgrade, a move or a restore.
-  allow    Lets the sweep remove a large share of folders without a record. Removed data cannot be recovered. First check that
-           REDIS_URL and REDIS_PREFIX are right. If the job Redis was lost, restore it instead.`;
+After an upgrade, a move or a restore, \`adopt\` confirms that the two belong together. What \`allow\` lets the sweep remove cannot be \
+recovered: first check that REDIS_URL and REDIS_PREFIX are right. If the job Redis was lost, restore it instead.`;
 
 const HOUR_MS = 3_600_000;
 /** The grace period before a removal is one day. A longer permission would also cover folders that the operator has not seen. */

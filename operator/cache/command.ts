@@ -3,7 +3,7 @@ import { type OperatorContext } from '../context.ts';
 import { clearCache } from './clear-cache.ts';
 import { showStats } from './show-stats.ts';
 
-const ABOUT = `The per-user cache of answers, retrieval results and embeddings. Entries are encrypted with the services' keys, and no
+const ABOUT = `The per-user cache of answers, retrieval results and embeddings. Entries are encrypted with the services' keys, and no \
 command shows their contents.`;
 
 export function cacheCommand(context: OperatorContext): Command {

@@ -5,7 +5,7 @@ import { listLetters } from './list-letters.ts';
 import { replayLetters } from './replay-letters.ts';
 import { showLetter } from './show-letter.ts';
 
-const ABOUT = `The dead-letter topic: unreadable messages from the job and event topics, messages whose job has no record, and poison jobs.
+const ABOUT = `The dead-letter topic: unreadable messages from the job and event topics, messages whose job has no record, and poison jobs. \
 Each dead letter has its reason. Dead letters are kept for 30 days.
 
 The id of a dead letter is its origin: <topic>/<partition>/<offset>, or bullmq/<queue>/<job id>.`;

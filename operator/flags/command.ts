@@ -4,7 +4,7 @@ import { type OperatorContext } from '../context.ts';
 import { flagValue } from './flag-value.ts';
 import { showFlags } from './show-flags.ts';
 
-const ABOUT = `The rollout's flags, as committed by the leader of the metrics service. All processes use them instead of the flags in their own
+const ABOUT = `The rollout's flags, as committed by the leader of the metrics service. All processes use them instead of the flags in their own \
 environment, with two exceptions: ENABLE_LITELLM=false and BYPASS_USER in a process's environment win in that process.`;
 
 export function flagsCommand(context: OperatorContext): Command {

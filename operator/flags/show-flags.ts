@@ -14,7 +14,7 @@ export async function showFlags(context: OperatorContext, { json }: { json?: tru
   for (const line of inColumns(rowsOf(flags))) context.print(line);
   if (rolledBack)
     context.print(
-      `Rolled back since epoch ${rolledBack.epoch}: only forced users are on LiteLLM, whatever the flags say.`,
+      `Rolled back since epoch ${rolledBack.epoch}: only forced users are on LiteLLM, regardless of the flags.`,
     );
 }
 

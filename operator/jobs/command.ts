@@ -5,7 +5,7 @@ import { cancelJobs } from './cancel-jobs.ts';
 import { listJobs } from './list-jobs.ts';
 import { showJob } from './show-job.ts';
 
-const ABOUT = `Jobs, by their id. Clients get the id in the x-turnout-job-id header, and every log line of a job has it. No command shows
+const ABOUT = `Jobs, by their id. Clients get the id in the x-turnout-job-id header, and every log line of a job has it. No command shows \
 prompts or answers.`;
 
 export function jobsCommand(context: OperatorContext): Command {

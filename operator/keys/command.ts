@@ -4,7 +4,7 @@ import { type OperatorContext } from '../context.ts';
 import { createKey, type CreateOptions, revokeKey, rotateKey, type RotateOptions } from './change-keys.ts';
 import { listKeys } from './list-keys.ts';
 
-const ABOUT = `The users' API keys. Only the SHA-256 of a key is stored: the key itself is shown once, when it is created. Revoking a key takes
+const ABOUT = `The users' API keys. Only the SHA-256 of a key is stored: the key itself is shown once, when it is created. Revoking a key takes \
 effect with the next request. Jobs that were accepted continue; \`jobs cancel\` ends them.`;
 
 const FILE_HELP = `

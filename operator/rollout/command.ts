@@ -6,8 +6,9 @@ import { explainEpoch } from './explain-epoch.ts';
 import { type ReplayOptions, showReplay } from './replay/show-replay.ts';
 import { showStatus } from './show-status.ts';
 
-const ABOUT = `The rollout: the share of users on LiteLLM, the plan that raises it, and the judge's verdict. A rollback stays in force until
-\`resume\`, whatever flags are set or deployed. While the share is frozen it may fall but not grow.`;
+const ABOUT = `The rollout: the share of users on LiteLLM, the plan that raises it, and the judge's verdict. \
+A rollback stays in force until \`resume\`, regardless of later flags or deployments. \
+While the share is frozen it may fall but not grow.`;
 
 interface StartOptions extends GiveOptions {
   steps: number[];

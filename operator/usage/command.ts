@@ -3,7 +3,7 @@ import { type OperatorContext } from '../context.ts';
 import { rebuildUsage } from './rebuild.ts';
 import { showUsage, type ShowOptions } from './show-usage.ts';
 
-const ABOUT = `Usage of users and groups by UTC day and month. Budgets are checked against these figures. A user's figures are stored under a
+const ABOUT = `Usage of users and groups by UTC day and month. Budgets are checked against these figures. A user's figures are stored under a \
 hash of their id, which is made with TURNOUT_SECRET.`;
 
 export function usageCommand(context: OperatorContext): Command {

@@ -3,7 +3,7 @@ import { giveCommand, type GiveOptions } from '../control/give-command.ts';
 import { type OperatorContext } from '../context.ts';
 import { blockUser, listBlocked, unblockUser } from './block-user.ts';
 
-const ABOUT = `Access, backend and cache of one user. <id> is the user id of their API key. Bypassed users are always on the legacy backend,
+const ABOUT = `Access, backend and cache of one user. <id> is the user id of their API key. Bypassed users are always on the legacy backend, \
 forced users always on LiteLLM, even during a rollback. \`release\` undoes both: the rollout's percentage decides again.`;
 
 const ACTIONS = {

@@ -5,7 +5,7 @@ import { type OperatorContext } from '../context.ts';
 import { addEndpoint, removeEndpoint, rotateSecret } from './change-endpoints.ts';
 import { listDeliveries, listEndpoints } from './list-endpoints.ts';
 
-const ABOUT = `The webhook endpoints of a user. Users manage the same endpoints at /v1/webhook_endpoints. Turnout calls them when a background
+const ABOUT = `The webhook endpoints of a user. Users manage the same endpoints at /v1/webhook_endpoints. Turnout calls them when a background \
 response ends: ${eventType.options.join(', ')}.`;
 
 const SECRET_HELP = `

@@ -52,7 +52,7 @@ export function firstEvents(
 
 export const MOST_FIRST_EVENTS = 3;
 
-/** Logs the routing decision and the assistant selection. Called once for each job, however often its message is delivered. */
+/** Logs the routing decision and the assistant selection. Called once for each job, even if its message is delivered several times. */
 export function logDecision(
   log: Logger,
   { jobId, userHash, assistant }: JobMessage,

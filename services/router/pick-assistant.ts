@@ -41,7 +41,7 @@ export interface AssistantPicker {
    */
   pick(job: PickedJob, told?: Told): Promise<Picked | TurnoutError>;
   /**
-   * The same for a job that was routed before: its log decides, whatever has changed in the assistants since. Only the instructions are
+   * The same for a job that was routed before: its log decides, even if the assistants have changed since. Only the instructions are
    * the current ones. If the assistant does not exist any more, the result is `assistant_not_found`.
    */
   pickAgain(job: PickedJob, log: readonly JobEvent[]): Picked | TurnoutError;

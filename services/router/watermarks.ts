@@ -32,7 +32,7 @@ export interface Routed {
 
 /**
  * The router's position: the next offset of each partition, moved only past messages whose jobs are in BullMQ. It is stored in the job
- * Redis, beside the jobs themselves, so both are lost or restored together. Kafka's committed offset is only a hint.
+ * Redis, like the jobs themselves, so both are lost or restored together. Kafka's committed offset is only a hint.
  */
 export interface Watermarks {
   /** Undefined when this partition was never routed, or when Redis has lost its watermark. */

@@ -78,7 +78,7 @@ export const pieceRequest = z.discriminatedUnion('kind', [
   z.object({
     ...pieceCommon,
     kind: z.literal('history'),
-    /** Undefined: whatever the other pieces leave of the model's context window. */
+    /** Undefined: what the other pieces leave of the model's context window. */
     budget: budget.optional(),
     /** The most tokens that the other pieces may use. */
     beside: z.int().min(0),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { openEnum } from './tolerant.ts';
 
 /**
- * Completion hooks: work to do after a job has ended, beside publishing its outcome. Admission names a job's hooks and stores
+ * Completion hooks: work to do after a job has ended, in addition to publishing its outcome. Admission names a job's hooks and stores
  * them in the job record. The script that ends the job copies them into the outbox row, so each hook runs at least once even if
  * a process crashes at any point.
  *

@@ -26,7 +26,7 @@ const rawDocument = z.object({
   text: z.string().min(1).optional(),
 });
 
-/** One attached document. The ingress moves it out of the messages; it travels beside them. */
+/** One attached document. The ingress moves it out of the messages; it is a separate field of the message. */
 export const document = z.object({
   /** Position among the request's documents, from 0. */
   index: z.int().min(0),

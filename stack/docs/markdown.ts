@@ -1,4 +1,4 @@
-/** Stands on every generated page. */
+/** The note at the top of every generated page. */
 export const GENERATED = '<!-- Written by `make docs`. Change the code, then run it again. -->';
 
 /** A Markdown table; cells are Markdown. */
@@ -7,7 +7,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), line(head.map(() => '---')), ...rows.map(line)];
 }
 
-/** Text that may stand in a table's cell. */
+/** Escapes a text for a table's cell. */
 export function escaped(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 }

@@ -17,7 +17,7 @@ export type RedisBuild = z.infer<typeof redisBuild>;
 type Writer = Pick<RedisBuild, 'product' | 'version'>;
 
 interface ChooseOptions {
-  /** The server's data folder. The record of its build is beside it, in `<folder>.build.json`. */
+  /** The server's data folder. The record of its build is next to it, in `<folder>.build.json`. */
   folder: string;
   /** The build at a path; undefined if there is none that runs. */
   inspect: (command: string) => RedisBuild | undefined;

@@ -54,7 +54,7 @@ export async function bundleLambda(folder: string): Promise<Bundle> {
 }
 
 /**
- * Turnout's modules find files beside them by `import.meta.url`. In the bundle this becomes the module's original path, because the
+ * Turnout's modules find the files in their own folder by `import.meta.url`. In the bundle this becomes the module's original path, because the
  * files are copied to the same paths as in the repository.
  */
 const placesKept: Plugin = {

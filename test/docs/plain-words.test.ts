@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
 import { repositoryRoot } from '../../stack/layout.ts';
 
-/** Words that stand for a user or a process in no sentence. */
+/** Pronouns that no text may use for a user or a process. */
 const PRONOUNS = /\b(he|him|his|whoever|whom)\b/i;
 
 /** Parts of names that the glossary has replaced. */

@@ -70,7 +70,7 @@ describe('automatic rollback', () => {
     const told = shell('grep "Using legacy path" "$1" | grep \'"reason":"rollback"\'', logFile).split('\n');
     const asked = new Set(after.map(({ jobId }) => jobId));
     expect(told.filter((line) => asked.has(jobIdIn(line)))).toHaveLength(after.length);
-    // The rollback stays in force, whatever the flags say.
+    // The rollback stays in force, regardless of the flags.
     await turnout('flags', 'set', 'LITELLM_PERCENTAGE=60');
     expect(await onLitellm()).toEqual([]);
   });

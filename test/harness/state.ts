@@ -28,7 +28,7 @@ export function layoutOfServices(state: string, prefix: string): Layout {
   return layoutAt(join(state, SERVICES, prefix), { cache: cacheFolder(process.env) });
 }
 
-/** Short: nobody needs the work of services that a test left running, and the data is deleted anyway. */
+/** Short, because the work of services that a test left running is not needed, and the data is deleted anyway. */
 const GRACE_MS = 1000;
 
 /** Stops every process that the run started, services first, and removes the run's folder unless `keepFiles` is set. */

@@ -141,7 +141,7 @@ describe("OpenAI's SDK, unchanged,", () => {
     });
   });
 
-  test('is told why a test event failed', async () => {
+  test('gets the reason why a test event failed', async () => {
     await system.startWorker();
     const { id } = await create('Nobody', '/cut');
     receiver.answer('/cut', (response) => response.destroy());

@@ -23,7 +23,7 @@ export interface Call {
   endedAt: number | null;
   outcome: Outcome;
   status: number | null;
-  /** The fault that occurred, whatever the outcome. */
+  /** The fault that occurred, with any outcome. */
   fault: 'fail' | 'badKey' | 'cut' | 'stall' | 'streamError' | 'malformed' | 'hang' | null;
   promptTokens: number;
   /** Tokens handed to the socket so far, including reasoning. */

@@ -15,7 +15,7 @@ import { vectorsName } from '../../../shared/content/files/stored-file.ts';
 import { type VectorsJob, type VectorsQueue } from './vectors-queue.ts';
 
 /**
- * The vectors of uploaded files, stored beside each file's text and removed with it: missing -> waiting in the queue -> stored. They
+ * The vectors of uploaded files, stored with each file's text and removed with it: missing -> waiting in the queue -> stored. They
  * belong to one text, one cutting version and one model. Vectors of another one count as missing and are replaced.
  */
 export interface FileVectors {

@@ -33,7 +33,7 @@ const GONE = 410;
 /** At most this much of a response's body is read. */
 const BODY_BYTES = 16 * 1_024;
 
-/** Makes one try: checks the target again, signs the event anew, and sends one POST. Never throws. */
+/** Makes one try: checks the target again, signs the event again, and sends one POST. Never throws. */
 export async function send(deps: SendDeps, endpoint: Endpoint, { event }: DeliveryJob): Promise<Sent> {
   try {
     const url = parseTarget(endpoint.url, deps.rules);

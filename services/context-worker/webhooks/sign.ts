@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 
 /**
- * The Standard Webhooks headers of one try. Each try is signed anew with its own time, because receivers reject signatures older than
+ * The Standard Webhooks headers of one try. Each try is signed separately with its own time, because receivers reject signatures older than
  * five minutes. Every valid secret signs; the receiver checks the signature of the secret that it knows.
  */
 export function signedHeaders(eventId: string, body: string, secrets: readonly string[], at: Date) {

@@ -89,7 +89,7 @@ function partsOf({ content }: UserMessage & { content: ContentPart[] }, message:
   );
 }
 
-/** Looks up each file once, however often a request names it. */
+/** Looks up each file once, even if a request names it several times. */
 async function findAll(
   parts: readonly PlacedPart[],
   findFile: FindFile,

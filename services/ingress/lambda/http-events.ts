@@ -29,7 +29,7 @@ export interface HttpAnswer {
   isBase64Encoded: boolean;
 }
 
-/** Headers of the connection between client and gateway. The content length is computed anew. */
+/** Headers of the connection between client and gateway. The content length is computed again. */
 const OF_THE_CONNECTION = new Set(['connection', 'content-length', 'keep-alive', 'transfer-encoding']);
 
 /** Converts an event to the request that it contains. Throws `EventError`. */

@@ -43,7 +43,7 @@ export function createWatch({ figures: read, hasLegacy, keep, log }: WatchDeps):
     if (!isNew && at - toldAt < TELL_MS) return;
     [toldVerdict, toldAt] = [text, at];
     log.info(safety, 'Safety metrics');
-    if (verdict.kind === 'freeze' && isNew) log.warn(verdict, 'The rollout cannot go on');
+    if (verdict.kind === 'freeze' && isNew) log.warn(verdict, 'The rollout cannot continue');
     if (verdict.kind === 'rollback' && !flagsOf(state).ENABLE_ROLLBACK)
       log.error(verdict, 'A rollback is due, and ENABLE_ROLLBACK=false forbids it');
   }

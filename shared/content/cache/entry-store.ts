@@ -54,7 +54,7 @@ export interface EntryStore {
     encrypted: Buffer,
     lifetimeMs: number,
   ): Promise<'kept' | 'too_large' | 'no_room'>;
-  /** Marks an owner's entries for removal, when their cache version was replaced and nobody can read them. */
+  /** Marks an owner's entries for removal, when their cache version was replaced and they are unreadable. */
   abandon(tag: string): Promise<void>;
   /** Removes some expired and abandoned entries. `more`: there may be more of them. */
   sweep(): Promise<{ expired: number; cleared: number; more: boolean }>;

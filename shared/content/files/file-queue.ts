@@ -25,7 +25,7 @@ const ATTEMPTS = 8;
 /** BullMQ's event stream is not used, so it is kept short. */
 const QUEUE_EVENTS = 100;
 
-/** Ended jobs are removed, since the result is in the file's record or beside its bytes. */
+/** Ended jobs are removed, since the result is in the file's record or in the blob store. */
 export function createFileQueue<FileJob extends { fileId: string }>({
   connection,
   redisPrefix,

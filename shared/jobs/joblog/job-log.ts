@@ -15,7 +15,7 @@ import { hookNames, type HookName } from '../../contracts/hook-names.ts';
  * - The ingress admits a job, and refuses it when Kafka did not acknowledge its message.
  * - The router routes it, or completes it with a cached answer.
  * - An attempt begins and appends events under its fence. The first process that finishes the job sets its final state.
- * - A cancellation request is a flag beside the state. The holder of the fence sees it and ends the job; if it does not, the process
+ * - A cancellation request is a flag, separate from the state. The holder of the fence sees it and ends the job; if it does not, the process
  *   that requested the cancellation does.
  */
 export const jobState = z.enum([

@@ -3,7 +3,7 @@ import { type JobLog } from './job-log.ts';
 
 /**
  * The client's original request in JSON (UTF-8), for later reads of the response. Small requests are stored in the job's record, larger ones
- * in the blob store, beside the job's other bodies and for as long as the record.
+ * in the blob store, with the job's other bodies and for as long as the record.
  */
 export interface Originals {
   /** The value for the job's record; '' when the request is not needed later. */

@@ -11,7 +11,7 @@ export interface LimiterRequest {
   queuedJobs: number | undefined;
   /** Size of the job's request and documents. */
   bytes: number;
-  /** How many bytes all open jobs of the user may have together. A user's only job is admitted whatever its size. */
+  /** How many bytes all open jobs of the user may have together. A user's only job is admitted at any size. */
   openBytes: number;
   /** How long the job may wait for a worker, in milliseconds; undefined: no limit. */
   longestWaitMs: number | undefined;

@@ -7,7 +7,7 @@ export type BlobKind = 'files' | 'jobs' | 'kept';
 
 /**
  * Tombstones: the folders of the blob store to remove, each with the time from which its delay counts. They are stored in the job
- * Redis beside the records. A Redis that loses the records therefore loses the tombstones too, and nothing is removed.
+ * Redis, together with the records. A Redis that loses the records therefore loses the tombstones too, and nothing is removed.
  *
  * States of a folder: unplanned -> planned -> removed, or back to unplanned if its record reappears.
  */

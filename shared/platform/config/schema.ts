@@ -127,11 +127,11 @@ export const configSchema = z.object({
   TURNOUT_SECRET: z.string().min(32, 'must have at least 32 characters'),
   /** Bearer key of the admin routes; unset: only admin API keys and the admin group may use them. */
   TURNOUT_ADMIN_KEY: z.string().min(16, 'must have at least 16 characters').optional(),
-  /** A JSON file of API keys that work beside those in Redis. */
+  /** A JSON file of API keys that work in addition to those in Redis. */
   API_KEYS_FILE: z.string().min(1).default('.turnout/api-keys.json'),
   /** File with each user's permissions and limits; unset: no restrictions. */
   POLICY_FILE: z.string().min(1).optional(),
-  /** Identity provider whose tokens are accepted beside API keys; must equal their `iss`. */
+  /** Identity provider whose tokens are accepted in addition to API keys; must equal their `iss`. */
   OIDC_ISSUER: url.optional(),
   /** URL of its public keys; unset: taken from its discovery document. */
   OIDC_JWKS_URL: url.optional(),
@@ -175,11 +175,11 @@ export const configSchema = z.object({
   MAX_OPEN_BYTES_PER_USER: count.default(256 * 1024 * 1024),
   /** Total size of a user's uploaded files and stored answers; the policy's `stored_bytes` overrides it. */
   MAX_STORED_BYTES_PER_USER: count.default(10 * 1024 * 1024 * 1024),
-  /** Each stored answer takes about 250 bytes of the job Redis. */
+  /** How many stored answers a user may have. Each takes about 250 bytes of the job Redis. */
   MAX_STORED_ANSWERS_PER_USER: countUpTo(10_000_000).default(100_000),
   /** How long the bytes of a deleted or expired file are kept for jobs that use it. Default: the longest deadline plus one hour. */
   FILE_GRACE_MS: milliseconds.default(90_000_000),
-  /** Limits for extracting the text of one PDF, DOCX or HTML document, and how many are extracted at once. */
+  /** CPU time limit for reading one document. */
   EXTRACT_CPU_MS: milliseconds.default(10_000),
   /** Time limit for reading one document. */
   EXTRACT_TIMEOUT_MS: milliseconds.default(60_000),
@@ -187,7 +187,7 @@ export const configSchema = z.object({
   EXTRACT_MEMORY_MB: countUpTo(16_384).default(512),
   /** The most text of one document. */
   EXTRACT_MAX_TEXT_BYTES: countUpTo(256 * 1024 * 1024).default(32 * 1024 * 1024),
-  /** Documents that one context-worker reads at a time. */
+  /** Documents of one user that one context-worker reads at a time. One more reader stays free for other users. */
   EXTRACT_CONCURRENCY: countUpTo(64).default(2),
   /** The deadline of a job whose request sets none. */
   DEFAULT_DEADLINE_MS: milliseconds.default(600_000),

@@ -133,7 +133,7 @@ export function createConsumer(client: KafkaClient, options: ConsumerOptions, lo
 
 /** Sends heartbeats during a batch, which kafkajs does not. Without them, a batch longer than the session loses the membership. */
 export async function whileBeating(payload: EachBatchPayload, work: () => Promise<void>): Promise<void> {
-  // After a failed heartbeat the consumer rejoins; the fetch loop notices that by itself.
+  // After a failed heartbeat the consumer rejoins; the fetch loop notices that.
   const beat = setInterval(() => void payload.heartbeat().catch(() => clearInterval(beat)), HEARTBEAT_MS);
   try {
     await work();

@@ -124,7 +124,7 @@ async function describeTopics(admin: Admin, specs: readonly TopicSpec[]): Promis
   );
 }
 
-/** Forwards kafkajs's log at a lower level: it warns of many problems that it then fixes by itself. Real failures reject a call. */
+/** Forwards kafkajs's log at a lower level: it warns of many problems from which it recovers. Real failures reject a call. */
 function forward(log: Logger, { level, namespace, log: entry }: LogEntry): void {
   const { message, error } = entry as { message: string; error?: unknown };
   const write = level === logLevel.ERROR ? log.warn.bind(log) : log.debug.bind(log);

@@ -38,7 +38,7 @@ function callerOf(redis: Redis, command: string) {
 const definedScripts = z.record(z.string(), z.looseObject({ lua: z.string() }));
 
 /**
- * Loads all scripts of this connection into its servers. ioredis reloads a missing script by itself, but not inside a MULTI: after a
+ * Loads all scripts of this connection into its servers. ioredis reloads a missing script automatically, but not inside a MULTI: after a
  * `SCRIPT FLUSH` or a failover, such calls would fail with NOSCRIPT until the connection is closed.
  */
 export async function reloadScripts(redis: Redis): Promise<void> {

@@ -9,7 +9,7 @@ import { createTokenReader, type TokenConfig, tokenRules } from './tokens.ts';
 interface OpenOptions {
   config: TokenConfig & Pick<Config, 'REDIS_PREFIX'>;
   redis: Redis;
-  /** Keys beside those in Redis. */
+  /** Keys in addition to those in Redis. */
   fileKeys: readonly FileKey[];
   log: Logger;
 }

@@ -46,7 +46,7 @@ export function shareInForce(state: Pick<ControlState, 'flags' | 'rolledBack'>):
 /**
  * The state machine of a rollout: (held | growing | frozen | rolled back). Pure; the only function that changes a state.
  *
- * rolled back: a latch over the flags. The percentage in force stays 0 until `resume`, whatever flags are set. A rollback ends the plan.
+ * rolled back: a latch over the flags. The percentage in force stays 0 until `resume`, even if flags are set. A rollback ends the plan.
  * frozen: the percentage may fall but not grow.
  * Each change raises the epoch by one. A command that was decided in another epoch than the one in force is refused, so that if two
  * judges see the same figures, only one of them acts.

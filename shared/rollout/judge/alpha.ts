@@ -2,8 +2,8 @@ import { SLOTS } from './segment.ts';
 
 /**
  * How much of the probability of a false rollback each test may spend. The judge rolls back if any test decides so. Each test is
- * anytime-valid by itself, so the sum over all tests bounds the probability over the whole rollout (union bound), however long it
- * takes and however often the judge looks.
+ * anytime-valid on its own, so the sum over all tests bounds the probability over the whole rollout (union bound), regardless of how
+ * long it takes and how often the judge looks.
  */
 const ALPHA = { errors: 0.0004, latency: 0.0003, bound: 0.0003, sampleRatio: 0.001 } as const;
 export type Test = keyof typeof ALPHA;

@@ -2,7 +2,7 @@
  * Tests whether the canary arm has more than its share of the affected users (with a failed or slow job).
  *
  * If the arms do not differ, each affected user is in the canary arm with probability `share`: the arm is a hash of the user id and
- * independent of what happens to the user, however many jobs they have and whatever affects all users at once. If the arms' rates
+ * independent of what happens to the user, of the number of their jobs, and of events that affect all users at once. If the arms' rates
  * have a ratio R, the probability is R share / (1 - share + R share). The e-value is the mean of the likelihood ratios over some R
  * (Lindon & Malek 2022, arXiv 2011.03567, section 3); it is anytime-valid by Ville's inequality.
  */

@@ -1,4 +1,4 @@
-"""What scripts of checks share: each check is a function, and its result one JSON line."""
+"""Shared by the check scripts. Each check is a function; its result is one JSON line on standard output."""
 
 import asyncio
 import inspect
@@ -19,7 +19,7 @@ def expect_error(kind, call):
         call()
     except kind as error:
         return error
-    raise AssertionError(f"expected {kind.__name__}, and the call succeeded")
+    raise AssertionError(f"expected {kind.__name__}, but the call succeeded")
 
 
 def run(function):
@@ -33,7 +33,7 @@ def run(function):
 
 
 def run_all():
-    """Ends the process: with 1 if a check failed."""
+    """Runs all checks and exits: with 1 if a check failed, else with 0."""
     failures = 0
     for function in CHECKS:
         failure = run(function)

@@ -1,6 +1,7 @@
-"""The Responses API by the official Python SDK, unchanged. Prints one JSON line for each check; ends with 1 if one failed.
+"""Checks the Responses API with the unmodified official Python SDK.
 
-Knows of Turnout what any user knows: OPENAI_BASE_URL and OPENAI_API_KEY, which the SDK reads by itself.
+Prints one JSON line for each check, and exits with 1 if a check failed. The only configuration is OPENAI_BASE_URL and
+OPENAI_API_KEY, which the SDK reads from the environment.
 """
 
 import base64

@@ -1,6 +1,7 @@
-"""The official Python SDK, unchanged, against Turnout. Prints one JSON line for each check; ends with 1 if one failed.
+"""Checks Chat Completions, models and files with the unmodified official Python SDK.
 
-Knows of Turnout what any user knows: OPENAI_BASE_URL and OPENAI_API_KEY, which the SDK reads by itself.
+Prints one JSON line for each check, and exits with 1 if a check failed. The only configuration is OPENAI_BASE_URL and
+OPENAI_API_KEY, which the SDK reads from the environment.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ export interface Sight {
   /** Arrival times of the pieces of text, and of the end. */
   arrivals: readonly number[];
   text: string;
-  /** The response began with a 200: the job was accepted, whatever happened afterwards. */
+  /** The response began with a 200: the job was accepted, regardless of what happened afterwards. */
   accepted: boolean;
   /** The answer was marked complete. */
   done: boolean;

@@ -23,7 +23,7 @@ function whole(env: NodeJS.ProcessEnv, name: string, otherwise: number): number 
 }
 
 function chosenKinds(text: string | undefined, full: boolean): readonly Kind[] {
-  // After a failover no usage is exact, so beside other kinds it would hide their effect on usage.
+  // After a failover no usage is exact, so a failover would hide the effect of other kinds on usage.
   if (text === undefined || text === '')
     return full ? kinds : kinds.filter((kind) => kind !== 'lossy failover');
   const names = text.split(',').map((name) => name.trim());

@@ -5,7 +5,7 @@ import { until } from '../../../stack/until.ts';
 export interface Reading {
   /** The response's status and headers. Rejects if the connection broke before they arrived. */
   readonly opened: Promise<Response>;
-  /** Resolves when nothing more will arrive, for whatever reason. Never rejects. */
+  /** Resolves when nothing more will arrive, for any reason. Never rejects. */
   readonly over: Promise<void>;
   text(): string;
   reasoning(): string;

@@ -136,7 +136,7 @@ function spoken(
   return { role, text: said.text, attachments, toolCallId: null, toolCalls: [] };
 }
 
-/** Tool results become turns of their own, before the user's text beside them. Thinking that the caller sends back is ignored. */
+/** Tool results become turns of their own, before the user's text in the same message. Thinking that the caller sends back is ignored. */
 function toTurns(role: 'user' | 'assistant', content: readonly Block[], directives: string[]): Turn[] {
   const results = content.flatMap(({ toolResult }) => (toolResult ? [toResultTurn(toolResult)] : []));
   const texts = content.flatMap((part) => part.text ?? []);

@@ -18,7 +18,7 @@ export interface WireOptions {
 export interface Additions {
   /** A chunk that precedes all others. */
   firstChunk: object;
-  /** Added to the body, beside the choices. */
+  /** Added to the body, in addition to the choices. */
   body: object;
   /** Added to each choice. */
   choice: object;

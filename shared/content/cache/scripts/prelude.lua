@@ -11,7 +11,7 @@
 --   <totals>:owners           sorted set: tag by the last use of the owner's least recently used entry
 --   <totals>:over             the same, for owners above the floor: only these are evicted for others
 --   <totals>:expiry           sorted set: <tag>:<id> by when it expires (ms)
---   <totals>:cleared          set: tags whose entries nobody can read any more
+--   <totals>:cleared          set: tags whose entries are unreadable after a clear
 --   <totals>:f:<tag>:<id>     string with an expiry: the holder that computes the entry
 --
 -- Invariants: `entries`, `bytes` and `held` are the sums over the owners' hashes. No owner exceeds their limits, and the total stays within

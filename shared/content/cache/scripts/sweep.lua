@@ -1,4 +1,4 @@
--- Removes some expired entries, and some entries that nobody can read after a clear.
+-- Removes some expired entries, and some entries that are unreadable after a clear.
 -- ARGV floor (2), maximum number of entries. Returns how many it removed: {expired, cleared}. If the sum is below the maximum, none are left.
 local at_most = tonumber(ARGV[3])
 

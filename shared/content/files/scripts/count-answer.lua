@@ -1,5 +1,5 @@
 -- Counts a stored answer: its size replaces its reservation.
--- Invariant: an answer is counted once, however often its copy is stored.
+-- Invariant: an answer is counted once, even if its copy is stored several times.
 -- KEYS expiring answers, their sizes. ARGV job, bytes, ends (ms).
 local expiring, sizes = KEYS[1], KEYS[2]
 local job, bytes, ends = unpack(ARGV)

@@ -1,5 +1,5 @@
 -- The router takes a job over: admitting -> queued, with the log's first events.
--- Invariant: the first events are written once, however often the message is delivered.
+-- Invariant: the first events are written once, even if the message is delivered several times.
 -- KEYS record, log. ARGV job, lifetime (ms), deadline of the message (ms), events...
 -- Returns 'routed' the first time; 'again' while the job is open; its final state when it has ended; '' when there is no record; 'earlier'
 -- when the message belongs to an earlier job with this id.

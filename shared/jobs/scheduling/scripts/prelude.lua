@@ -173,7 +173,7 @@ local function load_now()
   }
 end
 
--- How many jobs may have their context fetched beside those that have slots. The minimum is `ahead`: all of them may become ready at once,
+-- How many jobs may have their context fetched in addition to those that have slots. The minimum is `ahead`: all of them may become ready at once,
 -- and would then run before jobs that come later. While slots stay free because no job is ready, the limit doubles each second. While ready
 -- jobs wait for slots, it halves each second.
 local function preparing_limit(load, slots, ahead, now)
@@ -215,7 +215,7 @@ local function release_again(job, now)
   end
 end
 
--- Invariant: a job is staged once, however often its message is delivered. A released job is released again only if BullMQ will not run it.
+-- Invariant: a job is staged once, even if its message is delivered several times. A released job is released again only if BullMQ will not run it.
 local function stage(job, payload, now)
   local known = meta_of(job.id)
   if not known then

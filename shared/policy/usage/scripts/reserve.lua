@@ -1,7 +1,7 @@
 -- Reserves the estimated usage of a job in all of its accounts or in none, or raises an existing reservation.
 -- Invariant: the spent and the reserved amounts of an account never exceed its budget. One exception: a job without a limit for its
 -- answer may run if nothing else is reserved and its usual usage fits. It reserves its full estimate, so that no other job is admitted
--- beside it.
+-- until it ends.
 -- A new reservation expires after `brief` unless the job record exists by then (confirm.lua).
 -- KEYS reservations, reserved, until (see prelude.lua), then the usage hashes of the lines, in the same order.
 -- ARGV mode ('new': no change if the job has a reservation; 'raise': raise to at least the amounts), job, brief (ms), tokens, picodollars,

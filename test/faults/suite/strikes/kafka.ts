@@ -44,7 +44,7 @@ const WITHIN = { timeoutMs: 60_000, everyMs: 100 } as const;
 /** Nothing is read or sent for this long. */
 const IDLE_MS = 2_000;
 
-/** Kafka goes away and comes back while there are no requests: every process has to notice both by itself. */
+/** Kafka goes away and comes back while there are no requests: every process has to notice both without traffic. */
 export async function idleKafkaOutage(ground: Ground): Promise<Struck> {
   const { system, ingresses } = ground;
   await delay(IDLE_MS);

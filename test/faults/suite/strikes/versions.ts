@@ -12,7 +12,7 @@ const UPGRADE_ORDER: readonly (readonly [ServiceName, string])[] = [
   ['router', 'router-2'],
 ];
 
-/** Runs one instance of each of these from the last release, beside this version's instances, until all jobs of the round have ended. */
+/** Runs one instance of each of these from the last release, together with this version's instances, until all jobs of the round have ended. */
 export async function mixVersions(ground: Ground): Promise<Struck> {
   const since = Date.now();
   const root = lastRelease(ground);
