@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { ensureVenv, pythonOf } from '../../stack/install/python.ts';
@@ -44,6 +44,14 @@ let folder: string;
 let variables: Record<string, string>;
 
 beforeAll(async () => {
+  const { KAFKA_BROKERS, REDIS_URL, CACHE_REDIS_URL, TURNOUT_API_KEY, TURNOUT_SECRET, TURNOUT_TEST_STATE } =
+    testEnv();
+  folder = join(TURNOUT_TEST_STATE, 'snippets');
+  const assistants = join(folder, 'deploy', 'assistants');
+  cpSync(join(repositoryRoot, 'deploy', 'assistants'), assistants, { recursive: true });
+  mkdirSync(join(folder, 'bin'));
+  const command = join(repositoryRoot, 'bin', 'turnout');
+  writeFileSync(join(folder, 'bin', 'turnout'), `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
   const [venv, started] = await Promise.all([
     ensureVenv('openai', ['openai'], { cache: cacheFolder(process.env), say: () => undefined }),
     startServices({
@@ -53,13 +61,12 @@ beforeAll(async () => {
         WEBHOOK_ALLOW_HTTP: 'true',
         WEBHOOK_ALLOW_PRIVATE: 'true',
         ASSISTANT_DEFAULT_MODEL: 'turnout-sim',
+        ASSISTANTS_DIR: assistants,
       },
     }),
   ]);
   services = started;
   python = pythonOf(venv);
-  const { KAFKA_BROKERS, REDIS_URL, CACHE_REDIS_URL, TURNOUT_API_KEY, TURNOUT_SECRET, TURNOUT_TEST_STATE } =
-    testEnv();
   variables = {
     TURNOUT_URL: started.url,
     METRICS_URL: started.urlOf('metrics'),
@@ -71,13 +78,9 @@ beforeAll(async () => {
     TURNOUT_SECRET,
     TOPIC_PREFIX: started.prefix,
     REDIS_PREFIX: started.prefix,
+    ASSISTANTS_DIR: assistants,
   };
-  folder = join(TURNOUT_TEST_STATE, 'snippets');
-  mkdirSync(join(folder, '.turnout'), { recursive: true });
-  symlinkSync(join(repositoryRoot, 'bin'), join(folder, 'bin'));
-  cpSync(join(repositoryRoot, 'deploy', 'assistants'), join(folder, 'deploy', 'assistants'), {
-    recursive: true,
-  });
+  mkdirSync(join(folder, '.turnout'));
   const lines = Object.entries(variables).map(([name, value]) => `${name}='${value}'`);
   writeFileSync(join(folder, '.turnout', 'dev.env'), `${lines.join('\n')}\n`);
 }, 240_000);
@@ -102,8 +105,13 @@ function run({ language, code }: Snippet, number: number): Promise<Ran> {
   });
 }
 
+/** A reader pastes the blocks of a page into one shell: what one sets, the next one has. */
+function inOneShell(code: string): string {
+  return `if [ -f .shell ]; then . ./.shell; fi\n${code}\nset > .shell`;
+}
+
 function commandOf(language: Snippet['language'], code: string, number: number): [string, string[]] {
-  if (language === 'sh') return ['sh', ['-ec', code]];
+  if (language === 'sh') return ['sh', ['-ec', inOneShell(code)]];
   const file = join(folder, language === 'js' ? `snippet-${number}.mjs` : `snippet-${number}.py`);
   writeFileSync(file, code);
   return [language === 'js' ? process.execPath : python, [file]];
@@ -115,6 +123,7 @@ test('most blocks are run', () => {
 
 describe.each([...new Set(snippets.map(({ page }) => page))])('%s', (page) => {
   const own = snippets.filter((snippet) => snippet.page === page);
+  beforeAll(() => rmSync(join(folder, '.shell'), { force: true }));
   test.each(own.map((snippet, index) => ({ ...snippet, number: index + 1 })))(
     'block $number ($language) works',
     async ({ number, ...snippet }) => {

@@ -77,7 +77,7 @@ test.each([
   const nobody = { channel: 'c', watch: () => () => undefined, close: () => Promise.resolve() };
   const deps = {
     jobLog: { begin, standings: ([jobId]: string[]) => Promise.resolve([{ jobId, state: 'queued' }]) },
-    paths: {},
+    backends: {},
     held: createHeldJobs(nobody),
     scheduler: { pump: () => undefined, ended: () => Promise.resolve() },
     poison: { giveUp: ({ id }: { id?: string | undefined }) => void given.push(id ?? '') },
