@@ -4,8 +4,8 @@ import { type OperatorContext } from '../context.ts';
 import { flagValue } from './flag-value.ts';
 import { showFlags } from './show-flags.ts';
 
-const ABOUT = `The rollout's flags, as committed by the leader of the metrics service. All processes use them instead of the flags in their own \
-environment, with two exceptions: ENABLE_LITELLM=false and BYPASS_USER in a process's environment win in that process.`;
+const ABOUT = `The rollout's flags, as committed by the leader of the metrics service. All services except cache use them instead of \
+the flags in their own environment, with two exceptions: ENABLE_LITELLM=false and BYPASS_USER in a process's environment win in that process.`;
 
 export function flagsCommand(context: OperatorContext): Command {
   const group = new Command('flags').summary('flags: get, set').description(ABOUT);
@@ -17,7 +17,7 @@ export function flagsCommand(context: OperatorContext): Command {
   group
     .command('set')
     .description(
-      'Sets flags in all processes, and waits until they have applied them. `NAME=` restores the default.',
+      'Sets flags in all services except cache, and waits until they have applied them. `NAME=` restores the default.',
     )
     .argument('<NAME=VALUE...>', 'e.g. LITELLM_PERCENTAGE=15', flagValue)
     .option('--json', 'print one JSON object')

@@ -29,7 +29,7 @@ export function keysCommand(context: OperatorContext): Command {
     .option('--expires-in <time>', 'lifetime, e.g. 90d (default: the key does not expire)', duration)
     .option(
       '--admin',
-      'also accept the key on the /admin routes of the metrics and cache services, like TURNOUT_ADMIN_KEY',
+      "make it an admin key: for the /admin routes of metrics and cache, the ingress's /metrics, and other users' usage at /v1/usage",
     )
     .option('--json', 'print one JSON object')
     .action((options: CreateOptions) => createKey(context, options));

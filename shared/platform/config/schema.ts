@@ -123,7 +123,7 @@ export const configSchema = z.object({
   /** How often a router logs the flags in force and its decisions. */
   FLAG_METRICS_MS: milliseconds.pipe(z.int().max(DAY_MS)).default(60_000),
 
-  /** Secret that signs job ids, user hashes and page cursors, and encrypts webhook secrets. The same in all services. */
+  /** Secret for job ids of idempotency keys, for user hashes, and for the encryption of webhook secrets. The same in all services. */
   TURNOUT_SECRET: z.string().min(32, 'must have at least 32 characters'),
   /** Bearer key of the admin routes; unset: only admin API keys and the admin group may use them. */
   TURNOUT_ADMIN_KEY: z.string().min(16, 'must have at least 16 characters').optional(),
@@ -223,7 +223,7 @@ export const configSchema = z.object({
     .default('{}')
     .transform((text, context) => parseJson(text, context))
     .pipe(z.record(z.string(), z.array(z.string()))),
-  /** Calls to one model for a job before the next fallback is tried. */
+  /** Calls to one model on one backend in one attempt, before the next fallback is tried. */
   MAX_CALLS_PER_MODEL: countUpTo(20).default(3),
   /** How long an unreachable model without a fallback is retried; long enough for a restart of the proxy. */
   UNREACHABLE_GRACE_MS: whole.default(30_000),
@@ -258,22 +258,22 @@ export const configSchema = z.object({
   /** How many requests to retrieval services one worker process may have open at once. */
   SOURCE_CONCURRENCY: countUpTo(10_000).default(256),
 
-  /** Secrets for the names and the encryption of entries, newest first; unset: TURNOUT_SECRET. */
+  /** Secrets for the names and the encryption of cache entries, newest first; unset: TURNOUT_SECRET. */
   CACHE_KEYS: z
     .string()
     .transform((keys) => keys.split(','))
     .pipe(z.tuple([cacheKey], cacheKey))
     .optional(),
   /**
-   * Which answers are cached, by the sampling parameters of the request. `fixed`: temperature 0 or a seed; `unasked`: also
-   * requests without sampling parameters; `any`: all.
+   * Which answers are cached, by the sampling parameters of the request. `fixed`: temperature 0, `top_p` 0 or a seed;
+   * `unasked`: also requests without sampling parameters; `any`: all.
    */
   CACHE_SAMPLING: z.enum(['fixed', 'unasked', 'any']).default('unasked'),
   /** How long answers are cached. */
   CACHE_ANSWER_TTL_MS: cacheLifetime.default(3_600_000),
   /** How long passages of retrieval services are cached. */
   CACHE_RAG_TTL_MS: cacheLifetime.default(600_000),
-  /** Limits for the entries of all users together, and of one user. */
+  /** The most entries of all users. */
   CACHE_MAX_ENTRIES: count.default(100_000),
   /** The most bytes of all users' entries. */
   CACHE_MAX_BYTES: count.default(64 * 1024 * 1024),
@@ -285,12 +285,12 @@ export const configSchema = z.object({
   CACHE_USER_FLOOR_PERCENT: percentage.default(10),
   /** Time limit of a look-up; after it, the look-up counts as a miss. */
   CACHE_TIMEOUT_MS: countUpTo(1_000).default(20),
-  /** How often expired entries are removed, and how often statistics are logged. */
+  /** How often the cache service removes expired entries. */
   CACHE_SWEEP_MS: milliseconds.pipe(z.int().max(DAY_MS)).default(10_000),
   /** How often the cache service logs its statistics. */
   CACHE_STATS_MS: milliseconds.pipe(z.int().max(DAY_MS)).default(60_000),
 
-  /** Time limit of one delivery attempt to a webhook endpoint, and how long attempts are repeated. */
+  /** Time limit of one delivery attempt to a webhook endpoint. */
   WEBHOOK_TIMEOUT_MS: milliseconds.pipe(z.int().max(60_000)).default(15_000),
   /** For how long a failed delivery is tried again. */
   WEBHOOK_RETRY_MS: milliseconds.pipe(z.int().max(30 * DAY_MS)).default(3 * DAY_MS),
