@@ -96,8 +96,11 @@ test.each([
   const job = llmJob();
   await queue.add('llm', job, { jobId: job.jobId });
   const ended = async () => endings.includes(await queue.getJobState(job.jobId));
-  expect(await until(ended, { timeoutMs: 20_000 })).toBe(true);
-  await worker.close();
+  try {
+    expect(await until(ended, { timeoutMs: 20_000 })).toBe(true);
+  } finally {
+    await worker.close();
+  }
   expect(begins).toBe(refusals === Infinity ? 1 : refusals + 1);
   expect(given).toEqual(refusals === Infinity ? [job.jobId] : []);
 });
