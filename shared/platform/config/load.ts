@@ -30,7 +30,7 @@ export function parseConfig(env: Variables): Config {
   return config;
 }
 
-/** The value of an old name counts where the new one is not set. */
+/** Moves the value of an old name to the current name, unless that one is set. */
 function withCurrentNames(env: Variables): Variables {
   const given = { ...env };
   for (const [old, current] of Object.entries(deprecatedSettings)) given[current] ||= env[old];
