@@ -105,7 +105,10 @@ export async function startContainers(options: ContainerSystemOptions): Promise<
   return { addresses: addresses({ ports, secrets, parts, host: info.containerRuntime.host }), stop };
 }
 
-/** Removes the containers of finished runs, and the networks that only these used. */
+/**
+ * Removes the containers of finished runs, and the networks that were created for them. Every container is also in Docker's own network
+ * `bridge`, which stays.
+ */
 export async function removeContainersOf(isOver: (owner: string) => boolean): Promise<void> {
   const format = `{{.ID}} {{.Networks}} {{.Label "${OWNER}"}}`;
   const lines = (
@@ -115,9 +118,17 @@ export async function removeContainersOf(isOver: (owner: string) => boolean): Pr
     .filter(Boolean)
     .map((line) => line.split(' '))
     .filter(([, , owner = '']) => isOver(owner));
-  const networks = new Set(abandoned.map(([, network = '']) => network));
+  const networks = new Set(abandoned.flatMap(([, names = '']) => names.split(',')));
   for (const [id = ''] of abandoned) await docker(['rm', '--force', '--volumes', id]);
-  for (const network of networks) await docker(['network', 'rm', network]);
+  for (const network of await createdNetworks()) {
+    if (networks.has(network)) await docker(['network', 'rm', network]);
+  }
+}
+
+/** The names of all networks but those that Docker itself has. */
+async function createdNetworks(): Promise<string[]> {
+  const names = await docker(['network', 'ls', '--filter', 'type=custom', '--format', '{{.Name}}']);
+  return names.split('\n').filter(Boolean);
 }
 
 interface Described {
