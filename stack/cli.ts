@@ -1,11 +1,13 @@
 /** The commands behind `make up | down | status | logs`. */
 import { ConfigError } from '../shared/platform/config/load.ts';
 import { StackError } from './errors.ts';
-import { developmentLayout } from './layout.ts';
-import { followLogs } from './logs.ts';
+import { developmentLayout, type Layout } from './layout.ts';
 import { stopAll } from './shutdown.ts';
 import { readStackStatus, statusTable } from './status.ts';
 import { up } from './up.ts';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mergedLogOf } from './services.ts';
 
 const say = (line: string): void => console.log(line);
 
@@ -48,4 +50,16 @@ try {
 } catch (error) {
   console.error(`\n${explain(error)}`);
   process.exit(1);
+}
+
+/** Shows the end of the merged log and follows it until interrupted. */
+async function followLogs(layout: Layout): Promise<void> {
+  const file = mergedLogOf(layout);
+  if (!existsSync(file)) throw new StackError('There is no log yet. Start Turnout with `make up`.');
+  const tail = spawn('tail', ['-n', '100', '-F', file], { stdio: 'inherit' });
+  process.on('SIGINT', () => tail.kill());
+  await new Promise<void>((settle, fail) => {
+    tail.once('error', fail);
+    tail.once('close', () => settle());
+  });
 }

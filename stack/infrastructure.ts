@@ -4,13 +4,12 @@ import { ensureKafkaJars } from './install/jars.ts';
 import { ensureJava, ensureRedisServer } from './install/programs.ts';
 import { ensureVenv, type InstallContext } from './install/python.ts';
 import { prepareKafka } from './kafka.ts';
-import type { Layout } from './layout.ts';
+import { type Layout, nodeCompileCache, repositoryRoot } from './layout.ts';
 import { prepareLiteLlm } from './litellm.ts';
 import { usesSimulator } from './litellm-config.ts';
 import { ensureRunning, type ProcessSpec, type Started } from './process.ts';
 import { prepareRedis, type RedisRole, redisUrl } from './redis.ts';
 import type { Secrets } from './secrets.ts';
-import { prepareUpstream } from './upstream.ts';
 
 export const infrastructureParts = ['kafka', 'redis', 'cache-redis', 'litellm', 'upstream'] as const;
 export type InfrastructurePart = (typeof infrastructureParts)[number];
@@ -128,3 +127,22 @@ const prepare: Readonly<Record<InfrastructurePart, Prepare>> = {
   },
   upstream: (options) => Promise.resolve(prepareUpstream({ port: options.ports.upstream }, options.layout)),
 };
+
+/** The upstream simulator, which takes the place of a model provider behind LiteLLM. */
+function prepareUpstream(options: { port: number }, layout: Layout): ProcessSpec {
+  const log = join(layout.logs, 'upstream.log');
+  return {
+    name: 'upstream',
+    command: process.execPath,
+    args: [join(repositoryRoot, 'test', 'upstream', 'main.ts')],
+    env: { ...nodeCompileCache(layout), HOST: '127.0.0.1', PORT: String(options.port) },
+    workingFolder: layout.state,
+    port: options.port,
+    health: { kind: 'http', url: `http://127.0.0.1:${options.port}/livez` },
+    stdout: log,
+    stderr: log,
+    explainedBy: [log],
+    startTimeoutMs: 30_000,
+    stopTimeoutMs: 5000,
+  };
+}

@@ -7,8 +7,8 @@ import {
 } from '../../shared/content/cache/entry-store.ts';
 import { type Redis } from '../../shared/platform/redis/connect.ts';
 import { type CACHE_PLAN } from './plan.ts';
-import { longestScript, startSlowLog } from './slow-log.ts';
 import { scanKeys } from '../../test/harness/scan-keys.ts';
+import { z } from 'zod';
 
 export interface LimitFigures {
   limits: CacheLimits;
@@ -241,4 +241,21 @@ async function usedMemory(redis: Redis): Promise<number> {
 
 async function evictedKeys(redis: Redis): Promise<number> {
   return Number(/evicted_keys:(\d+)/.exec(await redis.info('stats'))?.[1]);
+}
+
+const entries = z.array(z.tuple([z.int(), z.int(), z.int(), z.array(z.string())]).rest(z.unknown()));
+
+/** Makes Redis log every command that takes longer than `slowerThanUs` microseconds. */
+async function startSlowLog(redis: Redis, slowerThanUs: number): Promise<void> {
+  await redis.config('SET', 'slowlog-max-len', 100_000);
+  await redis.config('SET', 'slowlog-log-slower-than', slowerThanUs);
+  await redis.slowlog('RESET');
+}
+
+/** The duration of the longest script run since then, in milliseconds; `slowerThanUs` if none was longer. Stops the slow log. */
+async function longestScript(redis: Redis, slowerThanUs: number): Promise<number> {
+  const told = entries.parse(await redis.slowlog('GET', 100_000));
+  const scripts = told.filter(([, , , [command = '']]) => /^eval/i.test(command)).map(([, , us]) => us);
+  await redis.config('SET', 'slowlog-log-slower-than', -1);
+  return Math.max(slowerThanUs, ...scripts) / 1_000;
 }

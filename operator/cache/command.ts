@@ -1,7 +1,11 @@
 import { Command } from 'commander';
 import { type OperatorContext } from '../context.ts';
-import { clearCache } from './clear-cache.ts';
 import { showStats } from './show-stats.ts';
+import { clearUserCache } from '../../shared/content/cache/clear-user-cache.ts';
+import { createCacheVersions } from '../../shared/content/cache/cache-versions.ts';
+import { silentLogger } from '../../shared/platform/log/logger.ts';
+import { needing } from '../stores.ts';
+import { withCache } from './with-cache.ts';
 
 const ABOUT = `The per-user cache of answers, retrieval results and embeddings. Entries are encrypted with the services' keys, and no \
 command shows their contents.`;
@@ -21,4 +25,12 @@ export function cacheCommand(context: OperatorContext): Command {
     .requiredOption('--user <id>', 'the user')
     .action((options: { user: string }) => clearCache(context, options));
   return group;
+}
+
+async function clearCache({ settings, print }: OperatorContext, { user }: { user: string }): Promise<void> {
+  await withCache(settings(), ({ entries, stores: { redis, keys, places } }) => {
+    const cacheVersions = createCacheVersions(redis, keys);
+    return needing(places.redis, clearUserCache({ cacheVersions, entries, log: silentLogger }, user));
+  });
+  print('Cleared: no service reads the earlier cache entries of this user any more.');
 }

@@ -4,7 +4,10 @@ import { duration } from '../control/duration.ts';
 import { type OperatorContext } from '../context.ts';
 import { explainEpoch } from './explain-epoch.ts';
 import { type ReplayOptions, showReplay } from './replay/show-replay.ts';
-import { showStatus } from './show-status.ts';
+import { type RolloutStatus } from '../../shared/rollout/control/read-status.ts';
+import { statusOf } from '../control/status-of.ts';
+import { toJsonLine } from '../output.ts';
+import { statusInWords } from './status-in-words.ts';
 
 const ABOUT = `The rollout: the share of users on LiteLLM, the plan that raises it, and the judge's verdict. \
 A rollback stays in force until \`resume\`, regardless of later flags or deployments. \
@@ -91,4 +94,9 @@ function steps(text: string): number[] {
 function epochNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);
+}
+
+async function showStatus(context: OperatorContext, { json }: { json?: true }): Promise<void> {
+  const status: RolloutStatus = await statusOf(context);
+  for (const line of json ? [toJsonLine(status)] : statusInWords(status, Date.now())) context.print(line);
 }

@@ -1,7 +1,9 @@
 import { Command } from 'commander';
 import { giveCommand, type GiveOptions } from '../control/give-command.ts';
-import { type OperatorContext } from '../context.ts';
-import { blockUser, listBlocked, unblockUser } from './block-user.ts';
+import { CommandFailed, type OperatorContext } from '../context.ts';
+import { withKeys } from '../keys/known-keys.ts';
+import { inColumns } from '../output.ts';
+import { oneLine } from '../terminal-safe.ts';
 
 const ABOUT = `Access, backend and cache of one user. <id> is the user id of their API key. Bypassed users are always on the legacy backend, \
 forced users always on LiteLLM, even during a rollback. \`release\` undoes both: the rollout's percentage decides again.`;
@@ -43,4 +45,23 @@ export function userCommand(context: OperatorContext): Command {
     .description('Lists the blocked users, and since when each one is blocked.')
     .action(() => listBlocked(context));
   return group;
+}
+
+async function blockUser(context: OperatorContext, user: string): Promise<void> {
+  await withKeys(context, (keys) => keys.block(user, Date.now()));
+  context.print(`${oneLine(user)} is blocked.`);
+}
+
+async function unblockUser(context: OperatorContext, user: string): Promise<void> {
+  const wasBlocked = await withKeys(context, (keys) => keys.unblock(user));
+  if (!wasBlocked) throw new CommandFailed(`${oneLine(user)} is not blocked.`);
+  context.print(`${oneLine(user)} is no longer blocked.`);
+}
+
+async function listBlocked(context: OperatorContext): Promise<void> {
+  const blocked = await withKeys(context, (keys) => keys.blocked());
+  const rows = [...blocked].map(([user, at]) => [oneLine(user), new Date(at).toISOString()]);
+  context.print(
+    rows.length === 0 ? 'No users are blocked.' : inColumns([['USER', 'SINCE'], ...rows]).join('\n'),
+  );
 }

@@ -4,10 +4,11 @@ import { auditOf } from '../../control/audit-of.ts';
 import { instructionInWords } from '../../control/instruction-in-words.ts';
 import { CommandFailed, type OperatorContext } from '../../context.ts';
 import { toJsonLine } from '../../output.ts';
-import { withStores } from '../../stores.ts';
-import { readJobs } from './read-jobs.ts';
-import { readSlowFrom } from './read-slow-from.ts';
-import { isJudged, replayDecision, type ReplayedDecision } from './replay-decision.ts';
+import { needing, type Stores, withStores } from '../../stores.ts';
+import { isJudged, replayDecision, type ReplayedDecision, type SeenJob } from './replay-decision.ts';
+import { type RolloutJob, rolloutJobOf } from '../../../shared/rollout/judge/rollout-job.ts';
+import { readOutcomes } from '../../read-outcomes.ts';
+import { metricsKey, sectionField, sectionName } from '../../../shared/contracts/section-names.ts';
 
 export interface ReplayOptions {
   /** The first epoch that is replayed. */
@@ -93,4 +94,33 @@ function jsonOf({ epoch: { command, decidedAt, after }, replayed }: Decision): s
     ...replayed,
   };
   return toJsonLine(record);
+}
+
+/** The jobs of these steps whose outcomes are still in Kafka, each once. */
+async function readJobs(stores: Stores, steps: ReadonlySet<number>): Promise<SeenJob[]> {
+  const seen = await readOutcomes(stores);
+  return seen.flatMap(({ outcome, seenAt }) => {
+    const job = rolloutJobOf(outcome);
+    return job && steps.has(job.step) ? [{ ...job, at: outcome.at, seenAt }] : [];
+  });
+}
+
+/** The metrics service's threshold for each job's slot: a first token that takes more milliseconds is slow. */
+async function readSlowFrom(
+  { redis, places }: Stores,
+  redisPrefix: string,
+  jobs: readonly RolloutJob[],
+): Promise<(job: RolloutJob) => number | undefined> {
+  const names = [...new Set(jobs.map(sectionOf))];
+  const read = async (name: string) =>
+    [name, await needing(places.redis, redis.hgetall(metricsKey(redisPrefix, name)))] as const;
+  const sections = new Map(await Promise.all(names.map(read)));
+  return (job) => {
+    const text = sections.get(sectionOf(job))?.[sectionField.slowFrom(job.slot)];
+    return text === undefined ? undefined : Number(text);
+  };
+}
+
+function sectionOf({ step, day }: RolloutJob): string {
+  return sectionName.segment(step, day);
 }

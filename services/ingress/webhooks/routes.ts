@@ -10,7 +10,6 @@ import { bodiless } from '../http/bodiless.ts';
 import { pageOf, pageQuery } from '../http/pagination.ts';
 import { deliveryList, endpointObject, endpointWithSecret } from './objects.ts';
 import { storing } from '../http/storing.ts';
-import { found, unknownEndpoint } from './not-found.ts';
 import * as schemas from './schemas.ts';
 import { type WebhookTester } from './webhook-tester.ts';
 
@@ -134,4 +133,17 @@ const AFTER_UNKNOWN =
 
 function about(summary: string) {
   return { summary, tags: ['Webhooks'] };
+}
+
+function unknownEndpoint(id: string): TurnoutError {
+  return new TurnoutError('not_found', {
+    message: `Webhook endpoint with id '${id}' not found.`,
+    param: 'id',
+  });
+}
+
+/** Throws `not_found` if the value is undefined. */
+function found<T>(value: T | undefined, id: string): T {
+  if (value === undefined) throw unknownEndpoint(id);
+  return value;
 }

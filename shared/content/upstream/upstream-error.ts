@@ -1,14 +1,13 @@
 import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
 import { type ErrorCode } from '../../platform/errors/catalogue.ts';
 import { TurnoutError } from '../../platform/errors/turnout-error.ts';
-import { lacksCredentials } from './lacks-credentials.ts';
 
 /** The longest Retry-After that is passed on, in seconds. */
 const RETRY_AFTER_CAP_S = 600;
 
 /**
  * Converts an error of the openai client into a `TurnoutError`. It decides by class and status, and by message only where LiteLLM provides
- * nothing else (`lacks-credentials.ts`). The provider's own message stays in `cause`, so clients never see it.
+ * nothing else (`lacksCredentials`). The provider's own message stays in `cause`, so clients never see it.
  */
 export function upstreamError(error: unknown): TurnoutError {
   if (error instanceof TurnoutError) return error;
@@ -66,4 +65,20 @@ function retryAfterS(error: APIError): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0
     ? Math.min(Math.ceil(seconds), RETRY_AFTER_CAP_S)
     : undefined;
+}
+
+/**
+ * Message texts by which LiteLLM (1.106) reports missing or invalid credentials. Its status codes do not tell: a key that Gemini rejects
+ * gives a 400, like a client error, and a missing key gives a 500, like a temporary failure. The first pattern is Google's machine-readable
+ * reason; the others are messages of the openai library and of LiteLLM.
+ */
+const PHRASES = [
+  /"reason": ?"API_KEY_INVALID"/,
+  /Exception(?: APIError)? - Missing credentials\. Please pass /,
+  /: Missing Gemini API key\. /,
+];
+
+/** Whether a call failed because LiteLLM's credentials are missing or invalid, by its error message. */
+function lacksCredentials(message: string): boolean {
+  return PHRASES.some((phrase) => phrase.test(message));
 }
