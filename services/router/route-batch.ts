@@ -9,7 +9,7 @@ import { TurnoutError } from '../../shared/platform/errors/turnout-error.ts';
 import { admitAgain } from '../../shared/jobs/joblog/admit-again.ts';
 import { endUnfenced } from '../../shared/jobs/joblog/ending.ts';
 import { type JobLog } from '../../shared/jobs/joblog/job-log.ts';
-import { type Relays } from '../../shared/jobs/joblog/relays.ts';
+import { type Relays } from '../../shared/jobs/joblog/outbox.ts';
 import { type DeadLetters, letterOfMessage } from '../../shared/jobs/dead-letters.ts';
 import { type Batch, type InboundMessage } from '../../shared/platform/kafka/port.ts';
 import { type Logger } from '../../shared/platform/log/logger.ts';
@@ -40,7 +40,7 @@ export interface RouteBatchDeps {
   /** Counts each decision once. */
   flagMetrics: Pick<FlagMetrics, 'count'>;
   /** Publishes the outcomes of jobs that were answered from the cache. */
-  relays: Pick<Relays, 'begin'>;
+  relays: Relays;
   /** Milliseconds that an ended job's record is kept. */
   retentionMs: number;
   log: Logger;

@@ -1,6 +1,6 @@
 import { expect, jest, test } from '@jest/globals';
 import { type JobLog } from '../../shared/jobs/joblog/job-log.ts';
-import { type Relays } from '../../shared/jobs/joblog/relays.ts';
+import { type Relays } from '../../shared/jobs/joblog/outbox.ts';
 import { createLogger } from '../../shared/platform/log/logger.ts';
 import { serveCached } from './serve-cached.ts';
 

@@ -2,14 +2,14 @@ import { type CachedAnswer } from '../../shared/content/answers/cached-answer.ts
 import { type Decision } from '../../shared/contracts/decision.ts';
 import { type JobEvent } from '../../shared/contracts/job-event.ts';
 import { type JobMessage } from '../../shared/contracts/job-message.ts';
-import { logEnding, terminalEvent, toOutcome } from '../../shared/jobs/joblog/ending.ts';
+import { announceEnd, terminalEvent, toOutcome } from '../../shared/jobs/joblog/ending.ts';
 import { type JobLog } from '../../shared/jobs/joblog/job-log.ts';
-import { type Relays } from '../../shared/jobs/joblog/relays.ts';
+import { type Relays } from '../../shared/jobs/joblog/outbox.ts';
 import { type Logger } from '../../shared/platform/log/logger.ts';
 
 export interface ServeCachedDeps {
   jobLog: Pick<JobLog, 'serve' | 'now'>;
-  relays: Pick<Relays, 'begin'>;
+  relays: Relays;
   log: Logger;
 }
 
@@ -39,8 +39,7 @@ export async function serveCached(
   const outcome = toOutcome(facts, events, ending, at);
   const served = await jobLog.serve(jobId, events, outcome);
   if (!served) return false;
-  logEnding(log, facts, ending, at);
-  relays.begin({ row: served.outboxRow, outcome, hookNames: served.hookNames });
+  announceEnd({ relays, log }, { facts, ending, outcome }, served);
   return true;
 }
 

@@ -11,6 +11,7 @@ import { type Priority } from '../../../shared/contracts/priority.ts';
 import { type Budgets, type Exhausted } from '../../../shared/policy/usage/budgets.ts';
 import { outOfBudget } from '../../../shared/policy/usage/out-of-budget.ts';
 import { type TakenDocuments } from '../documents/take-documents.ts';
+import { STORE_RETRY_AFTER_S, storing } from '../http/storing.ts';
 import { type Candidates, type CandidateRules, candidatesOf } from './candidates.ts';
 import { type EntrantMeasure, estimateOf, type EstimateRules, minuteTokens } from './estimate.ts';
 import { type PricedModel, type Prices } from './prices.ts';
@@ -100,7 +101,6 @@ interface AdmissionControlOptions {
 
 /** New jobs are rejected above this share. The rest is reserved for the growing answers of admitted jobs. */
 const FULL = 0.85;
-const RETRY_AFTER_S = 2;
 /** A stored answer is counted again when it is copied, which happens soon after the job ends. Milliseconds. */
 const COPIED_WITHIN_MS = 600_000;
 /** Job logs in Redis expire after their retention (`LOG_RETENTION_MS`), so memory frees up gradually. */
@@ -241,14 +241,7 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
   }
 
   return {
-    enter: async (entrant) => {
-      try {
-        return await enter(entrant);
-      } catch (error) {
-        if (error instanceof TurnoutError) throw error;
-        throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
-      }
-    },
+    enter: (entrant) => storing(() => enter(entrant)),
     confirm: ({ jobId, deadlineAt }) => budgets.confirm(jobId, deadlineAt),
     quote: async (entrant) => {
       const { models, fallbacks } = candidatesFor(entrant);
@@ -294,8 +287,8 @@ function bytesOf({ measure, taken }: AdmissionRequest): number {
 /** The error when LiteLLM has not responded since this process started. */
 function withoutPrices(): TurnoutError {
   return new TurnoutError('store_unavailable', {
-    message: `Your budget is in dollars, and model prices are currently unavailable. Try again in ${RETRY_AFTER_S}s.`,
-    retryAfterS: RETRY_AFTER_S,
+    message: `Your budget is in dollars, and model prices are currently unavailable. Try again in ${STORE_RETRY_AFTER_S}s.`,
+    retryAfterS: STORE_RETRY_AFTER_S,
   });
 }
 

@@ -1,34 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type BlobStore } from '../../../shared/platform/blobs/blob-store.ts';
 import { type ChatRequest } from '../../../shared/contracts/chat-request.ts';
-import { childTraceparent, toHeaders } from '../../../shared/contracts/cloud-event.ts';
 import { type JobEvent } from '../../../shared/contracts/job-event.ts';
 import { newJobId, userHash } from '../../../shared/platform/ids.ts';
-import { type Caching, JOB_TYPE, type JobMessage } from '../../../shared/contracts/job-message.ts';
+import { type Caching, type JobMessage } from '../../../shared/contracts/job-message.ts';
 import { type Quote } from '../../../shared/contracts/quote.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { type FileRegistry } from '../../../shared/content/files/file-registry.ts';
-import {
-  type Admission,
-  isOpen,
-  type JobLog,
-  type JobState,
-  type NewJob,
-} from '../../../shared/jobs/joblog/job-log.ts';
+import { type Admission, type JobLog, type NewJob } from '../../../shared/jobs/joblog/job-log.ts';
 import { type HookName } from '../../../shared/contracts/hook-names.ts';
 import { type KeptJobs } from '../../../shared/jobs/joblog/kept-jobs.ts';
 import { createOriginals, type Originals } from '../../../shared/jobs/joblog/originals.ts';
 import { type Producer } from '../../../shared/platform/kafka/port.ts';
-import { SendError } from '../../../shared/platform/kafka/send-error.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
 import { type Principal } from '../../../shared/policy/access/principal.ts';
 import { turnOfUser } from '../http/authenticated.ts';
 import { type BodyWork, type BodyWorkOf } from '../bodies/body-work.ts';
 import { cachingOf, type SamplingPolicy } from './caching.ts';
-import { composeMessage, type DescribedJob } from './compose-message.ts';
+import { type DescribedJob } from './compose-message.ts';
 import { type AdmissionControl, type AdmissionRequest, type Reserved } from './admission-control.ts';
 import { createMeasureEntrant, type MeasureEntrant } from './measure-entrant.ts';
+import { publishJob, releaseUnlessOpen } from './publish-job.ts';
 import { type RequestControls } from '../http/request-controls.ts';
 import { storing } from '../http/storing.ts';
 import { takeDocuments, type TakenDocuments } from '../documents/take-documents.ts';
@@ -105,14 +97,6 @@ export interface AdmissionDeps {
 type Deps = AdmissionDeps & { originals: Originals; measure: MeasureEntrant };
 
 /**
- * How long a request waits for Kafka: long enough for a broker restart. A stream sends nothing before its job is accepted, so
- * this stays below the 60 s after which load balancers close idle connections. Milliseconds.
- */
-const LONGEST_PUBLISH_MS = 30_000;
-/** How often a request checks a job that another request is still publishing. Milliseconds. */
-const LOOK_MS = 250;
-const RETRY_AFTER_S = 2;
-/**
  * A client that sent an idempotency key can return to its job within this time. Without a key the job ends with its connection.
  * Milliseconds.
  */
@@ -142,13 +126,13 @@ export function createAdmissionService(options: AdmissionDeps): AdmissionService
       const entered = await enter(deps, job, { submission, taken, measure, storedBytes });
       const publisher = randomBytes(6).toString('hex');
       const admission = await admit(deps, { ...job, publisher }, submission).catch(async (error: unknown) => {
-        if (entered) await leaveUnlessOpen(deps, job);
+        if (entered) await releaseUnlessOpen(deps, job);
         throw error;
       });
       const fresh = admission.kind === 'new';
       const open = fresh || admission.state === 'admitting';
       const createdAt = fresh ? job.acceptedAt : admission.createdAt;
-      if (entered && !fresh && !isOpen(admission.state)) await deps.admissionControl.leave(job);
+      if (entered && !fresh) await releaseUnlessOpen(deps, job, admission.state);
       if (entered?.reserved && open) await confirm(deps, job);
       return {
         ...job,
@@ -162,7 +146,7 @@ export function createAdmissionService(options: AdmissionDeps): AdmissionService
           const cost = { promptTokens: await measure.exact(), quote: await quoteFor(deps, job, entered) };
           const abandoned = isRecoverable(submission) ? undefined : signal;
           const outgoing = { taken, original, traceparent, publisher, signal: abandoned };
-          await publish(deps, { ...outgoing, job: { ...job, ...cost, caching, acceptedAt: createdAt } });
+          await publishJob(deps, { ...outgoing, job: { ...job, ...cost, caching, acceptedAt: createdAt } });
         },
       };
     },
@@ -301,9 +285,7 @@ async function admit(
     reader: followed ? deps.reader : '',
     graceMs: background ? undefined : graceMs,
   };
-  const admission = await deps.jobLog.admit(record).catch((error: unknown) => {
-    throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
-  });
+  const admission = await storing(() => deps.jobLog.admit(record));
   if (admission.kind === 'exists' && (admission.bodyHash !== job.bodyHash || admission.owner !== user))
     throw conflict();
   return admission;
@@ -318,98 +300,7 @@ function cachingFor(
   return cachingOf(request, controls.cacheControl, { store, policy, fingerprint });
 }
 
-interface Outgoing {
-  job: DescribedJob & Pick<JobMessage, 'caching' | 'promptTokens' | 'quote'>;
-  taken: TakenDocuments;
-  original: Uint8Array | undefined;
-  traceparent: string | undefined;
-  /** Identifies this request among those that publish the same job. */
-  publisher: string;
-  signal: AbortSignal | undefined;
-}
-
 /** The client can return to the job later, or never waits for it. */
 function isRecoverable({ controls, background = false }: Submission): boolean {
   return background || controls.idempotencyKey !== undefined;
-}
-
-/**
- * Releases the slot and the reservation unless the job is open. They belong to the job, not to the request that took them:
- * another request with the same key may have started the job. If the record cannot be read they stay, at most until the job's
- * deadline.
- */
-async function leaveUnlessOpen({ admissionControl, jobLog, log }: Deps, job: DescribedJob): Promise<void> {
-  const { jobId } = job;
-  try {
-    const [standing] = await jobLog.standings([jobId]);
-    if (standing && !isOpen(standing.state)) await admissionControl.leave(job);
-  } catch (error) {
-    log.warn(
-      { err: error, jobId },
-      'Could not check a job that was not admitted; its slot may stay taken until its deadline',
-    );
-  }
-}
-
-async function publish(deps: Deps, outgoing: Outgoing): Promise<void> {
-  const { job, taken, original, traceparent, signal } = outgoing;
-  const { jobId } = job;
-  // The producer measures deadlines by this process's own clock.
-  const deadlineAt = Date.now() + Math.min(job.deadlineAt - deps.jobLog.now(), LONGEST_PUBLISH_MS);
-  const context = childTraceparent(traceparent);
-  const headers = toHeaders({ id: jobId, type: JOB_TYPE, source: 'ingress', traceparent: context });
-  try {
-    if (original !== undefined) await deps.originals.put(jobId, original);
-    const value = JSON.stringify(
-      await composeMessage({ blobs: deps.blobs, bodies: deps.bodies(turnOfUser(job.user)) }, job, taken),
-    );
-    const message = { topic: deps.topic, key: job.user, value, headers };
-    await deps.producer.send(message, { deadlineAt, ...(signal ? { signal } : {}) });
-  } catch (error) {
-    deps.log.warn({ err: error, jobId }, 'Could not publish a job');
-    await settle(deps, outgoing, error);
-  }
-}
-
-/** Resolves when the job runs after all. If several requests publish the same job, only the last one that fails refuses it. */
-async function settle(deps: Deps, { job, publisher, signal }: Outgoing, cause: unknown): Promise<void> {
-  const { jobLog, admissionControl } = deps;
-  const { jobId } = job;
-  const state = await jobLog.refuse(jobId, publisher).catch((error: unknown) => {
-    throw new TurnoutError('store_unavailable', { cause: error, retryAfterS: RETRY_AFTER_S });
-  });
-  if (state === 'refused' || state === 'missing') {
-    await admissionControl.leave(job);
-    throw notQueued(cause);
-  }
-  if (state === 'admitting') await awaitOthers(deps, job, { cause, signal });
-}
-
-/** Waits until another request that publishes the same job settles it. */
-async function awaitOthers(
-  { jobLog }: Deps,
-  { jobId, deadlineAt }: DescribedJob,
-  { cause, signal }: { cause: unknown; signal: AbortSignal | undefined },
-): Promise<void> {
-  const until = Math.min(deadlineAt, jobLog.now() + LONGEST_PUBLISH_MS);
-  let state: JobState | 'missing' = 'admitting';
-  while (state === 'admitting' && jobLog.now() < until && signal?.aborted !== true) {
-    await delay(LOOK_MS);
-    const [standing] = await storing(() => jobLog.standings([jobId]));
-    state = standing?.state ?? 'missing';
-  }
-  if (state === 'refused' || state === 'missing') throw notQueued(cause);
-  if (state === 'admitting')
-    throw new TurnoutError('store_unavailable', {
-      message:
-        'Another request with this Idempotency-Key is still being queued. Try again with the same key; the job runs only once.',
-      retryAfterS: RETRY_AFTER_S,
-      cause,
-    });
-}
-
-function notQueued(cause: unknown): TurnoutError {
-  if (cause instanceof SendError && cause.kind === 'too_large')
-    return new TurnoutError('body_too_large', { cause });
-  return new TurnoutError('queue_unavailable', { cause, retryAfterS: RETRY_AFTER_S });
 }

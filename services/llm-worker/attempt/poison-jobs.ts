@@ -2,7 +2,7 @@ import { type Job } from 'bullmq';
 import { llmJob } from '../../../shared/contracts/flow.ts';
 import { TurnoutError } from '../../../shared/platform/errors/turnout-error.ts';
 import { endUnfenced } from '../../../shared/jobs/joblog/ending.ts';
-import { type Relays } from '../../../shared/jobs/joblog/relays.ts';
+import { type Relays } from '../../../shared/jobs/joblog/outbox.ts';
 import { type JobLog } from '../../../shared/jobs/joblog/job-log.ts';
 import { type DeadLetters, letterOfJob } from '../../../shared/jobs/dead-letters.ts';
 import { type Logger } from '../../../shared/platform/log/logger.ts';
@@ -28,7 +28,7 @@ export interface PoisonJobs {
 interface PoisonJobsDeps {
   deadLetters: DeadLetters;
   jobLog: JobLog;
-  relays: Pick<Relays, 'begin'>;
+  relays: Relays;
   log: Logger;
   /** Milliseconds. */
   keepWithinMs?: number;

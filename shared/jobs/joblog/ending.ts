@@ -3,8 +3,8 @@ import { type CancelledBy, isVisible, type JobEvent, type UsageEvent } from '../
 import { type Outcome, type Stage } from '../../contracts/outcome.ts';
 import { type TurnoutError } from '../../platform/errors/turnout-error.ts';
 import { type Logger } from '../../platform/log/logger.ts';
-import { type Finished, type JobLog, type JobView } from './job-log.ts';
-import { type Relays } from './relays.ts';
+import { type Ended, type Finished, type JobLog, type JobView } from './job-log.ts';
+import { type Relays } from './outbox.ts';
 import { roughUsages } from './lost-call.ts';
 
 /** How a job ends. */
@@ -153,7 +153,7 @@ function usageRecord(
 export interface EndingDeps {
   jobLog: JobLog;
   /** Publishes the outcome and frees the job's slot at once. If this fails, the next sweep of the outbox does it. */
-  relays: Pick<Relays, 'begin'>;
+  relays: Relays;
   log: Logger;
 }
 
@@ -176,16 +176,30 @@ export async function endUnfenced(
     const last = [...roughUsages(events), terminalEvent(ending, at)];
     const outcome = toOutcome(facts, [...events, ...last], ending, at);
     const result = await jobLog.finish(jobId, finisher, last, outcome);
-    if (result.kind === 'finished') {
-      logEnding(log, facts, ending, at);
-      relays.begin({ row: result.outboxRow, outcome, hookNames: result.hookNames });
-    }
+    if (result.kind === 'finished') announceEnd({ relays, log }, { facts, ending, outcome }, result);
     if (result.kind !== 'moved') return result;
   }
 }
 
+/** What a process knows of a job that it has just ended. */
+interface EndedJob {
+  facts: JobFacts;
+  ending: Ending;
+  outcome: Outcome;
+}
+
+/** Every process that ends a job calls this once the job log holds the end: it logs the end, and starts to relay the outcome. */
+export function announceEnd(
+  { relays, log }: Pick<EndingDeps, 'relays' | 'log'>,
+  { facts, ending, outcome }: EndedJob,
+  { outboxRow: row, hookNames }: Pick<Ended, 'outboxRow' | 'hookNames'>,
+): void {
+  logEnding(log, facts, ending, outcome.at);
+  relays.begin({ row, outcome, hookNames });
+}
+
 /** Each job has one such line. The guide's awk reads the milliseconds as its last field, so `msg` is the last key and ends with the number. */
-export function logEnding(log: Logger, job: JobFacts, ending: Ending, at: number): void {
+function logEnding(log: Logger, job: JobFacts, ending: Ending, at: number): void {
   const { jobId, userHash, model, decision } = job;
   const error = ending.status === 'failed' ? ending.error : undefined;
   if (error?.code === 'internal_error') log.error({ err: error.cause, jobId }, 'Job failed unexpectedly');

@@ -20,11 +20,18 @@ import { periodically } from '../../platform/util/periodically.ts';
  * The process that ended the job relays its row at once. If the row is still there after `ABANDONED_MS`, that process died or Kafka was
  * unavailable, and the sweep of one process relays it. So an outcome may be published twice, always with the same event id.
  */
-export interface Outbox {
+export interface Outbox extends Relays {
   /** Relays the row that this process has just written. Never rejects: the sweep retries a failure. */
   relay(row: OutboxRow): Promise<void>;
   start(): void;
+  /** Stops the sweep, and waits until all relays that were started have ended. */
   close(): Promise<void>;
+}
+
+/** What a process does with the rows that it writes. */
+export interface Relays {
+  /** Starts to relay the row in the background. The outbox sweep retries a failure. */
+  begin(row: OutboxRow): void;
 }
 
 export interface OutboxRow {
@@ -104,19 +111,30 @@ export function createOutbox(options: OutboxOptions): Outbox {
     run: sweep,
     onError: (error) => logger.warn({ err: error }, 'Outbox sweep failed; retrying in 2 s'),
   });
+  const underWay = new Set<Promise<void>>();
+
+  async function relayOrWarn(row: OutboxRow): Promise<void> {
+    try {
+      await relay(row);
+    } catch (error) {
+      logger.warn(
+        { err: error, jobId: row.outcome.jobId },
+        'Outbox relay failed; the outbox sweep will retry',
+      );
+    }
+  }
+
   return {
-    relay: async (row) => {
-      try {
-        await relay(row);
-      } catch (error) {
-        logger.warn(
-          { err: error, jobId: row.outcome.jobId },
-          'Outbox relay failed; the outbox sweep will retry',
-        );
-      }
+    relay: relayOrWarn,
+    begin: (row) => {
+      const relayed = relayOrWarn(row).finally(() => underWay.delete(relayed));
+      underWay.add(relayed);
     },
     start: work.start,
-    close: work.close,
+    close: async () => {
+      await Promise.all(underWay);
+      await work.close();
+    },
   };
 }
 

@@ -8,7 +8,7 @@ import { cancelJob, HOLDER_GRACE_MS } from './cancellation.ts';
 import { endUnfenced } from './ending.ts';
 import { type JobLog } from './job-log.ts';
 import { type ReaderLeases } from './reader-leases.ts';
-import { type Relays } from './relays.ts';
+import { type Relays } from './outbox.ts';
 import { periodically } from '../../platform/util/periodically.ts';
 
 /**
@@ -27,7 +27,7 @@ export interface SweepOptions {
   redis: Redis;
   keys: JobKeys;
   jobLog: JobLog;
-  relays: Pick<Relays, 'begin'>;
+  relays: Relays;
   leases: ReaderLeases;
   steadiness: Pick<Steadiness, 'isSteady'>;
   log: Logger;

@@ -2,9 +2,8 @@ import { type Producer } from '../../platform/kafka/port.ts';
 import { type Steadiness } from '../../platform/redis/steadiness.ts';
 import { type CompletionHooks, createCompletionHooks } from '../joblog/completion-hooks.ts';
 import { createHookHandlers, type HookHandlersOptions } from './hook-handlers.ts';
-import { createOutbox } from '../joblog/outbox.ts';
+import { createOutbox, type Relays } from '../joblog/outbox.ts';
 import { createReaderLeases } from '../joblog/reader-leases.ts';
-import { createRelays, type Relays } from '../joblog/relays.ts';
 import { createSlotRelease, type SlotReleaseOptions } from './slot-release.ts';
 import { createSweep } from '../joblog/sweep.ts';
 
@@ -42,17 +41,15 @@ export function startJobMaintenance(options: JobMaintenanceOptions): JobMaintena
     logger: log,
     ended: createSlotRelease({ scheduler, openJobLimiter }),
   });
-  const relays = createRelays(outbox);
   const leases = createReaderLeases(redis, keys);
-  const sweep = createSweep({ redis, keys, jobLog, relays, leases, steadiness, log });
+  const sweep = createSweep({ redis, keys, jobLog, relays: outbox, leases, steadiness, log });
   outbox.start();
   hooks.start();
   sweep.start();
   return {
-    relays,
+    relays: outbox,
     hooks,
     close: async () => {
-      await relays.idle();
       await sweep.close();
       await outbox.close();
       await hooks.close();
