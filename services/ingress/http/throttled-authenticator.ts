@@ -79,8 +79,10 @@ export function createThrottledAuthenticator({
   async function lookUpInTurn(
     authorization: string,
     credential: string,
-    address: string,
+    clientAddress: string,
   ): Promise<Principal> {
+    if (accepted.has(credential)) return lookUp(authorization, credential);
+    const address = networkOf(clientAddress);
     for (;;) {
       if (accepted.has(credential)) return lookUp(authorization, credential);
       if (refused.has(credential)) throw new TurnoutError('invalid_api_key');
@@ -132,7 +134,7 @@ export function createThrottledAuthenticator({
     authenticate: (authorization, address) =>
       authorization === undefined
         ? authenticator.authenticate(authorization)
-        : lookUpInTurn(authorization, digest(authorization), networkOf(address)),
+        : lookUpInTurn(authorization, digest(authorization), address),
   };
 }
 

@@ -4,6 +4,7 @@ import { type Config } from '../../platform/config/schema.ts';
 import { type Logger } from '../../platform/log/logger.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
 import { workerTimings } from './names.ts';
+import { createLockTable } from './lock-table.ts';
 import { createRenewLocks, type JobLock, type SlotLease, lockName } from './renew-locks.ts';
 
 /**
@@ -11,8 +12,8 @@ import { createRenewLocks, type JobLock, type SlotLease, lockName } from './rene
  * another one blocks the event loop. Workers set `skipLockRenewal`.
  *
  * Invariants:
- * - A lock is renewed from the start of its job's work to the end. The thread is notified of the end up to a second later, which is safe:
- *   an ended job has no lock that could be renewed.
+ * - A lock is renewed from the start of its job's work to the end: the thread reads the locks in `lock-table.ts`. A renewal that overlaps
+ *   with the end is safe: an ended job has no lock that could be renewed.
  * - The thread renews nothing after the event loop has been blocked for a minute, so a process that hangs loses its jobs. A process that is
  *   stopped (SIGSTOP) stops with its threads.
  * - The thread reports a lost lock to the main thread once, which gives the attempt up; the thread does not renew it again.
@@ -48,15 +49,13 @@ interface JobLocksOptions {
 
 export interface LockThreadSettings extends Pick<JobLocksOptions, 'config' | 'service' | 'lease'> {
   longestSilenceMs: number;
+  /** Shared memory with one number, which changes every second while the event loop runs. */
+  heartbeat: Int32Array<SharedArrayBuffer>;
+  /** The pages of the lock table. Further pages arrive as messages. */
+  pages: SharedArrayBuffer[];
 }
 
 export type FromLockThread = { kind: 'ready' } | { kind: 'lost'; locks: JobLock[] };
-
-/** A message to the thread: which jobs have ended since the last message, and which one begins. Each message proves that the event loop runs. */
-export interface ToLockThread {
-  ended: JobLock[];
-  begun?: JobLock;
-}
 
 const LONGEST_SILENCE_MS = 60_000;
 
@@ -71,14 +70,22 @@ export function createJobLocks({
 }: JobLocksOptions): JobLocks {
   const renew = createRenewLocks(redis, REDIS_PREFIX);
   const config = { REDIS_URL, REDIS_PREFIX, LOG_LEVEL, LOG_FILE };
-  const settings: LockThreadSettings = { config, service, longestSilenceMs, ...(lease && { lease }) };
+  const heartbeat = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const table = createLockTable((page) => thread?.postMessage(page));
   const held = new Map<string, JobLock>();
-  /** Ended jobs that the thread does not know of yet. If it still renews them, it can only find them lost, and `isHeld` ignores that. */
-  let ended: JobLock[] = [];
   const running = Promise.withResolvers<undefined>();
   let thread: Worker | undefined = start();
 
   function start(): Worker {
+    const pages = [...table.pages];
+    const settings: LockThreadSettings = {
+      config,
+      service,
+      longestSilenceMs,
+      heartbeat,
+      pages,
+      ...(lease && { lease }),
+    };
     const started = new Worker(new URL('./lock-thread.ts', import.meta.url), { workerData: settings });
     started.on('message', (message: FromLockThread) => {
       if (message.kind === 'ready') running.resolve(undefined);
@@ -90,7 +97,6 @@ export function createJobLocks({
     started.on('exit', () => {
       if (thread === started) thread = undefined;
     });
-    for (const begun of held.values()) started.postMessage({ ended: [], begun } satisfies ToLockThread);
     return started;
   }
 
@@ -101,25 +107,14 @@ export function createJobLocks({
     onLost?.(jobIds);
   }
 
-  function tell(begun?: JobLock): void {
-    thread?.postMessage({ ended, ...(begun && { begun }) } satisfies ToLockThread);
-    ended = [];
-  }
-
   /** A job may have been lost and fetched again; then this process holds it with another token. */
   function isHeld(lock: JobLock): boolean {
     return held.get(lockName(lock))?.token === lock.token;
   }
 
-  function end(lock: JobLock): void {
-    if (!isHeld(lock)) return;
-    held.delete(lockName(lock));
-    ended.push(lock);
-  }
-
   const alive = setInterval(() => {
     thread ??= start();
-    tell();
+    Atomics.add(heartbeat, 0, 1);
   }, workerTimings.lockRenewTime);
 
   /** Whether another worker has taken the job over. Only jobs that were fetched some time ago are checked in Redis. */
@@ -140,12 +135,13 @@ export function createJobLocks({
     during: async (job, token = '', work) => {
       const lock = { queue: job.queueName, jobId: job.id ?? '', token };
       held.set(lockName(lock), lock);
-      tell(lock);
+      const free = table.add(lock);
       try {
         if (await isLost(lock, job)) throw new WaitingError();
         return await work();
       } finally {
-        end(lock);
+        free();
+        if (isHeld(lock)) held.delete(lockName(lock));
       }
     },
     close: async () => {
