@@ -103,9 +103,9 @@ end
 
 -- A user whose finish tag is not above the clock needs no tag. Without staged and running jobs, no user does.
 local staged = 0
-for rank = 1, RANKS do staged = staged + tonumber(redis.call('HGET', P .. ':staged', rank) or 0) end
-load = load_now()
-if staged == 0 and load.ready + load.preparing == 0 then
+for _, count in ipairs(redis.call('HMGET', P .. ':staged', 1, 2, 3)) do staged = staged + tonumber(count or 0) end
+local after = staged == 0 and load_now()
+if after and after.ready + after.preparing == 0 then
   redis.call('DEL', P .. ':finish')
 else
   redis.call('ZREMRANGEBYSCORE', P .. ':finish', '-inf', number_at(P .. ':clock'))

@@ -67,6 +67,7 @@ end
 -- Stops the flow's first job from competing.
 local function withdraw(flow)
   redis.call('ZREM', heads_of(rank_of(flow)), flow)
+  if rank_of(flow) == 1 then return end -- interactive flows do not age
   redis.call('ZREM', heads_of(AGED), flow)
   redis.call('ZREM', P .. ':since', flow)
 end
@@ -100,6 +101,7 @@ end
 
 -- Lets the user's parked flows compete again, now that one of the user's slots is free.
 local function unpark(user, now)
+  if redis.call('EXISTS', P .. ':parked') == 0 then return end
   for rank = 1, RANKS do
     local flow = rank .. ':' .. user
     if redis.call('ZREM', P .. ':parked', flow) == 1 then compete(flow, now) end
@@ -111,10 +113,11 @@ local function correct(job, tokens)
   local user = job.user
   local finish = start_of(user) + (tokens - job.cost) / job.weight
   redis.call('ZADD', P .. ':finish', finish, user)
+  local start = start_of(user)
   for rank = 1, RANKS do
     local flow = rank .. ':' .. user
-    redis.call('ZADD', heads_of(rank), 'XX', start_of(user), flow)
-    redis.call('ZADD', heads_of(AGED), 'XX', start_of(user), flow)
+    redis.call('ZADD', heads_of(rank), 'XX', start, flow)
+    if rank > 1 then redis.call('ZADD', heads_of(AGED), 'XX', start, flow) end
   end
 end
 
