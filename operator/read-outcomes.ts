@@ -15,8 +15,8 @@ const TIMEOUT_MS = 15_000;
 export async function readOutcomes({
   kafka,
   topics,
-  places,
-}: Pick<Stores, 'kafka' | 'topics' | 'places'>): Promise<SeenOutcome[]> {
+  addresses,
+}: Pick<Stores, 'kafka' | 'topics' | 'addresses'>): Promise<SeenOutcome[]> {
   const all = new Map<string, SeenOutcome>();
   const take = ({ value, timestamp }: InboundMessage) => {
     // The metrics service did not count unreadable messages either: it published them to the dead-letter topic.
@@ -32,7 +32,7 @@ export async function readOutcomes({
       return Promise.resolve();
     },
   });
-  await needing(places.kafka, reading);
+  await needing(addresses.kafka, reading);
   return [...all.values()];
 }
 

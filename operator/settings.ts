@@ -46,7 +46,7 @@ interface SettingsSources {
  * the running stack, else `.env`), so that two systems are never mixed. Throws a `ConfigError` that names every problem.
  */
 export function operatorSettings({ shell, file, stack }: SettingsSources): OperatorSettings {
-  const place = placeOfAddresses([
+  const found = firstWithAddresses([
     ['the environment', shell],
     ['.turnout/dev.env', stack],
     ['.env', file],
@@ -54,9 +54,9 @@ export function operatorSettings({ shell, file, stack }: SettingsSources): Opera
   const given = Object.entries(shell).filter(([, value]) => isSet(value));
   return parseSettings(operatorSchema, {
     ...file,
-    ...(place['TURNOUT_SECRET'] && { TURNOUT_SECRET: place['TURNOUT_SECRET'] }), // the running stack's secret wins over `.env`
+    ...(found['TURNOUT_SECRET'] && { TURNOUT_SECRET: found['TURNOUT_SECRET'] }), // the running stack's secret wins over `.env`
     ...Object.fromEntries(given),
-    ...Object.fromEntries([...ADDRESSES, 'CACHE_REDIS_URL'].map((name) => [name, place[name]])),
+    ...Object.fromEntries([...ADDRESSES, 'CACHE_REDIS_URL'].map((name) => [name, found[name]])),
   });
 }
 
@@ -66,8 +66,8 @@ const ADDRESSES = ['KAFKA_BROKERS', 'REDIS_URL'] as const;
  * The first source that sets either address; it must set both. The cache's address comes from the same source, if set there.
  * If no source sets an address, the defaults apply to all of them.
  */
-function placeOfAddresses(places: readonly (readonly [string, Variables])[]): Variables {
-  const found = places.find(([, variables]) => ADDRESSES.some((name) => isSet(variables[name])));
+function firstWithAddresses(sources: readonly (readonly [string, Variables])[]): Variables {
+  const found = sources.find(([, variables]) => ADDRESSES.some((name) => isSet(variables[name])));
   if (!found) return {};
   const [where, variables] = found;
   const missing = ADDRESSES.filter((name) => !isSet(variables[name]));

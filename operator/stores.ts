@@ -16,7 +16,7 @@ export interface Stores {
   keys: JobKeys;
   jobLog: JobLog;
   /** The names of the servers in error messages. */
-  places: { kafka: string; redis: string };
+  addresses: { kafka: string; redis: string };
 }
 
 /** Runs `work` with open connections and closes them afterwards. */
@@ -35,7 +35,7 @@ export async function withStores<T>(
       redis,
       keys,
       jobLog: createJobLog({ redis, keys, retentionMs: settings.LOG_RETENTION_MS }),
-      places: {
+      addresses: {
         kafka: `Kafka at ${settings.KAFKA_BROKERS.join(',')}`,
         redis: `Redis at ${new URL(settings.REDIS_URL).host}`, // without the rest of the URL, which may contain a password
       },
@@ -46,13 +46,13 @@ export async function withStores<T>(
 }
 
 /** Adds the server's name to the error if the step fails. Throws `CommandFailed`. */
-export async function needing<T>(place: string, step: Promise<T>): Promise<T> {
+export async function needing<T>(dependency: string, step: Promise<T>): Promise<T> {
   try {
     return await step;
   } catch (error) {
     if (error instanceof CommandFailed) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    throw new CommandFailed(`${place}: ${why}\n${HINT}`, { cause: error });
+    throw new CommandFailed(`${dependency}: ${why}\n${HINT}`, { cause: error });
   }
 }
 

@@ -108,7 +108,7 @@ function runTick(options: RolloutOptions, { second, percentage, tally, usual }: 
   let suspicious = false;
   for (let left = arrivals(jobsPerSecond * swing(second) * tickS, random); left > 0; left -= 1) {
     const user = population.draw();
-    const arm = (population.place[user] ?? 0) * 100 < percentage ? 'canary' : 'control';
+    const arm = (population.bucket[user] ?? 0) * 100 < percentage ? 'canary' : 'control';
     const own = Math.min(1, errorRate * (population.failing[user] ?? 1));
     const both = 1 - (1 - own) * (1 - outage);
     const extra = arm === 'canary' && fault && second >= fault.from ? fault.rate : 0;

@@ -6,7 +6,7 @@ export type RandomSource = () => number;
 export interface Population {
   /** Draws the user of the next job. */
   draw: () => number;
-  place: Float64Array;
+  bucket: Float64Array;
   /** The failure rate of each user, as a multiple of the mean. */
   failing: Float64Array;
 }
@@ -26,7 +26,7 @@ export function populate(users: number, random: RandomSource): Population {
   const mean = weights.reduce((sum, weight, user) => sum + weight * (failing[user] ?? 0), 0) / jobs;
   return {
     draw: createDraw(weights, random),
-    place: Float64Array.from({ length: users }, random),
+    bucket: Float64Array.from({ length: users }, random),
     failing: failing.map((factor) => factor / mean),
   };
 }

@@ -62,13 +62,13 @@ async function withSides<T>(
 ): Promise<T> {
   const given = settings();
   const blobs = await createBlobStore({ ...given, BLOB_DIR: resolve(root, given.BLOB_DIR) });
-  const place = given.BLOB_STORE === 'disk' ? `The blob store at ${given.BLOB_DIR}` : 'The blob store';
+  const store = given.BLOB_STORE === 'disk' ? `The blob store at ${given.BLOB_DIR}` : 'The blob store';
   try {
-    return await withStores(given, ({ redis, places }) => {
+    return await withStores(given, ({ redis, addresses }) => {
       const keys = blobKeys(given.REDIS_PREFIX);
       const state = createSweepState(redis, keys);
       const identity = createStoreIdentity({ redis, keys, blobs });
-      return needing(`${places.redis}, ${place}`, work({ identity, state }));
+      return needing(`${addresses.redis}, ${store}`, work({ identity, state }));
     });
   } finally {
     blobs.close();

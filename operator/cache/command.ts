@@ -28,9 +28,9 @@ export function cacheCommand(context: OperatorContext): Command {
 }
 
 async function clearCache({ settings, print }: OperatorContext, { user }: { user: string }): Promise<void> {
-  await withCache(settings(), ({ entries, stores: { redis, keys, places } }) => {
+  await withCache(settings(), ({ entries, stores: { redis, keys, addresses } }) => {
     const cacheVersions = createCacheVersions(redis, keys);
-    return needing(places.redis, clearUserCache({ cacheVersions, entries, log: silentLogger }, user));
+    return needing(addresses.redis, clearUserCache({ cacheVersions, entries, log: silentLogger }, user));
   });
   print('Cleared: no service reads the earlier cache entries of this user any more.');
 }

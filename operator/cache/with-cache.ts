@@ -15,8 +15,8 @@ export function withCache<T>(
       // The limits do not matter: the command line writes no entries.
       const limits = { entries: 0, bytes: 0, userEntries: 0, userBytes: 0, floorPercent: 0 };
       const entries = createEntryStore(redis, settings.REDIS_PREFIX, limits);
-      const place = `The cache Redis at ${new URL(settings.CACHE_REDIS_URL).host}`;
-      return await needing(place, work({ entries, stores }));
+      const address = `The cache Redis at ${new URL(settings.CACHE_REDIS_URL).host}`;
+      return await needing(address, work({ entries, stores }));
     } finally {
       await closeRedis(redis);
     }

@@ -25,12 +25,12 @@ export async function giveCommand(
 ): Promise<void> {
   const settings = context.settings();
   const command = toCommand(context.operator, instruction);
-  const confirmed = await withStores(settings, async ({ kafka, topics, redis, places }) => {
-    const producer = await needing(places.kafka, kafka.producer());
+  const confirmed = await withStores(settings, async ({ kafka, topics, redis, addresses }) => {
+    const producer = await needing(addresses.kafka, kafka.producer());
     try {
       const applied = createAppliedEpochs(redis, controlKeys(settings.REDIS_PREFIX).applied);
       const deps = { kafka, producer, topic: topics.control, applied };
-      return await needing(`${places.kafka} or ${places.redis}`, confirmCommand(deps, command));
+      return await needing(`${addresses.kafka} or ${addresses.redis}`, confirmCommand(deps, command));
     } finally {
       await producer.close();
     }

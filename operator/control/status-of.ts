@@ -5,7 +5,7 @@ import { needing, withStores } from '../stores.ts';
 
 export function statusOf({ settings }: OperatorContext): Promise<RolloutStatus> {
   const read = settings();
-  return withStores(read, ({ redis, places }) =>
-    needing(places.redis, readStatus(redis, controlKeys(read.REDIS_PREFIX))),
+  return withStores(read, ({ redis, addresses }) =>
+    needing(addresses.redis, readStatus(redis, controlKeys(read.REDIS_PREFIX))),
   );
 }

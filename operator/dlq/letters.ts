@@ -10,7 +10,7 @@ const TIMEOUT_MS = 15_000;
  * Kafka is down.
  */
 export async function eachLetter(
-  { kafka, topics, places }: Stores,
+  { kafka, topics, addresses }: Stores,
   onLetter: (letter: StoredLetter) => void | Promise<void>,
 ): Promise<void> {
   const seen = new Set<string>();
@@ -25,7 +25,7 @@ export async function eachLetter(
       }
     },
   });
-  await needing(places.kafka, reading);
+  await needing(addresses.kafka, reading);
 }
 
 /** Whether a dead letter's reason contains the text. Case-insensitive. */

@@ -29,7 +29,7 @@ async function collect(stores: Stores, { reason, limit }: ListOptions): Promise<
     if (limit !== undefined && letters.length > limit) letters.shift();
   });
   const marks = createReplayMarks(stores.redis, stores.keys);
-  const replayed = await needing(stores.places.redis, marks.all(letters.map(({ id }) => id)));
+  const replayed = await needing(stores.addresses.redis, marks.all(letters.map(({ id }) => id)));
   return letters.map((letter, index) => ({ ...letter, replayedAt: replayed[index] ?? null }));
 }
 

@@ -42,7 +42,7 @@ async function replayEach(
   { ids, reason, force }: ReplayOptions,
   { retentionMs, report }: { retentionMs: number; report: Report },
 ): Promise<void> {
-  const { topics, jobLog, places } = stores;
+  const { topics, jobLog, addresses } = stores;
   const wanted = ids && new Set(ids);
   const marks = createReplayMarks(stores.redis, stores.keys);
   const producer = lazyProducer(stores);
@@ -57,7 +57,7 @@ async function replayEach(
     };
     await eachLetter(stores, async (letter) => {
       if (wanted ? !wanted.delete(letter.origin) : !hasReason(letter, reason)) return;
-      report(letter.origin, await needing(places.redis, replayLetter(deps, letter)));
+      report(letter.origin, await needing(addresses.redis, replayLetter(deps, letter)));
     });
   } finally {
     await producer.close();
@@ -66,12 +66,12 @@ async function replayEach(
 }
 
 /** Connects when the first message is sent. If there is nothing to send, the command does not wait for a connection. */
-function lazyProducer({ kafka, places }: Stores) {
+function lazyProducer({ kafka, addresses }: Stores) {
   let connecting: Promise<Producer> | undefined;
   const send: ReplayDeps['send'] = async (message) => {
-    connecting ??= needing(places.kafka, kafka.producer());
+    connecting ??= needing(addresses.kafka, kafka.producer());
     const producer = await connecting;
-    await needing(places.kafka, producer.send(message));
+    await needing(addresses.kafka, producer.send(message));
   };
   return {
     send,

@@ -20,7 +20,7 @@ export async function showLetter(
     const [letter] = found;
     if (!letter) throw new CommandFailed(unknownLetter(id));
     const marks = createReplayMarks(stores.redis, stores.keys);
-    const replayedAt = await needing(stores.places.redis, marks.get(id));
+    const replayedAt = await needing(stores.addresses.redis, marks.get(id));
     print((options.json ? letterToJson : renderLetter)(letter, replayedAt));
   });
 }

@@ -14,8 +14,8 @@ export async function cancelJobs(
   { settings, print }: OperatorContext,
   ids: readonly string[],
 ): Promise<void> {
-  const results = await withStores(settings(), ({ jobLog, places }) =>
-    needing(places.redis, Promise.all(ids.map((id) => cancelOne(jobLog, id)))),
+  const results = await withStores(settings(), ({ jobLog, addresses }) =>
+    needing(addresses.redis, Promise.all(ids.map((id) => cancelOne(jobLog, id)))),
   );
   for (const [at, { text }] of results.entries()) print(`${ids[at] ?? ''}  ${text}`);
   const refused = results.filter(({ done }) => !done).length;

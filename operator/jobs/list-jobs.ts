@@ -22,7 +22,7 @@ export async function listJobs(
   { limit, json }: { limit: number; json?: true },
 ): Promise<void> {
   const { jobs, open } = await withStores(settings(), (stores) =>
-    needing(stores.places.redis, collect(stores, limit)),
+    needing(stores.addresses.redis, collect(stores, limit)),
   );
   if (json) for (const job of jobs) print(toJsonLine(job));
   else if (jobs.length > 0) print(inColumns([HEADINGS, ...jobs.map(toRow)]).join('\n'));

@@ -11,8 +11,8 @@ export async function showJob(
   id: string,
   options: { json?: true },
 ): Promise<void> {
-  await withStores(settings(), async ({ jobLog, places }) => {
-    const view = await needing(places.redis, jobLog.read(id, 0));
+  await withStores(settings(), async ({ jobLog, addresses }) => {
+    const view = await needing(addresses.redis, jobLog.read(id, 0));
     if (!view) throw new CommandFailed(unknownJob(id));
     const happened = timeline(view.entries.map(({ event }) => event));
     print(options.json ? toJsonLine({ id, ...factsOf(view), happened }) : render(id, view, happened));

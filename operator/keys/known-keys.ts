@@ -9,8 +9,8 @@ import { needing, withStores } from '../stores.ts';
 /** Runs `work` with the keys that are stored in Redis. */
 export function withKeys<T>({ settings }: OperatorContext, work: (keys: KeyStore) => Promise<T>): Promise<T> {
   const known = settings();
-  return withStores(known, ({ redis, places }) =>
-    needing(places.redis, work(createKeyStore(redis, known.REDIS_PREFIX))),
+  return withStores(known, ({ redis, addresses }) =>
+    needing(addresses.redis, work(createKeyStore(redis, known.REDIS_PREFIX))),
   );
 }
 

@@ -20,7 +20,7 @@ export async function rebuildUsage({ settings, print }: OperatorContext): Promis
       const key = metricsKey(known.REDIS_PREFIX, section.name);
       const differences = differencesOf(
         section,
-        await needing(stores.places.redis, stores.redis.hgetall(key)),
+        await needing(stores.addresses.redis, stores.redis.hgetall(key)),
       );
       if (differences.length === 0) continue;
       differing += 1;

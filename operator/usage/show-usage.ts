@@ -24,9 +24,9 @@ export async function showUsage({ settings, print }: OperatorContext, options: S
   const known = settings();
   const of =
     group === undefined ? account.user(hashOf(user ?? '', known.TURNOUT_SECRET)) : account.group(group);
-  const usages = await withStores(known, ({ redis, places }) =>
+  const usages = await withStores(known, ({ redis, addresses }) =>
     needing(
-      places.redis,
+      addresses.redis,
       Promise.all(
         periods.map(async (period) => ({
           period: nameOfPeriod(period, at),

@@ -18,12 +18,12 @@ export function withWebhooks<T>(
   settings: OperatorSettings,
   work: (webhooks: Webhooks) => Promise<T>,
 ): Promise<T> {
-  return withStores(settings, ({ redis, keys, places }) => {
+  return withStores(settings, ({ redis, keys, addresses }) => {
     const webhooks = {
       endpoints: createEndpointStore(redis, keys),
       deliveries: createDeliveryLog(redis, keys),
     };
-    return needing(places.redis, inOurWords(work(webhooks)));
+    return needing(addresses.redis, inOurWords(work(webhooks)));
   });
 }
 

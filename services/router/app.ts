@@ -138,7 +138,7 @@ export function buildRouter({ config, log }: ServiceDeps): Service {
     const { registry } = probes;
     const flagMetrics = createFlagMetrics({ inForce, registry, everyMs: config.FLAG_METRICS_MS, log });
     releasers.defer('flag metrics', () => flagMetrics.close());
-    control.onChange(() => flagMetrics.tell());
+    control.onChange(() => flagMetrics.logFlags());
     flagMetrics.start();
 
     const routing = {

@@ -3,7 +3,7 @@ import type OpenAI from 'openai';
 import { readAssistant } from '../../shared/content/assistants/assistant-file.ts';
 import { createSelector } from './assistants/select-assistant.ts';
 import { silentLogger } from '../../shared/platform/log/logger.ts';
-import { type AskedJob, createAskForAssistant, toldBy } from './ask-for-assistant.ts';
+import { type AskedJob, createAskForAssistant, choiceIn } from './ask-for-assistant.ts';
 
 const law = assistant('law', 'examples: [Which clause?]');
 const travel = assistant('travel', 'access: { users: [bob] }');
@@ -40,7 +40,7 @@ function model(says: string | Error) {
 test('on the legacy backend a model is asked about the assistants that the user may use, and its usage is reported', async () => {
   const { asking, asked } = model('law');
   expect(await asking.ask(job, 'legacy')).toMatchObject({
-    told: { name: 'law' },
+    choice: { name: 'law' },
     call: { source: 'reported', usage: { total_tokens: 41 } },
   });
   expect(JSON.stringify(asked)).toContain('law: For law.');
@@ -62,7 +62,7 @@ test('a failing model selects nothing, is billed an estimate, and is not called 
   const { asking, asked } = model(new Error('away'));
   for (let time = 1; time <= 5; time += 1) {
     const told = await asking.ask(job, 'legacy');
-    expect(told).not.toHaveProperty('told');
+    expect(told).not.toHaveProperty('choice');
     const tokens = told?.call.usage.total_tokens ?? -1;
     expect(tokens > 0).toBe(time <= 3);
   }
@@ -78,5 +78,5 @@ test.each([
   ['lawyer', undefined],
   ['', undefined],
 ])('the answer %j is read as an unambiguous name, or not at all', (answer, told) => {
-  expect(toldBy(answer, [law, travel])).toEqual(told);
+  expect(choiceIn(answer, [law, travel])).toEqual(told);
 });

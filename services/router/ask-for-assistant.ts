@@ -16,7 +16,7 @@ import { upstreamError } from '../../shared/content/upstream/upstream-error.ts';
  * `LEGACY_ROUTER_MODEL` names. On LiteLLM the selection makes no call and takes a fraction of a millisecond (`select-assistant.ts`).
  */
 export interface AskForAssistant {
-  /** Undefined when no model has to be asked. Never rejects: without `told` the model gave no usable answer, and the content decides. */
+  /** Undefined when no model has to be asked. Never rejects: without `choice` the model gave no usable answer, and the content decides. */
   ask(job: AskedJob, backend: Backend): Promise<AskedAssistant | undefined>;
 }
 
@@ -24,7 +24,7 @@ export type AskedJob = Pick<JobMessage, 'jobId' | 'user' | 'groups' | 'question'
 
 export interface AskedAssistant {
   /** The name of an assistant; `name: undefined` means that none fits. */
-  told?: { name: string | undefined };
+  choice?: { name: string | undefined };
   call: RoutingCall;
 }
 
@@ -68,11 +68,11 @@ export function createAskForAssistant({
         const options = { headers: { 'x-turnout-job-id': job.jobId }, timeout: timeoutMs };
         return client.chat.completions.create({ model, messages }, options);
       });
-      const told = toldBy(completion.choices[0]?.message.content ?? '', assistants);
-      if (!told) log.warn({ jobId: job.jobId, model }, 'The model named no known assistant');
+      const choice = choiceIn(completion.choices[0]?.message.content ?? '', assistants);
+      if (!choice) log.warn({ jobId: job.jobId, model }, 'The model named no known assistant');
       const reported = tokenUsage.safeParse(completion.usage);
       const usage = reported.success ? reported.data : undefined;
-      return { ...(told ? { told } : {}), call: callOf(usage, messages, { sent, begunAt }) };
+      return { ...(choice ? { choice } : {}), call: callOf(usage, messages, { sent, begunAt }) };
     } catch (error) {
       const { code } = upstreamError(error);
       log.warn(
@@ -111,7 +111,7 @@ function promptOf(assistants: readonly Assistant[], question: string): Messages 
 }
 
 /** The only assistant name in the answer; models often add words or punctuation. Undefined when it has no name, or more than one. */
-export function toldBy(
+export function choiceIn(
   answer: string,
   assistants: readonly Pick<Assistant, 'name'>[],
 ): { name: string | undefined } | undefined {

@@ -23,7 +23,7 @@ test('the flags, the epoch and the decisions by path and reason are logged, with
   metrics.count({ path: 'litellm', reason: 'percentage', ...decided });
   metrics.count({ path: 'litellm', reason: 'percentage', ...decided });
   metrics.count({ path: 'legacy', reason: 'bypass', ...decided });
-  metrics.tell();
+  metrics.logFlags();
   expect(lines).toMatchObject([
     {
       msg: 'Feature flag metrics',

@@ -16,7 +16,7 @@ interface FlagMetricsOptions {
 export interface FlagMetrics {
   count: (decision: Decision) => void;
   /** Logs the flags and decisions now; called when the flags change. */
-  tell: () => void;
+  logFlags: () => void;
   start: () => void;
   close: () => Promise<void>;
 }
@@ -30,14 +30,14 @@ export function createFlagMetrics({ inForce, registry, everyMs, log }: FlagMetri
   });
   const decisions: Partial<Record<Decision['path'], Partial<Record<Decision['reason'], number>>>> = {};
 
-  function tell(): void {
+  function logFlags(): void {
     const { flags, epoch, rolledBack } = inForce();
     log.info({ epoch, rolledBack, flags: withoutUsers(flags), decisions }, 'Feature flag metrics');
   }
-  const telling = periodically({
+  const logging = periodically({
     everyMs,
     run: () => {
-      tell();
+      logFlags();
       return Promise.resolve();
     },
     onError: (error) => log.warn({ err: error }, 'Could not log the feature flag metrics; retrying'),
@@ -48,12 +48,12 @@ export function createFlagMetrics({ inForce, registry, everyMs, log }: FlagMetri
       const ofBackend = (decisions[path] ??= {});
       ofBackend[reason] = (ofBackend[reason] ?? 0) + 1;
     },
-    tell,
+    logFlags,
     start: () => {
-      tell();
-      telling.start();
+      logFlags();
+      logging.start();
     },
-    close: () => telling.close(),
+    close: () => logging.close(),
   };
 }
 

@@ -28,7 +28,7 @@ export type PickedJob = Pick<
   JobMessage,
   'assistant' | 'groups' | 'user' | 'model' | 'question' | 'documents'
 >;
-type Told = SelectionRequest['told'];
+type ModelChoice = SelectionRequest['modelChoice'];
 type AssistantEvent = Extract<JobEvent, { type: 'assistant' }>;
 
 /** The model name with which a request leaves the model to the assistant. */
@@ -37,9 +37,9 @@ const AUTO = 'auto';
 export interface AssistantPicker {
   /**
    * The assistant and the model that answer a job, or the reason why it cannot be answered: its assistant does not exist any more, the
-   * user may not use it any more, or no model is set. `told`: the answer of a model that was asked to select the assistant.
+   * user may not use it any more, or no model is set. `modelChoice`: the answer of a model that was asked to select the assistant.
    */
-  pick(job: PickedJob, told?: Told): Promise<Picked | TurnoutError>;
+  pick(job: PickedJob, modelChoice?: ModelChoice): Promise<Picked | TurnoutError>;
   /**
    * The same for a job that was routed before: its log decides, even if the assistants have changed since. Only the instructions are
    * the current ones. If the assistant does not exist any more, the result is `assistant_not_found`.
@@ -49,13 +49,13 @@ export interface AssistantPicker {
 
 export function createAssistantPicker({ registry, defaultModel }: PickerOptions): AssistantPicker {
   return {
-    pick: async (job, told) => {
+    pick: async (job, choice) => {
       if (!job.assistant) return { model: job.model, sources: [] };
-      const picked = select(job, told, { selector: registry.current(), defaultModel });
+      const picked = select(job, choice, { selector: registry.current(), defaultModel });
       if (!(picked instanceof TurnoutError) || job.assistant.asked === undefined) return picked;
       // The ingress found the assistant, so its file may be too new for this process to have read it.
       await registry.refresh();
-      return select(job, told, { selector: registry.current(), defaultModel });
+      return select(job, choice, { selector: registry.current(), defaultModel });
     },
     pickAgain: (job, log) => {
       const event = log.find((one) => one.type === 'assistant');
@@ -68,12 +68,18 @@ export function createAssistantPicker({ registry, defaultModel }: PickerOptions)
 
 function select(
   job: PickedJob,
-  told: Told,
+  modelChoice: ModelChoice,
   { selector, defaultModel }: { selector: Selector; defaultModel: string | undefined },
 ): Picked | TurnoutError {
   const { user, groups = [], question, documents, assistant } = job;
   try {
-    const selection = selector.select({ ...assistant, told, question, documents, user: { user, groups } });
+    const selection = selector.select({
+      ...assistant,
+      modelChoice,
+      question,
+      documents,
+      user: { user, groups },
+    });
     return toPicked(job, selection, defaultModel);
   } catch (error) {
     if (error instanceof TurnoutError) return error;

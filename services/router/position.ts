@@ -66,7 +66,7 @@ export function createPosition({ watermarks, onLost, retentionMs, log }: Positio
     const committed = await offsets.committed();
     if (committed === undefined) return undefined;
     const found = { partition, committed: committed.toString() };
-    if (onLost === 'stop') throw tell(partition, found);
+    if (onLost === 'stop') throw positionLost(partition, found);
     log.error(
       { ...found, onLost },
       'Watermark missing in the job Redis; continuing as set by ON_LOST_POSITION',
@@ -74,7 +74,7 @@ export function createPosition({ watermarks, onLost, retentionMs, log }: Positio
     return onLost === 'replay' ? offsets.at(0) : committed;
   }
 
-  function tell(partition: number, found: object): PositionLost {
+  function positionLost(partition: number, found: object): PositionLost {
     const message =
       'The job Redis has no watermark for a partition that was routed before: it was emptied, or it is the wrong Redis. ' +
       'The partition is not routed until the right Redis is back, or until ON_LOST_POSITION is set to replay or skip';

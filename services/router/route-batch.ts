@@ -72,7 +72,7 @@ async function routeOne(
   const decision = deps.decide(job);
   // A job that was routed before has its assistant in its log, so the model is not asked, and paid, a second time.
   const asked = seenBefore ? undefined : await deps.askForAssistant?.ask(job, decision.path);
-  const picked = permitted(deps, job, await deps.assistants.pick(job, asked?.told));
+  const picked = permitted(deps, job, await deps.assistants.pick(job, asked?.choice));
   const now = deps.jobLog.now();
   const detailed = deps.isDetailed(job.jobId);
   const plan = planFor(deps, job, { decision, picked, now });

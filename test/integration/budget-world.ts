@@ -132,7 +132,7 @@ export function createWorld(redis: Redis, prefix: string, policy: PolicyFile): W
         assistant: undefined,
         taken,
         measure: measureEntrant(job.user, taken),
-        tell: () => undefined,
+        onRates: () => undefined,
       })
       .catch((error: unknown) => {
         if (error instanceof TurnoutError && error.code === 'insufficient_quota') return undefined;
@@ -171,7 +171,7 @@ export function createWorld(redis: Redis, prefix: string, policy: PolicyFile): W
     upload: async (user) => {
       const caller = { user, groups: ['team'] };
       try {
-        await uploads.admit({ fileId: newFileId(user, Date.now()), caller, tell: () => undefined });
+        await uploads.admit({ fileId: newFileId(user, Date.now()), caller, onRates: () => undefined });
         return undefined;
       } catch (error) {
         return TurnoutError.from(error).code;

@@ -72,8 +72,8 @@ function inWords({ epoch, replayed }: Decision): string[] {
 
 /** The evidence that the command recorded. Only for display: it may have been written by another version. */
 function evidenceOf({ command: { instruction } }: ReplayedEpoch): (test: string) => string {
-  const told = 'evidence' in instruction ? instruction.evidence : undefined;
-  const { tests } = (told ?? {}) as { tests?: Partial<Record<string, { evidence?: number }>> };
+  const evidence = 'evidence' in instruction ? instruction.evidence : undefined;
+  const { tests } = (evidence ?? {}) as { tests?: Partial<Record<string, { evidence?: number }>> };
   return (test) => tests?.[test]?.evidence?.toFixed(2) ?? 'nothing';
 }
 
@@ -107,13 +107,13 @@ async function readJobs(stores: Stores, steps: ReadonlySet<number>): Promise<See
 
 /** The metrics service's threshold for each job's slot: a first token that takes more milliseconds is slow. */
 async function readSlowFrom(
-  { redis, places }: Stores,
+  { redis, addresses }: Stores,
   redisPrefix: string,
   jobs: readonly RolloutJob[],
 ): Promise<(job: RolloutJob) => number | undefined> {
   const names = [...new Set(jobs.map(sectionOf))];
   const read = async (name: string) =>
-    [name, await needing(places.redis, redis.hgetall(metricsKey(redisPrefix, name)))] as const;
+    [name, await needing(addresses.redis, redis.hgetall(metricsKey(redisPrefix, name)))] as const;
   const sections = new Map(await Promise.all(names.map(read)));
   return (job) => {
     const text = sections.get(sectionOf(job))?.[sectionField.slowFrom(job.slot)];

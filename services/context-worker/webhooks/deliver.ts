@@ -83,7 +83,7 @@ async function settle(
   const record = logged(job, sent, { tries, afterMs });
   if (known) await deps.deliveries.write(job.user, job.endpointId, record);
   if (sent.kind === 'failed' && sent.error.code === 'webhook_gone') await disable(deps, job);
-  tell(deps.log, record, { endpointId: job.endpointId, afterMs });
+  logDelivery(deps.log, record, { endpointId: job.endpointId, afterMs });
   if (sent.kind === 'delivered' || afterMs === undefined) return { kind: 'ended' };
   return { kind: 'again', afterMs, error: sent.error };
 }
@@ -125,7 +125,7 @@ async function disable({ endpoints, log }: DeliverDeps, { user, endpointId }: De
 }
 
 /** Logs the result, without the URL, which may contain a token, and without the user. */
-function tell(
+function logDelivery(
   log: Logger,
   { id, eventId, eventType, state, tries, status, error: code }: Delivery,
   { endpointId, afterMs }: { endpointId: string; afterMs: number | undefined },

@@ -86,7 +86,7 @@ const entrant: AdmissionRequest = {
   assistant: undefined,
   taken,
   measure: measured('ada', taken),
-  tell: () => undefined,
+  onRates: () => undefined,
 };
 
 const UNDONE = ['limiter undone', 'budget released', 'storage released', 'rate given back'];

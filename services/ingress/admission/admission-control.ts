@@ -39,7 +39,7 @@ export interface AdmissionRequest {
   /** Bytes stored for later requests before the job has an answer. Undefined: nothing is stored. */
   storedBytes?: number | undefined;
   /** Receives the rate-limit headers to return to the client. */
-  tell: (headers: Readonly<Record<string, string>>) => void;
+  onRates: (headers: Readonly<Record<string, string>>) => void;
 }
 
 export interface Reserved {
@@ -130,7 +130,7 @@ export function createAdmissionControl(options: AdmissionControlOptions): Admiss
     // Counting a long thread is expensive, so it is counted only if there is a token limit.
     const tokens = entitlement.tokensPerMinute === undefined ? 0 : await tokensOf(entrant);
     const asked = { user: caller.user, tokens, entitlement };
-    await rates.take(asked, (state) => entrant.tell(rateHeaders(state)));
+    await rates.take(asked, (state) => entrant.onRates(rateHeaders(state)));
     const longestWaitMs = Math.max(0, Math.min(options.interactiveMaxWaitMs, deadlineAt - options.now()));
     const entry = await openJobLimiter.enter({
       jobId: entrant.jobId,

@@ -43,7 +43,7 @@ export interface Submission {
   /** False if no reader in this process waits for the answer; default: true. */
   followed?: boolean;
   /** Receives the rate-limit headers to return to the client. */
-  tell: (headers: Readonly<Record<string, string>>) => void;
+  onRates: (headers: Readonly<Record<string, string>>) => void;
   /** The completion hooks to run when the job ends, besides metrics. */
   hookNames?: readonly HookName[];
   /** Builds the stored form of the client's request from the job's id, for later reads. */
@@ -201,7 +201,7 @@ async function enter(
     if (standing && standing.state !== 'missing' && standing.state !== 'refused') return undefined;
   }
   const { jobId, userHash, deadlineAt, model, assistant, truncation } = job;
-  const { caller, controls, tell } = submission;
+  const { caller, controls, onRates } = submission;
   return admissionControl.enter({
     jobId,
     userHash,
@@ -210,7 +210,7 @@ async function enter(
     assistant,
     truncation,
     caller,
-    tell,
+    onRates,
     taken,
     measure,
     storedBytes,

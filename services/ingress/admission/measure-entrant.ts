@@ -13,7 +13,7 @@ export type MeasureEntrant = (user: string, taken: TakenDocuments) => EntrantMea
  * between slices, and users take turns.
  */
 export function createMeasureEntrant(): MeasureEntrant {
-  const turns = createTurns({ places: 1, perKey: 1 });
+  const turns = createTurns({ slots: 1, perKey: 1 });
   return (user, { request, documents }) => {
     const count = (texts: readonly string[]) =>
       countAllTokensInTurns(texts, (slice) =>

@@ -19,11 +19,11 @@ export interface Rates {
 
 export interface RateLimits {
   /**
-   * Takes one request and the given tokens from the user's limits for this minute. `tell` receives what is left, even when this
+   * Takes one request and the given tokens from the user's limits for this minute. `onRates` receives what is left, even when this
    * throws. Throws `rate_limit_exceeded` with the time until the next minute begins, and `request_too_large` if no minute allows
    * that many tokens.
    */
-  take(asked: RateRequest, tell: (rates: Rates) => void): Promise<void>;
+  take(asked: RateRequest, onRates: (rates: Rates) => void): Promise<void>;
   /** Returns the tokens of a request that was rejected elsewhere. */
   giveBack(asked: RateRequest): Promise<void>;
 }
@@ -70,19 +70,19 @@ export function createRateLimits(redis: Redis, redisPrefix: string): RateLimits 
   }
 
   return {
-    take: async ({ user, tokens, entitlement }, tell) => {
+    take: async ({ user, tokens, entitlement }, onRates) => {
       const { requestsPerMinute, tokensPerMinute } = entitlement;
       const key = userDigest(user);
       const rates: Rates = {};
       if (requestsPerMinute !== undefined) {
         const { passed, state } = await consume('requests', requestsPerMinute, key, 1);
-        tell(Object.assign(rates, { requests: state }));
+        onRates(Object.assign(rates, { requests: state }));
         if (!passed) throw exceeded('requests', state);
       }
       if (tokensPerMinute === undefined) return;
       if (tokens > tokensPerMinute) throw tooLarge(tokens, tokensPerMinute);
       const { passed, state } = await consume('tokens', tokensPerMinute, key, tokens);
-      tell(Object.assign(rates, { tokens: state }));
+      onRates(Object.assign(rates, { tokens: state }));
       if (passed) return;
       await limiterOf('tokens', tokensPerMinute).reward(key, tokens);
       throw exceeded('tokens', state);

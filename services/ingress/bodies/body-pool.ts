@@ -34,7 +34,7 @@ export function createBodyPool(): BodyPool {
     idleTimeout: IDLE_MS,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
   });
-  const turns = createTurns({ places: THREADS, perKey: THREADS - 1 });
+  const turns = createTurns({ slots: THREADS, perKey: THREADS - 1 });
   /** The user of each waiting or running task. */
   const open: string[] = [];
 

@@ -53,7 +53,7 @@ export function chatRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
         store: body.store,
         controls,
         traceparent: headers['traceparent'] as string | undefined,
-        tell: (headers) => void reply.headers(headers),
+        onRates: (headers) => void reply.headers(headers),
       });
       reply.header('x-turnout-job-id', job.jobId);
       const completion = await answer(deps, body, reply, job);

@@ -43,8 +43,8 @@ export async function fileRoutes(api: FastifyInstance, deps: FileRoutesDeps): Pr
     '/v1/files',
     { schema: { summary: 'Upload a file', tags, consumes: ['multipart/form-data'] } },
     (request, reply) => {
-      const tell = (headers: Readonly<Record<string, string>>) => void reply.headers(headers);
-      return takeUpload(deps, { caller: deps.caller(request), tell }, request);
+      const onRates = (headers: Readonly<Record<string, string>>) => void reply.headers(headers);
+      return takeUpload(deps, { caller: deps.caller(request), onRates }, request);
     },
   );
   api.get<{ Querystring: ListQuery }>(

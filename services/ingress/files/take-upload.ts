@@ -30,7 +30,7 @@ export interface TakeUploadDeps {
  */
 export async function takeUpload(
   deps: TakeUploadDeps,
-  { caller, tell }: { caller: Principal; tell: Upload['tell'] },
+  { caller, onRates }: { caller: Principal; onRates: Upload['onRates'] },
   request: FastifyRequest,
 ): Promise<FileObject> {
   const { user } = caller;
@@ -38,7 +38,7 @@ export async function takeUpload(
   const id = newFileId(user, createdAt);
   try {
     const { blobs, maxBytes } = deps;
-    const quota = await deps.limits.admit({ fileId: id, caller, tell });
+    const quota = await deps.limits.admit({ fileId: id, caller, onRates });
     const upload = await receiveUpload(request, { blobs, name: contentName(id), maxBytes });
     return await record(deps, { id, user, createdAt, upload, quota });
   } catch (error) {

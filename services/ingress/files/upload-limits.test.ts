@@ -30,7 +30,7 @@ function limitsWith({ exhausted, stored = 0, tooFast = false }: Situation) {
     storedBytes: 1e9,
   });
   const caller = { user: 'ada', groups: [] };
-  return { log, admit: () => limits.admit({ fileId: 'file-1', caller, tell: () => undefined }) };
+  return { log, admit: () => limits.admit({ fileId: 'file-1', caller, onRates: () => undefined }) };
 }
 
 describe('an upload', () => {

@@ -10,7 +10,7 @@ export interface Upload {
   fileId: string;
   caller: Pick<Principal, 'user' | 'groups'>;
   /** Receives the rate-limit headers to return to the client. */
-  tell: (headers: Readonly<Record<string, string>>) => void;
+  onRates: (headers: Readonly<Record<string, string>>) => void;
 }
 
 /** Checks whether a user may upload, before any byte is read. */
@@ -56,7 +56,7 @@ export function createUploadLimits(options: UploadLimitsOptions): UploadLimits {
         const entitlement = policy.of(upload.caller);
         const { requestsPerMinute } = entitlement;
         const asked = { user, tokens: 0, entitlement: { requestsPerMinute, tokensPerMinute: undefined } };
-        await rates.take(asked, (state) => upload.tell(rateHeaders(state)));
+        await rates.take(asked, (state) => upload.onRates(rateHeaders(state)));
         await assertBudget(upload);
         const quota = entitlement.storedBytes ?? storedBytes;
         if ((await files.storedBytes(user)) >= quota) throw storageFull(quota, 'file');

@@ -36,7 +36,7 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
       const { job, paramOf } = await admit(deps, request, {
         selection,
         controls,
-        tell: (headers) => void reply.headers(headers),
+        onRates: (headers) => void reply.headers(headers),
       });
       reply.header('x-turnout-job-id', job.jobId);
       const response = await answer(deps, request, reply, job).catch((error: unknown) => {
@@ -51,13 +51,13 @@ export function createRoute(app: FastifyInstance, deps: ResponseRouteDeps): void
 interface Asked {
   selection: AssistantSelection;
   controls: RequestControls;
-  tell: Submission['tell'];
+  onRates: Submission['onRates'];
 }
 
 async function admit(
   deps: ResponseRouteDeps,
   request: FastifyRequest<{ Body: ResponseRequest }>,
-  { selection, controls, tell }: Asked,
+  { selection, controls, onRates }: Asked,
 ) {
   const { body, headers } = request;
   const caller = deps.caller(request);
@@ -75,7 +75,7 @@ async function admit(
       store: body.store,
       controls,
       traceparent: headers['traceparent'] as string | undefined,
-      tell,
+      onRates,
       background,
       followed: !background || (body.stream ?? false),
       hookNames: hookNamesOf(body),

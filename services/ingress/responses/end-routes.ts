@@ -45,16 +45,16 @@ export function endRoutes(app: FastifyInstance, deps: ResponseRouteDeps): void {
 async function end({ live, ending }: ResponseRouteDeps, jobId: string): Promise<void> {
   const waiting = new AbortController();
   const following = live.follow(jobId, { signal: waiting.signal });
-  const told = (async () => {
+  const observed = (async () => {
     for await (const group of following.events) if (group.some(({ event }) => isTerminal(event))) return;
   })();
   const cancelled = cancelJob(ending, jobId, 'client');
   try {
-    await Promise.race([told, cancelled]);
+    await Promise.race([observed, cancelled]);
   } finally {
     waiting.abort();
     following.end();
-    for (const rest of [told, cancelled])
+    for (const rest of [observed, cancelled])
       rest.catch((error: unknown) => {
         if (!waiting.signal.aborted || error !== waiting.signal.reason)
           ending.log.warn(

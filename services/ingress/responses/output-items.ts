@@ -96,7 +96,7 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
     status,
     content: parts.map((part) => renderPart(part)),
   });
-  const place = () => ({ item_id: id, output_index, content_index: parts.length - 1 });
+  const position = () => ({ item_id: id, output_index, content_index: parts.length - 1 });
 
   function begin(kind: TextPart['kind']): Draft[] {
     const drafts: Draft[] =
@@ -105,7 +105,7 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
         : endOfPart();
     const part: TextPart = { kind, text: '', annotations: [], logprobs: [] };
     parts.push(part);
-    return [...drafts, { type: 'response.content_part.added', ...place(), part: renderPart(part) }];
+    return [...drafts, { type: 'response.content_part.added', ...position(), part: renderPart(part) }];
   }
 
   function endOfPart(): Draft[] {
@@ -114,9 +114,9 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
     const { text, logprobs } = part;
     const done: Draft =
       part.kind === 'text'
-        ? { type: 'response.output_text.done', ...place(), text, logprobs: withoutBytes(logprobs) }
-        : { type: 'response.refusal.done', ...place(), refusal: text };
-    return [done, { type: 'response.content_part.done', ...place(), part: renderPart(part) }];
+        ? { type: 'response.output_text.done', ...position(), text, logprobs: withoutBytes(logprobs) }
+        : { type: 'response.refusal.done', ...position(), refusal: text };
+    return [done, { type: 'response.content_part.done', ...position(), part: renderPart(part) }];
   }
 
   /** Adds a citation, but only to an existing text part. */
@@ -125,7 +125,7 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
     if (part?.kind !== 'text') return [];
     part.annotations.push(annotation);
     const annotation_index = part.annotations.length - 1;
-    return [{ type: 'response.output_text.annotation.added', ...place(), annotation_index, annotation }];
+    return [{ type: 'response.output_text.annotation.added', ...position(), annotation_index, annotation }];
   }
 
   return {
@@ -138,11 +138,11 @@ export function messageItem({ digits, index: output_index }: Place): GrowingItem
       const part = parts.at(-1);
       if (part) part.text += event.delta;
       if (event.type === 'refusal')
-        return [...drafts, { type: 'response.refusal.delta', ...place(), delta: event.delta }];
+        return [...drafts, { type: 'response.refusal.delta', ...position(), delta: event.delta }];
       const logprobs = logProbsOf(event.logprobs);
       part?.logprobs.push(...logprobs);
       const said = { delta: event.delta, logprobs: withoutBytes(logprobs) };
-      return [...drafts, { type: 'response.output_text.delta', ...place(), ...said }];
+      return [...drafts, { type: 'response.output_text.delta', ...position(), ...said }];
     },
     close: (as) => {
       status = as;

@@ -28,13 +28,13 @@ const CLOSING: Readonly<Record<string, string>> = {
  */
 export function matchPrefix(text: string, prefix: string): PrefixMatch {
   const leadIn = LEAD_IN.exec(text)?.[0] ?? '';
-  const places = Array.from({ length: leadIn.length + 1 }, (_, at) => at);
-  const found = places.find((at) => text.startsWith(prefix, at));
+  const offsets = Array.from({ length: leadIn.length + 1 }, (_, at) => at);
+  const found = offsets.find((at) => text.startsWith(prefix, at));
   if (found !== undefined) return closed(text, found + prefix.length, text.slice(0, found));
   const rest = text.slice(leadIn.length);
   const open =
     [OPENING_TAG, ELLIPSIS].some((mark) => mark.startsWith(rest)) ||
-    places.some((at) => prefix.startsWith(text.slice(at)));
+    offsets.some((at) => prefix.startsWith(text.slice(at)));
   return { end: undefined, open };
 }
 

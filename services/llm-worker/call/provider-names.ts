@@ -29,8 +29,8 @@ const ALIASES: Readonly<Record<string, string>> = {
 /** The deployment's provider: a key of `KEYED_PROVIDERS`, `openai-compatible`, or LiteLLM's name for any other provider. */
 export function providerOf({ model, named, listed, apiBase }: Deployment): string {
   const [prefix, ...rest] = model.split('/');
-  const told = named ?? (rest.length > 0 ? prefix : undefined) ?? listed ?? 'unknown';
-  const provider = ALIASES[told] ?? told;
+  const name = named ?? (rest.length > 0 ? prefix : undefined) ?? listed ?? 'unknown';
+  const provider = ALIASES[name] ?? name;
   // Gemini through Vertex uses Google's credentials, and still counts as Gemini.
   if (provider.startsWith('vertex_ai') && model.includes('gemini')) return 'gemini';
   return provider === 'openai' && isForeign(apiBase) ? 'openai-compatible' : provider;

@@ -70,7 +70,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
   let state = newest(committed, options.published);
   /** The last decision of the previous leader, which may have died before it published the result. */
   const inherited = state.last;
-  let isInheritedTold = false;
+  let isInheritedPublished = false;
   /** The epoch committed in Redis, which may be behind Kafka after Redis lost data. */
   let believed = committed?.epoch ?? state.epoch;
   let isOver = false;
@@ -100,7 +100,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
     await retrying(send, { attempts: Infinity, baseMs: 50, maxMs: 1_000, signal });
   }
 
-  const tell = (result: ControlResult) =>
+  const publishResult = (result: ControlResult) =>
     publish(topics.control, CONTROL_TYPE, result.command ?? result.offset, result);
 
   const beat = () => inTurn(() => change({ ...state, term, beatAt: Date.now() }));
@@ -108,7 +108,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
   async function decide(message: InboundMessage): Promise<void> {
     const record = readControl(message.value);
     if ('kind' in record && record.kind === 'result') {
-      isInheritedTold ||= record.offset === inherited?.offset;
+      isInheritedPublished ||= record.offset === inherited?.offset;
       return;
     }
     if (wasDecided(state, message)) return;
@@ -132,7 +132,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
     const position = (message.offset + 1n).toString();
     const positionAt = Math.max(state.positionAt ?? 0, message.timestamp);
     await change({ ...next, term, beatAt: now, position, positionAt, last: result });
-    await tell(result);
+    await publishResult(result);
     logResult(log, command, result);
   }
 
@@ -150,7 +150,7 @@ export async function openTerm(options: TermOptions): Promise<Term> {
 
   async function begin(): Promise<void> {
     await unlessAborted(follower.caughtUp, signal);
-    if (inherited && !isInheritedTold) await tell(inherited);
+    if (inherited && !isInheritedPublished) await publishResult(inherited);
     const changed = differingFrom(state.env, env);
     if (Object.keys(changed).length > 0) await propose('env', { type: 'set', flags: changed });
   }

@@ -19,7 +19,7 @@ interface WatchDeps {
 }
 
 /** How often the safety metrics are logged; they are also logged at each new verdict. */
-const TELL_MS = 30_000;
+const LOG_EVERY_MS = 30_000;
 const ALARM_MS = 60_000;
 /** With fewer jobs than this, there is no alert on the error rate. */
 const FEWEST = 50;
@@ -31,17 +31,17 @@ export type Watch = (term: Pick<Term, 'state' | 'propose'>) => Promise<void>;
 
 export function createWatch({ figures: read, hasLegacy, keep, log }: WatchDeps): Watch {
   let troubledAt = Date.now();
-  let toldAt = 0;
-  let toldVerdict = '';
+  let loggedAt = 0;
+  let loggedVerdict = '';
   const alarmedAt = new Map<Backend, number>();
   let proposed = { epoch: -1, at: 0 };
 
-  function tell(state: ControlState, { at, ...safety }: SafetyMetrics): void {
+  function logSafety(state: ControlState, { at, ...safety }: SafetyMetrics): void {
     const { verdict } = safety;
     const text = JSON.stringify(verdict);
-    const isNew = text !== toldVerdict;
-    if (!isNew && at - toldAt < TELL_MS) return;
-    [toldVerdict, toldAt] = [text, at];
+    const isNew = text !== loggedVerdict;
+    if (!isNew && at - loggedAt < LOG_EVERY_MS) return;
+    [loggedVerdict, loggedAt] = [text, at];
     log.info(safety, 'Safety metrics');
     if (verdict.kind === 'freeze' && isNew) log.warn(verdict, 'The rollout cannot continue');
     if (verdict.kind === 'rollback' && !flagsOf(state).ENABLE_ROLLBACK)
@@ -64,7 +64,7 @@ export function createWatch({ figures: read, hasLegacy, keep, log }: WatchDeps):
     const figures = await read(state.step, now);
     const judgement = judgeState(state, figures, { now, hasLegacy });
     const safety = toSafetyMetrics(state, judgement, { figures, now });
-    tell(state, safety);
+    logSafety(state, safety);
     alarm(state, safety);
     if (judgement.verdict.kind === 'freeze') troubledAt = now;
     const proposal = proposalOf(state, judgement, { now, troubledAt });

@@ -14,7 +14,7 @@ export interface SelectionRequest {
   /** The assistant that answered before in the same conversation. */
   conversation?: string | undefined;
   /** A model's answer: the name of an assistant, or that none fits. Undefined: no model was asked, or its answer was not usable. */
-  told?: { name: string | undefined } | undefined;
+  modelChoice?: { name: string | undefined } | undefined;
   question: string;
   documents: readonly TypedDocument[];
   user: AssistantUser;
@@ -69,8 +69,8 @@ export function createSelector(assistants: readonly Assistant[]): Selector {
       if (request.asked !== undefined) return asked(allowed, request.asked);
       const goesOn = named(allowed, request.conversation, 'conversation');
       if (goesOn) return goesOn;
-      return request.told
-        ? (named(allowed, request.told.name, 'model') ?? byDefault(allowed, []))
+      return request.modelChoice
+        ? (named(allowed, request.modelChoice.name, 'model') ?? byDefault(allowed, []))
         : byContent(allowed, request, { index, matching });
     },
   };
@@ -122,7 +122,7 @@ function byContent(
 
   const ranked = rank(patterned.rest, index.score(ends(question)));
   const [best] = ranked;
-  const scores = told(ranked);
+  const scores = scoresOf(ranked);
   if (best && standsOut(ranked)) return { ...chosen(best, 'similarity'), scores };
   return byDefault(allowed, scores);
 }
@@ -158,7 +158,7 @@ export function floorOf(assistants: number): number {
   return FLOOR + FLOOR_GROWTH * Math.log(assistants);
 }
 
-function told(ranked: readonly Ranked[]): AssistantEvent['scores'] {
+function scoresOf(ranked: readonly Ranked[]): AssistantEvent['scores'] {
   return ranked
     .slice(0, SCORES_TOLD)
     .map(({ assistant, score }) => ({ name: assistant.name, score: round(score) }));

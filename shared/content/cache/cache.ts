@@ -94,7 +94,7 @@ export function createCache(deps: CacheDeps): Cache {
         };
       }, timeoutMs);
       const kept = looked?.kept && Date.now() - looked.kept.at <= maxAgeMs ? looked.kept : undefined;
-      lookups.tell(key, kept !== undefined);
+      lookups.record(key, kept !== undefined);
       return kept ? { found: true, ...kept } : { found: false, cacheVersion: looked?.cacheVersion };
     },
 
@@ -112,14 +112,14 @@ export function createCache(deps: CacheDeps): Cache {
       if (!uses(key)) return compute(signal);
       const located = await guard.ask(() => encryptedEntries.locate(key), timeoutMs);
       if (!located) {
-        lookups.tell(key, false);
+        lookups.record(key, false);
         return compute(signal);
       }
       const { value, hit } = await singleFlight.run(
         { kind: key.kind, located, codec, compute, keep, ttlMs },
         signal,
       );
-      lookups.tell(key, hit);
+      lookups.record(key, hit);
       return value;
     },
 

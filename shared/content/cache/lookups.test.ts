@@ -25,9 +25,9 @@ function watched(count = jest.fn<EntryStore['count']>(() => Promise.resolve())) 
 
 test('each look-up is logged with the phrase of the rollout guide and the userâ€™s hash', async () => {
   const { lines, lookups } = watched();
-  lookups.tell(ofAda, true);
-  lookups.tell(ofAda, false);
-  lookups.tell(ofNobody, true);
+  lookups.record(ofAda, true);
+  lookups.record(ofAda, false);
+  lookups.record(ofNobody, true);
   await lookups.close();
   const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(told).toMatchObject([
@@ -40,11 +40,11 @@ test('each look-up is logged with the phrase of the rollout guide and the userâ€
 
 test('each look-up is counted in the process at once, and in the totals within a second', async () => {
   const { count, registry, lookups } = watched();
-  for (const hit of [true, true, false]) lookups.tell(ofAda, hit);
+  for (const hit of [true, true, false]) lookups.record(ofAda, hit);
   expect(await registry.metrics()).toContain('turnout_cache_lookups_total{kind="answer",found="true"} 2');
   expect(count).not.toHaveBeenCalled();
   await jest.advanceTimersByTimeAsync(1_000);
-  lookups.tell(ofNobody, false);
+  lookups.record(ofNobody, false);
   await jest.advanceTimersByTimeAsync(3_000);
   expect(count.mock.calls.map(([counts]) => Object.fromEntries(counts))).toEqual([
     { 'hit/answer': 2, 'miss/answer': 1 },
@@ -55,16 +55,16 @@ test('each look-up is counted in the process at once, and in the totals within a
 
 test('pending look-ups are counted on close', async () => {
   const { count, lookups } = watched();
-  lookups.tell(ofAda, true);
+  lookups.record(ofAda, true);
   await lookups.close();
   expect(count).toHaveBeenCalledTimes(1);
 });
 
 test('look-ups work when the totals are unavailable', async () => {
   const { count, lookups } = watched(jest.fn(() => Promise.reject(new Error('away'))));
-  lookups.tell(ofAda, true);
+  lookups.record(ofAda, true);
   await jest.advanceTimersByTimeAsync(1_000);
-  lookups.tell(ofAda, true);
+  lookups.record(ofAda, true);
   await lookups.close();
   expect(count).toHaveBeenCalledTimes(2);
 });

@@ -6,7 +6,7 @@ import { type CacheKey, type CacheKind } from '../../contracts/cache-kinds.ts';
 
 /** Records each look-up in the log, in this process's metrics and, within a second, in the totals of all processes. */
 export interface Lookups {
-  tell(key: CacheKey, hit: boolean): void;
+  record(key: CacheKey, hit: boolean): void;
   /** Adds pending counts to the totals. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -44,7 +44,7 @@ export function createLookups({ entries, hashUser, registry, log }: LookupsOptio
   });
   flushing.start();
   return {
-    tell: (key, hit) => {
+    record: (key, hit) => {
       const { kind } = key;
       const userHash = key.kind === 'model' ? undefined : hashUser(key.user);
       log.info({ kind, userHash }, hit ? 'Cache HIT' : 'Cache MISS');

@@ -40,14 +40,14 @@ export function createMemoryWatch({ redis, limitBytes, diskBytes, log }: MemoryW
     const disk = Math.max(...infos.map((info) => diskShareIn(info, diskBytes)));
     share = Math.max(memory, disk);
     warnUnlimited(infos);
-    tell('The memory of the job Redis is nearly full', memory > NEARLY_FULL, { share: memory });
-    tell('The disk of the job Redis is nearly full', disk > NEARLY_FULL, { share: disk });
+    report('The memory of the job Redis is nearly full', memory > NEARLY_FULL, { share: memory });
+    report('The disk of the job Redis is nearly full', disk > NEARLY_FULL, { share: disk });
     const failing = infos.flatMap(failedWrites);
-    tell('The job Redis cannot write its data to its disk', failing.length > 0, { failing });
+    report('The job Redis cannot write its data to its disk', failing.length > 0, { failing });
   }
 
   /** Logs a problem once when it begins and once when it is over. */
-  function tell(what: string, isSo: boolean, details: object): void {
+  function report(what: string, isSo: boolean, details: object): void {
     if (isSo === trouble.has(what)) return;
     if (isSo) {
       trouble.add(what);

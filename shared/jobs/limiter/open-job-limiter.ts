@@ -51,7 +51,7 @@ const reply = z.union([
 const script = (name: string) => new URL(`scripts/${name}.lua`, import.meta.url);
 
 /** `places`: how many open jobs all users together may have. */
-export function createOpenJobLimiter(redis: Redis, redisPrefix: string, places: number): OpenJobLimiter {
+export function createOpenJobLimiter(redis: Redis, redisPrefix: string, maxOpenJobs: number): OpenJobLimiter {
   const keys = ['open', 'users', 'pace', 'promised', 'bytes'].map((name) => `${redisPrefix}:{gate}:${name}`);
   const enter = defineScript(redis, script('enter'), [script('prelude')]);
   const leave = defineScript(redis, script('leave'), [script('prelude')]);
@@ -59,7 +59,7 @@ export function createOpenJobLimiter(redis: Redis, redisPrefix: string, places: 
     enter: async ({ jobId, userHash, deadlineAt, queuedJobs, longestWaitMs, returning = false, ...size }) => {
       const limits = [
         queuedJobs ?? '',
-        places,
+        maxOpenJobs,
         longestWaitMs ?? '',
         returning ? '1' : '0',
         size.bytes,

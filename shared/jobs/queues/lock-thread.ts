@@ -31,13 +31,13 @@ periodically({
     const [lost] = await Promise.all([renewed, renewLease?.()]);
     if (lost.length === 0) return;
     for (const lock of lost) reported.add(identityOf(lock));
-    tell({ kind: 'lost', locks: lost });
+    post({ kind: 'lost', locks: lost });
   },
   onError: (error) => log.warn({ err: error }, 'Cannot renew job locks; retrying in 1 s'),
 }).start();
-tell({ kind: 'ready' });
+post({ kind: 'ready' });
 
-function tell(message: FromLockThread): void {
+function post(message: FromLockThread): void {
   parentPort?.postMessage(message);
 }
 

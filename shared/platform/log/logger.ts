@@ -48,17 +48,17 @@ export function createLogger(service: string, config: LogSettings, output?: pino
 /** The most bytes that are buffered while a log cannot be written. Further lines are dropped. */
 const MOST_WAITING = 4 * 1024 * 1024;
 /** Minimum interval between two reports that a log cannot be written. */
-const TELL_EVERY_MS = 60_000;
+const REPORT_EVERY_MS = 60_000;
 
 /** A full disk loses log lines but never stops the process. Buffered lines are written with the first line that succeeds again. */
 function destination(dest: string | number, onError: (error: Error) => void): pino.DestinationStream {
   const stream = pino.destination({ dest, mkdir: true, append: true, sync: false, maxLength: MOST_WAITING });
-  let [toldAt, isFailing] = [-Infinity, false];
+  let [reportedAt, isFailing] = [-Infinity, false];
   stream.on('write', () => (isFailing = false));
   stream.on('error', (error: Error) => {
     isFailing = true;
-    if (performance.now() - toldAt < TELL_EVERY_MS) return;
-    toldAt = performance.now();
+    if (performance.now() - reportedAt < REPORT_EVERY_MS) return;
+    reportedAt = performance.now();
     onError(error);
   });
   // At exit, sonic-boom (4.2.1) retries the flush until it succeeds. With a full disk that would never end.

@@ -52,7 +52,7 @@ export function createThreadPool<T extends Tasks>(
   module: URL,
   { threads = defaultThreads() }: ThreadPoolOptions = {},
 ): ThreadPool<T> {
-  const turns = createTurns({ places: threads, perKey: Math.max(1, threads - 1) });
+  const turns = createTurns({ slots: threads, perKey: Math.max(1, threads - 1) });
   const pool = new Piscina({
     filename: fileURLToPath(module),
     minThreads: 0,

@@ -3,7 +3,7 @@ import { createTurns } from './turns.ts';
 
 /** Work that ends when the test calls `end`; `begun` records the order of starts. */
 function ground({ places, perKey }: { places: number; perKey: number }) {
-  const turns = createTurns({ places, perKey });
+  const turns = createTurns({ slots: places, perKey });
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
   return {

@@ -10,7 +10,7 @@ export interface Turns {
 
 interface TurnsOptions {
   /** Number of slots, at least 1. */
-  places: number;
+  slots: number;
   /** The most slots that one key may occupy, at least 1. */
   perKey: number;
 }
@@ -22,7 +22,7 @@ interface Lane {
   waiting: Set<() => void>;
 }
 
-export function createTurns({ places, perKey }: TurnsOptions): Turns {
+export function createTurns({ slots: places, perKey }: TurnsOptions): Turns {
   /** In the order in which the keys get the next free slot. */
   const lanes = new Map<string, Lane>();
   let free = places;

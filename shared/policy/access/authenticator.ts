@@ -35,7 +35,7 @@ const USED_EVERY_MS = 60_000;
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { store, tokens, log, now = Date.now } = options;
   const ofFile = new Map(options.fileKeys.map((key) => [key.sha256, key]));
-  const told = new Map<string, number>();
+  const usedAt = new Map<string, number>();
 
   async function find(asked: Parameters<KeyStore['find']>[0]) {
     return store.find(asked).catch((error: unknown) => {
@@ -44,8 +44,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   }
 
   function tellUse(keyId: string, at: number): void {
-    if (at - (told.get(keyId) ?? 0) < USED_EVERY_MS) return;
-    told.set(keyId, at);
+    if (at - (usedAt.get(keyId) ?? 0) < USED_EVERY_MS) return;
+    usedAt.set(keyId, at);
     store.used(keyId, at).catch((error: unknown) => {
       log.warn({ err: error, keyId }, 'The last use of an API key could not be written');
     });

@@ -11,8 +11,8 @@ const GONE_MS = 6_000;
 /** Stores and reads the reports of all processes, in the hash at `key`. */
 export function createAppliedEpochs(redis: Redis, key: string) {
   return {
-    tell: async (instance: string, told: AppliedReport): Promise<void> => {
-      await redis.hset(key, instance, JSON.stringify(told));
+    record: async (instance: string, reported: AppliedReport): Promise<void> => {
+      await redis.hset(key, instance, JSON.stringify(reported));
     },
     leave: async (instance: string): Promise<void> => {
       await redis.hdel(key, instance);
@@ -25,7 +25,7 @@ export function createAppliedEpochs(redis: Redis, key: string) {
       const gone = all.filter(([, { seenAt }]) => seenAt < now - 10 * GONE_MS);
       if (gone.length > 0) await redis.hdel(key, ...gone.map(([instance]) => instance));
       return all
-        .map(([, told]) => told)
+        .map(([, report]) => report)
         .filter(({ seenAt }) => seenAt >= now - GONE_MS)
         .toSorted((a, b) => a.service.localeCompare(b.service));
     },

@@ -33,7 +33,7 @@ interface OpenControlOptions {
 }
 
 /** Interval at which a process reports that it is alive, and the epoch that it has applied. */
-const TELL_MS = 2_000;
+const REPORT_MS = 2_000;
 
 /**
  * reading -> following -> closed. Resolves when the topic has been read to its end, so that no decision is made with outdated flags.
@@ -48,9 +48,9 @@ export async function openControl(options: OpenControlOptions): Promise<Control>
   let current = inForce(undefined, config);
   let appliedAt = Date.now();
 
-  const tell = () =>
-    applied.tell(instance, { service, epoch: current.epoch, at: appliedAt, seenAt: Date.now() });
-  const untold = (error: unknown) =>
+  const reportApplied = () =>
+    applied.record(instance, { service, epoch: current.epoch, at: appliedAt, seenAt: Date.now() });
+  const onReportFailed = (error: unknown) =>
     log.warn({ err: error }, 'The applied epoch could not be reported; retrying in 2 s');
 
   function take({ value, offset }: InboundMessage): void {
@@ -65,7 +65,7 @@ export async function openControl(options: OpenControlOptions): Promise<Control>
     if (!isChange) return;
     current = inForce(state, config);
     appliedAt = Date.now();
-    tell().catch(untold);
+    reportApplied().catch(onReportFailed);
     log.info({ epoch: read.epoch, ms: Math.max(0, appliedAt - read.at) }, 'Control state applied');
     for (const listener of listeners) listener(read);
   }
@@ -78,18 +78,18 @@ export async function openControl(options: OpenControlOptions): Promise<Control>
     },
   });
   await follower.caughtUp;
-  const telling = periodically({ everyMs: TELL_MS, run: tell, onError: untold });
-  telling.start();
-  await tell().catch(untold);
+  const reporting = periodically({ everyMs: REPORT_MS, run: reportApplied, onError: onReportFailed });
+  reporting.start();
+  await reportApplied().catch(onReportFailed);
   measure(registry, () => ({ epoch: current.epoch, beatAt: state?.beatAt }));
   return {
     inForce: () => current,
     state: () => state,
     onChange: (listener) => void listeners.push(listener),
     close: async () => {
-      await telling.close();
+      await reporting.close();
       await follower.close();
-      await applied.leave(instance).catch(untold);
+      await applied.leave(instance).catch(onReportFailed);
     },
   };
 }

@@ -31,7 +31,7 @@ export interface ExtractorLimits extends Omit<ReadingTask, 'format' | 'bytes'> {
  * process is replaced when the next document comes.
  */
 export function createExtractor({ concurrency, ...limits }: ExtractorLimits): Extractor {
-  const turns = createTurns({ places: concurrency + 1, perKey: concurrency });
+  const turns = createTurns({ slots: concurrency + 1, perKey: concurrency });
   const idle: ReaderProcess[] = [];
 
   return {
