@@ -2,7 +2,7 @@
 RUN := npm run --silent
 
 .DEFAULT_GOAL := help
-.PHONY: help docs up down status logs test test-cluster test-containers check audit checkouts upgrade verify lambda lambda-bench bench compare streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload neighbours fuzz faults soak
+.PHONY: help docs figures up down status logs test test-cluster test-containers check audit checkouts upgrade verify lambda lambda-bench bench compare streams assistants-eval retrieval-eval documents cache simulate rollback fairness overload neighbours fuzz faults soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -106,3 +106,6 @@ node_modules: package-lock.json
 
 docs: node_modules ## Write the reference pages that are made from the code
 	@$(RUN) docs
+
+figures: node_modules ## Publish the reports that pages cite in docs/figures, and update their numbers; exits with 1 if a report is refused
+	@$(RUN) figures
