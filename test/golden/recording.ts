@@ -138,10 +138,10 @@ export async function readMessages(brokers: string, topic: string): Promise<Mess
   }));
 }
 
-/** The files of a folder, by path. */
+/** The files of a folder, by path, without those that were being written. */
 export function readFolder(folder: string): Record<string, Text> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && !entry.name.startsWith('.'),
   );
   const paths = files.map(({ parentPath, name }) => join(parentPath, name)).sort();
   return Object.fromEntries(paths.map((path) => [relative(folder, path), toText(readFileSync(path))]));

@@ -73,6 +73,7 @@ function pathsIn(path: string, value: unknown): string[] {
 }
 
 const PLACEHOLDERS: [RegExp, string][] = [
+  [/^(?=.*[A-Z0-9])[\w-]{22}$/, '<entry>'],
   [/\{b[0-3][0-9a-f]\}/g, '{bucket}'],
   [/\{u-[0-9a-f]{32}\}/g, '{user}'],
   [/\b\d{4}-\d{2}(-\d{2})?\b/g, '<period>'],

@@ -12,7 +12,21 @@ jest.setTimeout(600_000);
 const PREFIX = 'golden-now';
 
 /** Names of release 0.1.0 that today's services do not write, and why. */
-const GONE: [RegExp, string][] = [];
+const GONE: [RegExp, string][] = [
+  [/\{bull\}:extract:wait list$/, 'users take turns, so files wait in `extract:prioritized`'],
+];
+
+/** Names that a recording contains by chance. Other names show the same fields. */
+const BY_CHANCE: [RegExp, string][] = [
+  [
+    /:outbox entry /,
+    'an outcome that was not published before the services were killed; see the topic `events`',
+  ],
+  [
+    /log 'Safety metrics' >.(points|litellm.firstTokenMs|legacy.firstTokenMs)\./,
+    'figures of which there were enough at that time',
+  ],
+];
 
 afterAll(async () => {
   for (const url of [testEnv().REDIS_URL, testEnv().CACHE_REDIS_URL]) {
@@ -26,5 +40,7 @@ test('today, the same scenario writes every name that release 0.1.0 wrote', asyn
   const recorded = await capture({ prefix: PREFIX, root: undefined, say: () => undefined });
   const today = namesIn(JSON.parse(JSON.stringify(recorded).replaceAll(PREFIX, 'golden')) as Recorded);
   const missing = [...namesIn(readGolden())].filter((name) => !today.has(name));
-  expect(missing.filter((name) => !GONE.some(([pattern]) => pattern.test(name)))).toEqual([]);
+  expect(missing.filter((name) => ![...GONE, ...BY_CHANCE].some(([pattern]) => pattern.test(name)))).toEqual(
+    [],
+  );
 });
