@@ -67,7 +67,8 @@ const PHRASES =
 function kindsOf(log: string): Record<string, unknown>[] {
   const kinds = new Map<string, Record<string, unknown>>();
   for (const text of log.split('\n').filter((line) => line.startsWith('{'))) {
-    const { err: _, ...line } = JSON.parse(text) as Record<string, unknown>;
+    const line = JSON.parse(text) as Record<string, unknown>;
+    delete line['err']; // its stack has the paths of a machine
     const kind = `${String(line['msg']).replace(/\d+/, '')} ${Object.keys(line).join()}`;
     if (PHRASES.test(String(line['msg'])) && !kinds.has(kind)) kinds.set(kind, line);
   }

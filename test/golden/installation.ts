@@ -5,6 +5,7 @@ import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { repositoryRoot } from '../../stack/layout.ts';
 import { until } from '../../stack/until.ts';
+import { testEnv } from '../harness/env.ts';
 import { type RetrievalService, startRetrievalService } from '../harness/retrieval-service.ts';
 
 /** The settings, users and neighbours of the installation whose life `scenario.ts` plays. */
@@ -32,19 +33,21 @@ users:
 `;
 
 /** The settings of the services; also for services that continue from a recording. */
-export function settings(folder: string, wiki: RetrievalService): Record<string, string> {
+export function settings(wiki: RetrievalService, prefix: string, secret = SECRET): Record<string, string> {
+  const { TURNOUT_TEST_STATE: folder } = testEnv();
+  const [keysFile, policyFile] = [join(folder, `${prefix}-keys.json`), join(folder, `${prefix}-policy.yaml`)];
   const keys = USERS.map(({ user, groups }) => ({
     id: `key_${user}`,
     user,
     groups,
     sha256: createHash('sha256').update(keyOf(user)).digest('hex'),
   }));
-  writeFileSync(join(folder, 'golden-keys.json'), JSON.stringify({ keys }));
-  writeFileSync(join(folder, 'golden-policy.yaml'), POLICY);
+  writeFileSync(keysFile, JSON.stringify({ keys }));
+  writeFileSync(policyFile, POLICY);
   return {
-    TURNOUT_SECRET: SECRET,
-    API_KEYS_FILE: join(folder, 'golden-keys.json'),
-    POLICY_FILE: join(folder, 'golden-policy.yaml'),
+    TURNOUT_SECRET: secret,
+    API_KEYS_FILE: keysFile,
+    POLICY_FILE: policyFile,
     ASSISTANTS_DIR: join(repositoryRoot, 'deploy', 'assistants'),
     JOB_PARTITIONS: PARTITIONS,
     MIGRATION_PHASE: '2',

@@ -36,6 +36,8 @@ export interface Scenario {
   prefix: string;
   /** The checkout whose services and command line run. Undefined: this one. */
   root: string | undefined;
+  /** TURNOUT_SECRET. Default: that of the recordings. */
+  secret?: string;
   say: (line: string) => void;
 }
 
@@ -70,11 +72,11 @@ export const repeatable = {
 /** The same request as `repeatable.chat` without the key: the cache has its answer. */
 export const fromCache = (api: Api) => api.chat(QUESTION, { temperature: 0 });
 
-export async function play({ prefix, root, say }: Scenario): Promise<Played> {
+export async function play({ prefix, root, secret, say }: Scenario): Promise<Played> {
   const run = testEnv();
   const wiki = await startWiki();
   const receiver = await startReceiver();
-  const env = settings(run.TURNOUT_TEST_STATE, wiki);
+  const env = settings(wiki, prefix, secret);
   const services = await startServices({ prefix, env, ...(root === undefined ? {} : { root }) });
   try {
     const api = apiOf(() => services.url);

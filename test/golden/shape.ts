@@ -13,12 +13,19 @@ export function namesIn(recorded: Recorded): Set<string> {
     ...topicNames('events', recorded.events),
     ...topicNames('control', recorded.control),
     ...topicNames('control-state', recorded['control-state']),
-    ...recorded['job-redis'].flatMap((key) => keyNames('job Redis', key)),
-    ...recorded['cache-redis'].flatMap((key) => keyNames('cache Redis', key)),
+    ...namesInStores(recorded),
     ...Object.entries(recorded.blobs).flatMap(([path, text]) => textNames(`blob ${general(path)}`, text)),
     ...recorded.logs.flatMap((line) => pathsIn(`log '${general(String(line['msg']))}' >`, line)),
     ...recorded.facts.groups.map((group) => `consumer group ${group}`),
   ]);
+}
+
+/** The part of them that is in the two Redis. */
+export function namesInStores(stores: Pick<Recorded, 'job-redis' | 'cache-redis'>): string[] {
+  return [
+    ...stores['job-redis'].flatMap((key) => keyNames('job Redis', key)),
+    ...stores['cache-redis'].flatMap((key) => keyNames('cache Redis', key)),
+  ];
 }
 
 function topicNames(topic: string, messages: readonly Message[]): string[] {
@@ -73,7 +80,7 @@ function pathsIn(path: string, value: unknown): string[] {
 }
 
 const PLACEHOLDERS: [RegExp, string][] = [
-  [/^(?=.*[A-Z0-9])[\w-]{22}$/, '<entry>'],
+  [/^(?=.*[A-Z0-9])[\w-]{22}$/g, '<entry>'],
   [/\{b[0-3][0-9a-f]\}/g, '{bucket}'],
   [/\{u-[0-9a-f]{32}\}/g, '{user}'],
   [/\b\d{4}-\d{2}(-\d{2})?\b/g, '<period>'],

@@ -39,7 +39,7 @@ beforeAll(async () => {
   wiki = await startWiki();
   receiver = await startReceiver();
   golden = await restoreGolden(receiver.url);
-  env = settings(testEnv().TURNOUT_TEST_STATE, wiki);
+  env = settings(wiki, PREFIX);
   services = await startServices({ prefix: PREFIX, env });
 }, 120_000);
 
@@ -129,7 +129,7 @@ test('keys, revocations and blocked users of 0.1.0 hold', async () => {
     { name: 'laptop', state: 'usable', groups: ['team'] },
     { name: 'old', state: 'revoked' },
   ]);
-  expect(await turnout('user', 'blocked')).toMatchObject([{ user: 'eve' }]);
+  expect((await runTurnout(PREFIX, ['user', 'blocked'], { env })).out).toContain('eve');
 });
 
 test('a webhook that 0.1.0 had queued is delivered to its endpoint', async () => {
