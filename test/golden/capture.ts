@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Kafka as KafkaJs, logLevel } from 'kafkajs';
 import { testEnv } from '../harness/env.ts';
+import { groupsLike } from '../harness/list-groups.ts';
 import { dumpRedis, type Message, readFolder, readMessages, type StoredKey, type Text } from './recording.ts';
 import { type Facts, play, type Scenario } from './scenario.ts';
 
@@ -30,7 +30,7 @@ export async function capture(scenario: Scenario): Promise<Recorded> {
   const { facts, logs, blobs, services, receiverUrl } = await play(scenario);
   try {
     const recorded: Recorded = {
-      facts: { ...facts, at: Date.now(), groups: await groupsOf(brokers, prefix) },
+      facts: { ...facts, at: Date.now(), groups: await groupsLike(brokers, `${prefix}-`) },
       jobs: await readMessages(brokers, `${prefix}.jobs`),
       'dead-letters': await readMessages(brokers, `${prefix}.jobs.dlq`),
       events: await readMessages(brokers, `${prefix}.events`),
@@ -45,18 +45,6 @@ export async function capture(scenario: Scenario): Promise<Recorded> {
   } finally {
     await services.stop();
   }
-}
-
-/** The consumer groups that commit offsets; readers of whole topics have random names. */
-async function groupsOf(brokers: string, prefix: string): Promise<string[]> {
-  const admin = new KafkaJs({ brokers: brokers.split(','), logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  const { groups } = await admin.listGroups();
-  await admin.disconnect();
-  return groups
-    .map(({ groupId }) => groupId)
-    .filter((id) => id.startsWith(`${prefix}-`))
-    .sort();
 }
 
 /** The phrases of the rollout guide: operators search the logs for them. */

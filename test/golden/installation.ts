@@ -89,7 +89,7 @@ export async function startReceiver(): Promise<{ url: string; received: string[]
   return { url: `http://127.0.0.1:${port}/hook`, received, close: () => server.close() };
 }
 
-export function keyOf(user: string): string {
+function keyOf(user: string): string {
   return `sk-golden-${user}`;
 }
 

@@ -31,7 +31,7 @@ export interface Message {
   value: Text;
 }
 
-export function toText(bytes: Buffer): Text {
+function toText(bytes: Buffer): Text {
   if (bytes.length > LONG) return { gzip: gzipSync(bytes).toString('base64') };
   const text = bytes.toString('utf8');
   if (!Buffer.from(text, 'utf8').equals(bytes)) return { base64: bytes.toString('base64') };
