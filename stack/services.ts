@@ -31,6 +31,10 @@ const NODE_OPTIONS = [
   '--disable-warning=TimeoutNegativeWarning',
   // MiB per event loop. Without a limit, V8 lets garbage grow to several times the used memory on a machine with much memory.
   '--max-old-space-size=1024',
+  // MiB. By default, V8 (Node 24) lets the space for new objects grow to 128 MiB over hours of load, which looks like a leak. A fixed size is
+  // as fast and takes less memory. `deploy/docker/turnout` has the same sizes.
+  '--min-semi-space-size=16',
+  '--max-semi-space-size=16',
 ];
 
 const STOP_MARGIN_MS = 5000;

@@ -39,8 +39,8 @@ export interface Tolerance {
 /**
  * At 6 jobs a second, 1 MiB a minute is 2.8 KiB a job: less than the smallest thing that a job could leak in a process (its request, its
  * events, a socket's buffers). The 24 MiB are for compiled code, pools and the allocator. They decide in runs of minutes; in a run of an hour
- * the slope decides. Each reading follows a garbage collection: without it, one hour of load moved a process by 100 MiB although its live
- * heap had not grown by 1 MiB.
+ * the slope decides. Each reading follows a garbage collection, and V8's space for new objects has a fixed size (`stack/services.ts`): without
+ * these, one hour of load moved a process by 100 MiB although its live heap had not grown by 1 MiB.
  */
 export const OF_A_PROCESS: Tolerance = { mbPerMinute: 1, mb: 24, leastMs: 120_000 };
 /**
