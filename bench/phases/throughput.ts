@@ -28,7 +28,10 @@ interface Round {
   after: Usages;
 }
 
-/** Runs a closed loop against each target in turn, for several rounds, so that a drift of the machine affects all targets equally. */
+/**
+ * Runs a closed loop against each target in turn, for several rounds, so that a drift of the machine affects all targets equally. Every other
+ * round runs in the reverse order, so that no target always follows another one.
+ */
 export async function measureThroughput(
   { load, system, plan }: { load: LoadProcess; system: BenchSystem; plan: BenchPlan },
   measured: readonly Pick<Measured, 'target' | 'pids'>[],
@@ -36,7 +39,7 @@ export async function measureThroughput(
 ): Promise<ThroughputFigures> {
   const rounds = new Map<string, Round[]>(measured.map(({ target }) => [target.name, []]));
   for (let round = 0; round < plan.saturation.rounds; round += 1) {
-    for (const { target, pids } of measured) {
+    for (const { target, pids } of round % 2 === 0 ? measured : measured.toReversed()) {
       const all = { ...pids, ...system.infrastructure, client: load.pid };
       const task = {
         kind: 'saturation',

@@ -211,9 +211,13 @@ const KNOWN: ReadonlySet<unknown> = new Set(knownEvent.options.map(({ shape }) =
  * cannot be an event of any release.
  */
 export function readEvent(value: unknown): JobEvent {
-  const written = anyEvent.parse(value);
-  if (!KNOWN.has(written.type)) return { type: 'later', written };
-  return { ...written, ...knownEvent.parse(value) };
+  if (hasKnownType(value)) return { ...value, ...knownEvent.parse(value) };
+  return { type: 'later', written: anyEvent.parse(value) };
+}
+
+function hasKnownType(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return false;
+  return typeof value.type === 'string' && KNOWN.has(value.type);
 }
 
 const anyEvent = z.looseObject({ type: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/) });

@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import { z } from 'zod';
 import { type Logger } from '../../platform/log/logger.ts';
 import { type Redis } from '../../platform/redis/connect.ts';
-import { type JobKeys } from '../../platform/redis/keys.ts';
+import { type HookKeys, type JobKeys } from '../../platform/redis/keys.ts';
 import { defineScript } from '../../platform/redis/script.ts';
 import { periodically } from '../../platform/util/periodically.ts';
 import { backoffMs } from '../../platform/util/retrying.ts';
@@ -84,8 +84,17 @@ export function createCompletionHooks(options: CompletionHooksOptions): Completi
     await warn();
   }
 
+  /** The buckets that have hooks which are due. At rest there are none, and this is all that a sweep costs. */
+  async function dueBuckets(): Promise<HookKeys[]> {
+    const buckets = keys.allHooks();
+    const found = await Promise.all(
+      buckets.map(({ due }) => redis.zrangebyscore(due, '-inf', now(), 'LIMIT', 0, 1)),
+    );
+    return buckets.filter((_, bucket) => found[bucket]?.length);
+  }
+
   async function sweep(): Promise<void> {
-    for (const { due, owed } of keys.allHooks()) {
+    for (const { due, owed } of await dueBuckets()) {
       const found = claims.parse(await claim([due, owed], [now(), now() + LEASE_MS, CLAIMED_OF_BUCKET]));
       const jobs = found.flatMap((jobId, at) => (at % 2 === 0 ? [{ jobId, text: found[at + 1] ?? '' }] : []));
       await Promise.all(

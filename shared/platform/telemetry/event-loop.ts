@@ -3,8 +3,8 @@ import { Gauge, type Registry } from 'prom-client';
 import { type Logger } from '../log/logger.ts';
 import { type WorkInProgress, workInProgress } from './work-in-progress.ts';
 
-/** Milliseconds between two samples. */
-const RESOLUTION_MS = 10;
+/** Milliseconds between two samples. Each sample wakes an idle process, so there are few. */
+const RESOLUTION_MS = 40;
 /** A value covers the last one to two windows, independent of the number of scrapes. Milliseconds. */
 const WINDOW_MS = 60_000;
 const QUANTILES = [0.5, 0.99, 0.999, 1] as const;
@@ -58,7 +58,7 @@ function delaySeconds(nanoseconds: number): number {
 
 /** The longest that one request may block the event loop. Milliseconds. */
 const BLOCKED_MS = 100;
-const LOOK_EVERY_MS = 20;
+const LOOK_EVERY_MS = 40;
 
 interface LoopWatchOptions {
   log: Pick<Logger, 'warn'>;
