@@ -1,16 +1,7 @@
 import { Queue } from 'bullmq';
 import { type Logger } from '../../shared/platform/log/logger.ts';
 import { type Redis } from '../../shared/platform/redis/connect.ts';
-import {
-  bullPrefix,
-  CONTEXT_QUEUE,
-  DOCUMENT_QUEUE,
-  EXTRACT_QUEUE,
-  VECTORS_QUEUE,
-  LLM_QUEUE,
-  SOURCE_QUEUE,
-  WEBHOOK_QUEUE,
-} from '../../shared/jobs/queues/names.ts';
+import { bullPrefix, QUEUES } from '../../shared/jobs/queues/names.ts';
 import { periodically } from '../../shared/platform/util/periodically.ts';
 
 /**
@@ -44,15 +35,7 @@ const QUEUE_EVENTS = 100;
 
 export function createHousekeeping(options: HousekeepingOptions): Housekeeping {
   const { connection, redisPrefix, keepFinishedMs, log } = options;
-  const queues = [
-    LLM_QUEUE,
-    CONTEXT_QUEUE,
-    DOCUMENT_QUEUE,
-    SOURCE_QUEUE,
-    EXTRACT_QUEUE,
-    VECTORS_QUEUE,
-    WEBHOOK_QUEUE,
-  ].map(
+  const queues = QUEUES.map(
     (name) =>
       new Queue(name, {
         connection,

@@ -134,8 +134,8 @@ export function createJobLocks({
     ready: () => running.promise,
     during: async (job, token = '', work) => {
       const lock = { queue: job.queueName, jobId: job.id ?? '', token };
-      held.set(lockName(lock), lock);
       const free = table.add(lock);
+      held.set(lockName(lock), lock);
       try {
         if (await isLost(lock, job)) throw new WaitingError();
         return await work();

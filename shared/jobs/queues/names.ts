@@ -11,6 +11,16 @@ export const EXTRACT_QUEUE = 'extract';
 export const VECTORS_QUEUE = 'vectors';
 /** Webhook deliveries. */
 export const WEBHOOK_QUEUE = 'webhooks';
+/** All queues. */
+export const QUEUES = [
+  LLM_QUEUE,
+  CONTEXT_QUEUE,
+  DOCUMENT_QUEUE,
+  SOURCE_QUEUE,
+  EXTRACT_QUEUE,
+  VECTORS_QUEUE,
+  WEBHOOK_QUEUE,
+] as const;
 
 /** All of BullMQ's keys share one hash tag. */
 export function bullPrefix(redisPrefix: string): string {
